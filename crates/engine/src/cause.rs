@@ -1,0 +1,109 @@
+//! Why an attempt or a node ended as it did: a closed list with stable codes.
+//!
+//! Carries no text; messages for people travel beside it and never enter the canonical log.
+
+/// The cause of an outcome.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Cause {
+    /// The process ended with a non-zero exit code.
+    Exit,
+    /// The process was ended by a signal that nobody here sent.
+    Signal,
+    /// The process could not be started.
+    Spawn,
+    /// The attempt took longer than its timeout.
+    Timeout,
+    /// The attempt was silent for longer than its idle timeout.
+    Idle,
+    /// The attempt wrote more than a stream may hold.
+    OutputLimit,
+    /// The result file or the JSON on stdout could not be read as JSON, or was too large.
+    BadResult,
+    /// A reference could not be resolved (`VARIABLE_RESOLUTION_ERROR`).
+    Resolution,
+    /// A condition failed to evaluate, or was not a boolean.
+    Plan,
+    /// Direct predecessors did not succeed.
+    Upstream,
+    /// `when` was false.
+    When,
+    /// A direct predecessor was skipped.
+    UpstreamSkipped,
+    /// The run was stopping because another node failed.
+    Stopped,
+    /// A person asked for it.
+    User,
+    /// The run took longer than its timeout.
+    RunTimeout,
+    /// The attempt was lost with its owner.
+    Lost,
+    /// Too many attempts in a row were lost.
+    MaxLost,
+    /// Landing met a merge conflict.
+    MergeConflict,
+    /// Landing met a red gate.
+    Gate,
+}
+
+impl Cause {
+    /// Every cause, in declaration order.
+    pub const ALL: [Cause; 19] = [
+        Cause::Exit,
+        Cause::Signal,
+        Cause::Spawn,
+        Cause::Timeout,
+        Cause::Idle,
+        Cause::OutputLimit,
+        Cause::BadResult,
+        Cause::Resolution,
+        Cause::Plan,
+        Cause::Upstream,
+        Cause::When,
+        Cause::UpstreamSkipped,
+        Cause::Stopped,
+        Cause::User,
+        Cause::RunTimeout,
+        Cause::Lost,
+        Cause::MaxLost,
+        Cause::MergeConflict,
+        Cause::Gate,
+    ];
+
+    /// The stable code written to journals, logs and reports.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Cause::Exit => "exit",
+            Cause::Signal => "signal",
+            Cause::Spawn => "spawn",
+            Cause::Timeout => "timeout",
+            Cause::Idle => "idle",
+            Cause::OutputLimit => "output_limit",
+            Cause::BadResult => "bad_result",
+            Cause::Resolution => "VARIABLE_RESOLUTION_ERROR",
+            Cause::Plan => "plan",
+            Cause::Upstream => "upstream",
+            Cause::When => "when",
+            Cause::UpstreamSkipped => "upstream_skipped",
+            Cause::Stopped => "stopped",
+            Cause::User => "user",
+            Cause::RunTimeout => "run_timeout",
+            Cause::Lost => "lost",
+            Cause::MaxLost => "max_lost",
+            Cause::MergeConflict => "merge_conflict",
+            Cause::Gate => "gate",
+        }
+    }
+
+    /// The cause of a code.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Cause> {
+        Cause::ALL.into_iter().find(|c| c.code() == code)
+    }
+
+    /// False for causes that another attempt cannot mend (11-semantics: resolution errors are never retried).
+    #[must_use]
+    pub fn retryable(self) -> bool {
+        !matches!(self, Cause::Resolution | Cause::Plan | Cause::User | Cause::RunTimeout)
+    }
+}

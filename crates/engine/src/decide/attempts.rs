@@ -1,0 +1,177 @@
+//! How attempts end and what follows: success, retry, exhaustion, loss.
+//!
+//! The reason for which we end an attempt stands above what its process then reports.
+
+use super::Decider;
+use crate::cause::Cause;
+use crate::effect::Effect;
+use crate::event::EventKind;
+use crate::ids::{AttemptId, NodeId};
+use crate::input::{Ended, Verdict};
+use crate::outcome::{AttemptOutcome, NodeOutcome, PauseReason};
+use crate::report::Report;
+use crate::spec::EffectContract;
+use crate::state::node::Live;
+use crate::state::{Closing, Phase};
+
+/// At most this long between TERM and KILL when the orchestrator was asked to leave.
+const INTERRUPT_GRACE_MS: u64 = 5_000;
+
+impl Decider<'_> {
+    pub(super) fn attempt_ended(&mut self, ended: Ended) {
+        let Ended { attempt, verdict, report } = ended;
+        if self.state().rollback.current.is_some_and(|u| u.attempt == attempt) {
+            return self.undo_ended(verdict, report);
+        }
+        let Some((node, live)) = self.live(attempt) else {
+            return self.emit(EventKind::ReportIgnored { attempt });
+        };
+        let (outcome, cause) = judge(&live, verdict);
+        let leaked = report.leaked;
+        self.record_end(node, &live, Judged { outcome, cause, report });
+        if leaked > 0 {
+            self.emit(EventKind::LeakedProcesses { node, attempt, count: leaked });
+        }
+        match outcome {
+            AttemptOutcome::Succeeded => self.attempt_succeeded(node, live.number),
+            AttemptOutcome::Failed | AttemptOutcome::TimedOut => {
+                self.attempt_failed(node, live.number, (outcome, cause.unwrap_or(Cause::Exit)));
+            }
+            AttemptOutcome::Cancelled => self.end_node(node, NodeOutcome::Cancelled, cause),
+            AttemptOutcome::Interrupted | AttemptOutcome::Lost => self.after_loss(node, &live, outcome),
+        }
+    }
+
+    pub(super) fn attempt_lost(&mut self, attempt: AttemptId) {
+        if self.state().rollback.current.is_some_and(|u| u.attempt == attempt) {
+            return self.undo_gone(AttemptOutcome::Lost, Report::default());
+        }
+        let Some((node, live)) = self.live(attempt) else {
+            return self.emit(EventKind::ReportIgnored { attempt });
+        };
+        // An attempt that was being cancelled is gone, which is what was asked for.
+        let cancelled = live.ending.is_some_and(cancels);
+        let outcome = if cancelled { AttemptOutcome::Cancelled } else { AttemptOutcome::Lost };
+        let cause = if cancelled { live.ending } else { Some(Cause::Lost) };
+        self.record_end(node, &live, Judged { outcome, cause, report: Report::default() });
+        if cancelled {
+            return self.end_node(node, NodeOutcome::Cancelled, cause);
+        }
+        self.after_loss(node, &live, outcome);
+    }
+
+    fn live(&self, attempt: AttemptId) -> Option<(NodeId, Live)> {
+        let node = self.state().node_of(attempt)?;
+        Some((node, self.node(node).live()?.clone()))
+    }
+
+    fn record_end(&mut self, node: NodeId, live: &Live, Judged { outcome, cause, report }: Judged) {
+        let Live { attempt, number, started, .. } = *live;
+        let (duration_ms, report) = (self.now.since_ms(started), Box::new(report));
+        self.emit(EventKind::DispatchEnded { node, attempt, number, outcome, cause, duration_ms, report });
+        if !self.graph().claims(node).is_empty() {
+            self.emit(EventKind::LeaseReleased { node, attempt });
+        }
+    }
+
+    pub(super) fn attempt_succeeded(&mut self, node: NodeId, number: u32) {
+        if self.graph().policy(node).collects {
+            self.emit(EventKind::NodeCollected { node, number });
+            self.after_settled(node);
+        } else {
+            self.end_node(node, NodeOutcome::Succeeded, None);
+        }
+    }
+
+    fn attempt_failed(&mut self, node: NodeId, number: u32, (outcome, cause): (AttemptOutcome, Cause)) {
+        let retry = self.graph().policy(node).retry;
+        if cause.retryable() && number < retry.max_attempts {
+            if self.state().closing != Closing::No {
+                return self.stop_node(node);
+            }
+            let delay_ms = retry.delay_before_ms(number + 1);
+            let until = self.now + delay_ms;
+            return self.emit(EventKind::RetryScheduled { node, number, delay_ms, until });
+        }
+        let end = if retry.max_attempts > 1 && cause.retryable() {
+            NodeOutcome::Exhausted
+        } else if outcome == AttemptOutcome::TimedOut {
+            NodeOutcome::TimedOut
+        } else {
+            NodeOutcome::Failed
+        };
+        self.end_node(node, end, Some(cause));
+    }
+
+    /// The effect contract: what a lost or interrupted attempt means is declared, never guessed.
+    fn after_loss(&mut self, node: NodeId, live: &Live, outcome: AttemptOutcome) {
+        let policy = *self.graph().policy(node);
+        let attempt = live.attempt;
+        if outcome == AttemptOutcome::Lost && self.node(node).lost >= policy.max_lost.max(1) {
+            return self.emit(EventKind::NodeInDoubt { node, attempt, cause: Cause::MaxLost, asking: false });
+        }
+        match policy.effect {
+            EffectContract::Pure | EffectContract::Idempotent => {
+                if self.state().closing != Closing::No {
+                    self.stop_node(node);
+                }
+            }
+            EffectContract::AtMostOnce => {
+                self.emit(EventKind::NodeInDoubt { node, attempt, cause: Cause::Lost, asking: false });
+            }
+            EffectContract::Reconcile => {
+                self.emit(EventKind::NodeInDoubt { node, attempt, cause: Cause::Lost, asking: true });
+                if self.state().phase != Phase::Paused(PauseReason::Interrupted) {
+                    self.effect(Effect::Reconcile { node, attempt, number: live.number });
+                }
+            }
+        }
+    }
+
+    pub(super) fn attempt_idle(&mut self, attempt: AttemptId) {
+        if let Some(node) = self.state().node_of(attempt) {
+            self.end_attempt(node, Cause::Idle);
+        }
+    }
+
+    /// Ends a live attempt. One that is being ended already is not ended again, but a cancellation stands above
+    /// every other reason: without it the node would be tried again.
+    pub(super) fn end_attempt(&mut self, node: NodeId, cause: Cause) {
+        let Some(live) = self.node(node).live() else { return };
+        let (attempt, ending) = (live.attempt, live.ending);
+        if ending.is_none_or(|before| cancels(cause) && !cancels(before)) {
+            self.emit(EventKind::DispatchEnding { node, attempt, cause });
+        }
+        if ending.is_none() {
+            let grace_ms = self.grace_ms(node, cause);
+            self.effect(Effect::End { attempt, grace_ms });
+        }
+    }
+
+    /// Milliseconds between TERM and KILL for a tree that is ended for `cause`.
+    pub(super) fn grace_ms(&self, node: NodeId, cause: Cause) -> u64 {
+        let policy = self.graph().policy(node).grace_ms;
+        if cause == Cause::Stopped { policy.min(INTERRUPT_GRACE_MS) } else { policy }
+    }
+}
+
+/// How an attempt is seen to have ended.
+struct Judged {
+    outcome: AttemptOutcome,
+    cause: Option<Cause>,
+    report: Report,
+}
+
+fn cancels(cause: Cause) -> bool {
+    matches!(cause, Cause::User | Cause::RunTimeout)
+}
+
+fn judge(live: &Live, verdict: Verdict) -> (AttemptOutcome, Option<Cause>) {
+    match (live.ending, verdict) {
+        (Some(cause @ (Cause::Timeout | Cause::Idle)), _) => (AttemptOutcome::TimedOut, Some(cause)),
+        (Some(cause), _) if cancels(cause) => (AttemptOutcome::Cancelled, Some(cause)),
+        (Some(cause), _) => (AttemptOutcome::Interrupted, Some(cause)),
+        (None, Verdict::Succeeded) => (AttemptOutcome::Succeeded, None),
+        (None, Verdict::Failed(cause)) => (AttemptOutcome::Failed, Some(cause)),
+    }
+}

@@ -1,0 +1,146 @@
+//! Decides what follows from an input. One file per question; this one dispatches and emits.
+//!
+//! `emit` is the only way to an event, and it applies what it emits, so every later decision sees it.
+
+mod admission;
+mod attempts;
+mod control;
+mod ending;
+mod nodes;
+mod recovery;
+
+use crate::effect::{Effect, Leave};
+use crate::engine::{Engine, Step};
+use crate::event::{Event, EventKind};
+use crate::graph::Graph;
+use crate::ids::{NodeId, Timestamp};
+use crate::input::Input;
+use crate::state::node::Node;
+use crate::state::{Phase, State, Timer};
+use std::collections::VecDeque;
+
+/// One step under way.
+pub(crate) struct Decider<'a> {
+    engine: &'a mut Engine,
+    now: Timestamp,
+    step: Step,
+    /// Pending nodes whose predecessors are all settled now.
+    released: VecDeque<NodeId>,
+}
+
+impl<'a> Decider<'a> {
+    pub(crate) fn new(engine: &'a mut Engine) -> Self {
+        let now = engine.clock;
+        Decider { engine, now, step: Step::default(), released: VecDeque::new() }
+    }
+
+    pub(crate) fn run(mut self, input: Input) -> Step {
+        self.decide(input);
+        self.release_all();
+        self.step
+    }
+
+    fn decide(&mut self, input: Input) {
+        if let Phase::Ended(_) = self.state().phase {
+            return self.after_the_end(&input);
+        }
+        let early = matches!(input, Input::Begin | Input::Resumed(_) | Input::LimitsChanged { .. });
+        if self.state().phase == Phase::New && !early {
+            return;
+        }
+        match input {
+            Input::Begin => self.begin(),
+            Input::Settle => self.settle(),
+            Input::Resumed(found) => self.resumed(found),
+            Input::ConditionEvaluated { node, answer } => self.condition_evaluated(node, answer),
+            Input::AttemptEnded(ended) => self.attempt_ended(ended),
+            Input::AttemptLost { attempt } => self.attempt_lost(attempt),
+            Input::AttemptIdle { attempt } => self.attempt_idle(attempt),
+            Input::Reconciled { node, found } => self.reconciled(node, found),
+            Input::Answered { node, answer } => self.answered(node, answer),
+            Input::Pause => self.pause(),
+            Input::Unpause => self.unpause(),
+            Input::Interrupt { hard } => self.interrupt(hard),
+            Input::Cancel { node: None } => self.cancel_run(crate::cause::Cause::User),
+            Input::Cancel { node: Some(node) } => self.cancel_node(node),
+            Input::Skip { node } => self.skip(node),
+            Input::LimitsChanged { limits } => self.emit(EventKind::LimitsChanged { limits }),
+            Input::Landed { node } => self.landed(node),
+            Input::NotLanded { node, cause } => self.not_landed(node, cause),
+        }
+    }
+
+    /// A run that ended obeys nothing; a late report is recorded.
+    fn after_the_end(&mut self, input: &Input) {
+        if let Input::AttemptEnded(crate::input::Ended { attempt, .. }) | Input::AttemptLost { attempt } =
+            input
+        {
+            self.emit(EventKind::ReportIgnored { attempt: *attempt });
+        }
+        if *input == Input::Settle {
+            self.effect(Effect::Leave(Leave::Ended));
+        }
+    }
+
+    fn begin(&mut self) {
+        if self.state().phase != Phase::New {
+            return;
+        }
+        let started = self.engine.hash_event();
+        self.emit(started);
+        let graph = self.engine.graph.clone();
+        self.released.extend(graph.order().iter().copied().filter(|&n| graph.preds(n).len() == 0));
+    }
+
+    /// All that had happened by now has been told.
+    fn settle(&mut self) {
+        self.expire();
+        self.release_all();
+        if self.step.effects.iter().any(Effect::is_query) {
+            return; // the turn answers first and settles again
+        }
+        self.admit();
+        self.end_if_done();
+    }
+
+    fn expire(&mut self) {
+        while let Some(&(at, timer)) = self.state().timers.first() {
+            if at > self.now {
+                return;
+            }
+            match timer {
+                Timer::Run => self.cancel_run(crate::cause::Cause::RunTimeout),
+                Timer::Attempt(node) => self.end_attempt(node, crate::cause::Cause::Timeout),
+                Timer::Retry(node) => {
+                    let number = self.node(node).attempts + 1;
+                    self.emit(EventKind::NodeReady { node, number });
+                }
+                Timer::Undo(_) => self.end_undo(crate::cause::Cause::Timeout),
+                Timer::Wave(_) => return,
+            }
+        }
+    }
+
+    fn emit(&mut self, kind: EventKind) {
+        let event = Event { at: self.now, kind };
+        let applied = self.engine.state.apply(&self.engine.graph, &self.engine.config, &event);
+        assert!(applied.is_ok(), "the engine decided an event that it cannot apply: {applied:?} {event:?}");
+        self.step.events.push(event);
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        self.step.effects.push(effect);
+    }
+
+    fn state(&self) -> &State {
+        &self.engine.state
+    }
+
+    fn node(&self, node: NodeId) -> &Node {
+        self.engine.state.node(node)
+    }
+
+    fn graph(&self) -> &Graph {
+        &self.engine.graph
+    }
+}

@@ -1,0 +1,70 @@
+//! What the runtime must now do: effects as data, performed only after their events are durable.
+//!
+//! Keyed by attempt id, so performing one twice does no harm.
+
+use crate::ids::{AttemptId, NodeId};
+
+/// Why the orchestrator may leave a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Leave {
+    /// The run has ended.
+    Ended,
+    /// A signal asked for it; everything that ran has ended.
+    Interrupted,
+    /// Nothing more can move without a person.
+    Waiting,
+}
+
+/// An effect.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Ask the node's `when` condition; answered before the turn commits.
+    Evaluate {
+        /// The node.
+        node: NodeId,
+    },
+    /// Start an attempt.
+    Start {
+        /// The node.
+        node: NodeId,
+        /// The attempt.
+        attempt: AttemptId,
+        /// Its number, 1-based.
+        number: u32,
+    },
+    /// End an attempt's whole tree: TERM, grace, KILL.
+    End {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Milliseconds between TERM and KILL.
+        grace_ms: u64,
+    },
+    /// Ask the node's `reconcile` command about a lost attempt.
+    Reconcile {
+        /// The node.
+        node: NodeId,
+        /// The lost attempt.
+        attempt: AttemptId,
+        /// Its number, 1-based.
+        number: u32,
+    },
+    /// Run the node's `undo` action.
+    Undo {
+        /// The node.
+        node: NodeId,
+        /// The undo attempt.
+        attempt: AttemptId,
+    },
+    /// Every node is terminal or collected: land what was collected.
+    Land,
+    /// The orchestrator may leave.
+    Leave(Leave),
+}
+
+impl Effect {
+    /// True for queries that the turn answers before it commits.
+    #[must_use]
+    pub fn is_query(&self) -> bool {
+        matches!(self, Effect::Evaluate { .. })
+    }
+}

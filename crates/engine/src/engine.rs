@@ -1,0 +1,114 @@
+//! The engine: one transition function over inputs, one fold over events.
+//! ```text
+//! step(now, input):  decide (&State -> events, effects)   each event goes through apply as it is decided
+//! apply(event):      State <- event                       live and at recovery alike
+//! recovery:          new, apply every stored event, step(Resumed)
+//! ```
+//! Knows no clock: `now` never goes back because an earlier one is raised to the last.
+
+use crate::decide::Decider;
+use crate::effect::Effect;
+use crate::event::{Event, EventKind};
+use crate::graph::Graph;
+use crate::ids::Timestamp;
+use crate::input::Input;
+use crate::schedule;
+use crate::spec::{RunConfig, Schedule};
+use crate::state::{IllegalEvent, State, Timer, Violation};
+use std::sync::Arc;
+
+/// What one input led to.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Step {
+    /// Facts, to be made durable first.
+    pub events: Vec<Event>,
+    /// What to do then.
+    pub effects: Vec<Effect>,
+}
+
+/// The state machine of one run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Engine {
+    pub(crate) graph: Arc<Graph>,
+    pub(crate) config: RunConfig,
+    pub(crate) state: State,
+    pub(crate) clock: Timestamp,
+}
+
+impl Engine {
+    /// A run that has not begun.
+    #[must_use]
+    pub fn new(graph: Arc<Graph>, config: RunConfig) -> Engine {
+        let state = State::new(&graph, &config);
+        Engine { graph, config, state, clock: Timestamp(0) }
+    }
+
+    /// Takes an input at `now` (raised to the last `now` if earlier) and answers what follows from it.
+    #[must_use = "events must be stored and effects performed"]
+    pub fn step(&mut self, now: Timestamp, input: Input) -> Step {
+        self.clock = self.clock.max(now).max(self.state.now);
+        Decider::new(self).run(input)
+    }
+
+    /// Folds a stored event.
+    ///
+    /// # Errors
+    /// The event does not fit; the journal is damaged and the engine not to be used any more.
+    pub fn apply(&mut self, event: &Event) -> Result<(), IllegalEvent> {
+        self.state.apply(&self.graph, &self.config, event)?;
+        self.clock = self.clock.max(event.at);
+        Ok(())
+    }
+
+    /// The next moment at which a [`Input::Settle`] would change something although nothing happens before.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<(Timestamp, Timer)> {
+        let gate = self.wave_gate().filter(|(at, _)| *at > self.clock);
+        let timer = self.state.timers.first().copied();
+        timer.into_iter().chain(gate).min()
+    }
+
+    /// The end of the pause before the wave that is to start next.
+    pub(crate) fn wave_gate(&self) -> Option<(Timestamp, Timer)> {
+        if self.config.schedule != Schedule::Waves || self.config.wave_delay_ms == 0 {
+            return None;
+        }
+        let wave = self.state.current_wave().filter(|&w| w > 0)?;
+        let before = self.state.wave(wave - 1).ended?;
+        Some((before + self.config.wave_delay_ms, Timer::Wave(wave)))
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The graph.
+    #[must_use]
+    pub fn graph(&self) -> &Arc<Graph> {
+        &self.graph
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// The last engine time seen.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock
+    }
+
+    /// Every broken law of conservation; empty if all hold.
+    #[must_use]
+    pub fn check(&self) -> Vec<Violation> {
+        self.state.check(&self.graph)
+    }
+
+    pub(crate) fn hash_event(&self) -> EventKind {
+        EventKind::RunStarted { schedule_plan_hash: schedule::hash(&self.graph).into() }
+    }
+}

@@ -1,0 +1,291 @@
+//! Why a node is where it is: one reason for every way to wait, as data and as a sentence.
+//!
+//! A pure view of the state; knows no terminal.
+
+use crate::caps::{self, CapRef};
+use crate::cause::Cause;
+use crate::engine::Engine;
+use crate::graph::Graph;
+use crate::ids::{AttemptId, NodeId, Timestamp};
+use crate::outcome::{NodeOutcome, PauseReason};
+use crate::spec::Schedule;
+use crate::state::Phase;
+use crate::state::node::NodeState;
+
+/// Why a node is where it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// These predecessors are not settled.
+    Predecessors(Vec<NodeId>),
+    /// Its condition is being asked.
+    Condition,
+    /// An attempt is alive.
+    Running {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Its number.
+        number: u32,
+        /// Since when.
+        since: Timestamp,
+        /// Why it is being ended, once it is.
+        ending: Option<Cause>,
+    },
+    /// A back-off runs.
+    Backoff {
+        /// Until when.
+        until: Timestamp,
+        /// The number of the attempt that follows.
+        next: u32,
+    },
+    /// The run stands still.
+    Paused(PauseReason),
+    /// The run has not begun.
+    NotBegun,
+    /// A cap is used up.
+    Cap {
+        /// Which.
+        cap: CapRef,
+        /// By whom.
+        holders: Vec<NodeId>,
+    },
+    /// An older node that was passed too often reserves what this one would use.
+    Reserved {
+        /// What is reserved.
+        cap: CapRef,
+        /// For whom.
+        node: NodeId,
+    },
+    /// Under `waves`: the wave before has not ended, or the pause between them has not.
+    Barrier {
+        /// The wave that holds it back, 0-based.
+        wave: u32,
+        /// The end of the pause after it, once it has ended.
+        until: Option<Timestamp>,
+    },
+    /// Under `sequential`: another node has the turn.
+    Turn(NodeId),
+    /// It fits; this many ready nodes stand before it.
+    Queue(usize),
+    /// Whether its effect happened is not known.
+    InDoubt {
+        /// The lost attempt.
+        attempt: AttemptId,
+        /// Its `reconcile` command is being asked; else a person must answer.
+        asking: bool,
+    },
+    /// Good and committed; landing decides.
+    Collected,
+    /// Terminal.
+    Ended {
+        /// How.
+        outcome: NodeOutcome,
+        /// Why.
+        cause: Option<Cause>,
+        /// The direct predecessors that are the cause.
+        upstream: Vec<NodeId>,
+    },
+}
+
+impl Engine {
+    /// Why `node` is where it is.
+    #[must_use]
+    pub fn explain(&self, node: NodeId) -> Why {
+        let state = self.state();
+        match &state.node(node).state {
+            NodeState::Pending => self.why_pending(node),
+            NodeState::Ready => self.why_ready(node),
+            NodeState::Running(live) => Why::Running {
+                attempt: live.attempt,
+                number: live.number,
+                since: live.started,
+                ending: live.ending,
+            },
+            NodeState::WaitingRetry { until } => {
+                Why::Backoff { until: *until, next: state.node(node).attempts + 1 }
+            }
+            NodeState::InDoubt(doubt) => Why::InDoubt { attempt: doubt.attempt, asking: doubt.asking },
+            NodeState::Collected => Why::Collected,
+            NodeState::Ended { outcome, cause } => {
+                Why::Ended { outcome: *outcome, cause: *cause, upstream: self.culprits(node, *cause) }
+            }
+        }
+    }
+
+    fn why_pending(&self, node: NodeId) -> Why {
+        if self.state().phase == Phase::New {
+            return Why::NotBegun;
+        }
+        let open: Vec<NodeId> =
+            self.graph().preds(node).filter(|&p| !self.state().node(p).is_settled()).collect();
+        if open.is_empty() { Why::Condition } else { Why::Predecessors(open) }
+    }
+
+    fn why_ready(&self, node: NodeId) -> Why {
+        let state = self.state();
+        if let Phase::Paused(reason) = state.phase {
+            return Why::Paused(reason);
+        }
+        if let Some(why) = self.why_scheduled_later(node) {
+            return why;
+        }
+        if let Some(&cap) = caps::lacking(self.graph(), &state.limits, &state.used, node).first() {
+            return Why::Cap { cap, holders: self.holders(cap) };
+        }
+        if state.used.total >= state.limits.max_parallel {
+            return Why::Cap { cap: CapRef::Global, holders: self.holders(CapRef::Global) };
+        }
+        if let Some((cap, node)) = self.reservation(node) {
+            return Why::Reserved { cap, node };
+        }
+        Why::Queue(state.ready.ahead(self.graph(), node))
+    }
+
+    /// What an aged node before this one reserves of what this one would use.
+    fn reservation(&self, node: NodeId) -> Option<(CapRef, NodeId)> {
+        let (graph, state) = (self.graph(), self.state());
+        let own = state.ready.group(graph, node);
+        let mut walk = state.ready.walk(graph, state.round);
+        core::iter::from_fn(|| state.ready.next(&mut walk))
+            .take_while(|other| other.group != own && other.class < 0)
+            .find_map(|other| {
+                let lacks = caps::lacking(graph, &state.limits, &state.used, other.node);
+                let shared = lacks.into_iter().find(|&cap| caps::uses(graph, node, cap))?;
+                Some((shared, other.node))
+            })
+    }
+
+    fn why_scheduled_later(&self, node: NodeId) -> Option<Why> {
+        let state = self.state();
+        match self.config().schedule {
+            Schedule::Dataflow => None,
+            Schedule::Waves => {
+                let (current, own) = (state.current_wave()?, self.graph().facts(node).wave);
+                if own > current {
+                    return Some(Why::Barrier { wave: current, until: None });
+                }
+                let gate = self.wave_gate().map(|(at, _)| at).filter(|at| *at > self.now())?;
+                Some(Why::Barrier { wave: own.saturating_sub(1), until: Some(gate) })
+            }
+            Schedule::Sequential => {
+                let turn = self.graph().order().iter().copied().find(|&n| {
+                    matches!(
+                        state.node(n).state,
+                        NodeState::Ready | NodeState::Running(_) | NodeState::WaitingRetry { .. }
+                    )
+                })?;
+                (turn != node).then_some(Why::Turn(turn))
+            }
+        }
+    }
+
+    fn holders(&self, cap: CapRef) -> Vec<NodeId> {
+        let mut holders: Vec<NodeId> =
+            self.state().live().map(|(_, n)| n).filter(|&n| caps::uses(self.graph(), n, cap)).collect();
+        holders.sort_unstable_by_key(|&n| self.graph().facts(n).pos);
+        holders
+    }
+
+    fn culprits(&self, node: NodeId, cause: Option<Cause>) -> Vec<NodeId> {
+        let wanted = |p: &NodeId| {
+            let outcome = self.state().node(*p).outcome();
+            match cause {
+                Some(Cause::Upstream) => outcome.is_some_and(NodeOutcome::blocks),
+                Some(Cause::UpstreamSkipped) => outcome == Some(NodeOutcome::Skipped),
+                _ => false,
+            }
+        };
+        let mut found: Vec<NodeId> = self.graph().preds(node).filter(wanted).collect();
+        found.sort_unstable_by_key(|&p| self.graph().name(p));
+        found
+    }
+}
+
+impl Why {
+    /// One sentence for people, without a full stop; times in engine time.
+    #[must_use]
+    pub fn sentence(&self, graph: &Graph) -> String {
+        let names = |nodes: &[NodeId]| list(graph, nodes);
+        match self {
+            Why::Predecessors(open) => format!("waits for {}", names(open)),
+            Why::Condition => "its `when` condition is being evaluated".to_owned(),
+            Why::Running { number, since, ending: None, .. } => {
+                format!("attempt {number} runs since {}", seconds(*since))
+            }
+            Why::Running { number, ending: Some(cause), .. } => {
+                format!("attempt {number} is being ended ({})", cause.code())
+            }
+            Why::Backoff { until, next } => {
+                format!("backs off before attempt {next} until {}", seconds(*until))
+            }
+            Why::Paused(reason) => format!("the run is paused ({})", reason.name()),
+            Why::NotBegun => "the run has not begun".to_owned(),
+            Why::Cap { cap, holders } if holders.is_empty() => {
+                format!("held back by {}", cap_name(graph, *cap))
+            }
+            Why::Cap { cap, holders } => {
+                format!("held back by {}, in use by {}", cap_name(graph, *cap), names(holders))
+            }
+            Why::Reserved { cap, node } => {
+                format!(
+                    "{} is reserved for `{}`, which waited longer",
+                    cap_name(graph, *cap),
+                    graph.name(*node)
+                )
+            }
+            Why::Barrier { wave, until: None } => format!("waits for the end of wave {}", wave + 1),
+            Why::Barrier { wave, until: Some(until) } => {
+                format!("the pause after wave {} lasts until {}", wave + 1, seconds(*until))
+            }
+            Why::Turn(node) => format!("`{}` has the turn (schedule: sequential)", graph.name(*node)),
+            Why::Queue(0) => "is next to start".to_owned(),
+            Why::Queue(ahead) => format!("{ahead} ready tasks stand before it"),
+            Why::InDoubt { asking: true, .. } => "its `reconcile` command is being asked".to_owned(),
+            Why::InDoubt { asking: false, .. } => {
+                "in doubt: an attempt was lost and may have had its effect; a person must answer".to_owned()
+            }
+            Why::Collected => "its work is committed and waits for landing".to_owned(),
+            Why::Ended { outcome, cause: None, .. } => outcome.name().to_owned(),
+            Why::Ended { outcome, cause: Some(cause), upstream } if upstream.is_empty() => {
+                format!("{} ({})", outcome.name(), cause.code())
+            }
+            Why::Ended { outcome, upstream, .. } => {
+                format!("{} because of {}", outcome.name(), names(upstream))
+            }
+        }
+    }
+}
+
+/// The name of a cap as the plan spells it.
+#[must_use]
+pub fn cap_name(graph: &Graph, cap: CapRef) -> String {
+    match cap {
+        CapRef::Global => "limits.max_parallel".to_owned(),
+        CapRef::Wave(wave) => format!("limits.per_wave (wave {})", wave + 1),
+        CapRef::Priority(p) => format!("limits.per_priority.P{p}"),
+        CapRef::Agent(i) => format!("limits.per_agent.{}", graph.agents[i as usize]),
+        CapRef::Tag(i) => format!("limits.per_tag.{}", graph.tag_names[i as usize]),
+        CapRef::Resource(i) => {
+            let spec = &graph.resources[i as usize];
+            let kind = if spec.capacity.is_some() { "resource" } else { "lock" };
+            format!("{kind} `{}`", spec.name)
+        }
+    }
+}
+
+fn seconds(at: Timestamp) -> String {
+    format!("{}.{:03} s", at.0 / 1000, at.0 % 1000)
+}
+
+fn list(graph: &Graph, nodes: &[NodeId]) -> String {
+    const SHOWN: usize = 8;
+    let mut text = String::new();
+    for (i, &node) in nodes.iter().take(SHOWN).enumerate() {
+        text.push_str(if i == 0 { "`" } else { ", `" });
+        text.push_str(graph.name(node));
+        text.push('`');
+    }
+    if nodes.len() > SHOWN {
+        text.push_str(&format!(" and {} more", nodes.len() - SHOWN));
+    }
+    text
+}

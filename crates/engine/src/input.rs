@@ -1,0 +1,154 @@
+//! What the world tells the engine: one closed enum.
+//!
+//! Every input is journaled beside the events it led to; feeding the same inputs again gives the same events.
+
+use crate::cause::Cause;
+use crate::ids::{AttemptId, NodeId};
+use crate::report::{Digest, Report};
+use crate::spec::Limits;
+
+/// The verdict on one ended attempt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It did what it should.
+    Succeeded,
+    /// It did not.
+    Failed(Cause),
+}
+
+/// How an attempt ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ended {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The facts.
+    pub report: Report,
+}
+
+/// The answer to a `when` condition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ConditionAnswer {
+    /// Run it.
+    True,
+    /// Skip it.
+    False,
+    /// The expression failed or was not a boolean; the text says how.
+    Error(Box<str>),
+}
+
+/// A person's answer about a node in doubt.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// Exactly one more attempt.
+    Again,
+    /// It was done; its result, if any.
+    Succeeded(Option<Digest>),
+    /// It was not done and shall not be tried again.
+    Failed,
+}
+
+/// What a `reconcile` command found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reconciliation {
+    /// Done; its result, if any.
+    Done(Option<Digest>),
+    /// Not done: start again.
+    NotDone,
+    /// Cannot be told: in doubt.
+    Unknown,
+}
+
+/// What the orchestrator found when it took the run over.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Resumed {
+    /// The new fencing epoch.
+    pub epoch: u64,
+    /// Attempts that are still alive.
+    pub live: Vec<AttemptId>,
+    /// Attempts that ended meanwhile.
+    pub ended: Vec<Ended>,
+    /// The machine was started anew since.
+    pub boot_changed: bool,
+}
+
+/// An input.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// The run begins.
+    Begin,
+    /// All that had happened by now has been told: expire deadlines, admit, end.
+    Settle,
+    /// An orchestrator took the run over.
+    Resumed(Resumed),
+    /// The answer to [`crate::effect::Effect::Evaluate`].
+    ConditionEvaluated {
+        /// The node.
+        node: NodeId,
+        /// The answer.
+        answer: ConditionAnswer,
+    },
+    /// An attempt ended and its whole tree is dead.
+    AttemptEnded(Ended),
+    /// An attempt vanished with its owner.
+    AttemptLost {
+        /// The attempt.
+        attempt: AttemptId,
+    },
+    /// An attempt has been silent for its idle timeout.
+    AttemptIdle {
+        /// The attempt.
+        attempt: AttemptId,
+    },
+    /// The answer to [`crate::effect::Effect::Reconcile`].
+    Reconciled {
+        /// The node.
+        node: NodeId,
+        /// The answer.
+        found: Reconciliation,
+    },
+    /// A person answered about a node in doubt.
+    Answered {
+        /// The node.
+        node: NodeId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Start nothing new.
+    Pause,
+    /// Go on.
+    Unpause,
+    /// A signal asked to leave: end what runs, keep the run resumable.
+    Interrupt {
+        /// Without grace.
+        hard: bool,
+    },
+    /// Cancel the run, or one node.
+    Cancel {
+        /// The node, or the whole run.
+        node: Option<NodeId>,
+    },
+    /// Skip a node that has not started.
+    Skip {
+        /// The node.
+        node: NodeId,
+    },
+    /// New caps.
+    LimitsChanged {
+        /// The caps.
+        limits: Box<Limits>,
+    },
+    /// A collected node landed.
+    Landed {
+        /// The node.
+        node: NodeId,
+    },
+    /// A collected node did not land.
+    NotLanded {
+        /// The node.
+        node: NodeId,
+        /// Why; `Upstream` where an ancestor was left out.
+        cause: Cause,
+    },
+}

@@ -1,0 +1,147 @@
+//! Questions about an event: its name, its node, its attempt, the result it carries.
+//!
+//! Exhaustive over every variant, so that a new one cannot be forgotten.
+
+use crate::event::EventKind;
+use crate::ids::{AttemptId, NodeId};
+use crate::input::Answer;
+use crate::outcome::{AttemptOutcome, NodeOutcome};
+use crate::report::Digest;
+
+impl EventKind {
+    /// The name of the kind in journals and logs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            EventKind::RunStarted { .. } => "run_started",
+            EventKind::RunPaused { .. } => "run_paused",
+            EventKind::RunResumed { .. } => "run_resumed",
+            EventKind::RunStopping { .. } => "run_stopping",
+            EventKind::RunEnding { .. } => "run_ending",
+            EventKind::RunEnded { .. } => "run_ended",
+            EventKind::WaveStarted { .. } => "wave_started",
+            EventKind::WaveEnded { .. } => "wave_ended",
+            EventKind::ConditionEvaluated { .. } => "condition_evaluated",
+            EventKind::NodeReady { .. } => "node_ready",
+            EventKind::LeaseGranted { .. } => "lease_granted",
+            EventKind::LeaseReleased { .. } => "lease_released",
+            EventKind::LeaseRefused { .. } => "lease_refused",
+            EventKind::DispatchStarted { .. } => "dispatch_started",
+            EventKind::DispatchEnding { .. } => "dispatch_ending",
+            EventKind::DispatchAdopted { .. } => "dispatch_adopted",
+            EventKind::DispatchEnded { outcome, .. } => dispatch_name(*outcome),
+            EventKind::LeakedProcesses { .. } => "leaked_processes",
+            EventKind::RetryScheduled { .. } => "retry_scheduled",
+            EventKind::NodeCollected { .. } => "node_collected",
+            EventKind::NodeEnded { outcome, .. } => node_name(*outcome),
+            EventKind::NodeInDoubt { .. } => "node_in_doubt",
+            EventKind::Answered { .. } => "answered",
+            EventKind::UndoStarted { .. } => "undo_started",
+            EventKind::UndoEnded { cause: None, .. } => "undo_succeeded",
+            EventKind::UndoEnded { cause: Some(_), .. } => "undo_failed",
+            EventKind::LimitsChanged { .. } => "limits_changed",
+            EventKind::ReportIgnored { .. } => "report_ignored",
+        }
+    }
+
+    /// The node it is about.
+    #[must_use]
+    pub fn node(&self) -> Option<NodeId> {
+        match self {
+            EventKind::RunStopping { node }
+            | EventKind::ConditionEvaluated { node, .. }
+            | EventKind::NodeReady { node, .. }
+            | EventKind::LeaseGranted { node, .. }
+            | EventKind::LeaseReleased { node, .. }
+            | EventKind::LeaseRefused { node, .. }
+            | EventKind::DispatchStarted { node, .. }
+            | EventKind::DispatchEnding { node, .. }
+            | EventKind::DispatchAdopted { node, .. }
+            | EventKind::DispatchEnded { node, .. }
+            | EventKind::LeakedProcesses { node, .. }
+            | EventKind::RetryScheduled { node, .. }
+            | EventKind::NodeCollected { node, .. }
+            | EventKind::NodeEnded { node, .. }
+            | EventKind::NodeInDoubt { node, .. }
+            | EventKind::Answered { node, .. }
+            | EventKind::UndoStarted { node, .. }
+            | EventKind::UndoEnded { node, .. } => Some(*node),
+            EventKind::RunStarted { .. }
+            | EventKind::RunPaused { .. }
+            | EventKind::RunResumed { .. }
+            | EventKind::RunEnding { .. }
+            | EventKind::RunEnded { .. }
+            | EventKind::WaveStarted { .. }
+            | EventKind::WaveEnded { .. }
+            | EventKind::LimitsChanged { .. }
+            | EventKind::ReportIgnored { .. } => None,
+        }
+    }
+
+    /// The attempt it is about.
+    #[must_use]
+    pub fn attempt(&self) -> Option<AttemptId> {
+        match self {
+            EventKind::LeaseGranted { attempt, .. }
+            | EventKind::LeaseReleased { attempt, .. }
+            | EventKind::DispatchStarted { attempt, .. }
+            | EventKind::DispatchEnding { attempt, .. }
+            | EventKind::DispatchAdopted { attempt, .. }
+            | EventKind::DispatchEnded { attempt, .. }
+            | EventKind::LeakedProcesses { attempt, .. }
+            | EventKind::NodeInDoubt { attempt, .. }
+            | EventKind::Answered { attempt, .. }
+            | EventKind::UndoStarted { attempt, .. }
+            | EventKind::UndoEnded { attempt, .. }
+            | EventKind::ReportIgnored { attempt } => Some(*attempt),
+            EventKind::RunStarted { .. }
+            | EventKind::RunPaused { .. }
+            | EventKind::RunResumed { .. }
+            | EventKind::RunStopping { .. }
+            | EventKind::RunEnding { .. }
+            | EventKind::RunEnded { .. }
+            | EventKind::WaveStarted { .. }
+            | EventKind::WaveEnded { .. }
+            | EventKind::ConditionEvaluated { .. }
+            | EventKind::NodeReady { .. }
+            | EventKind::LeaseRefused { .. }
+            | EventKind::RetryScheduled { .. }
+            | EventKind::NodeCollected { .. }
+            | EventKind::NodeEnded { .. }
+            | EventKind::LimitsChanged { .. } => None,
+        }
+    }
+
+    /// The result that this event carries, if it does.
+    #[must_use]
+    pub fn result(&self) -> Option<Digest> {
+        if let EventKind::DispatchEnded { report, .. } = self {
+            return report.result;
+        }
+        let EventKind::Answered { answer: Answer::Succeeded(result), .. } = self else { return None };
+        *result
+    }
+}
+
+fn dispatch_name(outcome: AttemptOutcome) -> &'static str {
+    match outcome {
+        AttemptOutcome::Succeeded => "dispatch_succeeded",
+        AttemptOutcome::Failed => "dispatch_failed",
+        AttemptOutcome::TimedOut => "dispatch_timed_out",
+        AttemptOutcome::Cancelled => "dispatch_cancelled",
+        AttemptOutcome::Interrupted => "dispatch_interrupted",
+        AttemptOutcome::Lost => "dispatch_lost",
+    }
+}
+
+fn node_name(outcome: NodeOutcome) -> &'static str {
+    match outcome {
+        NodeOutcome::Succeeded => "node_succeeded",
+        NodeOutcome::Failed => "node_failed",
+        NodeOutcome::TimedOut => "node_timed_out",
+        NodeOutcome::Exhausted => "node_exhausted",
+        NodeOutcome::Blocked => "node_blocked",
+        NodeOutcome::Skipped => "node_skipped",
+        NodeOutcome::Cancelled => "node_cancelled",
+    }
+}

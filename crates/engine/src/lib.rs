@@ -1,0 +1,34 @@
+//! The pure engine of Regatta: graph, schedule, state machine, views.
+//!
+//! Knows no tokio, file, environment, clock, randomness, command line, prompt or path. Time, ids and outcomes are
+//! arguments; what must be done is returned as data.
+//! ```text
+//! GraphSpec -> Graph -> Engine::step(now, Input) -> Step { events, effects }
+//!                              Engine::apply(&Event)     the one fold
+//! ```
+#![deny(clippy::wildcard_enum_match_arm)]
+
+pub mod build;
+pub mod canonical;
+pub mod caps;
+pub mod cause;
+mod decide;
+pub mod effect;
+pub mod engine;
+pub mod event;
+pub mod explain;
+pub mod graph;
+pub mod ids;
+pub mod input;
+pub mod json;
+pub mod key;
+mod kind;
+pub mod outcome;
+pub mod queue;
+pub mod report;
+pub mod rows;
+pub mod schedule;
+pub mod spec;
+pub mod state;
+
+pub use engine::{Engine, Step};

@@ -1,0 +1,48 @@
+//! What the world reports about one attempt: exit, result digest, output digests, usage.
+//!
+//! Knows digests and sizes only; the bytes themselves live with the journal and the runtime.
+
+/// Size and sha-256 of some bytes that live elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Digest {
+    /// sha-256.
+    pub sha256: [u8; 32],
+    /// Length in bytes.
+    pub bytes: u64,
+}
+
+/// Tokens and cost of one attempt as its agent reported them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usage {
+    /// Fresh input tokens.
+    pub input_tokens: u64,
+    /// Input tokens served from a cache.
+    pub cached_tokens: u64,
+    /// Output tokens.
+    pub output_tokens: u64,
+    /// Reasoning tokens.
+    pub reasoning_tokens: u64,
+    /// Cost in millionths of a US dollar, where reported.
+    pub cost_micro_usd: u64,
+}
+
+/// Facts of an ended attempt, beside its verdict.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Report {
+    /// Exit code, if it exited.
+    pub exit: Option<i32>,
+    /// Signal, if one ended it.
+    pub signal: Option<i32>,
+    /// Its result.
+    pub result: Option<Digest>,
+    /// Its standard output.
+    pub stdout: Option<Digest>,
+    /// Its standard error.
+    pub stderr: Option<Digest>,
+    /// What it used.
+    pub usage: Option<Usage>,
+    /// Processes that outlived their leader and had to be ended.
+    pub leaked: u32,
+    /// A sentence for people; at most a few hundred bytes, never in the canonical log.
+    pub message: Option<Box<str>>,
+}

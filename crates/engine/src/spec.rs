@@ -1,0 +1,296 @@
+//! What a plan tells the engine: nodes, edges, caps, policies. Plain data, lowered by the plan crate.
+//!
+//! Knows no command line, prompt, path or span: what a node does is looked up by the runtime.
+
+/// Priority class of a node; `P0` is served first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Priority {
+    /// Most urgent.
+    P0,
+    /// High.
+    P1,
+    /// The default.
+    #[default]
+    P2,
+    /// Least urgent.
+    P3,
+}
+
+impl Priority {
+    /// All classes, most urgent first.
+    pub const ALL: [Priority; 4] = [Priority::P0, Priority::P1, Priority::P2, Priority::P3];
+
+    /// 0 for `P0` to 3 for `P3`.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The name as written in plans and logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Priority::P0 => "P0",
+            Priority::P1 => "P1",
+            Priority::P2 => "P2",
+            Priority::P3 => "P3",
+        }
+    }
+}
+
+/// How ready nodes are admitted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Schedule {
+    /// A node is released when its own predecessors have ended well.
+    #[default]
+    Dataflow,
+    /// Nothing of wave n+1 starts before wave n has ended.
+    Waves,
+    /// One node at a time, in order key.
+    Sequential,
+}
+
+/// What the failure of a node means for the rest of the run.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum OnFailure {
+    /// Independent work goes on; descendants are blocked.
+    #[default]
+    Continue,
+    /// Nothing new starts; running attempts end.
+    Stop,
+    /// As stop, then succeeded nodes are undone in reverse order key.
+    Rollback,
+}
+
+/// What a lost attempt means (spec "The effect contract").
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum EffectContract {
+    /// No outside effect: started again.
+    Pure,
+    /// Safe to repeat: started again.
+    Idempotent,
+    /// In doubt: a person answers.
+    #[default]
+    AtMostOnce,
+    /// The task's `reconcile` command is asked.
+    Reconcile,
+}
+
+/// Growth of the back-off before an attempt n >= 2. Jitter does not exist.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum RetryStrategy {
+    /// (n-1) x backoff
+    #[default]
+    Linear,
+    /// backoff x 2^(n-2)
+    Exponential,
+    /// backoff
+    Fixed,
+}
+
+/// Retry policy of a node.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RetryPolicy {
+    /// Attempts that count, at least 1.
+    pub max_attempts: u32,
+    /// Growth of the back-off.
+    pub strategy: RetryStrategy,
+    /// Base of the back-off in milliseconds.
+    pub backoff_ms: u64,
+    /// Upper bound of one back-off in milliseconds.
+    pub max_backoff_ms: u64,
+}
+
+impl RetryPolicy {
+    /// The back-off in milliseconds before attempt `number` (1-based); 0 before the first.
+    #[must_use]
+    pub fn delay_before_ms(&self, number: u32) -> u64 {
+        if number < 2 {
+            return 0;
+        }
+        let raw = match self.strategy {
+            RetryStrategy::Linear => self.backoff_ms.saturating_mul(u64::from(number - 1)),
+            RetryStrategy::Exponential => {
+                let factor = 1_u64.checked_shl(number - 2).unwrap_or(u64::MAX);
+                self.backoff_ms.saturating_mul(factor)
+            }
+            RetryStrategy::Fixed => self.backoff_ms,
+        };
+        raw.min(self.max_backoff_ms)
+    }
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        RetryPolicy {
+            max_attempts: 1,
+            strategy: RetryStrategy::Linear,
+            backoff_ms: 1_000,
+            max_backoff_ms: 300_000,
+        }
+    }
+}
+
+/// Everything about a node that is shared by many nodes; stored once per distinct value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Policy {
+    /// Retry policy.
+    pub retry: RetryPolicy,
+    /// Longest duration of one attempt in milliseconds; `None` is no limit.
+    pub attempt_timeout_ms: Option<u64>,
+    /// Longest silence of one attempt in milliseconds; `None` is no limit.
+    pub idle_timeout_ms: Option<u64>,
+    /// Time between TERM and KILL in milliseconds.
+    pub grace_ms: u64,
+    /// What a lost attempt means.
+    pub effect: EffectContract,
+    /// A `when` condition must be asked before the node becomes ready.
+    pub conditional: bool,
+    /// The node runs although a predecessor was skipped (`join`, or `allow_skipped: true`).
+    pub allow_skipped: bool,
+    /// The node has an `undo` action.
+    pub undo: bool,
+    /// A good attempt is `collected` first; landing decides (merging runs).
+    pub collects: bool,
+    /// Lost attempts in a row after which the node is in doubt whatever its effect.
+    pub max_lost: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy {
+            retry: RetryPolicy::default(),
+            attempt_timeout_ms: Some(1_800_000),
+            idle_timeout_ms: None,
+            grace_ms: 10_000,
+            effect: EffectContract::AtMostOnce,
+            conditional: false,
+            allow_skipped: false,
+            undo: false,
+            collects: false,
+            max_lost: 5,
+        }
+    }
+}
+
+/// What one node claims of a resource while it lives. All claims of a node are granted at once or none.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Claim {
+    /// Index into [`GraphSpec::resources`].
+    pub resource: u32,
+    /// How much, or in which mode.
+    pub kind: ClaimKind,
+}
+
+/// The kind of a claim.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ClaimKind {
+    /// Units of a counted resource.
+    Units(u32),
+    /// A lock that others may share.
+    Shared,
+    /// A lock that nobody else holds.
+    Exclusive,
+}
+
+/// A counted resource or a named lock of this plan.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ResourceSpec {
+    /// Its name, for explanations.
+    pub name: String,
+    /// Capacity in units for a counted resource; `None` for a named lock.
+    pub capacity: Option<u32>,
+}
+
+/// Caps on live work; `None` is no cap of that kind.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Nodes alive at once.
+    pub max_parallel: u32,
+    /// Nodes alive at once of one wave.
+    pub per_wave: Option<u32>,
+    /// Nodes alive at once by declared priority, P0 first.
+    pub per_priority: [Option<u32>; 4],
+    /// Nodes alive at once by index into [`GraphSpec::agents`].
+    pub per_agent: Vec<Option<u32>>,
+    /// Nodes alive at once by index into [`GraphSpec::tags`].
+    pub per_tag: Vec<Option<u32>>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            max_parallel: 4,
+            per_wave: None,
+            per_priority: [None; 4],
+            per_agent: vec![],
+            per_tag: vec![],
+        }
+    }
+}
+
+/// Settings of the whole run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RunConfig {
+    /// How ready nodes are admitted.
+    pub schedule: Schedule,
+    /// What a failure means.
+    pub on_failure: OnFailure,
+    /// Caps on live work.
+    pub limits: Limits,
+    /// Longest active time of the run in milliseconds.
+    pub run_timeout_ms: Option<u64>,
+    /// Pause between waves in milliseconds (schedule `waves` only).
+    pub wave_delay_ms: u64,
+    /// Admission rounds after which a refused node rises one priority class.
+    pub ageing_rounds: u32,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        RunConfig {
+            schedule: Schedule::Dataflow,
+            on_failure: OnFailure::Continue,
+            limits: Limits::default(),
+            run_timeout_ms: None,
+            wave_delay_ms: 0,
+            ageing_rounds: 32,
+        }
+    }
+}
+
+/// One node as the plan gives it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NodeSpec {
+    /// The task's id; unique; the last part of the order key, compared bytewise.
+    pub id: String,
+    /// Direct predecessors as indices into [`GraphSpec::nodes`]; any order, duplicates allowed.
+    pub needs: Vec<u32>,
+    /// Declared priority.
+    pub priority: Priority,
+    /// Index into [`GraphSpec::agents`].
+    pub agent: Option<u32>,
+    /// Indices into [`GraphSpec::tags`].
+    pub tags: Vec<u32>,
+    /// What it claims while it lives.
+    pub claims: Vec<Claim>,
+    /// Index into [`GraphSpec::policies`].
+    pub policy: u32,
+    /// Expected duration in milliseconds (the task's `estimate`, else a recorded median pinned at run start).
+    pub estimate_ms: Option<u64>,
+}
+
+/// A whole graph as the plan gives it, in any order.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct GraphSpec {
+    /// The nodes.
+    pub nodes: Vec<NodeSpec>,
+    /// Names of agents.
+    pub agents: Vec<String>,
+    /// Names of tags that a cap names or a node carries.
+    pub tags: Vec<String>,
+    /// Counted resources and named locks.
+    pub resources: Vec<ResourceSpec>,
+    /// Distinct policies.
+    pub policies: Vec<Policy>,
+}

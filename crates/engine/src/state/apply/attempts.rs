@@ -1,0 +1,109 @@
+//! Folds events of attempts, those of nodes and those of undo actions.
+//!
+//! An attempt is live from its start to its end; its slot, claims and timers go with it.
+
+use super::{Applied, Fact, IllegalEvent, illegal};
+use crate::event::EventKind;
+use crate::ids::{AttemptId, NodeId};
+use crate::outcome::{AttemptOutcome, NodeOutcome};
+use crate::state::node::{Live, NodeState};
+use crate::state::{State, Timer, Undo};
+
+impl State {
+    pub(super) fn dispatch_started(&mut self, fact: &Fact<'_>) -> Applied {
+        let EventKind::DispatchStarted { node, attempt, number, round, .. } = fact.event.kind else {
+            return Ok(());
+        };
+        let ready = self.node(node).state == NodeState::Ready && number == self.node(node).attempts + 1;
+        self.require(fact, ready && attempt.0 >= self.next_attempt)?;
+        self.next_attempt = attempt.0 + 1;
+        self.round = round;
+        let live = Live { attempt, number, started: fact.event.at, ending: None };
+        self.set(fact.graph, node, NodeState::Running(Box::new(live)));
+        Ok(())
+    }
+
+    pub(super) fn dispatch_ending(&mut self, fact: &Fact<'_>) -> Applied {
+        let EventKind::DispatchEnding { node, attempt, cause } = fact.event.kind else { return Ok(()) };
+        if let Some(undo) = self.rollback.current.filter(|u| u.attempt == attempt) {
+            self.drop_undo_timer();
+            self.rollback.current = Some(Undo { ending: Some(cause), ..undo });
+            return Ok(());
+        }
+        let live = self.require_live(fact, node, attempt)?;
+        if let Some(at) = live.deadline(fact.graph, node) {
+            self.timers.remove(&(at, Timer::Attempt(node)));
+        }
+        self.nodes[node.index()].state = NodeState::Running(Box::new(Live { ending: Some(cause), ..live }));
+        Ok(())
+    }
+
+    pub(super) fn dispatch_ended(&mut self, fact: &Fact<'_>) -> Applied {
+        let EventKind::DispatchEnded { node, attempt, outcome, .. } = fact.event.kind else {
+            return Ok(());
+        };
+        if self.rollback.current.is_some_and(|u| u.attempt == attempt) {
+            self.require(fact, !outcome.counts())?;
+            self.drop_undo_timer();
+            self.rollback.current = None;
+            return Ok(());
+        }
+        self.require_live(fact, node, attempt)?;
+        self.count_attempt(node, outcome);
+        self.set(fact.graph, node, NodeState::Ready);
+        Ok(())
+    }
+
+    fn count_attempt(&mut self, node: NodeId, outcome: AttemptOutcome) {
+        let node = &mut self.nodes[node.index()];
+        match outcome {
+            AttemptOutcome::Lost => node.lost += 1,
+            AttemptOutcome::Interrupted => {}
+            AttemptOutcome::Succeeded
+            | AttemptOutcome::Failed
+            | AttemptOutcome::TimedOut
+            | AttemptOutcome::Cancelled => {
+                node.lost = 0;
+                node.attempts += 1;
+            }
+        }
+    }
+
+    pub(super) fn require_live(
+        &self,
+        fact: &Fact<'_>,
+        node: NodeId,
+        attempt: AttemptId,
+    ) -> Result<Live, IllegalEvent> {
+        let live = self.node(node).live().filter(|l| l.attempt == attempt);
+        self.require(fact, live.is_some())?;
+        live.cloned().ok_or_else(|| illegal(fact, "for an attempt that is not alive"))
+    }
+
+    pub(super) fn undo_started(&mut self, fact: &Fact<'_>, node: NodeId, attempt: AttemptId) -> Applied {
+        let legal = self.node(node).outcome() == Some(NodeOutcome::Succeeded);
+        let free = self.rollback.current.is_none() && attempt.0 >= self.next_attempt;
+        self.require(fact, legal && free)?;
+        self.next_attempt = attempt.0 + 1;
+        self.rollback.current = Some(Undo { node, attempt, ending: None });
+        let limit = fact.graph.policy(node).attempt_timeout_ms;
+        self.timers.extend(limit.map(|ms| (fact.event.at + ms, Timer::Undo(node))));
+        Ok(())
+    }
+
+    pub(super) fn undo_ended(&mut self, fact: &Fact<'_>) -> Applied {
+        let EventKind::UndoEnded { node, attempt, cause, .. } = &fact.event.kind else { return Ok(()) };
+        let current = self.rollback.current.filter(|u| u.node == *node && u.attempt == *attempt);
+        self.require(fact, current.is_some())?;
+        self.drop_undo_timer();
+        self.rollback.current = None;
+        self.rollback.done_from = Some(fact.graph.facts(*node).pos);
+        self.rollback.failed += u32::from(cause.is_some());
+        Ok(())
+    }
+
+    /// All attempts of nodes have ended when an undo runs, so a handful of timers is left.
+    fn drop_undo_timer(&mut self) {
+        self.timers.retain(|(_, timer)| !matches!(timer, Timer::Undo(_)));
+    }
+}

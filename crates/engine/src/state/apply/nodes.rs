@@ -1,0 +1,81 @@
+//! Folds events of nodes: which move is legal from where.
+//!
+//! Knows no attempts beyond the doubt about one.
+
+use super::{Applied, Fact};
+use crate::event::EventKind;
+use crate::ids::{NodeId, Timestamp};
+use crate::input::Answer;
+use crate::outcome::NodeOutcome;
+use crate::state::State;
+use crate::state::node::{Doubt, NodeState};
+
+impl State {
+    pub(super) fn node_ready(&mut self, fact: &Fact<'_>, node: NodeId) -> Applied {
+        let waits = matches!(self.node(node).state, NodeState::Pending | NodeState::WaitingRetry { .. });
+        self.require(fact, waits && self.node(node).open == 0)?;
+        self.set(fact.graph, node, NodeState::Ready);
+        Ok(())
+    }
+
+    pub(super) fn lease_refused(&mut self, fact: &Fact<'_>, node: NodeId) -> Applied {
+        self.require(fact, self.node(node).state == NodeState::Ready)?;
+        self.ready.refuse(fact.graph, node, self.round);
+        Ok(())
+    }
+
+    pub(super) fn retry_scheduled(&mut self, fact: &Fact<'_>, node: NodeId, until: Timestamp) -> Applied {
+        self.require(fact, self.node(node).state == NodeState::Ready)?;
+        self.set(fact.graph, node, NodeState::WaitingRetry { until });
+        Ok(())
+    }
+
+    pub(super) fn node_collected(&mut self, fact: &Fact<'_>, node: NodeId) -> Applied {
+        self.require(fact, self.node(node).state == NodeState::Ready)?;
+        self.set(fact.graph, node, NodeState::Collected);
+        Ok(())
+    }
+
+    pub(super) fn node_ended(&mut self, fact: &Fact<'_>) -> Applied {
+        let EventKind::NodeEnded { node, outcome, cause, .. } = fact.event.kind else { return Ok(()) };
+        self.require(fact, may_end(&self.node(node).state, outcome))?;
+        self.set(fact.graph, node, NodeState::Ended { outcome, cause });
+        Ok(())
+    }
+
+    pub(super) fn node_in_doubt(&mut self, fact: &Fact<'_>) -> Applied {
+        let EventKind::NodeInDoubt { node, attempt, asking, .. } = fact.event.kind else { return Ok(()) };
+        let from = self.node(node);
+        self.require(fact, matches!(from.state, NodeState::Ready | NodeState::InDoubt(_)))?;
+        let doubt = Doubt { attempt, number: from.attempts + 1, asking };
+        self.set(fact.graph, node, NodeState::InDoubt(Box::new(doubt)));
+        Ok(())
+    }
+
+    /// A person's `again` also forgives the attempts lost so far; the `reconcile` command's does not.
+    pub(super) fn answered(&mut self, fact: &Fact<'_>) -> Applied {
+        let EventKind::Answered { node, answer, by_person, .. } = &fact.event.kind else { return Ok(()) };
+        self.require(fact, matches!(self.node(*node).state, NodeState::InDoubt(_)))?;
+        if *answer == Answer::Again && *by_person {
+            self.nodes[node.index()].lost = 0;
+        }
+        self.set(fact.graph, *node, NodeState::Ready);
+        Ok(())
+    }
+}
+
+fn may_end(from: &NodeState, outcome: NodeOutcome) -> bool {
+    match from {
+        NodeState::Pending => {
+            !matches!(outcome, NodeOutcome::Succeeded | NodeOutcome::TimedOut | NodeOutcome::Exhausted)
+        }
+        NodeState::Ready | NodeState::InDoubt(_) | NodeState::WaitingRetry { .. } => true,
+        NodeState::Collected => {
+            matches!(
+                outcome,
+                NodeOutcome::Succeeded | NodeOutcome::Failed | NodeOutcome::Blocked | NodeOutcome::Cancelled
+            )
+        }
+        NodeState::Running(_) | NodeState::Ended { .. } => false,
+    }
+}

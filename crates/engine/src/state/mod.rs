@@ -1,0 +1,228 @@
+//! The state of a run: the fold of its events.
+//!
+//! Everything here is a function of graph, settings and events; nothing decides. Knows no effects.
+
+mod apply;
+mod check;
+mod hub;
+pub mod node;
+
+pub use apply::IllegalEvent;
+pub use check::Violation;
+
+use crate::caps::InUse;
+use crate::cause::Cause;
+use crate::graph::Graph;
+use crate::ids::{AttemptId, NodeId, Timestamp};
+use crate::outcome::{NodeOutcome, PauseReason, RunStatus};
+use crate::queue::ReadyQueue;
+use crate::spec::{Limits, RunConfig};
+use hub::queue_order;
+use node::{Node, NodeState};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where the run stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// Not begun.
+    New,
+    /// Going on.
+    Running,
+    /// Standing still.
+    Paused(PauseReason),
+    /// Over.
+    Ended(RunStatus),
+}
+
+/// Why the run is drawing to its end before its nodes are done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Closing {
+    /// No.
+    No,
+    /// This node failed under `on_failure: stop | rollback`.
+    Stopping(NodeId),
+    /// Everything left is cancelled, for this cause.
+    Cancelling(Cause),
+}
+
+/// A reason to look at the clock.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Timer {
+    /// The run timeout.
+    Run,
+    /// The pause before this wave ends.
+    Wave(u32),
+    /// An attempt's timeout.
+    Attempt(NodeId),
+    /// The end of a back-off.
+    Retry(NodeId),
+    /// An undo's timeout.
+    Undo(NodeId),
+}
+
+/// A running undo.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Undo {
+    /// The node.
+    pub node: NodeId,
+    /// The undo attempt.
+    pub attempt: AttemptId,
+    /// Why it is being ended, once it is.
+    pub ending: Option<Cause>,
+}
+
+/// Progress of a rollback.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rollback {
+    /// The one that runs.
+    pub current: Option<Undo>,
+    /// Places of the order key from here on are dealt with.
+    pub done_from: Option<u32>,
+    /// How many failed.
+    pub failed: u32,
+}
+
+/// How many nodes of a wave are not settled, and whether it began.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wave {
+    /// Nodes that are neither terminal nor collected.
+    pub open: u32,
+    /// Its start was recorded.
+    pub started: bool,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+}
+
+/// The state of a run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct State {
+    /// Engine time of the last event.
+    pub now: Timestamp,
+    /// Where the run stands.
+    pub phase: Phase,
+    /// Whether and why it is drawing to its end.
+    pub closing: Closing,
+    /// The fencing epoch.
+    pub epoch: u64,
+    /// Caps in force.
+    pub limits: Limits,
+    /// The admission round.
+    pub round: u32,
+    /// Live work.
+    pub used: InUse,
+    /// The most of it there ever was.
+    pub high_water: InUse,
+    /// Progress of a rollback.
+    pub rollback: Rollback,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) waves: Vec<Wave>,
+    pub(crate) ready: ReadyQueue,
+    pub(crate) live: BTreeMap<AttemptId, NodeId>,
+    pub(crate) timers: BTreeSet<(Timestamp, Timer)>,
+    pub(crate) next_attempt: u64,
+    /// Nodes that are not settled.
+    pub(crate) open: u32,
+    pub(crate) collected: u32,
+    pub(crate) in_doubt: BTreeSet<NodeId>,
+    /// The first wave that has not ended.
+    pub(crate) wave_cursor: u32,
+    pub(crate) run_deadline: Option<Timestamp>,
+    pub(crate) paused_at: Option<Timestamp>,
+    pub(crate) ended: [u32; 7],
+    /// Nodes that a person skipped; they make a run partial.
+    pub(crate) skipped_by_people: u32,
+}
+
+impl State {
+    /// The state before the first event.
+    #[must_use]
+    pub fn new(graph: &Graph, config: &RunConfig) -> State {
+        let limits = graph.fit(config.limits.clone());
+        State {
+            now: Timestamp(0),
+            phase: Phase::New,
+            closing: Closing::No,
+            epoch: 0,
+            round: 0,
+            used: InUse::none(graph),
+            high_water: InUse::none(graph),
+            rollback: Rollback::default(),
+            nodes: (0..graph.len() as u32)
+                .map(|i| Node {
+                    state: NodeState::Pending,
+                    open: graph.preds(NodeId(i)).len() as u32,
+                    attempts: 0,
+                    lost: 0,
+                })
+                .collect(),
+            waves: (0..graph.waves())
+                .map(|w| Wave { open: graph.wave(w).len() as u32, started: false, ended: None })
+                .collect(),
+            ready: ReadyQueue::new(queue_order(config, &limits)),
+            limits,
+            live: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            next_attempt: 1,
+            open: graph.len() as u32,
+            collected: 0,
+            in_doubt: BTreeSet::new(),
+            wave_cursor: 0,
+            run_deadline: None,
+            paused_at: None,
+            ended: [0; 7],
+            skipped_by_people: 0,
+        }
+    }
+
+    /// A node.
+    #[must_use]
+    pub fn node(&self, node: NodeId) -> &Node {
+        &self.nodes[node.index()]
+    }
+
+    /// The node of a live attempt.
+    #[must_use]
+    pub fn node_of(&self, attempt: AttemptId) -> Option<NodeId> {
+        self.live.get(&attempt).copied()
+    }
+
+    /// Live attempts with their nodes, ascending.
+    pub fn live(&self) -> impl ExactSizeIterator<Item = (AttemptId, NodeId)> + '_ {
+        self.live.iter().map(|(&a, &n)| (a, n))
+    }
+
+    /// Nodes in doubt, ascending.
+    pub fn in_doubt(&self) -> impl ExactSizeIterator<Item = NodeId> + '_ {
+        self.in_doubt.iter().copied()
+    }
+
+    /// The number of ready nodes.
+    #[must_use]
+    pub fn ready_len(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// How many nodes ended with `outcome`.
+    #[must_use]
+    pub fn count(&self, outcome: NodeOutcome) -> u32 {
+        self.ended[outcome as usize]
+    }
+
+    /// How many nodes are neither terminal nor collected.
+    #[must_use]
+    pub fn open(&self) -> u32 {
+        self.open
+    }
+
+    /// The first wave that has not ended.
+    #[must_use]
+    pub fn current_wave(&self) -> Option<u32> {
+        ((self.wave_cursor as usize) < self.waves.len()).then_some(self.wave_cursor)
+    }
+
+    /// Progress of a wave.
+    #[must_use]
+    pub fn wave(&self, wave: u32) -> &Wave {
+        &self.waves[wave as usize]
+    }
+}

@@ -1,0 +1,18 @@
+//! Tests of the engine, through its public interface only.
+//!
+//! Each test is named as the sentence of the spec that it holds.
+
+mod admission;
+mod canonical;
+mod control;
+mod explain;
+mod failure;
+mod flow;
+mod graph;
+mod landing;
+mod random;
+mod recovery;
+mod retry;
+mod schedule;
+mod script;
+mod world;

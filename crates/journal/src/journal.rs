@@ -1,0 +1,167 @@
+//! The journal of a workspace, opened for writing: made if it is missing, examined if it is there.
+//!
+//! One journal becomes one run's: [`Journal::create_run`] and [`Journal::open_run`] take it over.
+
+use crate::damage::with_suffix;
+use crate::db::{self, Access, Db};
+use crate::error::StoreError;
+use crate::lock::RunLock;
+use crate::place::{Place, io_error, look_at, open_private};
+use crate::run::RunJournal;
+use crate::run_id::RunId;
+use crate::run_row::NewRun;
+use crate::run_table::{self, Progress};
+use crate::schema;
+use crate::verify::{Heads, RunRows};
+use crate::wal::{self, Tail};
+use rustix::fs::{Mode, OFlags};
+use std::fs::File;
+use std::path::Path;
+
+/// The journal of a workspace, opened for writing.
+#[derive(Debug)]
+pub struct Journal {
+    db: Db,
+}
+
+impl Journal {
+    /// Opens the journal of `workspace`; makes `.regatta` and the database if they are missing.
+    ///
+    /// # Errors
+    /// A network file system, links, a foreign, newer or damaged database, anything that the system refuses.
+    pub fn open(workspace: &Path) -> Result<Journal, StoreError> {
+        Journal::at(Place::create(workspace)?)
+    }
+
+    /// Opens the journal of `workspace`; none if it has none.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn open_existing(workspace: &Path) -> Result<Option<Journal>, StoreError> {
+        let Some(place) = Place::find(workspace)? else { return Ok(None) };
+        if look_at(&place.database())?.is_none() && place.some_run_dirs(1)?.is_empty() {
+            return Ok(None);
+        }
+        Journal::at(place).map(Some)
+    }
+
+    fn at(place: Place) -> Result<Journal, StoreError> {
+        examine(&place, Access::Write)?;
+        let path = place.database();
+        if look_at(&path)?.is_none() {
+            drop(open_private(&path)?);
+        }
+        let db = Db::open(place, Access::Write)?;
+        schema::prepare(&db)?;
+        db.prepare_writing()?;
+        refuse_lost_runs(&db)?;
+        Ok(Journal { db })
+    }
+
+    /// The places of the workspace.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.db.place
+    }
+
+    /// Records a new run, then makes its directory and takes its lock.
+    ///
+    /// # Errors
+    /// The id is taken; any failure of the store, before which no directory is made.
+    pub fn create_run(self, run: &NewRun) -> Result<RunJournal, StoreError> {
+        let db = self.db;
+        let tx = db.begin()?;
+        let fault = |e| db.fault("write", e);
+        let Some(seq) = run_table::insert(&db.conn, run).map_err(fault)? else {
+            return Err(StoreError::RunExists { run: run.run_id.clone(), path: db.place.database() });
+        };
+        tx.commit().map_err(fault)?;
+        let dir = db.place.make_run_dir(&run.run_id)?;
+        let lock = RunLock::acquire(&dir, &run.run_id, run.created_wall_ms)?;
+        let heads = Heads::none(&run.run_id);
+        Ok(RunJournal::new(db, (run.run_id.clone(), seq), (Progress::NEW, heads), lock))
+    }
+
+    /// Takes a run over: its lock, then a new epoch in a transaction of its own. `wall_ms` is now.
+    ///
+    /// # Errors
+    /// No such run, another orchestrator holds it, any failure of the store.
+    pub fn open_run(self, run: &RunId, wall_ms: u64) -> Result<RunJournal, StoreError> {
+        let db = self.db;
+        if run_table::find(&db, run)?.is_none() {
+            return Err(missing_run(&db, run));
+        }
+        let dir = db.place.make_run_dir(run)?;
+        let lock = RunLock::acquire(&dir, run, wall_ms)?;
+        let tx = db.begin()?;
+        // Again, under the lock: the orchestrator before us may have written meanwhile.
+        let Some(summary) = run_table::find(&db, run)? else { return Err(missing_run(&db, run)) };
+        let seq = summary.seq.cast_signed();
+        let progress = Progress {
+            state: summary.state,
+            started: summary.started_wall_ms,
+            ended: summary.ended_wall_ms,
+            epoch: summary.epoch + 1,
+        };
+        let fault = |e| db.fault("write", e);
+        progress.write(&db.conn, run, seq).map_err(fault)?;
+        tx.commit().map_err(fault)?;
+        let heads = RunRows { db: &db, run, seq }.heads()?;
+        Ok(RunJournal::new(db, (run.clone(), seq), (progress, heads), lock))
+    }
+}
+
+/// What SQLite would take for an empty or shorter database without a word is found here, before it opens the file.
+pub(crate) fn examine(place: &Place, access: Access) -> Result<(), StoreError> {
+    let path = place.database();
+    let wal = with_suffix(&path, "-wal");
+    let (db_bytes, wal_bytes) = (look_at(&path)?, look_at(&wal)?.unwrap_or(0));
+    look_at(&with_suffix(&path, "-shm"))?;
+    if db_bytes.unwrap_or(0) == 0 {
+        let what = if db_bytes.is_some() { "it is empty" } else { "it is missing" };
+        if wal_bytes > 0 {
+            return Err(db::damaged(place, access, format!("{what} beside its write-ahead log")));
+        }
+        if let Some(run) = place.some_run_dirs(1)?.first() {
+            return Err(db::damaged(place, access, format!("{what} beside the directory of run {run}")));
+        }
+        return Ok(());
+    }
+    if wal_bytes == 0 {
+        return Ok(());
+    }
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(&wal, flags, Mode::empty()) {
+        Ok(fd) => File::from(fd),
+        // The last writer closed meanwhile and removed it.
+        Err(rustix::io::Errno::NOENT) => return Ok(()),
+        Err(e) => return Err(io_error("open", &wal, e.into())),
+    };
+    match wal::examine(file).map_err(|e| io_error("read", &wal, e))? {
+        Tail::Sound { .. } => Ok(()),
+        Tail::Hole { frame, lost } => {
+            let what = format!("frame {frame} of its write-ahead log is bad, {lost} commits would be lost");
+            Err(db::damaged(place, access, what))
+        }
+    }
+}
+
+/// A run's directory is made after its row is durable: directories beside a table without rows are damage.
+pub(crate) fn refuse_lost_runs(db: &Db) -> Result<(), StoreError> {
+    let any = db.conn.query_row("SELECT EXISTS(SELECT 1 FROM runs)", [], |row| row.get::<_, bool>(0));
+    if any.map_err(|e| db.fault("read", e))? {
+        return Ok(());
+    }
+    match db.place.some_run_dirs(1)?.first() {
+        Some(run) => Err(db.damaged(format!("it has no run beside the directory of run {run}"))),
+        None => Ok(()),
+    }
+}
+
+/// No row: an unknown id, or damage if its directory is there.
+pub(crate) fn missing_run(db: &Db, run: &RunId) -> StoreError {
+    if db.place.run_dir(run).join("lock").exists() {
+        return db.damaged(format!("run {run} is missing, its directory is there"));
+    }
+    StoreError::NoSuchRun { run: run.to_string(), path: db.place.database() }
+}

@@ -1,0 +1,43 @@
+//! The durable journal of Regatta runs: one SQLite database for a workspace, one lock for a run.
+//!
+//! Synchronous. Knows no process, plan, task output or tokio; time and ids are arguments.
+//! ```text
+//! Journal::open -> create_run | open_run -> RunJournal: Store    one transaction a turn, then durable
+//!                                              `-- holds the RunLock: one orchestrator per run
+//! Reader::open  -> runs, events, turns, fold                     never blocks a writer
+//! Turn -> record (JSON) -> chain (checksum) -> rows of `turns` and `events`
+//! ```
+
+mod chain;
+mod checkpoint;
+mod damage;
+mod db;
+mod error;
+mod instant;
+mod journal;
+mod lock;
+mod place;
+mod public;
+mod reader;
+pub mod record;
+mod run;
+mod run_id;
+mod run_row;
+mod run_table;
+mod schema;
+mod store;
+mod verify;
+mod wal;
+
+pub use error::StoreError;
+pub use instant::rfc3339;
+pub use journal::Journal;
+pub use lock::{Holder, RunLock, is_locked};
+pub use place::{Place, create_private, private_dir};
+pub use public::{PublicRun, event_json};
+pub use reader::{Reader, Which};
+pub use run::RunJournal;
+pub use run_id::RunId;
+pub use run_row::{NewRun, RunRecord, RunState, RunSummary};
+pub use schema::SchemaVersion;
+pub use store::{MAX_PAYLOAD_BYTES, Payload, Store, StoredEvent, StoredTurn, Turn};

@@ -1,0 +1,254 @@
+//! The record of an input, written and read.
+
+use super::parts::{self, DigestRecord, LimitsRecord, ReportRecord, Text, bad_value, to_cause};
+use super::{RecordError, unknown_kind};
+use regatta_engine::ids::{AttemptId, NodeId};
+use regatta_engine::input::{Ended, Input, Reconciliation, Resumed, Verdict};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// Every kind of this version.
+const KINDS: [&str; 17] = [
+    "begin",
+    "settle",
+    "resumed",
+    "condition_evaluated",
+    "attempt_ended",
+    "attempt_lost",
+    "attempt_idle",
+    "reconciled",
+    "answered",
+    "pause",
+    "unpause",
+    "interrupt",
+    "cancel",
+    "skip",
+    "limits_changed",
+    "landed",
+    "not_landed",
+];
+
+/// True for a kind of this version.
+pub(super) fn knows(kind: &str) -> bool {
+    KINDS.contains(&kind)
+}
+
+/// One flat object for every kind; a kind leaves out what it has not.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InputRecord<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt_id: Option<u64>,
+    /// Why it did not do what it should; none if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<ReportRecord<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<DigestRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hard: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<LimitsRecord<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<Vec<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<Vec<EndedRecord<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    boot_changed: Option<bool>,
+}
+
+/// How an attempt ended.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndedRecord<'a> {
+    attempt_id: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Text<'a>,
+    report: ReportRecord<'a>,
+}
+
+impl<'a> From<&'a Ended> for EndedRecord<'a> {
+    fn from(ended: &'a Ended) -> Self {
+        let report = ReportRecord::from(&ended.report);
+        EndedRecord { attempt_id: ended.attempt.0, cause: cause_of(ended.verdict), report }
+    }
+}
+
+impl EndedRecord<'_> {
+    fn into_ended(self) -> Result<Ended, RecordError> {
+        let verdict = to_cause(self.cause.as_deref())?.map_or(Verdict::Succeeded, Verdict::Failed);
+        Ok(Ended { attempt: AttemptId(self.attempt_id), verdict, report: self.report.into() })
+    }
+}
+
+fn cause_of<'a>(verdict: Verdict) -> Text<'a> {
+    match verdict {
+        Verdict::Succeeded => None,
+        Verdict::Failed(cause) => Some(Cow::Borrowed(cause.code())),
+    }
+}
+
+impl<'a> From<&'a Input> for InputRecord<'a> {
+    fn from(input: &'a Input) -> Self {
+        let mut record = InputRecord { kind: Cow::Borrowed(kind(input)), ..InputRecord::default() };
+        record.fill(input);
+        record
+    }
+}
+
+/// The name of the kind of an input.
+fn kind(input: &Input) -> &'static str {
+    match input {
+        Input::Begin => "begin",
+        Input::Settle => "settle",
+        Input::Resumed(_) => "resumed",
+        Input::ConditionEvaluated { .. } => "condition_evaluated",
+        Input::AttemptEnded(_) => "attempt_ended",
+        Input::AttemptLost { .. } => "attempt_lost",
+        Input::AttemptIdle { .. } => "attempt_idle",
+        Input::Reconciled { .. } => "reconciled",
+        Input::Answered { .. } => "answered",
+        Input::Pause => "pause",
+        Input::Unpause => "unpause",
+        Input::Interrupt { .. } => "interrupt",
+        Input::Cancel { .. } => "cancel",
+        Input::Skip { .. } => "skip",
+        Input::LimitsChanged { .. } => "limits_changed",
+        Input::Landed { .. } => "landed",
+        Input::NotLanded { .. } => "not_landed",
+    }
+}
+
+impl<'a> InputRecord<'a> {
+    fn fill(&mut self, input: &'a Input) {
+        match input {
+            Input::Begin | Input::Settle | Input::Pause | Input::Unpause => {}
+            Input::Resumed(resumed) => {
+                self.epoch = Some(resumed.epoch);
+                self.live = Some(resumed.live.iter().map(|a| a.0).collect());
+                self.ended = Some(resumed.ended.iter().map(EndedRecord::from).collect());
+                self.boot_changed = Some(resumed.boot_changed);
+            }
+            Input::ConditionEvaluated { node, answer } => {
+                let (name, error) = parts::condition(answer);
+                (self.node, self.answer, self.error) = (Some(node.0), Some(Cow::Borrowed(name)), error);
+            }
+            Input::AttemptEnded(ended) => {
+                let EndedRecord { attempt_id, cause, report } = EndedRecord::from(ended);
+                (self.attempt_id, self.cause, self.report) = (Some(attempt_id), cause, Some(report));
+            }
+            Input::AttemptLost { attempt } | Input::AttemptIdle { attempt } => {
+                self.attempt_id = Some(attempt.0);
+            }
+            Input::Reconciled { node, found } => {
+                let (name, result) = match found {
+                    Reconciliation::Done(result) => ("done", result.map(Into::into)),
+                    Reconciliation::NotDone => ("not_done", None),
+                    Reconciliation::Unknown => ("unknown", None),
+                };
+                (self.node, self.found, self.result) = (Some(node.0), Some(Cow::Borrowed(name)), result);
+            }
+            Input::Answered { node, answer } => {
+                let (name, result) = parts::answer(answer);
+                (self.node, self.answer, self.result) = (Some(node.0), Some(Cow::Borrowed(name)), result);
+            }
+            Input::Interrupt { hard } => self.hard = Some(*hard),
+            Input::Cancel { node } => self.node = node.map(|n| n.0),
+            Input::Skip { node } | Input::Landed { node } => self.node = Some(node.0),
+            Input::LimitsChanged { limits } => self.limits = Some(LimitsRecord::from(&**limits)),
+            Input::NotLanded { node, cause } => {
+                (self.node, self.cause) = (Some(node.0), Some(Cow::Borrowed(cause.code())));
+            }
+        }
+    }
+
+    /// The input.
+    ///
+    /// # Errors
+    /// An unknown kind, a missing field or a value that is no name.
+    pub(super) fn into_input(mut self) -> Result<Input, RecordError> {
+        Ok(match &*self.kind {
+            "begin" => Input::Begin,
+            "settle" => Input::Settle,
+            "pause" => Input::Pause,
+            "unpause" => Input::Unpause,
+            "interrupt" => Input::Interrupt { hard: self.need(self.hard, "hard")? },
+            "cancel" => Input::Cancel { node: self.node.map(NodeId) },
+            "skip" => Input::Skip { node: self.node()? },
+            "landed" => Input::Landed { node: self.node()? },
+            "not_landed" => {
+                let cause = to_cause(self.cause.as_deref())?;
+                Input::NotLanded { node: self.node()?, cause: self.need(cause, "cause")? }
+            }
+            "limits_changed" => {
+                let limits = self.limits.take();
+                Input::LimitsChanged { limits: Box::new(self.need(limits, "limits")?.into()) }
+            }
+            "attempt_lost" => Input::AttemptLost { attempt: self.attempt()? },
+            "attempt_idle" => Input::AttemptIdle { attempt: self.attempt()? },
+            "condition_evaluated" => {
+                let (node, error) = (self.node()?, self.error.take());
+                let answer = self.need(self.answer.as_deref(), "answer")?;
+                Input::ConditionEvaluated { node, answer: parts::to_condition(answer, error)? }
+            }
+            "answered" => {
+                let answer = self.need(self.answer.as_deref(), "answer")?;
+                Input::Answered { node: self.node()?, answer: parts::to_answer(answer, self.result)? }
+            }
+            "reconciled" => Input::Reconciled { node: self.node()?, found: self.reconciliation()? },
+            "attempt_ended" => {
+                let (attempt, report) = (self.attempt()?.0, self.report.take());
+                let report = self.need(report, "report")?;
+                let ended = EndedRecord { attempt_id: attempt, cause: self.cause.take(), report };
+                Input::AttemptEnded(ended.into_ended()?)
+            }
+            "resumed" => Input::Resumed(self.into_resumed()?),
+            other => return Err(unknown_kind(other)),
+        })
+    }
+
+    fn into_resumed(mut self) -> Result<Resumed, RecordError> {
+        let (live, ended) = (self.live.take(), self.ended.take());
+        let ended = self.need(ended, "ended")?;
+        Ok(Resumed {
+            epoch: self.need(self.epoch, "epoch")?,
+            live: self.need(live, "live")?.into_iter().map(AttemptId).collect(),
+            ended: ended.into_iter().map(EndedRecord::into_ended).collect::<Result<_, _>>()?,
+            boot_changed: self.need(self.boot_changed, "boot_changed")?,
+        })
+    }
+
+    fn reconciliation(&self) -> Result<Reconciliation, RecordError> {
+        match self.need(self.found.as_deref(), "found")? {
+            "done" => Ok(Reconciliation::Done(self.result.map(Into::into))),
+            "not_done" => Ok(Reconciliation::NotDone),
+            "unknown" => Ok(Reconciliation::Unknown),
+            other => Err(bad_value("found", other)),
+        }
+    }
+
+    fn need<T>(&self, field: Option<T>, name: &'static str) -> Result<T, RecordError> {
+        field.ok_or_else(|| RecordError::Missing { kind: self.kind.clone().into_owned(), field: name })
+    }
+
+    fn node(&self) -> Result<NodeId, RecordError> {
+        self.need(self.node, "node").map(NodeId)
+    }
+
+    fn attempt(&self) -> Result<AttemptId, RecordError> {
+        self.need(self.attempt_id, "attempt_id").map(AttemptId)
+    }
+}

@@ -1,0 +1,241 @@
+//! Records of the parts that events and inputs share: digests, usage, reports, limits, answers.
+
+use super::RecordError;
+use regatta_engine::cause::Cause;
+use regatta_engine::input::{Answer, ConditionAnswer};
+use regatta_engine::report::{Digest, Report, Usage};
+use regatta_engine::spec::Limits;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+
+/// Text that is borrowed while it is written, and owned once it is read.
+pub(super) type Text<'a> = Option<Cow<'a, str>>;
+
+/// Size and sha-256.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DigestRecord {
+    #[serde(serialize_with = "write_hex", deserialize_with = "read_hex")]
+    sha256: [u8; 32],
+    bytes: u64,
+}
+
+impl From<Digest> for DigestRecord {
+    fn from(d: Digest) -> Self {
+        DigestRecord { sha256: d.sha256, bytes: d.bytes }
+    }
+}
+
+impl From<DigestRecord> for Digest {
+    fn from(d: DigestRecord) -> Self {
+        Digest { sha256: d.sha256, bytes: d.bytes }
+    }
+}
+
+/// Lower-case hexadecimal of a sha-256.
+pub(crate) fn hex(sha256: &[u8; 32]) -> [u8; 64] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 64];
+    for (i, byte) in sha256.iter().enumerate() {
+        text[2 * i] = DIGITS[usize::from(byte >> 4)];
+        text[2 * i + 1] = DIGITS[usize::from(byte & 15)];
+    }
+    text
+}
+
+fn write_hex<S: Serializer>(sha256: &[u8; 32], out: S) -> Result<S::Ok, S::Error> {
+    out.serialize_str(core::str::from_utf8(&hex(sha256)).unwrap_or_default())
+}
+
+fn read_hex<'de, D: Deserializer<'de>>(input: D) -> Result<[u8; 32], D::Error> {
+    let text = <&str>::deserialize(input)?.as_bytes();
+    let digit = |b: u8| match b {
+        b'0'..=b'9' => Some(b - b'0'),
+        b'a'..=b'f' => Some(b - b'a' + 10),
+        _ => None,
+    };
+    let mut sha256 = [0; 32];
+    let bad = || D::Error::custom("a sha-256 has 64 lower-case hexadecimal digits");
+    if text.len() != 64 {
+        return Err(bad());
+    }
+    for (byte, pair) in sha256.iter_mut().zip(text.chunks_exact(2)) {
+        *byte = digit(pair[0]).zip(digit(pair[1])).map(|(h, l)| h << 4 | l).ok_or_else(bad)?;
+    }
+    Ok(sha256)
+}
+
+/// Tokens and cost.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UsageRecord {
+    input_tokens: u64,
+    cached_tokens: u64,
+    output_tokens: u64,
+    reasoning_tokens: u64,
+    cost_micro_usd: u64,
+}
+
+impl From<Usage> for UsageRecord {
+    fn from(u: Usage) -> Self {
+        UsageRecord {
+            input_tokens: u.input_tokens,
+            cached_tokens: u.cached_tokens,
+            output_tokens: u.output_tokens,
+            reasoning_tokens: u.reasoning_tokens,
+            cost_micro_usd: u.cost_micro_usd,
+        }
+    }
+}
+
+impl From<UsageRecord> for Usage {
+    fn from(u: UsageRecord) -> Self {
+        Usage {
+            input_tokens: u.input_tokens,
+            cached_tokens: u.cached_tokens,
+            output_tokens: u.output_tokens,
+            reasoning_tokens: u.reasoning_tokens,
+            cost_micro_usd: u.cost_micro_usd,
+        }
+    }
+}
+
+/// Facts of an ended attempt.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReportRecord<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<DigestRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stdout: Option<DigestRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stderr: Option<DigestRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<UsageRecord>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    leaked: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Text<'a>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+impl<'a> From<&'a Report> for ReportRecord<'a> {
+    fn from(r: &'a Report) -> Self {
+        ReportRecord {
+            exit: r.exit,
+            signal: r.signal,
+            result: r.result.map(Into::into),
+            stdout: r.stdout.map(Into::into),
+            stderr: r.stderr.map(Into::into),
+            usage: r.usage.map(Into::into),
+            leaked: r.leaked,
+            message: r.message.as_deref().map(Cow::Borrowed),
+        }
+    }
+}
+
+impl From<ReportRecord<'_>> for Report {
+    fn from(r: ReportRecord<'_>) -> Self {
+        Report {
+            exit: r.exit,
+            signal: r.signal,
+            result: r.result.map(Into::into),
+            stdout: r.stdout.map(Into::into),
+            stderr: r.stderr.map(Into::into),
+            usage: r.usage.map(Into::into),
+            leaked: r.leaked,
+            message: r.message.map(|m| m.into_owned().into_boxed_str()),
+        }
+    }
+}
+
+/// Caps on live work; lists by index.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LimitsRecord<'a> {
+    max_parallel: u32,
+    per_wave: Option<u32>,
+    per_priority: [Option<u32>; 4],
+    per_agent: Cow<'a, [Option<u32>]>,
+    per_tag: Cow<'a, [Option<u32>]>,
+}
+
+impl<'a> From<&'a Limits> for LimitsRecord<'a> {
+    fn from(l: &'a Limits) -> Self {
+        LimitsRecord {
+            max_parallel: l.max_parallel,
+            per_wave: l.per_wave,
+            per_priority: l.per_priority,
+            per_agent: Cow::Borrowed(&l.per_agent),
+            per_tag: Cow::Borrowed(&l.per_tag),
+        }
+    }
+}
+
+impl From<LimitsRecord<'_>> for Limits {
+    fn from(l: LimitsRecord<'_>) -> Self {
+        Limits {
+            max_parallel: l.max_parallel,
+            per_wave: l.per_wave,
+            per_priority: l.per_priority,
+            per_agent: l.per_agent.into_owned(),
+            per_tag: l.per_tag.into_owned(),
+        }
+    }
+}
+
+/// `answer` and `error` of a condition.
+pub(super) fn condition(answer: &ConditionAnswer) -> (&'static str, Text<'_>) {
+    match answer {
+        ConditionAnswer::True => ("true", None),
+        ConditionAnswer::False => ("false", None),
+        ConditionAnswer::Error(text) => ("error", Some(Cow::Borrowed(text))),
+    }
+}
+
+/// The condition's answer of `answer` and `error`.
+pub(super) fn to_condition(answer: &str, error: Text<'_>) -> Result<ConditionAnswer, RecordError> {
+    match answer {
+        "true" => Ok(ConditionAnswer::True),
+        "false" => Ok(ConditionAnswer::False),
+        "error" => Ok(ConditionAnswer::Error(error.unwrap_or_default().into_owned().into_boxed_str())),
+        other => Err(bad_value("answer", other)),
+    }
+}
+
+/// `answer` and `result` of a person's answer.
+pub(super) fn answer(answer: &Answer) -> (&'static str, Option<DigestRecord>) {
+    match answer {
+        Answer::Again => ("again", None),
+        Answer::Succeeded(result) => ("succeeded", result.map(Into::into)),
+        Answer::Failed => ("failed", None),
+    }
+}
+
+/// The person's answer of `answer` and `result`.
+pub(super) fn to_answer(answer: &str, result: Option<DigestRecord>) -> Result<Answer, RecordError> {
+    match answer {
+        "again" => Ok(Answer::Again),
+        "succeeded" => Ok(Answer::Succeeded(result.map(Into::into))),
+        "failed" => Ok(Answer::Failed),
+        other => Err(bad_value("answer", other)),
+    }
+}
+
+/// The cause of a code, if there is one.
+pub(super) fn to_cause(code: Option<&str>) -> Result<Option<Cause>, RecordError> {
+    code.map(|code| Cause::from_code(code).ok_or_else(|| bad_value("cause", code))).transpose()
+}
+
+pub(super) fn bad_value(field: &'static str, value: &str) -> RecordError {
+    RecordError::BadValue { field, value: value.escape_debug().collect() }
+}

@@ -1,0 +1,196 @@
+//! One event of every kind and outcome, one input of every kind and answer, for tables.
+
+use regatta_engine::caps::CapRef;
+use regatta_engine::cause::Cause;
+use regatta_engine::event::{Event, EventKind};
+use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
+use regatta_engine::input::{Answer, ConditionAnswer, Ended, Input, Reconciliation, Resumed, Verdict};
+use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
+use regatta_engine::report::{Digest, Report, Usage};
+use regatta_engine::spec::Limits;
+
+const NODE: NodeId = NodeId(3);
+const ATTEMPT: AttemptId = AttemptId(7);
+
+fn digest(first: u8, bytes: u64) -> Digest {
+    let mut sha256 = [0xab; 32];
+    sha256[0] = first;
+    Digest { sha256, bytes }
+}
+
+fn full_report() -> Report {
+    Report {
+        exit: Some(0),
+        signal: None,
+        result: Some(digest(0x01, 17)),
+        stdout: Some(digest(0xf2, u64::MAX)),
+        stderr: Some(digest(0x00, 0)),
+        usage: Some(Usage {
+            input_tokens: 1,
+            cached_tokens: 2,
+            output_tokens: 3,
+            reasoning_tokens: 4,
+            cost_micro_usd: 5,
+        }),
+        leaked: 2,
+        message: Some("said \"no\"\n\u{1b}[31m ünicode".into()),
+    }
+}
+
+fn limits() -> Box<Limits> {
+    Box::new(Limits {
+        max_parallel: 8,
+        per_wave: Some(4),
+        per_priority: [Some(1), None, Some(3), None],
+        per_agent: vec![None, Some(2)],
+        per_tag: vec![],
+    })
+}
+
+/// Every kind, and every outcome, reason, cap, answer of it.
+pub(crate) fn events() -> Vec<Event> {
+    let mut kinds = vec![EventKind::RunStarted { schedule_plan_hash: "0f".repeat(32).into() }];
+    kinds.extend(PauseReason::ALL.map(|reason| EventKind::RunPaused { reason }));
+    kinds.push(EventKind::RunResumed { epoch: 2 });
+    kinds.push(EventKind::RunStopping { node: NODE });
+    kinds.push(EventKind::RunEnding { cause: Cause::RunTimeout });
+    kinds.extend(RunStatus::ALL.map(|status| EventKind::RunEnded { status }));
+    kinds.push(EventKind::WaveStarted { wave: 0 });
+    kinds.push(EventKind::WaveEnded { wave: u32::MAX });
+    let answers = [ConditionAnswer::True, ConditionAnswer::False, ConditionAnswer::Error("no \"x\"".into())];
+    kinds.extend(answers.map(|answer| EventKind::ConditionEvaluated { node: NODE, answer }));
+    kinds.push(EventKind::NodeReady { node: NODE, number: 1 });
+    kinds.push(EventKind::LeaseGranted { node: NODE, attempt: ATTEMPT });
+    kinds.push(EventKind::LeaseReleased { node: NODE, attempt: ATTEMPT });
+    let caps = [
+        CapRef::Global,
+        CapRef::Wave(1),
+        CapRef::Priority(2),
+        CapRef::Agent(3),
+        CapRef::Tag(4),
+        CapRef::Resource(5),
+    ];
+    kinds.extend(caps.map(|by| EventKind::LeaseRefused { node: NODE, by }));
+    kinds.extend(attempt_kinds());
+    kinds.extend(node_kinds());
+    kinds.push(EventKind::LimitsChanged { limits: limits() });
+    kinds.push(EventKind::ReportIgnored { attempt: AttemptId(u64::MAX) });
+    kinds.into_iter().enumerate().map(|(i, kind)| Event { at: Timestamp(i as u64 * 10), kind }).collect()
+}
+
+fn attempt_kinds() -> Vec<EventKind> {
+    let (node, attempt) = (NODE, ATTEMPT);
+    let mut kinds = vec![
+        EventKind::DispatchStarted { node, attempt, number: 2, delay_before_ms: 4_000, round: 12 },
+        EventKind::DispatchEnding { node, attempt, cause: Cause::Idle },
+        EventKind::DispatchAdopted { node, attempt },
+        EventKind::LeakedProcesses { node, attempt, count: 3 },
+    ];
+    let reports = [
+        full_report(),
+        Report { exit: Some(-1), ..Report::default() },
+        Report { signal: Some(15), ..Report::default() },
+        Report { stdout: Some(digest(0x10, 9)), ..Report::default() },
+        Report::default(),
+        Report { message: Some("".into()), ..Report::default() },
+    ];
+    for (outcome, report) in AttemptOutcome::ALL.into_iter().zip(reports) {
+        let cause = match outcome {
+            AttemptOutcome::Succeeded => None,
+            AttemptOutcome::Failed => Some(Cause::Exit),
+            AttemptOutcome::TimedOut => Some(Cause::Timeout),
+            AttemptOutcome::Cancelled => Some(Cause::User),
+            AttemptOutcome::Interrupted => Some(Cause::Stopped),
+            AttemptOutcome::Lost => Some(Cause::Lost),
+        };
+        let report = Box::new(report);
+        kinds.push(EventKind::DispatchEnded {
+            node,
+            attempt,
+            number: 2,
+            outcome,
+            cause,
+            duration_ms: 31,
+            report,
+        });
+    }
+    for answer in [Answer::Again, Answer::Succeeded(Some(digest(0x33, 4))), Answer::Succeeded(None)] {
+        kinds.push(EventKind::Answered { node, attempt, answer, by_person: true });
+    }
+    kinds.push(EventKind::Answered { node, attempt, answer: Answer::Failed, by_person: false });
+    kinds.push(EventKind::UndoStarted { node, attempt });
+    kinds.push(EventKind::UndoEnded { node, attempt, cause: None, report: Box::new(full_report()) });
+    kinds.push(EventKind::UndoEnded { node, attempt, cause: Some(Cause::Signal), report: Box::default() });
+    kinds
+}
+
+fn node_kinds() -> Vec<EventKind> {
+    let node = NODE;
+    let mut kinds = vec![
+        EventKind::RetryScheduled { node, number: 1, delay_ms: 2_000, until: Timestamp(2_310) },
+        EventKind::NodeCollected { node, number: 2 },
+        EventKind::NodeInDoubt { node, attempt: ATTEMPT, cause: Cause::Lost, asking: true },
+        EventKind::NodeInDoubt { node, attempt: ATTEMPT, cause: Cause::MaxLost, asking: false },
+    ];
+    for outcome in NodeOutcome::ALL {
+        let (cause, upstream): (_, &[NodeId]) = match outcome {
+            NodeOutcome::Succeeded => (None, &[]),
+            NodeOutcome::Failed => (Some(Cause::Resolution), &[]),
+            NodeOutcome::TimedOut => (Some(Cause::Timeout), &[]),
+            NodeOutcome::Exhausted => (Some(Cause::Exit), &[]),
+            NodeOutcome::Blocked => (Some(Cause::Upstream), &[NodeId(0), NodeId(2)]),
+            NodeOutcome::Skipped => (Some(Cause::When), &[]),
+            NodeOutcome::Cancelled => (Some(Cause::RunTimeout), &[]),
+        };
+        kinds.push(EventKind::NodeEnded { node, number: 2, outcome, cause, upstream: upstream.into() });
+    }
+    kinds
+}
+
+/// Every kind, and every answer of it.
+pub(crate) fn inputs() -> Vec<Input> {
+    let (node, attempt) = (NODE, ATTEMPT);
+    let good = Ended { attempt, verdict: Verdict::Succeeded, report: full_report() };
+    let mut inputs = vec![
+        Input::Begin,
+        Input::Settle,
+        Input::Resumed(Resumed::default()),
+        Input::Resumed(Resumed {
+            epoch: 3,
+            live: vec![AttemptId(4), AttemptId(5)],
+            ended: vec![good.clone()],
+            boot_changed: true,
+        }),
+        Input::ConditionEvaluated { node, answer: ConditionAnswer::True },
+        Input::ConditionEvaluated { node, answer: ConditionAnswer::False },
+        Input::ConditionEvaluated { node, answer: ConditionAnswer::Error("no such key".into()) },
+        Input::AttemptEnded(good),
+    ];
+    let failed = |cause| Ended { attempt, verdict: Verdict::Failed(cause), report: Report::default() };
+    inputs.extend(Cause::ALL.map(|cause| Input::AttemptEnded(failed(cause))));
+    inputs.push(Input::AttemptLost { attempt });
+    inputs.push(Input::AttemptIdle { attempt });
+    let found = [
+        Reconciliation::Done(Some(digest(0x44, 2))),
+        Reconciliation::Done(None),
+        Reconciliation::NotDone,
+        Reconciliation::Unknown,
+    ];
+    inputs.extend(found.map(|found| Input::Reconciled { node, found }));
+    let answers =
+        [Answer::Again, Answer::Succeeded(Some(digest(0x55, 1))), Answer::Succeeded(None), Answer::Failed];
+    inputs.extend(answers.map(|answer| Input::Answered { node, answer }));
+    inputs.extend([
+        Input::Pause,
+        Input::Unpause,
+        Input::Interrupt { hard: false },
+        Input::Interrupt { hard: true },
+        Input::Cancel { node: None },
+        Input::Cancel { node: Some(node) },
+        Input::Skip { node },
+        Input::LimitsChanged { limits: limits() },
+        Input::Landed { node },
+        Input::NotLanded { node, cause: Cause::MergeConflict },
+    ]);
+    inputs
+}

@@ -1,0 +1,174 @@
+//! Problems of a plan: code, severity, place, help. All of them at once, never just the first.
+//!
+//! Knows no terminal; `render` makes text of them.
+
+use crate::tree::Span;
+use serde::Serialize;
+
+/// The kind of a problem. Each has a page in `docs/errors/`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Code {
+    /// The text is not of its format.
+    Syntax,
+    /// A limit of the language is exceeded.
+    Limit,
+    /// A key is unknown here.
+    UnknownKey,
+    /// A key stands twice.
+    DuplicateKey,
+    /// A value has the wrong type.
+    WrongType,
+    /// A value is out of its range or not one of the allowed.
+    BadValue,
+    /// A required key is missing.
+    MissingKey,
+    /// A task has no action, or more than one.
+    Action,
+    /// An id breaks the grammar.
+    BadId,
+    /// Two tasks share an id, or ids that differ only in case.
+    DuplicateId,
+    /// A dependency names no task.
+    MissingDependency,
+    /// Dependencies form a cycle.
+    Cycle,
+    /// A reference is malformed or names nothing.
+    BadReference,
+    /// A condition does not parse or names nothing.
+    BadCondition,
+    /// A name that the plan does not define.
+    UnknownName,
+    /// Two unordered tasks own the same file.
+    Overlap,
+    /// A needed edge is implied by a longer path.
+    RedundantEdge,
+    /// A chain is longer than 10.
+    DeepChain,
+    /// A cap can never bind.
+    IdleCap,
+    /// An agent gets a task without acceptance criteria.
+    NoCriteria,
+}
+
+impl Code {
+    /// Every code.
+    pub const ALL: [Code; 20] = [
+        Code::Syntax,
+        Code::Limit,
+        Code::UnknownKey,
+        Code::DuplicateKey,
+        Code::WrongType,
+        Code::BadValue,
+        Code::MissingKey,
+        Code::Action,
+        Code::BadId,
+        Code::DuplicateId,
+        Code::MissingDependency,
+        Code::Cycle,
+        Code::BadReference,
+        Code::BadCondition,
+        Code::UnknownName,
+        Code::Overlap,
+        Code::RedundantEdge,
+        Code::DeepChain,
+        Code::IdleCap,
+        Code::NoCriteria,
+    ];
+
+    /// The stable name, also the name of its page.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Code::Syntax => "RG001",
+            Code::Limit => "RG002",
+            Code::UnknownKey => "RG003",
+            Code::DuplicateKey => "RG004",
+            Code::WrongType => "RG005",
+            Code::BadValue => "RG006",
+            Code::MissingKey => "RG007",
+            Code::Action => "RG008",
+            Code::BadId => "RG009",
+            Code::DuplicateId => "RG010",
+            Code::MissingDependency => "RG011",
+            Code::Cycle => "RG012",
+            Code::BadReference => "RG013",
+            Code::BadCondition => "RG014",
+            Code::UnknownName => "RG015",
+            Code::Overlap => "RG016",
+            Code::RedundantEdge => "RG101",
+            Code::DeepChain => "RG102",
+            Code::IdleCap => "RG103",
+            Code::NoCriteria => "RG104",
+        }
+    }
+}
+
+/// How bad a problem is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The plan cannot run.
+    Error,
+    /// The plan can run; this is probably not meant.
+    Warning,
+}
+
+/// A problem.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Diagnostic {
+    /// Its kind.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Lower-case, names the object.
+    pub message: String,
+    /// Where it is, and what to say there.
+    pub span: Span,
+    /// What to say at the place.
+    pub label: String,
+    /// Further places.
+    pub also: Vec<(Span, String)>,
+    /// How to mend it.
+    pub help: Option<String>,
+    /// The cycle, for [`Code::Cycle`]: first = last.
+    pub cycle: Vec<String>,
+}
+
+impl Diagnostic {
+    /// An error at a place.
+    pub(crate) fn error(code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            span,
+            label: String::new(),
+            also: Vec::new(),
+            help: None,
+            cycle: Vec::new(),
+        }
+    }
+
+    /// A warning at a place.
+    pub(crate) fn warning(code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, span, message) }
+    }
+
+    /// With a text at the place.
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Diagnostic {
+        self.label = label.into();
+        self
+    }
+
+    /// With a way to mend it.
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Diagnostic {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// With a further place.
+    pub(crate) fn also(mut self, span: Span, label: impl Into<String>) -> Diagnostic {
+        self.also.push((span, label.into()));
+        self
+    }
+}

@@ -1,0 +1,94 @@
+//! The digest of a plan, and what differs between two.
+//!
+//! Canonical JSON in the form of RFC 8785 for the values that plans hold (texts, integers, booleans).
+
+use crate::model::Plan;
+use regatta_engine::json::{self, Object, hex};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+
+/// The normalised plan as canonical JSON: what is stored.
+///
+/// # Errors
+/// The plan cannot be written as JSON, which a validated plan always can.
+pub fn canonical(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
+    let mut out = Vec::new();
+    write(&mut out, &serde_json::to_value(plan)?);
+    Ok(out)
+}
+
+/// `plan_digest`: sha-256 of [`canonical`], lower-case hexadecimal.
+///
+/// # Errors
+/// As [`canonical`].
+pub fn plan_digest(plan: &Plan) -> Result<String, serde_json::Error> {
+    Ok(hex(&Sha256::digest(canonical(plan)?)))
+}
+
+/// Depth is bounded by the readers.
+fn write(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
+        Value::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
+        Value::String(text) => json::string(out, text),
+        Value::Array(items) => json::array(out, items, write),
+        Value::Object(map) => {
+            let sorted: BTreeMap<&String, &Value> = map.iter().collect();
+            let mut object = Object::open(out);
+            for (key, value) in sorted {
+                write(object.key(key), value);
+            }
+            object.close();
+        }
+    }
+}
+
+/// What differs between the stored plan and a new one, a line each, at most `most`.
+///
+/// # Errors
+/// As [`canonical`].
+pub fn differences(stored: &Plan, now: &Plan, most: usize) -> Result<Vec<String>, serde_json::Error> {
+    let (mut old, mut new) = (serde_json::to_value(stored)?, serde_json::to_value(now)?);
+    let tasks = |plan: &mut Value| -> BTreeMap<String, Value> {
+        let list = plan.as_object_mut().and_then(|o| o.remove("tasks"));
+        let list = list.and_then(|l| l.as_array().cloned()).unwrap_or_default();
+        list.into_iter().filter_map(|t| Some((t["id"].as_str()?.to_owned(), t))).collect()
+    };
+    let (old_tasks, new_tasks) = (tasks(&mut old), tasks(&mut new));
+    let mut lines = changed_keys("plan", &old, &new);
+    for (id, task) in &old_tasks {
+        match new_tasks.get(id) {
+            None => lines.push(format!("task `{id}` is gone")),
+            Some(other) => lines.extend(changed_keys(&format!("task `{id}`"), task, other)),
+        }
+    }
+    lines.extend(new_tasks.keys().filter(|id| !old_tasks.contains_key(*id)).map(|id| format!("task `{id}` is new")));
+    let more = lines.len().saturating_sub(most);
+    lines.truncate(most);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    Ok(lines)
+}
+
+fn changed_keys(what: &str, old: &Value, new: &Value) -> Vec<String> {
+    let (Some(old), Some(new)) = (old.as_object(), new.as_object()) else { return vec![] };
+    let show = |v: Option<&Value>| v.map_or("nothing".to_owned(), |v| short(&v.to_string()));
+    let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    keys.into_iter()
+        .filter(|k| old.get(*k) != new.get(*k))
+        .map(|k| format!("{what}: `{k}` was {}, is {}", show(old.get(k)), show(new.get(k))))
+        .collect()
+}
+
+fn short(text: &str) -> String {
+    const MOST: usize = 60;
+    if text.chars().count() <= MOST {
+        return text.to_owned();
+    }
+    format!("{}…", text.chars().take(MOST).collect::<String>())
+}

@@ -1,0 +1,135 @@
+//! Checks of the whole graph: edges in all, cycles, redundant edges, deep chains. Linear, without recursion.
+//!
+//! Looks at tasks sorted by id, so the same graph gives the same problems whatever the order of the file.
+
+use crate::assemble::{MAX_EDGES, Placed};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::fields::Problems;
+use std::collections::BTreeMap;
+
+/// Redundant edges are sought up to this many edges.
+const MAX_EDGES_FOR_REDUNDANCY: usize = 20_000;
+/// A longer chain is worth a warning.
+const MAX_CHAIN: usize = 10;
+
+/// Runs every check.
+pub(crate) fn check(placed: &[Placed], problems: &mut Problems) {
+    let index: BTreeMap<&str, usize> = placed.iter().enumerate().map(|(i, p)| (p.task.id.as_str(), i)).collect();
+    let preds: Vec<Vec<usize>> = placed
+        .iter()
+        .map(|p| p.task.needs.iter().filter_map(|n| index.get(n.as_str()).copied()).collect())
+        .collect();
+    let edges: usize = preds.iter().map(Vec::len).sum();
+    if edges > MAX_EDGES {
+        let message = format!("the plan has {edges} edges, more than {MAX_EDGES}");
+        problems.push(Diagnostic::error(Code::Limit, 0..0, message));
+        return;
+    }
+    let (order, open) = sort(&preds);
+    if order.len() < placed.len() {
+        return report_cycle(placed, &preds, &open, problems);
+    }
+    report_depth(placed, &preds, &order, problems);
+    report_redundant(placed, (&preds, &order), edges, problems);
+}
+
+/// Kahn's algorithm: a topological order of what is not held back by a cycle, and the open counts.
+fn sort(preds: &[Vec<usize>]) -> (Vec<usize>, Vec<usize>) {
+    let mut succs = vec![Vec::new(); preds.len()];
+    for (i, row) in preds.iter().enumerate() {
+        row.iter().for_each(|&p| succs[p].push(i));
+    }
+    let mut open: Vec<usize> = preds.iter().map(Vec::len).collect();
+    let mut order: Vec<usize> = (0..preds.len()).filter(|&i| open[i] == 0).collect();
+    let mut head = 0;
+    while let Some(&i) = order.get(head) {
+        head += 1;
+        for &s in &succs[i] {
+            open[s] -= 1;
+            if open[s] == 0 {
+                order.push(s);
+            }
+        }
+    }
+    (order, open)
+}
+
+/// From the smallest id that a cycle holds back, always to the smallest held-back predecessor: this walk must meet
+/// itself. The cycle is told in the direction of the work, beginning with its smallest id.
+fn report_cycle(placed: &[Placed], preds: &[Vec<usize>], open: &[usize], problems: &mut Problems) {
+    let Some(start) = open.iter().position(|&o| o > 0) else { return };
+    let (mut seen, mut walk, mut here) = (BTreeMap::new(), Vec::new(), start);
+    let from = loop {
+        if let Some(&at) = seen.get(&here) {
+            break at;
+        }
+        seen.insert(here, walk.len());
+        walk.push(here);
+        match preds[here].iter().copied().filter(|&p| open[p] > 0).min() {
+            Some(next) => here = next,
+            None => return,
+        }
+    };
+    let mut cycle: Vec<usize> = walk[from..].iter().rev().copied().collect();
+    let smallest = cycle.iter().enumerate().min_by_key(|(_, n)| **n).map_or(0, |(at, _)| at);
+    cycle.rotate_left(smallest);
+    cycle.push(cycle[0]);
+    let names: Vec<String> = cycle.iter().map(|&i| placed[i].task.id.clone()).collect();
+    let span = |pair: &[usize]| placed[pair[1]].need_spans.get(&placed[pair[0]].task.id).cloned();
+    let first = cycle.windows(2).find_map(span).unwrap_or(placed[start].id_span.clone());
+    let shown = if names.len() > 12 {
+        format!("{} -> … ({} tasks) … -> {}", names[..6].join(" -> "), names.len() - 1, names[names.len() - 1])
+    } else {
+        names.join(" -> ")
+    };
+    let mut problem = Diagnostic::error(Code::Cycle, first, format!("tasks depend on each other in a cycle: {shown}"));
+    problem.cycle = names;
+    problems.push(problem.help("remove one of these dependencies"));
+}
+
+fn report_depth(placed: &[Placed], preds: &[Vec<usize>], order: &[usize], problems: &mut Problems) {
+    let mut depth = vec![1_usize; preds.len()];
+    for &i in order {
+        depth[i] = preds[i].iter().map(|&p| depth[p] + 1).max().unwrap_or(1);
+    }
+    let Some(deepest) = (0..preds.len()).rev().max_by_key(|&i| depth[i]) else { return };
+    if depth[deepest] > MAX_CHAIN {
+        let message = format!("a chain of {} tasks ends in `{}`", depth[deepest], placed[deepest].task.id);
+        problems.push(Diagnostic::warning(Code::DeepChain, placed[deepest].id_span.clone(), message));
+    }
+}
+
+/// A needed edge is redundant if another predecessor reaches its source. Ancestors as bit sets.
+fn report_redundant(
+    placed: &[Placed],
+    (preds, order): (&[Vec<usize>], &[usize]),
+    edges: usize,
+    problems: &mut Problems,
+) {
+    if edges > MAX_EDGES_FOR_REDUNDANCY {
+        return;
+    }
+    let words = preds.len().div_ceil(64);
+    if words.saturating_mul(preds.len()) > 64 << 20 {
+        return;
+    }
+    let mut ancestors = vec![0_u64; words * preds.len()];
+    for &i in order {
+        for &p in &preds[i] {
+            for w in 0..words {
+                ancestors[i * words + w] |= ancestors[p * words + w];
+            }
+            ancestors[i * words + p / 64] |= 1 << (p % 64);
+        }
+    }
+    let reaches = |from: usize, to: usize| ancestors[to * words + from / 64] & (1 << (from % 64)) != 0;
+    for (i, row) in preds.iter().enumerate() {
+        for &p in row {
+            let Some(via) = row.iter().copied().find(|&q| q != p && reaches(p, q)) else { continue };
+            let (task, need, via) = (&placed[i].task.id, &placed[p].task.id, &placed[via].task.id);
+            let span = placed[i].need_spans.get(need).cloned().unwrap_or_default();
+            let message = format!("task `{task}` need not name `{need}`: `{via}` already waits for it");
+            problems.push(Diagnostic::warning(Code::RedundantEdge, span, message));
+        }
+    }
+}

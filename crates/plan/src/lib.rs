@@ -1,0 +1,135 @@
+//! Plan text to a validated plan, with every problem at once.
+//!
+//! ```text
+//! bytes --yaml | json | toml--> tree --draft--> TaskDrafts --assemble, graph_checks--> Plan --lower--> GraphSpec
+//!                                `------------- problems with spans, collected all the way -------'
+//! ```
+//! Pure: executes nothing, opens nothing, knows no clock and no environment.
+
+mod assemble;
+mod diagnostic;
+mod digest;
+mod draft;
+mod fields;
+mod graph_checks;
+mod json;
+mod lower;
+pub mod model;
+mod ownership;
+pub mod reference;
+mod render;
+mod toml;
+mod tree;
+pub mod when;
+mod yaml;
+
+pub use assemble::{MAX_EDGES, MAX_TASKS, is_id};
+pub use diagnostic::{Code, Diagnostic, Severity};
+pub use digest::{canonical, differences, plan_digest};
+pub use fields::parse_duration_ms;
+pub use lower::lower;
+pub use model::Plan;
+pub use render::{Fact, fact, render};
+
+use serde_json::Value as Json;
+
+/// A plan file holds at most this many bytes.
+pub const MAX_PLAN_BYTES: u64 = 256 << 20;
+
+/// The format of a plan.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// YAML.
+    Yaml,
+    /// JSON with comments.
+    Json,
+    /// TOML.
+    Toml,
+}
+
+impl Format {
+    /// By file name, else by content: JSON if it begins with `{`, else YAML.
+    #[must_use]
+    pub fn detect(name: &str, bytes: &[u8]) -> Format {
+        match name.rsplit_once('.').map(|(_, ext)| ext) {
+            Some("json" | "jsonc") => Format::Json,
+            Some("toml") => Format::Toml,
+            Some("yaml" | "yml") => Format::Yaml,
+            _ if bytes.trim_ascii_start().starts_with(b"{") => Format::Json,
+            _ => Format::Yaml,
+        }
+    }
+}
+
+/// What was read: the plan if it has no errors, and every problem.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The plan.
+    pub plan: Option<Plan>,
+    /// Every problem, in order of place.
+    pub problems: Vec<Diagnostic>,
+    name: String,
+    source: String,
+}
+
+impl Loaded {
+    /// All problems as text.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        render(&self.problems, (&self.name, &self.source), color)
+    }
+
+    /// All problems as facts.
+    #[must_use]
+    pub fn facts(&self) -> Vec<Fact> {
+        self.problems.iter().map(|p| fact(p, &self.source)).collect()
+    }
+
+    /// The number of errors.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.problems.iter().filter(|p| p.severity == Severity::Error).count()
+    }
+}
+
+/// Reads a plan. `inputs` override the plan's; `name` is shown in problems.
+#[must_use]
+pub fn load((name, bytes): (&str, &[u8]), format: Format, inputs: &[(String, Json)]) -> Loaded {
+    let mut problems = Vec::new();
+    let source = String::from_utf8_lossy(bytes).into_owned();
+    let plan = read(bytes, format, inputs, &mut problems);
+    problems.sort_by_key(|p| (p.span.start, p.code));
+    let plan = plan.filter(|_| problems.iter().all(|p| p.severity != Severity::Error));
+    Loaded { plan, problems, name: name.to_owned(), source }
+}
+
+fn read(bytes: &[u8], format: Format, inputs: &[(String, Json)], problems: &mut Vec<Diagnostic>) -> Option<Plan> {
+    if bytes.len() as u64 > MAX_PLAN_BYTES {
+        let message = format!("the plan has {} bytes, more than 256 MiB", bytes.len());
+        problems.push(Diagnostic::error(Code::Limit, 0..0, message));
+        return None;
+    }
+    let source = match std::str::from_utf8(bytes) {
+        Ok(source) => source,
+        Err(error) => {
+            let at = error.valid_up_to();
+            problems.push(Diagnostic::error(Code::Syntax, at..at, "the plan is not UTF-8 here"));
+            return None;
+        }
+    };
+    let root = match format {
+        Format::Yaml => yaml::read(source, problems),
+        Format::Json => json::read(source, problems),
+        Format::Toml => toml::read(source, problems),
+    }?;
+    let mut draft = draft::read(&root, problems)?;
+    for (name, value) in inputs {
+        if let Some(slot) = draft.inputs.get_mut(name) {
+            *slot = value.clone();
+        } else {
+            let message = format!("the plan has no input `{name}`");
+            problems.push(Diagnostic::error(Code::UnknownName, 0..0, message));
+        }
+    }
+    assemble::assemble(draft, problems)
+}

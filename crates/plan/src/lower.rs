@@ -1,0 +1,140 @@
+//! Lowers a plan to what the engine takes: indices, claims, policies.
+//!
+//! Node i is task i of the plan. Names that tasks share become table entries in bytewise order.
+
+use crate::model::{Claim as PlanClaim, Plan, Task};
+use regatta_engine::spec::{
+    Claim, ClaimKind, EffectContract, GraphSpec, Limits, NodeSpec, OnFailure, Policy, Priority, ResourceSpec,
+    RetryPolicy, RetryStrategy, RunConfig, Schedule,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The graph and the settings of a plan.
+#[must_use]
+pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
+    let index: BTreeMap<&str, u32> = plan.tasks.iter().zip(0..).map(|(t, i)| (t.id.as_str(), i)).collect();
+    let tags = table(plan.tasks.iter().flat_map(|t| &t.tags).chain(plan.limits.per_tag.keys()));
+    let agents = table(plan.agents.iter());
+    let locks = plan.tasks.iter().flat_map(|t| &t.locks).map(|l| &l.resource);
+    let resources = table(locks.chain(plan.resources.keys()));
+    let mut policies: Vec<Policy> = Vec::new();
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    let nodes = plan
+        .tasks
+        .iter()
+        .map(|task| {
+            let policy = policy(plan, task);
+            let number = *seen.entry(format!("{policy:?}")).or_insert_with(|| {
+                policies.push(policy);
+                policies.len() as u32 - 1
+            });
+            node(task, (&index, number), (&tags, &agents, &resources))
+        })
+        .collect();
+    let spec = GraphSpec {
+        nodes,
+        resources: resources
+            .keys()
+            .map(|name| ResourceSpec { name: (*name).to_owned(), capacity: plan.resources.get(*name).copied() })
+            .collect(),
+        agents: agents.keys().map(|s| (*s).to_owned()).collect(),
+        tags: tags.keys().map(|s| (*s).to_owned()).collect(),
+        policies,
+    };
+    (spec, config(plan, &tags, &agents))
+}
+
+type Table<'a> = BTreeMap<&'a str, u32>;
+
+fn table<'a>(names: impl Iterator<Item = &'a String>) -> Table<'a> {
+    let names: BTreeSet<&str> = names.map(String::as_str).collect();
+    names.into_iter().zip(0..).collect()
+}
+
+fn node(
+    task: &Task,
+    (index, policy): (&BTreeMap<&str, u32>, u32),
+    (tags, agents, resources): (&Table<'_>, &Table<'_>, &Table<'_>),
+) -> NodeSpec {
+    NodeSpec {
+        id: task.id.clone(),
+        needs: task.needs.iter().filter_map(|n| index.get(n.as_str()).copied()).collect(),
+        priority: priority(&task.priority),
+        agent: task.agent.as_deref().and_then(|a| agents.get(a).copied()),
+        tags: task.tags.iter().filter_map(|t| tags.get(t.as_str()).copied()).collect(),
+        claims: task
+            .locks
+            .iter()
+            .filter_map(|lock| {
+                let kind = match lock.claim {
+                    PlanClaim::Units(units) => ClaimKind::Units(units),
+                    PlanClaim::Shared => ClaimKind::Shared,
+                    PlanClaim::Exclusive => ClaimKind::Exclusive,
+                };
+                Some(Claim { resource: resources.get(lock.resource.as_str()).copied()?, kind })
+            })
+            .collect(),
+        policy,
+        estimate_ms: task.estimate_ms,
+    }
+}
+
+fn priority(name: &str) -> Priority {
+    Priority::ALL.into_iter().find(|p| p.name() == name).unwrap_or_default()
+}
+
+fn policy(plan: &Plan, task: &Task) -> Policy {
+    Policy {
+        retry: RetryPolicy {
+            max_attempts: task.retry.max_attempts,
+            strategy: match task.retry.strategy.as_str() {
+                "exponential" => RetryStrategy::Exponential,
+                "fixed" => RetryStrategy::Fixed,
+                _ => RetryStrategy::Linear,
+            },
+            backoff_ms: task.retry.backoff_ms,
+            max_backoff_ms: task.retry.max_backoff_ms,
+        },
+        attempt_timeout_ms: Some(task.timeout.attempt_ms),
+        idle_timeout_ms: task.timeout.idle_ms,
+        grace_ms: task.timeout.grace_ms,
+        effect: match task.effect.as_str() {
+            "pure" => EffectContract::Pure,
+            "idempotent" => EffectContract::Idempotent,
+            "reconcile" => EffectContract::Reconcile,
+            _ => EffectContract::AtMostOnce,
+        },
+        conditional: task.when.is_some(),
+        allow_skipped: task.allow_skipped,
+        undo: task.undo.is_some(),
+        collects: false,
+        max_lost: plan.max_lost,
+    }
+}
+
+fn config(plan: &Plan, tags: &Table<'_>, agents: &Table<'_>) -> RunConfig {
+    let limits = &plan.limits;
+    let per_priority = Priority::ALL.map(|p| limits.per_priority.get(p.name()).copied());
+    RunConfig {
+        schedule: match plan.schedule.as_str() {
+            "waves" => Schedule::Waves,
+            "sequential" => Schedule::Sequential,
+            _ => Schedule::Dataflow,
+        },
+        on_failure: match plan.on_failure.as_str() {
+            "stop" => OnFailure::Stop,
+            "rollback" => OnFailure::Rollback,
+            _ => OnFailure::Continue,
+        },
+        limits: Limits {
+            max_parallel: limits.max_parallel,
+            per_wave: limits.per_wave,
+            per_priority,
+            per_agent: agents.keys().map(|a| limits.per_agent.get(*a).copied()).collect(),
+            per_tag: tags.keys().map(|t| limits.per_tag.get(*t).copied()).collect(),
+        },
+        run_timeout_ms: plan.run_timeout_ms,
+        wave_delay_ms: plan.wave_delay_ms,
+        ageing_rounds: plan.ageing,
+    }
+}

@@ -1,0 +1,358 @@
+//! References: `${task.result.path}` and its kin, in texts and in scripts for the shell.
+//!
+//! In a script a reference becomes `${REGATTA_REF_n}` and its value travels by environment, so that it is never
+//! parsed as code (11-semantics). Knows no values; whoever resolves brings a [`Scope`].
+
+use crate::tree::Span;
+use serde_json::Value;
+
+/// A parsed reference.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ref {
+    /// What it names first: a task id, or `inputs`, `env`, `matrix`, `vault`, `worktree`, `item`, `index`.
+    pub head: String,
+    /// The rest, split at dots.
+    pub path: Vec<String>,
+    /// Where it stands in its text.
+    pub span: Span,
+}
+
+/// Heads that are no tasks.
+pub const HEADS: [&str; 7] = ["inputs", "env", "matrix", "vault", "worktree", "item", "index"];
+
+impl Ref {
+    /// As written, without `${` and `}`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let mut name = self.head.clone();
+        for part in &self.path {
+            name.push('.');
+            name.push_str(part);
+        }
+        name
+    }
+
+    /// The task it names, if it names one.
+    #[must_use]
+    pub fn task(&self) -> Option<&str> {
+        (!HEADS.contains(&self.head.as_str())).then_some(self.head.as_str())
+    }
+}
+
+/// A piece of a text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// Literal text.
+    Text(String),
+    /// A reference.
+    Ref(Ref),
+}
+
+/// A text with references.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Template {
+    /// Its pieces.
+    pub parts: Vec<Part>,
+}
+
+/// What is wrong with a reference, and where in its text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RefError {
+    /// Where.
+    pub span: Span,
+    /// What.
+    pub message: String,
+}
+
+/// A script whose references are variables.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Script {
+    /// The script for `sh -c`.
+    pub script: String,
+    /// The references, in order: the n-th (from 1) is the variable `REGATTA_REF_n`.
+    pub refs: Vec<Ref>,
+}
+
+/// Why a reference has no value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unresolved(pub String);
+
+/// Values of references.
+pub trait Scope {
+    /// The value of a reference.
+    ///
+    /// # Errors
+    /// What is missing, and what was there instead.
+    fn value(&self, reference: &Ref) -> Result<Value, Unresolved>;
+}
+
+impl Template {
+    /// Parses a text in which every `${` must be a reference or `$${`.
+    ///
+    /// # Errors
+    /// The first malformed reference.
+    pub fn parse(text: &str) -> Result<Template, RefError> {
+        let (mut parts, mut literal, mut at) = (Vec::new(), String::new(), 0);
+        while let Some(found) = text[at..].find("${").map(|i| at + i) {
+            if found > at && text[..found].ends_with('$') {
+                literal.push_str(&text[at..found - 1]);
+                literal.push_str("${");
+                at = found + 2;
+                continue;
+            }
+            literal.push_str(&text[at..found]);
+            let reference = parse_at(text, found).ok_or_else(|| RefError {
+                span: found..text.len().min(found + 2),
+                message: "`${` is not followed by a reference; write `$${` for the text itself".to_owned(),
+            })?;
+            at = reference.span.end;
+            if !literal.is_empty() {
+                parts.push(Part::Text(std::mem::take(&mut literal)));
+            }
+            parts.push(Part::Ref(reference));
+        }
+        literal.push_str(&text[at..]);
+        if !literal.is_empty() || parts.is_empty() {
+            parts.push(Part::Text(literal));
+        }
+        Ok(Template { parts })
+    }
+
+    /// Its references.
+    pub fn refs(&self) -> impl Iterator<Item = &Ref> {
+        self.parts.iter().filter_map(|p| match p {
+            Part::Ref(reference) => Some(reference),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// Its value: a whole-text reference keeps its type, an embedded one is text (objects as JSON).
+    ///
+    /// # Errors
+    /// The first reference without a value.
+    pub fn value(&self, scope: &dyn Scope) -> Result<Value, Unresolved> {
+        if let [Part::Ref(reference)] = &self.parts[..] {
+            return scope.value(reference);
+        }
+        self.text(scope).map(Value::String)
+    }
+
+    /// Its value as text.
+    ///
+    /// # Errors
+    /// The first reference without a value.
+    pub fn text(&self, scope: &dyn Scope) -> Result<String, Unresolved> {
+        let mut out = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => out.push_str(text),
+                Part::Ref(reference) => out.push_str(&as_text(&scope.value(reference)?)),
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// A value as text: strings bare, everything else as JSON.
+#[must_use]
+pub fn as_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Follows a path into a value: fields by name, items by number, `length` of arrays and strings.
+///
+/// # Errors
+/// Where the path ends, and what was there.
+pub fn follow(value: &Value, path: &[String], name: &str) -> Result<Value, Unresolved> {
+    let mut here = value;
+    for (i, part) in path.iter().enumerate() {
+        let at = || if i == 0 { "the result".to_owned() } else { format!("`{}`", path[..i].join(".")) };
+        let next = match here {
+            Value::Object(map) => map.get(part),
+            Value::Array(items) if part == "length" && i + 1 == path.len() => return Ok(items.len().into()),
+            Value::String(text) if part == "length" && i + 1 == path.len() => {
+                return Ok(text.chars().count().into());
+            }
+            Value::Array(items) => part.parse::<usize>().ok().and_then(|n| items.get(n)),
+            _ => None,
+        };
+        here = next.ok_or_else(|| Unresolved(format!("`${{{name}}}`: {} is {} and has no `{part}`", at(), kind(here))))?;
+    }
+    if here.is_null() {
+        return Err(Unresolved(format!("`${{{name}}}` is null")));
+    }
+    Ok(here.clone())
+}
+
+fn kind(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "a boolean".to_owned(),
+        Value::Number(_) => "a number".to_owned(),
+        Value::String(_) => "a text".to_owned(),
+        Value::Array(items) => format!("a list of {}", items.len()),
+        Value::Object(map) => {
+            let keys: Vec<&str> = map.keys().take(8).map(String::as_str).collect();
+            format!("an object with the fields [{}]", keys.join(", "))
+        }
+    }
+}
+
+/// The reference that begins at `start`, if one does: an id, a dot, a path, `}`. `item` and `index` need no dot.
+fn parse_at(text: &str, start: usize) -> Option<Ref> {
+    let body = &text[start + 2..];
+    let end = body.find('}')?;
+    let inner = &body[..end];
+    let ok = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '[' | ']');
+    if inner.is_empty() || inner.len() > 1_024 || !inner.chars().all(ok) {
+        return None;
+    }
+    let span = start..start + 2 + end + 1;
+    let (head, path) = split_head(inner)?;
+    Some(Ref { head, path, span })
+}
+
+/// Ids may hold dots, so the head ends before the first part that can follow a task; else at the first dot.
+fn split_head(inner: &str) -> Option<(String, Vec<String>)> {
+    const AFTER_TASK: [&str; 6] = ["result", "results", "status", "duration_ms", "stdout", "exit_code"];
+    if inner == "item" || inner == "index" {
+        return Some((inner.to_owned(), vec![]));
+    }
+    let parts: Vec<&str> = inner.split('.').collect();
+    if parts.len() < 2 || parts.iter().any(|p| p.is_empty()) {
+        return None;
+    }
+    let owned = |parts: &[&str]| parts.iter().map(|p| (*p).to_owned()).collect();
+    if HEADS.contains(&parts[0]) {
+        return Some((parts[0].to_owned(), owned(&parts[1..])));
+    }
+    let cut = parts.iter().skip(1).position(|p| AFTER_TASK.contains(p)).map_or(1, |i| i + 1);
+    Some((parts[..cut].join("."), owned(&parts[cut..])))
+}
+
+/// How the shell would read the text at a place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quote {
+    None,
+    Single,
+    Double,
+    Comment,
+}
+
+impl Script {
+    /// Parses a script. `${x}` without a dot, `${x:-y}` and everything else belong to the shell, untouched.
+    ///
+    /// # Errors
+    /// A reference where the shell would not expand it: inside single quotes or a quoted here-document.
+    pub fn parse(text: &str) -> Result<Script, RefError> {
+        let mut parser = ScriptParser { text, script: String::with_capacity(text.len()), refs: vec![], quote: Quote::None, stack: vec![] };
+        parser.run()?;
+        Ok(Script { script: parser.script, refs: parser.refs })
+    }
+}
+
+struct ScriptParser<'a> {
+    text: &'a str,
+    script: String,
+    refs: Vec<Ref>,
+    quote: Quote,
+    /// Quotes around `$(`, to come back to at `)`.
+    stack: Vec<Quote>,
+}
+
+impl ScriptParser<'_> {
+    fn run(&mut self) -> Result<(), RefError> {
+        let mut at = 0;
+        let mut literal_until: Option<String> = None;
+        while at < self.text.len() {
+            if let Some(end) = &literal_until
+                && (at == 0 || self.text.as_bytes()[at - 1] == b'\n')
+            {
+                let line = self.text[at..].split('\n').next().unwrap_or_default();
+                if line.trim_start_matches('\t') == end {
+                    literal_until = None;
+                }
+            }
+            if self.quote == Quote::None && literal_until.is_none() && self.text[at..].starts_with("<<") {
+                literal_until = quoted_here_document(&self.text[at..]);
+            }
+            at = self.step(at, literal_until.is_some())?;
+        }
+        Ok(())
+    }
+
+    /// Copies what stands at `at` and answers where to go on.
+    fn step(&mut self, at: usize, in_literal: bool) -> Result<usize, RefError> {
+        let rest = &self.text[at..];
+        if rest.starts_with("${")
+            && let Some(reference) = parse_at(self.text, at).filter(belongs_to_us)
+        {
+            return self.reference(reference, in_literal);
+        }
+        let c = rest.chars().next().unwrap_or('\0');
+        let escaped = c == '\\' && matches!(self.quote, Quote::None | Quote::Double);
+        let mut length = c.len_utf8();
+        if escaped {
+            length += rest[1..].chars().next().map_or(0, char::len_utf8);
+        } else if !in_literal {
+            self.requote(c, at);
+        }
+        self.script.push_str(&rest[..length]);
+        Ok(at + length)
+    }
+
+    fn reference(&mut self, reference: Ref, in_literal: bool) -> Result<usize, RefError> {
+        if self.quote == Quote::Single || in_literal {
+            let place = if in_literal { "a quoted here-document" } else { "single quotes" };
+            return Err(RefError {
+                span: reference.span,
+                message: format!("the shell does not expand references inside {place}; use double quotes"),
+            });
+        }
+        let end = reference.span.end;
+        if self.quote == Quote::Comment {
+            self.script.push_str(&self.text[reference.span.clone()]);
+            return Ok(end);
+        }
+        self.refs.push(reference);
+        self.script.push_str(&format!("${{REGATTA_REF_{}}}", self.refs.len()));
+        Ok(end)
+    }
+
+    fn requote(&mut self, c: char, at: usize) {
+        let before = self.text[..at].chars().next_back();
+        let word_start = before.is_none_or(|b| b.is_whitespace() || matches!(b, ';' | '&' | '|' | '('));
+        match (self.quote, c) {
+            (Quote::None, '\'') => self.quote = Quote::Single,
+            (Quote::Single, '\'') => self.quote = Quote::None,
+            (Quote::None, '#') if word_start => self.quote = Quote::Comment,
+            (Quote::Comment, '\n') => self.quote = Quote::None,
+            (Quote::None, '"') => self.quote = Quote::Double,
+            (Quote::Double, '"') => self.quote = Quote::None,
+            (Quote::None | Quote::Double, '(') if before == Some('$') => {
+                self.stack.push(self.quote);
+                self.quote = Quote::None;
+            }
+            (Quote::None, '(') => self.stack.push(Quote::None),
+            (Quote::None, ')') => self.quote = self.stack.pop().unwrap_or(Quote::None),
+            _ => {}
+        }
+    }
+}
+
+/// In a script, `${x.y}` is ours only if it can be a reference of the plan language; the shell has no dots in names.
+fn belongs_to_us(reference: &Ref) -> bool {
+    !reference.path.is_empty()
+}
+
+/// The delimiter of a here-document whose body is not expanded, if one begins here.
+fn quoted_here_document(rest: &str) -> Option<String> {
+    let word = rest.strip_prefix("<<")?.trim_start_matches('-').trim_start_matches([' ', '\t']);
+    let quote = word.chars().next().filter(|c| matches!(c, '\'' | '"' | '\\'))?;
+    let word = &word[1..];
+    let end = if quote == '\\' { word.find(|c: char| c.is_whitespace()).unwrap_or(word.len()) } else { word.find(quote)? };
+    Some(word[..end].to_owned())
+}

@@ -1,0 +1,275 @@
+//! The command line as typed: one type per verb, with examples in its help.
+//!
+//! Raw options only; commands turn them into what they need. Knows no environment.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Runs a plan of agent, tool and shell tasks in parallel: deterministic, durable, isolated, observable.
+#[derive(Parser, Debug)]
+#[command(name = "regatta", version, max_term_width = 100, propagate_version = true, after_help = "\
+Exit codes: 0 success, 1 some task failed, 2 usage, 3 invalid plan, 4 environment, 5 waits for a person, \
+130 interrupted.
+
+Examples:
+  regatta run plan.yaml          run a plan
+  regatta resume                 go on after a crash or an interruption
+  regatta explain build          why is this task where it is?")]
+pub struct Cli {
+    /// The directory that holds `.regatta/` [default: found from the working directory].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub workspace: Option<PathBuf>,
+    /// The verb.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Run a plan.
+    Run(RunArgs),
+    /// Show the schedule of a plan without running it.
+    Plan(PlanArgs),
+    /// Check a plan: every problem at once.
+    Check(CheckArgs),
+    /// Go on with a run after a crash, an interruption or an answer.
+    Resume(ResumeArgs),
+    /// Settle a task in doubt.
+    Answer(AnswerArgs),
+    /// Show where a run stands.
+    Status(StatusArgs),
+    /// List runs, newest first.
+    Ls(LsArgs),
+    /// Print the events of a run as JSON lines.
+    Events(EventsArgs),
+    /// Print what a task wrote.
+    Logs(LogsArgs),
+    /// Say why a task waits, was blocked, or failed.
+    Explain(ExplainArgs),
+    /// Run the engine again on the recorded inputs and compare every event.
+    Replay(ReplayArgs),
+}
+
+/// Caps that override the plan's.
+#[derive(Args, Debug, Default, Clone)]
+pub struct CapArgs {
+    /// Tasks alive at once.
+    #[arg(long, value_name = "N")]
+    pub max_parallel: Option<u32>,
+    /// Tasks alive at once of one wave.
+    #[arg(long, value_name = "N")]
+    pub per_wave: Option<u32>,
+    /// Tasks alive at once by priority.
+    #[arg(long, value_name = "P=N")]
+    pub per_priority: Vec<String>,
+    /// Tasks alive at once by agent.
+    #[arg(long, value_name = "AGENT=N")]
+    pub per_agent: Vec<String>,
+    /// Tasks alive at once by tag.
+    #[arg(long, value_name = "TAG=N")]
+    pub per_tag: Vec<String>,
+    /// `dataflow`, `waves` or `sequential`.
+    #[arg(long, value_name = "SCHEDULE")]
+    pub schedule: Option<String>,
+}
+
+/// `regatta run`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta run plan.yaml
+  regatta run plan.yaml --max-parallel 8 --input target=release
+  regatta run - <plan.json         read the plan from standard input
+  regatta run plan.yaml --detach   return at once with the run id")]
+pub struct RunArgs {
+    /// The plan: YAML, JSON (comments allowed), TOML; `-` is standard input.
+    pub plan: PathBuf,
+    /// Caps that override the plan's.
+    #[command(flatten)]
+    pub caps: CapArgs,
+    /// A value for an input of the plan.
+    #[arg(long = "input", value_name = "NAME=VALUE")]
+    pub inputs: Vec<String>,
+    /// Return at once with the run id; the run goes on in the background.
+    #[arg(long)]
+    pub detach: bool,
+    /// Check everything, print what would run, start nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the summary as JSON and nothing else on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `regatta plan`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta plan plan.yaml
+  regatta plan plan.yaml --json | jq .schedulePlanHash")]
+pub struct PlanArgs {
+    /// The plan.
+    pub plan: PathBuf,
+    /// Caps that override the plan's.
+    #[command(flatten)]
+    pub caps: CapArgs,
+    /// A value for an input of the plan.
+    #[arg(long = "input", value_name = "NAME=VALUE")]
+    pub inputs: Vec<String>,
+    /// The schedule as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `regatta check`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta check plan.yaml
+  regatta check plan.yaml --json")]
+pub struct CheckArgs {
+    /// The plan.
+    pub plan: PathBuf,
+    /// A value for an input of the plan.
+    #[arg(long = "input", value_name = "NAME=VALUE")]
+    pub inputs: Vec<String>,
+    /// The problems as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `regatta resume`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta resume            the newest run that has not ended
+  regatta resume 5f3a       a run by the start of its id
+  regatta resume --stored   although the plan file changed: what was validated is what runs")]
+pub struct ResumeArgs {
+    /// The run [default: the newest that has not ended].
+    pub run: Option<String>,
+    /// Go on with the stored plan although the file has changed.
+    #[arg(long)]
+    pub stored: bool,
+    /// Return at once; the run goes on in the background.
+    #[arg(long)]
+    pub detach: bool,
+    /// Print the summary as JSON and nothing else on standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// Leave the session of the terminal (for `--detach`).
+    #[arg(long, hide = true)]
+    pub own_session: bool,
+}
+
+/// `regatta answer`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta answer RUN deploy --again
+  regatta answer RUN deploy --succeeded --result '{\"id\": 7}'
+  regatta answer RUN deploy --failed")]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["again", "succeeded", "failed"])))]
+pub struct AnswerArgs {
+    /// The run.
+    pub run: String,
+    /// The task in doubt.
+    pub task: String,
+    /// Allow exactly one more attempt.
+    #[arg(long)]
+    pub again: bool,
+    /// It was done.
+    #[arg(long)]
+    pub succeeded: bool,
+    /// It was not done and shall not be tried again.
+    #[arg(long)]
+    pub failed: bool,
+    /// Its result: JSON, or `@FILE`.
+    #[arg(long, value_name = "JSON|@FILE", requires = "succeeded")]
+    pub result: Option<String>,
+}
+
+/// `regatta status`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  regatta status\n  regatta status 5f3a --json")]
+pub struct StatusArgs {
+    /// The run [default: the newest].
+    pub run: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `regatta ls`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  regatta ls\n  regatta ls --json --limit 100")]
+pub struct LsArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// At most this many.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub limit: u32,
+}
+
+/// `regatta events`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta events                 the newest run, in order of arrival
+  regatta events --canonical     the log that does not depend on timing
+  regatta events --follow        as they come")]
+pub struct EventsArgs {
+    /// The run [default: the newest].
+    pub run: Option<String>,
+    /// The logical log: sorted by key, no clock, no durations.
+    #[arg(long, conflicts_with = "follow")]
+    pub canonical: bool,
+    /// Go on until the run ends.
+    #[arg(long)]
+    pub follow: bool,
+}
+
+/// `regatta logs`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta logs build               standard output of the last attempt, newest run
+  regatta logs build --stderr
+  regatta logs build --attempt 1 --run 5f3a")]
+pub struct LogsArgs {
+    /// The task.
+    pub task: String,
+    /// The run [default: the newest].
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// The attempt, 1-based [default: the last].
+    #[arg(long, value_name = "N")]
+    pub attempt: Option<u32>,
+    /// Standard error instead of standard output.
+    #[arg(long)]
+    pub stderr: bool,
+}
+
+/// `regatta explain`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  regatta explain build\n  regatta explain            every task that has not ended well")]
+pub struct ExplainArgs {
+    /// The task [default: every task that has not ended well].
+    pub task: Option<String>,
+    /// The run [default: the newest].
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `regatta replay`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  regatta replay\n  regatta replay 5f3a")]
+pub struct ReplayArgs {
+    /// The run [default: the newest].
+    pub run: Option<String>,
+}

@@ -1,0 +1,62 @@
+//! `regatta logs`: what a task wrote.
+
+use crate::args::LogsArgs;
+use crate::context::{Context, out};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::render::escape::escape_block;
+use crate::view::{RunView, reader};
+use regatta_engine::event::EventKind;
+use regatta_engine::ids::AttemptId;
+use regatta_journal::Which;
+use regatta_runtime::{collect, workspace};
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+
+/// Runs the verb.
+///
+/// # Errors
+/// No such run, task or attempt, or the output cannot be read.
+pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
+    let reader = reader(&context.workspace)?;
+    let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
+    let mut attempts = Vec::new();
+    let view = RunView::load(&reader, which, &mut |event| {
+        if let EventKind::DispatchStarted { node, attempt, number, .. } = event.kind {
+            attempts.push((node, number, attempt));
+        }
+    })?;
+    let node = view.node(&args.task)?;
+    let wanted = |number: u32| args.attempt.is_none_or(|n| n == number);
+    let found = attempts.iter().rev().find(|(n, number, _)| *n == node && wanted(*number));
+    let Some(&(_, _, attempt)) = found else {
+        let which = args.attempt.map_or("attempt".to_owned(), |n| format!("attempt {n}"));
+        let message = format!("task `{}` has no {which} in run {}", args.task, view.record.summary.run_id);
+        return Err(CliError::usage(message).hint(format!("regatta explain {}", args.task)));
+    };
+    let run_dir = reader.place().run_dir(&view.record.summary.run_id);
+    print(context, &run_dir, attempt, args.stderr)?;
+    Ok(Exit::Success)
+}
+
+/// Raw where it goes to a program, escaped where it goes to a terminal. An attempt that wrote nothing has no file.
+fn print(context: &Context, run_dir: &std::path::Path, attempt: AttemptId, stderr: bool) -> Result<(), CliError> {
+    let name = if stderr { collect::STDERR } else { collect::STDOUT };
+    let path = workspace::attempt_dir(run_dir, attempt.0).join(name);
+    let fail = |e: std::io::Error| CliError::environment(format!("`{}` cannot be read: {e}", path.display()));
+    let mut file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(fail(error)),
+    };
+    if context.terminal {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(fail)?;
+        out(&escape_block(&String::from_utf8_lossy(&bytes)));
+        return Ok(());
+    }
+    let mut stdout = std::io::stdout().lock();
+    // A reader that went away has seen enough.
+    let _ = std::io::copy(&mut file, &mut stdout).and_then(|_| stdout.flush());
+    Ok(())
+}

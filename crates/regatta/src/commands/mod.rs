@@ -1,0 +1,13 @@
+//! The verbs, one file each. Each takes its arguments and a context and answers an exit code or an error.
+
+pub mod answer;
+pub mod check;
+pub mod events;
+pub mod explain;
+pub mod logs;
+pub mod ls;
+pub mod plan;
+pub mod replay;
+pub mod resume;
+pub mod run;
+pub mod status;

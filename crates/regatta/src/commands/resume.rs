@@ -1,0 +1,80 @@
+//! `regatta resume`: goes on with a run. What is finished is never run again.
+//!
+//! A plan file that changed is refused with the difference; what was validated is what runs.
+
+use crate::args::ResumeArgs;
+use crate::context::{Context, err};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::render::summary;
+use crate::session::{self, Show};
+use crate::source;
+use crate::view::{self, RunView, plan_of, reader, store_error};
+use regatta_journal::{Journal, RunRecord, Which};
+use regatta_plan::Plan;
+use regatta_runtime::orchestrator::now_wall_ms;
+use serde_json::Value;
+use std::path::Path;
+
+/// Lines of a difference that are shown.
+const MAX_DIFFERENCES: usize = 20;
+
+/// Runs the verb.
+///
+/// # Errors
+/// No such run, another orchestrator holds it, the plan changed, or the store fails.
+pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
+    if args.own_session {
+        // Already a session leader is as good.
+        let _ = rustix::process::setsid();
+    }
+    let reader = reader(&context.workspace)?;
+    let which = args.run.as_deref().map_or(Which::NewestOpen, Which::Named);
+    let summary = reader.resolve(which).map_err(store_error)?;
+    let record = reader.run(&summary.run_id).map_err(store_error)?;
+    if summary.state.has_ended() {
+        let view = RunView::load(&reader, Which::Named(summary.run_id.as_str()), &mut |_| {})?;
+        let text = summary::text(&view.engine, &view.metrics, summary.run_id.as_str());
+        err(&text);
+        return Ok(session::exit_of(view.engine.state().phase));
+    }
+    let (plan, _) = plan_of(&record)?;
+    if !args.stored {
+        refuse_changed(context, &record)?;
+    }
+    drop(reader);
+    if args.detach {
+        return super::run::detach(context, summary.run_id.as_str());
+    }
+    let journal = Journal::open(&context.workspace).map_err(store_error)?;
+    let run = journal.open_run(&summary.run_id, now_wall_ms()).map_err(store_error)?;
+    let show = if args.json { Show::Json } else { Show::People };
+    if show == Show::People {
+        err(&format!("run {}\n", run.run_id()));
+    }
+    session::go(context, run, plan, show)
+}
+
+/// The file may be gone; if it is there it must say what was validated.
+fn refuse_changed(context: &Context, record: &RunRecord) -> Result<(), CliError> {
+    let Some(path) = record.run.source_path.as_deref().map(Path::new).filter(|p| p.exists()) else { return Ok(()) };
+    let flags: Value = serde_json::from_str(&record.run.flags).unwrap_or_default();
+    let inputs: Vec<(String, Value)> = flags["inputs"]
+        .as_object()
+        .map(|map| map.iter().map(|(k, v)| (k.clone(), v.clone())).collect())
+        .unwrap_or_default();
+    let (loaded, _) = source::load_raw(context, path, &inputs)?;
+    let hint = "`regatta resume --stored` goes on with the plan that was validated";
+    let Some(now) = loaded.plan else {
+        let message = format!("plan `{}` has changed and has errors now", path.display());
+        return Err(CliError::new(Exit::InvalidPlan, message).hint(hint));
+    };
+    let stored: Plan = view::stored_plan(record)?;
+    let lines = regatta_plan::differences(&stored, &now, MAX_DIFFERENCES)
+        .map_err(|e| CliError::environment(format!("the plans cannot be compared: {e}")))?;
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let message = format!("plan `{}` has changed since run {}:\n  {}", path.display(), record.summary.run_id, lines.join("\n  "));
+    Err(CliError::new(Exit::InvalidPlan, message).hint(hint))
+}

@@ -1,0 +1,109 @@
+//! `regatta run`: checks a plan, records a run, runs it.
+//!
+//! Bad input starts nothing and leaves nothing behind: the run directory is made last.
+
+use crate::args::RunArgs;
+use crate::context::{Context, err, out};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::overrides::Overrides;
+use crate::session::{self, Show};
+use crate::source::{self, Source};
+use crate::view::store_error;
+use regatta_engine::build::GraphError;
+use regatta_engine::graph::Graph;
+use regatta_engine::schedule;
+use regatta_journal::{Journal, NewRun, RunId};
+use regatta_plan::Plan;
+use regatta_runtime::orchestrator::now_wall_ms;
+use serde_json::{Value, json};
+use std::process::{Command, Stdio};
+
+/// Runs the verb.
+///
+/// # Errors
+/// The plan is not valid, needs what is not built, or the store fails.
+pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
+    let inputs = source::inputs(&args.inputs)?;
+    let overrides = Overrides::parse(&args.caps)?;
+    let source = source::load(context, &args.plan, &inputs)?;
+    refuse_unbuilt(&source.plan)?;
+    let mut plan = source.plan.clone();
+    overrides.apply(&mut plan);
+    if args.dry_run {
+        out(&crate::commands::plan::text(&plan)?);
+        return Ok(Exit::Success);
+    }
+    let record = record(&source, (&plan, &overrides), &inputs)?;
+    let journal = Journal::open(&context.workspace).map_err(store_error)?;
+    let run = journal.create_run(&record).map_err(store_error)?;
+    if args.detach {
+        let id = run.run_id().to_string();
+        run.close().map_err(store_error)?;
+        return detach(context, &id);
+    }
+    let show = if args.json { Show::Json } else { Show::People };
+    if show == Show::People {
+        err(&format!("run {}\n", run.run_id()));
+    }
+    session::go(context, run, plan, show)
+}
+
+/// Starts a process that takes the run up by itself, and tells the id.
+///
+/// # Errors
+/// It cannot be started.
+pub fn detach(context: &Context, run_id: &str) -> Result<Exit, CliError> {
+    let fail = |e: std::io::Error| CliError::environment(format!("run {run_id} cannot be detached: {e}"));
+    let program = std::env::current_exe().map_err(fail)?;
+    Command::new(program)
+        .arg("--workspace")
+        .arg(&context.workspace)
+        .args(["resume", run_id, "--stored", "--json", "--own-session"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(fail)?;
+    out(&format!("{run_id}\n"));
+    Ok(Exit::Success)
+}
+
+/// A plan that needs what is not built ends before it starts, naming key and task.
+fn refuse_unbuilt(plan: &Plan) -> Result<(), CliError> {
+    let Some(first) = plan.unbuilt.first() else { return Ok(()) };
+    let place = first.task.as_ref().map_or("the plan".to_owned(), |t| format!("task `{t}`"));
+    let more = match plan.unbuilt.len() {
+        1 => String::new(),
+        n => format!(" (and {} more)", n - 1),
+    };
+    let message = format!("{place} needs `{}`, which this version cannot run yet{more}", first.key);
+    Err(CliError::usage(message).hint("`regatta check` accepts it; nothing was started"))
+}
+
+fn record(source: &Source, (plan, overrides): (&Plan, &Overrides), inputs: &[(String, Value)]) -> Result<NewRun, CliError> {
+    let bug = |e: String| CliError::environment(format!("the plan cannot be recorded: {e}"));
+    let (spec, _) = regatta_plan::lower(plan);
+    let graph = Graph::build(spec).map_err(|e: GraphError| bug(e.to_string()))?;
+    let text = regatta_plan::canonical(&source.plan).map_err(|e| bug(e.to_string()))?;
+    let inputs: serde_json::Map<String, Value> = inputs.iter().cloned().collect();
+    Ok(NewRun {
+        run_id: RunId::new(&uuid::Uuid::new_v4().to_string()).map_err(store_error)?,
+        plan_name: source.plan.name.clone(),
+        plan_digest: regatta_plan::plan_digest(&source.plan).map_err(|e| bug(e.to_string()))?,
+        plan: String::from_utf8(text).map_err(|e| bug(e.to_string()))?,
+        plan_source: Some(source.text.clone()),
+        source_path: source.path.clone(),
+        config: serde_json::to_string(overrides).map_err(|e| bug(e.to_string()))?,
+        schedule_plan_hash: schedule::hash(&graph),
+        engine_version: env!("CARGO_PKG_VERSION").to_owned(),
+        mode: source.plan.mode.clone().unwrap_or_else(|| {
+            if plan.schedule == "sequential" { "sequential" } else { "hybrid" }.to_owned()
+        }),
+        cohort: 100,
+        task_type: source.plan.task_type.clone(),
+        flags: json!({ "inputs": inputs }).to_string(),
+        retry_of: None,
+        created_wall_ms: now_wall_ms(),
+    })
+}

@@ -1,0 +1,61 @@
+//! `regatta status`: where a run stands.
+
+use crate::args::StatusArgs;
+use crate::context::{Context, out};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::render::escape::escape;
+use crate::render::summary;
+use crate::view::{RunView, reader};
+use regatta_journal::{Which, rfc3339};
+use serde_json::json;
+
+/// Tasks that are listed.
+const MAX_LISTED: usize = 200;
+
+/// Runs the verb.
+///
+/// # Errors
+/// No such run, or the journal cannot be read.
+pub fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
+    let reader = reader(&context.workspace)?;
+    let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
+    let view = RunView::load(&reader, which, &mut |_| {})?;
+    let id = view.record.summary.run_id.as_str();
+    if args.json {
+        let mut facts = summary::json(&view.engine, &view.metrics, id);
+        facts["status"] = view.status().into();
+        facts["plan_name"] = view.record.summary.plan_name.as_str().into();
+        facts["orchestrator"] = view.holder.as_ref().map_or(json!(null), |h| json!({ "pid": h.pid, "host": h.host }));
+        out(&format!("{facts}\n"));
+        return Ok(Exit::Success);
+    }
+    out(&text(&view, id));
+    Ok(Exit::Success)
+}
+
+fn text(view: &RunView, id: &str) -> String {
+    let graph = view.engine.graph();
+    let mut text = format!("run {id}  plan {}  {}\n", escape(&view.record.summary.plan_name), view.status());
+    text.push_str(&format!("started {}", rfc3339(view.record.summary.created_wall_ms)));
+    match &view.holder {
+        Some(holder) => text.push_str(&format!("  by process {} on {}\n", holder.pid, escape(&holder.host))),
+        None => text.push('\n'),
+    }
+    let width = graph.order().iter().take(MAX_LISTED).map(|&n| graph.name(n).len()).max().unwrap_or(0);
+    for &node in graph.order().iter().take(MAX_LISTED) {
+        let why = view.engine.explain(node).sentence(graph);
+        let state = view.engine.state().node(node).state_name();
+        let why = if why == state { String::new() } else { escape(&why) };
+        let line = format!("  {:width$}  {state:<13}  {why}", graph.name(node));
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    if graph.len() > MAX_LISTED {
+        text.push_str(&format!("  … and {} more\n", graph.len() - MAX_LISTED));
+    }
+    if view.status() == "interrupted" {
+        text.push_str(&format!("next: regatta resume {id}\n"));
+    }
+    text
+}

@@ -1,0 +1,56 @@
+//! Where a command runs: workspace, working directory, terminal. The environment is read here and nowhere below.
+//!
+//! Knows no verb.
+
+use crate::error::CliError;
+use regatta_runtime::workspace;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Where a command runs.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The directory that holds `.regatta/`.
+    pub workspace: PathBuf,
+    /// The working directory.
+    pub cwd: PathBuf,
+    /// Standard output is a terminal.
+    pub terminal: bool,
+    /// Colours are wanted on standard error.
+    pub color: bool,
+}
+
+impl Context {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// The working directory is gone, or the workspace that was named is no directory.
+    pub fn read(given: Option<&Path>) -> Result<Context, CliError> {
+        let cwd = std::env::current_dir()
+            .map_err(|e| CliError::environment(format!("the working directory cannot be read: {e}")))?;
+        let from_env = std::env::var_os("REGATTA_WORKSPACE").map(PathBuf::from);
+        let found = workspace::find(given, from_env.as_deref(), &cwd);
+        let workspace = std::fs::canonicalize(&found)
+            .map_err(|e| CliError::environment(format!("workspace `{}`: {e}", found.display())))?;
+        if !workspace.is_dir() {
+            let message = format!("workspace `{}` is not a directory", workspace.display());
+            return Err(CliError::environment(message));
+        }
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let terminal = std::io::stdout().is_terminal();
+        Ok(Context { workspace, cwd, terminal, color: !plain && std::io::stderr().is_terminal() })
+    }
+}
+
+/// Writes data to standard output. A reader that went away ends nothing.
+pub fn out(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    // A closed standard output does not stop the run.
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Writes to standard error, for people.
+pub fn err(text: &str) {
+    // Nobody is left to tell.
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}

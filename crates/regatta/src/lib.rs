@@ -1,0 +1,15 @@
+//! The faces of Regatta: the command line, its renderers, and the views they show.
+//!
+//! Decides nothing: the engine does. Starts nothing: the runtime does.
+
+pub mod args;
+pub mod commands;
+pub mod context;
+pub mod error;
+pub mod exit;
+pub mod overrides;
+pub mod render;
+pub mod session;
+pub mod snapshots;
+pub mod source;
+pub mod view;

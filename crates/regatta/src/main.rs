@@ -1,0 +1,49 @@
+//! The binary: arguments in, exit code out. Everything else lives in the library.
+
+use clap::Parser as _;
+use regatta::args::{Cli, Verb};
+use regatta::commands;
+use regatta::context::{Context, err};
+use regatta::error::CliError;
+use regatta::exit::Exit;
+use std::process::ExitCode;
+
+/// Plans are loaded on a thread with this much stack, which conditions may need.
+const STACK_BYTES: usize = 8 << 20;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output and are no errors.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
+        }
+    };
+    let worker = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || dispatch(&cli));
+    match worker.map(std::thread::JoinHandle::join) {
+        Ok(Ok(Ok(exit))) => exit.into(),
+        Ok(Ok(Err(error))) => {
+            err(&format!("{error}\n"));
+            error.exit.into()
+        }
+        Ok(Err(_)) | Err(_) => Exit::Environment.into(),
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
+    let context = Context::read(cli.workspace.as_deref())?;
+    match &cli.verb {
+        Verb::Run(args) => commands::run::run(&context, args),
+        Verb::Plan(args) => commands::plan::run(&context, args),
+        Verb::Check(args) => commands::check::run(&context, args),
+        Verb::Resume(args) => commands::resume::run(&context, args),
+        Verb::Answer(args) => commands::answer::run(&context, args),
+        Verb::Status(args) => commands::status::run(&context, args),
+        Verb::Ls(args) => commands::ls::run(&context, args),
+        Verb::Events(args) => commands::events::run(&context, args),
+        Verb::Logs(args) => commands::logs::run(&context, args),
+        Verb::Explain(args) => commands::explain::run(&context, args),
+        Verb::Replay(args) => commands::replay::run(&context, args),
+    }
+}

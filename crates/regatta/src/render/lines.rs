@@ -1,0 +1,111 @@
+//! Plain lines for everything that is not a terminal: one line per event that a person cares about.
+//!
+//! Fixed layout: engine time, what happened, the task, details. Writes to a sink that may be closed at any time.
+
+use super::duration;
+use super::escape::escape;
+use regatta_engine::Engine;
+use regatta_engine::cause::Cause;
+use regatta_engine::event::{Event, EventKind};
+use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
+use regatta_engine::report::Report;
+
+/// The line for an event, without newline; `None` for events that say nothing new to a person.
+#[must_use]
+pub fn line(engine: &Engine, event: &Event) -> Option<String> {
+    let graph = engine.graph();
+    let task = event.kind.node().map(|n| graph.name(n)).unwrap_or_default();
+    let text = match &event.kind {
+        EventKind::RunStarted { .. } => format!(
+            "run started: {}, {}",
+            super::count(graph.len() as u64, "task"),
+            super::count(u64::from(graph.waves()), "wave")
+        ),
+        EventKind::RunPaused { reason } => format!("run paused ({})", reason.name()),
+        EventKind::RunResumed { .. } => "run resumed".to_owned(),
+        EventKind::RunStopping { .. } => format!("run stopping because {task} failed"),
+        EventKind::RunEnding { cause } => format!("run ending ({})", cause.code()),
+        EventKind::RunEnded { status } => format!("run {}", status.name()),
+        EventKind::DispatchStarted { number, .. } if *number > 1 => format!("started    {task} (attempt {number})"),
+        EventKind::DispatchStarted { .. } => format!("started    {task}"),
+        EventKind::DispatchEnding { cause, .. } => format!("ending     {task} ({})", cause.code()),
+        EventKind::DispatchAdopted { .. } => format!("adopted    {task}"),
+        EventKind::DispatchEnded { outcome: AttemptOutcome::Succeeded, duration_ms, .. } => {
+            format!("succeeded  {task} in {}", duration(*duration_ms))
+        }
+        EventKind::DispatchEnded { outcome, cause, duration_ms, report, .. } => {
+            let why = reason(*cause, report);
+            format!("{:<10} {task} after {}{why}", outcome.name(), duration(*duration_ms))
+        }
+        EventKind::LeakedProcesses { count, .. } => {
+            format!("leaked     {task}: {} ended", super::count(u64::from(*count), "process"))
+        }
+        EventKind::RetryScheduled { number, delay_ms, .. } => {
+            format!("retry      {task}: attempt {} in {}", number + 1, duration(*delay_ms))
+        }
+        EventKind::NodeInDoubt { asking: true, .. } => format!("asking     {task}: its reconcile command"),
+        EventKind::NodeInDoubt { .. } => format!("in doubt   {task}: a person must answer"),
+        EventKind::Answered { by_person: true, .. } => format!("answered   {task}"),
+        EventKind::Answered { .. } => format!("reconciled {task}"),
+        EventKind::NodeEnded { outcome, cause, upstream, .. } => {
+            ended(*outcome, *cause, (task, &names(engine, upstream)))?
+        }
+        EventKind::UndoStarted { .. } => format!("undoing    {task}"),
+        EventKind::UndoEnded { cause: None, .. } => format!("undone     {task}"),
+        EventKind::UndoEnded { cause: Some(cause), report, .. } => {
+            format!("not undone {task}{}", reason(Some(*cause), report))
+        }
+        EventKind::NodeReady { .. }
+        | EventKind::WaveStarted { .. }
+        | EventKind::WaveEnded { .. }
+        | EventKind::ConditionEvaluated { .. }
+        | EventKind::LeaseGranted { .. }
+        | EventKind::LeaseReleased { .. }
+        | EventKind::LeaseRefused { .. }
+        | EventKind::NodeCollected { .. }
+        | EventKind::LimitsChanged { .. }
+        | EventKind::ReportIgnored { .. } => return None,
+    };
+    Some(format!("{:>9} {text}", seconds(event.at.0)))
+}
+
+/// A node that ended by its own attempt was told already; the others are told here.
+fn ended(outcome: NodeOutcome, cause: Option<Cause>, (task, upstream): (&str, &str)) -> Option<String> {
+    let code = cause.map(Cause::code).unwrap_or_default();
+    match outcome {
+        NodeOutcome::Succeeded => None,
+        NodeOutcome::Exhausted => Some(format!("exhausted  {task}: no attempt is left")),
+        NodeOutcome::Failed if matches!(cause, Some(Cause::Plan | Cause::Stopped | Cause::User)) => {
+            Some(format!("failed     {task} ({code})"))
+        }
+        NodeOutcome::Failed | NodeOutcome::TimedOut => None,
+        NodeOutcome::Blocked => Some(format!("blocked    {task} by {upstream}")),
+        NodeOutcome::Skipped if upstream.is_empty() => Some(format!("skipped    {task} ({code})")),
+        NodeOutcome::Skipped => Some(format!("skipped    {task} because of {upstream}")),
+        NodeOutcome::Cancelled => Some(format!("cancelled  {task} ({code})")),
+    }
+}
+
+fn names(engine: &Engine, nodes: &[regatta_engine::ids::NodeId]) -> String {
+    nodes.iter().map(|&n| engine.graph().name(n)).collect::<Vec<_>>().join(", ")
+}
+
+/// `: exit 3`, `: signal 9`, `: timeout`, with the message if there is one.
+#[must_use]
+pub fn reason(cause: Option<Cause>, report: &Report) -> String {
+    let mut text = match (cause, report.exit, report.signal) {
+        (Some(Cause::Exit), Some(code), _) => format!(": exit {code}"),
+        (Some(Cause::Signal), _, Some(signal)) => format!(": signal {signal}"),
+        (Some(cause), _, _) => format!(": {}", cause.code()),
+        (None, _, _) => String::new(),
+    };
+    if let Some(message) = &report.message {
+        text.push_str(": ");
+        text.push_str(&escape(message));
+    }
+    text
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{:03}s", ms / 1_000, ms % 1_000)
+}

@@ -1,0 +1,146 @@
+//! The summary at the end of a run: what was done, how long it took, what failed, and the command that goes on.
+//!
+//! As text for people and as JSON for programs; both from the same numbers.
+
+use super::escape::escape;
+use super::{count, duration};
+use regatta_engine::Engine;
+use regatta_engine::ids::NodeId;
+use regatta_engine::outcome::{NodeOutcome, PauseReason, RunStatus};
+use regatta_engine::state::Phase;
+use regatta_runtime::metrics::Metrics;
+use serde_json::{Value, json};
+
+/// At most this many tasks are listed one by one.
+const MAX_LISTED: usize = 20;
+
+/// The status of a run for people.
+#[must_use]
+pub fn status(engine: &Engine) -> &'static str {
+    match engine.state().phase {
+        Phase::New => "created",
+        Phase::Running => "running",
+        Phase::Paused(PauseReason::Interrupted) => "interrupted",
+        Phase::Paused(PauseReason::Waiting) => "waiting",
+        Phase::Paused(PauseReason::User) => "paused",
+        Phase::Ended(status) => status.name(),
+    }
+}
+
+/// The summary as text.
+#[must_use]
+pub fn text(engine: &Engine, metrics: &Metrics, run_id: &str) -> String {
+    let mut out = format!("\nrun {run_id} {}\n", status(engine));
+    out.push_str(&format!("  tasks        {}\n", counts(engine)));
+    let attempts = match (metrics.retries, metrics.lost) {
+        (0, 0) => metrics.attempts.to_string(),
+        (retries, 0) => format!("{} ({})", metrics.attempts, retried(retries)),
+        (retries, lost) => format!("{} ({}, {lost} lost or interrupted)", metrics.attempts, retried(retries)),
+    };
+    out.push_str(&format!("  attempts     {attempts}\n"));
+    let slots = engine.state().limits.max_parallel;
+    let bound = metrics.lower_bound_ms(engine.graph(), slots);
+    out.push_str(&format!("  wall         {}\n", duration(metrics.wall_ms)));
+    out.push_str(&format!("  sum          {}{}\n", duration(metrics.busy_ms), speed_up(metrics)));
+    out.push_str(&format!("  lower bound  {} with {}\n", duration(bound), count(u64::from(slots), "slot")));
+    let peak = engine.state().high_water.total;
+    out.push_str(&format!("  most at once {peak}\n"));
+    out.push_str(&failures(engine));
+    out.push_str(&next(engine, run_id));
+    out
+}
+
+fn retried(retries: u64) -> String {
+    if retries == 1 { "1 retry".to_owned() } else { format!("{retries} retries") }
+}
+
+fn speed_up(metrics: &Metrics) -> String {
+    if metrics.wall_ms == 0 || metrics.busy_ms == 0 {
+        return String::new();
+    }
+    let tenths = metrics.busy_ms * 10 / metrics.wall_ms;
+    format!("  (speed-up {}.{})", tenths / 10, tenths % 10)
+}
+
+fn counts(engine: &Engine) -> String {
+    let state = engine.state();
+    let mut parts: Vec<String> = NodeOutcome::ALL
+        .into_iter()
+        .filter(|&o| state.count(o) > 0)
+        .map(|o| format!("{} {}", state.count(o), o.name().replace('_', " ")))
+        .collect();
+    if state.open() > 0 {
+        parts.push(format!("{} open", state.open()));
+    }
+    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+}
+
+/// Nodes in order key that did not end well, with the reason.
+fn unwell(engine: &Engine) -> impl Iterator<Item = NodeId> + '_ {
+    engine.graph().order().iter().copied().filter(|&node| {
+        let node = engine.state().node(node);
+        node.outcome().is_some_and(NodeOutcome::blocks) || node.state_name() == "in_doubt"
+    })
+}
+
+fn failures(engine: &Engine) -> String {
+    let mut out = String::new();
+    for (i, node) in unwell(engine).enumerate() {
+        if i == MAX_LISTED {
+            out.push_str(&format!("  … and {} more\n", unwell(engine).count() - MAX_LISTED));
+            break;
+        }
+        let why = engine.explain(node).sentence(engine.graph());
+        out.push_str(&format!("  {}: {}\n", escape(engine.graph().name(node)), escape(&why)));
+    }
+    out
+}
+
+fn next(engine: &Engine, run_id: &str) -> String {
+    let doubt = engine.state().in_doubt().next().map(|n| engine.graph().name(n));
+    match (engine.state().phase, doubt) {
+        (Phase::Paused(PauseReason::Waiting), Some(task)) => format!(
+            "next: regatta answer {run_id} {task} --again | --succeeded | --failed\nthen: regatta resume {run_id}\n"
+        ),
+        (Phase::New | Phase::Running | Phase::Paused(_), _) => format!("next: regatta resume {run_id}\n"),
+        (Phase::Ended(RunStatus::Succeeded), _) => String::new(),
+        (Phase::Ended(_), _) => match unwell(engine).next() {
+            Some(node) => format!("next: regatta logs --run {run_id} {} --stderr\n", engine.graph().name(node)),
+            None => String::new(),
+        },
+    }
+}
+
+/// The summary as JSON.
+#[must_use]
+pub fn json(engine: &Engine, metrics: &Metrics, run_id: &str) -> Value {
+    let graph = engine.graph();
+    let tasks: serde_json::Map<String, Value> = graph
+        .order()
+        .iter()
+        .map(|&node| {
+            let state = engine.state().node(node);
+            let row = json!({
+                "status": state.state_name(),
+                "attempts": state.attempts,
+                "duration_ms": metrics.node_ms(node),
+                "why": engine.explain(node).sentence(graph),
+            });
+            (graph.name(node).to_owned(), row)
+        })
+        .collect();
+    let slots = engine.state().limits.max_parallel;
+    json!({
+        "run_id": run_id,
+        "status": status(engine),
+        "attempts": metrics.attempts,
+        "retries": metrics.retries,
+        "lost": metrics.lost,
+        "wall_ms": metrics.wall_ms,
+        "sum_ms": metrics.busy_ms,
+        "lower_bound_ms": metrics.lower_bound_ms(graph, slots),
+        "max_parallel": slots,
+        "most_at_once": engine.state().high_water.total,
+        "tasks": tasks,
+    })
+}

@@ -1,0 +1,136 @@
+//! Runs a run to its end with a screen: the common part of `run` and `resume`.
+//!
+//! Signals become messages to the loop; the loop runs on a thread with 8 MiB of stack, which conditions need.
+
+use crate::context::{Context, err, out};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::render::{lines, live::Live, summary};
+use crate::snapshots;
+use crate::view::{self, RunView, store_error};
+use regatta_engine::Engine;
+use regatta_engine::effect::Leave;
+use regatta_engine::event::Event;
+use regatta_engine::outcome::RunStatus;
+use regatta_engine::state::Phase;
+use regatta_journal::{RunJournal, Which};
+use regatta_plan::Plan;
+use regatta_runtime::local::Observer;
+use regatta_runtime::orchestrator::{Left, Orchestrator, RunError};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Stack of the loop's thread; conditions may need it.
+const STACK_BYTES: usize = 8 << 20;
+
+/// What is shown while a run goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Show {
+    /// A live screen or plain lines, then a summary.
+    People,
+    /// The summary as JSON at the end, nothing else.
+    Json,
+}
+
+/// Runs a run until it may be left, then tells how it ended.
+///
+/// # Errors
+/// The store or the process owner failed.
+pub fn go(context: &Context, journal: RunJournal, plan: Plan, show: Show) -> Result<Exit, CliError> {
+    let run_id = journal.run_id().to_string();
+    let nodes = plan.tasks.len() as u64;
+    let observer = observer(context, show, nodes);
+    let workspace = context.workspace.clone();
+    let plan = Arc::new(plan);
+    let thread = std::thread::Builder::new()
+        .name("loop".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(move || play(journal, plan, &workspace, observer))
+        .map_err(|e| CliError::environment(format!("the loop cannot be started: {e}")))?;
+    let left = match thread.join() {
+        Ok(left) => left.map_err(|e| run_error(e, &run_id))?,
+        Err(_) => return Err(CliError::environment(format!("run {run_id} broke off; this is a bug of regatta"))),
+    };
+    finish(context, &left, (&run_id, show))
+}
+
+fn play(journal: RunJournal, plan: Arc<Plan>, workspace: &Path, observer: Observer) -> Result<Left, RunError> {
+    let orchestrator = Orchestrator::open(journal, plan, workspace, observer)?;
+    let handle = orchestrator.handle();
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|e| RunError::Owner(e.to_string()))?;
+    let closer = signals.handle();
+    let mut signals = signals;
+    let watcher = std::thread::spawn(move || {
+        for _ in signals.forever() {
+            handle.signal();
+        }
+    });
+    let left = orchestrator.run();
+    closer.close();
+    // It only forwards signals; if it panicked there is nothing left to forward.
+    let _ = watcher.join();
+    left
+}
+
+/// What shows events; ends with the run, because it is dropped with the driver.
+fn observer(context: &Context, show: Show, nodes: u64) -> Observer {
+    if show == Show::Json {
+        return Box::new(|_, _| {});
+    }
+    if !context.terminal {
+        return Box::new(|engine: &Engine, events: &[Event]| {
+            let text: String =
+                events.iter().filter_map(|e| lines::line(engine, e)).map(|line| line + "\n").collect();
+            if !text.is_empty() {
+                out(&text);
+            }
+        });
+    }
+    let mut live = Live::new(nodes);
+    Box::new(move |engine: &Engine, events: &[Event]| live.show(engine, events))
+}
+
+fn run_error(error: RunError, run_id: &str) -> CliError {
+    match error {
+        RunError::Store(error) => store_error(error),
+        other => CliError::environment(other.to_string()).hint(format!("regatta resume {run_id}")),
+    }
+}
+
+fn finish(context: &Context, left: &Left, (run_id, show): (&str, Show)) -> Result<Exit, CliError> {
+    let reader = view::reader(&context.workspace)?;
+    let mut log = snapshots::Collector::default();
+    let view = RunView::load(&reader, Which::Named(run_id), &mut |event| log.push(event))?;
+    if let Phase::Ended(_) = view.engine.state().phase {
+        log.write(&view.engine, &reader.place().run_dir(&view.record.summary.run_id))?;
+    }
+    match show {
+        Show::People => {
+            let text = summary::text(&view.engine, &view.metrics, run_id);
+            if context.terminal { err(&text) } else { out(&text) }
+        }
+        Show::Json => out(&format!("{}\n", summary::json(&view.engine, &view.metrics, run_id))),
+    }
+    Ok(exit(left))
+}
+
+/// The exit code of a run that was left.
+fn exit(left: &Left) -> Exit {
+    match left.leave {
+        Leave::Interrupted => Exit::Interrupted,
+        Leave::Waiting => Exit::Waiting,
+        Leave::Ended => exit_of(left.engine.state().phase),
+    }
+}
+
+/// The exit code of a phase.
+#[must_use]
+pub fn exit_of(phase: Phase) -> Exit {
+    match phase {
+        Phase::Ended(RunStatus::Succeeded) => Exit::Success,
+        Phase::Ended(_) => Exit::Failed,
+        Phase::New | Phase::Running | Phase::Paused(_) => Exit::Waiting,
+    }
+}

@@ -1,0 +1,102 @@
+//! Reads a plan file: bounded, never a device, never a directory; then loads it with every problem.
+//!
+//! `-` is standard input, the one allowed pipe.
+
+use crate::context::{Context, err};
+use crate::error::CliError;
+use crate::exit::Exit;
+use regatta_plan::{Format, Loaded, MAX_PLAN_BYTES, Plan};
+use serde_json::Value;
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+/// A plan and where it came from.
+#[derive(Debug)]
+pub struct Source {
+    /// The plan.
+    pub plan: Plan,
+    /// As it was written.
+    pub text: String,
+    /// Its path; `None` for standard input.
+    pub path: Option<String>,
+}
+
+/// Loads a plan; its problems are told on standard error.
+///
+/// # Errors
+/// It cannot be read (4), or has errors (3).
+pub fn load(context: &Context, path: &Path, inputs: &[(String, Value)]) -> Result<Source, CliError> {
+    let (loaded, text) = load_raw(context, path, inputs)?;
+    err(&loaded.render(context.color));
+    let count = loaded.errors();
+    match loaded.plan {
+        Some(plan) => {
+            let path = (path != Path::new("-")).then(|| context.cwd.join(path).display().to_string());
+            Ok(Source { plan, text, path })
+        }
+        None => {
+            let message = format!("plan `{}` has {}", path.display(), crate::render::count(count as u64, "error"));
+            Err(CliError::new(Exit::InvalidPlan, message))
+        }
+    }
+}
+
+/// Loads a plan without telling anything.
+///
+/// # Errors
+/// It cannot be read.
+pub fn load_raw(context: &Context, path: &Path, inputs: &[(String, Value)]) -> Result<(Loaded, String), CliError> {
+    let bytes = read(&context.cwd, path)?;
+    let name = path.display().to_string();
+    let loaded = regatta_plan::load((&name, &bytes), Format::detect(&name, &bytes), inputs);
+    Ok((loaded, String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+fn read(cwd: &Path, path: &Path) -> Result<Vec<u8>, CliError> {
+    if path == Path::new("-") {
+        return bounded(std::io::stdin().lock(), path);
+    }
+    let fail = |what: String| CliError::new(Exit::Usage, format!("plan `{}` {what}", path.display()));
+    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblock)
+        .open(cwd.join(path))
+        .map_err(|e| fail(format!("cannot be opened: {e}")))?;
+    let meta = file.metadata().map_err(|e| fail(format!("cannot be looked at: {e}")))?;
+    if !meta.is_file() {
+        return Err(fail("is not a plain file".to_owned()).hint("`-` reads a plan from standard input"));
+    }
+    if meta.len() > MAX_PLAN_BYTES {
+        let message = format!("plan `{}` has {} bytes, more than 256 MiB", path.display(), meta.len());
+        return Err(CliError::new(Exit::InvalidPlan, message));
+    }
+    bounded(file, path)
+}
+
+fn bounded(from: impl Read, path: &Path) -> Result<Vec<u8>, CliError> {
+    let mut bytes = Vec::new();
+    from.take(MAX_PLAN_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| CliError::environment(format!("plan `{}` cannot be read: {e}", path.display())))?;
+    Ok(bytes)
+}
+
+/// `NAME=VALUE` pairs; a value that is JSON keeps its type.
+///
+/// # Errors
+/// One has no `=`.
+pub fn inputs(pairs: &[String]) -> Result<Vec<(String, Value)>, CliError> {
+    pairs
+        .iter()
+        .map(|pair| {
+            let (name, value) = pair
+                .split_once('=')
+                .ok_or_else(|| CliError::usage(format!("`--input {pair}` has no `=`")).hint("write --input NAME=VALUE"))?;
+            let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+            Ok((name.to_owned(), value))
+        })
+        .collect()
+}

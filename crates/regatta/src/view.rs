@@ -1,0 +1,151 @@
+//! A run as its journal tells it: record, plan, folded engine, numbers. For every command that only looks.
+//!
+//! Never blocks the run and never writes.
+
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::overrides::Overrides;
+use regatta_engine::Engine;
+use regatta_engine::event::Event;
+use regatta_engine::graph::Graph;
+use regatta_engine::ids::NodeId;
+use regatta_journal::{Holder, Reader, RunRecord, RunState, StoreError, Which};
+use regatta_plan::Plan;
+use regatta_runtime::metrics::Metrics;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A run.
+#[derive(Debug)]
+pub struct RunView {
+    /// Its record.
+    pub record: RunRecord,
+    /// Its plan, caps of the command line included.
+    pub plan: Plan,
+    /// The engine as the journal leaves it.
+    pub engine: Engine,
+    /// Its numbers.
+    pub metrics: Metrics,
+    /// Who runs it now.
+    pub holder: Option<Holder>,
+}
+
+/// Opens the journal of a workspace for reading.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub fn reader(workspace: &Path) -> Result<Reader, CliError> {
+    Reader::open(workspace).map_err(store_error)?.ok_or_else(|| {
+        CliError::usage(format!("no run was ever started in `{}`", workspace.display()))
+            .hint("`regatta run PLAN` starts one; `--workspace DIR` names another place")
+    })
+}
+
+/// An error of the store for people.
+#[must_use]
+pub fn store_error(error: StoreError) -> CliError {
+    let exit = match error {
+        StoreError::NoSuchRun { .. } | StoreError::NoRuns { .. } | StoreError::Ambiguous { .. } | StoreError::BadRunId { .. } => Exit::Usage,
+        _ => Exit::Environment,
+    };
+    let hint = error.hint();
+    let cli = CliError::new(exit, error.to_string());
+    match hint {
+        Some(hint) => cli.hint(hint),
+        None => cli,
+    }
+}
+
+/// The plan of a record with its caps.
+///
+/// # Errors
+/// The record cannot be read, for instance because another version wrote it.
+pub fn plan_of(record: &RunRecord) -> Result<(Plan, Overrides), CliError> {
+    let unreadable = |what: &str, e: serde_json::Error| {
+        CliError::environment(format!("the {what} of run {} cannot be read: {e}", record.summary.run_id))
+    };
+    let mut plan: Plan = serde_json::from_str(&record.run.plan).map_err(|e| unreadable("plan", e))?;
+    let overrides: Overrides = serde_json::from_str(&record.run.config).map_err(|e| unreadable("settings", e))?;
+    overrides.apply(&mut plan);
+    Ok((plan, overrides))
+}
+
+/// An engine at the beginning of a plan.
+///
+/// # Errors
+/// The plan is no graph.
+pub fn engine_of(plan: &Plan) -> Result<Engine, CliError> {
+    let (spec, config) = regatta_plan::lower(plan);
+    let graph = Graph::build(spec).map_err(|e| CliError::environment(format!("the plan is not a graph: {e}")))?;
+    Ok(Engine::new(Arc::new(graph), config))
+}
+
+impl RunView {
+    /// Folds a run, handing every event to `each`.
+    ///
+    /// # Errors
+    /// No such run, or the journal cannot be read.
+    pub fn load(reader: &Reader, which: Which<'_>, each: &mut dyn FnMut(&Event)) -> Result<RunView, CliError> {
+        let summary = reader.resolve(which).map_err(store_error)?;
+        let record = reader.run(&summary.run_id).map_err(store_error)?;
+        let (plan, _) = plan_of(&record)?;
+        let mut engine = engine_of(&plan)?;
+        let mut metrics = Metrics::default();
+        let mut illegal = None;
+        reader
+            .fold(&summary.run_id, &mut |stored| {
+                if let Err(error) = engine.apply(&stored.event) {
+                    illegal.get_or_insert((stored.pos, error));
+                }
+                metrics.push(&stored.event);
+                each(&stored.event);
+                Ok(())
+            })
+            .map_err(store_error)?;
+        if let Some((pos, error)) = illegal {
+            let message = format!("the journal of run {} is damaged at event {pos}: {error}", summary.run_id);
+            return Err(CliError::environment(message));
+        }
+        let holder = reader.holder(&summary.run_id).map_err(store_error)?;
+        Ok(RunView { record, plan, engine, metrics, holder })
+    }
+
+    /// The state for people: a run whose orchestrator is dead is interrupted.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        status(self.record.summary.state, self.holder.is_some())
+    }
+
+    /// The node of a task.
+    ///
+    /// # Errors
+    /// The plan has no such task.
+    pub fn node(&self, task: &str) -> Result<NodeId, CliError> {
+        let id = &self.record.summary.run_id;
+        self.engine.graph().find(task).ok_or_else(|| {
+            CliError::usage(format!("run {id} has no task `{}`", task.escape_debug()))
+                .hint(format!("`regatta status {id}` lists its tasks"))
+        })
+    }
+}
+
+/// The state of a run for people.
+#[must_use]
+pub fn status(state: RunState, held: bool) -> &'static str {
+    match state {
+        RunState::Created | RunState::Running if !held => "interrupted",
+        RunState::Paused(regatta_engine::outcome::PauseReason::Interrupted) => "interrupted",
+        RunState::Paused(regatta_engine::outcome::PauseReason::Waiting) => "waiting",
+        RunState::Created | RunState::Running | RunState::Paused(_) | RunState::Ended(_) => state.name(),
+    }
+}
+
+/// The plan of a record as it was validated, without the caps of the command line.
+///
+/// # Errors
+/// The record cannot be read.
+pub fn stored_plan(record: &RunRecord) -> Result<Plan, CliError> {
+    serde_json::from_str(&record.run.plan).map_err(|e| {
+        CliError::environment(format!("the plan of run {} cannot be read: {e}", record.summary.run_id))
+    })
+}

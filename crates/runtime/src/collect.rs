@@ -1,0 +1,163 @@
+//! What an attempt left behind: its output streams into named files, its result into bytes and a digest.
+//!
+//! Reads unnamed files that the process owner hands over; writes only below the attempt's directory. Knows no
+//! engine and no plan.
+
+use crate::fault;
+use crate::redact::{redact, redact_stream};
+use regatta_engine::report::Digest;
+use sha2::{Digest as _, Sha256};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A result file may hold this much.
+pub const MAX_RESULT_BYTES: u64 = 16 << 20;
+/// A result up to this size lives in the journal, a larger one in a file of its own.
+pub const INLINE_RESULT_BYTES: usize = 64 << 10;
+
+/// Name of the file that holds standard output.
+pub const STDOUT: &str = "stdout";
+/// Name of the file that holds standard error.
+pub const STDERR: &str = "stderr";
+/// Name of the file that a task may write its result to.
+pub const RESULT: &str = "result.json";
+/// Name of the file that holds a result too large for the journal.
+pub const LARGE_RESULT: &str = "result.stored.json";
+
+/// A result as it will be recorded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TaskResult {
+    /// Compact JSON.
+    pub bytes: Arc<[u8]>,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+/// Why a result cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ResultError {
+    /// Not one JSON value.
+    #[error("the result is not JSON: {0}")]
+    NotJson(#[from] serde_json::Error),
+    /// Larger than [`MAX_RESULT_BYTES`].
+    #[error("the result has {0} bytes, more than 16 MiB")]
+    TooLarge(u64),
+    /// Not a plain file, or unreadable.
+    #[error("the result file cannot be read: {0}")]
+    Unreadable(#[from] io::Error),
+}
+
+/// Copies a stream into `dir/name` (0600) through the redaction; an empty one makes no file.
+///
+/// # Errors
+/// The file cannot be written, for instance because the disk is full.
+pub fn stream(from: Option<File>, dir: &Path, name: &str) -> io::Result<Option<Digest>> {
+    let Some(mut from) = from else { return Ok(None) };
+    from.seek(SeekFrom::Start(0))?;
+    let to = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+        .open(dir.join(name))?;
+    let mut to = Hashing { to, sha256: Sha256::new(), bytes: 0 };
+    redact_stream(&mut from, &mut to)?;
+    Ok(Some(Digest { sha256: to.sha256.finalize().into(), bytes: to.bytes }))
+}
+
+struct Hashing {
+    to: File,
+    sha256: Sha256,
+    bytes: u64,
+}
+
+impl Write for Hashing {
+    fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(chunk)?;
+        self.sha256.update(&chunk[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// The result an attempt wrote to its result file, if it wrote one; the raw file is deleted.
+///
+/// # Errors
+/// It is no plain file, too large, or not JSON.
+pub fn result_file(dir: &Path) -> Result<Option<TaskResult>, ResultError> {
+    let path = dir.join(RESULT);
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(ResultError::Unreadable(io::Error::other("it is not a plain file")));
+    }
+    let result = read_json(file, meta.len());
+    fs::remove_file(&path)?;
+    result.map(Some)
+}
+
+/// The result that standard output is, for `result: stdout-json`.
+///
+/// # Errors
+/// It is too large, or not one JSON value.
+pub fn result_from_stdout(dir: &Path) -> Result<TaskResult, ResultError> {
+    match File::open(dir.join(STDOUT)) {
+        Ok(file) => {
+            let bytes = file.metadata()?.len();
+            read_json(file, bytes)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => read_json(io::empty(), 0),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn read_json(from: impl Read, bytes: u64) -> Result<TaskResult, ResultError> {
+    if bytes > MAX_RESULT_BYTES {
+        return Err(ResultError::TooLarge(bytes));
+    }
+    let mut text = String::new();
+    from.take(MAX_RESULT_BYTES).read_to_string(&mut text)?;
+    let value: serde_json::Value = serde_json::from_str(&redact(text))?;
+    from_value(&value)
+}
+
+/// A result from a value given by other means, for instance by a person's answer.
+///
+/// # Errors
+/// The value cannot be written as JSON, which a value read from JSON always can.
+pub fn from_value(value: &serde_json::Value) -> Result<TaskResult, ResultError> {
+    let bytes: Arc<[u8]> = serde_json::to_vec(value)?.into();
+    let digest = Digest { sha256: Sha256::digest(&bytes).into(), bytes: bytes.len() as u64 };
+    Ok(TaskResult { bytes, digest })
+}
+
+/// Stores a result that is too large for the journal, durable before the turn that speaks of it commits.
+///
+/// # Errors
+/// The file cannot be written or synced.
+pub fn store_large(result: &TaskResult, dir: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(dir.join(LARGE_RESULT))?;
+    file.write_all(&result.bytes)?;
+    file.sync_all()?;
+    File::open(dir)?.sync_all()?;
+    fault::point("result.stored");
+    Ok(())
+}

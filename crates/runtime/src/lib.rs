@@ -1,0 +1,21 @@
+//! The machine room of Regatta: processes, effects and the one loop.
+//!
+//! ```text
+//! orchestrator: inbox -> turn (engine, store, driver) -> local driver -> owner (processes)
+//!                 ^----------- reports, signals --------------------------'
+//! ```
+//! Knows what a task runs; the engine knows when.
+
+pub mod action;
+pub mod clock;
+pub mod collect;
+pub mod environment;
+pub mod fault;
+pub mod local;
+pub mod metrics;
+pub mod orchestrator;
+pub mod outputs;
+pub mod owner;
+pub mod redact;
+pub mod turn;
+pub mod workspace;

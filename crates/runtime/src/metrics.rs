@@ -1,0 +1,79 @@
+//! Numbers of a run as a view over its events: attempts, retries, busy time, lower bound.
+//!
+//! Times are engine time in milliseconds. Knows no terminal.
+
+use regatta_engine::event::{Event, EventKind};
+use regatta_engine::graph::Graph;
+use regatta_engine::ids::{NodeId, Timestamp};
+use regatta_engine::report::Usage;
+
+/// Numbers of a run.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Metrics {
+    /// Attempts that were started.
+    pub attempts: u64,
+    /// Attempts that followed a failed one.
+    pub retries: u64,
+    /// Attempts that were lost or interrupted.
+    pub lost: u64,
+    /// Sum of the durations of all attempts.
+    pub busy_ms: u64,
+    /// Engine time of the last event.
+    pub wall_ms: u64,
+    /// Sum of what attempts reported to have used.
+    pub usage: Usage,
+    node_ms: Vec<u64>,
+}
+
+impl Metrics {
+    /// Takes the next event.
+    pub fn push(&mut self, event: &Event) {
+        self.wall_ms = event.at.since_ms(Timestamp(0));
+        match &event.kind {
+            EventKind::DispatchStarted { number, .. } => {
+                self.attempts += 1;
+                self.retries += u64::from(*number > 1);
+            }
+            EventKind::DispatchEnded { node, outcome, duration_ms, report, .. } => {
+                self.lost += u64::from(!outcome.counts());
+                self.busy_ms += duration_ms;
+                if self.node_ms.len() <= node.index() {
+                    self.node_ms.resize(node.index() + 1, 0);
+                }
+                self.node_ms[node.index()] += duration_ms;
+                self.add_usage(report.usage.as_ref());
+            }
+            _ => {}
+        }
+    }
+
+    fn add_usage(&mut self, usage: Option<&Usage>) {
+        let Some(usage) = usage else { return };
+        self.usage.input_tokens += usage.input_tokens;
+        self.usage.cached_tokens += usage.cached_tokens;
+        self.usage.output_tokens += usage.output_tokens;
+        self.usage.reasoning_tokens += usage.reasoning_tokens;
+        self.usage.cost_micro_usd += usage.cost_micro_usd;
+    }
+
+    /// Milliseconds that attempts of a node took in all.
+    #[must_use]
+    pub fn node_ms(&self, node: NodeId) -> u64 {
+        self.node_ms.get(node.index()).copied().unwrap_or(0)
+    }
+
+    /// Lower bound of the makespan in milliseconds for the durations that were measured:
+    /// max(longest path, work / slots).
+    #[must_use]
+    pub fn lower_bound_ms(&self, graph: &Graph, slots: u32) -> u64 {
+        let mut finish = vec![0_u64; graph.len()];
+        let mut longest = 0;
+        for &node in graph.order() {
+            let start = graph.preds(node).map(|p| finish[p.index()]).max().unwrap_or(0);
+            let end = start + self.node_ms(node);
+            finish[node.index()] = end;
+            longest = longest.max(end);
+        }
+        longest.max(self.busy_ms.div_ceil(u64::from(slots.max(1))))
+    }
+}

@@ -1,0 +1,110 @@
+//! What tasks left for other tasks: status, result, duration, stdout. A view over events.
+//!
+//! Keeps only what some reference or condition names, so a large plan without references costs nothing.
+
+use crate::action::Actions;
+use crate::collect;
+use crate::workspace;
+use regatta_engine::event::{Event, EventKind};
+use regatta_engine::ids::{AttemptId, NodeId};
+use regatta_engine::input::Answer;
+use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
+use regatta_engine::report::Digest;
+use regatta_journal::Payload;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What one task left.
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    /// How the node ended, once it has.
+    pub outcome: Option<NodeOutcome>,
+    /// Exit code of the last attempt.
+    pub exit_code: Option<i32>,
+    /// Duration of the last attempt in milliseconds.
+    pub duration_ms: u64,
+    attempt: Option<AttemptId>,
+    result: Option<(Digest, Option<Arc<[u8]>>)>,
+    has_stdout: bool,
+}
+
+/// What all tasks left that somebody asks about.
+#[derive(Debug)]
+pub struct Outputs {
+    run_dir: PathBuf,
+    kept: BTreeMap<NodeId, Output>,
+}
+
+impl Outputs {
+    /// A place for every node that a reference or a condition names.
+    #[must_use]
+    pub fn new(actions: &Actions, run_dir: PathBuf) -> Outputs {
+        let kept = actions.referenced().iter().map(|&node| (node, Output::default())).collect();
+        Outputs { run_dir, kept }
+    }
+
+    /// What `node` left; `None` if nobody asks about it.
+    #[must_use]
+    pub fn get(&self, node: NodeId) -> Option<&Output> {
+        self.kept.get(&node)
+    }
+
+    /// The result of a node as JSON; `None` if it has none or it cannot be read back.
+    #[must_use]
+    pub fn result(&self, node: NodeId) -> Option<Value> {
+        let output = self.kept.get(&node)?;
+        let (_, inline) = output.result.as_ref()?;
+        let bytes = match inline {
+            Some(bytes) => bytes.to_vec(),
+            None => fs::read(self.dir(output)?.join(collect::LARGE_RESULT)).ok()?,
+        };
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// The standard output of a node's last attempt, without trailing newlines (as `$(…)` gives it).
+    #[must_use]
+    pub fn stdout(&self, node: NodeId) -> Option<String> {
+        let output = self.kept.get(&node)?;
+        if !output.has_stdout {
+            return Some(String::new());
+        }
+        let bytes = fs::read(self.dir(output)?.join(collect::STDOUT)).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
+        Some(text.trim_end_matches('\n').to_owned())
+    }
+
+    fn dir(&self, output: &Output) -> Option<PathBuf> {
+        Some(workspace::attempt_dir(&self.run_dir, output.attempt?.0))
+    }
+
+    /// Where the result of a node can be read, if it lies in a file of its own.
+    #[must_use]
+    pub fn large_result_path(&self, node: NodeId) -> Option<PathBuf> {
+        Some(self.dir(self.kept.get(&node)?)?.join(collect::LARGE_RESULT))
+    }
+
+    /// Takes note of an event and the result it carries.
+    pub fn absorb(&mut self, event: &Event, payload: Option<&Payload>) {
+        let Some(output) = event.kind.node().and_then(|n| self.kept.get_mut(&n)) else { return };
+        let inline = payload.map(|p| p.bytes.clone());
+        match &event.kind {
+            EventKind::DispatchEnded { attempt, outcome, duration_ms, report, .. } => {
+                output.attempt = Some(*attempt);
+                output.exit_code = report.exit;
+                output.duration_ms = *duration_ms;
+                output.has_stdout = report.stdout.is_some();
+                let good = *outcome == AttemptOutcome::Succeeded;
+                output.result = report.result.filter(|_| good).map(|digest| (digest, inline));
+            }
+            EventKind::Answered { attempt, answer: Answer::Succeeded(result), .. } => {
+                output.attempt = Some(*attempt);
+                output.result = result.map(|digest| (digest, inline));
+            }
+            EventKind::NodeEnded { outcome, .. } => output.outcome = Some(*outcome),
+            _ => {}
+        }
+    }
+}

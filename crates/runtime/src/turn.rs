@@ -1,0 +1,143 @@
+//! One turn of the loop: drain, step, append, sync, effects. Synchronous, over the seams only.
+//! ```text
+//! inputs -> step each -> answer queries -> Settle -> append + sync -> views -> effects
+//!                         `-- until none is open --'
+//! ```
+//! The shipped loop and the simulator drive exactly this function. Knows no process, file or clock.
+
+use crate::fault;
+use regatta_engine::Engine;
+use regatta_engine::effect::{Effect, Leave};
+use regatta_engine::event::Event;
+use regatta_engine::ids::{NodeId, Timestamp};
+use regatta_engine::input::{ConditionAnswer, Input};
+use regatta_journal::{Payload, Store, StoreError, Turn};
+
+/// The driver seam: the real machine, or the simulator's fake world.
+pub trait Driver {
+    /// Takes note of an event and of the result it carries; may come before the event is durable, so it must have
+    /// no outside effect.
+    fn absorb(&mut self, event: &Event, payload: Option<&Payload>);
+    /// Answers a node's `when` condition.
+    fn evaluate(&mut self, node: NodeId) -> ConditionAnswer;
+    /// Shows events that are durable.
+    fn committed(&mut self, engine: &Engine, events: &[Event]);
+    /// Performs an effect whose events are durable. Must not block.
+    fn perform(&mut self, effect: &Effect);
+    /// All effects of the turn were given.
+    fn flush(&mut self);
+}
+
+/// An input and the bytes of the result it speaks of, if they are to live in the journal.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The input.
+    pub input: Input,
+    /// The bytes of its result, at most 64 KiB.
+    pub payload: Option<Payload>,
+}
+
+impl From<Input> for Arrival {
+    fn from(input: Input) -> Arrival {
+        Arrival { input, payload: None }
+    }
+}
+
+/// When a turn happens.
+#[derive(Clone, Copy, Debug)]
+pub struct When {
+    /// Engine time.
+    pub now: Timestamp,
+    /// Wall clock in milliseconds since the Unix epoch.
+    pub wall_ms: u64,
+}
+
+/// Takes one turn. Answers whether the orchestrator may leave.
+///
+/// # Errors
+/// The store failed: the engine is ahead of the journal and must be discarded; nothing was performed.
+pub fn turn(
+    engine: &mut Engine,
+    store: &mut dyn Store,
+    driver: &mut dyn Driver,
+    (when, arrivals): (When, Vec<Arrival>),
+) -> Result<Option<Leave>, StoreError> {
+    let mut taken = Taken::default();
+    for Arrival { input, payload } in arrivals {
+        taken.payloads.extend(payload);
+        taken.step(engine, driver, when.now, input);
+    }
+    loop {
+        taken.answer_queries(engine, driver, when.now);
+        taken.step(engine, driver, when.now, Input::Settle);
+        if taken.queries.is_empty() {
+            break;
+        }
+    }
+    let Taken { inputs, events, effects, payloads, .. } = taken;
+    let record = Turn { now: engine.now(), wall_ms: when.wall_ms, inputs, events, payloads };
+    if worth_a_commit(&record) {
+        fault::point("commit.before");
+        store.append(&record)?;
+        fault::point("commit.after");
+    }
+    driver.committed(engine, &record.events);
+    perform_all(driver, &effects);
+    Ok(effects.iter().find_map(|e| match e {
+        Effect::Leave(leave) => Some(*leave),
+        _ => None,
+    }))
+}
+
+/// A turn in which nothing happened and nothing was decided leaves no trace.
+fn worth_a_commit(turn: &Turn) -> bool {
+    !turn.events.is_empty() || turn.inputs.iter().any(|i| *i != Input::Settle)
+}
+
+fn perform_all(driver: &mut dyn Driver, effects: &[Effect]) {
+    for effect in effects {
+        if matches!(effect, Effect::Start { .. }) {
+            fault::point("start.before");
+        }
+        driver.perform(effect);
+    }
+    driver.flush();
+    if effects.iter().any(|e| matches!(e, Effect::Start { .. })) {
+        fault::point("start.after");
+    }
+}
+
+/// What a turn has gathered so far.
+#[derive(Default)]
+struct Taken {
+    inputs: Vec<Input>,
+    events: Vec<Event>,
+    effects: Vec<Effect>,
+    queries: Vec<NodeId>,
+    payloads: Vec<Payload>,
+}
+
+impl Taken {
+    fn step(&mut self, engine: &mut Engine, driver: &mut dyn Driver, now: Timestamp, input: Input) {
+        self.inputs.push(input.clone());
+        let step = engine.step(now, input);
+        for event in &step.events {
+            let payload = event.kind.attempt().and_then(|a| self.payloads.iter().find(|p| p.attempt == a));
+            driver.absorb(event, payload.filter(|_| event.kind.result().is_some()));
+        }
+        self.events.extend(step.events);
+        for effect in step.effects {
+            match effect {
+                Effect::Evaluate { node } => self.queries.push(node),
+                other => self.effects.push(other),
+            }
+        }
+    }
+
+    fn answer_queries(&mut self, engine: &mut Engine, driver: &mut dyn Driver, now: Timestamp) {
+        while let Some(node) = self.queries.pop() {
+            let answer = driver.evaluate(node);
+            self.step(engine, driver, now, Input::ConditionEvaluated { node, answer });
+        }
+    }
+}

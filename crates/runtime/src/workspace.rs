@@ -1,0 +1,34 @@
+//! Finds the workspace: the directory that holds `.regatta/`.
+//!
+//! `--workspace`, `$REGATTA_WORKSPACE`, the nearest ancestor of the working directory with `.regatta/` inside the
+//! same git work tree, that work tree's root, else the working directory (spec 3 "Plan").
+
+use std::path::{Path, PathBuf};
+
+/// The name of the directory that holds everything of ours.
+pub const DOT_DIR: &str = ".regatta";
+
+/// Finds the workspace from what was given and the working directory.
+#[must_use]
+pub fn find(given: Option<&Path>, from_env: Option<&Path>, cwd: &Path) -> PathBuf {
+    if let Some(given) = given.or(from_env.filter(|p| !p.as_os_str().is_empty())) {
+        return cwd.join(given);
+    }
+    let Some(root) = cwd.ancestors().find(|dir| dir.join(".git").exists()) else {
+        return cwd.to_owned();
+    };
+    let holds = |dir: &&Path| dir.join(DOT_DIR).is_dir();
+    cwd.ancestors().take_while(|dir| dir.starts_with(root)).find(holds).unwrap_or(root).to_owned()
+}
+
+/// The directory of a run.
+#[must_use]
+pub fn run_dir(workspace: &Path, run_id: &str) -> PathBuf {
+    workspace.join(DOT_DIR).join("runs").join(run_id)
+}
+
+/// The directory of an attempt.
+#[must_use]
+pub fn attempt_dir(run_dir: &Path, attempt: u64) -> PathBuf {
+    run_dir.join("attempts").join(attempt.to_string())
+}

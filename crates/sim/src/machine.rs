@@ -1,0 +1,218 @@
+//! The fake driver: attempts that live on the virtual clock and end as the scenario says.
+//!
+//! Performs effects only if their events are durable, and says so if not (law 1). Knows no process.
+
+use crate::rng::Rng;
+use crate::scenario::{Condition, Fate, Scenario};
+use regatta_engine::Engine;
+use regatta_engine::cause::Cause;
+use regatta_engine::effect::Effect;
+use regatta_engine::event::{Event, EventKind};
+use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
+use regatta_engine::input::{ConditionAnswer, Ended, Input, Reconciliation, Verdict};
+use regatta_engine::outcome::NodeOutcome;
+use regatta_engine::report::Report;
+use regatta_journal::Payload;
+use regatta_runtime::turn::Driver;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// A live attempt of the fake world.
+#[derive(Clone, Copy, Debug)]
+pub struct Alive {
+    /// Its node.
+    pub node: NodeId,
+    /// Its number; 0 for an undo.
+    pub number: u32,
+    /// What it does.
+    pub fate: Fate,
+}
+
+/// The fake machine.
+#[derive(Debug)]
+pub struct Machine {
+    scenario: Rc<Scenario>,
+    rng: Rng,
+    /// Virtual time.
+    pub now: Timestamp,
+    /// What is alive.
+    pub alive: BTreeMap<AttemptId, Alive>,
+    /// What will happen, by time and arrival.
+    pub future: BTreeMap<(Timestamp, u64), Input>,
+    next: u64,
+    /// Dispatches whose events are durable.
+    durable: BTreeSet<AttemptId>,
+    /// Nodes whose success is durable.
+    finished: BTreeSet<NodeId>,
+    /// Attempts ever started here.
+    started: BTreeSet<AttemptId>,
+    /// Effects that may still be performed before the crash, if one is planned.
+    pub effects_left: Option<u32>,
+    /// Broken laws.
+    pub violations: Vec<String>,
+}
+
+impl Machine {
+    /// A machine on which nothing runs; `timing` chooses durations only.
+    #[must_use]
+    pub fn new(scenario: Rc<Scenario>, timing: u64) -> Machine {
+        let rng = Rng::new(scenario.seed, 100 + timing);
+        Machine {
+            scenario,
+            rng,
+            now: Timestamp(0),
+            alive: BTreeMap::new(),
+            future: BTreeMap::new(),
+            next: 0,
+            durable: BTreeSet::new(),
+            finished: BTreeSet::new(),
+            started: BTreeSet::new(),
+            effects_left: None,
+            violations: Vec::new(),
+        }
+    }
+
+    /// Lets `input` happen `after_ms` from now.
+    pub fn plan(&mut self, after_ms: u64, input: Input) {
+        self.next += 1;
+        self.future.insert((self.now + after_ms, self.next), input);
+    }
+
+    /// Takes note of what a recovery found durable.
+    pub fn remember(&mut self, events: &[Event]) {
+        for event in events {
+            match &event.kind {
+                EventKind::DispatchStarted { attempt, .. } | EventKind::UndoStarted { attempt, .. } => {
+                    self.durable.insert(*attempt);
+                }
+                EventKind::NodeEnded { node, outcome: NodeOutcome::Succeeded, .. } => {
+                    self.finished.insert(*node);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Everything that runs dies with its owner; reports under way are lost.
+    pub fn die(&mut self) {
+        self.alive.clear();
+        self.future.clear();
+        self.effects_left = None;
+    }
+
+    /// Reports that an orchestrator died with are told again by whoever owns the children.
+    pub fn unacknowledged(&mut self, inputs: Vec<Input>) {
+        for input in inputs.into_iter().filter(|i| matches!(i, Input::AttemptEnded(_))) {
+            self.plan(0, input);
+        }
+    }
+
+    /// Takes out what has happened by now: reports of attempts that are really over.
+    pub fn happened(&mut self) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        while let Some((&(at, _), _)) = self.future.first_key_value() {
+            if at > self.now {
+                break;
+            }
+            if let Some((_, input)) = self.future.pop_first() {
+                if let Input::AttemptEnded(ended) = &input {
+                    self.alive.remove(&ended.attempt);
+                }
+                inputs.push(input);
+            }
+        }
+        inputs
+    }
+
+    fn fail(&mut self, law: &str) {
+        self.violations.push(law.to_owned());
+    }
+
+    fn spawn(&mut self, attempt: AttemptId, alive: Alive) {
+        if !self.durable.contains(&attempt) {
+            self.fail("law 1: an attempt was started before its event was durable");
+        }
+        if alive.number > 0 && self.finished.contains(&alive.node) {
+            self.fail("law 5: finished work was repeated");
+        }
+        if !self.started.insert(attempt) {
+            return; // keyed by attempt id: performing it twice does no harm
+        }
+        let timeout = self.scenario.spec.policies
+            [self.scenario.spec.nodes[alive.node.index()].policy as usize]
+            .attempt_timeout_ms
+            .unwrap_or(1_000);
+        let duration = self.rng.between(0, timeout.saturating_sub(1));
+        match alive.fate {
+            Fate::Hang => {}
+            fate => self.plan(duration, ended(attempt, verdict(fate))),
+        }
+        if alive.fate != Fate::Hang && self.rng.one_in(40) {
+            let late = self.rng.between(1, 3_000);
+            self.plan(duration + late, ended(attempt, verdict(alive.fate))); // a duplicate report
+        }
+        self.alive.insert(attempt, alive);
+    }
+
+    fn end(&mut self, attempt: AttemptId, grace_ms: u64) {
+        if self.alive.contains_key(&attempt) {
+            let after = self.rng.between(0, grace_ms);
+            self.plan(after, ended(attempt, Verdict::Failed(Cause::Signal)));
+        }
+    }
+}
+
+fn verdict(fate: Fate) -> Verdict {
+    match fate {
+        Fate::Succeed => Verdict::Succeeded,
+        Fate::Fail | Fate::Hang => Verdict::Failed(Cause::Exit),
+        Fate::Unresolved => Verdict::Failed(Cause::Resolution),
+    }
+}
+
+fn ended(attempt: AttemptId, verdict: Verdict) -> Input {
+    Input::AttemptEnded(Ended { attempt, verdict, report: Report::default() })
+}
+
+impl Driver for Machine {
+    fn absorb(&mut self, _event: &Event, _payload: Option<&Payload>) {}
+
+    fn evaluate(&mut self, node: NodeId) -> ConditionAnswer {
+        match self.scenario.conditions[node.index()] {
+            Condition::True => ConditionAnswer::True,
+            Condition::False => ConditionAnswer::False,
+            Condition::Error => ConditionAnswer::Error("no such key".into()),
+        }
+    }
+
+    fn committed(&mut self, _engine: &Engine, events: &[Event]) {
+        self.remember(events);
+    }
+
+    fn perform(&mut self, effect: &Effect) {
+        match &mut self.effects_left {
+            Some(0) => return,
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        match effect {
+            Effect::Start { node, attempt, number } => {
+                let fate = self.scenario.fate(node.index(), *number);
+                self.spawn(*attempt, Alive { node: *node, number: *number, fate });
+            }
+            Effect::Undo { node, attempt } => {
+                self.spawn(*attempt, Alive { node: *node, number: 0, fate: Fate::Succeed });
+            }
+            Effect::End { attempt, grace_ms } => self.end(*attempt, *grace_ms),
+            Effect::Reconcile { node, .. } => {
+                let found =
+                    if self.rng.one_in(2) { Reconciliation::NotDone } else { Reconciliation::Unknown };
+                let after = self.rng.between(0, 200);
+                self.plan(after, Input::Reconciled { node: *node, found });
+            }
+            Effect::Evaluate { .. } | Effect::Land | Effect::Leave(_) => {}
+        }
+    }
+
+    fn flush(&mut self) {}
+}

@@ -1,0 +1,70 @@
+//! Automation of the workspace: `cargo xtask ci | test | fix | tidy | sim | docs | help`.
+//!
+//! Chooses the verb and turns its result into an exit code: 0 done, 1 something was found, 2 wrong use.
+//! It knows no check itself; those live in `tidy`, and the order of all of them in `ci`.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "xtask is a renderer: its output is its purpose"
+)]
+
+mod cargo;
+mod ci;
+mod suite;
+mod tidy;
+mod verbs;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+usage: cargo xtask <verb>
+
+  ci      every check in order, then the tests, then 2000 simulated seeds; stops at the first failure
+  test    install what the tests need, then run every test
+  fix     let clippy and rustfmt mend what they can
+  tidy    the house rules: dependencies, sizes, headers, pages, licences, links, text
+  sim     the simulator: cargo xtask sim --seeds N [--from SEED]
+  docs    build the documentation without warnings, then check its pages and links
+  help    this text
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let Some((verb, rest)) = args.split_first() else {
+        eprint!("{HELP}");
+        return ExitCode::from(2);
+    };
+    let root = match cargo::root() {
+        Ok(root) => root,
+        Err(message) => return fail(&message),
+    };
+    let alone = rest.is_empty();
+    let done = match verb.as_str() {
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        "sim" => verbs::sim(&root, rest),
+        "ci" if alone => ci::run(&root),
+        "test" if alone => suite::run_alone(&root),
+        "fix" if alone => verbs::fix(&root),
+        "tidy" if alone => tidy::run(&root),
+        "docs" if alone => verbs::docs(&root),
+        "ci" | "test" | "fix" | "tidy" | "docs" => return misuse(&format!("`{verb}` takes no arguments")),
+        _ => return misuse(&format!("unknown verb `{verb}`")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => fail(&message),
+    }
+}
+
+fn fail(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::FAILURE
+}
+
+fn misuse(message: &str) -> ExitCode {
+    eprintln!("error: {message}\nhint: `cargo xtask help` lists the verbs");
+    ExitCode::from(2)
+}

@@ -1,0 +1,68 @@
+//! The short verbs: `fix`, `docs` and `sim`.
+//!
+//! Each one is a few cargo commands; their arguments are the only thing known here.
+
+use crate::cargo::{cargo, run};
+use crate::tidy;
+use std::path::Path;
+use std::process::Command;
+
+/// How many seeds a run of the simulator has when nobody says otherwise.
+pub(crate) const DEFAULT_SEEDS: &str = "2000";
+
+/// Lets clippy and rustfmt mend what they can.
+pub(crate) fn fix(root: &Path) -> Result<(), String> {
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--fix",
+        "--allow-dirty",
+        "--allow-staged",
+    ];
+    run(&mut cargo(root, &clippy))?;
+    run(&mut cargo(root, &["fmt", "--all"]))
+}
+
+/// Builds the documentation, then checks pages, links and headers.
+pub(crate) fn docs(root: &Path) -> Result<(), String> {
+    run(&mut doc_command(root))?;
+    tidy::run_docs(root)
+}
+
+/// The documentation build in which every warning is an error.
+pub(crate) fn doc_command(root: &Path) -> Command {
+    let mut command = cargo(root, &["doc", "--workspace", "--no-deps", "--all-features"]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    command
+}
+
+/// Runs the simulator; its arguments are passed through as they are.
+pub(crate) fn sim(root: &Path, args: &[String]) -> Result<(), String> {
+    run(&mut sim_command(root, args))
+}
+
+/// The simulator, built with optimisation; without arguments it gets the default number of seeds.
+pub(crate) fn sim_command(root: &Path, args: &[String]) -> Command {
+    let mut command = cargo(root, &["run", "--release", "--quiet", "-p", "regatta-sim", "--"]);
+    if args.is_empty() {
+        command.args(["--seeds", DEFAULT_SEEDS]);
+    }
+    command.args(args);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cargo::show;
+
+    #[test]
+    fn the_simulator_gets_its_arguments_unchanged() {
+        let args = ["--seeds".to_owned(), "1".to_owned(), "--from".to_owned(), "77".to_owned()];
+        let shown = show(&sim_command(Path::new("."), &args));
+        assert_eq!(shown, "cargo run --release --quiet -p regatta-sim -- --seeds 1 --from 77");
+        assert!(show(&sim_command(Path::new("."), &[])).ends_with("-- --seeds 2000"));
+    }
+}
