@@ -54,8 +54,8 @@ impl Graph {
         let (mut text, mut name_start) = (String::new(), vec![0_u32]);
         let (mut claims, mut claim_start) = (Vec::new(), vec![0_u32]);
         for node in &spec.nodes {
-            preds.push_row(sorted(&node.needs))?;
-            tags.push_row(sorted(&node.tags))?;
+            preds.push_row(sorted(&node.needs)).ok_or(GraphError::TooLarge)?;
+            tags.push_row(sorted(&node.tags)).ok_or(GraphError::TooLarge)?;
             text.push_str(&node.id);
             name_start.push(u32::try_from(text.len()).map_err(|_| GraphError::TooLarge)?);
             claims.extend(merged(&node.claims));

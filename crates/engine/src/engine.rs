@@ -7,24 +7,14 @@
 //! Knows no clock: `now` never goes back because an earlier one is raised to the last.
 
 use crate::decide::Decider;
-use crate::effect::Effect;
-use crate::event::{Event, EventKind};
+use crate::event::Event;
 use crate::graph::Graph;
 use crate::ids::Timestamp;
 use crate::input::Input;
-use crate::schedule;
-use crate::spec::{RunConfig, Schedule};
+use crate::spec::RunConfig;
 use crate::state::{IllegalEvent, State, Timer, Violation};
+use crate::step::Step;
 use std::sync::Arc;
-
-/// What one input led to.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Step {
-    /// Facts, to be made durable first.
-    pub events: Vec<Event>,
-    /// What to do then.
-    pub effects: Vec<Effect>,
-}
 
 /// The state machine of one run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,7 +37,7 @@ impl Engine {
     #[must_use = "events must be stored and effects performed"]
     pub fn step(&mut self, now: Timestamp, input: Input) -> Step {
         self.clock = self.clock.max(now).max(self.state.now);
-        Decider::new(self).run(input)
+        Decider::new(&self.graph, &self.config, (&mut self.state, self.clock)).run(input)
     }
 
     /// Folds a stored event.
@@ -70,12 +60,7 @@ impl Engine {
 
     /// The end of the pause before the wave that is to start next.
     pub(crate) fn wave_gate(&self) -> Option<(Timestamp, Timer)> {
-        if self.config.schedule != Schedule::Waves || self.config.wave_delay_ms == 0 {
-            return None;
-        }
-        let wave = self.state.current_wave().filter(|&w| w > 0)?;
-        let before = self.state.wave(wave - 1).ended?;
-        Some((before + self.config.wave_delay_ms, Timer::Wave(wave)))
+        self.state.wave_gate(&self.config)
     }
 
     /// The state.
@@ -106,9 +91,5 @@ impl Engine {
     #[must_use]
     pub fn check(&self) -> Vec<Violation> {
         self.state.check(&self.graph)
-    }
-
-    pub(crate) fn hash_event(&self) -> EventKind {
-        EventKind::RunStarted { schedule_plan_hash: schedule::hash(&self.graph).into() }
     }
 }

@@ -30,5 +30,7 @@ pub mod rows;
 pub mod schedule;
 pub mod spec;
 pub mod state;
+pub mod step;
 
-pub use engine::{Engine, Step};
+pub use engine::Engine;
+pub use step::Step;

@@ -2,7 +2,6 @@
 //!
 //! Knows nothing of what the numbers mean.
 
-use crate::build::GraphError;
 use crate::ids::NodeId;
 
 /// Lists of small integers, one per row, in one flat array.
@@ -18,11 +17,11 @@ impl Rows {
         Rows { start: vec![0], items: Vec::new() }
     }
 
-    /// Adds the next row.
-    pub(crate) fn push_row(&mut self, row: impl IntoIterator<Item = u32>) -> Result<(), GraphError> {
+    /// Adds the next row; `None` if there are more than `u32::MAX` items.
+    pub(crate) fn push_row(&mut self, row: impl IntoIterator<Item = u32>) -> Option<()> {
         self.items.extend(row);
-        self.start.push(u32::try_from(self.items.len()).map_err(|_| GraphError::TooLarge)?);
-        Ok(())
+        self.start.push(u32::try_from(self.items.len()).ok()?);
+        Some(())
     }
 
     /// The row of a node.

@@ -4,12 +4,10 @@
 
 use crate::damage;
 use crate::error::StoreError;
+use crate::limits::BUSY_MS;
 use crate::place::Place;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use std::time::Duration;
-
-/// How long a writer waits for another one, in milliseconds (11-semantics: never an error before that).
-pub(crate) const BUSY_MS: u64 = 10_000;
 
 /// Settings of every connection: nothing a hostile database could run, cells checked, 2 MiB of page cache, no mmap
 /// (a torn page would be a SIGBUS).

@@ -2,10 +2,10 @@
 //!
 //! Knows no exit codes; the binary maps them.
 
-use crate::lock::Holder;
+use crate::holder::Holder;
 use crate::record::{RecordError, RecordVersion};
 use crate::run_id::RunId;
-use crate::schema::SchemaVersion;
+use crate::version::SchemaVersion;
 use regatta_engine::ids::AttemptId;
 use std::path::PathBuf;
 
@@ -108,7 +108,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// Another process kept the database locked for too long.
-    #[error("journal `{}` stayed locked by another process for {} s", path.display(), crate::db::BUSY_MS / 1000)]
+    #[error("journal `{}` stayed locked by another process for {} s", path.display(), crate::limits::BUSY_MS / 1000)]
     Busy {
         /// The database.
         path: PathBuf,
@@ -180,7 +180,10 @@ pub enum StoreError {
         detail: String,
     },
     /// A result that is too large for its row.
-    #[error("the result of attempt {attempt} has {bytes} bytes, a row takes {}", crate::MAX_PAYLOAD_BYTES)]
+    #[error(
+        "the result of attempt {attempt} has {bytes} bytes, a row takes {}",
+        crate::limits::MAX_PAYLOAD_BYTES
+    )]
     PayloadTooLarge {
         /// The attempt.
         attempt: AttemptId,

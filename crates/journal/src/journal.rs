@@ -6,17 +6,19 @@ use crate::damage::with_suffix;
 use crate::db::{self, Access, Db};
 use crate::error::StoreError;
 use crate::lock::RunLock;
-use crate::place::{Place, io_error, look_at, open_private};
+use crate::place::{Place, io_error, look_at, make_private_file};
 use crate::run::RunJournal;
 use crate::run_id::RunId;
 use crate::run_row::NewRun;
-use crate::run_table::{self, Progress};
+use crate::run_table::{self, Progress, missing_run};
 use crate::schema;
 use crate::verify::{Heads, RunRows};
 use crate::wal::{self, Tail};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 /// The journal of a workspace, opened for writing.
 #[derive(Debug)]
@@ -46,11 +48,9 @@ impl Journal {
     }
 
     fn at(place: Place) -> Result<Journal, StoreError> {
-        examine(&place, Access::Write)?;
-        let path = place.database();
-        if look_at(&path)?.is_none() {
-            drop(open_private(&path)?);
-        }
+        refuse_emptied(&place, Access::Write)?;
+        refuse_hole(&place)?;
+        make_private_file(&place.database())?;
         let db = Db::open(place, Access::Write)?;
         schema::prepare(&db)?;
         db.prepare_writing()?;
@@ -111,57 +111,72 @@ impl Journal {
     }
 }
 
-/// What SQLite would take for an empty or shorter database without a word is found here, before it opens the file.
-pub(crate) fn examine(place: &Place, access: Access) -> Result<(), StoreError> {
+/// An emptied or missing database is an empty one to SQLite: what lies beside it tells.
+///
+/// # Errors
+/// Damage; a link or special file in the place of the database or its side files.
+pub(crate) fn refuse_emptied(place: &Place, access: Access) -> Result<(), StoreError> {
     let path = place.database();
     let wal = with_suffix(&path, "-wal");
-    let (db_bytes, wal_bytes) = (look_at(&path)?, look_at(&wal)?.unwrap_or(0));
     look_at(&with_suffix(&path, "-shm"))?;
-    if db_bytes.unwrap_or(0) == 0 {
-        let what = if db_bytes.is_some() { "it is empty" } else { "it is missing" };
-        if wal_bytes > 0 {
-            return Err(db::damaged(place, access, format!("{what} beside its write-ahead log")));
-        }
-        if let Some(run) = place.some_run_dirs(1)?.first() {
-            return Err(db::damaged(place, access, format!("{what} beside the directory of run {run}")));
-        }
+    let (bytes, wal_bytes) = (look_at(&path)?, look_at(&wal)?.unwrap_or(0));
+    if bytes.unwrap_or(0) > 0 {
         return Ok(());
     }
-    if wal_bytes == 0 {
-        return Ok(());
-    }
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = match rustix::fs::open(&wal, flags, Mode::empty()) {
-        Ok(fd) => File::from(fd),
-        // The last writer closed meanwhile and removed it.
-        Err(rustix::io::Errno::NOENT) => return Ok(()),
-        Err(e) => return Err(io_error("open", &wal, e.into())),
+    let beside = match place.some_run_dirs(1)?.first() {
+        _ if wal_bytes > 0 => "its write-ahead log".to_owned(),
+        Some(run) => format!("the directory of run {run}"),
+        None => return Ok(()),
     };
-    match wal::examine(file).map_err(|e| io_error("read", &wal, e))? {
-        Tail::Sound { .. } => Ok(()),
-        Tail::Hole { frame, lost } => {
-            let what = format!("frame {frame} of its write-ahead log is bad, {lost} commits would be lost");
-            Err(db::damaged(place, access, what))
+    // Another process may have made the database after the first look.
+    match look_at(&path)? {
+        Some(0) => Err(db::damaged(place, access, format!("it is empty beside {beside}"))),
+        None => Err(db::damaged(place, access, format!("it is missing beside {beside}"))),
+        Some(_) => Ok(()),
+    }
+}
+
+/// How often a log is looked at before a hole in it is believed: a living writer fills it meanwhile.
+const LOOKS: u32 = 3;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
+/// A hole in the write-ahead log would cost every later commit without a word.
+fn refuse_hole(place: &Place) -> Result<(), StoreError> {
+    let wal = with_suffix(&place.database(), "-wal");
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut looks = 1;
+    loop {
+        let file = match rustix::fs::open(&wal, flags, Mode::empty()) {
+            Ok(fd) => File::from(fd),
+            // None, or the last writer closed and removed it.
+            Err(Errno::NOENT) => return Ok(()),
+            Err(e) => return Err(io_error("open", &wal, e.into())),
+        };
+        match wal::examine(file).map_err(|e| io_error("read", &wal, e))? {
+            Tail::Sound { .. } => return Ok(()),
+            Tail::Hole { .. } if looks < LOOKS => std::thread::sleep(BETWEEN_LOOKS),
+            Tail::Hole { frame, lost } => {
+                let what =
+                    format!("frame {frame} of its write-ahead log is bad, {lost} commits would be lost");
+                return Err(db::damaged(place, Access::Write, what));
+            }
         }
+        looks += 1;
     }
 }
 
 /// A run's directory is made after its row is durable: directories beside a table without rows are damage.
 pub(crate) fn refuse_lost_runs(db: &Db) -> Result<(), StoreError> {
-    let any = db.conn.query_row("SELECT EXISTS(SELECT 1 FROM runs)", [], |row| row.get::<_, bool>(0));
-    if any.map_err(|e| db.fault("read", e))? {
+    let any = || {
+        let any = db.conn.query_row("SELECT EXISTS(SELECT 1 FROM runs)", [], |row| row.get::<_, bool>(0));
+        any.map_err(|e| db.fault("read", e))
+    };
+    if any()? {
         return Ok(());
     }
     match db.place.some_run_dirs(1)?.first() {
-        Some(run) => Err(db.damaged(format!("it has no run beside the directory of run {run}"))),
-        None => Ok(()),
+        // Again: it may have been made since.
+        Some(run) if !any()? => Err(db.damaged(format!("it has no run beside the directory of run {run}"))),
+        _ => Ok(()),
     }
-}
-
-/// No row: an unknown id, or damage if its directory is there.
-pub(crate) fn missing_run(db: &Db, run: &RunId) -> StoreError {
-    if db.place.run_dir(run).join("lock").exists() {
-        return db.damaged(format!("run {run} is missing, its directory is there"));
-    }
-    StoreError::NoSuchRun { run: run.to_string(), path: db.place.database() }
 }

@@ -4,12 +4,11 @@
 //! stands in the file only names the holder for people.
 
 use crate::error::StoreError;
+use crate::holder::Holder;
 use crate::place::{io_error, open_private};
 use crate::run_id::RunId;
-use core::fmt;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -21,30 +20,6 @@ const TRIES: u32 = 5;
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 /// More than any holder writes; the rest of a larger file is not read.
 const MOST_BYTES: u64 = 4096;
-
-/// Who holds a run.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Holder {
-    /// Process id.
-    pub pid: u32,
-    /// Start of the process in clock ticks since boot (field 22 of `/proc/PID/stat`).
-    pub start_ticks: u64,
-    /// Id of the boot in which it started.
-    pub boot_id: String,
-    /// Name of the machine.
-    pub host: String,
-    /// When it took the run, wall clock in milliseconds since the Unix epoch.
-    pub since_wall_ms: u64,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host: String = self.host.escape_debug().collect();
-        let since = crate::instant::rfc3339(self.since_wall_ms);
-        write!(f, "process {} on {host} since {since}", self.pid)
-    }
-}
 
 impl Holder {
     /// This process.

@@ -147,6 +147,15 @@ pub(crate) fn open_private(path: &Path) -> Result<File, StoreError> {
     Ok(File::from(fd))
 }
 
+/// Makes an empty file of mode 0600 unless something is there already, which is not opened.
+pub(crate) fn make_private_file(path: &Path) -> Result<(), StoreError> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match fs::openat(fs::CWD, path, flags, PRIVATE_FILE) {
+        Ok(_) | Err(Errno::EXIST) => Ok(()),
+        Err(e) => Err(io_error("make", path, e.into())),
+    }
+}
+
 /// Looks at a file without opening it: its length, none if it is missing. Makes it private where it is wider.
 ///
 /// The database is never opened by us: closing it would drop SQLite's locks on it.
@@ -262,5 +271,26 @@ fn refuse_network(dir: &OwnedFd, path: &Path) -> Result<(), StoreError> {
     match network_kind(magic) {
         Some(kind) => Err(StoreError::NetworkFileSystem { path: path.to_owned(), kind }),
         None => Ok(()),
+    }
+}
+
+/// The longest id in bytes: a directory name, far below every file system's limit.
+const MAX_RUN_ID_BYTES: usize = 64;
+
+impl RunId {
+    /// Checks an id.
+    ///
+    /// # Errors
+    /// [`StoreError::BadRunId`] for any other text.
+    pub fn new(id: &str) -> Result<RunId, StoreError> {
+        let fits = !id.is_empty()
+            && id.len() <= MAX_RUN_ID_BYTES
+            && !id.starts_with('-')
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if fits {
+            Ok(RunId(id.into()))
+        } else {
+            Err(StoreError::BadRunId { id: id.escape_debug().collect() })
+        }
     }
 }

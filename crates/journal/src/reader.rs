@@ -4,12 +4,14 @@
 
 use crate::db::{Access, Db};
 use crate::error::StoreError;
-use crate::journal::{examine, missing_run, refuse_lost_runs};
-use crate::lock::{Holder, is_locked};
+use crate::holder::Holder;
+use crate::journal::{refuse_emptied, refuse_lost_runs};
+use crate::lock::is_locked;
 use crate::place::{Place, look_at};
 use crate::record;
 use crate::run_id::RunId;
 use crate::run_row::{RunRecord, RunSummary};
+use crate::run_table::missing_run;
 use crate::run_table::{self, SUMMARY};
 use crate::schema;
 use crate::store::{StoredEvent, StoredTurn};
@@ -42,10 +44,11 @@ impl Reader {
     /// Opens the journal of `workspace`; none if it has none.
     ///
     /// # Errors
-    /// As [`crate::Journal::open`]; a damaged database is not copied aside.
+    /// As [`crate::Journal::open`]; a damaged database is not copied aside, and the write-ahead log is not searched for
+    /// holes, which takes longer than a look.
     pub fn open(workspace: &Path) -> Result<Option<Reader>, StoreError> {
         let Some(place) = Place::find(workspace)? else { return Ok(None) };
-        examine(&place, Access::Read)?;
+        refuse_emptied(&place, Access::Read)?;
         if look_at(&place.database())?.is_none_or(|bytes| bytes == 0) {
             return Ok(None);
         }

@@ -9,6 +9,7 @@ use crate::chain::TurnHead;
 use crate::checkpoint::{self, Checkpointer};
 use crate::db::Db;
 use crate::error::StoreError;
+use crate::limits::MAX_PAYLOAD_BYTES;
 use crate::lock::RunLock;
 use crate::place::Place;
 use crate::record;
@@ -16,7 +17,7 @@ use crate::run_id::RunId;
 use crate::run_row::{RunRecord, RunState};
 use crate::run_table::{self, Progress};
 use crate::schema::row_id;
-use crate::store::{MAX_PAYLOAD_BYTES, Store, StoredEvent, Turn};
+use crate::store::{Store, StoredEvent, Turn};
 use crate::verify::{Heads, Item, RunRows};
 use rusqlite::params;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -106,7 +107,7 @@ impl RunJournal {
     pub fn record(&self) -> Result<RunRecord, StoreError> {
         match run_table::find(&self.db, &self.run)? {
             Some(summary) => run_table::load(&self.db, summary),
-            None => Err(crate::journal::missing_run(&self.db, &self.run)),
+            None => Err(run_table::missing_run(&self.db, &self.run)),
         }
     }
 

@@ -221,3 +221,16 @@ pub(crate) fn load(db: &Db, summary: RunSummary) -> Result<RunRecord, StoreError
         None => Err(db.damaged(format!("run {}: its record does not match its checksum", summary.run_id))),
     }
 }
+
+/// No row: an unknown id, or damage if its directory is there.
+pub(crate) fn missing_run(db: &Db, run: &RunId) -> StoreError {
+    let unknown = StoreError::NoSuchRun { run: run.to_string(), path: db.place.database() };
+    if !db.place.run_dir(run).join("lock").exists() {
+        return unknown;
+    }
+    match find(db, run) {
+        Ok(None) => db.damaged(format!("run {run} is missing, its directory is there")),
+        Ok(Some(_)) => unknown,
+        Err(e) => e,
+    }
+}

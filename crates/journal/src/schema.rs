@@ -6,26 +6,12 @@
 //! ```
 //! The hot tables have integer keys and no second index: a row is appended to the last leaf of one tree.
 
-use crate::db::{BUSY_MS, Db};
+use crate::db::Db;
 use crate::error::StoreError;
-use core::fmt;
+use crate::limits::BUSY_MS;
+use crate::version::SchemaVersion;
 use rusqlite::Connection;
 use std::time::Duration;
-
-/// Version of the tables.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct SchemaVersion(pub u32);
-
-impl SchemaVersion {
-    /// What this build writes, and the newest it reads.
-    pub const CURRENT: SchemaVersion = SchemaVersion(1);
-}
-
-impl fmt::Display for SchemaVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
 
 /// `RGTA` in the header of the database file.
 const APPLICATION_ID: i64 = 0x5247_5441;

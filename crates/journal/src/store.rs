@@ -8,15 +8,12 @@ use regatta_engine::ids::{AttemptId, Timestamp};
 use regatta_engine::input::Input;
 use std::sync::Arc;
 
-/// The largest result that lives in the row of its event, in bytes; larger ones are files of the runtime.
-pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
-
 /// The bytes of a result that live in the row of the event which carries it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Payload {
     /// The attempt that gave the result.
     pub attempt: AttemptId,
-    /// The result, at most [`MAX_PAYLOAD_BYTES`].
+    /// The result, at most [`crate::MAX_PAYLOAD_BYTES`].
     pub bytes: Arc<[u8]>,
 }
 

@@ -9,9 +9,13 @@
 //! ```
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read};
 
-const HEADER_BYTES: u64 = 32;
+const HEADER_BYTES: usize = 32;
+/// On little-endian machines; the lowest bit says big-endian.
+const MAGIC: u32 = 0x377f_0682;
+/// What SQLite makes by default.
+const OUR_PAGE_BYTES: usize = 4096;
 const FRAME_HEADER_BYTES: usize = 24;
 
 /// What a look at a log found.
@@ -48,29 +52,22 @@ impl Sum {
     }
 }
 
-/// Looks through a whole log.
+/// Looks through a whole log. Beside a living writer a half-written frame may look like a hole: look again.
 pub(crate) fn examine(file: File) -> io::Result<Tail> {
     let mut log = Log { file: BufReader::with_capacity(1 << 16, file) };
     let Some(header) = log.header()? else { return Ok(Tail::Sound { commits: 0 }) };
-    let mut at = Cursor { frame: 0, sum: header.stored, salts: header.salts };
     if !header.good {
-        return log.hole(&header, at, 1);
+        return log.headless(&header);
     }
+    let mut at = Cursor { frame: 0, sum: header.stored, salts: header.salts };
     let mut commits = 0;
     while let Some(frame) = log.frame(&header)? {
         at.frame += 1;
         if !frame.follows(&at, &header) {
-            // Its own commit mark cannot be trusted; a second commit after it can only follow if this was synced.
+            // A bad frame that ends its commit was synced if one more commit follows; any other one if two do.
             at.sum = frame.stored;
-            let tail = log.hole(&header, at, 2 - u64::from(frame.commit))?;
-            return if tail != (Tail::Sound { commits: 0 }) && log.mended(&header, at.frame)? {
-                // A writer was in the middle of this frame when we read it.
-                Ok(Tail::Sound { commits })
-            } else if let Tail::Sound { .. } = tail {
-                Ok(Tail::Sound { commits })
-            } else {
-                Ok(tail)
-            };
+            let enough = 2 - u64::from(frame.commit);
+            return log.after(&header, at, (enough, commits));
         }
         at.sum = frame.stored;
         commits += u64::from(frame.commit);
@@ -114,22 +111,35 @@ struct Log {
 }
 
 impl Log {
-    /// None where there is nothing that could be a log.
+    /// None where nothing was ever written.
     fn header(&mut self) -> io::Result<Option<Header>> {
-        let mut bytes = [0; HEADER_BYTES as usize];
-        if !read_whole(&mut self.file, &mut bytes)? {
+        let mut bytes = [0; HEADER_BYTES];
+        if !read_whole(&mut self.file, &mut bytes)? || bytes == [0; HEADER_BYTES] {
             return Ok(None);
         }
-        let page_bytes = word(&bytes, 8) as usize;
-        if word(&bytes, 0) & !1 != 0x377f_0682 || !page_bytes.is_power_of_two() || page_bytes > 65_536 {
-            return Ok(None);
-        }
-        let big_endian = word(&bytes, 0) & 1 == 1;
+        let (magic, page_bytes) = (word(&bytes, 0), word(&bytes, 8) as usize);
+        let big_endian = magic == MAGIC | 1;
         let stored = Sum(word(&bytes, 24), word(&bytes, 28));
-        let good = Sum(0, 0).add(&bytes[..24], big_endian) == stored;
+        let good = magic & !1 == MAGIC
+            && page_bytes.is_power_of_two()
+            && page_bytes <= 65_536
+            && Sum(0, 0).add(&bytes[..24], big_endian) == stored;
+        let page_bytes = if good { page_bytes } else { OUR_PAGE_BYTES };
         let mut salts = [0; 8];
         salts.copy_from_slice(&bytes[16..24]);
-        Ok(Some(Header { page_bytes, big_endian, salts, stored, good }))
+        Ok(Some(Header { page_bytes, big_endian: good && big_endian, salts, stored, good }))
+    }
+
+    /// Without its header SQLite drops the whole log. A header is one write inside one sector, so it is never torn.
+    fn headless(&mut self, header: &Header) -> io::Result<Tail> {
+        let Some(first) = self.frame(header)? else { return Ok(Tail::Sound { commits: 0 }) };
+        let before = Cursor { frame: 0, sum: header.stored, salts: first.salts };
+        let whole = u64::from(first.commit && first.follows(&before, header));
+        let at = Cursor { sum: first.stored, ..before };
+        match self.after(header, at, (1 - whole, 0))? {
+            Tail::Hole { frame, lost } => Ok(Tail::Hole { frame, lost: lost + whole }),
+            sound => Ok(sound),
+        }
     }
 
     /// The next whole frame.
@@ -146,8 +156,8 @@ impl Log {
         Ok(Some(Frame { commit: word(&bytes, 4) != 0, salts, stored, head, page }))
     }
 
-    /// Counts the commits that link up after the bad frame `at`; a hole if there are at least `enough`.
-    fn hole(&mut self, header: &Header, mut at: Cursor, enough: u64) -> io::Result<Tail> {
+    /// Counts the commits that link up after the bad frame `at`: a hole if there are `enough`.
+    fn after(&mut self, header: &Header, mut at: Cursor, (enough, commits): (u64, u64)) -> io::Result<Tail> {
         let (bad, mut lost) = (at.frame, 0);
         while let Some(frame) = self.frame(header)? {
             if !frame.follows(&at, header) {
@@ -156,21 +166,7 @@ impl Log {
             at.sum = frame.stored;
             lost += u64::from(frame.commit);
         }
-        Ok(if lost >= enough { Tail::Hole { frame: bad, lost } } else { Tail::Sound { commits: 0 } })
-    }
-
-    /// Reads frame `n` and the one before again: true if it is good now.
-    fn mended(&mut self, header: &Header, n: u64) -> io::Result<bool> {
-        let frame_bytes = (FRAME_HEADER_BYTES + header.page_bytes) as u64;
-        let mut before = Cursor { frame: n - 1, sum: header.stored, salts: header.salts };
-        if n > 1 {
-            self.file.seek(SeekFrom::Start(HEADER_BYTES + (n - 2) * frame_bytes))?;
-            let Some(frame) = self.frame(header)? else { return Ok(true) };
-            before.sum = frame.stored;
-        } else {
-            self.file.seek(SeekFrom::Start(HEADER_BYTES))?;
-        }
-        Ok(self.frame(header)?.is_none_or(|frame| frame.follows(&before, header)))
+        Ok(if lost >= enough { Tail::Hole { frame: bad, lost } } else { Tail::Sound { commits } })
     }
 }
 

@@ -3,37 +3,18 @@
 //! Every check runs on what the earlier ones left usable, so all problems come at once. Nothing recurses.
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::draft::{Draft, Spanned, TaskDraft};
-use crate::fields::{Problems, nearest};
+use crate::draft::{Draft, TaskDraft};
+use crate::edges::{Edges, Names};
+use crate::fields::Problems;
 use crate::graph_checks;
-use crate::model::{Claim, Dialect, Lock, Plan, Run, Task, Unbuilt};
-use crate::reference::{Ref, RefError, Script, Template};
+use crate::model::{Dialect, Lock, Plan, Run, Task, Unbuilt};
+use crate::names::{check_caps, check_names};
+use crate::placed::{MAX_TASKS, Placed};
 use crate::tree::Span;
-use crate::when::Condition;
-use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-/// A plan holds at most this many tasks.
-pub const MAX_TASKS: usize = 2_000_000;
-/// A plan holds at most this many edges.
-pub const MAX_EDGES: usize = 16_000_000;
 /// Ids are at most this long, in bytes.
 const MAX_ID_BYTES: usize = 128;
-
-/// A task with the places that checks point at.
-pub(crate) struct Placed {
-    pub(crate) task: Task,
-    pub(crate) id_span: Span,
-    pub(crate) need_spans: BTreeMap<String, Span>,
-}
-
-/// Everything that references may name.
-struct Names {
-    tasks: BTreeSet<String>,
-    families: BTreeMap<String, Vec<String>>,
-    inputs: BTreeSet<String>,
-    env: Option<BTreeSet<String>>,
-}
 
 /// Makes a plan of a draft.
 pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
@@ -112,8 +93,9 @@ fn check_ids(tasks: &[TaskDraft], problems: &mut Problems) {
         if !is_id(&task.id) {
             let message = format!("`{}` is not an id", task.id.escape_debug());
             problems.push(
-                Diagnostic::error(Code::BadId, task.id_span.clone(), message)
-                    .help("ids are 1 to 128 of A-Z a-z 0-9 . _ -, without `..`, not starting with `-` or `.`"),
+                Diagnostic::error(Code::BadId, task.id_span.clone(), message).help(
+                    "ids are 1 to 128 of A-Z a-z 0-9 . _ -, without `..`, not starting with `-` or `.`",
+                ),
             );
         }
         if let Some(first) = seen.insert(task.id.to_ascii_lowercase(), task) {
@@ -171,24 +153,13 @@ fn expand(
     }
 }
 
-/// Gathers the edges of one task while its references are checked.
-struct Edges<'a> {
-    names: &'a Names,
-    id: String,
-    cell: BTreeMap<String, String>,
-    needs: BTreeMap<String, Span>,
-    families: BTreeMap<String, Vec<String>>,
-    /// References of `undo` and `reconcile` name the own task or ancestors and add no edge.
-    free: bool,
-}
-
 fn place(
     draft: &Draft,
     names: &Names,
     (task, cell): (TaskDraft, BTreeMap<String, String>),
     problems: &mut Problems,
 ) -> Placed {
-    let mut edges = Edges {
+    let edges = Edges {
         names,
         id: task.id.clone(),
         cell,
@@ -196,33 +167,14 @@ fn place(
         families: BTreeMap::new(),
         free: false,
     };
-    for need in &task.needs {
-        edges.need(need, problems);
-    }
-    edges.run(task.run.as_ref(), problems);
-    for text in task.cwd.iter().chain(task.env.values()) {
-        edges.text(&text.value, &text.span, problems);
-    }
-    for value in task.inputs.values() {
-        edges.json(value, problems);
-    }
-    if let Some(when) = &task.when {
-        edges.condition(when, problems);
-    }
-    edges.free = true;
-    edges.run(task.undo.as_ref(), problems);
-    edges.run(task.reconcile.as_ref(), problems);
-    let effect = task.effect.clone().or_else(|| draft.effect.clone());
-    let effect = effect.unwrap_or_else(|| if task.reconcile.is_some() { "reconcile" } else { "at-most-once" }.into());
-    if effect == "reconcile" && task.reconcile.is_none() {
-        let message = format!("task `{}` has `effect: reconcile` but no `reconcile` command", task.id);
-        problems.push(Diagnostic::error(Code::MissingKey, task.id_span.clone(), message));
-    }
-    let Edges { cell, needs, families, .. } = edges;
+    let Edges { cell, needs, families, .. } = gather(&task, edges, problems);
+    let effect = effect(draft, &task, problems);
     let agent = task.agent.as_ref().map(|a| a.value.clone());
     if agent.is_some() && task.accept.is_empty() {
         let message = format!("task `{}` gives an agent no acceptance criteria", task.id);
-        problems.push(Diagnostic::warning(Code::NoCriteria, task.id_span.clone(), message).help("add `accept: [ … ]`"));
+        problems.push(
+            Diagnostic::warning(Code::NoCriteria, task.id_span.clone(), message).help("add `accept: [ … ]`"),
+        );
     }
     let (mut tags, mut locks): (Vec<String>, Vec<Lock>) =
         (task.tags.clone(), task.locks.iter().map(|(lock, _)| lock.clone()).collect());
@@ -262,191 +214,39 @@ fn place(
             role: task.role,
         },
         need_spans: needs,
+        named: task.needs.iter().map(|n| n.value.clone()).collect(),
     }
 }
 
-impl Edges<'_> {
-    fn need(&mut self, need: &Spanned<String>, problems: &mut Problems) {
-        let id = &need.value;
-        if *id == self.id {
-            let message = format!("task `{id}` depends on itself");
-            let mut problem = Diagnostic::error(Code::Cycle, need.span.clone(), message).label(format!("`{id}` -> `{id}`"));
-            problem.cycle = vec![id.clone(), id.clone()];
-            problems.push(problem);
-        } else if self.names.tasks.contains(id) {
-            self.needs.entry(id.clone()).or_insert_with(|| need.span.clone());
-        } else if let Some(members) = self.names.families.get(id) {
-            for member in members {
-                self.needs.entry(member.clone()).or_insert_with(|| need.span.clone());
-            }
-        } else {
-            let message = format!("task `{}` needs `{id}`, which does not exist", self.id);
-            let mut problem = Diagnostic::error(Code::MissingDependency, need.span.clone(), message);
-            if let Some(near) = nearest(id, self.names.tasks.iter().map(String::as_str)) {
-                problem = problem.help(format!("did you mean `{near}`?"));
-            }
-            problems.push(problem);
-        }
+/// Gathers the edges of a task. References of `undo` and `reconcile` add none.
+fn gather<'a>(task: &TaskDraft, mut edges: Edges<'a>, problems: &mut Problems) -> Edges<'a> {
+    for need in &task.needs {
+        edges.need(need, problems);
     }
-
-    fn run(&mut self, run: Option<&(Run, Span)>, problems: &mut Problems) {
-        match run {
-            None | Some((Run::Later(_), _)) => {}
-            Some((Run::Argv(items), span)) => items.iter().for_each(|i| self.text(i, span, problems)),
-            Some((Run::Shell(text), span)) => match Script::parse(text) {
-                Ok(script) => script.refs.iter().for_each(|r| self.reference(r, span, problems)),
-                Err(error) => problems.push(self.malformed(span, error)),
-            },
-        }
+    edges.run(task.run.as_ref(), problems);
+    for text in task.cwd.iter().chain(task.env.values()) {
+        edges.text(&text.value, &text.span, problems);
     }
-
-    fn text(&mut self, text: &str, span: &Span, problems: &mut Problems) {
-        match Template::parse(text) {
-            Ok(template) => template.refs().for_each(|r| self.reference(r, span, problems)),
-            Err(error) => problems.push(self.malformed(span, error)),
-        }
+    for value in task.inputs.values() {
+        edges.json(value, problems);
     }
-
-    fn json(&mut self, value: &Spanned<Json>, problems: &mut Problems) {
-        let mut open = vec![&value.value];
-        while let Some(next) = open.pop() {
-            match next {
-                Json::String(text) => self.text(text, &value.span, problems),
-                Json::Array(items) => open.extend(items),
-                Json::Object(map) => open.extend(map.values()),
-                Json::Null | Json::Bool(_) | Json::Number(_) => {}
-            }
-        }
+    if let Some(when) = &task.when {
+        edges.condition(when, problems);
     }
-
-    fn malformed(&self, span: &Span, error: RefError) -> Diagnostic {
-        let message = format!("a reference of task `{}` cannot be used: {}", self.id, error.message);
-        Diagnostic::error(Code::BadReference, span.clone(), message)
-    }
-
-    fn reference(&mut self, reference: &Ref, span: &Span, problems: &mut Problems) {
-        if let Err((why, help)) = self.follow(reference, span) {
-            let message = format!("`${{{}}}` in task `{}` {why}", reference.name(), self.id);
-            let mut problem = Diagnostic::error(Code::BadReference, span.clone(), message);
-            problem.help = help;
-            problems.push(problem);
-        }
-    }
-
-    fn follow(&mut self, reference: &Ref, span: &Span) -> Result<(), (String, Option<String>)> {
-        let first = reference.path.first().map(String::as_str).unwrap_or_default();
-        match reference.head.as_str() {
-            "inputs" if self.names.inputs.contains(first) => Ok(()),
-            "inputs" => Err(("names no input of the plan".into(), Some(format!("add `inputs: {{ {first}: … }}`")))),
-            "env" if self.names.env.as_ref().is_none_or(|names| names.contains(first)) => Ok(()),
-            "env" => Err(("names a variable that is not passed".into(), Some(format!("add `{first}` to the plan's `env`")))),
-            "matrix" if self.cell.contains_key(first) => Ok(()),
-            "matrix" => Err(("names no axis of its matrix".into(), None)),
-            "vault" | "worktree" | "item" | "index" => Ok(()),
-            _ => self.follow_task(reference, span),
-        }
-    }
-
-    fn follow_task(&mut self, reference: &Ref, span: &Span) -> Result<(), (String, Option<String>)> {
-        let id = &reference.head;
-        let field = reference.path.first().map(String::as_str).unwrap_or_default();
-        if *id == self.id && !self.free {
-            return Err(("names its own task".into(), None));
-        }
-        if let Some(members) = self.names.families.get(id).filter(|_| field == "results").cloned() {
-            if !self.free {
-                for member in &members {
-                    self.needs.entry(member.clone()).or_insert_with(|| span.clone());
-                }
-            }
-            self.families.insert(id.clone(), members);
-            return Ok(());
-        }
-        if !self.names.tasks.contains(id) {
-            let near = nearest(id, self.names.tasks.iter().map(String::as_str));
-            return Err(("names no task".into(), near.map(|n| format!("did you mean `{n}`?"))));
-        }
-        if !["result", "status", "duration_ms", "stdout", "exit_code"].contains(&field) {
-            let help = "a task has `result`, `status`, `duration_ms`, `stdout` and `exit_code`";
-            return Err((format!("asks for `{field}`"), Some(help.to_owned())));
-        }
-        if !self.free {
-            self.needs.entry(id.clone()).or_insert_with(|| span.clone());
-        }
-        Ok(())
-    }
-
-    fn condition(&mut self, when: &Spanned<String>, problems: &mut Problems) {
-        const OTHERS: [&str; 6] = ["tasks", "inputs", "env", "matrix", "item", "index"];
-        let condition = match Condition::parse(&when.value) {
-            Ok(condition) => condition,
-            Err(why) => {
-                let message = format!("the condition of task `{}` does not parse: {why}", self.id);
-                problems.push(Diagnostic::error(Code::BadCondition, when.span.clone(), message));
-                return;
-            }
-        };
-        let named = condition.names.iter().filter(|n| !OTHERS.contains(&n.as_str()));
-        for id in named.chain(&condition.literal_tasks) {
-            if self.names.tasks.contains(id) && *id != self.id {
-                self.needs.entry(id.clone()).or_insert_with(|| when.span.clone());
-                continue;
-            }
-            let why = if *id == self.id { "names its own task" } else { "names no task" };
-            let message = format!("`{id}` in the condition of task `{}` {why}", self.id);
-            let mut problem = Diagnostic::error(Code::BadCondition, when.span.clone(), message);
-            if let Some(near) = nearest(id, self.names.tasks.iter().map(String::as_str)).filter(|n| *n != self.id) {
-                problem = problem.help(format!("did you mean `{near}`?"));
-            }
-            problems.push(problem);
-        }
-    }
+    edges.free = true;
+    edges.run(task.undo.as_ref(), problems);
+    edges.run(task.reconcile.as_ref(), problems);
+    edges
 }
 
-/// Locks, agents, tags and resources that are named must exist, and be enough.
-fn check_names(draft: &Draft, placed: &[Placed], problems: &mut Problems) {
-    for p in placed {
-        for lock in &p.task.locks {
-            let capacity = draft.resources.get(&lock.resource);
-            let why = match (lock.claim, capacity) {
-                (Claim::Units(units), Some(&capacity)) if units > capacity => {
-                    format!("claims {units} units of `{}`, which has {capacity}", lock.resource)
-                }
-                (Claim::Units(_), None) => format!("claims units of `{}`, which is not among `resources`", lock.resource),
-                (Claim::Shared | Claim::Exclusive, Some(_)) => {
-                    format!("locks `{}`, which is a counted resource", lock.resource)
-                }
-                (Claim::Units(_), Some(_)) | (Claim::Shared | Claim::Exclusive, None) => continue,
-            };
-            let message = format!("task `{}` {why}", p.task.id);
-            problems.push(Diagnostic::error(Code::UnknownName, p.id_span.clone(), message));
-        }
-        if let Some(agent) = p.task.agent.as_ref().filter(|a| !draft.agents.contains(a)) {
-            let message = format!("task `{}` names agent `{agent}`, which is not among `agents`", p.task.id);
-            problems.push(Diagnostic::error(Code::UnknownName, p.id_span.clone(), message));
-        }
+/// The effect contract of a task: its own, the plan's, or the default.
+fn effect(draft: &Draft, task: &TaskDraft, problems: &mut Problems) -> String {
+    let effect = task.effect.clone().or_else(|| draft.effect.clone());
+    let effect =
+        effect.unwrap_or_else(|| if task.reconcile.is_some() { "reconcile" } else { "at-most-once" }.into());
+    if effect == "reconcile" && task.reconcile.is_none() {
+        let message = format!("task `{}` has `effect: reconcile` but no `reconcile` command", task.id);
+        problems.push(Diagnostic::error(Code::MissingKey, task.id_span.clone(), message));
     }
-    for agent in draft.limits.per_agent.keys().filter(|a| !draft.agents.contains(a)) {
-        let message = format!("`per_agent` names agent `{agent}`, which is not among `agents`");
-        problems.push(Diagnostic::error(Code::UnknownName, draft.limits_span.clone(), message));
-    }
-}
-
-/// A cap that is at least the number of its tasks never binds. The default of `max_parallel` is nobody's mistake.
-fn check_caps(draft: &Draft, placed: &[Placed], problems: &mut Problems) {
-    let mut idle = |name: String, cap: u32, of: usize| {
-        if cap as usize >= of && !placed.is_empty() {
-            let message = format!("cap `{name}: {cap}` can never bind: {of} tasks count for it");
-            problems.push(Diagnostic::warning(Code::IdleCap, draft.limits_span.clone(), message));
-        }
-    };
-    for (name, cap) in &draft.limits.per_priority {
-        idle(format!("per_priority.{name}"), *cap, placed.iter().filter(|p| p.task.priority == *name).count());
-    }
-    for (name, cap) in &draft.limits.per_tag {
-        idle(format!("per_tag.{name}"), *cap, placed.iter().filter(|p| p.task.tags.contains(name)).count());
-    }
-    for (name, cap) in &draft.limits.per_agent {
-        idle(format!("per_agent.{name}"), *cap, placed.iter().filter(|p| p.task.agent.as_ref() == Some(name)).count());
-    }
+    effect
 }

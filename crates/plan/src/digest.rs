@@ -64,7 +64,9 @@ pub fn differences(stored: &Plan, now: &Plan, most: usize) -> Result<Vec<String>
             Some(other) => lines.extend(changed_keys(&format!("task `{id}`"), task, other)),
         }
     }
-    lines.extend(new_tasks.keys().filter(|id| !old_tasks.contains_key(*id)).map(|id| format!("task `{id}` is new")));
+    lines.extend(
+        new_tasks.keys().filter(|id| !old_tasks.contains_key(*id)).map(|id| format!("task `{id}` is new")),
+    );
     let more = lines.len().saturating_sub(most);
     lines.truncate(most);
     if more > 0 {

@@ -29,9 +29,13 @@ impl<'a> Fields<'a> {
         for (key, value) in pairs {
             match kept.iter().find(|(k, _)| k.text == key.text) {
                 Some((first, _)) => problems.push(
-                    Diagnostic::error(Code::DuplicateKey, key.span.clone(), format!("key `{}` stands twice in {what}", key.text))
-                        .label("here again")
-                        .also(first.span.clone(), "first here"),
+                    Diagnostic::error(
+                        Code::DuplicateKey,
+                        key.span.clone(),
+                        format!("key `{}` stands twice in {what}", key.text),
+                    )
+                    .label("here again")
+                    .also(first.span.clone(), "first here"),
                 ),
                 None => kept.push((key, value)),
             }
@@ -47,7 +51,8 @@ impl<'a> Fields<'a> {
 
     /// The value of the first of several spellings that is there; more than one is an error.
     pub(crate) fn one_of(&mut self, keys: &[&'static str], problems: &mut Problems) -> Option<&'a Item> {
-        let found: Vec<(&'static str, &Item)> = keys.iter().filter_map(|k| self.get(k).map(|v| (*k, v))).collect();
+        let found: Vec<(&'static str, &Item)> =
+            keys.iter().filter_map(|k| self.get(k).map(|v| (*k, v))).collect();
         if let [(first, _), (second, item), ..] = found[..] {
             let message = format!("`{first}` and `{second}` are two spellings of one key in {}", self.what);
             problems.push(Diagnostic::error(Code::DuplicateKey, item.span.clone(), message));
@@ -87,7 +92,12 @@ impl<'a> Fields<'a> {
         None
     }
 
-    pub(crate) fn integer(&mut self, key: &'static str, (low, high): (u64, u64), problems: &mut Problems) -> Option<u64> {
+    pub(crate) fn integer(
+        &mut self,
+        key: &'static str,
+        (low, high): (u64, u64),
+        problems: &mut Problems,
+    ) -> Option<u64> {
         let item = self.get(key)?;
         integer(item, &format!("`{key}`"), (low, high), problems)
     }
@@ -97,7 +107,12 @@ impl<'a> Fields<'a> {
         duration_ms(item, &format!("`{key}`"), problems)
     }
 
-    pub(crate) fn choice(&mut self, key: &'static str, among: &[&'static str], problems: &mut Problems) -> Option<String> {
+    pub(crate) fn choice(
+        &mut self,
+        key: &'static str,
+        among: &[&'static str],
+        problems: &mut Problems,
+    ) -> Option<String> {
         let item = self.get(key)?;
         choice(item, &format!("`{key}`"), among, problems)
     }
@@ -160,7 +175,12 @@ pub(crate) fn map<'a>(item: &'a Item, what: &str, problems: &mut Problems) -> Op
     Some(pairs)
 }
 
-pub(crate) fn integer(item: &Item, what: &str, (low, high): (u64, u64), problems: &mut Problems) -> Option<u64> {
+pub(crate) fn integer(
+    item: &Item,
+    what: &str,
+    (low, high): (u64, u64),
+    problems: &mut Problems,
+) -> Option<u64> {
     let (Value::Plain(digits) | Value::Number(digits)) = &item.value else {
         problems.push(wrong_type(item, what, "a whole number"));
         return None;
@@ -176,7 +196,12 @@ pub(crate) fn integer(item: &Item, what: &str, (low, high): (u64, u64), problems
     }
 }
 
-pub(crate) fn choice(item: &Item, what: &str, among: &[&'static str], problems: &mut Problems) -> Option<String> {
+pub(crate) fn choice(
+    item: &Item,
+    what: &str,
+    among: &[&'static str],
+    problems: &mut Problems,
+) -> Option<String> {
     let text = text(item, what, problems)?;
     if among.contains(&text.as_str()) {
         return Some(text);

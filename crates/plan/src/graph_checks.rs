@@ -2,9 +2,9 @@
 //!
 //! Looks at tasks sorted by id, so the same graph gives the same problems whatever the order of the file.
 
-use crate::assemble::{MAX_EDGES, Placed};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::fields::Problems;
+use crate::placed::{MAX_EDGES, Placed};
 use std::collections::BTreeMap;
 
 /// Redundant edges are sought up to this many edges.
@@ -14,7 +14,8 @@ const MAX_CHAIN: usize = 10;
 
 /// Runs every check.
 pub(crate) fn check(placed: &[Placed], problems: &mut Problems) {
-    let index: BTreeMap<&str, usize> = placed.iter().enumerate().map(|(i, p)| (p.task.id.as_str(), i)).collect();
+    let index: BTreeMap<&str, usize> =
+        placed.iter().enumerate().map(|(i, p)| (p.task.id.as_str(), i)).collect();
     let preds: Vec<Vec<usize>> = placed
         .iter()
         .map(|p| p.task.needs.iter().filter_map(|n| index.get(n.as_str()).copied()).collect())
@@ -78,11 +79,17 @@ fn report_cycle(placed: &[Placed], preds: &[Vec<usize>], open: &[usize], problem
     let span = |pair: &[usize]| placed[pair[1]].need_spans.get(&placed[pair[0]].task.id).cloned();
     let first = cycle.windows(2).find_map(span).unwrap_or(placed[start].id_span.clone());
     let shown = if names.len() > 12 {
-        format!("{} -> … ({} tasks) … -> {}", names[..6].join(" -> "), names.len() - 1, names[names.len() - 1])
+        format!(
+            "{} -> … ({} tasks) … -> {}",
+            names[..6].join(" -> "),
+            names.len() - 1,
+            names[names.len() - 1]
+        )
     } else {
         names.join(" -> ")
     };
-    let mut problem = Diagnostic::error(Code::Cycle, first, format!("tasks depend on each other in a cycle: {shown}"));
+    let mut problem =
+        Diagnostic::error(Code::Cycle, first, format!("tasks depend on each other in a cycle: {shown}"));
     problem.cycle = names;
     problems.push(problem.help("remove one of these dependencies"));
 }
@@ -124,7 +131,7 @@ fn report_redundant(
     }
     let reaches = |from: usize, to: usize| ancestors[to * words + from / 64] & (1 << (from % 64)) != 0;
     for (i, row) in preds.iter().enumerate() {
-        for &p in row {
+        for &p in row.iter().filter(|&&p| placed[i].named.contains(&placed[p].task.id)) {
             let Some(via) = row.iter().copied().find(|&q| q != p && reaches(p, q)) else { continue };
             let (task, need, via) = (&placed[i].task.id, &placed[p].task.id, &placed[via].task.id);
             let span = placed[i].need_spans.get(need).cloned().unwrap_or_default();

@@ -10,12 +10,15 @@ mod assemble;
 mod diagnostic;
 mod digest;
 mod draft;
+mod edges;
 mod fields;
 mod graph_checks;
 mod json;
 mod lower;
 pub mod model;
+mod names;
 mod ownership;
+mod placed;
 pub mod reference;
 mod render;
 mod toml;
@@ -23,12 +26,13 @@ mod tree;
 pub mod when;
 mod yaml;
 
-pub use assemble::{MAX_EDGES, MAX_TASKS, is_id};
+pub use assemble::is_id;
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use digest::{canonical, differences, plan_digest};
 pub use fields::parse_duration_ms;
 pub use lower::lower;
 pub use model::Plan;
+pub use placed::{MAX_EDGES, MAX_TASKS};
 pub use render::{Fact, fact, render};
 
 use serde_json::Value as Json;
@@ -103,7 +107,12 @@ pub fn load((name, bytes): (&str, &[u8]), format: Format, inputs: &[(String, Jso
     Loaded { plan, problems, name: name.to_owned(), source }
 }
 
-fn read(bytes: &[u8], format: Format, inputs: &[(String, Json)], problems: &mut Vec<Diagnostic>) -> Option<Plan> {
+fn read(
+    bytes: &[u8],
+    format: Format,
+    inputs: &[(String, Json)],
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Plan> {
     if bytes.len() as u64 > MAX_PLAN_BYTES {
         let message = format!("the plan has {} bytes, more than 256 MiB", bytes.len());
         problems.push(Diagnostic::error(Code::Limit, 0..0, message));

@@ -35,7 +35,10 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
         nodes,
         resources: resources
             .keys()
-            .map(|name| ResourceSpec { name: (*name).to_owned(), capacity: plan.resources.get(*name).copied() })
+            .map(|name| ResourceSpec {
+                name: (*name).to_owned(),
+                capacity: plan.resources.get(*name).copied(),
+            })
             .collect(),
         agents: agents.keys().map(|s| (*s).to_owned()).collect(),
         tags: tags.keys().map(|s| (*s).to_owned()).collect(),

@@ -3,8 +3,8 @@
 //! Works on patterns alone, because the files are not known here: two patterns overlap when one matches the other
 //! as text, or their literal beginnings agree.
 
-use crate::assemble::Placed;
 use crate::model::{Claim, Lock};
+use crate::placed::Placed;
 use std::collections::BTreeMap;
 
 /// Adds the locks that the patterns of each task mean.
@@ -60,7 +60,10 @@ fn overlap(a: &str, b: &str) -> bool {
         return a == b;
     }
     let matches = |glob: &str, path: &str| {
-        globset::GlobBuilder::new(glob).literal_separator(true).build().is_ok_and(|g| g.compile_matcher().is_match(path))
+        globset::GlobBuilder::new(glob)
+            .literal_separator(true)
+            .build()
+            .is_ok_and(|g| g.compile_matcher().is_match(path))
     };
     if la == a {
         return matches(b, a);

@@ -75,12 +75,16 @@ fn render_one(renderer: &Renderer, problem: &Diagnostic, (name, source): (&str, 
     let help = problem.help.as_deref().map(visible);
     let places = std::iter::once((&problem.span, problem.label.as_str(), true))
         .chain(problem.also.iter().map(|(span, label)| (span, label.as_str(), false)));
-    let windows: Vec<Window> = places.map(|(span, label, primary)| Window::around(source, span, (label, primary))).collect();
+    let windows: Vec<Window> =
+        places.map(|(span, label, primary)| Window::around(source, span, (label, primary))).collect();
     let mut group = Group::with_title(level.primary_title(message.as_str()).id(problem.code.name()));
     for window in &windows {
         let kind = if window.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
         let annotation = kind.span(window.span.clone()).label(window.label.as_str());
-        let snippet = Snippet::source(window.text.as_str()).path(name).line_start(window.first_line).annotation(annotation);
+        let snippet = Snippet::source(window.text.as_str())
+            .path(name)
+            .line_start(window.first_line)
+            .annotation(annotation);
         group = group.element(snippet);
     }
     if let Some(help) = &help {

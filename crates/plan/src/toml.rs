@@ -11,7 +11,11 @@ pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item>
     let (table, errors) = DeTable::parse_recoverable(source);
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
-        problems.push(Diagnostic::error(Code::Syntax, span, format!("this is not TOML: {}", error.message())));
+        problems.push(Diagnostic::error(
+            Code::Syntax,
+            span,
+            format!("this is not TOML: {}", error.message()),
+        ));
     }
     if !errors.is_empty() {
         return None;
@@ -35,7 +39,11 @@ fn map(table: DeTable<'_>, depth: usize, problems: &mut Vec<Diagnostic>) -> Valu
 
 fn item(value: DeValue<'_>, span: Span, depth: usize, problems: &mut Vec<Diagnostic>) -> Item {
     if depth > MAX_DEPTH {
-        problems.push(Diagnostic::error(Code::Limit, span.clone(), format!("nesting is deeper than {MAX_DEPTH}")));
+        problems.push(Diagnostic::error(
+            Code::Limit,
+            span.clone(),
+            format!("nesting is deeper than {MAX_DEPTH}"),
+        ));
         return Item { span, value: Value::Null };
     }
     let value = match value {

@@ -42,7 +42,11 @@ impl Condition {
     ///
     /// # Errors
     /// The evaluation failed, or gave something else than a boolean.
-    pub fn evaluate(&self, tasks: &BTreeMap<String, Value>, others: &[(&str, Value)]) -> Result<bool, String> {
+    pub fn evaluate(
+        &self,
+        tasks: &BTreeMap<String, Value>,
+        others: &[(&str, Value)],
+    ) -> Result<bool, String> {
         let mut context = Context::default();
         let to_cel = |value: &Value| cel::to_value(value).map_err(|e| e.to_string());
         for (id, value) in tasks.iter().filter(|(id, _)| is_cel_name(id)) {
@@ -64,9 +68,8 @@ impl Condition {
 /// True if an id can stand in an expression by itself.
 #[must_use]
 pub fn is_cel_name(id: &str) -> bool {
-    const WORDS: [&str; 12] = [
-        "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if",
-    ];
+    const WORDS: [&str; 12] =
+        ["true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if"];
     let mut chars = id.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')

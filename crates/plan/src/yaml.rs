@@ -23,7 +23,15 @@ pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item>
     let mut options = Options::default();
     options.disallow_directives = true;
     options.emit_unresolved_aliases = true;
-    let mut reader = Reader { problems, open: Vec::new(), anchors: BTreeMap::new(), root: None, values: 0, aliased: 0, documents: 0 };
+    let mut reader = Reader {
+        problems,
+        open: Vec::new(),
+        anchors: BTreeMap::new(),
+        root: None,
+        values: 0,
+        aliased: 0,
+        documents: 0,
+    };
     for event in Parser::new_from_str_with_options(source, options) {
         match event {
             Ok((event, span)) => {
@@ -59,7 +67,11 @@ impl Reader<'_> {
             Event::DocumentStart(..) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    self.problem(Code::Syntax, &span, "a plan is one document; a second one begins here".into());
+                    self.problem(
+                        Code::Syntax,
+                        &span,
+                        "a plan is one document; a second one begins here".into(),
+                    );
                     return false;
                 }
                 true
@@ -75,7 +87,11 @@ impl Reader<'_> {
             Event::SequenceEnd | Event::MappingEnd => self.end(&span),
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
                 Some((_, values)) if self.aliased + values > MAX_ALIASED => {
-                    self.problem(Code::Limit, &span, format!("aliases expand to more than {MAX_ALIASED} values"));
+                    self.problem(
+                        Code::Limit,
+                        &span,
+                        format!("aliases expand to more than {MAX_ALIASED} values"),
+                    );
                     false
                 }
                 Some((item, values)) => {

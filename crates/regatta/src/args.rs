@@ -7,14 +7,20 @@ use std::path::PathBuf;
 
 /// Runs a plan of agent, tool and shell tasks in parallel: deterministic, durable, isolated, observable.
 #[derive(Parser, Debug)]
-#[command(name = "regatta", version, max_term_width = 100, propagate_version = true, after_help = "\
+#[command(
+    name = "regatta",
+    version,
+    max_term_width = 100,
+    propagate_version = true,
+    after_help = "\
 Exit codes: 0 success, 1 some task failed, 2 usage, 3 invalid plan, 4 environment, 5 waits for a person, \
 130 interrupted.
 
 Examples:
   regatta run plan.yaml          run a plan
   regatta resume                 go on after a crash or an interruption
-  regatta explain build          why is this task where it is?")]
+  regatta explain build          why is this task where it is?"
+)]
 pub struct Cli {
     /// The directory that holds `.regatta/` [default: found from the working directory].
     #[arg(long, global = true, value_name = "DIR")]
@@ -254,7 +260,9 @@ pub struct LogsArgs {
 
 /// `regatta explain`
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  regatta explain build\n  regatta explain            every task that has not ended well")]
+#[command(
+    after_help = "Examples:\n  regatta explain build\n  regatta explain            every task that has not ended well"
+)]
 pub struct ExplainArgs {
     /// The task [default: every task that has not ended well].
     pub task: Option<String>,

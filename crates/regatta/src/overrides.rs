@@ -36,13 +36,17 @@ impl Overrides {
                 return Err(CliError::usage(format!("`{name} 0` would let nothing run")));
             }
         }
-        if let Some(other) = args.schedule.as_ref().filter(|s| !["dataflow", "waves", "sequential"].contains(&s.as_str())) {
+        if let Some(other) =
+            args.schedule.as_ref().filter(|s| !["dataflow", "waves", "sequential"].contains(&s.as_str()))
+        {
             let message = format!("`--schedule {other}` is not a schedule");
             return Err(CliError::usage(message).hint("schedules are dataflow, waves, sequential"));
         }
         let per_priority = pairs("--per-priority", &args.per_priority)?;
         if let Some(other) = per_priority.keys().find(|p| !["P0", "P1", "P2", "P3"].contains(&p.as_str())) {
-            return Err(CliError::usage(format!("`{other}` is no priority")).hint("priorities are P0, P1, P2, P3"));
+            return Err(
+                CliError::usage(format!("`{other}` is no priority")).hint("priorities are P0, P1, P2, P3")
+            );
         }
         Ok(Overrides {
             max_parallel: args.max_parallel,

@@ -51,12 +51,19 @@ pub fn go(context: &Context, journal: RunJournal, plan: Plan, show: Show) -> Res
         .map_err(|e| CliError::environment(format!("the loop cannot be started: {e}")))?;
     let left = match thread.join() {
         Ok(left) => left.map_err(|e| run_error(e, &run_id))?,
-        Err(_) => return Err(CliError::environment(format!("run {run_id} broke off; this is a bug of regatta"))),
+        Err(_) => {
+            return Err(CliError::environment(format!("run {run_id} broke off; this is a bug of regatta")));
+        }
     };
     finish(context, &left, (&run_id, show))
 }
 
-fn play(journal: RunJournal, plan: Arc<Plan>, workspace: &Path, observer: Observer) -> Result<Left, RunError> {
+fn play(
+    journal: RunJournal,
+    plan: Arc<Plan>,
+    workspace: &Path,
+    observer: Observer,
+) -> Result<Left, RunError> {
     let orchestrator = Orchestrator::open(journal, plan, workspace, observer)?;
     let handle = orchestrator.handle();
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|e| RunError::Owner(e.to_string()))?;

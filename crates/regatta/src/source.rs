@@ -37,7 +37,8 @@ pub fn load(context: &Context, path: &Path, inputs: &[(String, Value)]) -> Resul
             Ok(Source { plan, text, path })
         }
         None => {
-            let message = format!("plan `{}` has {}", path.display(), crate::render::count(count as u64, "error"));
+            let message =
+                format!("plan `{}` has {}", path.display(), crate::render::count(count as u64, "error"));
             Err(CliError::new(Exit::InvalidPlan, message))
         }
     }
@@ -47,7 +48,11 @@ pub fn load(context: &Context, path: &Path, inputs: &[(String, Value)]) -> Resul
 ///
 /// # Errors
 /// It cannot be read.
-pub fn load_raw(context: &Context, path: &Path, inputs: &[(String, Value)]) -> Result<(Loaded, String), CliError> {
+pub fn load_raw(
+    context: &Context,
+    path: &Path,
+    inputs: &[(String, Value)],
+) -> Result<(Loaded, String), CliError> {
     let bytes = read(&context.cwd, path)?;
     let name = path.display().to_string();
     let loaded = regatta_plan::load((&name, &bytes), Format::detect(&name, &bytes), inputs);
@@ -92,9 +97,9 @@ pub fn inputs(pairs: &[String]) -> Result<Vec<(String, Value)>, CliError> {
     pairs
         .iter()
         .map(|pair| {
-            let (name, value) = pair
-                .split_once('=')
-                .ok_or_else(|| CliError::usage(format!("`--input {pair}` has no `=`")).hint("write --input NAME=VALUE"))?;
+            let (name, value) = pair.split_once('=').ok_or_else(|| {
+                CliError::usage(format!("`--input {pair}` has no `=`")).hint("write --input NAME=VALUE")
+            })?;
             let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
             Ok((name.to_owned(), value))
         })

@@ -45,7 +45,10 @@ pub fn reader(workspace: &Path) -> Result<Reader, CliError> {
 #[must_use]
 pub fn store_error(error: StoreError) -> CliError {
     let exit = match error {
-        StoreError::NoSuchRun { .. } | StoreError::NoRuns { .. } | StoreError::Ambiguous { .. } | StoreError::BadRunId { .. } => Exit::Usage,
+        StoreError::NoSuchRun { .. }
+        | StoreError::NoRuns { .. }
+        | StoreError::Ambiguous { .. }
+        | StoreError::BadRunId { .. } => Exit::Usage,
         _ => Exit::Environment,
     };
     let hint = error.hint();
@@ -65,7 +68,8 @@ pub fn plan_of(record: &RunRecord) -> Result<(Plan, Overrides), CliError> {
         CliError::environment(format!("the {what} of run {} cannot be read: {e}", record.summary.run_id))
     };
     let mut plan: Plan = serde_json::from_str(&record.run.plan).map_err(|e| unreadable("plan", e))?;
-    let overrides: Overrides = serde_json::from_str(&record.run.config).map_err(|e| unreadable("settings", e))?;
+    let overrides: Overrides =
+        serde_json::from_str(&record.run.config).map_err(|e| unreadable("settings", e))?;
     overrides.apply(&mut plan);
     Ok((plan, overrides))
 }
@@ -76,7 +80,8 @@ pub fn plan_of(record: &RunRecord) -> Result<(Plan, Overrides), CliError> {
 /// The plan is no graph.
 pub fn engine_of(plan: &Plan) -> Result<Engine, CliError> {
     let (spec, config) = regatta_plan::lower(plan);
-    let graph = Graph::build(spec).map_err(|e| CliError::environment(format!("the plan is not a graph: {e}")))?;
+    let graph =
+        Graph::build(spec).map_err(|e| CliError::environment(format!("the plan is not a graph: {e}")))?;
     Ok(Engine::new(Arc::new(graph), config))
 }
 
@@ -85,7 +90,11 @@ impl RunView {
     ///
     /// # Errors
     /// No such run, or the journal cannot be read.
-    pub fn load(reader: &Reader, which: Which<'_>, each: &mut dyn FnMut(&Event)) -> Result<RunView, CliError> {
+    pub fn load(
+        reader: &Reader,
+        which: Which<'_>,
+        each: &mut dyn FnMut(&Event),
+    ) -> Result<RunView, CliError> {
         let summary = reader.resolve(which).map_err(store_error)?;
         let record = reader.run(&summary.run_id).map_err(store_error)?;
         let (plan, _) = plan_of(&record)?;

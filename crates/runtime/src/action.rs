@@ -186,9 +186,8 @@ impl Actions {
         let Some(condition) = self.conditions.get(&node) else { return ConditionAnswer::True };
         let task = self.task(node);
         let named = condition.names.iter().chain(&condition.literal_tasks);
-        let tasks: BTreeMap<String, Value> = named
-            .filter_map(|id| Some((id.clone(), self.facts(*self.index.get(id)?, outputs))))
-            .collect();
+        let tasks: BTreeMap<String, Value> =
+            named.filter_map(|id| Some((id.clone(), self.facts(*self.index.get(id)?, outputs)))).collect();
         let env: serde_json::Map<String, Value> = self
             .plan
             .env
@@ -331,7 +330,11 @@ fn resolve_text(text: &str, scope: &TaskScope<'_>) -> Result<String, Refusal> {
 }
 
 /// References of a script travel by environment, never as text of the script.
-fn shell(text: &str, scope: &TaskScope<'_>, own: &mut Vec<(String, OsString)>) -> Result<Vec<OsString>, Refusal> {
+fn shell(
+    text: &str,
+    scope: &TaskScope<'_>,
+    own: &mut Vec<(String, OsString)>,
+) -> Result<Vec<OsString>, Refusal> {
     let script = Script::parse(text).map_err(|e| malformed(e.message))?;
     for (reference, n) in script.refs.iter().zip(1..) {
         let value = as_text(&scope.value(reference).map_err(refuse)?);
@@ -362,7 +365,9 @@ fn input(value: &Value, scope: &TaskScope<'_>) -> Result<Value, Refusal> {
             let template = Template::parse(text).map_err(|e| malformed(e.message))?;
             template.value(scope).map_err(refuse)
         }
-        Value::Array(items) => items.iter().map(|v| input(v, scope)).collect::<Result<_, _>>().map(Value::Array),
+        Value::Array(items) => {
+            items.iter().map(|v| input(v, scope)).collect::<Result<_, _>>().map(Value::Array)
+        }
         Value::Object(map) => map
             .iter()
             .map(|(k, v)| Ok((k.clone(), input(v, scope)?)))
@@ -393,7 +398,8 @@ impl TaskScope<'_> {
         let Some((field, path)) = reference.path.split_first() else { return Err(missing("names no field")) };
         if field == "results" {
             let members = self.task.families.get(&reference.head).ok_or_else(|| missing("is no matrix"))?;
-            let results: Result<Vec<Value>, Unresolved> = members.iter().map(|m| self.result_of(m, &name)).collect();
+            let results: Result<Vec<Value>, Unresolved> =
+                members.iter().map(|m| self.result_of(m, &name)).collect();
             return follow(&Value::Array(results?), path, &name);
         }
         let node = *self.actions.index.get(&reference.head).ok_or_else(|| missing("names no task"))?;
@@ -402,7 +408,9 @@ impl TaskScope<'_> {
         match field.as_str() {
             "status" => return Ok(outcome.into()),
             "duration_ms" => return Ok(output.duration_ms.into()),
-            "exit_code" => return output.exit_code.map(Value::from).ok_or_else(|| missing("it has no exit code")),
+            "exit_code" => {
+                return output.exit_code.map(Value::from).ok_or_else(|| missing("it has no exit code"));
+            }
             _ => {}
         }
         if field == "stdout" {

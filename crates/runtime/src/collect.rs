@@ -54,8 +54,8 @@ pub enum ResultError {
 ///
 /// # Errors
 /// The file cannot be written, for instance because the disk is full.
-pub fn stream(from: Option<File>, dir: &Path, name: &str) -> io::Result<Option<Digest>> {
-    let Some(mut from) = from else { return Ok(None) };
+pub fn stream(from: Option<&mut File>, dir: &Path, name: &str) -> io::Result<Option<Digest>> {
+    let Some(from) = from else { return Ok(None) };
     from.seek(SeekFrom::Start(0))?;
     let to = OpenOptions::new()
         .write(true)
@@ -65,7 +65,7 @@ pub fn stream(from: Option<File>, dir: &Path, name: &str) -> io::Result<Option<D
         .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
         .open(dir.join(name))?;
     let mut to = Hashing { to, sha256: Sha256::new(), bytes: 0 };
-    redact_stream(&mut from, &mut to)?;
+    redact_stream(from, &mut to)?;
     Ok(Some(Digest { sha256: to.sha256.finalize().into(), bytes: to.bytes }))
 }
 

@@ -62,8 +62,13 @@ pub struct Local {
 impl Local {
     /// A driver for one run; `run_dir` exists.
     #[must_use]
-    pub fn new(owner: Owner, actions: Actions, (run_id, run_dir): (String, PathBuf), observer: Observer) -> Local {
-        let outputs = Outputs::new(&actions, run_dir.clone());
+    pub fn new(
+        owner: Owner,
+        actions: Actions,
+        (run_id, run_dir): (String, PathBuf),
+        observer: Observer,
+    ) -> Local {
+        let outputs = Outputs::new(actions.referenced(), run_dir.clone());
         Local {
             owner,
             actions,
@@ -168,7 +173,11 @@ impl Local {
             Status::Code(code) => facts.exit = Some(code),
             Status::Signal(signal) => facts.signal = Some(signal),
         }
-        if let Err(error) = store_streams(&mut facts, job, (exit.stdout, exit.stderr)) {
+        let mut streams = (exit.stdout, exit.stderr);
+        let stored = store_streams(&mut facts, job, &mut streams);
+        let files = streams.0.into_iter().chain(streams.1).collect();
+        self.requests.push(Request::GiveBack(files));
+        if let Err(error) = stored {
             let text = format!("output of {} could not be stored: {error}", job.dir.display());
             facts.message = Some(shorten(&text));
             return self.judged(id, job, Verdict::Failed(Cause::Exit), (facts, None));
@@ -207,7 +216,13 @@ impl Local {
         Ok(result)
     }
 
-    fn judged(&self, id: u64, job: &Job, verdict: Verdict, (facts, result): (Facts, Option<TaskResult>)) -> Arrival {
+    fn judged(
+        &self,
+        id: u64,
+        job: &Job,
+        verdict: Verdict,
+        (facts, result): (Facts, Option<TaskResult>),
+    ) -> Arrival {
         // Kept only while it holds something.
         let _ = fs::remove_dir(&job.dir);
         let attempt = AttemptId(id & !RECONCILE_BIT);
@@ -229,7 +244,9 @@ impl Local {
         }
         let job = Job { node, kind, dir, output_limit: false };
         let made = fs::DirBuilder::new().mode(0o700).create(&job.dir);
-        if let Err(error) = made.or_else(|e| if e.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(e) }) {
+        if let Err(error) =
+            made.or_else(|e| if e.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(e) })
+        {
             let text = format!("cannot create {}: {error}", job.dir.display());
             return self.refuse(id, &job, (Cause::Spawn, &text));
         }
@@ -309,9 +326,9 @@ impl Driver for Local {
     }
 }
 
-fn store_streams(facts: &mut Facts, job: &Job, (stdout, stderr): (Option<File>, Option<File>)) -> io::Result<()> {
-    facts.stdout = collect::stream(stdout, &job.dir, collect::STDOUT)?;
-    facts.stderr = collect::stream(stderr, &job.dir, collect::STDERR)?;
+fn store_streams(facts: &mut Facts, job: &Job, from: &mut (Option<File>, Option<File>)) -> io::Result<()> {
+    facts.stdout = collect::stream(from.0.as_mut(), &job.dir, collect::STDOUT)?;
+    facts.stderr = collect::stream(from.1.as_mut(), &job.dir, collect::STDERR)?;
     Ok(())
 }
 

@@ -39,7 +39,7 @@ pub enum Message {
     /// A signal asked to leave.
     Signal,
     /// An input from the outside.
-    Input(Arrival),
+    Input(Box<Arrival>),
 }
 
 /// Speaks to a running loop.
@@ -55,7 +55,7 @@ impl Handle {
 
     /// Hands an input to the loop; answers whether it is still there.
     pub fn send(&self, arrival: Arrival) -> bool {
-        self.0.send(Message::Input(arrival)).is_ok()
+        self.0.send(Message::Input(Box::new(arrival))).is_ok()
     }
 }
 
@@ -159,6 +159,7 @@ impl Orchestrator {
                 return Err(RunError::Owner(reason.to_owned()));
             }
             if let Some(leave) = leave {
+                drop(self.inbox); // nobody waits for it any more, so reports cannot block
                 drop(self.local);
                 self.store.close()?;
                 return Ok(Left { leave, engine: self.engine });
@@ -203,7 +204,8 @@ impl Orchestrator {
     }
 
     fn patience(&self) -> Duration {
-        let deadline = self.engine.next_deadline().map(|(at, _)| at).into_iter().chain(self.local.deadline()).min();
+        let deadline =
+            self.engine.next_deadline().map(|(at, _)| at).into_iter().chain(self.local.deadline()).min();
         deadline.map_or(FOREVER, |at| Duration::from_millis(at.since_ms(self.clock.now())))
     }
 
@@ -214,7 +216,7 @@ impl Orchestrator {
                 self.interrupts += 1;
                 self.first.push(Input::Interrupt { hard: self.interrupts > 1 }.into());
             }
-            Message::Input(arrival) => self.first.push(arrival),
+            Message::Input(arrival) => self.first.push(*arrival),
         }
     }
 }

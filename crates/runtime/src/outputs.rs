@@ -2,7 +2,6 @@
 //!
 //! Keeps only what some reference or condition names, so a large plan without references costs nothing.
 
-use crate::action::Actions;
 use crate::collect;
 use crate::workspace;
 use regatta_engine::event::{Event, EventKind};
@@ -12,7 +11,7 @@ use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::report::Digest;
 use regatta_journal::Payload;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,8 +40,8 @@ pub struct Outputs {
 impl Outputs {
     /// A place for every node that a reference or a condition names.
     #[must_use]
-    pub fn new(actions: &Actions, run_dir: PathBuf) -> Outputs {
-        let kept = actions.referenced().iter().map(|&node| (node, Output::default())).collect();
+    pub fn new(referenced: &BTreeSet<NodeId>, run_dir: PathBuf) -> Outputs {
+        let kept = referenced.iter().map(|&node| (node, Output::default())).collect();
         Outputs { run_dir, kept }
     }
 

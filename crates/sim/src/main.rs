@@ -2,7 +2,11 @@
 //!
 //! A failing seed prints the one command that replays it.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program of the development loop that reports")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program of the development loop that reports"
+)]
 
 use regatta_sim::seed::{Seen, check};
 use std::process::ExitCode;
@@ -47,6 +51,9 @@ fn play(seeds: u64, from: u64) -> ExitCode {
             }
         }
     }
-    println!("{seeds} seeds from {from}: every law holds ({} events, {} crashes)", total.events, total.crashes);
+    println!(
+        "{seeds} seeds from {from}: every law holds ({} events, {} crashes)",
+        total.events, total.crashes
+    );
     ExitCode::SUCCESS
 }

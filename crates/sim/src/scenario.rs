@@ -117,7 +117,12 @@ fn policy(rng: &mut Rng) -> Policy {
     }
 }
 
-fn node(rng: &mut Rng, (i, density): (u32, u64), policies: &[Policy], resources: &[ResourceSpec]) -> NodeSpec {
+fn node(
+    rng: &mut Rng,
+    (i, density): (u32, u64),
+    policies: &[Policy],
+    resources: &[ResourceSpec],
+) -> NodeSpec {
     let mut needs = Vec::new();
     if i > 0 {
         for _ in 0..rng.between(0, density) {
@@ -170,7 +175,8 @@ fn condition(rng: &mut Rng) -> Condition {
 fn config(rng: &mut Rng) -> RunConfig {
     let cap = |rng: &mut Rng| rng.one_in(3).then(|| rng.between(1, 4) as u32);
     RunConfig {
-        schedule: [Schedule::Dataflow, Schedule::Dataflow, Schedule::Waves, Schedule::Sequential][rng.index(4)],
+        schedule: [Schedule::Dataflow, Schedule::Dataflow, Schedule::Waves, Schedule::Sequential]
+            [rng.index(4)],
         on_failure: match rng.between(0, 5) {
             0 => OnFailure::Stop,
             1 => OnFailure::Rollback,

@@ -47,7 +47,10 @@ impl Store for FaultyStore {
         if self.poisoned { Err(poisoned()) } else { Ok(()) }
     }
 
-    fn fold(&mut self, each: &mut dyn FnMut(StoredEvent) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    fn fold(
+        &mut self,
+        each: &mut dyn FnMut(StoredEvent) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let mut pos = 0;
         for turn in &self.durable {
             for event in &turn.events {

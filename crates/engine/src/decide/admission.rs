@@ -16,7 +16,7 @@ impl Decider<'_> {
         if self.state().phase != Phase::Running || self.state().closing != Closing::No {
             return;
         }
-        match self.engine.config.schedule {
+        match self.config.schedule {
             Schedule::Sequential => self.admit_next(),
             Schedule::Dataflow | Schedule::Waves => self.admit_many(),
         }
@@ -64,11 +64,11 @@ impl Decider<'_> {
 
     /// Under `waves`: the last wave that may start; nothing before the pause between waves has passed.
     fn open_wave(&self) -> Option<u32> {
-        if self.engine.config.schedule != Schedule::Waves {
+        if self.config.schedule != Schedule::Waves {
             return None;
         }
         let current = self.state().current_wave()?;
-        let closed = self.engine.wave_gate().is_some_and(|(at, _)| at > self.now);
+        let closed = self.state().wave_gate(self.config).is_some_and(|(at, _)| at > self.now);
         Some(if closed { current - 1 } else { current })
     }
 

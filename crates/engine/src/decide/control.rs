@@ -53,7 +53,7 @@ impl Decider<'_> {
         }
         self.emit(EventKind::RunEnding { cause });
         self.end_undo(cause);
-        let graph = self.engine.graph.clone();
+        let graph = self.graph;
         for &node in graph.order() {
             match self.node(node).state {
                 NodeState::Running(_) => self.end_attempt(node, cause),

@@ -56,7 +56,7 @@ impl Decider<'_> {
             | NodeState::Ended { .. } => false,
         });
         let timed = state.timers.iter().any(|(_, timer)| *timer != Timer::Run);
-        let gated = self.engine.wave_gate().is_some_and(|(at, _)| at > self.now);
+        let gated = self.state().wave_gate(self.config).is_some_and(|(at, _)| at > self.now);
         if asking || timed || gated || state.in_doubt.is_empty() {
             return;
         }
@@ -72,7 +72,7 @@ impl Decider<'_> {
 
     fn next_undo(&self) -> Option<NodeId> {
         let stopping = matches!(self.state().closing, Closing::Stopping(_));
-        if self.engine.config.on_failure != OnFailure::Rollback || !stopping {
+        if self.config.on_failure != OnFailure::Rollback || !stopping {
             return None;
         }
         let graph = self.graph();

@@ -10,18 +10,22 @@ mod nodes;
 mod recovery;
 
 use crate::effect::{Effect, Leave};
-use crate::engine::{Engine, Step};
 use crate::event::{Event, EventKind};
 use crate::graph::Graph;
 use crate::ids::{NodeId, Timestamp};
 use crate::input::Input;
+use crate::schedule;
+use crate::spec::RunConfig;
 use crate::state::node::Node;
 use crate::state::{Phase, State, Timer};
+use crate::step::Step;
 use std::collections::VecDeque;
 
 /// One step under way.
 pub(crate) struct Decider<'a> {
-    engine: &'a mut Engine,
+    graph: &'a Graph,
+    config: &'a RunConfig,
+    state: &'a mut State,
     now: Timestamp,
     step: Step,
     /// Pending nodes whose predecessors are all settled now.
@@ -29,9 +33,12 @@ pub(crate) struct Decider<'a> {
 }
 
 impl<'a> Decider<'a> {
-    pub(crate) fn new(engine: &'a mut Engine) -> Self {
-        let now = engine.clock;
-        Decider { engine, now, step: Step::default(), released: VecDeque::new() }
+    pub(crate) fn new(
+        graph: &'a Graph,
+        config: &'a RunConfig,
+        (state, now): (&'a mut State, Timestamp),
+    ) -> Self {
+        Decider { graph, config, state, now, step: Step::default(), released: VecDeque::new() }
     }
 
     pub(crate) fn run(mut self, input: Input) -> Step {
@@ -86,9 +93,9 @@ impl<'a> Decider<'a> {
         if self.state().phase != Phase::New {
             return;
         }
-        let started = self.engine.hash_event();
-        self.emit(started);
-        let graph = self.engine.graph.clone();
+        let schedule_plan_hash = schedule::hash(self.graph).into();
+        self.emit(EventKind::RunStarted { schedule_plan_hash });
+        let graph = self.graph;
         self.released.extend(graph.order().iter().copied().filter(|&n| graph.preds(n).len() == 0));
     }
 
@@ -123,7 +130,7 @@ impl<'a> Decider<'a> {
 
     fn emit(&mut self, kind: EventKind) {
         let event = Event { at: self.now, kind };
-        let applied = self.engine.state.apply(&self.engine.graph, &self.engine.config, &event);
+        let applied = self.state.apply(self.graph, self.config, &event);
         assert!(applied.is_ok(), "the engine decided an event that it cannot apply: {applied:?} {event:?}");
         self.step.events.push(event);
     }
@@ -133,14 +140,14 @@ impl<'a> Decider<'a> {
     }
 
     fn state(&self) -> &State {
-        &self.engine.state
+        &*self.state
     }
 
     fn node(&self, node: NodeId) -> &Node {
-        self.engine.state.node(node)
+        self.state.node(node)
     }
 
     fn graph(&self) -> &Graph {
-        &self.engine.graph
+        self.graph
     }
 }

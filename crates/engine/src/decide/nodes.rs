@@ -114,18 +114,18 @@ impl Decider<'_> {
         if self.state().wave(wave).open == 0 && self.state().wave(wave).ended.is_none() {
             self.emit(EventKind::WaveEnded { wave });
         }
-        let graph = self.engine.graph.clone();
-        let state = &self.engine.state;
+        let graph = self.graph;
+        let state = &*self.state;
         self.released.extend(graph.succs(node).filter(|&s| state.node(s).open == 0));
     }
 
     /// `on_failure: stop | rollback`: no new attempt, no retry; what is unstarted is skipped.
     fn on_failure(&mut self, node: NodeId) {
-        if self.engine.config.on_failure == OnFailure::Continue || self.state().closing != Closing::No {
+        if self.config.on_failure == OnFailure::Continue || self.state().closing != Closing::No {
             return;
         }
         self.emit(EventKind::RunStopping { node });
-        let graph = self.engine.graph.clone();
+        let graph = self.graph;
         for &other in graph.order() {
             match self.node(other).state {
                 NodeState::Ready | NodeState::WaitingRetry { .. } => self.stop_node(other),

@@ -56,7 +56,7 @@ impl Decider<'_> {
 
     /// Queries and questions that were open when the last orchestrator died are asked again.
     fn ask_again(&mut self) {
-        let graph = self.engine.graph.clone();
+        let graph = self.graph;
         for &node in graph.order() {
             match &self.node(node).state {
                 NodeState::Pending if self.node(node).open == 0 => self.released.push_back(node),

@@ -16,7 +16,7 @@ use crate::graph::Graph;
 use crate::ids::{AttemptId, NodeId, Timestamp};
 use crate::outcome::{NodeOutcome, PauseReason, RunStatus};
 use crate::queue::ReadyQueue;
-use crate::spec::{Limits, RunConfig};
+use crate::spec::{Limits, RunConfig, Schedule};
 use hub::queue_order;
 use node::{Node, NodeState};
 use std::collections::{BTreeMap, BTreeSet};
@@ -218,6 +218,16 @@ impl State {
     #[must_use]
     pub fn current_wave(&self) -> Option<u32> {
         ((self.wave_cursor as usize) < self.waves.len()).then_some(self.wave_cursor)
+    }
+
+    /// The end of the pause before the wave that is to start next (`wave_delay`).
+    pub(crate) fn wave_gate(&self, config: &RunConfig) -> Option<(Timestamp, Timer)> {
+        if config.schedule != Schedule::Waves || config.wave_delay_ms == 0 {
+            return None;
+        }
+        let wave = self.current_wave().filter(|&w| w > 0)?;
+        let before = self.wave(wave - 1).ended?;
+        Some((before + config.wave_delay_ms, Timer::Wave(wave)))
     }
 
     /// Progress of a wave.

@@ -1,6 +1,7 @@
 //! Tests of the engine, through its public interface only.
 //!
 //! Each test is named as the sentence of the spec that it holds.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod admission;
 mod canonical;
@@ -8,6 +9,7 @@ mod control;
 mod explain;
 mod failure;
 mod flow;
+mod fold;
 mod graph;
 mod landing;
 mod random;

@@ -96,7 +96,10 @@ impl World {
 
     /// Runs to the moment `until`, all of it included.
     pub(crate) fn until(&mut self, until: u64) {
+        let mut turns = 0;
         while let Some(at) = self.next().filter(|&at| at <= until) {
+            turns += 1;
+            assert!(turns < 100_000, "the run does not come to an end");
             self.now = at;
             let mut inputs = vec![];
             while let Some(entry) = self.due.first_entry().filter(|e| e.key().0 <= at) {
@@ -317,7 +320,7 @@ impl World {
             EventKind::NodeEnded { node, upstream, .. } if *node == wanted => Some(upstream.to_vec()),
             _ => None,
         });
-        ends.last().unwrap_or_default()
+        ends.collect::<Vec<_>>().pop().unwrap_or_default()
     }
 
     /// The journal in short, without readiness and leases: `0 dispatch_started a 1`.

@@ -227,3 +227,50 @@ fn a_long_run_keeps_its_log_short_while_it_works() {
     assert!(log < 24 << 20, "{log} bytes of log, {whole} bytes of database");
     assert_eq!(all(&mut run).len(), 12_000);
 }
+
+/// A file system of 1 MiB; none where this user may not mount.
+struct Tiny(tempfile::TempDir);
+
+impl Tiny {
+    fn mount() -> Option<Tiny> {
+        let dir = tempfile::tempdir().unwrap();
+        let mount = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+            .arg(dir.path())
+            .stderr(std::process::Stdio::null())
+            .status();
+        mount.is_ok_and(|s| s.success()).then_some(Tiny(dir))
+    }
+}
+
+impl Drop for Tiny {
+    fn drop(&mut self) {
+        assert!(std::process::Command::new("umount").arg(self.0.path()).status().unwrap().success());
+    }
+}
+
+#[test]
+fn a_full_disk_ends_the_run_with_a_clear_error_and_resume_goes_on_when_there_is_room() {
+    // Needs the right to mount; the trigger above tests the same path without it.
+    let Some(tiny) = Tiny::mount() else { return };
+    let path = tiny.0.path();
+    let ballast = path.join("ballast");
+    std::fs::write(&ballast, vec![0; 300 << 10]).unwrap();
+    let mut run = Journal::open(path).unwrap().create_run(&new_run("r1")).unwrap();
+    let mut n = 0;
+    let error = loop {
+        match run.append(&turn_with_result(n, &[b'x'; 9_000])) {
+            Ok(()) => n += 1,
+            Err(e) => break e,
+        }
+    };
+    assert!(n > 3 && matches!(error, StoreError::DiskFull { .. }), "{n}: {error}");
+    assert!(error.hint().unwrap().contains("regatta resume"));
+    assert!(matches!(run.append(&turn(n)), Err(StoreError::Poisoned { .. })));
+    drop(run);
+    std::fs::remove_file(ballast).unwrap();
+    let mut run = Journal::open(path).unwrap().open_run(&crate::world::id("r1"), 1).unwrap();
+    assert_eq!(all(&mut run).len() as u64, u64::from(n) * 3);
+    run.append(&turn(n)).unwrap();
+    run.close().unwrap();
+}

@@ -246,3 +246,36 @@ fn damage_of_one_run_leaves_another_alone() {
     let mut first = world.resume("r1").unwrap();
     assert_eq!(detail(fold_error(&mut first)).0, "run r1: pos 1 does not match its checksum");
 }
+
+/// Whatever byte of the database is flipped: the fold gives exactly what was written, or an error.
+#[test]
+fn no_flipped_byte_of_the_database_changes_an_event_in_silence() {
+    let world = closed();
+    let sound = world.crashed_as_is();
+    let events = all(&mut sound.resume("r1").unwrap());
+    let bytes = std::fs::read(world.db()).unwrap();
+    let (mut same, mut found) = (0, 0);
+    for at in (0..bytes.len()).step_by(61) {
+        let mut bad = bytes.clone();
+        bad[at] ^= 0x04;
+        std::fs::write(world.db(), &bad).unwrap();
+        for side in ["-wal", "-shm"] {
+            let _none_yet = std::fs::remove_file(world.home().join(format!("regatta.db{side}")));
+        }
+        let mut seen = Vec::new();
+        let fold = Reader::open(world.path()).and_then(|reader| {
+            let reader = reader.ok_or(StoreError::NoRuns { path: world.db() })?;
+            reader.fold(&id("r1"), &mut |event| {
+                seen.push(event);
+                Ok(())
+            })
+        });
+        if fold.is_ok() {
+            assert_eq!(seen, events, "byte {at}");
+            same += 1;
+        } else {
+            found += 1;
+        }
+    }
+    assert!(same > 10 && found > 10, "{same} the same, {found} found");
+}

@@ -1,5 +1,6 @@
 //! The journal on real SQLite and real files. Test names are sentences of the specification.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 mod append;
 mod damage;
 mod files;

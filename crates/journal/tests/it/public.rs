@@ -69,9 +69,9 @@ fn lines_name_what_records_number() {
         |(i, event)| event_json(&run, &StoredEvent { pos: i as u64 + 1, wall_ms: 0, event, payload: None });
     let lines: Vec<String> = samples::events().into_iter().enumerate().map(line).collect();
     let one = |pos: usize| lines[pos - 1].as_str();
-    insta::assert_snapshot!(one(24), @"");
-    insta::assert_snapshot!(one(30), @"");
-    insta::assert_snapshot!(one(51), @"");
+    insta::assert_snapshot!(one(24), @r#"{"pos":24,"key":"1.0.0.0","run_id":"r1","node_id":"d","wave":1,"attempt":null,"attempt_id":null,"agent":"n3","priority":"P1","at":"1970-01-01T00:00:00.000Z","duration_ms":null,"kind":"lease_refused","status":null,"cause":null,"schedule_plan_hash":"ab","class":"operational","cap":"tag","cap_name":"n4"}"#);
+    insta::assert_snapshot!(one(30), @r#"{"pos":30,"key":"1.0.2.2","run_id":"r1","node_id":"d","wave":1,"attempt":2,"attempt_id":7,"agent":"n3","priority":"P1","at":"1970-01-01T00:00:00.000Z","duration_ms":31,"kind":"dispatch_succeeded","status":"succeeded","cause":null,"schedule_plan_hash":"ab","class":"logical","exit":0,"message":"said \"no\"\n\u001b[31m ünicode","result_sha256":"01ababababababababababababababababababababababababababababababab","result_bytes":17,"stdout_sha256":"f2ababababababababababababababababababababababababababababababab","stdout_bytes":18446744073709551615,"stderr_sha256":"00ababababababababababababababababababababababababababababababab","stderr_bytes":0,"usage":{"input_tokens":1,"cached_tokens":2,"output_tokens":3,"reasoning_tokens":4,"cost_micro_usd":5},"leaked":2}"#);
+    insta::assert_snapshot!(one(51), @r#"{"pos":51,"key":"1.0.2.4","run_id":"r1","node_id":"d","wave":1,"attempt":2,"attempt_id":null,"agent":"n3","priority":"P1","at":"1970-01-01T00:00:00.000Z","duration_ms":null,"kind":"node_blocked","status":"blocked","cause":"upstream","schedule_plan_hash":"ab","class":"logical","upstream":["a","c"]}"#);
 }
 
 #[test]

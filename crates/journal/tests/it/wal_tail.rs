@@ -67,11 +67,14 @@ fn a_flipped_bit_before_further_commits_is_damage() {
 
 #[test]
 fn a_flipped_bit_in_the_header_of_the_log_is_damage() {
-    let (world, mut log) = killed();
-    log[13] ^= 1;
-    std::fs::write(world.wal(), &log).unwrap();
-    let text = Journal::open(world.path()).unwrap_err().to_string();
-    assert!(text.contains("frame 0 of its write-ahead log is bad"), "{text}");
+    let (world, log) = killed();
+    for byte in 0..HEADER {
+        let mut bad = log.clone();
+        bad[byte] ^= 1;
+        std::fs::write(world.wal(), &bad).unwrap();
+        let text = Journal::open(world.crashed_as_is().path()).unwrap_err().to_string();
+        assert!(text.contains("frame 0 of its write-ahead log is bad"), "{text}");
+    }
 }
 
 #[test]
@@ -93,4 +96,37 @@ fn every_turn_is_one_commit() {
     let (_world, log) = killed();
     // The tables, the run's row, and eleven turns.
     assert_eq!(commit_frames(&log).len(), 2 + 11);
+}
+
+/// Whatever byte is flipped: everything is there, or the end is cut off as a torn one, or it is damage.
+#[test]
+fn no_flipped_byte_of_the_log_loses_a_turn_in_silence() {
+    let world = World::new();
+    let mut run = world.create("r1");
+    for n in 0..30 {
+        run.append(&turn(n)).unwrap();
+    }
+    run.checkpoint().unwrap();
+    for n in 30..40 {
+        run.append(&turn(n)).unwrap();
+    }
+    let crashed = world.crashed();
+    let log = std::fs::read(crashed.wal()).unwrap();
+    let (mut whole, mut cut, mut damaged) = (0, 0, 0);
+    for at in (0..log.len()).step_by(1_009) {
+        let mut bad = log.clone();
+        bad[at] ^= 0x10;
+        std::fs::write(crashed.wal(), &bad).unwrap();
+        let copy = crashed.crashed_as_is();
+        match Journal::open(copy.path()).and_then(|j| j.open_run(&crate::world::id("r1"), 1)) {
+            Err(StoreError::Damaged { .. }) => damaged += 1,
+            Err(e) => panic!("byte {at}: {e}"),
+            Ok(mut run) => match all(&mut run).len() / 3 {
+                40 => whole += 1,
+                38 | 39 => cut += 1,
+                n => panic!("byte {at}: {n} turns of 40"),
+            },
+        }
+    }
+    assert!(whole > 10 && cut > 3 && damaged > 10, "{whole} whole, {cut} cut, {damaged} damaged");
 }

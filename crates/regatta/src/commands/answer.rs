@@ -1,22 +1,17 @@
 //! `regatta answer`: settles a task in doubt while no orchestrator is alive; obeyed at resume.
 //!
-//! One turn of the real engine, without effects: nothing is started here.
+//! One step of the real engine, recorded without its effects: nothing is started here.
 
 use crate::args::AnswerArgs;
 use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::view::{engine_of, plan_of, reader, store_error};
-use regatta_engine::Engine;
-use regatta_engine::effect::Effect;
-use regatta_engine::event::Event;
-use regatta_engine::ids::NodeId;
-use regatta_engine::input::{Answer, ConditionAnswer, Input};
+use regatta_engine::input::{Answer, Input};
 use regatta_engine::state::node::NodeState;
-use regatta_journal::{Journal, Payload, Store as _, StoreError, Which};
+use regatta_journal::{Journal, Payload, Store as _, StoreError, Turn, Which};
 use regatta_runtime::collect::{self, TaskResult};
 use regatta_runtime::orchestrator::now_wall_ms;
-use regatta_runtime::turn::{Arrival, Driver, When, turn};
 
 /// Runs the verb.
 ///
@@ -39,9 +34,10 @@ pub fn run(context: &Context, args: &AnswerArgs) -> Result<Exit, CliError> {
         })
     })
     .map_err(store_error)?;
-    let node = engine.graph().find(&args.task).ok_or_else(|| {
-        CliError::usage(format!("run {id} has no task `{}`", args.task.escape_debug()))
-    })?;
+    let node = engine
+        .graph()
+        .find(&args.task)
+        .ok_or_else(|| CliError::usage(format!("run {id} has no task `{}`", args.task.escape_debug())))?;
     let NodeState::InDoubt(doubt) = engine.state().node(node).state.clone() else {
         let why = engine.explain(node).sentence(engine.graph());
         return Err(CliError::usage(format!("task `{}` is not in doubt: {why}", args.task)));
@@ -52,9 +48,17 @@ pub fn run(context: &Context, args: &AnswerArgs) -> Result<Exit, CliError> {
         _ => Answer::Succeeded(result.as_ref().map(|r| r.digest)),
     };
     let payload = result.map(|r| Payload { attempt: doubt.attempt, bytes: r.bytes });
-    let arrival = Arrival { input: Input::Answered { node, answer }, payload };
-    let when = When { now: engine.now(), wall_ms: now_wall_ms() };
-    turn(&mut engine, &mut run, &mut Nothing, (when, vec![arrival])).map_err(store_error)?;
+    let input = Input::Answered { node, answer };
+    let step = engine.step(engine.now(), input.clone());
+    // No Settle: nothing may be started here, and whatever the answer leads to is asked again at resume.
+    let turn = Turn {
+        now: engine.now(),
+        wall_ms: now_wall_ms(),
+        inputs: vec![input],
+        events: step.events,
+        payloads: payload.into_iter().collect(),
+    };
+    run.append(&turn).map_err(store_error)?;
     run.close().map_err(store_error)?;
     out(&format!("recorded; next: regatta resume {id}\n"));
     Ok(Exit::Success)
@@ -67,27 +71,11 @@ fn parse_result(context: &Context, text: &str) -> Result<TaskResult, CliError> {
             .map_err(|e| CliError::usage(format!("result file `{file}` cannot be read: {e}")))?,
         None => text.to_owned(),
     };
-    let value = serde_json::from_str(&text).map_err(|e| CliError::usage(format!("the result is not JSON: {e}")))?;
+    let value =
+        serde_json::from_str(&text).map_err(|e| CliError::usage(format!("the result is not JSON: {e}")))?;
     let result = collect::from_value(&value).map_err(|e| CliError::usage(e.to_string()))?;
     if result.bytes.len() > collect::INLINE_RESULT_BYTES {
         return Err(CliError::usage("the result has more than 64 KiB"));
     }
     Ok(result)
-}
-
-/// A driver that does nothing: what an answer leads to is done at resume.
-struct Nothing;
-
-impl Driver for Nothing {
-    fn absorb(&mut self, _event: &Event, _payload: Option<&Payload>) {}
-
-    fn evaluate(&mut self, _node: NodeId) -> ConditionAnswer {
-        ConditionAnswer::Error("a condition cannot be evaluated while no orchestrator is alive".into())
-    }
-
-    fn committed(&mut self, _engine: &Engine, _events: &[Event]) {}
-
-    fn perform(&mut self, _effect: &Effect) {}
-
-    fn flush(&mut self) {}
 }

@@ -26,7 +26,8 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Exit, CliError> {
             (Some(plan), _) => format!("valid: {}", count(plan.tasks.len() as u64, "task")),
             (None, n) => format!("not valid: {}", count(n as u64, "error")),
         };
-        let warned = if warnings > 0 { format!(", {}", count(warnings as u64, "warning")) } else { String::new() };
+        let warned =
+            if warnings > 0 { format!(", {}", count(warnings as u64, "warning")) } else { String::new() };
         out(&format!("{}: {verdict}{warned}\n", args.plan.display()));
     }
     Ok(if errors == 0 { Exit::Success } else { Exit::InvalidPlan })

@@ -54,7 +54,10 @@ fn note(last: &mut BTreeMap<NodeId, String>, kind: &EventKind) {
         EventKind::DispatchEnded { node, .. } => {
             last.remove(node);
         }
-        EventKind::ConditionEvaluated { node, answer: regatta_engine::input::ConditionAnswer::Error(why) } => {
+        EventKind::ConditionEvaluated {
+            node,
+            answer: regatta_engine::input::ConditionAnswer::Error(why),
+        } => {
             last.insert(*node, format!("none: its condition failed: {}", escape(why)));
         }
         _ => {}

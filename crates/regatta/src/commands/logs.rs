@@ -40,7 +40,12 @@ pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
 }
 
 /// Raw where it goes to a program, escaped where it goes to a terminal. An attempt that wrote nothing has no file.
-fn print(context: &Context, run_dir: &std::path::Path, attempt: AttemptId, stderr: bool) -> Result<(), CliError> {
+fn print(
+    context: &Context,
+    run_dir: &std::path::Path,
+    attempt: AttemptId,
+    stderr: bool,
+) -> Result<(), CliError> {
     let name = if stderr { collect::STDERR } else { collect::STDOUT };
     let path = workspace::attempt_dir(run_dir, attempt.0).join(name);
     let fail = |e: std::io::Error| CliError::environment(format!("`{}` cannot be read: {e}", path.display()));

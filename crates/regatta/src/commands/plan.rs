@@ -63,7 +63,8 @@ pub fn text(plan: &Plan) -> Result<String, CliError> {
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
         out.push_str(&format!("  wave {} of {}  {}{rest}\n", wave + 1, graph.waves(), names.join(" ")));
     }
-    let path: Vec<&str> = schedule::critical_path(graph).iter().take(MAX_LISTED).map(|&n| graph.name(n)).collect();
+    let path: Vec<&str> =
+        schedule::critical_path(graph).iter().take(MAX_LISTED).map(|&n| graph.name(n)).collect();
     out.push_str(&format!("critical path  {}\n", path.join(" -> ")));
     if plan.tasks.iter().any(|t| t.estimate_ms.is_some()) {
         out.push_str(&format!("sequential     {}\n", duration(schedule::sequential_ms(graph))));
@@ -78,8 +79,7 @@ fn caps(plan: &Plan) -> String {
     let limits = &plan.limits;
     let mut parts = vec![format!("max_parallel {}", limits.max_parallel)];
     parts.extend(limits.per_wave.map(|n| format!("per_wave {n}")));
-    for (what, caps) in
-        [("", &limits.per_priority), ("agent ", &limits.per_agent), ("tag ", &limits.per_tag)]
+    for (what, caps) in [("", &limits.per_priority), ("agent ", &limits.per_agent), ("tag ", &limits.per_tag)]
     {
         parts.extend(caps.iter().map(|(name, n)| format!("{what}{} {n}", escape(name))));
     }

@@ -26,7 +26,8 @@ pub fn run(context: &Context, args: &ReplayArgs) -> Result<Exit, CliError> {
     let record = reader.run(&id).map_err(store_error)?;
     let ours = env!("CARGO_PKG_VERSION");
     if record.run.engine_version != ours {
-        let message = format!("run {id} was decided by version {}, this is {ours}", record.run.engine_version);
+        let message =
+            format!("run {id} was decided by version {}, this is {ours}", record.run.engine_version);
         return Err(CliError::environment(message).hint("replay it with the version that ran it"));
     }
     let mut engine = engine_of(&plan_of(&record)?.0)?;
@@ -48,7 +49,11 @@ pub fn run(context: &Context, args: &ReplayArgs) -> Result<Exit, CliError> {
     }
     match difference {
         None => {
-            out(&format!("run {id}: no difference in {} of {}\n", count(events, "event"), count(turns, "turn")));
+            out(&format!(
+                "run {id}: no difference in {} of {}\n",
+                count(events, "event"),
+                count(turns, "turn")
+            ));
             Ok(Exit::Success)
         }
         Some(text) => {
@@ -59,7 +64,12 @@ pub fn run(context: &Context, args: &ReplayArgs) -> Result<Exit, CliError> {
 }
 
 /// Feeds the inputs of a turn and compares what follows; answers the first difference.
-fn replay_turn(engine: &mut Engine, turn: &StoredTurn, stored: &[StoredEvent], log: &mut Collector) -> Option<String> {
+fn replay_turn(
+    engine: &mut Engine,
+    turn: &StoredTurn,
+    stored: &[StoredEvent],
+    log: &mut Collector,
+) -> Option<String> {
     let mut decided: Vec<Event> = Vec::new();
     for input in &turn.inputs {
         decided.extend(engine.step(turn.now, input.clone()).events);
@@ -71,7 +81,11 @@ fn replay_turn(engine: &mut Engine, turn: &StoredTurn, stored: &[StoredEvent], l
         (now, then) => {
             let pos = turn.first_pos + i as u64;
             let show = |e: Option<&Event>| e.map_or("nothing".to_owned(), |e| format!("{:?}", e.kind));
-            Some(format!("event {pos} differs\n  stored   {}\n  replayed {}", show(then.map(|t| &t.event)), show(now)))
+            Some(format!(
+                "event {pos} differs\n  stored   {}\n  replayed {}",
+                show(then.map(|t| &t.event)),
+                show(now)
+            ))
         }
     })
 }
@@ -81,7 +95,8 @@ fn compare_files(engine: &Engine, log: &Collector, run_dir: &Path) -> Option<Str
         let stored = std::fs::read(run_dir.join(name)).ok();
         (stored.as_deref() != Some(&bytes)).then(|| {
             let stored = stored.unwrap_or_default();
-            let line = stored.split(|b| *b == b'\n').zip(bytes.split(|b| *b == b'\n')).position(|(a, b)| a != b);
+            let line =
+                stored.split(|b| *b == b'\n').zip(bytes.split(|b| *b == b'\n')).position(|(a, b)| a != b);
             format!("`{name}` differs in line {}", line.map_or(1, |n| n + 1))
         })
     })

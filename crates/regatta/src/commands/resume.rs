@@ -57,7 +57,9 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
 
 /// The file may be gone; if it is there it must say what was validated.
 fn refuse_changed(context: &Context, record: &RunRecord) -> Result<(), CliError> {
-    let Some(path) = record.run.source_path.as_deref().map(Path::new).filter(|p| p.exists()) else { return Ok(()) };
+    let Some(path) = record.run.source_path.as_deref().map(Path::new).filter(|p| p.exists()) else {
+        return Ok(());
+    };
     let flags: Value = serde_json::from_str(&record.run.flags).unwrap_or_default();
     let inputs: Vec<(String, Value)> = flags["inputs"]
         .as_object()
@@ -75,6 +77,11 @@ fn refuse_changed(context: &Context, record: &RunRecord) -> Result<(), CliError>
     if lines.is_empty() {
         return Ok(());
     }
-    let message = format!("plan `{}` has changed since run {}:\n  {}", path.display(), record.summary.run_id, lines.join("\n  "));
+    let message = format!(
+        "plan `{}` has changed since run {}:\n  {}",
+        path.display(),
+        record.summary.run_id,
+        lines.join("\n  ")
+    );
     Err(CliError::new(Exit::InvalidPlan, message).hint(hint))
 }

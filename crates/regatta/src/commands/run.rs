@@ -81,7 +81,11 @@ fn refuse_unbuilt(plan: &Plan) -> Result<(), CliError> {
     Err(CliError::usage(message).hint("`regatta check` accepts it; nothing was started"))
 }
 
-fn record(source: &Source, (plan, overrides): (&Plan, &Overrides), inputs: &[(String, Value)]) -> Result<NewRun, CliError> {
+fn record(
+    source: &Source,
+    (plan, overrides): (&Plan, &Overrides),
+    inputs: &[(String, Value)],
+) -> Result<NewRun, CliError> {
     let bug = |e: String| CliError::environment(format!("the plan cannot be recorded: {e}"));
     let (spec, _) = regatta_plan::lower(plan);
     let graph = Graph::build(spec).map_err(|e: GraphError| bug(e.to_string()))?;

@@ -26,7 +26,8 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
         let mut facts = summary::json(&view.engine, &view.metrics, id);
         facts["status"] = view.status().into();
         facts["plan_name"] = view.record.summary.plan_name.as_str().into();
-        facts["orchestrator"] = view.holder.as_ref().map_or(json!(null), |h| json!({ "pid": h.pid, "host": h.host }));
+        facts["orchestrator"] =
+            view.holder.as_ref().map_or(json!(null), |h| json!({ "pid": h.pid, "host": h.host }));
         out(&format!("{facts}\n"));
         return Ok(Exit::Success);
     }

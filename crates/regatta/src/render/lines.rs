@@ -26,7 +26,9 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         EventKind::RunStopping { .. } => format!("run stopping because {task} failed"),
         EventKind::RunEnding { cause } => format!("run ending ({})", cause.code()),
         EventKind::RunEnded { status } => format!("run {}", status.name()),
-        EventKind::DispatchStarted { number, .. } if *number > 1 => format!("started    {task} (attempt {number})"),
+        EventKind::DispatchStarted { number, .. } if *number > 1 => {
+            format!("started    {task} (attempt {number})")
+        }
         EventKind::DispatchStarted { .. } => format!("started    {task}"),
         EventKind::DispatchEnding { cause, .. } => format!("ending     {task} ({})", cause.code()),
         EventKind::DispatchAdopted { .. } => format!("adopted    {task}"),

@@ -105,7 +105,9 @@ fn next(engine: &Engine, run_id: &str) -> String {
         (Phase::New | Phase::Running | Phase::Paused(_), _) => format!("next: regatta resume {run_id}\n"),
         (Phase::Ended(RunStatus::Succeeded), _) => String::new(),
         (Phase::Ended(_), _) => match unwell(engine).next() {
-            Some(node) => format!("next: regatta logs --run {run_id} {} --stderr\n", engine.graph().name(node)),
+            Some(node) => {
+                format!("next: regatta logs --run {run_id} {} --stderr\n", engine.graph().name(node))
+            }
             None => String::new(),
         },
     }

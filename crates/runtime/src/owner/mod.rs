@@ -13,9 +13,13 @@
 //! - One start gives one `SpawnFailed`, or one `Started` and one `Exited` with `Idle` and `OutputLimit` between them.
 //! - `Exited` means: leader reaped, group empty, no live descendant. What defeats it: a process that leaves the group
 //!   *and* drops its environment *and* loses its parents before anybody looked.
-//! - Children are awaited by pidfd and by number, never "any child": other code of the host may have its own.
+//! - Children are awaited by pidfd and by number, never "any child": other code of the host may have its own. SIGCHLD
+//!   is not used, so no other thread has to block it.
 //! - The process becomes a child subreaper; the parent-death signal of leaders hangs on the owner's thread.
-//! - No thread, timer or pipe per attempt; three descriptors each. Without work it never wakes.
+//! - No thread, timer or pipe per attempt; three descriptors each (the soft limit of the process is raised for them,
+//!   children get the old one). Output files that stayed empty or were given back are used again. Without work it never
+//!   wakes.
+//! - Output is a file, not a pipe: a task that opens its own /dev/stdout with truncation loses what it wrote before.
 
 mod command;
 mod due;

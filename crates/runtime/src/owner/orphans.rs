@@ -178,7 +178,9 @@ impl Orphans {
             None if process.zombie => Origin::Foreign,
             None => match proc.mark(process) {
                 Mark::Is(marker) => claims.marker(&marker).map_or(Origin::Foreign, Origin::Attempt),
-                Mark::Empty if now.saturating_duration_since(since) < EXEC => Origin::Unsure(since),
+                Mark::Empty if process.exiting || now.saturating_duration_since(since) < EXEC => {
+                    Origin::Unsure(since)
+                }
                 Mark::Empty | Mark::No => Origin::Foreign,
             },
         };

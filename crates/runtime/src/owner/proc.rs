@@ -12,6 +12,9 @@ const CHUNK: usize = 64 * 1024;
 /// The kernel's thread daemon: its children are kernel threads, which have no environment.
 const KTHREADD: u32 = 2;
 
+/// The kernel's flag of a thread that has begun to exit.
+const PF_EXITING: u32 = 4;
+
 /// One process as /proc/<pid>/stat shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Process {
@@ -20,7 +23,10 @@ pub(super) struct Process {
     pub(super) group: u32,
     /// Clock ticks since boot: with the number it names a process for good.
     pub(super) start: u64,
+    /// Dead and not reaped.
     pub(super) zombie: bool,
+    /// On its way there, still with its children, but without an environment to read.
+    pub(super) exiting: bool,
 }
 
 /// What the environment of a process says.
@@ -120,12 +126,22 @@ impl Proc {
         if std::fs::metadata(format!("/proc/{pid}")).map(|data| data.uid()).ok() != Some(self.user) {
             return Mark::No;
         }
-        match File::open(format!("/proc/{pid}/environ")) {
+        match environ(pid) {
             Ok(mut file) => find_marker(&mut file, &mut self.buffer),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => Mark::No,
+            // Also "permission denied": the kernel gives the files of an exiting process to root.
             Err(_) => Mark::Empty,
         }
     }
+}
+
+/// The environment of a process, through another thread where the first one has ended before the others.
+fn environ(pid: u32) -> io::Result<File> {
+    let first = File::open(format!("/proc/{pid}/environ"));
+    if first.is_ok() {
+        return first;
+    }
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task"))?;
+    tasks.flatten().find_map(|task| File::open(task.path().join("environ")).ok()).map_or(first, Ok)
 }
 
 /// The process ended between two calls, or the system hides it from us (hidepid), so it is not of this user.
@@ -164,7 +180,8 @@ fn value_of(variable: &[u8]) -> Option<Vec<u8>> {
     variable.strip_prefix(MARKER).map(<[u8]>::to_vec)
 }
 
-/// The name in parentheses may hold anything, so fields count from the last one: state, parent, group, … start.
+/// The name in parentheses may hold anything, so fields count from the last one: state, parent, group, three others,
+/// flags, ten others, number of threads, one other, start.
 fn parse_stat(line: &[u8]) -> Option<Process> {
     let pid = number(line.split(|byte| *byte == b' ').next()?)?;
     let close = line.iter().rposition(|byte| *byte == b')')?;
@@ -172,8 +189,11 @@ fn parse_stat(line: &[u8]) -> Option<Process> {
     let state = fields.next()?;
     let parent = number(fields.next()?)?;
     let group = number(fields.next()?)?;
-    let start = std::str::from_utf8(fields.nth(16)?).ok()?.parse().ok()?;
-    Some(Process { pid, parent, group, start, zombie: matches!(state, b"Z" | b"X") })
+    let flags = number(fields.nth(3)?)?;
+    let alone = number(fields.nth(10)?)? <= 1;
+    let start = std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()?;
+    let zombie = alone && matches!(state, b"Z" | b"X");
+    Some(Process { pid, parent, group, start, zombie, exiting: alone && !zombie && flags & PF_EXITING != 0 })
 }
 
 fn number(text: &[u8]) -> Option<u32> {
@@ -186,9 +206,17 @@ mod tests {
 
     #[test]
     fn a_stat_line_is_read_whatever_the_name_of_the_program() {
-        let line = b"71 (a) Z (b) S 5 70 9 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 8123456 1000 2 184\n";
-        let expected = Process { pid: 71, parent: 5, group: 70, start: 8_123_456, zombie: false };
-        assert_eq!(parse_stat(line), Some(expected));
+        let stat = |state: &str, flags: u32, threads: u32| {
+            let line = format!(
+                "71 (a) Z (b) {state} 5 70 9 0 -1 {flags} 1 0 0 0 0 0 0 0 20 0 {threads} 0 8123456 1 2\n"
+            );
+            parse_stat(line.as_bytes()).unwrap()
+        };
+        let live = Process { pid: 71, parent: 5, group: 70, start: 8_123_456, zombie: false, exiting: false };
+        assert_eq!(stat("S", 0x40_0000, 1), live);
+        assert_eq!(stat("R", 0x40_0004, 1), Process { exiting: true, ..live });
+        assert_eq!(stat("Z", 0x40_0004, 1), Process { zombie: true, ..live });
+        assert_eq!(stat("Z", 0x40_0004, 2), live, "only its first thread has ended");
         assert_eq!(parse_stat(b"71 (short) S 5"), None);
     }
 

@@ -28,7 +28,7 @@ pub(super) struct Sweep {
     phase: Phase,
     clean: u32,
     killed: u32,
-    /// Processes that belong to another user by now.
+    /// Processes that we may not signal.
     refused: Vec<Process>,
 }
 

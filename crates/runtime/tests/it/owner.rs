@@ -70,7 +70,7 @@ impl Rig {
             attempt,
             argv: argv.iter().map(OsString::from).collect(),
             env: vec![
-                ("PATH".into(), std::env::var_os("PATH").unwrap()),
+                ("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into()),
                 ("DIR".into(), self.dir.path().into()),
             ],
             cwd: self.dir.path().to_owned(),

@@ -7,7 +7,7 @@ use crate::event::EventKind;
 use crate::ids::{AttemptId, NodeId};
 use crate::outcome::{AttemptOutcome, NodeOutcome};
 use crate::state::node::{Live, NodeState};
-use crate::state::{State, Timer, Undo};
+use crate::state::{Closing, State, Timer, Undo};
 
 impl State {
     pub(super) fn dispatch_started(&mut self, fact: &Fact<'_>) -> Applied {
@@ -81,7 +81,8 @@ impl State {
     }
 
     pub(super) fn undo_started(&mut self, fact: &Fact<'_>, node: NodeId, attempt: AttemptId) -> Applied {
-        let legal = self.node(node).outcome() == Some(NodeOutcome::Succeeded);
+        let stopping = matches!(self.closing, Closing::Stopping(_));
+        let legal = stopping && self.node(node).outcome() == Some(NodeOutcome::Succeeded);
         let free = self.rollback.current.is_none() && attempt.0 >= self.next_attempt;
         self.require(fact, legal && free)?;
         self.next_attempt = attempt.0 + 1;

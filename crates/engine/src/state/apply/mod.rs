@@ -43,6 +43,7 @@ impl State {
         if event.kind.node().is_some_and(|n| n.index() >= graph.len()) {
             return Err(illegal(&fact, "for a node that does not exist"));
         }
+        self.require(&fact, self.is_open() || fits_any_phase(&event.kind))?;
         self.now = event.at;
         match &event.kind {
             EventKind::RunStarted { .. } => self.run_started(&fact),
@@ -92,6 +93,14 @@ impl State {
     fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Running | Phase::Paused(_))
     }
+}
+
+/// Kinds that look at the phase themselves, and the note about a report that nobody waited for.
+fn fits_any_phase(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::RunStarted { .. } | EventKind::LimitsChanged { .. } | EventKind::ReportIgnored { .. }
+    )
 }
 
 fn illegal(fact: &Fact<'_>, place: &str) -> IllegalEvent {

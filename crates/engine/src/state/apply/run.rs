@@ -18,7 +18,6 @@ impl State {
     }
 
     pub(super) fn run_paused(&mut self, fact: &Fact<'_>, reason: PauseReason) -> Applied {
-        self.require(fact, self.is_open())?;
         self.phase = Phase::Paused(reason);
         self.paused_at.get_or_insert(fact.event.at);
         if let Some(deadline) = self.run_deadline {
@@ -28,20 +27,19 @@ impl State {
     }
 
     pub(super) fn run_resumed(&mut self, fact: &Fact<'_>, epoch: u64) -> Applied {
-        self.require(fact, self.is_open())?;
         self.unpause(fact.event.at);
         self.epoch = epoch;
         Ok(())
     }
 
     pub(super) fn run_stopping(&mut self, fact: &Fact<'_>, node: NodeId) -> Applied {
-        self.require(fact, self.is_open() && self.closing == Closing::No)?;
+        self.require(fact, self.closing == Closing::No)?;
         self.closing = Closing::Stopping(node);
         Ok(())
     }
 
     pub(super) fn run_ending(&mut self, fact: &Fact<'_>, cause: Cause) -> Applied {
-        self.require(fact, self.is_open() && !matches!(self.closing, Closing::Cancelling(_)))?;
+        self.require(fact, !matches!(self.closing, Closing::Cancelling(_)))?;
         self.closing = Closing::Cancelling(cause);
         self.unpause(fact.event.at);
         self.arm_run(None);
@@ -51,7 +49,7 @@ impl State {
     pub(super) fn run_ended(&mut self, fact: &Fact<'_>, status: RunStatus) -> Applied {
         let done = self.live.is_empty() && self.rollback.current.is_none();
         let settled = self.open == 0 && self.collected == 0;
-        self.require(fact, self.is_open() && done && settled)?;
+        self.require(fact, done && settled)?;
         self.phase = Phase::Ended(status);
         self.timers.clear();
         self.run_deadline = None;

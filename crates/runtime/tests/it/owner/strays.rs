@@ -115,6 +115,22 @@ fn an_end_reaches_a_child_that_dropped_group_and_environment() {
 }
 
 #[test]
+fn a_family_that_keeps_growing_is_ended() {
+    for grace_ms in [0, 30] {
+        let mut rig = Rig::new();
+        rig.fifo("pid");
+        let grow = "trap \"\" TERM; echo $$ > pid; while :; do setsid sleep 1000 & done";
+        rig.start(rig.sh(1, &format!("setsid sh -c '{grow}' & wait; sleep 1000")));
+        let stray = rig.pid("pid");
+        rig.end(1, grace_ms);
+        assert!(rig.ended().killed && !alive(stray));
+        rig.send(vec![Request::Sweep { run_marker: rig.run.clone() }]);
+        let report = rig.report();
+        assert!(matches!(report, Report::Swept { killed: 0, .. }), "{report:?}");
+    }
+}
+
+#[test]
 fn a_daemon_of_one_attempt_survives_the_end_of_another() {
     let mut rig = Rig::new();
     rig.fifo("pid");

@@ -3,6 +3,10 @@
 //! In a script a reference becomes `${REGATTA_REF_n}` and its value travels by environment, so that it is never
 //! parsed as code (11-semantics). Knows no values; whoever resolves brings a [`Scope`].
 
+mod script;
+
+pub use script::Script;
+
 use crate::tree::Span;
 use serde_json::Value;
 
@@ -62,15 +66,6 @@ pub struct RefError {
     pub span: Span,
     /// What.
     pub message: String,
-}
-
-/// A script whose references are variables.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Script {
-    /// The script for `sh -c`.
-    pub script: String,
-    /// The references, in order: the n-th (from 1) is the variable `REGATTA_REF_n`.
-    pub refs: Vec<Ref>,
 }
 
 /// Why a reference has no value.
@@ -179,7 +174,9 @@ pub fn follow(value: &Value, path: &[String], name: &str) -> Result<Value, Unres
             Value::Array(items) => part.parse::<usize>().ok().and_then(|n| items.get(n)),
             _ => None,
         };
-        here = next.ok_or_else(|| Unresolved(format!("`${{{name}}}`: {} is {} and has no `{part}`", at(), kind(here))))?;
+        here = next.ok_or_else(|| {
+            Unresolved(format!("`${{{name}}}`: {} is {} and has no `{part}`", at(), kind(here)))
+        })?;
     }
     if here.is_null() {
         return Err(Unresolved(format!("`${{{name}}}` is null")));
@@ -231,128 +228,4 @@ fn split_head(inner: &str) -> Option<(String, Vec<String>)> {
     }
     let cut = parts.iter().skip(1).position(|p| AFTER_TASK.contains(p)).map_or(1, |i| i + 1);
     Some((parts[..cut].join("."), owned(&parts[cut..])))
-}
-
-/// How the shell would read the text at a place.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Quote {
-    None,
-    Single,
-    Double,
-    Comment,
-}
-
-impl Script {
-    /// Parses a script. `${x}` without a dot, `${x:-y}` and everything else belong to the shell, untouched.
-    ///
-    /// # Errors
-    /// A reference where the shell would not expand it: inside single quotes or a quoted here-document.
-    pub fn parse(text: &str) -> Result<Script, RefError> {
-        let mut parser = ScriptParser { text, script: String::with_capacity(text.len()), refs: vec![], quote: Quote::None, stack: vec![] };
-        parser.run()?;
-        Ok(Script { script: parser.script, refs: parser.refs })
-    }
-}
-
-struct ScriptParser<'a> {
-    text: &'a str,
-    script: String,
-    refs: Vec<Ref>,
-    quote: Quote,
-    /// Quotes around `$(`, to come back to at `)`.
-    stack: Vec<Quote>,
-}
-
-impl ScriptParser<'_> {
-    fn run(&mut self) -> Result<(), RefError> {
-        let mut at = 0;
-        let mut literal_until: Option<String> = None;
-        while at < self.text.len() {
-            if let Some(end) = &literal_until
-                && (at == 0 || self.text.as_bytes()[at - 1] == b'\n')
-            {
-                let line = self.text[at..].split('\n').next().unwrap_or_default();
-                if line.trim_start_matches('\t') == end {
-                    literal_until = None;
-                }
-            }
-            if self.quote == Quote::None && literal_until.is_none() && self.text[at..].starts_with("<<") {
-                literal_until = quoted_here_document(&self.text[at..]);
-            }
-            at = self.step(at, literal_until.is_some())?;
-        }
-        Ok(())
-    }
-
-    /// Copies what stands at `at` and answers where to go on.
-    fn step(&mut self, at: usize, in_literal: bool) -> Result<usize, RefError> {
-        let rest = &self.text[at..];
-        if rest.starts_with("${")
-            && let Some(reference) = parse_at(self.text, at).filter(belongs_to_us)
-        {
-            return self.reference(reference, in_literal);
-        }
-        let c = rest.chars().next().unwrap_or('\0');
-        let escaped = c == '\\' && matches!(self.quote, Quote::None | Quote::Double);
-        let mut length = c.len_utf8();
-        if escaped {
-            length += rest[1..].chars().next().map_or(0, char::len_utf8);
-        } else if !in_literal {
-            self.requote(c, at);
-        }
-        self.script.push_str(&rest[..length]);
-        Ok(at + length)
-    }
-
-    fn reference(&mut self, reference: Ref, in_literal: bool) -> Result<usize, RefError> {
-        if self.quote == Quote::Single || in_literal {
-            let place = if in_literal { "a quoted here-document" } else { "single quotes" };
-            return Err(RefError {
-                span: reference.span,
-                message: format!("the shell does not expand references inside {place}; use double quotes"),
-            });
-        }
-        let end = reference.span.end;
-        if self.quote == Quote::Comment {
-            self.script.push_str(&self.text[reference.span.clone()]);
-            return Ok(end);
-        }
-        self.refs.push(reference);
-        self.script.push_str(&format!("${{REGATTA_REF_{}}}", self.refs.len()));
-        Ok(end)
-    }
-
-    fn requote(&mut self, c: char, at: usize) {
-        let before = self.text[..at].chars().next_back();
-        let word_start = before.is_none_or(|b| b.is_whitespace() || matches!(b, ';' | '&' | '|' | '('));
-        match (self.quote, c) {
-            (Quote::None, '\'') => self.quote = Quote::Single,
-            (Quote::Single, '\'') => self.quote = Quote::None,
-            (Quote::None, '#') if word_start => self.quote = Quote::Comment,
-            (Quote::Comment, '\n') => self.quote = Quote::None,
-            (Quote::None, '"') => self.quote = Quote::Double,
-            (Quote::Double, '"') => self.quote = Quote::None,
-            (Quote::None | Quote::Double, '(') if before == Some('$') => {
-                self.stack.push(self.quote);
-                self.quote = Quote::None;
-            }
-            (Quote::None, '(') => self.stack.push(Quote::None),
-            (Quote::None, ')') => self.quote = self.stack.pop().unwrap_or(Quote::None),
-            _ => {}
-        }
-    }
-}
-
-/// In a script, `${x.y}` is ours only if it can be a reference of the plan language; the shell has no dots in names.
-fn belongs_to_us(reference: &Ref) -> bool {
-    !reference.path.is_empty()
-}
-
-/// The delimiter of a here-document whose body is not expanded, if one begins here.
-fn quoted_here_document(rest: &str) -> Option<String> {
-    let word = rest.strip_prefix("<<")?.trim_start_matches('-').trim_start_matches([' ', '\t']);
-    let quote = word.chars().next().filter(|c| matches!(c, '\'' | '"' | '\\'))?;
-    let word = &word[1..];
-    let end = if quote == '\\' { word.find(|c: char| c.is_whitespace()).unwrap_or(word.len()) } else { word.find(quote)? };
-    Some(word[..end].to_owned())
 }

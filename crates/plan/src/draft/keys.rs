@@ -1,0 +1,121 @@
+//! What a document says, before names are looked up: drafts of a plan and its tasks.
+//!
+//! Plain data with places; the defaults of retry and timeout live here.
+
+use crate::model::{Limits, Lock, Retry, Run, Timeout, Unbuilt};
+use crate::tree::Span;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+
+/// Retry keys as given.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RetryKeys {
+    pub(crate) max_attempts: Option<u64>,
+    pub(crate) strategy: Option<String>,
+    pub(crate) backoff_ms: Option<u64>,
+    pub(crate) max_backoff_ms: Option<u64>,
+}
+
+/// Timeout keys as given.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TimeoutKeys {
+    pub(crate) attempt_ms: Option<u64>,
+    pub(crate) idle_ms: Option<u64>,
+    pub(crate) grace_ms: Option<u64>,
+    pub(crate) run_ms: Option<u64>,
+}
+
+/// A text with its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Spanned<T> {
+    pub(crate) value: T,
+    pub(crate) span: Span,
+}
+
+/// A task entry as read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TaskDraft {
+    pub(crate) id: String,
+    pub(crate) id_span: Span,
+    pub(crate) title: Option<String>,
+    pub(crate) run: Option<(Run, Span)>,
+    pub(crate) undo: Option<(Run, Span)>,
+    pub(crate) reconcile: Option<(Run, Span)>,
+    pub(crate) needs: Vec<Spanned<String>>,
+    pub(crate) priority: Option<String>,
+    pub(crate) agent: Option<Spanned<String>>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) locks: Vec<(Lock, Span)>,
+    pub(crate) files: Vec<String>,
+    pub(crate) reads: Vec<String>,
+    pub(crate) accept: Vec<String>,
+    pub(crate) estimate_ms: Option<u64>,
+    pub(crate) cwd: Option<Spanned<String>>,
+    pub(crate) env: BTreeMap<String, Spanned<String>>,
+    pub(crate) inputs: BTreeMap<String, Spanned<Json>>,
+    pub(crate) retry: RetryKeys,
+    pub(crate) timeout: TimeoutKeys,
+    pub(crate) effect: Option<String>,
+    pub(crate) isolation: Option<String>,
+    pub(crate) when: Option<Spanned<String>>,
+    pub(crate) allow_skipped: bool,
+    pub(crate) result_is_stdout: bool,
+    pub(crate) role: Option<String>,
+    pub(crate) matrix: BTreeMap<String, Vec<String>>,
+    pub(crate) unbuilt: Vec<String>,
+}
+
+/// A plan document as read.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub(crate) name: String,
+    pub(crate) schedule: String,
+    pub(crate) isolation: String,
+    pub(crate) on_failure: String,
+    pub(crate) limits: Limits,
+    pub(crate) limits_span: Span,
+    pub(crate) resources: BTreeMap<String, u32>,
+    pub(crate) retry: RetryKeys,
+    pub(crate) timeout: TimeoutKeys,
+    pub(crate) effect: Option<String>,
+    pub(crate) wave_delay_ms: u64,
+    pub(crate) ageing: u32,
+    pub(crate) max_lost: u32,
+    pub(crate) env: Option<Vec<String>>,
+    pub(crate) secrets: Vec<String>,
+    pub(crate) inputs: BTreeMap<String, Json>,
+    pub(crate) agents: Vec<String>,
+    pub(crate) task_type: Option<String>,
+    pub(crate) mode: Option<String>,
+    pub(crate) tasks: Vec<TaskDraft>,
+    pub(crate) unbuilt: Vec<Unbuilt>,
+}
+
+impl RetryKeys {
+    /// These keys over those of the plan over the defaults.
+    pub(crate) fn over(&self, plan: &RetryKeys) -> Retry {
+        let number = self.max_attempts.or(plan.max_attempts).unwrap_or(1);
+        Retry {
+            max_attempts: u32::try_from(number).unwrap_or(u32::MAX),
+            strategy: self
+                .strategy
+                .clone()
+                .or_else(|| plan.strategy.clone())
+                .unwrap_or_else(|| "linear".into()),
+            backoff_ms: self.backoff_ms.or(plan.backoff_ms).unwrap_or(1_000),
+            max_backoff_ms: self.max_backoff_ms.or(plan.max_backoff_ms).unwrap_or(300_000),
+        }
+    }
+}
+
+impl TimeoutKeys {
+    /// These keys over those of the plan over the defaults.
+    pub(crate) fn over(&self, plan: &TimeoutKeys, agent: bool) -> Timeout {
+        let default = if agent { 3_600_000 } else { 1_800_000 };
+        Timeout {
+            attempt_ms: self.attempt_ms.or(plan.attempt_ms).unwrap_or(default),
+            idle_ms: self.idle_ms.or(plan.idle_ms),
+            grace_ms: self.grace_ms.or(plan.grace_ms).unwrap_or(10_000),
+        }
+    }
+}

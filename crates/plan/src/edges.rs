@@ -1,0 +1,178 @@
+//! The edges of one task: named ones and those that references and conditions imply, checked while gathered.
+//!
+//! Knows no other task than by name.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::draft::Spanned;
+use crate::fields::{Problems, nearest};
+use crate::model::Run;
+use crate::reference::{Ref, RefError, Script, Template};
+use crate::tree::Span;
+use crate::when::Condition;
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything that references may name.
+pub(crate) struct Names {
+    pub(crate) tasks: BTreeSet<String>,
+    pub(crate) families: BTreeMap<String, Vec<String>>,
+    pub(crate) inputs: BTreeSet<String>,
+    pub(crate) env: Option<BTreeSet<String>>,
+}
+
+/// Gathers the edges of one task while its references are checked.
+pub(crate) struct Edges<'a> {
+    pub(crate) names: &'a Names,
+    pub(crate) id: String,
+    pub(crate) cell: BTreeMap<String, String>,
+    pub(crate) needs: BTreeMap<String, Span>,
+    pub(crate) families: BTreeMap<String, Vec<String>>,
+    /// References of `undo` and `reconcile` name the own task or ancestors and add no edge.
+    pub(crate) free: bool,
+}
+
+impl Edges<'_> {
+    pub(crate) fn need(&mut self, need: &Spanned<String>, problems: &mut Problems) {
+        let id = &need.value;
+        if *id == self.id {
+            let message = format!("task `{id}` depends on itself");
+            let mut problem =
+                Diagnostic::error(Code::Cycle, need.span.clone(), message).label(format!("`{id}` -> `{id}`"));
+            problem.cycle = vec![id.clone(), id.clone()];
+            problems.push(problem);
+        } else if self.names.tasks.contains(id) {
+            self.needs.entry(id.clone()).or_insert_with(|| need.span.clone());
+        } else if let Some(members) = self.names.families.get(id) {
+            for member in members {
+                self.needs.entry(member.clone()).or_insert_with(|| need.span.clone());
+            }
+        } else {
+            let message = format!("task `{}` needs `{id}`, which does not exist", self.id);
+            let mut problem = Diagnostic::error(Code::MissingDependency, need.span.clone(), message);
+            if let Some(near) = nearest(id, self.names.tasks.iter().map(String::as_str)) {
+                problem = problem.help(format!("did you mean `{near}`?"));
+            }
+            problems.push(problem);
+        }
+    }
+
+    pub(crate) fn run(&mut self, run: Option<&(Run, Span)>, problems: &mut Problems) {
+        match run {
+            None | Some((Run::Later(_), _)) => {}
+            Some((Run::Argv(items), span)) => items.iter().for_each(|i| self.text(i, span, problems)),
+            Some((Run::Shell(text), span)) => match Script::parse(text) {
+                Ok(script) => script.refs.iter().for_each(|r| self.reference(r, span, problems)),
+                Err(error) => problems.push(self.malformed(span, error)),
+            },
+        }
+    }
+
+    pub(crate) fn text(&mut self, text: &str, span: &Span, problems: &mut Problems) {
+        match Template::parse(text) {
+            Ok(template) => template.refs().for_each(|r| self.reference(r, span, problems)),
+            Err(error) => problems.push(self.malformed(span, error)),
+        }
+    }
+
+    pub(crate) fn json(&mut self, value: &Spanned<Json>, problems: &mut Problems) {
+        let mut open = vec![&value.value];
+        while let Some(next) = open.pop() {
+            match next {
+                Json::String(text) => self.text(text, &value.span, problems),
+                Json::Array(items) => open.extend(items),
+                Json::Object(map) => open.extend(map.values()),
+                Json::Null | Json::Bool(_) | Json::Number(_) => {}
+            }
+        }
+    }
+
+    fn malformed(&self, span: &Span, error: RefError) -> Diagnostic {
+        let message = format!("a reference of task `{}` cannot be used: {}", self.id, error.message);
+        Diagnostic::error(Code::BadReference, span.clone(), message)
+    }
+
+    fn reference(&mut self, reference: &Ref, span: &Span, problems: &mut Problems) {
+        if let Err((why, help)) = self.follow(reference, span) {
+            let message = format!("`${{{}}}` in task `{}` {why}", reference.name(), self.id);
+            let mut problem = Diagnostic::error(Code::BadReference, span.clone(), message);
+            problem.help = help;
+            problems.push(problem);
+        }
+    }
+
+    fn follow(&mut self, reference: &Ref, span: &Span) -> Result<(), (String, Option<String>)> {
+        let first = reference.path.first().map(String::as_str).unwrap_or_default();
+        match reference.head.as_str() {
+            "inputs" if self.names.inputs.contains(first) => Ok(()),
+            "inputs" => {
+                Err(("names no input of the plan".into(), Some(format!("add `inputs: {{ {first}: … }}`"))))
+            }
+            "env" if self.names.env.as_ref().is_none_or(|names| names.contains(first)) => Ok(()),
+            "env" => Err((
+                "names a variable that is not passed".into(),
+                Some(format!("add `{first}` to the plan's `env`")),
+            )),
+            "matrix" if self.cell.contains_key(first) => Ok(()),
+            "matrix" => Err(("names no axis of its matrix".into(), None)),
+            "vault" | "worktree" | "item" | "index" => Ok(()),
+            _ => self.follow_task(reference, span),
+        }
+    }
+
+    fn follow_task(&mut self, reference: &Ref, span: &Span) -> Result<(), (String, Option<String>)> {
+        let id = &reference.head;
+        let field = reference.path.first().map(String::as_str).unwrap_or_default();
+        if *id == self.id && !self.free {
+            return Err(("names its own task".into(), None));
+        }
+        if let Some(members) = self.names.families.get(id).filter(|_| field == "results").cloned() {
+            if !self.free {
+                for member in &members {
+                    self.needs.entry(member.clone()).or_insert_with(|| span.clone());
+                }
+            }
+            self.families.insert(id.clone(), members);
+            return Ok(());
+        }
+        if !self.names.tasks.contains(id) {
+            let near = nearest(id, self.names.tasks.iter().map(String::as_str));
+            return Err(("names no task".into(), near.map(|n| format!("did you mean `{n}`?"))));
+        }
+        if !["result", "status", "duration_ms", "stdout", "exit_code"].contains(&field) {
+            let help = "a task has `result`, `status`, `duration_ms`, `stdout` and `exit_code`";
+            return Err((format!("asks for `{field}`"), Some(help.to_owned())));
+        }
+        if !self.free {
+            self.needs.entry(id.clone()).or_insert_with(|| span.clone());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn condition(&mut self, when: &Spanned<String>, problems: &mut Problems) {
+        const OTHERS: [&str; 6] = ["tasks", "inputs", "env", "matrix", "item", "index"];
+        let condition = match Condition::parse(&when.value) {
+            Ok(condition) => condition,
+            Err(why) => {
+                let message = format!("the condition of task `{}` does not parse: {why}", self.id);
+                problems.push(Diagnostic::error(Code::BadCondition, when.span.clone(), message));
+                return;
+            }
+        };
+        let named = condition.names.iter().filter(|n| !OTHERS.contains(&n.as_str()));
+        for id in named.chain(&condition.literal_tasks) {
+            if self.names.tasks.contains(id) && *id != self.id {
+                self.needs.entry(id.clone()).or_insert_with(|| when.span.clone());
+                continue;
+            }
+            let why = if *id == self.id { "names its own task" } else { "names no task" };
+            let message = format!("`{id}` in the condition of task `{}` {why}", self.id);
+            let mut problem = Diagnostic::error(Code::BadCondition, when.span.clone(), message);
+            if let Some(near) =
+                nearest(id, self.names.tasks.iter().map(String::as_str)).filter(|n| *n != self.id)
+            {
+                problem = problem.help(format!("did you mean `{near}`?"));
+            }
+            problems.push(problem);
+        }
+    }
+}

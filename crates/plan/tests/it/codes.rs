@@ -1,0 +1,134 @@
+//! Every code of a problem, with the place and the words that a person reads.
+//!
+//! `cargo xtask tidy` asks that each code occurs here.
+
+use crate::world::{as_format, check, yaml};
+use regatta_plan::{Code, Format};
+
+#[test]
+fn every_code_has_its_words_and_its_place() {
+    check("version: 1\ntasks: [ !x { id: a, run: b } ]", "RG001 2:13 tags are not part of the plan language");
+    check("version: 1\nzz: 1\ntasks: []", "RG003 2:1 unknown key `zz` in the plan");
+    check("version: 1\nname: a\nname: b\ntasks: []", "RG004 3:1 key `name` stands twice in the plan");
+    check("version: 1\ntasks: none", "RG005 2:8 `tasks` must be a list, not a plain value");
+    check(
+        "version: 1\nlimits: { max_parallel: 0 }\ntasks: []",
+        "RG006 2:25 `max_parallel` must be a whole number from 1 to 1000000, not `0`",
+    );
+    check("tasks: []", "RG007 1:1 the plan has no `version`");
+    check("version: 1\ntasks: [ { id: a } ]", "RG008 2:16 task `a` has no action");
+    check("version: 1\ntasks: [ { id: ../a, run: x } ]", "RG009 2:16 `../a` is not an id");
+    check(
+        "version: 1\ntasks: [ { id: a, run: x }, { id: A, run: x } ]",
+        "RG010 2:35 `a` and `A` differ only in case",
+    );
+    check(
+        "version: 1\ntasks: [ { id: a, needs: [b], run: x } ]",
+        "RG011 2:27 task `a` needs `b`, which does not exist",
+    );
+    check("version: 1\ntasks: [ { id: a, needs: [a], run: x } ]", "RG012 2:27 task `a` depends on itself");
+    check(
+        "version: 1\ntasks: [ { id: a, run: 'echo ${b.result}' } ]",
+        "RG013 2:24 `${b.result}` in task `a` names no task",
+    );
+    check(
+        "version: 1\ntasks: [ { id: a, run: x, when: 'b.status == 1' } ]",
+        "RG014 2:33 `b` in the condition of task `a` names no task",
+    );
+    check(
+        "version: 1\nlimits: { per_agent: { bob: 1 } }\ntasks: []",
+        "RG015 2:9 `per_agent` names agent `bob`, which is not among `agents`",
+    );
+}
+
+#[test]
+fn every_warning_has_its_words() {
+    check(
+        "version: 1\ntasks: [ {id: a, run: x}, {id: b, needs: [a], run: x}, {id: c, needs: [a, b], run: x} ]",
+        "RG101 2:72 task `c` need not name `a`: `b` already waits for it",
+    );
+    check(
+        "version: 1\nlimits: { per_tag: { db: 3 } }\ntasks: [ { id: a, tags: [db], run: x } ]",
+        "RG103 2:9 cap `per_tag.db: 3` can never bind: 1 tasks count for it",
+    );
+    check(
+        "version: 1\nagents: { bot: { preset: codex } }\ntasks: [ { id: a, agent: bot, prompt: x } ]",
+        "RG104 3:16 task `a` gives an agent no acceptance criteria",
+    );
+    let mut chain = "version: 1\ntasks:\n  - { id: t10, run: x }\n".to_owned();
+    for n in 11..21 {
+        chain.push_str(&format!("  - {{ id: t{n}, needs: [t{}], run: x }}\n", n - 1));
+    }
+    check(&chain, "RG102 13:11 a chain of 11 tasks ends in `t20`");
+}
+
+#[test]
+fn nesting_deeper_than_64_is_refused_with_rg002() {
+    let deep = format!("x: {}{}", "[".repeat(70), "]".repeat(70));
+    check(&deep, "RG002 1:67 nesting is deeper than 64");
+    let facts = as_format(&"[".repeat(100_000), Format::Json).facts();
+    assert_eq!(facts[0].message, "nesting is deeper than 64");
+}
+
+#[test]
+fn rg016_is_reserved_for_overlapping_files_of_worktree_plans() {
+    assert_eq!(Code::Overlap.name(), "RG016");
+}
+
+#[test]
+fn a_missing_dependency_is_never_reported_as_a_cycle() {
+    check(
+        "version: 1\ntasks: [ { id: a, needs: [b], run: x }, { id: c, needs: [a, d], run: x } ]",
+        "RG011 2:27 task `a` needs `b`, which does not exist\nRG011 2:61 task `c` needs `d`, which does not exist",
+    );
+}
+
+#[test]
+fn the_same_graph_gives_the_same_cycle_in_any_order_of_the_file() {
+    let tasks =
+        ["{ id: a, needs: [c], run: x }", "{ id: b, needs: [a], run: x }", "{ id: c, needs: [b], run: x }"];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let list: Vec<&str> = order.iter().map(|&i| tasks[i]).collect();
+        let facts = yaml(&format!("version: 1\ntasks: [ {} ]", list.join(", "))).facts();
+        assert_eq!(facts[0].cycle, ["a", "b", "c", "a"]);
+    }
+}
+
+#[test]
+fn no_and_on_and_1_0_stay_text_where_text_is_asked() {
+    let plan = yaml("version: 1\nname: no\ntasks: [ { id: on, title: 1.0, run: 'true' } ]").plan;
+    let plan = plan.into_iter().next();
+    assert_eq!(plan.as_ref().map(|p| p.name.as_str()), Some("no"));
+    assert_eq!(plan.and_then(|p| p.tasks[0].title.clone()), Some("1.0".to_owned()));
+}
+
+#[test]
+fn a_chain_of_200_000_tasks_validates_without_recursion() {
+    let mut text = String::from("{\"version\": 1, \"tasks\": [{\"id\": \"t0\", \"run\": \"x\"}");
+    for n in 1..200_000 {
+        text.push_str(&format!(",{{\"id\":\"t{n}\",\"run\":\"x\",\"needs\":[\"t{}\"]}}", n - 1));
+    }
+    text.push_str("]}");
+    let loaded = as_format(&text, Format::Json);
+    assert_eq!(loaded.errors(), 0);
+    assert_eq!(loaded.plan.map(|p| p.tasks.len()), Some(200_000));
+}
+
+#[test]
+fn the_digest_does_not_hang_on_the_order_of_the_file() {
+    let digest = |text: &str| yaml(text).plan.and_then(|p| regatta_plan::plan_digest(&p).ok());
+    let one = digest("version: 1\ntasks: [ { id: a, run: x }, { id: b, needs: [a], run: y } ]");
+    let two = digest("version: 1\ntasks: [ { run: y, id: b, needs: [a] }, { id: a, run: x } ]");
+    assert!(one.is_some() && one == two);
+}
+
+#[test]
+fn problems_are_shown_with_their_line_and_carets_and_control_characters_are_not_shown_raw() {
+    let text = yaml("version: 1\ntasks:\n  - { id: a, needs: [bild], run: x }\n  - { id: build, run: x }\n")
+        .render(false);
+    for part in ["error[RG011]", "plan:3:22", "^^^^", "did you mean `build`?"] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let text = yaml("version: 1\n\"\\e[31mevil\": 1\ntasks: []\n").render(false);
+    assert!(!text.contains('\u{1b}'), "{text}");
+}

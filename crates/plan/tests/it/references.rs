@@ -1,0 +1,47 @@
+//! References in texts and scripts, and the edges that they imply.
+//!
+//! The shell's own `${…}` is never touched.
+
+use crate::world::{check, yaml};
+use regatta_plan::reference::{Script, Template};
+
+#[test]
+fn in_a_script_each_reference_becomes_a_variable_and_the_rest_belongs_to_the_shell() {
+    let same = |text: &str, expect: &str| {
+        let script = Script::parse(text).map(|s| s.script);
+        assert_eq!(script, Ok(expect.to_owned()));
+    };
+    same("echo ${a.result.x}", "echo ${REGATTA_REF_1}");
+    same("echo \"${a.result} ${b.status}\"", "echo \"${REGATTA_REF_1} ${REGATTA_REF_2}\"");
+    same("echo ${HOME} ${x:-y} ${#x} $((1+2)) ${x%.*}", "echo ${HOME} ${x:-y} ${#x} $((1+2)) ${x%.*}");
+    same("echo 'it is' \"${a.result}\"", "echo 'it is' \"${REGATTA_REF_1}\"");
+    same("echo \"don't ${a.result}\"", "echo \"don't ${REGATTA_REF_1}\"");
+    same("# don't\necho ${a.result}", "# don't\necho ${REGATTA_REF_1}");
+    same("echo \\' ${a.result}", "echo \\' ${REGATTA_REF_1}");
+    same("cat <<E\nit's ${a.result}\nE\n", "cat <<E\nit's ${REGATTA_REF_1}\nE\n");
+    same("echo \"$(echo '('; echo \"${a.result}\")\"", "echo \"$(echo '('; echo \"${REGATTA_REF_1}\")\"");
+}
+
+#[test]
+fn a_reference_where_the_shell_would_not_expand_it_is_an_error() {
+    for text in ["echo '${a.result}'", "cat <<'E'\n${a.result}\nE\n", "cat <<\"E\"\n${a.result}\nE\n"] {
+        assert!(Script::parse(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn in_other_texts_an_unknown_head_is_an_error_and_a_double_dollar_is_literal() {
+    assert!(Template::parse("${HOME}").is_err());
+    assert!(Template::parse("$${HOME} ${inputs.x}").is_ok());
+    check(
+        "version: 1\ntasks: [ { id: a, run: [echo, '${x}'] } ]",
+        "RG013 2:24 a reference of task `a` cannot be used: `${` is not followed by a reference; \
+         write `$${` for the text itself",
+    );
+}
+
+#[test]
+fn a_reference_implies_an_edge_also_in_a_condition() {
+    let plan = yaml("version: 1\ntasks: [ { id: a, run: x }, { id: b-c, run: x }, { id: d, when: 'a.status == \"x\" && tasks[\"b-c\"].duration_ms > 1', run: x } ]").plan;
+    assert_eq!(plan.map(|p| p.tasks[2].needs.clone()), Some(vec!["a".to_owned(), "b-c".to_owned()]));
+}

@@ -1,0 +1,15 @@
+//! Tests of the real binary: real SQLite, real processes, real signals.
+//!
+//! One world in one file (`world.rs`); each module is a chapter of the specification.
+
+#![expect(unreachable_pub, reason = "one binary of modules: `pub` is between them")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+#[cfg(feature = "faults")]
+mod crash;
+mod data_flow;
+mod outcomes;
+mod plans;
+mod repeat;
+mod trees;
+mod world;

@@ -1,0 +1,129 @@
+//! Determinism and durability as a user sees them: same bytes, replay, resume, answers.
+
+use crate::world::{World, status};
+
+const PLAN: &str = "version: 1
+name: same
+limits: { max_parallel: 3 }
+tasks:
+  - { id: a, run: \"sleep 0.0$((RANDOM_MS % 9)) 2>/dev/null; true\" }
+  - { id: b, run: exit 4, retry: { max_attempts: 2, backoff: 1ms } }
+  - { id: c, needs: [a], result: stdout-json, run: echo 1 }
+  - { id: d, needs: [a], when: 'c.result == 1', run: sleep 0.02 }
+  - { id: e, needs: [b], run: 'true' }
+  - { id: f, needs: [c, d], priority: P0, run: 'true' }
+";
+
+#[test]
+fn the_same_plan_in_any_order_and_timing_gives_the_same_bytes() {
+    let mut world = World::with(PLAN);
+    let (head, tasks) = PLAN.split_once("tasks:\n").unwrap();
+    let mut lines: Vec<&str> = tasks.lines().collect();
+    let mut logs = Vec::new();
+    for n in 0..10 {
+        lines.rotate_left(1);
+        world.write("plan.yaml", &format!("{head}tasks:\n{}\n", lines.join("\n")));
+        world.set("LC_ALL", ["C", "C.UTF-8"][n % 2]);
+        world.run();
+        logs.push(world.canonical());
+    }
+    assert!(logs[0].lines().count() > 20);
+    assert!(logs.iter().all(|log| *log == logs[0]), "ten runs, one canonical log");
+}
+
+#[test]
+fn replay_finds_no_difference_and_finds_an_altered_event() {
+    let world = World::with(PLAN);
+    world.run();
+    let said = world.regatta(&["replay"]).exits(0);
+    assert!(said.out.contains("no difference"), "{}", said.out);
+    let run_dir = std::fs::read_dir(world.path(".regatta/runs")).unwrap().next().unwrap().unwrap().path();
+    let file = run_dir.join("events.snapshot.json");
+    let text = std::fs::read_to_string(&file).unwrap().replace("\"exit\":4", "\"exit\":5");
+    std::fs::write(&file, text).unwrap();
+    let said = world.regatta(&["replay"]).exits(1);
+    assert!(said.out.contains("`events.snapshot.json` differs"), "{}", said.out);
+}
+
+#[test]
+fn a_changed_plan_is_refused_with_the_difference() {
+    let world = World::with(
+        "version: 1\ntasks:\n  - { id: a, run: kill -TERM $PPID; sleep 30, effect: idempotent }\n",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(130);
+    world.write("plan.yaml", "version: 1\ntasks:\n  - { id: a, run: touch done, effect: idempotent }\n");
+    let said = world.regatta(&["resume"]).exits(3);
+    assert!(said.err.contains("task `a`: `run` was"), "{}", said.err);
+    assert!(said.err.contains("--stored"), "{}", said.err);
+}
+
+#[test]
+fn an_interrupted_attempt_at_most_once_waits_for_a_person() {
+    let world = World::with(
+        "version: 1
+tasks:
+  - { id: once, run: 'echo x >>ran; test -e go || { kill -INT $PPID; sleep 30; }' }
+  - { id: after, needs: [once], run: touch after }
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(130);
+    let said = world.regatta(&["resume"]).exits(5);
+    assert!(said.out.contains("regatta answer"), "{}", said.out);
+    let id = world.regatta(&["ls", "--json"]).json()[0]["run_id"].as_str().unwrap().to_owned();
+    assert_eq!(world.regatta(&["ls", "--json"]).json()[0]["status"], "waiting");
+    world.write("go", "");
+    world.regatta(&["answer", &id[..8], "once", "--again"]).exits(0);
+    world.regatta(&["resume", &id]).exits(0);
+    assert_eq!(world.read("ran"), "x\nx\n");
+    assert!(world.path("after").exists());
+    world.regatta(&["answer", &id, "once", "--again"]).exits(2);
+}
+
+#[test]
+fn an_answer_can_record_the_outcome_with_its_result() {
+    let world = World::with(
+        "version: 1
+tasks:
+  - { id: once, run: kill -INT $PPID; sleep 30 }
+  - { id: after, run: 'echo \"${once.result.n}\" >n' }
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(130);
+    world.regatta(&["resume"]).exits(5);
+    let id = world.regatta(&["ls", "--json"]).json()[0]["run_id"].as_str().unwrap().to_owned();
+    world.regatta(&["answer", &id, "once", "--succeeded", "--result", "{\"n\": 12}"]).exits(0);
+    world.regatta(&["resume"]).exits(0);
+    assert_eq!(world.read("n"), "12\n");
+}
+
+#[test]
+fn a_reconcile_command_says_whether_a_lost_attempt_was_done() {
+    let world = World::with(
+        "version: 1
+tasks:
+  - id: pay
+    effect: reconcile
+    reconcile: 'test -e paid && echo ''{\"by\": \"check\"}'' >\"$REGATTA_RESULT\"'
+    run: touch paid; kill -INT $PPID; sleep 30
+  - { id: after, run: 'echo \"${pay.result.by}\" >by' }
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(130);
+    world.regatta(&["resume"]).exits(0);
+    assert_eq!(world.read("by"), "check\n");
+}
+
+#[test]
+fn a_detached_run_goes_on_by_itself() {
+    let world = World::with(
+        "version: 1\ntasks:\n  - { id: a, run: 'mkfifo gate 2>/dev/null; echo hi >gate; touch done' }\n",
+    );
+    let status_of = std::process::Command::new("mkfifo").arg(world.path("gate")).status().unwrap();
+    assert!(status_of.success());
+    let id = world.regatta(&["run", "plan.yaml", "--detach"]).exits(0).out.trim().to_owned();
+    assert_eq!(world.read("gate"), "hi\n", "the task has come to the gate");
+    world.regatta(&["events", &id, "--follow"]).exits(0);
+    assert!(world.path("done").exists());
+    let summary = world.regatta(&["status", &id, "--json"]).exits(0).json();
+    assert_eq!(status(&summary, "a"), "succeeded");
+}
