@@ -129,8 +129,9 @@ fn expand(
         problems.push(Diagnostic::error(Code::BadId, task.id_span.clone(), message));
     }
     let size = task.matrix.values().fold(1_usize, |n, values| n.saturating_mul(values.len()));
-    if size > MAX_TASKS {
-        let message = format!("the matrix of task `{}` has {size} cells, more than {MAX_TASKS}", task.id);
+    if size > MAX_TASKS.saturating_sub(cells.len()) {
+        let message =
+            format!("with the {size} cells of task `{}` the plan has more than {MAX_TASKS} tasks", task.id);
         problems.push(Diagnostic::error(Code::Limit, task.id_span.clone(), message));
         return;
     }

@@ -4,6 +4,7 @@
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::tree::{Item, Key, Span, Value};
+use std::collections::BTreeMap;
 
 /// The keys of a map, asked for one by one.
 pub(crate) struct Fields<'a> {
@@ -26,9 +27,10 @@ impl<'a> Fields<'a> {
             return None;
         };
         let mut kept: Vec<(&Key, &Item)> = Vec::with_capacity(pairs.len());
+        let mut seen: BTreeMap<&str, &Key> = BTreeMap::new();
         for (key, value) in pairs {
-            match kept.iter().find(|(k, _)| k.text == key.text) {
-                Some((first, _)) => problems.push(
+            match seen.get(key.text.as_str()) {
+                Some(first) => problems.push(
                     Diagnostic::error(
                         Code::DuplicateKey,
                         key.span.clone(),
@@ -37,7 +39,10 @@ impl<'a> Fields<'a> {
                     .label("here again")
                     .also(first.span.clone(), "first here"),
                 ),
-                None => kept.push((key, value)),
+                None => {
+                    seen.insert(&key.text, key);
+                    kept.push((key, value));
+                }
             }
         }
         Some(Fields { pairs: kept, taken: Vec::new(), what, span: item.span.clone() })
@@ -164,7 +169,7 @@ pub(crate) fn map<'a>(item: &'a Item, what: &str, problems: &mut Problems) -> Op
         problems.push(wrong_type(item, what, "a map"));
         return None;
     };
-    let mut seen: std::collections::BTreeMap<&str, &Key> = std::collections::BTreeMap::new();
+    let mut seen: BTreeMap<&str, &Key> = BTreeMap::new();
     for (key, _) in pairs {
         if let Some(first) = seen.insert(&key.text, key) {
             let message = format!("key `{}` stands twice in {what}", key.text);

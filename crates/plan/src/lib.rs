@@ -86,7 +86,7 @@ impl Loaded {
     /// All problems as facts.
     #[must_use]
     pub fn facts(&self) -> Vec<Fact> {
-        self.problems.iter().map(|p| fact(p, &self.source)).collect()
+        render::facts(&self.problems, &self.source)
     }
 
     /// The number of errors.

@@ -37,14 +37,35 @@ pub struct Fact {
 /// A problem as a fact.
 #[must_use]
 pub fn fact(problem: &Diagnostic, source: &str) -> Fact {
+    let newlines = source[..floor(source, problem.span.start)].bytes().filter(|b| *b == b'\n').count();
+    fact_on(problem, source, newlines + 1)
+}
+
+/// Problems as facts. Lines are counted onwards from problem to problem, so that many problems of a large plan,
+/// which are in order of place, cost one pass.
+pub(crate) fn facts(problems: &[Diagnostic], source: &str) -> Vec<Fact> {
+    let (mut from, mut line) = (0, 1);
+    let mut facts = Vec::with_capacity(problems.len());
+    for problem in problems {
+        let at = floor(source, problem.span.start);
+        if at < from {
+            (from, line) = (0, 1);
+        }
+        line += source[from..at].bytes().filter(|b| *b == b'\n').count();
+        from = at;
+        facts.push(fact_on(problem, source, line));
+    }
+    facts
+}
+
+fn fact_on(problem: &Diagnostic, source: &str, line: usize) -> Fact {
     let at = floor(source, problem.span.start);
-    let before = &source[..at];
-    let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+    let line_start = source[..at].rfind('\n').map_or(0, |i| i + 1);
     Fact {
         code: problem.code.name(),
         severity: problem.severity,
         message: problem.message.clone(),
-        line: before.bytes().filter(|b| *b == b'\n').count() + 1,
+        line,
         column: source[line_start..at].chars().count() + 1,
         help: problem.help.clone(),
         cycle: problem.cycle.clone(),

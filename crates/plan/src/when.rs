@@ -14,7 +14,7 @@ pub const MAX_CONDITION_BYTES: usize = 1_024;
 #[derive(Debug)]
 pub struct Condition {
     program: Program,
-    /// Tasks named by `tasks["id"]`.
+    /// Tasks named by `tasks["id"]` or `tasks.id`.
     pub literal_tasks: Vec<String>,
     /// Free names: ids of tasks, or `tasks`, `inputs`, `env`, `matrix`, `item`, `index`.
     pub names: Vec<String>,
@@ -76,21 +76,52 @@ pub fn is_cel_name(id: &str) -> bool {
         && !WORDS.contains(&id)
 }
 
-/// The ids in `tasks["id"]` and `tasks['id']`.
+/// The ids in `tasks["id"]`, `tasks['id']` and `tasks.id`. Texts are passed over; a call such as `tasks.size()` is none.
 fn literal_tasks(source: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut rest = source;
-    while let Some(at) = rest.find("tasks[") {
-        rest = &rest[at + 6..];
-        let inner = rest.trim_start();
-        let Some(quote) = inner.chars().next().filter(|c| matches!(c, '"' | '\'')) else { continue };
-        if let Some(end) = inner[1..].find(quote) {
-            found.push(inner[1..=end].to_owned());
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let (mut found, mut rest, mut before) = (Vec::new(), source, ' ');
+    while let Some(c) = rest.chars().next() {
+        let own = !word(before) && before != '.';
+        before = c;
+        if let Some(after) = rest.strip_prefix("tasks").filter(|r| own && !r.starts_with(word)) {
+            found.extend(member(after.trim_start()));
+            (rest, before) = (after, 's');
+        } else if matches!(c, '"' | '\'') {
+            rest = after_text(&rest[1..], c);
+        } else {
+            rest = &rest[c.len_utf8()..];
         }
     }
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// The id in `["id"]` or `.id`.
+fn member(text: &str) -> Option<String> {
+    if let Some(inner) = text.strip_prefix('[') {
+        let inner = inner.trim_start();
+        let quote = inner.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        return inner[1..].split_once(quote).map(|(id, _)| id.to_owned());
+    }
+    let name = text.strip_prefix('.')?.trim_start();
+    let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
+    let (id, after) = name.split_at(end);
+    (!id.is_empty() && !after.trim_start().starts_with('(')).then(|| id.to_owned())
+}
+
+/// What follows the closing quote.
+fn after_text(text: &str, quote: char) -> &str {
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            c if c == quote => return &text[at + 1..],
+            _ => {}
+        }
+    }
+    ""
 }
 
 fn first_line(text: &str) -> String {

@@ -202,7 +202,7 @@ mod tests {
         ("regatta-journal", &["regatta-engine"]),
         ("regatta-runtime", &["regatta-engine", "regatta-journal", "regatta-plan"]),
         ("regatta", &["regatta-engine", "regatta-journal", "regatta-plan", "regatta-runtime"]),
-        ("regatta-sim", &["regatta-engine", "regatta-journal", "regatta-plan", "regatta-runtime"]),
+        ("regatta-sim", &["regatta-engine", "regatta-journal", "regatta-runtime"]),
         ("xtask", &[]),
     ];
 

@@ -2,5 +2,6 @@
 
 #![expect(unreachable_pub, reason = "one binary of modules: `pub` is between them")]
 mod codes;
+mod large;
 mod references;
 mod world;

@@ -45,3 +45,18 @@ fn a_reference_implies_an_edge_also_in_a_condition() {
     let plan = yaml("version: 1\ntasks: [ { id: a, run: x }, { id: b-c, run: x }, { id: d, when: 'a.status == \"x\" && tasks[\"b-c\"].duration_ms > 1', run: x } ]").plan;
     assert_eq!(plan.map(|p| p.tasks[2].needs.clone()), Some(vec!["a".to_owned(), "b-c".to_owned()]));
 }
+
+#[test]
+fn a_task_named_as_a_member_of_tasks_implies_an_edge_but_a_text_or_a_call_does_not() {
+    let needs = |when: &str| {
+        let text = format!(
+            "{{\"version\":1,\"tasks\":[{{\"id\":\"a\",\"run\":\"x\"}},{{\"id\":\"d\",\"run\":\"x\",\"when\":{when:?}}}]}}"
+        );
+        yaml(&text).plan.map(|p| p.tasks[1].needs.join(","))
+    };
+    assert_eq!(needs("tasks.a.status == 'x'"), Some("a".to_owned()));
+    assert_eq!(needs("size(tasks) > 0 && has(tasks . a)"), Some("a".to_owned()));
+    assert_eq!(needs("'tasks.zz' == 'tasks[\\'zz\\']'"), Some(String::new()));
+    assert_eq!(needs("tasks.size() >= 0"), Some(String::new()));
+    assert_eq!(needs("tasks.zz.status == 'x'"), None);
+}

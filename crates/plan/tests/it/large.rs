@@ -1,0 +1,41 @@
+//! Large and hostile plans: what is read is bounded, and the time for it does not grow with the square.
+//!
+//! These tests hang, or run out of memory or stack, when a bound is lost.
+
+use crate::world::{as_format, check, yaml};
+use regatta_plan::Format;
+
+#[test]
+fn many_problems_of_a_large_plan_cost_one_pass() {
+    let mut text = String::from("version: 1\ntasks:\n");
+    for n in 0..20_000 {
+        text.push_str(&format!("  - {{ id: t{n}, run: x, priority: high }}\n"));
+    }
+    let facts = yaml(&text).facts();
+    assert_eq!(facts.len(), 20_000);
+    assert!(facts.iter().zip(3..).all(|(fact, line)| fact.line == line && fact.code == "RG006"));
+}
+
+#[test]
+fn a_map_of_many_keys_is_searched_for_duplicates_in_one_pass() {
+    let keys: Vec<String> = (0..100_000).map(|n| format!("\"k{n}\":1")).collect();
+    let text = format!("{{\"version\":1,\"tasks\":[],{}}}", keys.join(","));
+    assert_eq!(as_format(&text, Format::Json).errors(), 100_000);
+}
+
+#[test]
+fn the_cells_of_all_matrices_together_are_bounded() {
+    let axis = |name: &str| {
+        let values: Vec<String> = (0..120).map(|n| format!("v{n}")).collect();
+        format!("{name}: [{}]", values.join(", "))
+    };
+    let matrix = format!("{{ {}, {}, {}, {} }}", axis("a"), axis("b"), axis("c"), axis("d"));
+    let text = format!("version: 1\ntasks: [ {{ id: m, run: x, matrix: {matrix} }} ]");
+    check(&text, "RG002 2:16 with the 207360000 cells of task `m` the plan has more than 2000000 tasks");
+}
+
+#[test]
+fn a_deeply_dotted_toml_key_is_refused_without_recursion() {
+    let loaded = as_format(&format!("{} = 1", vec!["a"; 50_000].join(".")), Format::Toml);
+    assert!(loaded.plan.is_none() && loaded.errors() > 0);
+}
