@@ -2,16 +2,16 @@
 //!
 //! Every check runs on what the earlier ones left usable, so all problems come at once. Nothing recurses.
 
-use crate::diagnostic::{Code, Diagnostic};
-use crate::draft::{Draft, TaskDraft};
+use crate::diagnostic::{Code, Diagnostic, Problems};
+use crate::draft::{Draft, Spanned, TaskDraft};
 use crate::edges::{Edges, Names};
-use crate::fields::Problems;
 use crate::graph_checks;
-use crate::model::{Dialect, Lock, Plan, Run, Task, Unbuilt};
+use crate::model::{Action, Lock, Plan, Task, Unbuilt};
 use crate::names::{check_caps, check_names};
+use crate::ownership::{check_owners, check_patterns, lock_files};
 use crate::placed::{MAX_TASKS, Placed};
-use crate::tree::Span;
-use std::collections::BTreeMap;
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Ids are at most this long, in bytes.
 const MAX_ID_BYTES: usize = 128;
@@ -35,6 +35,7 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
         families,
         inputs: draft.inputs.keys().cloned().collect(),
         env: draft.env.as_ref().map(|names| names.iter().cloned().collect()),
+        vault: names_of(draft.later.get("vault")),
     };
     let mut unbuilt = draft.unbuilt.clone();
     let mut placed: Vec<Placed> = cells
@@ -47,17 +48,18 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
         .collect();
     placed.sort_by(|a, b| a.task.id.cmp(&b.task.id));
     placed.dedup_by(|a, b| a.task.id == b.task.id);
-    graph_checks::check(&placed, problems);
+    if let Some(reach) = graph_checks::check(&placed, problems) {
+        check_owners(&placed, &reach, problems);
+    }
+    check_patterns(&placed, problems);
     check_names(&draft, &placed, problems);
     check_caps(&draft, &placed, problems);
-    if draft.isolation == "locks" {
-        crate::ownership::lock_files(&mut placed);
-    }
+    lock_files(&mut placed);
     unbuilt.sort();
     unbuilt.dedup();
     Some(Plan {
         name: name.clone(),
-        dialect: Dialect::Plan,
+        dialect: draft.dialect,
         schedule: schedule.clone(),
         on_failure: on_failure.clone(),
         limits: limits.clone(),
@@ -67,14 +69,20 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
         ageing: draft.ageing,
         max_lost: draft.max_lost,
         env: draft.env.clone(),
-        secrets: draft.secrets.clone(),
         inputs: draft.inputs.clone(),
         agents: draft.agents.clone(),
         task_type: draft.task_type.clone(),
         mode: draft.mode.clone(),
+        cohort: draft.cohort,
+        later: draft.later.clone(),
         tasks: placed.into_iter().map(|p| p.task).collect(),
         unbuilt,
     })
+}
+
+/// The keys of a map.
+pub(crate) fn names_of(map: Option<&Json>) -> BTreeSet<String> {
+    map.and_then(Json::as_object).map(|o| o.keys().cloned().collect()).unwrap_or_default()
 }
 
 /// True for ids of the grammar: 1-128 of `[A-Za-z0-9._-]`, no `..`, not starting with `-` or `.`.
@@ -164,14 +172,15 @@ fn place(
         names,
         id: task.id.clone(),
         cell,
+        maps: task.for_each.is_some(),
         needs: BTreeMap::new(),
         families: BTreeMap::new(),
         free: false,
     };
     let Edges { cell, needs, families, .. } = gather(&task, edges, problems);
     let effect = effect(draft, &task, problems);
-    let agent = task.agent.as_ref().map(|a| a.value.clone());
-    if agent.is_some() && task.accept.is_empty() {
+    let agent = task.action.as_ref().is_some_and(|a| a.value.agent().is_some());
+    if agent && task.accept.is_empty() {
         let message = format!("task `{}` gives an agent no acceptance criteria", task.id);
         problems.push(
             Diagnostic::warning(Code::NoCriteria, task.id_span.clone(), message).help("add `accept: [ … ]`"),
@@ -183,13 +192,16 @@ fn place(
     tags.dedup();
     locks.sort();
     locks.dedup();
-    let run = |slot: &Option<(Run, Span)>| slot.as_ref().map(|(run, _)| run.clone());
+    let action = |slot: &Option<Spanned<Action>>| slot.as_ref().map(|a| a.value.clone());
     Placed {
         id_span: task.id_span.clone(),
+        isolation: task.isolation.clone().unwrap_or_else(|| draft.isolation.clone()),
+        action_span: task.action.as_ref().map_or(task.id_span.clone(), |a| a.span.clone()),
         task: Task {
-            run: run(&task.run).unwrap_or(Run::Later("nothing".to_owned())),
-            undo: run(&task.undo),
-            reconcile: run(&task.reconcile),
+            // A task without an action has been reported, so its plan is never made.
+            action: action(&task.action).unwrap_or(Action::Argv(vec![])),
+            undo: action(&task.undo),
+            reconcile: action(&task.reconcile),
             needs: needs.keys().cloned().collect(),
             priority: task.priority.clone().unwrap_or_else(|| "P2".into()),
             tags,
@@ -198,8 +210,7 @@ fn place(
             env: task.env.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect(),
             inputs: task.inputs.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect(),
             retry: task.retry.over(&draft.retry),
-            timeout: task.timeout.over(&draft.timeout, agent.is_some()),
-            agent,
+            timeout: task.timeout.over(&draft.timeout, agent),
             effect,
             when: task.when.as_ref().map(|w| w.value.clone()),
             matrix: cell,
@@ -213,6 +224,7 @@ fn place(
             allow_skipped: task.allow_skipped,
             result_is_stdout: task.result_is_stdout,
             role: task.role,
+            later: task.later,
         },
         need_spans: needs,
         named: task.needs.iter().map(|n| n.value.clone()).collect(),
@@ -224,19 +236,23 @@ fn gather<'a>(task: &TaskDraft, mut edges: Edges<'a>, problems: &mut Problems) -
     for need in &task.needs {
         edges.need(need, problems);
     }
-    edges.run(task.run.as_ref(), problems);
+    if let Some(action) = &task.action {
+        let span = task.refs_span.as_ref().unwrap_or(&action.span);
+        edges.action(&action.value, span, problems);
+    }
     for text in task.cwd.iter().chain(task.env.values()) {
         edges.text(&text.value, &text.span, problems);
     }
-    for value in task.inputs.values() {
-        edges.json(value, problems);
+    for value in task.inputs.values().chain(&task.for_each) {
+        edges.json(&value.value, &value.span, problems);
     }
     if let Some(when) = &task.when {
         edges.condition(when, problems);
     }
     edges.free = true;
-    edges.run(task.undo.as_ref(), problems);
-    edges.run(task.reconcile.as_ref(), problems);
+    for action in task.undo.iter().chain(&task.reconcile) {
+        edges.action(&action.value, &action.span, problems);
+    }
     edges
 }
 

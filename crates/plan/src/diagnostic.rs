@@ -5,6 +5,9 @@
 use crate::tree::Span;
 use serde::Serialize;
 
+/// Where problems go.
+pub(crate) type Problems = Vec<Diagnostic>;
+
 /// The kind of a problem. Each has a page in `docs/errors/`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Code {
@@ -22,7 +25,7 @@ pub enum Code {
     BadValue,
     /// A required key is missing.
     MissingKey,
-    /// A task has no action, or more than one.
+    /// None, or more than one, of keys of which exactly one must be there.
     Action,
     /// An id breaks the grammar.
     BadId,
@@ -111,6 +114,14 @@ pub enum Severity {
     Error,
     /// The plan can run; this is probably not meant.
     Warning,
+}
+
+impl Severity {
+    /// True for what keeps a plan from running.
+    #[must_use]
+    pub fn is_error(self) -> bool {
+        self == Severity::Error
+    }
 }
 
 /// A problem.

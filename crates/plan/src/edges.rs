@@ -2,10 +2,10 @@
 //!
 //! Knows no other task than by name.
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::Spanned;
-use crate::fields::{Problems, nearest};
-use crate::model::Run;
+use crate::fields::nearest;
+use crate::model::Action;
 use crate::reference::{Ref, RefError, Script, Template};
 use crate::tree::Span;
 use crate::when::Condition;
@@ -18,6 +18,7 @@ pub(crate) struct Names {
     pub(crate) families: BTreeMap<String, Vec<String>>,
     pub(crate) inputs: BTreeSet<String>,
     pub(crate) env: Option<BTreeSet<String>>,
+    pub(crate) vault: BTreeSet<String>,
 }
 
 /// Gathers the edges of one task while its references are checked.
@@ -25,6 +26,8 @@ pub(crate) struct Edges<'a> {
     pub(crate) names: &'a Names,
     pub(crate) id: String,
     pub(crate) cell: BTreeMap<String, String>,
+    /// It has `for_each`, so it may name `item` and `index`.
+    pub(crate) maps: bool,
     pub(crate) needs: BTreeMap<String, Span>,
     pub(crate) families: BTreeMap<String, Vec<String>>,
     /// References of `undo` and `reconcile` name the own task or ancestors and add no edge.
@@ -56,14 +59,16 @@ impl Edges<'_> {
         }
     }
 
-    pub(crate) fn run(&mut self, run: Option<&(Run, Span)>, problems: &mut Problems) {
-        match run {
-            None | Some((Run::Later(_), _)) => {}
-            Some((Run::Argv(items), span)) => items.iter().for_each(|i| self.text(i, span, problems)),
-            Some((Run::Shell(text), span)) => match Script::parse(text) {
+    pub(crate) fn action(&mut self, action: &Action, span: &Span, problems: &mut Problems) {
+        match action {
+            Action::Argv(items) => items.iter().for_each(|i| self.text(i, span, problems)),
+            Action::Shell { script, .. } => match Script::parse(script) {
                 Ok(script) => script.refs.iter().for_each(|r| self.reference(r, span, problems)),
                 Err(error) => problems.push(self.malformed(span, error)),
             },
+            Action::Agent { prompt, .. } => prompt.iter().for_each(|p| self.text(p, span, problems)),
+            Action::Tool { params, .. } => params.values().for_each(|v| self.json(v, span, problems)),
+            Action::Join { .. } | Action::Gate { .. } => {}
         }
     }
 
@@ -74,11 +79,11 @@ impl Edges<'_> {
         }
     }
 
-    pub(crate) fn json(&mut self, value: &Spanned<Json>, problems: &mut Problems) {
-        let mut open = vec![&value.value];
+    pub(crate) fn json(&mut self, value: &Json, span: &Span, problems: &mut Problems) {
+        let mut open = vec![value];
         while let Some(next) = open.pop() {
             match next {
-                Json::String(text) => self.text(text, &value.span, problems),
+                Json::String(text) => self.text(text, span, problems),
                 Json::Array(items) => open.extend(items),
                 Json::Object(map) => open.extend(map.values()),
                 Json::Null | Json::Bool(_) | Json::Number(_) => {}
@@ -114,7 +119,11 @@ impl Edges<'_> {
             )),
             "matrix" if self.cell.contains_key(first) => Ok(()),
             "matrix" => Err(("names no axis of its matrix".into(), None)),
-            "vault" | "worktree" | "item" | "index" => Ok(()),
+            "vault" if self.names.vault.contains(first) => Ok(()),
+            "vault" => Err(("names no secret of the plan's `vault`".into(), None)),
+            "item" | "index" if self.maps => Ok(()),
+            "item" | "index" => Err(("stands in a task without `for_each`".into(), None)),
+            "worktree" => Err(("stands outside `worktree.env`".into(), None)),
             _ => self.follow_task(reference, span),
         }
     }

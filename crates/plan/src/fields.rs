@@ -1,235 +1,124 @@
-//! Typed reading of one map: asks for keys by name, reports wrong types, unknown and duplicate keys.
+//! Reading of judged maps: asks for keys by name, and takes what has the right form.
 //!
-//! Collects problems and goes on with what is usable. Knows no particular key.
+//! Reports nothing: `language` has judged the document already. Knows no particular key.
 
-use crate::diagnostic::{Code, Diagnostic};
-use crate::tree::{Item, Key, Span, Value};
+use crate::tree::{Item, Key, Value};
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
-/// The keys of a map, asked for one by one.
-pub(crate) struct Fields<'a> {
-    pairs: Vec<(&'a Key, &'a Item)>,
-    taken: Vec<&'static str>,
-    what: String,
-    /// Where the map stands.
-    pub(crate) span: Span,
-}
-
-/// Where problems go.
-pub(crate) type Problems = Vec<Diagnostic>;
+/// The keys of a map.
+#[derive(Clone, Copy)]
+pub(crate) struct Fields<'a>(&'a [(Key, Item)]);
 
 impl<'a> Fields<'a> {
-    /// The keys of `item`, which must be a map; `what` names it in messages.
-    pub(crate) fn of(item: &'a Item, what: impl Into<String>, problems: &mut Problems) -> Option<Fields<'a>> {
-        let what = what.into();
-        let Value::Map(pairs) = &item.value else {
-            problems.push(wrong_type(item, &what, "a map"));
-            return None;
-        };
-        let mut kept: Vec<(&Key, &Item)> = Vec::with_capacity(pairs.len());
-        let mut seen: BTreeMap<&str, &Key> = BTreeMap::new();
-        for (key, value) in pairs {
-            match seen.get(key.text.as_str()) {
-                Some(first) => problems.push(
-                    Diagnostic::error(
-                        Code::DuplicateKey,
-                        key.span.clone(),
-                        format!("key `{}` stands twice in {what}", key.text),
-                    )
-                    .label("here again")
-                    .also(first.span.clone(), "first here"),
-                ),
-                None => {
-                    seen.insert(&key.text, key);
-                    kept.push((key, value));
-                }
-            }
+    /// The keys of a map; of anything else none.
+    pub(crate) fn of(item: &'a Item) -> Fields<'a> {
+        match &item.value {
+            Value::Map(pairs) => Fields(pairs),
+            _ => Fields(&[]),
         }
-        Some(Fields { pairs: kept, taken: Vec::new(), what, span: item.span.clone() })
+    }
+
+    /// The keys of the map under a key.
+    pub(crate) fn inside(self, key: &str) -> Fields<'a> {
+        self.get(key).map_or(Fields(&[]), Fields::of)
+    }
+
+    /// Its pairs.
+    pub(crate) fn pairs(self) -> &'a [(Key, Item)] {
+        self.0
     }
 
     /// The value of a key, unless it is missing or nothing.
-    pub(crate) fn get(&mut self, key: &'static str) -> Option<&'a Item> {
-        self.taken.push(key);
-        self.pairs.iter().find(|(k, _)| k.text == key).map(|(_, v)| *v).filter(|v| !v.is_null())
+    pub(crate) fn get(self, key: &str) -> Option<&'a Item> {
+        self.0.iter().find(|(k, _)| k.text == key).map(|(_, v)| v).filter(|v| !v.is_null())
     }
 
-    /// The value of the first of several spellings that is there; more than one is an error.
-    pub(crate) fn one_of(&mut self, keys: &[&'static str], problems: &mut Problems) -> Option<&'a Item> {
-        let found: Vec<(&'static str, &Item)> =
-            keys.iter().filter_map(|k| self.get(k).map(|v| (*k, v))).collect();
-        if let [(first, _), (second, item), ..] = found[..] {
-            let message = format!("`{first}` and `{second}` are two spellings of one key in {}", self.what);
-            problems.push(Diagnostic::error(Code::DuplicateKey, item.span.clone(), message));
-        }
-        found.first().map(|(_, item)| *item)
+    /// The text of a key.
+    pub(crate) fn text(self, key: &str) -> Option<String> {
+        self.get(key).and_then(text)
     }
 
-    /// Reports every key that nobody asked for.
-    pub(crate) fn finish(self, problems: &mut Problems) {
-        for (key, _) in &self.pairs {
-            if self.taken.contains(&key.text.as_str()) {
-                continue;
-            }
-            let message = format!("unknown key `{}` in {}", key.text, self.what);
-            let mut problem = Diagnostic::error(Code::UnknownKey, key.span.clone(), message);
-            if let Some(near) = nearest(&key.text, self.taken.iter().copied()) {
-                problem = problem.help(format!("did you mean `{near}`?"));
-            }
-            problems.push(problem);
+    /// True or false.
+    pub(crate) fn flag(self, key: &str) -> Option<bool> {
+        match &self.get(key)?.value {
+            Value::Bool(value) => Some(*value),
+            Value::Plain(text) => Some(text == "true"),
+            _ => None,
         }
     }
 
-    pub(crate) fn text(&mut self, key: &'static str, problems: &mut Problems) -> Option<String> {
-        let item = self.get(key)?;
-        text(item, &format!("`{key}`"), problems)
+    /// A whole number.
+    pub(crate) fn whole(self, key: &str) -> Option<u64> {
+        self.get(key).and_then(whole)
     }
 
-    pub(crate) fn boolean(&mut self, key: &'static str, problems: &mut Problems) -> Option<bool> {
-        let item = self.get(key)?;
-        match &item.value {
-            Value::Bool(value) => return Some(*value),
-            Value::Plain(text) if text == "true" => return Some(true),
-            Value::Plain(text) if text == "false" => return Some(false),
-            _ => {}
+    /// A whole number of at most 32 bits.
+    pub(crate) fn small(self, key: &str) -> Option<u32> {
+        self.whole(key).and_then(|n| u32::try_from(n).ok())
+    }
+
+    /// A duration, in milliseconds.
+    pub(crate) fn duration_ms(self, key: &str) -> Option<u64> {
+        parse_duration_ms(&self.text(key)?)
+    }
+
+    /// The entries of a list.
+    pub(crate) fn list(self, key: &str) -> &'a [Item] {
+        match self.get(key).map(|i| &i.value) {
+            Some(Value::List(items)) => items,
+            _ => &[],
         }
-        problems.push(wrong_type(item, &format!("`{key}`"), "true or false"));
-        None
     }
 
-    pub(crate) fn integer(
-        &mut self,
-        key: &'static str,
-        (low, high): (u64, u64),
-        problems: &mut Problems,
-    ) -> Option<u64> {
-        let item = self.get(key)?;
-        integer(item, &format!("`{key}`"), (low, high), problems)
+    /// The texts of a list.
+    pub(crate) fn texts(self, key: &str) -> Vec<String> {
+        self.list(key).iter().filter_map(text).collect()
     }
 
-    pub(crate) fn duration_ms(&mut self, key: &'static str, problems: &mut Problems) -> Option<u64> {
-        let item = self.get(key)?;
-        duration_ms(item, &format!("`{key}`"), problems)
-    }
-
-    pub(crate) fn choice(
-        &mut self,
-        key: &'static str,
-        among: &[&'static str],
-        problems: &mut Problems,
-    ) -> Option<String> {
-        let item = self.get(key)?;
-        choice(item, &format!("`{key}`"), among, problems)
-    }
-
-    pub(crate) fn texts(&mut self, key: &'static str, problems: &mut Problems) -> Option<Vec<String>> {
-        let item = self.get(key)?;
-        texts(item, &format!("`{key}`"), problems)
-    }
-
-    pub(crate) fn list(&mut self, key: &'static str, problems: &mut Problems) -> Option<&'a [Item]> {
-        let item = self.get(key)?;
-        list(item, &format!("`{key}`"), problems)
-    }
-
-    pub(crate) fn map(&mut self, key: &'static str, problems: &mut Problems) -> Option<&'a [(Key, Item)]> {
-        let item = self.get(key)?;
-        map(item, &format!("`{key}`"), problems)
+    /// Whole numbers by key.
+    pub(crate) fn counts(self, key: &str) -> BTreeMap<String, u32> {
+        let count =
+            |(k, v): &(Key, Item)| Some((k.text.clone(), whole(v).and_then(|n| u32::try_from(n).ok())?));
+        self.inside(key).0.iter().filter_map(count).collect()
     }
 }
 
-pub(crate) fn text(item: &Item, what: &str, problems: &mut Problems) -> Option<String> {
+/// The text of a scalar.
+pub(crate) fn text(item: &Item) -> Option<String> {
     match &item.value {
         Value::Text(text) | Value::Plain(text) => Some(text.clone()),
-        _ => {
-            problems.push(wrong_type(item, what, "a text"));
-            None
-        }
+        _ => None,
     }
 }
 
-pub(crate) fn texts(item: &Item, what: &str, problems: &mut Problems) -> Option<Vec<String>> {
-    let items = list(item, what, problems)?;
-    Some(items.iter().filter_map(|i| text(i, &format!("an entry of {what}"), problems)).collect())
-}
-
-pub(crate) fn list<'a>(item: &'a Item, what: &str, problems: &mut Problems) -> Option<&'a [Item]> {
+fn whole(item: &Item) -> Option<u64> {
     match &item.value {
-        Value::List(items) => Some(items),
-        _ => {
-            problems.push(wrong_type(item, what, "a list"));
-            None
-        }
+        Value::Plain(digits) | Value::Number(digits) => digits.parse().ok(),
+        _ => None,
     }
 }
 
-/// The pairs of a map with free keys; a key that stands twice is reported.
-pub(crate) fn map<'a>(item: &'a Item, what: &str, problems: &mut Problems) -> Option<&'a [(Key, Item)]> {
-    let Value::Map(pairs) = &item.value else {
-        problems.push(wrong_type(item, what, "a map"));
-        return None;
-    };
-    let mut seen: BTreeMap<&str, &Key> = BTreeMap::new();
-    for (key, _) in pairs {
-        if let Some(first) = seen.insert(&key.text, key) {
-            let message = format!("key `{}` stands twice in {what}", key.text);
-            let problem = Diagnostic::error(Code::DuplicateKey, key.span.clone(), message);
-            problems.push(problem.label("here again").also(first.span.clone(), "first here"));
-        }
+/// A free value as JSON: plain scalars become what YAML's core schema makes of them. Depth is bounded by the
+/// readers.
+pub(crate) fn json(item: &Item) -> Json {
+    match &item.value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => Json::Bool(*value),
+        Value::Text(text) => Json::String(text.clone()),
+        Value::Number(text) => serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone())),
+        Value::Plain(text) => match text.as_str() {
+            "" | "~" | "null" => Json::Null,
+            "true" => Json::Bool(true),
+            "false" => Json::Bool(false),
+            _ => match serde_json::from_str::<Json>(text) {
+                Ok(Json::Number(number)) => Json::Number(number),
+                _ => Json::String(text.clone()),
+            },
+        },
+        Value::List(items) => Json::Array(items.iter().map(json).collect()),
+        Value::Map(pairs) => Json::Object(pairs.iter().map(|(k, v)| (k.text.clone(), json(v))).collect()),
     }
-    Some(pairs)
-}
-
-pub(crate) fn integer(
-    item: &Item,
-    what: &str,
-    (low, high): (u64, u64),
-    problems: &mut Problems,
-) -> Option<u64> {
-    let (Value::Plain(digits) | Value::Number(digits)) = &item.value else {
-        problems.push(wrong_type(item, what, "a whole number"));
-        return None;
-    };
-    let number = digits.parse::<u64>().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()));
-    match number {
-        Some(number) if (low..=high).contains(&number) => Some(number),
-        _ => {
-            let message = format!("{what} must be a whole number from {low} to {high}, not `{digits}`");
-            problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
-            None
-        }
-    }
-}
-
-pub(crate) fn choice(
-    item: &Item,
-    what: &str,
-    among: &[&'static str],
-    problems: &mut Problems,
-) -> Option<String> {
-    let text = text(item, what, problems)?;
-    if among.contains(&text.as_str()) {
-        return Some(text);
-    }
-    let message = format!("{what} must be one of {}, not `{text}`", among.join(", "));
-    let mut problem = Diagnostic::error(Code::BadValue, item.span.clone(), message);
-    if let Some(near) = nearest(&text, among.iter().copied()) {
-        problem = problem.help(format!("did you mean `{near}`?"));
-    }
-    problems.push(problem);
-    None
-}
-
-/// A duration such as `90s`, `1h30m`, `500ms`, `2d`, in milliseconds; at most 10 years.
-pub(crate) fn duration_ms(item: &Item, what: &str, problems: &mut Problems) -> Option<u64> {
-    let text = text(item, what, problems)?;
-    let parsed = parse_duration_ms(&text);
-    if parsed.is_none() {
-        let message = format!("{what} is not a duration: `{text}`");
-        let problem = Diagnostic::error(Code::BadValue, item.span.clone(), message);
-        problems.push(problem.help("write a number with a unit, such as `500ms`, `90s`, `10m` or `1h30m`"));
-    }
-    parsed
 }
 
 /// Parses a duration; `None` for anything else, negative or longer than 10 years.
@@ -262,9 +151,22 @@ pub fn parse_duration_ms(text: &str) -> Option<u64> {
     (total <= MAX_MS).then_some(total)
 }
 
-pub(crate) fn wrong_type(item: &Item, what: &str, wanted: &str) -> Diagnostic {
-    let message = format!("{what} must be {wanted}, not {}", item.kind());
-    Diagnostic::error(Code::WrongType, item.span.clone(), message)
+/// Parses a size in bytes, such as `64MiB`; `None` for anything else, and for nothing.
+#[must_use]
+pub(crate) fn parse_bytes(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit = match text[digits..].trim_start() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        _ => return None,
+    };
+    number.checked_mul(unit).filter(|n| *n > 0)
 }
 
 /// The name most like `text`, if one is like enough.

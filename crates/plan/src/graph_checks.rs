@@ -2,18 +2,17 @@
 //!
 //! Looks at tasks sorted by id, so the same graph gives the same problems whatever the order of the file.
 
-use crate::diagnostic::{Code, Diagnostic};
-use crate::fields::Problems;
+use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::placed::{MAX_EDGES, Placed};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Redundant edges are sought up to this many edges.
 const MAX_EDGES_FOR_REDUNDANCY: usize = 20_000;
 /// A longer chain is worth a warning.
 const MAX_CHAIN: usize = 10;
 
-/// Runs every check.
-pub(crate) fn check(placed: &[Placed], problems: &mut Problems) {
+/// Runs every check. Answers who reaches whom, unless there are too many edges or a cycle.
+pub(crate) fn check(placed: &[Placed], problems: &mut Problems) -> Option<Reach> {
     let index: BTreeMap<&str, usize> =
         placed.iter().enumerate().map(|(i, p)| (p.task.id.as_str(), i)).collect();
     let preds: Vec<Vec<usize>> = placed
@@ -24,14 +23,46 @@ pub(crate) fn check(placed: &[Placed], problems: &mut Problems) {
     if edges > MAX_EDGES {
         let message = format!("the plan has {edges} edges, more than {MAX_EDGES}");
         problems.push(Diagnostic::error(Code::Limit, 0..0, message));
-        return;
+        return None;
     }
     let (order, open) = sort(&preds);
     if order.len() < placed.len() {
-        return report_cycle(placed, &preds, &open, problems);
+        report_cycle(placed, &preds, &open, problems);
+        return None;
     }
     report_depth(placed, &preds, &order, problems);
     report_redundant(placed, (&preds, &order), edges, problems);
+    let mut position = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(at, &i)| position[i] = at);
+    Some(Reach { preds, position })
+}
+
+/// Who reaches whom.
+pub(crate) struct Reach {
+    preds: Vec<Vec<usize>>,
+    position: Vec<usize>,
+}
+
+impl Reach {
+    /// In topological order.
+    pub(crate) fn sorted(&self, tasks: BTreeSet<usize>) -> Vec<usize> {
+        let mut tasks: Vec<usize> = tasks.into_iter().collect();
+        tasks.sort_unstable_by_key(|&i| self.position[i]);
+        tasks
+    }
+
+    /// True if `to` waits for `from`, directly or not. Looks back from `to`, not beyond the place of `from`.
+    pub(crate) fn reaches(&self, from: usize, to: usize) -> bool {
+        let (mut open, mut seen) = (vec![to], BTreeSet::new());
+        while let Some(next) = open.pop() {
+            if next == from {
+                return true;
+            }
+            let later = |p: &usize| self.position[*p] >= self.position[from];
+            open.extend(self.preds[next].iter().copied().filter(later).filter(|&p| seen.insert(p)));
+        }
+        false
+    }
 }
 
 /// Kahn's algorithm: a topological order of what is not held back by a cycle, and the open counts.

@@ -1,7 +1,7 @@
 //! Plan text to a validated plan, with every problem at once.
 //!
 //! ```text
-//! bytes --yaml | json | toml--> tree --draft--> TaskDrafts --assemble, graph_checks--> Plan --lower--> GraphSpec
+//! bytes --yaml|json|toml--> tree --language, draft--> drafts --assemble, graph_checks--> Plan --lower--> GraphSpec
 //!                                `------------- problems with spans, collected all the way -------'
 //! ```
 //! Pure: executes nothing, opens nothing, knows no clock and no environment.
@@ -14,10 +14,12 @@ mod edges;
 mod fields;
 mod graph_checks;
 mod json;
+mod language;
 mod lower;
 pub mod model;
 mod names;
 mod ownership;
+mod patterns;
 mod placed;
 pub mod reference;
 mod render;
@@ -30,11 +32,13 @@ pub use assemble::is_id;
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use digest::{canonical, differences, plan_digest};
 pub use fields::parse_duration_ms;
+pub use language::{Document, reference as reference_markdown, schema};
 pub use lower::lower;
 pub use model::Plan;
 pub use placed::{MAX_EDGES, MAX_TASKS};
 pub use render::{Fact, fact, render};
 
+use model::Dialect;
 use serde_json::Value as Json;
 
 /// A plan file holds at most this many bytes.
@@ -72,6 +76,8 @@ pub struct Loaded {
     pub plan: Option<Plan>,
     /// Every problem, in order of place.
     pub problems: Vec<Diagnostic>,
+    /// Which document it is, as far as that can be told.
+    pub dialect: Dialect,
     name: String,
     source: String,
 }
@@ -101,16 +107,17 @@ impl Loaded {
 pub fn load((name, bytes): (&str, &[u8]), format: Format, inputs: &[(String, Json)]) -> Loaded {
     let mut problems = Vec::new();
     let source = String::from_utf8_lossy(bytes).into_owned();
-    let plan = read(bytes, format, inputs, &mut problems);
+    let mut dialect = Dialect::Plan;
+    let plan = read((bytes, format), inputs, &mut dialect, &mut problems);
     problems.sort_by_key(|p| (p.span.start, p.code));
     let plan = plan.filter(|_| problems.iter().all(|p| p.severity != Severity::Error));
-    Loaded { plan, problems, name: name.to_owned(), source }
+    Loaded { plan, problems, dialect, name: name.to_owned(), source }
 }
 
 fn read(
-    bytes: &[u8],
-    format: Format,
+    (bytes, format): (&[u8], Format),
     inputs: &[(String, Json)],
+    dialect: &mut Dialect,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Plan> {
     if bytes.len() as u64 > MAX_PLAN_BYTES {
@@ -131,7 +138,8 @@ fn read(
         Format::Json => json::read(source, problems),
         Format::Toml => toml::read(source, problems),
     }?;
-    let mut draft = draft::read(&root, problems)?;
+    let mut draft = draft::read(&root, format == Format::Json, problems)?;
+    *dialect = draft.dialect;
     for (name, value) in inputs {
         if let Some(slot) = draft.inputs.get_mut(name) {
             *slot = value.clone();

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
     let index: BTreeMap<&str, u32> = plan.tasks.iter().zip(0..).map(|(t, i)| (t.id.as_str(), i)).collect();
     let tags = table(plan.tasks.iter().flat_map(|t| &t.tags).chain(plan.limits.per_tag.keys()));
-    let agents = table(plan.agents.iter());
+    let agents = table(plan.agents.keys());
     let locks = plan.tasks.iter().flat_map(|t| &t.locks).map(|l| &l.resource);
     let resources = table(locks.chain(plan.resources.keys()));
     let mut policies: Vec<Policy> = Vec::new();
@@ -63,7 +63,7 @@ fn node(
         id: task.id.clone(),
         needs: task.needs.iter().filter_map(|n| index.get(n.as_str()).copied()).collect(),
         priority: priority(&task.priority),
-        agent: task.agent.as_deref().and_then(|a| agents.get(a).copied()),
+        agent: task.action.agent().and_then(|a| agents.get(a).copied()),
         tags: task.tags.iter().filter_map(|t| tags.get(t.as_str()).copied()).collect(),
         claims: task
             .locks

@@ -31,20 +31,22 @@ pub struct Plan {
     pub max_lost: u32,
     /// Names of variables passed on; `None` passes everything.
     pub env: Option<Vec<String>>,
-    /// Variables whose values are redacted.
-    pub secrets: Vec<String>,
     /// Inputs with their values.
     pub inputs: BTreeMap<String, Value>,
-    /// Names of agents.
-    pub agents: Vec<String>,
+    /// Agents by name, as they stand.
+    pub agents: BTreeMap<String, Value>,
     /// For statistics.
     pub task_type: Option<String>,
     /// `sequential` or `hybrid`.
     pub mode: Option<String>,
+    /// Rollout cohort in percent, for statistics.
+    pub cohort: Option<u32>,
     /// The tasks, by id.
     pub tasks: Vec<Task>,
     /// Keys whose feature is not built yet, with the task that has them.
     pub unbuilt: Vec<Unbuilt>,
+    /// What those keys of the plan say.
+    pub later: BTreeMap<String, Value>,
 }
 
 /// Which document a plan was read from.
@@ -88,13 +90,57 @@ pub struct Limits {
 /// What a task does.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Run {
+pub enum Action {
     /// Program and arguments; references are replaced in each.
     Argv(Vec<String>),
-    /// A script for `sh -c`; references travel by environment.
-    Shell(String),
-    /// Not built yet: agent, tool, join, gate.
-    Later(String),
+    /// A script for a shell; references travel by environment.
+    Shell {
+        /// The script.
+        script: String,
+        /// The shell, started with `-c`.
+        shell: String,
+    },
+    /// Work of an agent. Not built yet.
+    Agent {
+        /// The agent.
+        agent: String,
+        /// What it shall do, as a template.
+        prompt: Option<String>,
+    },
+    /// A call of a tool. Not built yet.
+    Tool {
+        /// The tool: `server/tool`, or a built-in one.
+        tool: String,
+        /// Its parameters, as templates.
+        params: BTreeMap<String, Value>,
+    },
+    /// Merges the results of its predecessors. Not built yet.
+    Join {
+        /// `fail-fast`, `merge-with-rules` or `manual-escalation`.
+        conflict: String,
+        /// Rules by JSON path.
+        rules: BTreeMap<String, String>,
+    },
+    /// A gate that must pass. Not built yet.
+    Gate {
+        /// The gate.
+        gate: String,
+    },
+}
+
+impl Action {
+    /// The agent, if an agent does it.
+    #[must_use]
+    pub fn agent(&self) -> Option<&str> {
+        match self {
+            Action::Agent { agent, .. } => Some(agent),
+            Action::Argv(_)
+            | Action::Shell { .. }
+            | Action::Tool { .. }
+            | Action::Join { .. }
+            | Action::Gate { .. } => None,
+        }
+    }
 }
 
 /// A task.
@@ -105,17 +151,15 @@ pub struct Task {
     /// Its title.
     pub title: Option<String>,
     /// What it does.
-    pub run: Run,
+    pub action: Action,
     /// What undoes it.
-    pub undo: Option<Run>,
+    pub undo: Option<Action>,
     /// What tells whether a lost attempt had its effect.
-    pub reconcile: Option<Run>,
+    pub reconcile: Option<Action>,
     /// Direct predecessors, sorted; those implied by references included.
     pub needs: Vec<String>,
     /// `P0` to `P3`.
     pub priority: String,
-    /// Its agent.
-    pub agent: Option<String>,
     /// Its tags, sorted.
     pub tags: Vec<String>,
     /// What it claims while it lives.
@@ -152,6 +196,8 @@ pub struct Task {
     pub matrix: BTreeMap<String, String>,
     /// Members of the families that references of this task name, in cell order.
     pub families: BTreeMap<String, Vec<String>>,
+    /// What keys say whose feature is not built yet.
+    pub later: BTreeMap<String, Value>,
 }
 
 /// A claim.

@@ -2,66 +2,138 @@
 //!
 //! Looks at names only; edges are checked elsewhere.
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::assemble::names_of;
+use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::Draft;
-use crate::fields::Problems;
-use crate::model::Claim;
+use crate::fields::nearest;
+use crate::model::{Action, Claim};
 use crate::placed::Placed;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Locks, agents, tags and resources that are named must exist, and be enough.
+/// Tools that need no server.
+const BUILT_IN_TOOLS: [&str; 11] = [
+    "shell",
+    "file_read",
+    "file_write",
+    "file_move",
+    "file_copy",
+    "file_list",
+    "file_glob",
+    "json_query",
+    "http_request",
+    "sleep",
+    "template",
+];
+
+/// Locks, agents, tools, gates and resources that are named must exist, and be enough.
 pub(crate) fn check_names(draft: &Draft, placed: &[Placed], problems: &mut Problems) {
+    let known = Known {
+        agents: draft.agents.keys().cloned().collect(),
+        servers: names_of(draft.later.get("mcp_servers")),
+        gates: names_of(draft.later.get("gates")),
+    };
     for p in placed {
-        for lock in &p.task.locks {
-            let capacity = draft.resources.get(&lock.resource);
-            let why = match (lock.claim, capacity) {
-                (Claim::Units(units), Some(&capacity)) if units > capacity => {
-                    format!("claims {units} units of `{}`, which has {capacity}", lock.resource)
-                }
-                (Claim::Units(_), None) => {
-                    format!("claims units of `{}`, which is not among `resources`", lock.resource)
-                }
-                (Claim::Shared | Claim::Exclusive, Some(_)) => {
-                    format!("locks `{}`, which is a counted resource", lock.resource)
-                }
-                (Claim::Units(_), Some(_)) | (Claim::Shared | Claim::Exclusive, None) => continue,
-            };
-            let message = format!("task `{}` {why}", p.task.id);
-            problems.push(Diagnostic::error(Code::UnknownName, p.id_span.clone(), message));
-        }
-        if let Some(agent) = p.task.agent.as_ref().filter(|a| !draft.agents.contains(a)) {
-            let message = format!("task `{}` names agent `{agent}`, which is not among `agents`", p.task.id);
-            problems.push(Diagnostic::error(Code::UnknownName, p.id_span.clone(), message));
+        check_locks(draft, p, problems);
+        let unknown = known.unknown(&p.task.action).into_iter();
+        let undo = p.task.undo.iter().filter_map(|a| known.unknown(a));
+        for (message, help) in unknown.chain(undo) {
+            let message = format!("task `{}` names {message}", p.task.id);
+            let mut problem = Diagnostic::error(Code::UnknownName, p.action_span.clone(), message);
+            problem.help = help;
+            problems.push(problem);
         }
     }
-    for agent in draft.limits.per_agent.keys().filter(|a| !draft.agents.contains(a)) {
+    for agent in draft.limits.per_agent.keys().filter(|a| !known.agents.contains(*a)) {
         let message = format!("`per_agent` names agent `{agent}`, which is not among `agents`");
         problems.push(Diagnostic::error(Code::UnknownName, draft.limits_span.clone(), message));
     }
 }
 
+/// What actions may name.
+struct Known {
+    agents: BTreeSet<String>,
+    servers: BTreeSet<String>,
+    gates: BTreeSet<String>,
+}
+
+impl Known {
+    /// What an action names that is not known, with a name that is like it.
+    fn unknown(&self, action: &Action) -> Option<(String, Option<String>)> {
+        let missing = |what: &str, name: &str, among: &str, known: &BTreeSet<String>| {
+            let near = nearest(name, known.iter().map(String::as_str));
+            let help = near.map(|near| format!("did you mean `{near}`?"));
+            (format!("{what} `{name}`, which is not among `{among}`"), help)
+        };
+        match action {
+            Action::Agent { agent, .. } if !self.agents.contains(agent) => {
+                Some(missing("agent", agent, "agents", &self.agents))
+            }
+            Action::Gate { gate } if !self.gates.contains(gate) => {
+                Some(missing("gate", gate, "gates", &self.gates))
+            }
+            Action::Tool { tool, .. } => match tool.split_once('/') {
+                Some((server, _)) if self.servers.contains(server) => None,
+                Some((server, _)) => Some(missing("MCP server", server, "mcp_servers", &self.servers)),
+                None if BUILT_IN_TOOLS.contains(&tool.as_str()) || !self.servers.is_empty() => None,
+                None => {
+                    let near = nearest(tool, BUILT_IN_TOOLS.into_iter());
+                    let help = near.map(|near| format!("did you mean `{near}`?"));
+                    Some((format!("tool `{tool}`, which is not built in and of no server"), help))
+                }
+            },
+            Action::Agent { .. }
+            | Action::Gate { .. }
+            | Action::Argv(_)
+            | Action::Shell { .. }
+            | Action::Join { .. } => None,
+        }
+    }
+}
+
+fn check_locks(draft: &Draft, p: &Placed, problems: &mut Problems) {
+    for lock in &p.task.locks {
+        let capacity = draft.resources.get(&lock.resource);
+        let why = match (lock.claim, capacity) {
+            (Claim::Units(units), Some(&capacity)) if units > capacity => {
+                format!("claims {units} units of `{}`, which has {capacity}", lock.resource)
+            }
+            (Claim::Units(_), None) => {
+                format!("claims units of `{}`, which is not among `resources`", lock.resource)
+            }
+            (Claim::Shared | Claim::Exclusive, Some(_)) => {
+                format!("locks `{}`, which is a counted resource", lock.resource)
+            }
+            (Claim::Units(_), Some(_)) | (Claim::Shared | Claim::Exclusive, None) => continue,
+        };
+        let message = format!("task `{}` {why}", p.task.id);
+        problems.push(Diagnostic::error(Code::UnknownName, p.id_span.clone(), message));
+    }
+}
+
 /// A cap that is at least the number of its tasks never binds. The default of `max_parallel` is nobody's mistake.
 pub(crate) fn check_caps(draft: &Draft, placed: &[Placed], problems: &mut Problems) {
-    let mut idle = |name: String, cap: u32, of: usize| {
-        if cap as usize >= of && !placed.is_empty() {
-            let message = format!("cap `{name}: {cap}` can never bind: {of} tasks count for it");
-            problems.push(Diagnostic::warning(Code::IdleCap, draft.limits_span.clone(), message));
+    let limits = &draft.limits;
+    let tags = placed.iter().flat_map(|p| p.task.tags.iter().map(String::as_str));
+    let kinds = [
+        ("per_priority", &limits.per_priority, tally(placed.iter().map(|p| p.task.priority.as_str()))),
+        ("per_tag", &limits.per_tag, tally(tags)),
+        ("per_agent", &limits.per_agent, tally(placed.iter().filter_map(|p| p.task.action.agent()))),
+    ];
+    for (kind, caps, counts) in kinds {
+        for (name, cap) in caps.iter().filter(|_| !placed.is_empty()) {
+            let of = counts.get(name.as_str()).copied().unwrap_or(0);
+            if *cap as usize >= of {
+                let message = format!("cap `{kind}.{name}: {cap}` can never bind: {of} tasks count for it");
+                problems.push(Diagnostic::warning(Code::IdleCap, draft.limits_span.clone(), message));
+            }
         }
-    };
-    for (name, cap) in &draft.limits.per_priority {
-        idle(
-            format!("per_priority.{name}"),
-            *cap,
-            placed.iter().filter(|p| p.task.priority == *name).count(),
-        );
     }
-    for (name, cap) in &draft.limits.per_tag {
-        idle(format!("per_tag.{name}"), *cap, placed.iter().filter(|p| p.task.tags.contains(name)).count());
+}
+
+fn tally<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, usize> {
+    let mut counts = BTreeMap::new();
+    for name in names {
+        *counts.entry(name).or_insert(0) += 1;
     }
-    for (name, cap) in &draft.limits.per_agent {
-        idle(
-            format!("per_agent.{name}"),
-            *cap,
-            placed.iter().filter(|p| p.task.agent.as_ref() == Some(name)).count(),
-        );
-    }
+    counts
 }

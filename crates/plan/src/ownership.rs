@@ -1,26 +1,46 @@
-//! `isolation: locks`: exclusive locks on `files`, shared ones on `reads`; overlapping patterns share one lock name.
+//! What `files` and `reads` of tasks mean: locks with `isolation: locks`, owners with `isolation: worktree`.
 //!
-//! Works on patterns alone, because the files are not known here: two patterns overlap when one matches the other
-//! as text, or their literal beginnings agree.
+//! Works on patterns alone; whether two globs meet in a real file is asked when a run begins.
 
+use crate::diagnostic::{Code, Diagnostic, Problems};
+use crate::graph_checks::Reach;
 use crate::model::{Claim, Lock};
+use crate::patterns::{Globs, group, is_literal, plain, refuse};
 use crate::placed::Placed;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Adds the locks that the patterns of each task mean.
-pub(crate) fn lock_files(placed: &mut [Placed]) {
-    let mut patterns: Vec<String> =
-        placed.iter().flat_map(|p| p.task.files.iter().chain(&p.task.reads)).cloned().collect();
-    patterns.sort();
-    patterns.dedup();
-    let groups = group(&patterns);
+/// At most this many overlaps are reported.
+const MAX_OVERLAPS: usize = 100;
+
+/// Each pattern must be one, and lie inside the workspace.
+pub(crate) fn check_patterns(placed: &[Placed], problems: &mut Problems) {
     for p in placed {
+        for pattern in p.task.files.iter().chain(&p.task.reads) {
+            let Some(why) = refuse(pattern) else { continue };
+            let message = format!("`{}` of task `{}` {why}", pattern.escape_debug(), p.task.id);
+            problems.push(Diagnostic::error(Code::BadValue, p.id_span.clone(), message));
+        }
+    }
+}
+
+/// Adds the locks that the patterns of each task under `isolation: locks` mean: exclusive for `files`, shared for
+/// `reads`; overlapping patterns share one lock.
+pub(crate) fn lock_files(placed: &mut [Placed]) {
+    let locked = |p: &&Placed| p.isolation == "locks";
+    let patterns = placed.iter().filter(locked).flat_map(|p| p.task.files.iter().chain(&p.task.reads));
+    let patterns: BTreeSet<String> = patterns.map(|pattern| plain(pattern).to_owned()).collect();
+    let groups = group(&patterns.into_iter().collect::<Vec<_>>());
+    let name = |pattern: &str| {
+        let pattern = plain(pattern);
+        format!("files:{}", groups.get(pattern).map_or(pattern, String::as_str))
+    };
+    for p in placed.iter_mut().filter(|p| p.isolation == "locks") {
         let mut claims: BTreeMap<String, Claim> = BTreeMap::new();
         for pattern in &p.task.reads {
-            claims.entry(name(&groups, pattern)).or_insert(Claim::Shared);
+            claims.entry(name(pattern)).or_insert(Claim::Shared);
         }
         for pattern in &p.task.files {
-            claims.insert(name(&groups, pattern), Claim::Exclusive);
+            claims.insert(name(pattern), Claim::Exclusive);
         }
         p.task.locks.extend(claims.into_iter().map(|(resource, claim)| Lock { resource, claim }));
         p.task.locks.sort();
@@ -28,48 +48,44 @@ pub(crate) fn lock_files(placed: &mut [Placed]) {
     }
 }
 
-fn name(groups: &BTreeMap<String, String>, pattern: &str) -> String {
-    format!("files:{}", groups.get(pattern).map_or(pattern, String::as_str))
-}
-
-/// Each pattern's representative: the smallest pattern that it overlaps with, directly or through others.
-fn group(patterns: &[String]) -> BTreeMap<String, String> {
-    let mut parent: Vec<usize> = (0..patterns.len()).collect();
-    for i in 0..patterns.len() {
-        for j in 0..i {
-            if overlap(&patterns[i], &patterns[j]) {
-                let (a, b) = (root(&parent, i), root(&parent, j));
-                parent[a.max(b)] = a.min(b);
+/// Two tasks in worktrees that own the same file need an order between them.
+pub(crate) fn check_owners(placed: &[Placed], reach: &Reach, problems: &mut Problems) {
+    let owners = |pattern: &dyn Fn(&str) -> bool| {
+        let mut found: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+        for (i, p) in placed.iter().enumerate().filter(|(_, p)| p.isolation == "worktree") {
+            for file in p.task.files.iter().map(|f| plain(f)).filter(|f| pattern(f)) {
+                found.entry(file).or_default().insert(i);
             }
         }
-    }
-    patterns.iter().enumerate().map(|(i, p)| (p.clone(), patterns[root(&parent, i)].clone())).collect()
-}
-
-fn root(parent: &[usize], mut i: usize) -> usize {
-    while parent[i] != i {
-        i = parent[i];
-    }
-    i
-}
-
-fn overlap(a: &str, b: &str) -> bool {
-    let literal = |p: &str| p.find(['*', '?', '[', '{']).map_or(p.to_owned(), |at| p[..at].to_owned());
-    let (la, lb) = (literal(a), literal(b));
-    if la == a && lb == b {
-        return a == b;
-    }
-    let matches = |glob: &str, path: &str| {
-        globset::GlobBuilder::new(glob)
-            .literal_separator(true)
-            .build()
-            .is_ok_and(|g| g.compile_matcher().is_match(path))
+        found
     };
-    if la == a {
-        return matches(b, a);
+    let (mut literals, globs) = (owners(&|p| is_literal(p)), owners(&|p| !is_literal(p)));
+    let set = Globs::of(globs.keys().copied());
+    for (literal, tasks) in &mut literals {
+        set.matching(literal).for_each(|glob| tasks.extend(&globs[glob]));
     }
-    if lb == b {
-        return matches(a, b);
+    let mut overlaps: BTreeMap<(usize, usize), Vec<&str>> = BTreeMap::new();
+    for (pattern, tasks) in literals.into_iter().chain(globs).filter(|(_, tasks)| tasks.len() > 1) {
+        // In topological order, all pairs are ordered if and only if all neighbours are.
+        let sorted = reach.sorted(tasks);
+        for pair in sorted.windows(2).filter(|pair| !reach.reaches(pair[0], pair[1])) {
+            let (a, b) = (pair[0].min(pair[1]), pair[0].max(pair[1]));
+            overlaps.entry((a, b)).or_default().push(pattern);
+        }
+        if overlaps.len() >= MAX_OVERLAPS {
+            break;
+        }
     }
-    la.starts_with(&lb) || lb.starts_with(&la)
+    for ((a, b), files) in overlaps {
+        let (a, b) = (&placed[a], &placed[b]);
+        let message = format!(
+            "tasks `{}` and `{}` both own `{}` and no order is between them",
+            a.task.id,
+            b.task.id,
+            files.join("`, `")
+        );
+        let problem = Diagnostic::error(Code::Overlap, b.id_span.clone(), message);
+        let help = format!("add `needs: [{}]` to `{}`, or divide the files", a.task.id, b.task.id);
+        problems.push(problem.label("owns it too").also(a.id_span.clone(), "owns it").help(help));
+    }
 }

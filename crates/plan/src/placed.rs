@@ -14,6 +14,10 @@ pub const MAX_EDGES: usize = 16_000_000;
 pub(crate) struct Placed {
     pub(crate) task: Task,
     pub(crate) id_span: Span,
+    /// Where its action stands.
+    pub(crate) action_span: Span,
+    /// Its isolation: its own, or the plan's.
+    pub(crate) isolation: String,
     pub(crate) need_spans: BTreeMap<String, Span>,
     /// Dependencies that the plan names itself; the others are implied by references.
     pub(crate) named: BTreeSet<String>,

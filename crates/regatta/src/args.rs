@@ -55,6 +55,8 @@ pub enum Verb {
     Explain(ExplainArgs),
     /// Run the engine again on the recorded inputs and compare every event.
     Replay(ReplayArgs),
+    /// Print the JSON Schema of a document.
+    Schema(SchemaArgs),
 }
 
 /// Caps that override the plan's.
@@ -280,4 +282,27 @@ pub struct ExplainArgs {
 pub struct ReplayArgs {
     /// The run [default: the newest].
     pub run: Option<String>,
+}
+
+/// `regatta schema`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta schema >plan.schema.json
+  regatta schema request")]
+pub struct SchemaArgs {
+    /// The document.
+    #[arg(value_enum, default_value_t = DocumentArg::Plan)]
+    pub document: DocumentArg,
+}
+
+/// A document that has a schema.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DocumentArg {
+    /// The plan.
+    Plan,
+    /// The parallel request (JSON with `tasks` and no `version`).
+    Request,
+    /// The shell batch (JSON with `commands`).
+    Batch,
 }

@@ -8,6 +8,7 @@ pub mod context;
 pub mod error;
 pub mod exit;
 pub mod overrides;
+pub mod parallel;
 pub mod render;
 pub mod session;
 pub mod snapshots;

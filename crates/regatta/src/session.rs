@@ -5,6 +5,7 @@
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::parallel;
 use crate::render::{lines, live::Live, summary};
 use crate::snapshots;
 use crate::view::{self, RunView, store_error};
@@ -55,7 +56,8 @@ pub fn go(context: &Context, journal: RunJournal, plan: Plan, show: Show) -> Res
             return Err(CliError::environment(format!("run {run_id} broke off; this is a bug of regatta")));
         }
     };
-    finish(context, &left, (&run_id, show))
+    tell(context, &run_id, show)?;
+    Ok(exit(&left))
 }
 
 fn play(
@@ -106,21 +108,33 @@ fn run_error(error: RunError, run_id: &str) -> CliError {
     }
 }
 
-fn finish(context: &Context, left: &Left, (run_id, show): (&str, Show)) -> Result<Exit, CliError> {
+/// Tells how a run stands, writes its snapshots if it has ended, and answers its phase.
+///
+/// # Errors
+/// The journal cannot be read, or a snapshot not written.
+pub fn tell(context: &Context, run_id: &str, show: Show) -> Result<Phase, CliError> {
     let reader = view::reader(&context.workspace)?;
     let mut log = snapshots::Collector::default();
-    let view = RunView::load(&reader, Which::Named(run_id), &mut |event| log.push(event))?;
+    let mut answer = parallel::Collector::default();
+    let view = RunView::load(&reader, Which::Named(run_id), &mut |stored| {
+        log.push(&stored.event);
+        answer.push(stored);
+    })?;
+    let run_dir = reader.place().run_dir(&view.record.summary.run_id);
     if let Phase::Ended(_) = view.engine.state().phase {
-        log.write(&view.engine, &reader.place().run_dir(&view.record.summary.run_id))?;
+        log.write(&view.engine, &run_dir)?;
     }
     match show {
         Show::People => {
-            let text = summary::text(&view.engine, &view.metrics, run_id);
+            let text = summary::text(&view);
             if context.terminal { err(&text) } else { out(&text) }
         }
-        Show::Json => out(&format!("{}\n", summary::json(&view.engine, &view.metrics, run_id))),
+        Show::Json => {
+            let summary = || summary::json(&view);
+            out(&format!("{}\n", answer.result(&view, &run_dir).unwrap_or_else(summary)));
+        }
     }
-    Ok(exit(left))
+    Ok(view.engine.state().phase)
 }
 
 /// The exit code of a run that was left.

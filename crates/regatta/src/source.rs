@@ -2,9 +2,12 @@
 //!
 //! `-` is standard input, the one allowed pipe.
 
-use crate::context::{Context, err};
+use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::parallel;
+use crate::session::Show;
+use regatta_plan::model::Dialect;
 use regatta_plan::{Format, Loaded, MAX_PLAN_BYTES, Plan};
 use serde_json::Value;
 use std::fs::OpenOptions;
@@ -23,12 +26,20 @@ pub struct Source {
     pub path: Option<String>,
 }
 
-/// Loads a plan; its problems are told on standard error.
+/// Loads a plan; its problems are told on standard error, and those of a request also as its answer.
 ///
 /// # Errors
 /// It cannot be read (4), or has errors (3).
-pub fn load(context: &Context, path: &Path, inputs: &[(String, Value)]) -> Result<Source, CliError> {
+pub fn load(
+    context: &Context,
+    path: &Path,
+    inputs: &[(String, Value)],
+    show: Show,
+) -> Result<Source, CliError> {
     let (loaded, text) = load_raw(context, path, inputs)?;
+    if show == Show::Json && loaded.errors() > 0 && loaded.dialect != Dialect::Plan {
+        out(&format!("{}\n", parallel::refusal(&loaded)));
+    }
     err(&loaded.render(context.color));
     let count = loaded.errors();
     match loaded.plan {

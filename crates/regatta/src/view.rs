@@ -5,13 +5,19 @@
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::overrides::Overrides;
+use crate::render::escape::escape;
+use crate::render::lines;
 use regatta_engine::Engine;
-use regatta_engine::event::Event;
+use regatta_engine::event::EventKind;
+use regatta_engine::explain::Why;
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
-use regatta_journal::{Holder, Reader, RunRecord, RunState, StoreError, Which};
+use regatta_engine::input::ConditionAnswer;
+use regatta_engine::outcome::NodeOutcome;
+use regatta_journal::{Holder, Reader, RunRecord, RunState, StoreError, StoredEvent, Which};
 use regatta_plan::Plan;
 use regatta_runtime::metrics::Metrics;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,6 +34,17 @@ pub struct RunView {
     pub metrics: Metrics,
     /// Who runs it now.
     pub holder: Option<Holder>,
+    /// How the last attempt of a node ended that did not end well, or why its condition failed.
+    pub failures: BTreeMap<NodeId, Failure>,
+}
+
+/// How an attempt ended that did not end well.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// The attempt and its outcome: `2 timed_out`; `none` where a condition failed.
+    pub attempt: String,
+    /// Why, escaped: `: exit 3`.
+    pub reason: String,
 }
 
 /// Opens the journal of a workspace for reading.
@@ -86,28 +103,29 @@ pub fn engine_of(plan: &Plan) -> Result<Engine, CliError> {
 }
 
 impl RunView {
-    /// Folds a run, handing every event to `each`.
+    /// Folds a run, handing every stored event to `each`.
     ///
     /// # Errors
     /// No such run, or the journal cannot be read.
     pub fn load(
         reader: &Reader,
         which: Which<'_>,
-        each: &mut dyn FnMut(&Event),
+        each: &mut dyn FnMut(&StoredEvent),
     ) -> Result<RunView, CliError> {
         let summary = reader.resolve(which).map_err(store_error)?;
         let record = reader.run(&summary.run_id).map_err(store_error)?;
         let (plan, _) = plan_of(&record)?;
         let mut engine = engine_of(&plan)?;
         let mut metrics = Metrics::default();
-        let mut illegal = None;
+        let (mut illegal, mut failures) = (None, BTreeMap::new());
         reader
             .fold(&summary.run_id, &mut |stored| {
                 if let Err(error) = engine.apply(&stored.event) {
                     illegal.get_or_insert((stored.pos, error));
                 }
                 metrics.push(&stored.event);
-                each(&stored.event);
+                note(&mut failures, &stored.event.kind);
+                each(&stored);
                 Ok(())
             })
             .map_err(store_error)?;
@@ -116,13 +134,26 @@ impl RunView {
             return Err(CliError::environment(message));
         }
         let holder = reader.holder(&summary.run_id).map_err(store_error)?;
-        Ok(RunView { record, plan, engine, metrics, holder })
+        Ok(RunView { record, plan, engine, metrics, holder, failures })
     }
 
     /// The state for people: a run whose orchestrator is dead is interrupted.
     #[must_use]
     pub fn status(&self) -> &'static str {
         status(self.record.summary.state, self.holder.is_some())
+    }
+
+    /// Why a node is where it is, with what its last attempt said if that is the reason.
+    #[must_use]
+    pub fn why(&self, node: NodeId) -> String {
+        let why = self.engine.explain(node);
+        let own = |o: &NodeOutcome| o.is_failure();
+        match (&why, self.failures.get(&node)) {
+            (Why::Ended { outcome, upstream, .. }, Some(failure)) if own(outcome) && upstream.is_empty() => {
+                format!("{}{}", outcome.name().replace('_', " "), failure.reason)
+            }
+            _ => escape(&why.sentence(self.engine.graph())),
+        }
     }
 
     /// The node of a task.
@@ -135,6 +166,24 @@ impl RunView {
             CliError::usage(format!("run {id} has no task `{}`", task.escape_debug()))
                 .hint(format!("`regatta status {id}` lists its tasks"))
         })
+    }
+}
+
+/// Remembers how the last attempt of a node ended.
+fn note(failures: &mut BTreeMap<NodeId, Failure>, kind: &EventKind) {
+    match kind {
+        EventKind::DispatchEnded { node, number, outcome, cause, report, .. } if cause.is_some() => {
+            let attempt = format!("{number} {}", outcome.name());
+            failures.insert(*node, Failure { attempt, reason: lines::reason(*cause, report) });
+        }
+        EventKind::DispatchEnded { node, .. } => {
+            failures.remove(node);
+        }
+        EventKind::ConditionEvaluated { node, answer: ConditionAnswer::Error(why) } => {
+            let reason = format!(": its condition failed: {}", escape(why));
+            failures.insert(*node, Failure { attempt: "none".to_owned(), reason });
+        }
+        _ => {}
     }
 }
 

@@ -10,7 +10,7 @@ use regatta_engine::ids::NodeId;
 use regatta_engine::input::ConditionAnswer;
 use regatta_engine::outcome::NodeOutcome;
 use regatta_plan::Plan;
-use regatta_plan::model::{Run, Task};
+use regatta_plan::model::{Action, Dialect, Task};
 use regatta_plan::reference::{Ref, Scope, Script, Template, Unresolved, as_text, follow};
 use regatta_plan::when::Condition;
 use serde_json::{Value, json};
@@ -123,14 +123,19 @@ impl Actions {
 
     /// Notes the condition of a task and whom it asks about.
     fn note(&mut self, task: &Task, node: NodeId) -> Result<(), ActionsError> {
-        if let Run::Later(key) = &task.run {
-            return Err(ActionsError::Unbuilt { task: task.id.clone(), key: key.clone() });
+        let unbuilt = |key: &str| Err(ActionsError::Unbuilt { task: task.id.clone(), key: key.to_owned() });
+        match &task.action {
+            Action::Argv(_) | Action::Shell { .. } => {}
+            Action::Agent { .. } => return unbuilt("agent"),
+            Action::Tool { .. } => return unbuilt("tool"),
+            Action::Join { .. } => return unbuilt("join"),
+            Action::Gate { .. } => return unbuilt("gate"),
         }
         if let Some(source) = &task.when {
             let parsed = Condition::parse(source);
             let condition = parsed.map_err(|why| ActionsError::Condition { task: task.id.clone(), why })?;
-            let named = condition.names.iter().chain(&condition.literal_tasks);
-            self.referenced.extend(named.filter_map(|id| self.index.get(id)));
+            let asked = asked(&condition, task);
+            self.referenced.extend(asked.into_iter().filter_map(|id| self.index.get(id)));
             self.conditions.insert(node, condition);
         }
         let mut names: Vec<String> = Vec::new();
@@ -138,8 +143,8 @@ impl Actions {
             let refs = Template::parse(&text).map(|t| t.refs().cloned().collect::<Vec<Ref>>());
             names.extend(refs.unwrap_or_default().iter().filter_map(|r| r.task().map(str::to_owned)));
         }
-        for run in [Some(&task.run), task.undo.as_ref(), task.reconcile.as_ref()].into_iter().flatten() {
-            if let Run::Shell(script) = run {
+        for action in actions_of(task) {
+            if let Action::Shell { script, .. } = action {
                 let refs = Script::parse(script).map(|s| s.refs).unwrap_or_default();
                 names.extend(refs.iter().filter_map(|r| r.task().map(str::to_owned)));
             }
@@ -185,9 +190,9 @@ impl Actions {
     pub fn evaluate(&self, node: NodeId, outputs: &Outputs) -> ConditionAnswer {
         let Some(condition) = self.conditions.get(&node) else { return ConditionAnswer::True };
         let task = self.task(node);
-        let named = condition.names.iter().chain(&condition.literal_tasks);
+        let asked = asked(condition, task).into_iter();
         let tasks: BTreeMap<String, Value> =
-            named.filter_map(|id| Some((id.clone(), self.facts(*self.index.get(id)?, outputs)))).collect();
+            asked.filter_map(|id| Some((id.clone(), self.facts(*self.index.get(id)?, outputs)))).collect();
         let env: serde_json::Map<String, Value> = self
             .plan
             .env
@@ -236,8 +241,8 @@ impl Actions {
     ) -> Result<Prepared, Refusal> {
         let task = self.task(node);
         let scope = TaskScope { actions: self, task, outputs };
-        let run = match kind {
-            Kind::Attempt => Some(&task.run),
+        let action = match kind {
+            Kind::Attempt => Some(&task.action),
             Kind::Undo => task.undo.as_ref(),
             Kind::Reconcile => task.reconcile.as_ref(),
         };
@@ -248,12 +253,13 @@ impl Actions {
         if !task.inputs.is_empty() {
             own.push(("REGATTA_INPUTS".into(), inputs(&task.inputs, &scope)?.to_string().into()));
         }
-        let argv = match run {
-            Some(Run::Argv(items)) => {
+        let argv = match action {
+            Some(Action::Argv(items)) => {
                 items.iter().map(|i| resolve_text(i, &scope).map(OsString::from)).collect::<Result<_, _>>()?
             }
-            Some(Run::Shell(text)) => shell(text, &scope, &mut own)?,
-            Some(Run::Later(_)) | None => {
+            Some(Action::Shell { script, shell }) => script_argv((script, shell), &scope, &mut own)?,
+            Some(Action::Agent { .. } | Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. })
+            | None => {
                 return Err(Refusal { cause: Cause::Plan, message: "it has no command".to_owned() });
             }
         };
@@ -296,11 +302,22 @@ impl Actions {
     }
 }
 
+/// The tasks that a condition asks about: named ones, and for `tasks` as a whole all predecessors.
+fn asked<'a>(condition: &'a Condition, task: &'a Task) -> BTreeSet<&'a String> {
+    let all = condition.asks_for_all.then_some(&task.needs).into_iter().flatten();
+    condition.names.iter().chain(&condition.literal_tasks).chain(all).collect()
+}
+
+/// What a task does, what undoes it, and what asks about it.
+fn actions_of(task: &Task) -> impl Iterator<Item = &Action> {
+    std::iter::once(&task.action).chain(&task.undo).chain(&task.reconcile)
+}
+
 /// Texts of a task in which a reference is replaced directly.
 fn texts(task: &Task) -> Vec<String> {
     let mut texts: Vec<String> = task.cwd.iter().chain(task.env.values()).cloned().collect();
-    for run in [Some(&task.run), task.undo.as_ref(), task.reconcile.as_ref()].into_iter().flatten() {
-        if let Run::Argv(items) = run {
+    for action in actions_of(task) {
+        if let Action::Argv(items) = action {
             texts.extend(items.iter().cloned());
         }
     }
@@ -330,8 +347,8 @@ fn resolve_text(text: &str, scope: &TaskScope<'_>) -> Result<String, Refusal> {
 }
 
 /// References of a script travel by environment, never as text of the script.
-fn shell(
-    text: &str,
+fn script_argv(
+    (text, shell): (&str, &str),
     scope: &TaskScope<'_>,
     own: &mut Vec<(String, OsString)>,
 ) -> Result<Vec<OsString>, Refusal> {
@@ -346,7 +363,7 @@ fn shell(
         }
         own.push((format!("REGATTA_REF_{n}"), value.into()));
     }
-    Ok(vec!["sh".into(), "-c".into(), script.script.into()])
+    Ok(vec![shell.into(), "-c".into(), script.script.into()])
 }
 
 /// The `inputs` of a task with every reference replaced; a whole-text reference keeps its type.
@@ -425,7 +442,9 @@ impl TaskScope<'_> {
         let node = self.actions.index.get(id).copied();
         let outcome = node.and_then(|n| self.outputs.get(n)).and_then(|o| o.outcome);
         self.must_have_succeeded(outcome, name)?;
-        node.and_then(|n| self.outputs.result(n))
+        let of_request = self.actions.plan.dialect == Dialect::Request;
+        let said = |n: NodeId| self.outputs.said(n).filter(|_| of_request);
+        node.and_then(|n| self.outputs.result(n).or_else(|| said(n)))
             .ok_or_else(|| Unresolved(format!("`${{{name}}}`: task `{id}` has no result")))
     }
 

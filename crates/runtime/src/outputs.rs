@@ -10,7 +10,7 @@ use regatta_engine::input::Answer;
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::report::Digest;
 use regatta_journal::Payload;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
@@ -28,6 +28,7 @@ pub struct Output {
     attempt: Option<AttemptId>,
     result: Option<(Digest, Option<Arc<[u8]>>)>,
     has_stdout: bool,
+    has_stderr: bool,
 }
 
 /// What all tasks left that somebody asks about.
@@ -67,12 +68,20 @@ impl Outputs {
     #[must_use]
     pub fn stdout(&self, node: NodeId) -> Option<String> {
         let output = self.kept.get(&node)?;
-        if !output.has_stdout {
-            return Some(String::new());
-        }
-        let bytes = fs::read(self.dir(output)?.join(collect::STDOUT)).ok()?;
-        let text = String::from_utf8_lossy(&bytes);
-        Some(text.trim_end_matches('\n').to_owned())
+        if output.has_stdout { self.stream(output, collect::STDOUT) } else { Some(String::new()) }
+    }
+
+    /// What a command said, as the result that a request sees where it left none of its own.
+    #[must_use]
+    pub fn said(&self, node: NodeId) -> Option<Value> {
+        let output = self.kept.get(&node)?;
+        let stderr = if output.has_stderr { self.stream(output, collect::STDERR)? } else { String::new() };
+        Some(json!({ "exitCode": output.exit_code, "stdout": self.stdout(node)?, "stderr": stderr }))
+    }
+
+    fn stream(&self, output: &Output, name: &str) -> Option<String> {
+        let bytes = fs::read(self.dir(output)?.join(name)).ok()?;
+        Some(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
     }
 
     fn dir(&self, output: &Output) -> Option<PathBuf> {
@@ -95,6 +104,7 @@ impl Outputs {
                 output.exit_code = report.exit;
                 output.duration_ms = *duration_ms;
                 output.has_stdout = report.stdout.is_some();
+                output.has_stderr = report.stderr.is_some();
                 let good = *outcome == AttemptOutcome::Succeeded;
                 output.result = report.result.filter(|_| good).map(|digest| (digest, inline));
             }

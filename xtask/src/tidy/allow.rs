@@ -36,7 +36,7 @@ pub(crate) const CRATES: &[Allowed] = &[
             "thiserror",
             "toml",
         ],
-        dev: &["insta", "proptest", "tempfile"],
+        dev: &["jsonschema", "proptest"],
         build: &[],
     },
     Allowed {

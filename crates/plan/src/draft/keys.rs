@@ -2,7 +2,7 @@
 //!
 //! Plain data with places; the defaults of retry and timeout live here.
 
-use crate::model::{Limits, Lock, Retry, Run, Timeout, Unbuilt};
+use crate::model::{Action, Dialect, Limits, Lock, Retry, Timeout, Unbuilt};
 use crate::tree::Span;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -38,12 +38,13 @@ pub(crate) struct TaskDraft {
     pub(crate) id: String,
     pub(crate) id_span: Span,
     pub(crate) title: Option<String>,
-    pub(crate) run: Option<(Run, Span)>,
-    pub(crate) undo: Option<(Run, Span)>,
-    pub(crate) reconcile: Option<(Run, Span)>,
+    pub(crate) action: Option<Spanned<Action>>,
+    /// Where the references of the action stand, if not in its own value.
+    pub(crate) refs_span: Option<Span>,
+    pub(crate) undo: Option<Spanned<Action>>,
+    pub(crate) reconcile: Option<Spanned<Action>>,
     pub(crate) needs: Vec<Spanned<String>>,
     pub(crate) priority: Option<String>,
-    pub(crate) agent: Option<Spanned<String>>,
     pub(crate) tags: Vec<String>,
     pub(crate) locks: Vec<(Lock, Span)>,
     pub(crate) files: Vec<String>,
@@ -62,12 +63,16 @@ pub(crate) struct TaskDraft {
     pub(crate) result_is_stdout: bool,
     pub(crate) role: Option<String>,
     pub(crate) matrix: BTreeMap<String, Vec<String>>,
+    pub(crate) for_each: Option<Spanned<Json>>,
+    /// Keys whose feature is not built yet, as they stand.
+    pub(crate) later: BTreeMap<String, Json>,
     pub(crate) unbuilt: Vec<String>,
 }
 
 /// A plan document as read.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
+    pub(crate) dialect: Dialect,
     pub(crate) name: String,
     pub(crate) schedule: String,
     pub(crate) isolation: String,
@@ -82,11 +87,13 @@ pub(crate) struct Draft {
     pub(crate) ageing: u32,
     pub(crate) max_lost: u32,
     pub(crate) env: Option<Vec<String>>,
-    pub(crate) secrets: Vec<String>,
     pub(crate) inputs: BTreeMap<String, Json>,
-    pub(crate) agents: Vec<String>,
+    pub(crate) agents: BTreeMap<String, Json>,
     pub(crate) task_type: Option<String>,
     pub(crate) mode: Option<String>,
+    pub(crate) cohort: Option<u32>,
+    /// Keys whose feature is not built yet, as they stand.
+    pub(crate) later: BTreeMap<String, Json>,
     pub(crate) tasks: Vec<TaskDraft>,
     pub(crate) unbuilt: Vec<Unbuilt>,
 }

@@ -1,179 +1,173 @@
-//! Reads one task entry: exactly one action, and every key of its own.
+//! Reads one task of a plan.
 //!
-//! Types only; names are looked up later.
+//! Reports what the declarations cannot say: empty commands, and keys that belong to another action.
 
 use super::keys::{Spanned, TaskDraft};
-use super::{EFFECTS, HARMLESS, ISOLATIONS, MAX_COUNT, PRIORITIES, json_values, retry, small, timeout};
-use crate::diagnostic::{Code, Diagnostic};
-use crate::fields::{self, Fields, Problems};
-use crate::model::{Claim, Lock, Run};
+use super::{later, retry, spanned, spanned_json, spanned_map, spanned_texts, start, timeout};
+use crate::diagnostic::{Code, Diagnostic, Problems};
+use crate::fields::{self, Fields, json};
+use crate::language::{Kind, SHELL_PARAMS, TASK, What, check};
+use crate::model::{Action, Claim, Lock};
 use crate::tree::{Item, Span, Value};
 use std::collections::BTreeMap;
 
-const ROLES: [&str; 4] = ["security", "architecture", "implementation", "docs"];
-/// Keys of a task whose feature is not built yet.
-const LATER_TASK: [&str; 12] = [
-    "for_each",
-    "max_items",
-    "cache",
-    "cache_key",
-    "on_partial",
-    "budget",
-    "domain",
-    "outputs",
-    "must_change",
-    "verify",
-    "handoff",
-    "breaker",
-];
-
-pub(super) fn task(item: &Item, index: usize, problems: &mut Problems) -> Option<TaskDraft> {
-    let mut f = Fields::of(item, format!("task {}", index + 1), problems)?;
-    let mut draft = TaskDraft { id_span: item.span.start..item.span.start, ..TaskDraft::default() };
-    match f.get("id") {
-        Some(id) => {
-            draft.id = fields::text(id, "`id`", problems).unwrap_or_default();
-            draft.id_span = id.span.clone();
-        }
-        None => problems.push(Diagnostic::error(
-            Code::MissingKey,
-            item.span.start..item.span.start,
-            format!("task {} has no `id`", index + 1),
-        )),
+pub(super) fn task(item: &Item, problems: &mut Problems) -> TaskDraft {
+    let f = Fields::of(item);
+    let (unbuilt, later) = later(f, &TASK);
+    let needs = ["needs", "dependsOn", "depends_on"].iter().flat_map(|key| spanned_texts(f, key)).collect();
+    let mut retry = retry(f.inside("retry"));
+    if let Some(n) = f.whole("max_retries") {
+        retry.max_attempts = Some(n + 1);
     }
-    action(&mut f, &mut draft, problems);
-    draft.title = f.text("title", problems);
-    draft.needs = needs(&mut f, problems);
-    draft.priority = f.choice("priority", &PRIORITIES, problems);
-    draft.tags = f.texts("tags", problems).unwrap_or_default();
-    draft.locks = locks(&mut f, problems);
-    draft.files = f.texts("files", problems).unwrap_or_default();
-    draft.reads = f.texts("reads", problems).unwrap_or_default();
-    draft.accept = f.texts("accept", problems).unwrap_or_default();
-    draft.estimate_ms = f.duration_ms("estimate", problems);
-    draft.cwd = spanned(f.get("cwd"), "`cwd`", problems);
-    for (key, item) in f.map("env", problems).unwrap_or_default() {
-        let value = spanned(Some(item), &format!("`{}` of `env`", key.text), problems);
-        draft.env.extend(value.map(|v| (key.text.clone(), v)));
-    }
-    draft.inputs = json_values(f.map("inputs", problems));
-    draft.retry = retry(f.get("retry"), problems);
-    if let Some(n) = f.integer("max_retries", (0, 999), problems) {
-        draft.retry.max_attempts = Some(n + 1);
-    }
-    draft.timeout = timeout(f.get("timeout"), false, problems);
-    draft.effect = f.choice("effect", &EFFECTS, problems);
-    draft.isolation = f.choice("isolation", &ISOLATIONS, problems);
-    draft.when = spanned(f.get("when"), "`when`", problems);
-    draft.allow_skipped = f.boolean("allow_skipped", problems).unwrap_or(false);
-    draft.result_is_stdout = f.choice("result", &["stdout-json"], problems).is_some();
-    draft.role = f.choice("role", &ROLES, problems);
-    draft.matrix = matrix(&mut f, problems);
-    f.text("task_type", problems);
-    for key in LATER_TASK {
-        if f.get(key).is_some() && !HARMLESS.contains(&key) {
-            draft.unbuilt.push(key.to_owned());
-        }
-    }
+    let mut draft = TaskDraft {
+        id: f.text("id").unwrap_or_default(),
+        id_span: f.get("id").map_or_else(|| start(item), |id| id.span.clone()),
+        title: f.text("title"),
+        needs,
+        priority: f.text("priority"),
+        tags: f.texts("tags"),
+        locks: locks(f, problems),
+        files: f.texts("files"),
+        reads: f.texts("reads"),
+        accept: f.texts("accept"),
+        estimate_ms: f.duration_ms("estimate"),
+        cwd: spanned(f.get("cwd")),
+        env: spanned_map(f.inside("env")),
+        inputs: spanned_json(f.inside("inputs").pairs()),
+        retry,
+        timeout: timeout(f.inside("timeout")),
+        effect: f.text("effect"),
+        isolation: f.text("isolation"),
+        when: spanned(f.get("when")),
+        allow_skipped: f.flag("allow_skipped").unwrap_or(false),
+        result_is_stdout: f.get("result").is_some(),
+        role: f.text("role"),
+        matrix: matrix(f, problems),
+        for_each: f.get("for_each").map(|i| Spanned { value: json(i), span: i.span.clone() }),
+        later,
+        unbuilt,
+        ..TaskDraft::default()
+    };
+    action(f, &mut draft, problems);
     if draft.isolation.as_deref() == Some("worktree") {
         draft.unbuilt.push("isolation: worktree".to_owned());
     }
-    f.finish(problems);
-    Some(draft)
+    draft
 }
 
-fn spanned(item: Option<&Item>, what: &str, problems: &mut Problems) -> Option<Spanned<String>> {
-    let item = item?;
-    Some(Spanned { value: fields::text(item, what, problems)?, span: item.span.clone() })
+/// Reads the action, and what undoes and asks about it.
+fn action(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) {
+    let run = f.get("run").and_then(|item| command(item, "`run`", problems));
+    draft.action =
+        run.or_else(|| agent(f, draft)).or_else(|| tool(f, draft, problems)).or_else(|| other(f, draft));
+    for (key, action) in [("prompt", "agent"), ("params", "tool"), ("max_items", "for_each")] {
+        let Some(item) = f.get(key).filter(|_| f.get(action).is_none()) else { continue };
+        let message = format!("`{key}` of task `{}` belongs to `{action}`, which it has not", draft.id);
+        problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+    }
+    draft.reconcile = f.get("reconcile").and_then(|item| command(item, "`reconcile`", problems));
+    let Some(item) = f.get("undo") else { return };
+    draft.undo = match &item.value {
+        Value::Map(_) => tool_call(Fields::of(item), "undo", draft, problems),
+        _ => command(item, "`undo`", problems),
+    };
 }
 
-/// Exactly one of run, agent, tool, join, gate.
-fn action(f: &mut Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) {
-    let found: Vec<(&'static str, &Item)> = ["run", "agent", "tool", "join", "gate"]
-        .into_iter()
-        .filter_map(|k| f.get(k).map(|i| (k, i)))
-        .collect();
-    let id = draft.id.clone();
-    match found[..] {
-        [] => problems.push(
-            Diagnostic::error(Code::Action, draft.id_span.clone(), format!("task `{id}` has no action"))
-                .help("give it exactly one of `run`, `agent`, `tool`, `join`, `gate`"),
-        ),
-        [_, (second, item), ..] => problems.push(
-            Diagnostic::error(
-                Code::Action,
-                item.span.clone(),
-                format!("task `{id}` has more than one action: `{second}` too"),
-            )
-            .help("give it exactly one of `run`, `agent`, `tool`, `join`, `gate`"),
-        ),
-        [("run", item)] => draft.run = command(item, "`run`", problems),
-        [(key, item)] => {
-            draft.run = Some((Run::Later(key.to_owned()), item.span.clone()));
-            draft.unbuilt.push(key.to_owned());
-            if key == "agent" {
-                draft.agent = spanned(Some(item), "`agent`", problems);
-            }
-        }
+fn agent(f: Fields<'_>, draft: &mut TaskDraft) -> Option<Spanned<Action>> {
+    let name = spanned(f.get("agent"))?;
+    let prompt = spanned(f.get("prompt"));
+    draft.unbuilt.push("agent".to_owned());
+    draft.refs_span = prompt.as_ref().map(|p| p.span.clone());
+    let action = Action::Agent { agent: name.value, prompt: prompt.map(|p| p.value) };
+    Some(Spanned { value: action, span: name.span })
+}
+
+/// `tool: shell` is `run`, with `cwd` and `env` of its own.
+fn tool(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) -> Option<Spanned<Action>> {
+    let item = f.get("tool")?;
+    let action = tool_call(f, "tool", draft, problems)?;
+    if let (Action::Shell { .. }, Some(params)) = (&action.value, f.get("params")) {
+        let params = Fields::of(params);
+        draft.cwd = spanned(params.get("cwd")).or(draft.cwd.take());
+        draft.env.extend(spanned_map(params.inside("env")));
+    } else {
+        draft.refs_span = f.get("params").map(|p| p.span.clone());
     }
-    f.text("prompt", problems);
-    f.get("params");
-    for (key, slot) in [("undo", &mut draft.undo), ("reconcile", &mut draft.reconcile)] {
-        let Some(item) = f.get(key) else { continue };
-        if let Value::Map(_) = item.value {
-            draft.unbuilt.push(format!("{key} with a tool"));
-            continue;
-        }
-        *slot = command(item, &format!("`{key}`"), problems);
+    Some(Spanned { value: action.value, span: item.span.clone() })
+}
+
+/// A call of a tool by its `tool` and `params`; one that is not `shell` is not built yet.
+pub(super) fn tool_call(
+    f: Fields<'_>,
+    key: &str,
+    draft: &mut TaskDraft,
+    problems: &mut Problems,
+) -> Option<Spanned<Action>> {
+    let tool = spanned(f.get("tool"))?;
+    if tool.value == "shell" {
+        let what = What::Key("params");
+        let Some(params) = f.get("params") else {
+            let message = format!("task `{}` calls `shell` without `params: {{ cmd: … }}`", draft.id);
+            problems.push(Diagnostic::error(Code::MissingKey, tool.span, message));
+            return None;
+        };
+        check(params, &Kind::Record(&SHELL_PARAMS), what, problems);
+        let script = Fields::of(params).get("cmd").and_then(|cmd| command(cmd, "`cmd`", problems))?;
+        return Some(script);
     }
+    draft.unbuilt.push(format!("{key}: {}", tool.value));
+    let params = f.inside("params").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect();
+    Some(Spanned { value: Action::Tool { tool: tool.value, params }, span: tool.span })
+}
+
+fn other(f: Fields<'_>, draft: &mut TaskDraft) -> Option<Spanned<Action>> {
+    if let Some(gate) = spanned(f.get("gate")) {
+        draft.unbuilt.push("gate".to_owned());
+        return Some(Spanned { value: Action::Gate { gate: gate.value }, span: gate.span });
+    }
+    let item = f.get("join")?;
+    draft.unbuilt.push("join".to_owned());
+    let join = Fields::of(item);
+    let rules = join.inside("rules").pairs().iter();
+    let action = Action::Join {
+        conflict: join.text("conflict").unwrap_or_else(|| "fail-fast".to_owned()),
+        rules: rules.filter_map(|(k, v)| Some((k.text.clone(), fields::text(v)?))).collect(),
+    };
+    Some(Spanned { value: action, span: item.span.clone() })
 }
 
 /// A list is an argv, a text goes to `sh -c`.
-fn command(item: &Item, what: &str, problems: &mut Problems) -> Option<(Run, Span)> {
-    if let Value::List(_) = item.value {
-        let argv = fields::texts(item, what, problems)?;
-        if argv.first().is_none_or(String::is_empty) {
-            problems.push(Diagnostic::error(
-                Code::BadValue,
-                item.span.clone(),
-                format!("{what} names no program"),
-            ));
-            return None;
-        }
-        return Some((Run::Argv(argv), item.span.clone()));
-    }
-    let script = fields::text(item, what, problems)?;
-    if script.contains('\0') {
-        problems.push(Diagnostic::error(
-            Code::BadValue,
-            item.span.clone(),
-            format!("{what} holds a NUL character"),
-        ));
+pub(super) fn command(item: &Item, what: &str, problems: &mut Problems) -> Option<Spanned<Action>> {
+    let bad = |why: &str| Diagnostic::error(Code::BadValue, item.span.clone(), format!("{what} {why}"));
+    let value = match &item.value {
+        Value::List(items) => Action::Argv(items.iter().filter_map(fields::text).collect()),
+        _ => Action::Shell { script: fields::text(item)?, shell: "sh".to_owned() },
+    };
+    let (texts, first) = match &value {
+        Action::Argv(argv) => (argv.as_slice(), argv.first()),
+        Action::Shell { script, .. } => (std::slice::from_ref(script), Some(script)),
+        _ => (&[][..], None),
+    };
+    if texts.iter().any(|text| text.contains('\0')) {
+        problems.push(bad("holds a NUL character"));
         return None;
     }
-    Some((Run::Shell(script), item.span.clone()))
+    if first.is_none_or(|text| text.trim().is_empty()) {
+        problems.push(bad("names no command"));
+        return None;
+    }
+    Some(Spanned { value, span: item.span.clone() })
 }
 
-fn needs(f: &mut Fields<'_>, problems: &mut Problems) -> Vec<Spanned<String>> {
-    let Some(item) = f.one_of(&["needs", "dependsOn", "depends_on"], problems) else { return vec![] };
-    let items = fields::list(item, "`needs`", problems).unwrap_or_default();
-    items.iter().filter_map(|i| spanned(Some(i), "an entry of `needs`", problems)).collect()
-}
-
-fn locks(f: &mut Fields<'_>, problems: &mut Problems) -> Vec<(Lock, Span)> {
+fn locks(f: Fields<'_>, problems: &mut Problems) -> Vec<(Lock, Span)> {
     let mut locks = Vec::new();
-    for item in f.list("locks", problems).unwrap_or_default() {
-        if let Value::Plain(name) | Value::Text(name) = &item.value {
-            let lock = Lock { resource: name.clone(), claim: Claim::Exclusive };
-            locks.push((lock, item.span.clone()));
+    for item in f.list("locks") {
+        if let Some(resource) = fields::text(item) {
+            locks.push((Lock { resource, claim: Claim::Exclusive }, item.span.clone()));
             continue;
         }
-        let Some(mut f) = Fields::of(item, "a lock", problems) else { continue };
-        let resource = f.text("resource", problems);
-        let mode = f.choice("mode", &["shared", "exclusive"], problems);
-        let units = small(f.integer("units", (1, MAX_COUNT), problems));
-        f.finish(problems);
-        let claim = match (mode.as_deref(), units) {
+        let f = Fields::of(item);
+        let claim = match (f.text("mode").as_deref(), f.small("units")) {
             (Some("shared"), None) => Claim::Shared,
             (_, None) => Claim::Exclusive,
             (None, Some(units)) => Claim::Units(units),
@@ -183,23 +177,19 @@ fn locks(f: &mut Fields<'_>, problems: &mut Problems) -> Vec<(Lock, Span)> {
                 continue;
             }
         };
-        match resource {
-            Some(resource) => locks.push((Lock { resource, claim }, item.span.clone())),
-            None => problems.push(Diagnostic::error(
-                Code::MissingKey,
-                item.span.clone(),
-                "a lock has no `resource`",
-            )),
-        }
+        locks.extend(f.text("resource").map(|resource| (Lock { resource, claim }, item.span.clone())));
     }
     locks
 }
 
-fn matrix(f: &mut Fields<'_>, problems: &mut Problems) -> BTreeMap<String, Vec<String>> {
+fn matrix(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, Vec<String>> {
     let mut axes = BTreeMap::new();
-    for (key, item) in f.map("matrix", problems).unwrap_or_default() {
-        let values = fields::texts(item, &format!("axis `{}`", key.text), problems).unwrap_or_default();
-        if values.is_empty() {
+    for (key, item) in f.inside("matrix").pairs() {
+        let values = match &item.value {
+            Value::List(items) => items.iter().filter_map(fields::text).collect::<Vec<String>>(),
+            _ => vec![],
+        };
+        if matches!(&item.value, Value::List(items) if items.is_empty()) {
             let message = format!("axis `{}` of the matrix has no values", key.text);
             problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
         }

@@ -3,7 +3,7 @@
 //! `cargo xtask tidy` asks that each code occurs here.
 
 use crate::world::{as_format, check, yaml};
-use regatta_plan::{Code, Format};
+use regatta_plan::Format;
 
 #[test]
 fn every_code_has_its_words_and_its_place() {
@@ -71,8 +71,78 @@ fn nesting_deeper_than_64_is_refused_with_rg002() {
 }
 
 #[test]
-fn rg016_is_reserved_for_overlapping_files_of_worktree_plans() {
-    assert_eq!(Code::Overlap.name(), "RG016");
+fn two_unordered_tasks_in_worktrees_that_own_the_same_file_are_rg016() {
+    let plan = |tasks: &str| {
+        format!("version: 1\nisolation: worktree\ntasks: [ {{ id: a, run: x, files: [src/a.rs] }}, {tasks} ]")
+    };
+    let both = |pattern: &str, at: usize| {
+        format!("RG016 3:{at} tasks `a` and `b` both own `{pattern}` and no order is between them")
+    };
+    check(&plan("{ id: b, run: x, files: [./src/a.rs] }"), &both("src/a.rs", 54));
+    check(&plan("{ id: b, run: x, files: ['src/*.rs'] }"), &both("src/a.rs", 54));
+    check(&plan("{ id: b, run: x, files: ['src/**'], isolation: none }"), "");
+    check(&plan("{ id: b, run: x, files: ['src/*/a.rs'] }"), "");
+    check(&plan("{ id: b, run: x, files: [src/a.rs], needs: [a] }"), "");
+    let chain =
+        "{ id: c, run: x, needs: [b], files: ['src/**'] }, { id: b, run: x, needs: [a], when: 'true' }";
+    check(&plan(chain), "");
+}
+
+#[test]
+fn patterns_are_paths_inside_the_workspace() {
+    check(
+        "version: 1\ntasks: [ { id: a, run: x, files: [/etc], reads: ['../b', 'c['] } ]",
+        "RG006 2:16 `/etc` of task `a` is not a path inside the workspace\n\
+         RG006 2:16 `../b` of task `a` is not a path inside the workspace\n\
+         RG006 2:16 `c[` of task `a` is not a pattern: unclosed character class; missing ']'",
+    );
+}
+
+#[test]
+fn all_problems_come_at_once() {
+    let text = "version: 2\nzz: 1\nlimits: { max_parallel: -1 }\ntasks:\n\
+                - { id: a, run: 'echo ${b.result}', needs: [c, c2], when: '1 +', timeout: { attempt: 5 } }\n\
+                - { id: a, run: x, agent: y, retry: { max_attempts: 1.5, strategy: lineal } }\n\
+                - { id: d, needs: [e], run: [] }\n- { id: e, needs: [d], run: x, locks: [{ units: 1 }] }\n";
+    let codes: Vec<&str> = yaml(text).facts().iter().map(|f| f.code).collect();
+    let expected = [
+        "RG006", "RG003", "RG006", "RG013", "RG011", "RG011", "RG014", "RG006", "RG010", "RG008", "RG006",
+        "RG006", "RG006", "RG012", "RG007",
+    ];
+    let sorted = |codes: &[&str]| {
+        let mut codes: Vec<String> = codes.iter().map(|c| (*c).to_owned()).collect();
+        codes.sort();
+        codes
+    };
+    assert_eq!(sorted(&codes), sorted(&expected), "{}", yaml(text).render(false));
+}
+
+#[test]
+fn agents_tools_servers_gates_and_secrets_that_are_named_must_exist() {
+    let unknown =
+        |task: &str, expect: &str| check(&format!("version: 1\ntasks: [ {{ id: a, {task} }} ]"), expect);
+    let with =
+        "mcp_servers: { fs: { command: x } }\nvault: { gh: { env: T } }\ngates: { ok: { person: look } }\n";
+    let known = |task: &str| check(&format!("version: 1\n{with}tasks: [ {{ id: a, {task} }} ]"), "");
+    unknown("gate: ok", "RG015 2:25 task `a` names gate `ok`, which is not among `gates`");
+    unknown("tool: fs/read", "RG015 2:25 task `a` names MCP server `fs`, which is not among `mcp_servers`");
+    unknown(
+        "tool: file_raed",
+        "RG015 2:25 task `a` names tool `file_raed`, which is not built in and of no server",
+    );
+    unknown(
+        "run: x, undo: { tool: fs/del }",
+        "RG015 2:24 task `a` names MCP server `fs`, which is not among `mcp_servers`",
+    );
+    unknown(
+        "run: x, env: { T: '${vault.gh}' }",
+        "RG013 2:37 `${vault.gh}` in task `a` names no secret of the plan's `vault`",
+    );
+    unknown("run: [x, '${item}']", "RG013 2:24 `${item}` in task `a` stands in a task without `for_each`");
+    known("gate: ok");
+    known("tool: fs/read, params: { t: '${vault.gh}' }");
+    known("tool: file_read");
+    known("run: [x, '${item}'], for_each: [1, 2]");
 }
 
 #[test]

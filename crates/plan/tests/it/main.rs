@@ -2,6 +2,8 @@
 
 #![expect(unreachable_pub, reason = "one binary of modules: `pub` is between them")]
 mod codes;
+mod hostile;
+mod imported;
 mod large;
 mod references;
 mod world;

@@ -60,3 +60,34 @@ fn a_task_named_as_a_member_of_tasks_implies_an_edge_but_a_text_or_a_call_does_n
     assert_eq!(needs("tasks.size() >= 0"), Some(String::new()));
     assert_eq!(needs("tasks.zz.status == 'x'"), None);
 }
+
+#[test]
+fn variables_of_a_comprehension_are_no_tasks_and_tasks_as_a_whole_adds_no_edge() {
+    let needs = |when: &str| {
+        let text = format!(
+            "{{\"version\":1,\"tasks\":[{{\"id\":\"a\",\"run\":\"x\"}},{{\"id\":\"d\",\"run\":\"x\",\"when\":{when:?}}}]}}"
+        );
+        yaml(&text).plan.map(|p| p.tasks[1].needs.join(","))
+    };
+    assert_eq!(needs("tasks.all(k, tasks[k].status == 'succeeded')"), Some(String::new()));
+    assert_eq!(needs("[1, 2].exists(n, n > a.result.limit)"), Some("a".to_owned()));
+    assert_eq!(needs("inputs.list.map(tasks, tasks.zz).size() == 0"), Some(String::new()));
+    assert_eq!(needs("[1].all(n, m > 0)"), None);
+}
+
+#[test]
+fn references_of_prompts_parameters_and_for_each_imply_edges_too() {
+    let plan = "version: 1\nagents: { bot: { preset: codex } }\nmcp_servers: { fs: { command: x } }\ntasks:\n\
+                - { id: a, run: x }\n\
+                - { id: b, agent: bot, accept: [ok], prompt: 'see ${a.result.x}' }\n\
+                - { id: c, tool: fs/read, params: { deep: [ { path: '${b.result.p}' } ] } }\n\
+                - { id: d, for_each: '${c.result.items}', run: [do, '${item}'] }\n";
+    let loaded = yaml(plan);
+    let needs: Vec<String> = loaded
+        .plan
+        .iter()
+        .flat_map(|p| &p.tasks)
+        .map(|t| format!("{}:{}", t.id, t.needs.join(",")))
+        .collect();
+    assert_eq!(needs, ["a:", "b:a", "c:b", "d:c"], "{}", loaded.render(false));
+}

@@ -23,7 +23,7 @@ pub fn run(context: &Context, args: &EventsArgs) -> Result<Exit, CliError> {
     let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
     if args.canonical {
         let mut log = Collector::default();
-        let view = RunView::load(&reader, which, &mut |event| log.push(event))?;
+        let view = RunView::load(&reader, which, &mut |stored| log.push(&stored.event))?;
         let [_, events, _] = log.files(&view.engine);
         out(&String::from_utf8_lossy(&events));
         return Ok(Exit::Success);

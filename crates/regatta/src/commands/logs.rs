@@ -21,8 +21,8 @@ pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
     let reader = reader(&context.workspace)?;
     let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
     let mut attempts = Vec::new();
-    let view = RunView::load(&reader, which, &mut |event| {
-        if let EventKind::DispatchStarted { node, attempt, number, .. } = event.kind {
+    let view = RunView::load(&reader, which, &mut |stored| {
+        if let EventKind::DispatchStarted { node, attempt, number, .. } = stored.event.kind {
             attempts.push((node, number, attempt));
         }
     })?;

@@ -10,4 +10,5 @@ pub mod plan;
 pub mod replay;
 pub mod resume;
 pub mod run;
+pub mod schema;
 pub mod status;

@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::overrides::Overrides;
 use crate::render::escape::escape;
 use crate::render::{count, duration};
+use crate::session::Show;
 use crate::source;
 use crate::view::engine_of;
 use regatta_engine::Engine;
@@ -22,7 +23,7 @@ const MAX_LISTED: usize = 40;
 /// The plan cannot be read or is not valid.
 pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
     let overrides = Overrides::parse(&args.caps)?;
-    let mut plan = source::load(context, &args.plan, &source::inputs(&args.inputs)?)?.plan;
+    let mut plan = source::load(context, &args.plan, &source::inputs(&args.inputs)?, Show::People)?.plan;
     overrides.apply(&mut plan);
     if args.json {
         out(&format!("{}\n", json(&engine_of(&plan)?)));

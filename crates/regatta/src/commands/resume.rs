@@ -6,10 +6,9 @@ use crate::args::ResumeArgs;
 use crate::context::{Context, err};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::render::summary;
 use crate::session::{self, Show};
 use crate::source;
-use crate::view::{self, RunView, plan_of, reader, store_error};
+use crate::view::{self, plan_of, reader, store_error};
 use regatta_journal::{Journal, RunRecord, Which};
 use regatta_plan::Plan;
 use regatta_runtime::orchestrator::now_wall_ms;
@@ -28,15 +27,13 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
         // Already a session leader is as good.
         let _ = rustix::process::setsid();
     }
+    let show = if args.json { Show::Json } else { Show::People };
     let reader = reader(&context.workspace)?;
     let which = args.run.as_deref().map_or(Which::NewestOpen, Which::Named);
     let summary = reader.resolve(which).map_err(store_error)?;
     let record = reader.run(&summary.run_id).map_err(store_error)?;
     if summary.state.has_ended() {
-        let view = RunView::load(&reader, Which::Named(summary.run_id.as_str()), &mut |_| {})?;
-        let text = summary::text(&view.engine, &view.metrics, summary.run_id.as_str());
-        err(&text);
-        return Ok(session::exit_of(view.engine.state().phase));
+        return session::tell(context, summary.run_id.as_str(), show).map(session::exit_of);
     }
     let (plan, _) = plan_of(&record)?;
     if !args.stored {
@@ -48,7 +45,6 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
     }
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     let run = journal.open_run(&summary.run_id, now_wall_ms()).map_err(store_error)?;
-    let show = if args.json { Show::Json } else { Show::People };
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
     }

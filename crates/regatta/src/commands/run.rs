@@ -26,7 +26,8 @@ use std::process::{Command, Stdio};
 pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     let inputs = source::inputs(&args.inputs)?;
     let overrides = Overrides::parse(&args.caps)?;
-    let source = source::load(context, &args.plan, &inputs)?;
+    let show = if args.json { Show::Json } else { Show::People };
+    let source = source::load(context, &args.plan, &inputs, show)?;
     refuse_unbuilt(&source.plan)?;
     let mut plan = source.plan.clone();
     overrides.apply(&mut plan);
@@ -42,7 +43,6 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
         run.close().map_err(store_error)?;
         return detach(context, &id);
     }
-    let show = if args.json { Show::Json } else { Show::People };
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
     }
@@ -104,7 +104,7 @@ fn record(
         mode: source.plan.mode.clone().unwrap_or_else(|| {
             if plan.schedule == "sequential" { "sequential" } else { "hybrid" }.to_owned()
         }),
-        cohort: 100,
+        cohort: source.plan.cohort.unwrap_or(100),
         task_type: source.plan.task_type.clone(),
         flags: json!({ "inputs": inputs }).to_string(),
         retry_of: None,

@@ -23,7 +23,7 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
     let view = RunView::load(&reader, which, &mut |_| {})?;
     let id = view.record.summary.run_id.as_str();
     if args.json {
-        let mut facts = summary::json(&view.engine, &view.metrics, id);
+        let mut facts = summary::json(&view);
         facts["status"] = view.status().into();
         facts["plan_name"] = view.record.summary.plan_name.as_str().into();
         facts["orchestrator"] =
@@ -45,9 +45,9 @@ fn text(view: &RunView, id: &str) -> String {
     }
     let width = graph.order().iter().take(MAX_LISTED).map(|&n| graph.name(n).len()).max().unwrap_or(0);
     for &node in graph.order().iter().take(MAX_LISTED) {
-        let why = view.engine.explain(node).sentence(graph);
+        let why = view.why(node);
         let state = view.engine.state().node(node).state_name();
-        let why = if why == state { String::new() } else { escape(&why) };
+        let why = if why == state { String::new() } else { why };
         let line = format!("  {:width$}  {state:<13}  {why}", graph.name(node));
         text.push_str(line.trim_end());
         text.push('\n');

@@ -4,6 +4,7 @@
 
 use super::escape::escape;
 use super::{count, duration};
+use crate::view::RunView;
 use regatta_engine::Engine;
 use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::{NodeOutcome, PauseReason, RunStatus};
@@ -29,7 +30,8 @@ pub fn status(engine: &Engine) -> &'static str {
 
 /// The summary as text.
 #[must_use]
-pub fn text(engine: &Engine, metrics: &Metrics, run_id: &str) -> String {
+pub fn text(view: &RunView) -> String {
+    let (engine, metrics, run_id) = (&view.engine, &view.metrics, view.record.summary.run_id.as_str());
     let mut out = format!("\nrun {run_id} {}\n", status(engine));
     out.push_str(&format!("  tasks        {}\n", counts(engine)));
     let attempts = match (metrics.retries, metrics.lost) {
@@ -45,7 +47,7 @@ pub fn text(engine: &Engine, metrics: &Metrics, run_id: &str) -> String {
     out.push_str(&format!("  lower bound  {} with {}\n", duration(bound), count(u64::from(slots), "slot")));
     let peak = engine.state().high_water.total;
     out.push_str(&format!("  most at once {peak}\n"));
-    out.push_str(&failures(engine));
+    out.push_str(&failures(view));
     out.push_str(&next(engine, run_id));
     out
 }
@@ -83,15 +85,15 @@ fn unwell(engine: &Engine) -> impl Iterator<Item = NodeId> + '_ {
     })
 }
 
-fn failures(engine: &Engine) -> String {
+fn failures(view: &RunView) -> String {
+    let engine = &view.engine;
     let mut out = String::new();
     for (i, node) in unwell(engine).enumerate() {
         if i == MAX_LISTED {
             out.push_str(&format!("  … and {} more\n", unwell(engine).count() - MAX_LISTED));
             break;
         }
-        let why = engine.explain(node).sentence(engine.graph());
-        out.push_str(&format!("  {}: {}\n", escape(engine.graph().name(node)), escape(&why)));
+        out.push_str(&format!("  {}: {}\n", escape(engine.graph().name(node)), view.why(node)));
     }
     out
 }
@@ -115,7 +117,8 @@ fn next(engine: &Engine, run_id: &str) -> String {
 
 /// The summary as JSON.
 #[must_use]
-pub fn json(engine: &Engine, metrics: &Metrics, run_id: &str) -> Value {
+pub fn json(view: &RunView) -> Value {
+    let (engine, metrics, run_id) = (&view.engine, &view.metrics, view.record.summary.run_id.as_str());
     let graph = engine.graph();
     let tasks: serde_json::Map<String, Value> = graph
         .order()
@@ -126,7 +129,7 @@ pub fn json(engine: &Engine, metrics: &Metrics, run_id: &str) -> Value {
                 "status": state.state_name(),
                 "attempts": state.attempts,
                 "duration_ms": metrics.node_ms(node),
-                "why": engine.explain(node).sentence(graph),
+                "why": view.why(node),
             });
             (graph.name(node).to_owned(), row)
         })

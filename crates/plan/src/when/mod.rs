@@ -3,6 +3,8 @@
 //! Sources are bounded before they are compiled, because a chain of operators costs stack: callers compile and
 //! evaluate on a thread with 8 MiB of stack.
 
+mod names;
+
 use cel::{Context, Program, Value as CelValue};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -18,6 +20,8 @@ pub struct Condition {
     pub literal_tasks: Vec<String>,
     /// Free names: ids of tasks, or `tasks`, `inputs`, `env`, `matrix`, `item`, `index`.
     pub names: Vec<String>,
+    /// It asks for `tasks` as a whole, not for named ones: then these are the predecessors.
+    pub asks_for_all: bool,
 }
 
 impl Condition {
@@ -30,11 +34,13 @@ impl Condition {
             return Err(format!("it has {} bytes, more than {MAX_CONDITION_BYTES}", source.len()));
         }
         let program = Program::compile(source).map_err(|e| first_line(&e.to_string()))?;
-        let mut names: Vec<String> =
-            program.references().variables().iter().map(|name| (*name).to_owned()).collect();
-        names.retain(|name| !name.starts_with('@'));
-        names.sort_unstable();
-        Ok(Condition { literal_tasks: literal_tasks(source), names, program })
+        let found = names::of(program.expression());
+        Ok(Condition {
+            literal_tasks: found.literal_tasks.into_iter().collect(),
+            names: found.free.into_iter().collect(),
+            asks_for_all: found.asks_for_all,
+            program,
+        })
     }
 
     /// Evaluates it over `tasks` (by id), whose values are also bound directly where their ids are CEL names, and
@@ -74,54 +80,6 @@ pub fn is_cel_name(id: &str) -> bool {
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
         && !WORDS.contains(&id)
-}
-
-/// The ids in `tasks["id"]`, `tasks['id']` and `tasks.id`. Texts are passed over; a call such as `tasks.size()` is none.
-fn literal_tasks(source: &str) -> Vec<String> {
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let (mut found, mut rest, mut before) = (Vec::new(), source, ' ');
-    while let Some(c) = rest.chars().next() {
-        let own = !word(before) && before != '.';
-        before = c;
-        if let Some(after) = rest.strip_prefix("tasks").filter(|r| own && !r.starts_with(word)) {
-            found.extend(member(after.trim_start()));
-            (rest, before) = (after, 's');
-        } else if matches!(c, '"' | '\'') {
-            rest = after_text(&rest[1..], c);
-        } else {
-            rest = &rest[c.len_utf8()..];
-        }
-    }
-    found.sort_unstable();
-    found.dedup();
-    found
-}
-
-/// The id in `["id"]` or `.id`.
-fn member(text: &str) -> Option<String> {
-    if let Some(inner) = text.strip_prefix('[') {
-        let inner = inner.trim_start();
-        let quote = inner.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-        return inner[1..].split_once(quote).map(|(id, _)| id.to_owned());
-    }
-    let name = text.strip_prefix('.')?.trim_start();
-    let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
-    let (id, after) = name.split_at(end);
-    (!id.is_empty() && !after.trim_start().starts_with('(')).then(|| id.to_owned())
-}
-
-/// What follows the closing quote.
-fn after_text(text: &str, quote: char) -> &str {
-    let mut escaped = false;
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            c if c == quote => return &text[at + 1..],
-            _ => {}
-        }
-    }
-    ""
 }
 
 fn first_line(text: &str) -> String {

@@ -1,0 +1,130 @@
+//! Reads the two documents of others: the parallel request and the shell batch (formats 1 and 2).
+//!
+//! Gives the same drafts as a plan does, so everything after it is one way. Times are milliseconds.
+
+use super::keys::{Draft, RetryKeys, TaskDraft, TimeoutKeys};
+use super::task::{command, tool_call};
+use super::{limits, spanned, spanned_map, spanned_texts, start};
+use crate::diagnostic::Problems;
+use crate::fields::Fields;
+use crate::model::{Action, Dialect};
+use crate::tree::Item;
+use std::collections::BTreeMap;
+
+/// Longest time of a call that names none.
+const DEFAULT_TIMEOUT_MS: u64 = 300_000;
+
+/// A parallel request.
+pub(super) fn request(f: Fields<'_>, problems: &mut Problems) -> Draft {
+    let config = f.inside("config");
+    let mut draft = empty(Dialect::Request, (config, 10));
+    if config.flag("enableRollback") == Some(true) {
+        draft.on_failure = "rollback".to_owned();
+    }
+    draft.timeout.run_ms = config.whole("timeout");
+    draft.timeout.attempt_ms = Some(DEFAULT_TIMEOUT_MS);
+    draft.tasks = f.list("tasks").iter().map(|item| request_task(item, problems)).collect();
+    draft
+}
+
+fn request_task(item: &Item, problems: &mut Problems) -> TaskDraft {
+    let f = Fields::of(item);
+    let mut draft = named(item);
+    draft.priority = f.whole("priority").map(|n| priority(n).to_owned());
+    let policy = f.inside("retryPolicy");
+    draft.retry = RetryKeys {
+        max_attempts: policy.whole("maxAttempts"),
+        strategy: policy.text("backoff"),
+        backoff_ms: policy.whole("initialDelay"),
+        max_backoff_ms: None,
+    };
+    if f.get("vault").is_some() {
+        draft.unbuilt.push("vault".to_owned());
+    }
+    draft.action = tool_call(f, "tool", &mut draft, problems);
+    if let Some(Action::Tool { .. }) = draft.action.as_ref().map(|a| &a.value) {
+        draft.refs_span = f.get("params").map(|p| p.span.clone());
+    } else {
+        let params = f.inside("params");
+        draft.cwd = spanned(params.get("cwd"));
+        draft.env = spanned_map(params.inside("env"));
+    }
+    if let Some(undo) = f.get("undo") {
+        draft.undo = tool_call(Fields::of(undo), "undo", &mut draft, problems);
+    }
+    draft
+}
+
+/// 10 is first: 9-10 P0, 6-8 P1, 3-5 P2, 1-2 P3.
+fn priority(number: u64) -> &'static str {
+    match number {
+        9.. => "P0",
+        6..=8 => "P1",
+        3..=5 => "P2",
+        0..=2 => "P3",
+    }
+}
+
+/// A shell batch.
+pub(super) fn batch(f: Fields<'_>, problems: &mut Problems) -> Draft {
+    let config = f.inside("config");
+    let mut draft = empty(Dialect::Batch, (config, 5));
+    draft.timeout.attempt_ms = Some(config.whole("defaultTimeout").unwrap_or(DEFAULT_TIMEOUT_MS));
+    let default_shell = config.text("defaultShell").unwrap_or_else(|| "sh".to_owned());
+    draft.tasks =
+        f.list("commands").iter().map(|item| batch_command(item, &default_shell, problems)).collect();
+    draft
+}
+
+fn batch_command(item: &Item, default_shell: &str, problems: &mut Problems) -> TaskDraft {
+    let f = Fields::of(item);
+    let mut draft = named(item);
+    draft.cwd = spanned(f.get("cwd"));
+    draft.env = spanned_map(f.inside("env"));
+    draft.action = f.get("cmd").and_then(|cmd| command(cmd, "`cmd`", problems));
+    if let Some(Action::Shell { shell, .. }) = draft.action.as_mut().map(|a| &mut a.value) {
+        *shell = f.text("shell").unwrap_or_else(|| default_shell.to_owned());
+    }
+    draft
+}
+
+/// What both kinds of entries have.
+fn named(item: &Item) -> TaskDraft {
+    let f = Fields::of(item);
+    TaskDraft {
+        id: f.text("id").unwrap_or_default(),
+        id_span: f.get("id").map_or_else(|| start(item), |id| id.span.clone()),
+        needs: spanned_texts(f, "dependsOn"),
+        timeout: TimeoutKeys { attempt_ms: f.whole("timeout"), ..TimeoutKeys::default() },
+        ..TaskDraft::default()
+    }
+}
+
+fn empty(dialect: Dialect, (config, slots): (Fields<'_>, u32)) -> Draft {
+    let name = if dialect == Dialect::Request { "request" } else { "batch" };
+    Draft {
+        dialect,
+        name: name.to_owned(),
+        schedule: "dataflow".to_owned(),
+        isolation: "none".to_owned(),
+        on_failure: config.text("failureMode").unwrap_or_else(|| "continue".to_owned()),
+        limits: limits(config, config.small("maxConcurrent").unwrap_or(slots)),
+        limits_span: 0..0,
+        resources: BTreeMap::new(),
+        retry: RetryKeys::default(),
+        timeout: TimeoutKeys::default(),
+        effect: None,
+        wave_delay_ms: 0,
+        ageing: 32,
+        max_lost: 5,
+        env: Some(vec![]),
+        inputs: BTreeMap::new(),
+        agents: BTreeMap::new(),
+        task_type: None,
+        mode: None,
+        cohort: None,
+        tasks: Vec::new(),
+        unbuilt: Vec::new(),
+        later: BTreeMap::new(),
+    }
+}

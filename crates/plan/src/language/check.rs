@@ -1,0 +1,259 @@
+//! Judges a document by the declarations: types, ranges, unknown, doubled and missing keys, all at once.
+//!
+//! Knows no key by name, except that an `id` names its record. Depth is bounded by the declarations; free values
+//! are walked without recursion.
+
+use super::{Field, Kind, Shape};
+use crate::diagnostic::{Code, Diagnostic, Problems};
+use crate::fields::{nearest, parse_bytes, parse_duration_ms};
+use crate::tree::{Item, Key, Span, Value};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What a value is called in messages; made into text only when there is a problem.
+#[derive(Clone, Copy)]
+pub(crate) enum What<'a> {
+    /// The whole document.
+    Document(&'static str),
+    /// The value of a key.
+    Key(&'a str),
+    /// The value of a free key of a map.
+    Member(&'a str, &'a What<'a>),
+    /// An entry of a list.
+    Entry(&'a What<'a>),
+    /// A record of a list, by its id or its 1-based number.
+    Numbered(&'static str, Option<&'a str>, usize),
+}
+
+impl fmt::Display for What<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            What::Document(name) => write!(f, "the {name}"),
+            What::Key(key) => write!(f, "`{key}`"),
+            What::Member(key, of) => write!(f, "`{key}` of {of}"),
+            What::Entry(of) => write!(f, "an entry of {of}"),
+            What::Numbered(name, Some(id), _) => write!(f, "{name} `{id}`"),
+            What::Numbered(name, None, number) => write!(f, "{name} {number}"),
+        }
+    }
+}
+
+/// Judges a value.
+pub(crate) fn check(item: &Item, kind: &Kind, what: What<'_>, problems: &mut Problems) {
+    match (kind, &item.value) {
+        (Kind::Free, _) => free(item, problems),
+        (Kind::Record(shape), Value::Map(pairs)) => record((item, pairs), shape, what, problems),
+        (Kind::List(entry), Value::List(items)) => list(items, entry, what, problems),
+        (Kind::Map(entry), Value::Map(pairs)) => {
+            doubled(pairs, what, problems);
+            for (key, value) in pairs {
+                check(value, entry, What::Member(&key.text, &what), problems);
+            }
+        }
+        (Kind::Either(among), value) => match among.iter().find(|k| form(k) == form_of(value)) {
+            Some(kind) => check(item, kind, what, problems),
+            None => problems.push(wrong_type(item, kind, what)),
+        },
+        (_, Value::Plain(_) | Value::Text(_) | Value::Number(_) | Value::Bool(_)) => {
+            scalar(item, kind, what, problems);
+        }
+        (_, Value::Null | Value::List(_) | Value::Map(_)) => problems.push(wrong_type(item, kind, what)),
+    }
+}
+
+/// The form of a kind: 0 a scalar, 1 a list, 2 a map.
+pub(super) fn form(kind: &Kind) -> u8 {
+    match kind {
+        Kind::List(_) => 1,
+        Kind::Map(_) | Kind::Record(_) => 2,
+        _ => 0,
+    }
+}
+
+fn form_of(value: &Value) -> u8 {
+    match value {
+        Value::List(_) => 1,
+        Value::Map(_) => 2,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::Plain(_) => 0,
+    }
+}
+
+fn list(items: &[Item], entry: &Kind, what: What<'_>, problems: &mut Problems) {
+    for (i, item) in items.iter().enumerate() {
+        match entry {
+            Kind::Record(shape) => {
+                let id = shape.field("id").and_then(|_| id_of(item)).map(|(id, _)| id);
+                check(item, entry, What::Numbered(shape.name, id, i + 1), problems);
+            }
+            _ => check(item, entry, What::Entry(&what), problems),
+        }
+    }
+}
+
+/// The id of a record and where it stands, if it has a usable one.
+fn id_of(item: &Item) -> Option<(&str, &Span)> {
+    let Value::Map(pairs) = &item.value else { return None };
+    let (_, id) = pairs.iter().find(|(k, _)| k.text == "id")?;
+    match &id.value {
+        Value::Plain(text) | Value::Text(text) if !text.is_empty() => Some((text, &id.span)),
+        _ => None,
+    }
+}
+
+fn record((item, pairs): (&Item, &[(Key, Item)]), shape: &Shape, what: What<'_>, problems: &mut Problems) {
+    doubled(pairs, what, problems);
+    let mut found: Vec<(&Field, &Key)> = Vec::with_capacity(pairs.len());
+    for (key, value) in pairs {
+        let Some(field) = shape.field(&key.text) else {
+            problems.push(unknown(key, shape, what));
+            continue;
+        };
+        if value.is_null() {
+            continue;
+        }
+        if let Some((_, first)) = found.iter().find(|(f, k)| f.key == field.key && k.text != key.text) {
+            let message =
+                format!("`{}` and `{}` are two spellings of one key in {what}", first.text, key.text);
+            problems.push(Diagnostic::error(Code::DuplicateKey, key.span.clone(), message));
+        }
+        found.push((field, key));
+        check(value, &field.kind, What::Key(&key.text), problems);
+    }
+    let start = item.span.start..item.span.start;
+    for field in shape.fields.iter().filter(|f| f.required && !found.iter().any(|(g, _)| g.key == f.key)) {
+        let message = format!("{what} has no `{}`", field.key);
+        let help = format!("`{}`: {}", field.key, lower_first(field.doc));
+        problems.push(Diagnostic::error(Code::MissingKey, start.clone(), message).help(help));
+    }
+    if let Some((group, keys)) = shape.exactly_one {
+        let there: Vec<&Key> = found.iter().filter(|(f, _)| keys.contains(&f.key)).map(|(_, k)| *k).collect();
+        let help = format!("give it exactly one of `{}`", keys.join("`, `"));
+        let (span, message) = match there[..] {
+            [_] => return,
+            [] => (id_of(item).map_or(start, |(_, span)| span.clone()), format!("{what} has no {group}")),
+            [_, second, ..] => {
+                (second.span.clone(), format!("{what} has more than one {group}: `{}` too", second.text))
+            }
+        };
+        problems.push(Diagnostic::error(Code::Action, span, message).help(help));
+    }
+}
+
+fn unknown(key: &Key, shape: &Shape, what: What<'_>) -> Diagnostic {
+    let message = format!("unknown key `{}` in {what}", key.text);
+    let problem = Diagnostic::error(Code::UnknownKey, key.span.clone(), message);
+    match nearest(&key.text, shape.fields.iter().flat_map(Field::spellings)) {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None => problem,
+    }
+}
+
+/// Reports each key that stands twice.
+fn doubled(pairs: &[(Key, Item)], what: What<'_>, problems: &mut Problems) {
+    let mut seen: BTreeMap<&str, &Key> = BTreeMap::new();
+    for (key, _) in pairs {
+        match seen.get(key.text.as_str()) {
+            Some(first) => {
+                let message = format!("key `{}` stands twice in {what}", key.text);
+                let problem = Diagnostic::error(Code::DuplicateKey, key.span.clone(), message);
+                problems.push(problem.label("here again").also(first.span.clone(), "first here"));
+            }
+            None => {
+                seen.insert(&key.text, key);
+            }
+        }
+    }
+}
+
+/// A free value may be anything, but its keys are unique.
+fn free(item: &Item, problems: &mut Problems) {
+    let mut open = vec![item];
+    while let Some(next) = open.pop() {
+        match &next.value {
+            Value::List(items) => open.extend(items),
+            Value::Map(pairs) => {
+                doubled(pairs, What::Document("value"), problems);
+                open.extend(pairs.iter().map(|(_, v)| v));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::Plain(_) => {}
+        }
+    }
+}
+
+fn scalar(item: &Item, kind: &Kind, what: What<'_>, problems: &mut Problems) {
+    let fits = match (kind, &item.value) {
+        (Kind::Flag, Value::Bool(_)) => return,
+        (Kind::Flag, Value::Plain(text)) if text == "true" || text == "false" => return,
+        (Kind::Whole(low, high), Value::Plain(text) | Value::Number(text)) => whole(text, (*low, *high)),
+        (Kind::Decimal, Value::Plain(text) | Value::Number(text)) => decimal(text),
+        (Kind::Text, Value::Plain(_) | Value::Text(_)) => return,
+        (Kind::Duration | Kind::Size | Kind::Choice(_), Value::Plain(text) | Value::Text(text)) => {
+            written(text, kind)
+        }
+        _ => return problems.push(wrong_type(item, kind, what)),
+    };
+    if let Err((message, help)) = fits {
+        let mut problem = Diagnostic::error(Code::BadValue, item.span.clone(), format!("{what} {message}"));
+        problem.help = help;
+        problems.push(problem);
+    }
+}
+
+type Fits = Result<(), (String, Option<String>)>;
+
+fn whole(digits: &str, (low, high): (u64, u64)) -> Fits {
+    let number = digits.parse::<u64>().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()));
+    match number {
+        Some(number) if (low..=high).contains(&number) => Ok(()),
+        _ if low == high => Err((format!("must be {low}, not `{digits}`"), None)),
+        _ => Err((format!("must be a whole number from {low} to {high}, not `{digits}`"), None)),
+    }
+}
+
+fn decimal(text: &str) -> Fits {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number >= 0.0 => Ok(()),
+        _ => Err((format!("must be a number that is not negative, not `{text}`"), None)),
+    }
+}
+
+fn written(text: &str, kind: &Kind) -> Fits {
+    match kind {
+        Kind::Duration if parse_duration_ms(text).is_none() => Err((
+            format!("is not a duration: `{text}`"),
+            Some("write a number with a unit, such as `500ms`, `90s`, `10m` or `1h30m`".to_owned()),
+        )),
+        Kind::Size if parse_bytes(text).is_none() => Err((
+            format!("is not a size: `{text}`"),
+            Some("write a number with a unit, such as `64MiB`".to_owned()),
+        )),
+        Kind::Choice(among) if !among.contains(&text) => {
+            let near = nearest(text, among.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+            Err((format!("must be one of {}, not `{text}`", among.join(", ")), near))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn wrong_type(item: &Item, kind: &Kind, what: What<'_>) -> Diagnostic {
+    let message = format!("{what} must be {}, not {}", wanted(kind), item.kind());
+    Diagnostic::error(Code::WrongType, item.span.clone(), message)
+}
+
+fn wanted(kind: &Kind) -> String {
+    match kind {
+        Kind::Text | Kind::Duration | Kind::Size | Kind::Choice(_) => "a text".to_owned(),
+        Kind::Flag => "true or false".to_owned(),
+        Kind::Whole(..) => "a whole number".to_owned(),
+        Kind::Decimal => "a number".to_owned(),
+        Kind::Free => "a value".to_owned(),
+        Kind::List(_) => "a list".to_owned(),
+        Kind::Map(_) | Kind::Record(_) => "a map".to_owned(),
+        Kind::Either(among) => among.iter().map(wanted).collect::<Vec<_>>().join(" or "),
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.trim_end_matches('.').chars();
+    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}

@@ -1,0 +1,198 @@
+//! The keys of what is checked but not built yet: agents, tools, secrets, budgets, worktrees, merges, gates.
+//!
+//! Declarations only.
+
+use super::plan_keys::{COMMAND, TEXTS};
+use super::task_keys::ROLES;
+use super::{Field, Kind, Shape, key};
+
+const TOKENS: Kind = Kind::Whole(1, 1_000_000_000_000);
+const ATTEMPTS: Kind = Kind::Whole(1, 100);
+
+pub(super) static AGENT: Shape = Shape {
+    name: "agent",
+    doc: "A program that gets a prompt and a directory.",
+    exactly_one: Some(("driver", &["preset", "command", "acp"])),
+    fields: &[
+        key("preset", Kind::Text, "A known agent: `codex`, `claude`, `gemini`, `opencode`, `aider`."),
+        key(
+            "command",
+            TEXTS,
+            "Program and arguments, with `{prompt}`, `{instruction}`, `{prompt_file}`, `{cwd}`, `{session}`.",
+        ),
+        key("acp", TEXTS, "Program and arguments of an agent that speaks the Agent Client Protocol."),
+        key("model", Kind::Text, "The model it shall use."),
+        key("args", TEXTS, "Further arguments."),
+        key("env", TEXTS, "Names of variables that it gets."),
+        key(
+            "permissions",
+            Kind::Choice(&["deny", "edit", "allow", "ask"]),
+            "How its permission requests are answered.",
+        ),
+        key("home", Kind::Choice(&["own", "shared"]), "Whether it has a home directory of its own."),
+        key("mcp", TEXTS, "MCP servers that it gets."),
+        key("idle_timeout", Kind::Duration, "Longest time without output."),
+        key("role", Kind::Choice(ROLES), "The role of its results."),
+    ],
+};
+
+pub(super) static MCP_SERVER: Shape = Shape {
+    name: "MCP server",
+    doc: "A server of tools: a program, or an address.",
+    exactly_one: Some(("address", &["command", "url"])),
+    fields: &[
+        key("command", Kind::Text, "The program."),
+        key("args", TEXTS, "Its arguments."),
+        key("env", Kind::Map(&Kind::Text), "Variables that it gets."),
+        key("url", Kind::Text, "The address."),
+        key("headers", Kind::Map(&Kind::Text), "Headers of each request."),
+    ],
+};
+
+pub(super) static SECRET: Shape = Shape {
+    name: "secret",
+    doc: "Where a secret comes from.",
+    exactly_one: Some(("source", &["env", "file", "command"])),
+    fields: &[
+        key("env", Kind::Text, "A variable."),
+        key("file", Kind::Text, "A file."),
+        key("command", TEXTS, "A command that prints it."),
+    ],
+};
+
+pub(super) static BUDGET: Shape = Shape {
+    name: "budget",
+    doc: "What may be used up. Tokens count input with cached, and output.",
+    exactly_one: None,
+    fields: &[
+        key("tokens", TOKENS, "Tokens."),
+        key("usd", Kind::Decimal, "Cost in US dollars."),
+        key("hard", Kind::Flag, "Cancel what runs when it is used up. Default false."),
+    ],
+};
+
+pub(super) static BREAKER: Shape = Shape {
+    name: "breaker",
+    doc: "A circuit breaker.",
+    exactly_one: None,
+    fields: &[
+        key("failures", Kind::Whole(1, 1_000), "Failures in a row that open it. Default 3."),
+        key("cool_down", Kind::Duration, "Time until it lets a probe through. Default `5m`."),
+        key(
+            "when_open",
+            Kind::Choice(&["wait", "fail"]),
+            "What happens to ready tasks meanwhile. Default `wait`.",
+        ),
+    ],
+};
+
+pub(super) static TOOL_CALL: Shape = Shape {
+    name: "tool call",
+    doc: "A call of a tool.",
+    exactly_one: None,
+    fields: &[
+        key("tool", Kind::Text, "The tool.").required(),
+        key("params", Kind::Map(&Kind::Free), "Its parameters."),
+    ],
+};
+
+pub(super) static WORKTREE: Shape = Shape {
+    name: "worktree",
+    doc: "How worktrees are made.",
+    exactly_one: None,
+    fields: &[
+        key("base", Kind::Text, "The commit they begin from. Default `HEAD`."),
+        key("dir", Kind::Text, "Where they lie. Default `.regatta/worktrees`."),
+        key("copy", TEXTS, "Untracked files that each gets."),
+        key("setup", Kind::List(&COMMAND), "Commands that prepare each."),
+        key("env", Kind::Map(&Kind::Text), "Variables of each."),
+        key(
+            "sparse",
+            Kind::Either(&[Kind::Flag, TEXTS]),
+            "Check out only what is needed, or these directories.",
+        ),
+        key("lfs", Kind::Choice(&["auto", "on", "off"]), "Large files. Default `auto`."),
+        key("ownership", Kind::Choice(&["warn", "reject", "allow"]), "What a change outside `files` means."),
+        key("shared", TEXTS, "Paths that all may change."),
+        key("protect", TEXTS, "Paths that nobody may change."),
+        key("on_error", Kind::Choice(&["fail", "sequential"]), "What a worktree that cannot be made means."),
+    ],
+};
+
+pub(super) static MERGE: Shape = Shape {
+    name: "merge",
+    doc: "How branches are merged, and when the target moves.",
+    exactly_one: None,
+    fields: &[
+        key(
+            "policy",
+            Kind::Choice(&["all-success", "merge-succeeded", "none", "pull-requests"]),
+            "What lands.",
+        ),
+        key("target", Kind::Text, "The branch. Default: the one that is checked out."),
+        key("strategy", Kind::Choice(&["no-ff", "squash", "rebase", "ff-only"]), "How."),
+        key("order", TEXTS, "Domains in the order in which they are merged."),
+        key(
+            "on_conflict",
+            Kind::Choice(&["fail-fast", "merge-with-rules", "manual-escalation", "resolver"]),
+            "What a conflict means.",
+        ),
+        key("rules", Kind::List(&Kind::Record(&MERGE_RULE)), "Rules for conflicts by path."),
+        key("resolver", Kind::Record(&HELPER), "The agent that resolves conflicts."),
+        key("gates", TEXTS, "Commands, or ids of gates."),
+        key("gate_each", Kind::Flag, "Run the gates after each merge."),
+        key("on_gate_failure", Kind::Choice(&["stop", "take-out"]), "What a red gate means."),
+        key("fix", Kind::Record(&HELPER), "The agent that mends red gates."),
+        key("approve", Kind::Flag, "A person answers before the target moves."),
+        key("batch", ATTEMPTS, "Branches that are merged at once."),
+        key("message", Kind::Text, "Template of the message."),
+        key("commit", Kind::Record(&COMMIT), "Who commits."),
+        key("keep_branches", Kind::Flag, "Keep the branches afterwards."),
+    ],
+};
+
+static MERGE_RULE: Shape = Shape {
+    name: "rule",
+    doc: "How a conflict in some paths is resolved.",
+    exactly_one: None,
+    fields: &[
+        key("paths", Kind::Text, "A pattern of paths.").required(),
+        key("use", Kind::Choice(&["ours", "theirs", "union", "by-role", "regenerate"]), "What to do.")
+            .required(),
+        key("run", Kind::Text, "The command that makes the file anew."),
+    ],
+};
+
+static HELPER: Shape = Shape {
+    name: "helper",
+    doc: "An agent with a number of attempts.",
+    exactly_one: None,
+    fields: &[key("agent", Kind::Text, "The agent.").required(), key("attempts", ATTEMPTS, "Most attempts.")],
+};
+
+static COMMIT: Shape = Shape {
+    name: "commit",
+    doc: "Who commits.",
+    exactly_one: None,
+    fields: &[
+        key("author", Kind::Text, "Name and address."),
+        key("sign", Kind::Flag, "Sign. Default false."),
+    ],
+};
+
+const GATE_TIMEOUT: Field = key("timeout", Kind::Duration, "Longest time. Default `5m`.");
+
+pub(super) static GATE: Shape = Shape {
+    name: "gate",
+    doc: "A named check: a command, or a person.",
+    exactly_one: Some(("check", &["run", "person"])),
+    fields: &[
+        key("name", Kind::Text, "What it is called."),
+        key("run", COMMAND, "A command that must succeed."),
+        key("person", Kind::Text, "What a person is asked."),
+        key("needs", TEXTS, "Gates that must pass before."),
+        key("blocking", Kind::Flag, "Red stops the work. Default true."),
+        GATE_TIMEOUT,
+        key("evidence", TEXTS, "Files that it leaves as evidence."),
+    ],
+};

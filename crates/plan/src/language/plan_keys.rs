@@ -1,0 +1,187 @@
+//! The keys of a plan and of its limits, retries and timeouts.
+//!
+//! Declarations only.
+
+use super::later_keys::{AGENT, BREAKER, BUDGET, GATE, MCP_SERVER, MERGE, SECRET, WORKTREE};
+use super::task_keys::TASK;
+use super::{Field, Kind, Shape, key};
+
+/// Largest cap, capacity or count that a plan may name.
+pub(super) const MAX_COUNT: u64 = 1_000_000;
+pub(super) const COUNT: Kind = Kind::Whole(1, MAX_COUNT);
+pub(super) const PRIORITIES: &[&str] = &["P0", "P1", "P2", "P3"];
+pub(super) const TEXTS: Kind = Kind::List(&Kind::Text);
+pub(super) const COMMAND: Kind = Kind::Either(&[Kind::Text, TEXTS]);
+pub(super) const ISOLATION: Kind = Kind::Choice(&["none", "locks", "worktree"]);
+pub(super) const EFFECT: Kind = Kind::Choice(&["pure", "idempotent", "at-most-once", "reconcile"]);
+
+/// A plan.
+pub(crate) static PLAN: Shape = Shape {
+    name: "plan",
+    doc: "A plan: tasks, what each waits for, and how they may run.",
+    exactly_one: None,
+    fields: &[
+        key("version", Kind::Whole(1, 1), "The version of the plan language: 1.").required(),
+        key(
+            "name",
+            Kind::Text,
+            "The name of the plan; with a task's id it names the same task of earlier runs. Default `plan`.",
+        ),
+        key("tasks", Kind::List(&Kind::Record(&TASK)), "The tasks, in any order. None at all is a plan too."),
+        key(
+            "schedule",
+            Kind::Choice(&["dataflow", "waves", "sequential"]),
+            "When a task may start: after its own predecessors, after the wave before it, or one at a time. Default `dataflow`.",
+        ),
+        key(
+            "on_failure",
+            Kind::Choice(&["continue", "stop", "rollback"]),
+            "What a failed task means for the others; its descendants never run. Default `continue`.",
+        ),
+        key("limits", Kind::Record(&LIMITS), "Caps on live work."),
+        key("resources", Kind::Map(&COUNT), "Counted resources of this plan: capacity in units."),
+        key(
+            "timeout",
+            Kind::Record(&PLAN_TIMEOUT),
+            "Timeouts of the run, and of each task that names no other.",
+        ),
+        key("retry", Kind::Record(&RETRY), "Retry policy of each task that names no other."),
+        key(
+            "effect",
+            EFFECT,
+            "Effect contract of each task that names no other: what a lost attempt means. Default `at-most-once`.",
+        ),
+        key(
+            "isolation",
+            ISOLATION,
+            "How tasks are kept apart: not at all, by locks on their `files` and `reads`, or by worktrees (not built yet). Default `none`.",
+        ),
+        key(
+            "env",
+            Kind::Either(&[Kind::Choice(&["inherit"]), TEXTS]),
+            "Names of variables that are passed on, or `inherit` for all.",
+        ),
+        key(
+            "inputs",
+            Kind::Map(&Kind::Free),
+            "Inputs with their default values, for `${inputs.x}`; `--input x=v` overrides.",
+        ),
+        key("wave_delay", Kind::Duration, "Pause between waves, with `schedule: waves`. Default 0."),
+        key(
+            "ageing",
+            COUNT,
+            "Admission rounds after which a task that is passed over rises one priority class. Default 32.",
+        ),
+        key("max_lost", COUNT, "Lost attempts of a task after which a person is asked. Default 5."),
+        key("task_type", Kind::Text, "The kind of work, for statistics."),
+        key(
+            "mode",
+            Kind::Choice(&["sequential", "hybrid"]),
+            "The mode that statistics count the run under. Default: by `schedule`.",
+        ),
+        key(
+            "cohort",
+            Kind::Whole(0, 100),
+            "The rollout cohort that statistics count the run under, in percent. Default 100.",
+        ),
+        key("agents", Kind::Map(&Kind::Record(&AGENT)), "The agents that tasks may name."),
+        key("mcp_servers", Kind::Map(&Kind::Record(&MCP_SERVER)), "MCP servers whose tools tasks may call.")
+            .later(),
+        key("secrets", TEXTS, "Variables whose values are redacted.").later(),
+        key("vault", Kind::Map(&Kind::Record(&SECRET)), "Secrets by name, for `${vault.x}`.").later(),
+        key("budget", Kind::Record(&BUDGET), "Budget of the run.").later(),
+        key("breaker", Kind::Record(&BREAKER), "Circuit breaker for agents and tools.").later(),
+        key("worktree", Kind::Record(&WORKTREE), "How worktrees are made.").later(),
+        key(
+            "merge",
+            Kind::Either(&[Kind::Choice(&["none"]), Kind::Record(&MERGE)]),
+            "How branches are merged.",
+        )
+        .later(),
+        key("gates", Kind::Map(&Kind::Record(&GATE)), "Named checks.").later(),
+        key("epic", Kind::Text, "The epic whose files are written.").later(),
+        key("handoff", Kind::Free, "Reserved for hand-offs.").later(),
+        key("cache", Kind::Flag, "Take results of equal work from earlier runs.").later(),
+        key("order", TEXTS, "Task ids in the order that `plan --optimise` found.").later(),
+        key("on_end", TEXTS, "A command that is run when the run ends.").later(),
+    ],
+};
+
+static LIMITS: Shape = Shape {
+    name: "limits",
+    doc: "Caps on live work. A slot is free when the whole process tree of an attempt is dead.",
+    exactly_one: None,
+    fields: &[
+        key("max_parallel", COUNT, "Tasks alive at once. Default 4."),
+        key("per_wave", COUNT, "Tasks alive at once of one wave."),
+        key("per_priority", Kind::Record(&PER_PRIORITY), "Tasks alive at once by declared priority."),
+        key("per_agent", Kind::Map(&COUNT), "Tasks alive at once by agent."),
+        key("per_tag", Kind::Map(&COUNT), "Tasks alive at once by tag."),
+        key(
+            "output",
+            Kind::Size,
+            "Most output of one stream of an attempt; more ends it with cause `output_limit`. Default `64MiB`.",
+        ),
+    ],
+};
+
+static PER_PRIORITY: Shape = Shape {
+    name: "per_priority",
+    doc: "A cap for each priority.",
+    exactly_one: None,
+    fields: &[
+        key("P0", COUNT, "Tasks of P0 alive at once."),
+        key("P1", COUNT, "Tasks of P1 alive at once."),
+        key("P2", COUNT, "Tasks of P2 alive at once."),
+        key("P3", COUNT, "Tasks of P3 alive at once."),
+    ],
+};
+
+const ATTEMPT: Field = key(
+    "attempt",
+    Kind::Duration,
+    "Longest time of one attempt, then TERM, `grace`, KILL of the whole tree. Default `30m`, for agents `60m`.",
+);
+const IDLE: Field = key("idle", Kind::Duration, "Longest time without output of an attempt. Default none.");
+const GRACE: Field = key("grace", Kind::Duration, "Time between TERM and KILL. Default `10s`.");
+
+static PLAN_TIMEOUT: Shape = Shape {
+    name: "timeouts of a plan",
+    doc: "Timeouts of the run, and defaults for its tasks. A duration is written `500ms`, `90s`, `10m`, `1h30m`, `2d` or `0`.",
+    exactly_one: None,
+    fields: &[
+        ATTEMPT,
+        IDLE,
+        GRACE,
+        key(
+            "run",
+            Kind::Duration,
+            "Longest active time of the run: what runs then is cancelled. Default none.",
+        ),
+    ],
+};
+
+pub(super) static TIMEOUT: Shape = Shape {
+    name: "timeout",
+    doc: "Timeouts of a task; a key that is left out is taken from the plan.",
+    exactly_one: None,
+    fields: &[ATTEMPT, IDLE, GRACE],
+};
+
+pub(super) static RETRY: Shape = Shape {
+    name: "retry",
+    doc: "Attempts and the delays between them. Before attempt n (n >= 2): linear (n-1) x b, exponential b x 2^(n-2), fixed b. There is no jitter.",
+    exactly_one: None,
+    fields: &[
+        key("max_attempts", Kind::Whole(1, 1_000), "Attempts that count. Default 1."),
+        key(
+            "strategy",
+            Kind::Choice(&["linear", "exponential", "fixed"]),
+            "How the delay grows. Default `linear`.",
+        ),
+        key("backoff", Kind::Duration, "The base b of the delay. Default `1s`."),
+        key("max_backoff", Kind::Duration, "The longest delay. Default `5m`."),
+        key("resume_session", Kind::Flag, "Go on with the agent's session instead of a new one.").later(),
+        key("keep_worktree", Kind::Flag, "Go on in the same worktree.").later(),
+    ],
+};

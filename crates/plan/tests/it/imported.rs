@@ -1,0 +1,121 @@
+//! The parallel request and the shell batch, read as they are (formats 1 and 2).
+//!
+//! What they mean as a plan; running them is a matter of the binary.
+
+use crate::world::as_format;
+use regatta_plan::model::{Action, Dialect, Plan};
+use regatta_plan::{Format, Loaded};
+
+fn json(text: &str) -> Loaded {
+    as_format(text, Format::Json)
+}
+
+fn plan(text: &str) -> Plan {
+    let loaded = json(text);
+    let problems = loaded.render(false);
+    loaded.plan.into_iter().next().unwrap_or_else(|| panic!("{problems}"))
+}
+
+const REQUEST: &str = r#"{
+  "tasks": [
+    { "id": "fetch", "tool": "shell", "params": { "cmd": "echo 1", "cwd": "sub", "env": { "A": "b" } }, "priority": 10 },
+    { "id": "parse", "tool": "shell", "params": { "cmd": "echo ${fetch.stdout}" }, "timeout": 1500, "priority": 1,
+      "retryPolicy": { "maxAttempts": 3, "backoff": "exponential", "initialDelay": 20 } },
+    { "id": "save", "tool": "shell", "params": { "cmd": "true" }, "dependsOn": ["parse"],
+      "undo": { "tool": "shell", "params": { "cmd": "false" } } }
+  ],
+  "config": { "maxConcurrent": 7, "failureMode": "stop", "timeout": 60000, "enableRollback": true }
+}"#;
+
+#[test]
+fn a_request_becomes_a_plan() {
+    let plan = plan(REQUEST);
+    assert_eq!(plan.dialect, Dialect::Request);
+    assert_eq!((plan.limits.max_parallel, plan.on_failure.as_str()), (7, "rollback"));
+    assert_eq!(plan.run_timeout_ms, Some(60_000));
+    let [fetch, parse, save] = &plan.tasks[..] else { panic!("{:?}", plan.tasks) };
+    assert_eq!(fetch.action, Action::Shell { script: "echo 1".into(), shell: "sh".into() });
+    assert_eq!((fetch.cwd.as_deref(), fetch.env.get("A").map(String::as_str)), (Some("sub"), Some("b")));
+    assert_eq!(
+        (fetch.priority.as_str(), parse.priority.as_str(), save.priority.as_str()),
+        ("P0", "P3", "P2")
+    );
+    assert_eq!((fetch.timeout.attempt_ms, parse.timeout.attempt_ms), (300_000, 1_500));
+    let retry = (parse.retry.max_attempts, parse.retry.strategy.as_str(), parse.retry.backoff_ms);
+    assert_eq!(retry, (3, "exponential", 20));
+    assert_eq!((parse.needs.join(","), save.needs.join(",")), ("fetch".to_owned(), "parse".to_owned()));
+    assert!(save.undo.is_some() && plan.unbuilt.is_empty());
+}
+
+#[test]
+fn the_defaults_of_a_request_are_ten_slots_and_go_on() {
+    let plan = plan(r#"{ "tasks": [] }"#);
+    assert_eq!(
+        (plan.dialect, plan.limits.max_parallel, plan.on_failure.as_str()),
+        (Dialect::Request, 10, "continue")
+    );
+}
+
+#[test]
+fn a_request_that_calls_other_tools_is_valid_but_cannot_run_yet() {
+    let plan = plan(
+        r#"{ "tasks": [ { "id": "a", "tool": "file_read", "params": { "path": "x" }, "vault": "gh" } ] }"#,
+    );
+    let keys: Vec<&str> = plan.unbuilt.iter().map(|u| u.key.as_str()).collect();
+    assert_eq!(keys, ["tool: file_read", "vault"]);
+}
+
+#[test]
+fn a_batch_becomes_a_plan() {
+    let plan = plan(
+        r#"{ "commands": [
+            { "id": "a", "cmd": "echo $BASH_VERSION", "shell": "bash", "env": { "X": "1" } },
+            { "id": "b", "cmd": "true", "dependsOn": ["a"], "timeout": 10, "cwd": "d" } ],
+          "config": { "defaultTimeout": 99, "defaultShell": "dash", "failureMode": "stop" } }"#,
+    );
+    assert_eq!(
+        (plan.dialect, plan.limits.max_parallel, plan.on_failure.as_str()),
+        (Dialect::Batch, 5, "stop")
+    );
+    let [a, b] = &plan.tasks[..] else { panic!("{:?}", plan.tasks) };
+    assert_eq!(a.action, Action::Shell { script: "echo $BASH_VERSION".into(), shell: "bash".into() });
+    assert_eq!(b.action, Action::Shell { script: "true".into(), shell: "dash".into() });
+    assert_eq!((a.timeout.attempt_ms, b.timeout.attempt_ms, b.needs.join(",")), (99, 10, "a".to_owned()));
+}
+
+#[test]
+fn problems_of_requests_and_batches_come_all_at_once_too() {
+    let facts = |text: &str| -> Vec<String> {
+        json(text).facts().iter().map(|f| format!("{} {}", f.code, f.message)).collect()
+    };
+    assert_eq!(
+        facts(
+            r#"{ "tasks": [ { "id": "a", "tool": "shell", "priority": 11 }, { "id": "A", "tool": "shell", "params": {} }, { "id": "b", "tool": "nope" } ] }"#
+        ),
+        [
+            "RG007 task `a` calls `shell` without `params: { cmd: … }`",
+            "RG006 `priority` must be a whole number from 1 to 10, not `11`",
+            "RG010 `a` and `A` differ only in case",
+            "RG007 `params` has no `cmd`",
+            "RG015 task `b` names tool `nope`, which is not built in and of no server",
+        ]
+    );
+    assert_eq!(
+        facts(
+            r#"{ "commands": [ { "id": "a", "cmd": "x", "dependsOn": ["b"], "zz": 1 } ], "config": { "maxConcurrent": 51 } }"#
+        ),
+        [
+            "RG011 task `a` needs `b`, which does not exist",
+            "RG003 unknown key `zz` in command `a`",
+            "RG006 `maxConcurrent` must be a whole number from 1 to 50, not `51`",
+        ]
+    );
+}
+
+#[test]
+fn a_plan_in_json_that_forgot_its_version_is_told_so() {
+    let facts = json(r#"{ "tasks": [ { "id": "a", "run": "x" } ] }"#).facts();
+    assert_eq!(facts.iter().map(|f| f.message.as_str()).collect::<Vec<_>>(), ["the plan has no `version`"]);
+    let facts = json(r#"{ "tasks": [], "schedule": "waves" }"#).facts();
+    assert!(facts[0].help.as_ref().is_some_and(|h| h.contains("a plan has `version: 1`")), "{facts:?}");
+}

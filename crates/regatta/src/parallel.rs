@@ -1,0 +1,297 @@
+//! Answers to the two documents of others (formats 1 and 2): results of a parallel request and of a shell batch, and
+//! what a request with problems gets.
+//!
+//! A view over the events of a run. Field names are those of the formats; `parallel_execute` and `shell_batch` are
+//! answered with the same.
+
+use crate::view::RunView;
+use regatta_engine::Engine;
+use regatta_engine::cause::Cause;
+use regatta_engine::event::EventKind;
+use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
+use regatta_engine::outcome::{NodeOutcome, RunStatus};
+use regatta_engine::report::Report;
+use regatta_engine::state::Phase;
+use regatta_journal::{StoredEvent, rfc3339};
+use regatta_plan::model::Dialect;
+use regatta_plan::{Code, Fact, Loaded};
+use regatta_runtime::{collect, workspace};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Of a stream that is longer, this many bytes of its head and as many of its tail are told.
+const MAX_SHOWN_BYTES: u64 = 32 << 10;
+
+/// A moment: wall clock in milliseconds since the Unix epoch, and engine time.
+type Moment = (u64, Timestamp);
+
+/// What is known of a task.
+#[derive(Debug, Default)]
+struct Entry {
+    started: Option<Moment>,
+    ended: Option<Moment>,
+    attempt: Option<AttemptId>,
+    report: Option<Report>,
+    result: Option<Arc<[u8]>>,
+    cause: Option<Cause>,
+    undone: Option<bool>,
+}
+
+/// Gathers the events of a run.
+#[derive(Debug, Default)]
+pub struct Collector {
+    entries: BTreeMap<NodeId, Entry>,
+    first: Option<Moment>,
+    last: Option<Moment>,
+}
+
+impl Collector {
+    /// Takes the next event.
+    pub fn push(&mut self, stored: &StoredEvent) {
+        let moment = (stored.wall_ms, stored.event.at);
+        self.first.get_or_insert(moment);
+        self.last = Some(moment);
+        let Some(entry) = stored.event.kind.node().map(|n| self.entries.entry(n).or_default()) else {
+            return;
+        };
+        match &stored.event.kind {
+            EventKind::DispatchStarted { attempt, .. } => {
+                entry.started.get_or_insert(moment);
+                entry.attempt = Some(*attempt);
+            }
+            EventKind::DispatchEnded { report, cause, .. } => {
+                (entry.report, entry.cause) = (Some((**report).clone()), *cause);
+                entry.result.clone_from(&stored.payload);
+            }
+            EventKind::Answered { .. } => entry.result.clone_from(&stored.payload),
+            EventKind::NodeEnded { cause, .. } => {
+                (entry.ended, entry.cause) = (Some(moment), cause.or(entry.cause));
+            }
+            EventKind::UndoEnded { cause, .. } => entry.undone = Some(cause.is_none()),
+            _ => {}
+        }
+    }
+
+    /// The result of a run that has ended, in the shape of its document; `None` for a plan, or while it goes on.
+    #[must_use]
+    pub fn result(&self, view: &RunView, run_dir: &Path) -> Option<Value> {
+        let Phase::Ended(status) = view.engine.state().phase else { return None };
+        let (key, request) = match view.plan.dialect {
+            Dialect::Plan => return None,
+            Dialect::Request => ("tasks", true),
+            Dialect::Batch => ("commands", false),
+        };
+        let (first, last) = (self.first?, self.last?);
+        let graph = view.engine.graph();
+        let mut tally = Map::new();
+        let mut count = |name: &str, n: u64| {
+            tally.insert(name.to_owned(), (tally.get(name).and_then(Value::as_u64).unwrap_or(0) + n).into());
+        };
+        ["total", "succeeded", "failed", "skipped"].iter().for_each(|name| count(name, 0));
+        let nothing = Entry::default();
+        let entries: Map<String, Value> = (0..graph.len() as u32)
+            .map(NodeId)
+            .map(|node| {
+                let entry = self.entries.get(&node).unwrap_or(&nothing);
+                let row = Row { view, node, entry, run_dir, first };
+                count("total", 1);
+                count(row.status().1, 1);
+                (graph.name(node).to_owned(), if request { row.task() } else { row.command() })
+            })
+            .collect();
+        let mut out = json!({
+            "executionId": view.record.summary.run_id.as_str(),
+            "status": overall(status),
+            "startTime": rfc3339(first.0),
+            "endTime": rfc3339(last.0),
+            "duration": last.1.since_ms(first.1),
+            key: entries,
+            "summary": tally,
+        });
+        if request {
+            out["dag"] = dag(&view.engine);
+        }
+        if view.plan.on_failure == "rollback" && status != RunStatus::Succeeded {
+            out["rollback"] = self.rollback(&view.engine);
+        }
+        Some(out)
+    }
+
+    fn rollback(&self, engine: &Engine) -> Value {
+        let named = |undone: Option<bool>| -> Vec<&str> {
+            let succeeded = |n: NodeId| engine.state().node(n).outcome() == Some(NodeOutcome::Succeeded);
+            let of = |(n, e): (&NodeId, &Entry)| (e.undone == undone && succeeded(*n)).then_some(*n);
+            self.entries.iter().filter_map(of).map(|n| engine.graph().name(n)).collect()
+        };
+        json!({ "undone": named(Some(true)), "not_undone": named(None), "failed": named(Some(false)) })
+    }
+}
+
+fn overall(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Succeeded => "success",
+        RunStatus::Partial => "partial",
+        RunStatus::Failed | RunStatus::Cancelled => "failure",
+    }
+}
+
+fn dag(engine: &Engine) -> Value {
+    let graph = engine.graph();
+    let name = |n: NodeId| graph.name(n);
+    let levels: Vec<Vec<&str>> =
+        (0..graph.waves()).map(|wave| graph.wave(wave).iter().map(|&n| name(n)).collect()).collect();
+    let edges: Vec<Value> = (0..graph.len() as u32)
+        .map(NodeId)
+        .flat_map(|to| graph.preds(to).map(move |from| json!({ "from": name(from), "to": name(to) })))
+        .collect();
+    json!({ "levels": levels, "edges": edges })
+}
+
+/// One task with what is known of it.
+struct Row<'a> {
+    view: &'a RunView,
+    node: NodeId,
+    entry: &'a Entry,
+    run_dir: &'a Path,
+    first: Moment,
+}
+
+impl Row<'_> {
+    /// Its status, and what it counts as. A cancelled task is skipped if it never started, else failed.
+    fn status(&self) -> (&'static str, &'static str) {
+        match self.view.engine.state().node(self.node).outcome() {
+            Some(NodeOutcome::Succeeded) => ("success", "succeeded"),
+            Some(NodeOutcome::Skipped | NodeOutcome::Blocked) => ("skipped", "skipped"),
+            Some(NodeOutcome::Cancelled) if self.entry.started.is_none() => ("skipped", "skipped"),
+            Some(
+                NodeOutcome::Failed | NodeOutcome::TimedOut | NodeOutcome::Exhausted | NodeOutcome::Cancelled,
+            )
+            | None => ("failed", "failed"),
+        }
+    }
+
+    fn task(&self) -> Value {
+        let mut out = self.times(json!({ "taskId": self.id(), "status": self.status().0 }));
+        if self.status().0 == "success" {
+            out["result"] = self.result();
+        } else {
+            out["error"] = self.error();
+        }
+        out
+    }
+
+    fn command(&self) -> Value {
+        let mut out = self.times(json!({
+            "id": self.id(),
+            "status": self.status().0,
+            "exitCode": self.exit_code(),
+            "stdout": self.stream(collect::STDOUT),
+            "stderr": self.stream(collect::STDERR),
+        }));
+        if self.status().0 != "success" {
+            out["error"] = self.error();
+        }
+        out
+    }
+
+    fn id(&self) -> &str {
+        self.view.engine.graph().name(self.node)
+    }
+
+    /// The exit code; -1 where there is none, as after a timeout.
+    fn exit_code(&self) -> i32 {
+        let timed_out = matches!(self.entry.cause, Some(Cause::Timeout | Cause::Idle));
+        self.entry.report.as_ref().and_then(|r| r.exit).filter(|_| !timed_out).unwrap_or(-1)
+    }
+
+    fn times(&self, mut out: Value) -> Value {
+        let (start, end) = (self.entry.started, self.entry.ended.unwrap_or(self.first));
+        let start = start.unwrap_or(end);
+        out["duration"] = end.1.since_ms(start.1).into();
+        out["startTime"] = rfc3339(start.0).into();
+        out["endTime"] = rfc3339(end.0).into();
+        out
+    }
+
+    /// Its result; without one, what the command said.
+    fn result(&self) -> Value {
+        let stored = self.entry.result.as_ref().map(|bytes| bytes.to_vec());
+        let bytes = stored.or_else(|| std::fs::read(self.file(collect::LARGE_RESULT)?).ok());
+        bytes.and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_else(|| {
+            json!({
+                "exitCode": self.exit_code(),
+                "stdout": self.stream(collect::STDOUT),
+                "stderr": self.stream(collect::STDERR),
+            })
+        })
+    }
+
+    fn error(&self) -> Value {
+        let code = match self.entry.cause {
+            Some(Cause::Timeout | Cause::Idle) => "TASK_TIMEOUT",
+            Some(Cause::Resolution) => "VARIABLE_RESOLUTION_ERROR",
+            _ => "TASK_ERROR",
+        };
+        json!({ "code": code, "message": self.view.why(self.node) })
+    }
+
+    fn file(&self, name: &str) -> Option<PathBuf> {
+        Some(workspace::attempt_dir(self.run_dir, self.entry.attempt?.0).join(name))
+    }
+
+    /// A stream of the last attempt: whole, or its head and tail.
+    fn stream(&self, name: &str) -> String {
+        // An attempt that wrote nothing has no file.
+        let read = || -> std::io::Result<String> {
+            let mut file = File::open(self.file(name).ok_or(std::io::ErrorKind::NotFound)?)?;
+            let bytes = file.metadata()?.len();
+            let mut head = Vec::new();
+            if bytes <= 2 * MAX_SHOWN_BYTES {
+                file.read_to_end(&mut head)?;
+                return Ok(String::from_utf8_lossy(&head).into_owned());
+            }
+            file.by_ref().take(MAX_SHOWN_BYTES).read_to_end(&mut head)?;
+            file.seek(SeekFrom::Start(bytes - MAX_SHOWN_BYTES))?;
+            let mut tail = Vec::new();
+            file.take(MAX_SHOWN_BYTES).read_to_end(&mut tail)?;
+            let omitted = bytes - 2 * MAX_SHOWN_BYTES;
+            let (head, tail) = (String::from_utf8_lossy(&head), String::from_utf8_lossy(&tail));
+            Ok(format!("{head}\n[{omitted} bytes omitted]\n{tail}"))
+        };
+        read().unwrap_or_default()
+    }
+}
+
+/// What a request or batch with problems is answered.
+#[must_use]
+pub fn refusal(loaded: &Loaded) -> Value {
+    let problems: Vec<Value> = loaded.facts().iter().filter(|f| f.severity.is_error()).map(problem).collect();
+    let rank = |p: &&Value| CODES.iter().position(|(_, code)| p["code"] == *code).unwrap_or(CODES.len());
+    let Some(first) = problems.iter().min_by_key(rank) else { return json!({ "success": true }) };
+    let mut error = first.clone();
+    error["problems"] = problems.into();
+    json!({ "success": false, "error": error })
+}
+
+/// Codes of the formats, the most telling first.
+const CODES: [(Code, &str); 4] = [
+    (Code::DuplicateId, "DUPLICATE_TASK_ID"),
+    (Code::MissingDependency, "MISSING_DEPENDENCY"),
+    (Code::Cycle, "CIRCULAR_DEPENDENCY"),
+    (Code::UnknownName, "UNKNOWN_TOOL"),
+];
+
+fn problem(fact: &Fact) -> Value {
+    let code = CODES.iter().find(|(code, _)| code.name() == fact.code);
+    let code = code.map_or("PARALLEL_EXECUTION_ERROR", |(_, name)| name);
+    let mut out = json!({ "code": code, "message": fact.message, "line": fact.line, "column": fact.column });
+    if !fact.cycle.is_empty() {
+        out["message"] = format!("Circular dependency detected: {}", fact.cycle.join(" → ")).into();
+        out["cycle"] = fact.cycle.clone().into();
+    }
+    out
+}
