@@ -8,12 +8,12 @@ use crate::overrides::Overrides;
 use crate::render::escape::escape;
 use crate::render::lines;
 use regatta_engine::Engine;
+use regatta_engine::cause::Cause;
 use regatta_engine::event::EventKind;
 use regatta_engine::explain::Why;
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
 use regatta_engine::input::ConditionAnswer;
-use regatta_engine::outcome::NodeOutcome;
 use regatta_journal::{Holder, Reader, RunRecord, RunState, StoreError, StoredEvent, Which};
 use regatta_plan::Plan;
 use regatta_runtime::metrics::Metrics;
@@ -147,12 +147,34 @@ impl RunView {
     #[must_use]
     pub fn why(&self, node: NodeId) -> String {
         let why = self.engine.explain(node);
-        let own = |o: &NodeOutcome| o.is_failure();
-        match (&why, self.failures.get(&node)) {
-            (Why::Ended { outcome, upstream, .. }, Some(failure)) if own(outcome) && upstream.is_empty() => {
+        match (&why, self.own_failure(node)) {
+            (Why::Ended { outcome, .. }, Some(failure)) => {
                 format!("{}{}", outcome.name().replace('_', " "), failure.reason)
             }
+            (Why::Running { number, .. }, _) if self.holder.is_none() => {
+                format!("attempt {number} was running when the orchestrator went away")
+            }
             _ => escape(&why.sentence(self.engine.graph())),
+        }
+    }
+
+    /// How the last attempt of a node ended, if that is why the node failed.
+    #[must_use]
+    pub fn own_failure(&self, node: NodeId) -> Option<&Failure> {
+        match self.engine.explain(node) {
+            Why::Ended { outcome, upstream, .. } if outcome.is_failure() && upstream.is_empty() => {
+                self.failures.get(&node)
+            }
+            _ => None,
+        }
+    }
+
+    /// The code of the cause for which a node ended, for programs.
+    #[must_use]
+    pub fn cause(&self, node: NodeId) -> Option<&'static str> {
+        match self.engine.explain(node) {
+            Why::Ended { cause, .. } => cause.map(Cause::code),
+            _ => None,
         }
     }
 

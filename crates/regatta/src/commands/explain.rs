@@ -32,7 +32,8 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     }
     for node in nodes {
         out(&format!("{}: {}\n", view.engine.graph().name(node), view.why(node)));
-        if let Some(failure) = view.failures.get(&node) {
+        let told = view.own_failure(node).is_some();
+        if let Some(failure) = view.failures.get(&node).filter(|_| !told) {
             out(&format!("  last attempt {}{}\n", failure.attempt, failure.reason));
         }
     }
@@ -52,6 +53,7 @@ fn row(view: &RunView, node: NodeId) -> Value {
         "task": view.engine.graph().name(node),
         "status": view.engine.state().node(node).state_name(),
         "why": view.why(node),
+        "cause": view.cause(node),
         "last_attempt": view.failures.get(&node).map(|f| format!("{}{}", f.attempt, f.reason)),
     })
 }

@@ -130,6 +130,7 @@ pub fn json(view: &RunView) -> Value {
                 "attempts": state.attempts,
                 "duration_ms": metrics.node_ms(node),
                 "why": view.why(node),
+                "cause": view.cause(node),
             });
             (graph.name(node).to_owned(), row)
         })

@@ -37,7 +37,7 @@ tasks:
 ",
     );
     let summary = world.run();
-    assert_eq!(summary["tasks"]["use"]["why"], "failed (VARIABLE_RESOLUTION_ERROR)");
+    assert_eq!(summary["tasks"]["use"]["cause"], "VARIABLE_RESOLUTION_ERROR");
     assert_eq!(summary["tasks"]["use"]["attempts"], 1, "resolution errors are never retried");
     let said = world.regatta(&["explain", "use"]).exits(0);
     assert!(said.out.contains("an object with the fields [a] and has no `b`"), "{}", said.out);
@@ -84,8 +84,8 @@ tasks:
 ",
     );
     let summary = world.run();
-    assert_eq!(summary["tasks"]["file"]["why"], "failed (bad_result)");
-    assert_eq!(summary["tasks"]["out"]["why"], "failed (bad_result)");
+    assert_eq!(summary["tasks"]["file"]["cause"], "bad_result");
+    assert_eq!(summary["tasks"]["out"]["cause"], "bad_result");
     assert_eq!(status(&summary, "good"), "succeeded");
 }
 
@@ -118,7 +118,7 @@ tasks:
     );
     let summary = world.run();
     assert_eq!(world.read("n"), "9\n", "{summary}");
-    assert_eq!(summary["tasks"]["much"]["why"], "failed (VARIABLE_RESOLUTION_ERROR)");
+    assert_eq!(summary["tasks"]["much"]["cause"], "VARIABLE_RESOLUTION_ERROR");
     let said = world.regatta(&["explain", "much"]).exits(0);
     assert!(said.out.contains("200000 bytes") && said.out.contains("result.stored.json"), "{}", said.out);
 }

@@ -22,7 +22,7 @@ tasks:
     let said = world.regatta(&["explain", "child"]).exits(0);
     assert_eq!(said.out, "child: blocked because of `bad`\n");
     let said = world.regatta(&["explain", "bad"]).exits(0);
-    assert_eq!(said.out, "bad: failed (exit)\n  last attempt 1 failed: exit 3\n");
+    assert_eq!(said.out, "bad: failed: exit 3\n");
 }
 
 #[test]
@@ -57,8 +57,8 @@ tasks:
     let summary = world.run();
     assert_eq!(status(&summary, "worn"), "exhausted");
     assert_eq!(status(&summary, "slow"), "timed_out");
-    assert_eq!(summary["tasks"]["shot"]["why"], "failed (signal)");
-    assert_eq!(summary["tasks"]["lost"]["why"], "failed (spawn)");
+    assert_eq!(summary["tasks"]["shot"]["cause"], "signal");
+    assert_eq!(summary["tasks"]["lost"]["cause"], "spawn");
     assert_eq!(summary["status"], "failed");
 }
 
@@ -80,7 +80,7 @@ tasks:
     assert_eq!(status(&summary, "few"), "succeeded");
     assert_eq!(status(&summary, "child"), "skipped");
     assert_eq!(status(&summary, "anyway"), "succeeded");
-    assert_eq!(summary["tasks"]["broken"]["why"], "failed (plan)");
+    assert_eq!(summary["tasks"]["broken"]["cause"], "plan");
     assert_eq!(summary["tasks"]["broken"]["attempts"], 0);
 }
 
@@ -97,7 +97,7 @@ tasks:
     );
     let summary = world.run();
     assert_eq!(summary["status"], "failed");
-    assert_eq!(summary["tasks"]["b"]["why"], "skipped (stopped)");
+    assert_eq!(summary["tasks"]["b"]["cause"], "stopped");
     assert!(!world.path("b-ran").exists());
 }
 
@@ -132,8 +132,8 @@ tasks:
     );
     let summary = world.run();
     assert_eq!(summary["status"], "failed");
-    assert_eq!(summary["tasks"]["long"]["why"], "cancelled (run_timeout)");
-    assert_eq!(summary["tasks"]["next"]["why"], "cancelled (run_timeout)");
+    assert_eq!(summary["tasks"]["long"]["cause"], "run_timeout");
+    assert_eq!(summary["tasks"]["next"]["cause"], "run_timeout");
 }
 
 #[test]
@@ -145,7 +145,7 @@ tasks:
 ",
     );
     let summary = world.run();
-    assert_eq!(summary["tasks"]["mute"]["why"], "timed_out (idle)");
+    assert_eq!(summary["tasks"]["mute"]["cause"], "idle");
 }
 
 #[test]

@@ -68,7 +68,7 @@ tasks:
 ",
     );
     let summary = world.run();
-    assert_eq!(summary["tasks"]["flood"]["why"], "failed (output_limit)");
+    assert_eq!(summary["tasks"]["flood"]["cause"], "output_limit");
 }
 
 #[test]
