@@ -209,10 +209,11 @@ impl StoreError {
             }
             StoreError::Foreign { path } => format!("move `{}` away to begin a new journal", path.display()),
             StoreError::Damaged { path, copy: Some(copy), .. } => format!(
-                "nothing was started; a copy is in `{}`; restore `{}` from a backup, or move it and its -wal \
-                 away to begin a new journal",
+                "nothing was started; a copy is in `{}`; restore `{}` from a backup, or move it, its -wal and `{}` \
+                 away to begin anew",
                 copy.display(),
-                path.display()
+                path.display(),
+                path.with_file_name("runs").display()
             ),
             StoreError::Damaged { path, copy: None, .. } => {
                 let runs = path.with_file_name("runs");
@@ -222,9 +223,7 @@ impl StoreError {
                     runs.display()
                 )
             }
-            StoreError::Held { .. } => {
-                "wait for it, or end it with `regatta cancel`; `regatta status` shows it".into()
-            }
+            StoreError::Held { .. } => "wait for it, or end that process; `regatta status` shows it".into(),
             StoreError::Fenced { .. } => "leave the run to the newer orchestrator".into(),
             StoreError::Poisoned { .. } => "mend what failed, then `regatta resume`".into(),
             StoreError::Busy { .. } => "see which process has it open (`fuser`), then try again".into(),

@@ -102,9 +102,10 @@ impl Loaded {
     }
 }
 
-/// Reads a plan. `inputs` override the plan's; `name` is shown in problems.
+/// Reads a plan. `inputs` override the plan's, as texts: where the default is a text they stay texts, else they are
+/// JSON if they can be. `name` is shown in problems.
 #[must_use]
-pub fn load((name, bytes): (&str, &[u8]), format: Format, inputs: &[(String, Json)]) -> Loaded {
+pub fn load((name, bytes): (&str, &[u8]), format: Format, inputs: &[(String, String)]) -> Loaded {
     let mut problems = Vec::new();
     let source = String::from_utf8_lossy(bytes).into_owned();
     let mut dialect = Dialect::Plan;
@@ -116,7 +117,7 @@ pub fn load((name, bytes): (&str, &[u8]), format: Format, inputs: &[(String, Jso
 
 fn read(
     (bytes, format): (&[u8], Format),
-    inputs: &[(String, Json)],
+    inputs: &[(String, String)],
     dialect: &mut Dialect,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Plan> {
@@ -142,7 +143,12 @@ fn read(
     *dialect = draft.dialect;
     for (name, value) in inputs {
         if let Some(slot) = draft.inputs.get_mut(name) {
-            *slot = value.clone();
+            let text = || Json::String(value.clone());
+            *slot = if slot.is_string() {
+                text()
+            } else {
+                serde_json::from_str(value).unwrap_or_else(|_| text())
+            };
         } else {
             let message = format!("the plan has no input `{name}`");
             problems.push(Diagnostic::error(Code::UnknownName, 0..0, message));

@@ -123,7 +123,10 @@ pub(crate) fn check_caps(draft: &Draft, placed: &[Placed], problems: &mut Proble
         for (name, cap) in caps.iter().filter(|_| !placed.is_empty()) {
             let of = counts.get(name.as_str()).copied().unwrap_or(0);
             if *cap as usize >= of {
-                let message = format!("cap `{kind}.{name}: {cap}` can never bind: {of} tasks count for it");
+                let message = format!(
+                    "cap `{kind}.{name}: {cap}` can never bind: {of} {} for it",
+                    if of == 1 { "task counts" } else { "tasks count" }
+                );
                 problems.push(Diagnostic::warning(Code::IdleCap, draft.limits_span.clone(), message));
             }
         }

@@ -258,6 +258,9 @@ pub struct LogsArgs {
     /// Standard error instead of standard output.
     #[arg(long)]
     pub stderr: bool,
+    /// What its undo wrote.
+    #[arg(long, conflicts_with = "attempt")]
+    pub undo: bool,
 }
 
 /// `regatta explain`

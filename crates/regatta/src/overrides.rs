@@ -58,6 +58,21 @@ impl Overrides {
         })
     }
 
+    /// Each name must mean something in the plan, or the cap would be a slip that nobody notices.
+    ///
+    /// # Errors
+    /// No task has the tag, or the plan has no such agent.
+    pub fn check(&self, plan: &Plan) -> Result<(), CliError> {
+        let tagged = |tag: &String| plan.tasks.iter().any(|t| t.tags.contains(tag));
+        if let Some(tag) = self.per_tag.keys().find(|tag| !tagged(tag)) {
+            return Err(CliError::usage(format!("`--per-tag {tag}=…`: no task has this tag")));
+        }
+        if let Some(agent) = self.per_agent.keys().find(|agent| !plan.agents.contains_key(*agent)) {
+            return Err(CliError::usage(format!("`--per-agent {agent}=…`: the plan has no such agent")));
+        }
+        Ok(())
+    }
+
     /// Lays them over a plan.
     pub fn apply(&self, plan: &mut Plan) {
         let limits = &mut plan.limits;

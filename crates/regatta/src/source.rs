@@ -9,7 +9,6 @@ use crate::parallel;
 use crate::session::Show;
 use regatta_plan::model::Dialect;
 use regatta_plan::{Format, Loaded, MAX_PLAN_BYTES, Plan};
-use serde_json::Value;
 use std::fs::OpenOptions;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -33,7 +32,7 @@ pub struct Source {
 pub fn load(
     context: &Context,
     path: &Path,
-    inputs: &[(String, Value)],
+    inputs: &[(String, String)],
     show: Show,
 ) -> Result<Source, CliError> {
     let (loaded, text) = load_raw(context, path, inputs)?;
@@ -62,7 +61,7 @@ pub fn load(
 pub fn load_raw(
     context: &Context,
     path: &Path,
-    inputs: &[(String, Value)],
+    inputs: &[(String, String)],
 ) -> Result<(Loaded, String), CliError> {
     let bytes = read(&context.cwd, path)?;
     let name = path.display().to_string();
@@ -100,19 +99,16 @@ fn bounded(from: impl Read, path: &Path) -> Result<Vec<u8>, CliError> {
     Ok(bytes)
 }
 
-/// `NAME=VALUE` pairs; a value that is JSON keeps its type.
+/// `NAME=VALUE` pairs.
 ///
 /// # Errors
 /// One has no `=`.
-pub fn inputs(pairs: &[String]) -> Result<Vec<(String, Value)>, CliError> {
-    pairs
-        .iter()
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').ok_or_else(|| {
-                CliError::usage(format!("`--input {pair}` has no `=`")).hint("write --input NAME=VALUE")
-            })?;
-            let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-            Ok((name.to_owned(), value))
-        })
-        .collect()
+pub fn inputs(pairs: &[String]) -> Result<Vec<(String, String)>, CliError> {
+    let split = |pair: &String| {
+        let (name, value) = pair.split_once('=').ok_or_else(|| {
+            CliError::usage(format!("`--input {pair}` has no `=`")).hint("write --input NAME=VALUE")
+        })?;
+        Ok((name.to_owned(), value.to_owned()))
+    };
+    pairs.iter().map(split).collect()
 }

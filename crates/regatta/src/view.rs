@@ -36,6 +36,8 @@ pub struct RunView {
     pub holder: Option<Holder>,
     /// How the last attempt of a node ended that did not end well, or why its condition failed.
     pub failures: BTreeMap<NodeId, Failure>,
+    /// Why an undo failed, escaped: `: exit 3`.
+    pub failed_undos: BTreeMap<NodeId, String>,
 }
 
 /// How an attempt ended that did not end well.
@@ -117,7 +119,7 @@ impl RunView {
         let (plan, _) = plan_of(&record)?;
         let mut engine = engine_of(&plan)?;
         let mut metrics = Metrics::default();
-        let (mut illegal, mut failures) = (None, BTreeMap::new());
+        let (mut illegal, mut failures, mut failed_undos) = (None, BTreeMap::new(), BTreeMap::new());
         reader
             .fold(&summary.run_id, &mut |stored| {
                 if let Err(error) = engine.apply(&stored.event) {
@@ -125,6 +127,9 @@ impl RunView {
                 }
                 metrics.push(&stored.event);
                 note(&mut failures, &stored.event.kind);
+                if let EventKind::UndoEnded { node, cause: Some(cause), report, .. } = &stored.event.kind {
+                    failed_undos.insert(*node, lines::reason(Some(*cause), report));
+                }
                 each(&stored);
                 Ok(())
             })
@@ -134,7 +139,7 @@ impl RunView {
             return Err(CliError::environment(message));
         }
         let holder = reader.holder(&summary.run_id).map_err(store_error)?;
-        Ok(RunView { record, plan, engine, metrics, holder, failures })
+        Ok(RunView { record, plan, engine, metrics, holder, failures, failed_undos })
     }
 
     /// The state for people: a run whose orchestrator is dead is interrupted.

@@ -246,7 +246,7 @@ impl Actions {
             Kind::Undo => task.undo.as_ref(),
             Kind::Reconcile => task.reconcile.as_ref(),
         };
-        let mut own = self.variables(task, number, result_path);
+        let mut own = self.variables((task, kind), number, result_path);
         for (name, text) in &task.env {
             own.push((name.clone(), resolve_text(text, &scope)?.into()));
         }
@@ -268,8 +268,15 @@ impl Actions {
     }
 
     /// What every attempt is told.
-    fn variables(&self, task: &Task, number: u32, result_path: &Path) -> Vec<(String, OsString)> {
-        let key = format!("{}/{}", self.run_id, task.id);
+    fn variables(
+        &self,
+        (task, kind): (&Task, Kind),
+        number: u32,
+        result_path: &Path,
+    ) -> Vec<(String, OsString)> {
+        // The undo is another effect than the one that it undoes.
+        let suffix = if kind == Kind::Undo { "/undo" } else { "" };
+        let key = format!("{}/{}{suffix}", self.run_id, task.id);
         let mut own: Vec<(String, OsString)> = vec![
             ("REGATTA_RUN_ID".into(), self.run_id.as_str().into()),
             ("REGATTA_TASK_ID".into(), task.id.as_str().into()),
@@ -404,7 +411,8 @@ struct TaskScope<'a> {
 impl TaskScope<'_> {
     fn too_large(&self, reference: &Ref, bytes: usize) -> String {
         let node = reference.task().and_then(|id| self.actions.index.get(id));
-        let path = node.and_then(|n| self.outputs.large_result_path(*n));
+        let field = reference.path.first().map(String::as_str).unwrap_or_default();
+        let path = node.and_then(|n| self.outputs.large_file(*n, field));
         let hint = path.map_or_else(String::new, |p| format!("; read it from {}", p.display()));
         format!("`${{{}}}` has {bytes} bytes, more than fit into a variable{hint}", reference.name())
     }

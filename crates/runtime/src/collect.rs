@@ -50,11 +50,16 @@ pub enum ResultError {
     Unreadable(#[from] io::Error),
 }
 
-/// Copies a stream into `dir/name` (0600) through the redaction; an empty one makes no file.
+/// Copies a stream into `dir/name` (0600) through the redaction, up to `limit_bytes`: what a process wrote beyond
+/// its limit before it was ended is not kept. An empty one makes no file.
 ///
 /// # Errors
 /// The file cannot be written, for instance because the disk is full.
-pub fn stream(from: Option<&mut File>, dir: &Path, name: &str) -> io::Result<Option<Digest>> {
+pub fn stream(
+    from: Option<&mut File>,
+    (dir, name): (&Path, &str),
+    limit_bytes: u64,
+) -> io::Result<Option<Digest>> {
     let Some(from) = from else { return Ok(None) };
     from.seek(SeekFrom::Start(0))?;
     let to = OpenOptions::new()
@@ -65,7 +70,7 @@ pub fn stream(from: Option<&mut File>, dir: &Path, name: &str) -> io::Result<Opt
         .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
         .open(dir.join(name))?;
     let mut to = Hashing { to, sha256: Sha256::new(), bytes: 0 };
-    redact_stream(from, &mut to)?;
+    redact_stream(&mut from.take(limit_bytes), &mut to)?;
     Ok(Some(Digest { sha256: to.sha256.finalize().into(), bytes: to.bytes }))
 }
 

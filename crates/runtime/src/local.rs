@@ -174,7 +174,8 @@ impl Local {
             Status::Signal(signal) => facts.signal = Some(signal),
         }
         let mut streams = (exit.stdout, exit.stderr);
-        let stored = store_streams(&mut facts, job, &mut streams);
+        let limit_bytes = self.actions.output_limit_bytes();
+        let stored = store_streams(&mut facts, (job, limit_bytes), &mut streams);
         let files = streams.0.into_iter().chain(streams.1).collect();
         self.requests.push(Request::GiveBack(files));
         if let Err(error) = stored {
@@ -326,9 +327,13 @@ impl Driver for Local {
     }
 }
 
-fn store_streams(facts: &mut Facts, job: &Job, from: &mut (Option<File>, Option<File>)) -> io::Result<()> {
-    facts.stdout = collect::stream(from.0.as_mut(), &job.dir, collect::STDOUT)?;
-    facts.stderr = collect::stream(from.1.as_mut(), &job.dir, collect::STDERR)?;
+fn store_streams(
+    facts: &mut Facts,
+    (job, limit_bytes): (&Job, u64),
+    from: &mut (Option<File>, Option<File>),
+) -> io::Result<()> {
+    facts.stdout = collect::stream(from.0.as_mut(), (&job.dir, collect::STDOUT), limit_bytes)?;
+    facts.stderr = collect::stream(from.1.as_mut(), (&job.dir, collect::STDERR), limit_bytes)?;
     Ok(())
 }
 

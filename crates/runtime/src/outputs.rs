@@ -88,10 +88,11 @@ impl Outputs {
         Some(workspace::attempt_dir(&self.run_dir, output.attempt?.0))
     }
 
-    /// Where the result of a node can be read, if it lies in a file of its own.
+    /// The file that holds a field of a node that is too large to be passed on, if there is one.
     #[must_use]
-    pub fn large_result_path(&self, node: NodeId) -> Option<PathBuf> {
-        Some(self.dir(self.kept.get(&node)?)?.join(collect::LARGE_RESULT))
+    pub fn large_file(&self, node: NodeId, field: &str) -> Option<PathBuf> {
+        let name = if field == "stdout" { collect::STDOUT } else { collect::LARGE_RESULT };
+        Some(self.dir(self.kept.get(&node)?)?.join(name)).filter(|path| path.exists())
     }
 
     /// Takes note of an event and the result it carries.

@@ -49,7 +49,7 @@ fn every_warning_has_its_words() {
     );
     check(
         "version: 1\nlimits: { per_tag: { db: 3 } }\ntasks: [ { id: a, tags: [db], run: x } ]",
-        "RG103 2:9 cap `per_tag.db: 3` can never bind: 1 tasks count for it",
+        "RG103 2:9 cap `per_tag.db: 3` can never bind: 1 task counts for it",
     );
     check(
         "version: 1\nagents: { bot: { preset: codex } }\ntasks: [ { id: a, agent: bot, prompt: x } ]",

@@ -1,6 +1,7 @@
 //! Tests of the plan crate: every code once, and the sentences of the specification about plans.
 
 #![expect(unreachable_pub, reason = "one binary of modules: `pub` is between them")]
+#![expect(clippy::panic, reason = "a test that cannot go on says why")]
 mod codes;
 mod hostile;
 mod imported;

@@ -21,16 +21,19 @@ pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
     let reader = reader(&context.workspace)?;
     let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
     let mut attempts = Vec::new();
-    let view = RunView::load(&reader, which, &mut |stored| {
-        if let EventKind::DispatchStarted { node, attempt, number, .. } = stored.event.kind {
+    let view = RunView::load(&reader, which, &mut |stored| match stored.event.kind {
+        EventKind::DispatchStarted { node, attempt, number, .. } if !args.undo => {
             attempts.push((node, number, attempt));
         }
+        EventKind::UndoStarted { node, attempt } if args.undo => attempts.push((node, 1, attempt)),
+        _ => {}
     })?;
     let node = view.node(&args.task)?;
     let wanted = |number: u32| args.attempt.is_none_or(|n| n == number);
     let found = attempts.iter().rev().find(|(n, number, _)| *n == node && wanted(*number));
     let Some(&(_, _, attempt)) = found else {
-        let which = args.attempt.map_or("attempt".to_owned(), |n| format!("attempt {n}"));
+        let any = if args.undo { "undo" } else { "attempt" };
+        let which = args.attempt.map_or(any.to_owned(), |n| format!("attempt {n}"));
         let message = format!("task `{}` has no {which} in run {}", args.task, view.record.summary.run_id);
         return Err(CliError::usage(message).hint(format!("regatta explain {}", args.task)));
     };

@@ -24,6 +24,7 @@ const MAX_LISTED: usize = 40;
 pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
     let overrides = Overrides::parse(&args.caps)?;
     let mut plan = source::load(context, &args.plan, &source::inputs(&args.inputs)?, Show::People)?.plan;
+    overrides.check(&plan)?;
     overrides.apply(&mut plan);
     if args.json {
         out(&format!("{}\n", json(&engine_of(&plan)?)));

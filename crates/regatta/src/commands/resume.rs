@@ -57,10 +57,9 @@ fn refuse_changed(context: &Context, record: &RunRecord) -> Result<(), CliError>
         return Ok(());
     };
     let flags: Value = serde_json::from_str(&record.run.flags).unwrap_or_default();
-    let inputs: Vec<(String, Value)> = flags["inputs"]
-        .as_object()
-        .map(|map| map.iter().map(|(k, v)| (k.clone(), v.clone())).collect())
-        .unwrap_or_default();
+    let given = flags["inputs"].as_object().into_iter().flatten();
+    let inputs: Vec<(String, String)> =
+        given.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect();
     let (loaded, _) = source::load_raw(context, path, &inputs)?;
     let hint = "`regatta resume --stored` goes on with the plan that was validated";
     let Some(now) = loaded.plan else {

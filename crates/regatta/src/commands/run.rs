@@ -16,7 +16,8 @@ use regatta_engine::schedule;
 use regatta_journal::{Journal, NewRun, RunId};
 use regatta_plan::Plan;
 use regatta_runtime::orchestrator::now_wall_ms;
-use serde_json::{Value, json};
+use serde_json::json;
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 /// Runs the verb.
@@ -30,6 +31,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     let source = source::load(context, &args.plan, &inputs, show)?;
     refuse_unbuilt(&source.plan)?;
     let mut plan = source.plan.clone();
+    overrides.check(&plan)?;
     overrides.apply(&mut plan);
     if args.dry_run {
         out(&crate::commands::plan::text(&plan)?);
@@ -84,13 +86,13 @@ fn refuse_unbuilt(plan: &Plan) -> Result<(), CliError> {
 fn record(
     source: &Source,
     (plan, overrides): (&Plan, &Overrides),
-    inputs: &[(String, Value)],
+    inputs: &[(String, String)],
 ) -> Result<NewRun, CliError> {
     let bug = |e: String| CliError::environment(format!("the plan cannot be recorded: {e}"));
     let (spec, _) = regatta_plan::lower(plan);
     let graph = Graph::build(spec).map_err(|e: GraphError| bug(e.to_string()))?;
     let text = regatta_plan::canonical(&source.plan).map_err(|e| bug(e.to_string()))?;
-    let inputs: serde_json::Map<String, Value> = inputs.iter().cloned().collect();
+    let inputs: BTreeMap<&str, &str> = inputs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     Ok(NewRun {
         run_id: RunId::new(&uuid::Uuid::new_v4().to_string()).map_err(store_error)?,
         plan_name: source.plan.name.clone(),

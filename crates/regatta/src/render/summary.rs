@@ -48,7 +48,10 @@ pub fn text(view: &RunView) -> String {
     let peak = engine.state().high_water.total;
     out.push_str(&format!("  most at once {peak}\n"));
     out.push_str(&failures(view));
-    out.push_str(&next(engine, run_id));
+    for (node, reason) in &view.failed_undos {
+        out.push_str(&format!("  {}: its undo failed{reason}\n", escape(engine.graph().name(*node))));
+    }
+    out.push_str(&next(view, run_id));
     out
 }
 
@@ -98,20 +101,28 @@ fn failures(view: &RunView) -> String {
     out
 }
 
-fn next(engine: &Engine, run_id: &str) -> String {
+fn next(view: &RunView, run_id: &str) -> String {
+    let engine = &view.engine;
     let doubt = engine.state().in_doubt().next().map(|n| engine.graph().name(n));
     match (engine.state().phase, doubt) {
-        (Phase::Paused(PauseReason::Waiting), Some(task)) => format!(
+        (Phase::Paused(PauseReason::Waiting | PauseReason::Interrupted), Some(task)) => format!(
             "next: regatta answer {run_id} {task} --again | --succeeded | --failed\nthen: regatta resume {run_id}\n"
         ),
         (Phase::New | Phase::Running | Phase::Paused(_), _) => format!("next: regatta resume {run_id}\n"),
         (Phase::Ended(RunStatus::Succeeded), _) => String::new(),
-        (Phase::Ended(_), _) => match unwell(engine).next() {
-            Some(node) => {
-                format!("next: regatta logs --run {run_id} {} --stderr\n", engine.graph().name(node))
+        (Phase::Ended(_), _) => {
+            let tried = |node: &NodeId| engine.state().node(*node).attempts > 0;
+            let (tried, first) = (unwell(engine).find(tried), unwell(engine).next());
+            match (tried, first) {
+                (Some(node), _) => {
+                    format!("next: regatta logs --run {run_id} {} --stderr\n", engine.graph().name(node))
+                }
+                (None, Some(node)) => {
+                    format!("next: regatta explain --run {run_id} {}\n", engine.graph().name(node))
+                }
+                (None, None) => String::new(),
             }
-            None => String::new(),
-        },
+        }
     }
 }
 
