@@ -24,7 +24,7 @@ usage: cargo xtask <verb>
   fix     let clippy and rustfmt mend what they can
   tidy    the house rules: dependencies, sizes, headers, pages, licences, links, text
   sim     the simulator: cargo xtask sim --seeds N [--from SEED]
-  docs    build the documentation without warnings, then check its pages and links
+  docs    write the pages that the program makes, build the documentation, check pages and links
   help    this text
 ";
 

@@ -25,8 +25,10 @@ pub(crate) fn fix(root: &Path) -> Result<(), String> {
     run(&mut cargo(root, &["fmt", "--all"]))
 }
 
-/// Builds the documentation, then checks pages, links and headers.
+/// Writes the pages that the program itself makes, builds the documentation, then checks pages, links and headers.
 pub(crate) fn docs(root: &Path) -> Result<(), String> {
+    let pages = ["test", "--quiet", "-p", "regatta", "--test", "it", "documents::"];
+    run(cargo(root, &pages).env("REGATTA_BLESS", "1"))?;
     run(&mut doc_command(root))?;
     tidy::run_docs(root)
 }

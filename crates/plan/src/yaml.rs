@@ -42,7 +42,10 @@ pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item>
             }
             Err(error) => {
                 let at = error.marker().byte_offset().unwrap_or(source.len()).min(source.len());
-                reader.problem(Code::Syntax, &(at..at), format!("this is not YAML: {error}"));
+                let text = error.to_string();
+                // The place is shown by the caret.
+                let text = text.split(" at char ").next().unwrap_or_default();
+                reader.problem(Code::Syntax, &(at..at), format!("this is not YAML: {text}"));
                 return None;
             }
         }

@@ -9,16 +9,22 @@ use crate::exit::Exit;
 use crate::overrides::Overrides;
 use crate::session::{self, Show};
 use crate::source::{self, Source};
-use crate::view::store_error;
+use crate::view::{self, store_error};
 use regatta_engine::build::GraphError;
 use regatta_engine::graph::Graph;
 use regatta_engine::schedule;
 use regatta_journal::{Journal, NewRun, RunId};
 use regatta_plan::Plan;
+use regatta_plan::model::Unbuilt;
 use regatta_runtime::orchestrator::now_wall_ms;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
+
+/// What a detached process says on standard error, beside the run.
+pub const DETACHED_LOG: &str = "detached.log";
+/// Missing features that are named one by one.
+const MAX_NEEDS: usize = 10;
 
 /// Runs the verb.
 ///
@@ -51,35 +57,44 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     session::go(context, run, plan, show)
 }
 
-/// Starts a process that takes the run up by itself, and tells the id.
+/// Starts a process that takes the run up by itself, and tells the id. What goes wrong there is told in a file
+/// beside the run.
 ///
 /// # Errors
 /// It cannot be started.
 pub fn detach(context: &Context, run_id: &str) -> Result<Exit, CliError> {
-    let fail = |e: std::io::Error| CliError::environment(format!("run {run_id} cannot be detached: {e}"));
-    let program = std::env::current_exe().map_err(fail)?;
+    let fail = |e: String| CliError::environment(format!("run {run_id} cannot be detached: {e}"));
+    let program = std::env::current_exe().map_err(|e| fail(e.to_string()))?;
+    let place = view::reader(&context.workspace)?.place().clone();
+    let id = RunId::new(run_id).map_err(store_error)?;
+    let log = regatta_journal::create_private(&place.run_dir(&id).join(DETACHED_LOG));
     Command::new(program)
         .arg("--workspace")
         .arg(&context.workspace)
         .args(["resume", run_id, "--stored", "--json", "--own-session"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(log.map_err(|e| fail(e.to_string()))?)
         .spawn()
-        .map_err(fail)?;
+        .map_err(|e| fail(e.to_string()))?;
     out(&format!("{run_id}\n"));
     Ok(Exit::Success)
 }
 
-/// A plan that needs what is not built ends before it starts, naming key and task.
+/// A plan that needs what is not built ends before it starts, naming each key and task.
 fn refuse_unbuilt(plan: &Plan) -> Result<(), CliError> {
-    let Some(first) = plan.unbuilt.first() else { return Ok(()) };
-    let place = first.task.as_ref().map_or("the plan".to_owned(), |t| format!("task `{t}`"));
-    let more = match plan.unbuilt.len() {
-        1 => String::new(),
-        n => format!(" (and {} more)", n - 1),
+    if plan.unbuilt.is_empty() {
+        return Ok(());
+    }
+    let need = |u: &Unbuilt| match &u.task {
+        None => format!("the plan needs `{}`", u.key),
+        Some(task) => format!("task `{task}` needs `{}`", u.key),
     };
-    let message = format!("{place} needs `{}`, which this version cannot run yet{more}", first.key);
+    let mut needs: Vec<String> = plan.unbuilt.iter().take(MAX_NEEDS).map(need).collect();
+    if plan.unbuilt.len() > MAX_NEEDS {
+        needs.push(format!("and {} more", plan.unbuilt.len() - MAX_NEEDS));
+    }
+    let message = format!("this version cannot run the plan yet: {}", needs.join(", "));
     Err(CliError::usage(message).hint("`regatta check` accepts it; nothing was started"))
 }
 

@@ -1,6 +1,7 @@
 //! `regatta status`: where a run stands.
 
 use crate::args::StatusArgs;
+use crate::commands::run::DETACHED_LOG;
 use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -10,6 +11,8 @@ use crate::view::{RunView, reader};
 use regatta_journal::{Which, rfc3339};
 use serde_json::json;
 
+/// Lines of a detached process that are shown.
+const MAX_SAID: usize = 5;
 /// Tasks that are listed.
 const MAX_LISTED: usize = 200;
 
@@ -31,11 +34,13 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
         out(&format!("{facts}\n"));
         return Ok(Exit::Success);
     }
-    out(&text(&view, id));
+    let said =
+        std::fs::read_to_string(reader.place().run_dir(&view.record.summary.run_id).join(DETACHED_LOG));
+    out(&text(&view, id, &said.unwrap_or_default()));
     Ok(Exit::Success)
 }
 
-fn text(view: &RunView, id: &str) -> String {
+fn text(view: &RunView, id: &str, said: &str) -> String {
     let graph = view.engine.graph();
     let mut text = format!("run {id}  plan {}  {}\n", escape(&view.record.summary.plan_name), view.status());
     text.push_str(&format!("started {}", rfc3339(view.record.summary.created_wall_ms)));
@@ -54,6 +59,9 @@ fn text(view: &RunView, id: &str) -> String {
     }
     if graph.len() > MAX_LISTED {
         text.push_str(&format!("  … and {} more\n", graph.len() - MAX_LISTED));
+    }
+    for line in said.lines().filter(|_| view.holder.is_none()).take(MAX_SAID) {
+        text.push_str(&format!("  the detached process said: {}\n", escape(line)));
     }
     if view.status() == "interrupted" {
         text.push_str(&format!("next: regatta resume {id}\n"));
