@@ -10,8 +10,7 @@ use crate::model::{Action, Lock, Plan, Task, Unbuilt};
 use crate::names::{check_caps, check_names};
 use crate::ownership::{check_owners, check_patterns, lock_files};
 use crate::placed::{MAX_TASKS, Placed};
-use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Ids are at most this long, in bytes.
 const MAX_ID_BYTES: usize = 128;
@@ -35,7 +34,7 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
         families,
         inputs: draft.inputs.keys().cloned().collect(),
         env: draft.env.as_ref().map(|names| names.iter().cloned().collect()),
-        vault: names_of(draft.later.get("vault")),
+        vault: draft.later_names("vault"),
     };
     let mut unbuilt = draft.unbuilt.clone();
     let mut placed: Vec<Placed> = cells
@@ -78,11 +77,6 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
         tasks: placed.into_iter().map(|p| p.task).collect(),
         unbuilt,
     })
-}
-
-/// The keys of a map.
-pub(crate) fn names_of(map: Option<&Json>) -> BTreeSet<String> {
-    map.and_then(Json::as_object).map(|o| o.keys().cloned().collect()).unwrap_or_default()
 }
 
 /// True for ids of the grammar: 1-128 of `[A-Za-z0-9._-]`, no `..`, not starting with `-` or `.`.

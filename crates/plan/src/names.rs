@@ -2,7 +2,6 @@
 //!
 //! Looks at names only; edges are checked elsewhere.
 
-use crate::assemble::names_of;
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::Draft;
 use crate::fields::nearest;
@@ -29,8 +28,8 @@ const BUILT_IN_TOOLS: [&str; 11] = [
 pub(crate) fn check_names(draft: &Draft, placed: &[Placed], problems: &mut Problems) {
     let known = Known {
         agents: draft.agents.keys().cloned().collect(),
-        servers: names_of(draft.later.get("mcp_servers")),
-        gates: names_of(draft.later.get("gates")),
+        servers: draft.later_names("mcp_servers"),
+        gates: draft.later_names("gates"),
     };
     for p in placed {
         check_locks(draft, p, problems);

@@ -4,6 +4,7 @@
 //! A view over the events of a run. Field names are those of the formats; `parallel_execute` and `shell_batch` are
 //! answered with the same.
 
+use crate::render::why::why;
 use crate::view::RunView;
 use regatta_engine::Engine;
 use regatta_engine::cause::Cause;
@@ -236,7 +237,7 @@ impl Row<'_> {
             Some(Cause::Resolution) => "VARIABLE_RESOLUTION_ERROR",
             _ => "TASK_ERROR",
         };
-        json!({ "code": code, "message": self.view.why(self.node) })
+        json!({ "code": code, "message": why(self.view, self.node) })
     }
 
     fn file(&self, name: &str) -> Option<PathBuf> {

@@ -5,8 +5,6 @@
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::overrides::Overrides;
-use crate::render::escape::escape;
-use crate::render::lines;
 use regatta_engine::Engine;
 use regatta_engine::cause::Cause;
 use regatta_engine::event::EventKind;
@@ -14,6 +12,8 @@ use regatta_engine::explain::Why;
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
 use regatta_engine::input::ConditionAnswer;
+use regatta_engine::outcome::AttemptOutcome;
+use regatta_engine::report::Report;
 use regatta_journal::{Holder, Reader, RunRecord, RunState, StoreError, StoredEvent, Which};
 use regatta_plan::Plan;
 use regatta_runtime::metrics::Metrics;
@@ -34,19 +34,28 @@ pub struct RunView {
     pub metrics: Metrics,
     /// Who runs it now.
     pub holder: Option<Holder>,
-    /// How the last attempt of a node ended that did not end well, or why its condition failed.
+    /// What went wrong last with a node.
     pub failures: BTreeMap<NodeId, Failure>,
-    /// Why an undo failed, escaped: `: exit 3`.
-    pub failed_undos: BTreeMap<NodeId, String>,
+    /// Undos that failed, and why.
+    pub failed_undos: BTreeMap<NodeId, (Cause, Box<Report>)>,
 }
 
-/// How an attempt ended that did not end well.
+/// What went wrong with a node.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Failure {
-    /// The attempt and its outcome: `2 timed_out`; `none` where a condition failed.
-    pub attempt: String,
-    /// Why, escaped: `: exit 3`.
-    pub reason: String,
+pub enum Failure {
+    /// Its last attempt did not end well.
+    Attempt {
+        /// The attempt, 1-based.
+        number: u32,
+        /// How it ended.
+        outcome: AttemptOutcome,
+        /// Why.
+        cause: Option<Cause>,
+        /// The facts.
+        report: Box<Report>,
+    },
+    /// Its condition failed.
+    Condition(Box<str>),
 }
 
 /// Opens the journal of a workspace for reading.
@@ -128,7 +137,7 @@ impl RunView {
                 metrics.push(&stored.event);
                 note(&mut failures, &stored.event.kind);
                 if let EventKind::UndoEnded { node, cause: Some(cause), report, .. } = &stored.event.kind {
-                    failed_undos.insert(*node, lines::reason(Some(*cause), report));
+                    failed_undos.insert(*node, (*cause, report.clone()));
                 }
                 each(&stored);
                 Ok(())
@@ -148,22 +157,7 @@ impl RunView {
         status(self.record.summary.state, self.holder.is_some())
     }
 
-    /// Why a node is where it is, with what its last attempt said if that is the reason.
-    #[must_use]
-    pub fn why(&self, node: NodeId) -> String {
-        let why = self.engine.explain(node);
-        match (&why, self.own_failure(node)) {
-            (Why::Ended { outcome, .. }, Some(failure)) => {
-                format!("{}{}", outcome.name().replace('_', " "), failure.reason)
-            }
-            (Why::Running { number, .. }, _) if self.holder.is_none() => {
-                format!("attempt {number} was running when the orchestrator went away")
-            }
-            _ => escape(&why.sentence(self.engine.graph())),
-        }
-    }
-
-    /// How the last attempt of a node ended, if that is why the node failed.
+    /// What went wrong with a node, if that is why it failed.
     #[must_use]
     pub fn own_failure(&self, node: NodeId) -> Option<&Failure> {
         match self.engine.explain(node) {
@@ -200,15 +194,14 @@ impl RunView {
 fn note(failures: &mut BTreeMap<NodeId, Failure>, kind: &EventKind) {
     match kind {
         EventKind::DispatchEnded { node, number, outcome, cause, report, .. } if cause.is_some() => {
-            let attempt = format!("{number} {}", outcome.name());
-            failures.insert(*node, Failure { attempt, reason: lines::reason(*cause, report) });
+            let (number, outcome, cause) = (*number, *outcome, *cause);
+            failures.insert(*node, Failure::Attempt { number, outcome, cause, report: report.clone() });
         }
         EventKind::DispatchEnded { node, .. } => {
             failures.remove(node);
         }
         EventKind::ConditionEvaluated { node, answer: ConditionAnswer::Error(why) } => {
-            let reason = format!(": its condition failed: {}", escape(why));
-            failures.insert(*node, Failure { attempt: "none".to_owned(), reason });
+            failures.insert(*node, Failure::Condition(why.clone()));
         }
         _ => {}
     }

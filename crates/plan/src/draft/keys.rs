@@ -5,7 +5,7 @@
 use crate::model::{Action, Dialect, Limits, Lock, Retry, Timeout, Unbuilt};
 use crate::tree::Span;
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Retry keys as given.
 #[derive(Clone, Debug, Default)]
@@ -96,6 +96,14 @@ pub(crate) struct Draft {
     pub(crate) later: BTreeMap<String, Json>,
     pub(crate) tasks: Vec<TaskDraft>,
     pub(crate) unbuilt: Vec<Unbuilt>,
+}
+
+impl Draft {
+    /// The names in a map under a key whose feature is not built yet.
+    pub(crate) fn later_names(&self, key: &str) -> BTreeSet<String> {
+        let map = self.later.get(key).and_then(Json::as_object);
+        map.map(|o| o.keys().cloned().collect()).unwrap_or_default()
+    }
 }
 
 impl RetryKeys {

@@ -4,6 +4,7 @@ use crate::args::ExplainArgs;
 use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::render::why;
 use crate::view::{RunView, reader};
 use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::NodeOutcome;
@@ -31,10 +32,10 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
         out("every task ended well\n");
     }
     for node in nodes {
-        out(&format!("{}: {}\n", view.engine.graph().name(node), view.why(node)));
+        out(&format!("{}: {}\n", view.engine.graph().name(node), why::why(&view, node)));
         let told = view.own_failure(node).is_some();
         if let Some(failure) = view.failures.get(&node).filter(|_| !told) {
-            out(&format!("  last attempt {}{}\n", failure.attempt, failure.reason));
+            out(&format!("  last: {}\n", why::last(failure)));
         }
     }
     Ok(Exit::Success)
@@ -52,8 +53,8 @@ fn row(view: &RunView, node: NodeId) -> Value {
     json!({
         "task": view.engine.graph().name(node),
         "status": view.engine.state().node(node).state_name(),
-        "why": view.why(node),
+        "why": why::why(view, node),
         "cause": view.cause(node),
-        "last_attempt": view.failures.get(&node).map(|f| format!("{}{}", f.attempt, f.reason)),
+        "last_attempt": view.failures.get(&node).map(why::last),
     })
 }

@@ -7,6 +7,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape;
 use crate::render::summary;
+use crate::render::why::why;
 use crate::view::{RunView, reader};
 use regatta_journal::{Which, rfc3339};
 use serde_json::json;
@@ -50,7 +51,7 @@ fn text(view: &RunView, id: &str, said: &str) -> String {
     }
     let width = graph.order().iter().take(MAX_LISTED).map(|&n| graph.name(n).len()).max().unwrap_or(0);
     for &node in graph.order().iter().take(MAX_LISTED) {
-        let why = view.why(node);
+        let why = why(view, node);
         let state = view.engine.state().node(node).state_name();
         let why = if why == state { String::new() } else { why };
         let line = format!("  {:width$}  {state:<13}  {why}", graph.name(node));

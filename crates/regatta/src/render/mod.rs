@@ -6,6 +6,7 @@ pub mod escape;
 pub mod lines;
 pub mod live;
 pub mod summary;
+pub mod why;
 
 /// A duration for people: `340 ms`, `2.4 s`, `3 m 05 s`, `2 h 07 m`.
 #[must_use]

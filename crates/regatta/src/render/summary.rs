@@ -3,6 +3,8 @@
 //! As text for people and as JSON for programs; both from the same numbers.
 
 use super::escape::escape;
+use super::lines;
+use super::why::why;
 use super::{count, duration};
 use crate::view::RunView;
 use regatta_engine::Engine;
@@ -48,7 +50,8 @@ pub fn text(view: &RunView) -> String {
     let peak = engine.state().high_water.total;
     out.push_str(&format!("  most at once {peak}\n"));
     out.push_str(&failures(view));
-    for (node, reason) in &view.failed_undos {
+    for (node, (cause, report)) in &view.failed_undos {
+        let reason = lines::reason(Some(*cause), report);
         out.push_str(&format!("  {}: its undo failed{reason}\n", escape(engine.graph().name(*node))));
     }
     out.push_str(&next(view, run_id));
@@ -96,7 +99,7 @@ fn failures(view: &RunView) -> String {
             out.push_str(&format!("  … and {} more\n", unwell(engine).count() - MAX_LISTED));
             break;
         }
-        out.push_str(&format!("  {}: {}\n", escape(engine.graph().name(node)), view.why(node)));
+        out.push_str(&format!("  {}: {}\n", escape(engine.graph().name(node)), why(view, node)));
     }
     out
 }
@@ -140,7 +143,7 @@ pub fn json(view: &RunView) -> Value {
                 "status": state.state_name(),
                 "attempts": state.attempts,
                 "duration_ms": metrics.node_ms(node),
-                "why": view.why(node),
+                "why": why(view, node),
                 "cause": view.cause(node),
             });
             (graph.name(node).to_owned(), row)
