@@ -8,8 +8,10 @@
 #[cfg(feature = "faults")]
 mod crash;
 mod data_flow;
+mod ledger;
 mod outcomes;
 mod plans;
 mod repeat;
+mod replay;
 mod trees;
 mod world;
