@@ -7,6 +7,7 @@
 
 #[cfg(feature = "faults")]
 mod crash;
+mod caps;
 mod data_flow;
 mod ledger;
 mod outcomes;
