@@ -9,6 +9,7 @@
 mod crash;
 mod caps;
 mod data_flow;
+mod injection;
 mod ledger;
 mod outcomes;
 mod plans;
