@@ -89,13 +89,24 @@ pub fn sequential_ms(graph: &Graph) -> u64 {
     graph.order().iter().fold(0, |sum, &n| sum.saturating_add(graph.duration_ms(n)))
 }
 
-/// Lower bound of the makespan in milliseconds: max(critical path, work / capacity over every cap and resource).
+/// Lower bound of the makespan in milliseconds for the expected durations: max(critical path, work / capacity over
+/// every cap and resource).
 #[must_use]
 pub fn lower_bound_ms(graph: &Graph, limits: &Limits) -> u64 {
+    lower_bound_of(graph, limits, &|node| graph.duration_ms(node))
+}
+
+/// [`lower_bound_ms`] for other durations, for instance those that were measured.
+#[must_use]
+pub fn lower_bound_of(graph: &Graph, limits: &Limits, duration_ms: &dyn Fn(NodeId) -> u64) -> u64 {
     let limits = graph.fit(limits.clone());
     let mut work = Work::none(graph);
+    let mut finish = vec![0_u64; graph.len()];
     for &node in graph.order() {
-        work.add(graph, node);
+        let ms = duration_ms(node);
+        work.add(graph, node, ms);
+        let start = graph.preds(node).map(|p| finish[p.index()]).max().unwrap_or(0);
+        finish[node.index()] = start.saturating_add(ms);
     }
     let mut bounds = vec![share(work.total, Some(limits.max_parallel))];
     bounds.extend(work.waves.iter().map(|&w| share(w, limits.per_wave)));
@@ -104,7 +115,7 @@ pub fn lower_bound_ms(graph: &Graph, limits: &Limits) -> u64 {
     bounds.extend(work.tags.iter().zip(&limits.per_tag).map(|(&w, &cap)| share(w, cap)));
     let capacities = graph.resources.iter().map(|r| r.capacity.unwrap_or(1));
     bounds.extend(work.resources.iter().zip(capacities).map(|(&w, capacity)| share(w, Some(capacity))));
-    bounds.extend(graph.order().iter().map(|&n| graph.facts(n).remaining));
+    bounds.extend(finish);
     bounds.into_iter().max().unwrap_or(0)
 }
 
@@ -130,8 +141,8 @@ impl Work {
         }
     }
 
-    fn add(&mut self, graph: &Graph, node: NodeId) {
-        let (facts, ms) = (graph.facts(node), u128::from(graph.duration_ms(node)));
+    fn add(&mut self, graph: &Graph, node: NodeId, ms: u64) {
+        let (facts, ms) = (graph.facts(node), u128::from(ms));
         self.total += ms;
         self.waves[facts.wave as usize] += ms;
         self.priorities[facts.priority.index()] += ms;

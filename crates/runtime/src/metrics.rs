@@ -6,6 +6,8 @@ use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{NodeId, Timestamp};
 use regatta_engine::report::Usage;
+use regatta_engine::schedule;
+use regatta_engine::spec::Limits;
 
 /// Numbers of a run.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -62,18 +64,9 @@ impl Metrics {
         self.node_ms.get(node.index()).copied().unwrap_or(0)
     }
 
-    /// Lower bound of the makespan in milliseconds for the durations that were measured:
-    /// max(longest path, work / slots).
+    /// Lower bound of the makespan in milliseconds for the durations that were measured, under all caps.
     #[must_use]
-    pub fn lower_bound_ms(&self, graph: &Graph, slots: u32) -> u64 {
-        let mut finish = vec![0_u64; graph.len()];
-        let mut longest = 0;
-        for &node in graph.order() {
-            let start = graph.preds(node).map(|p| finish[p.index()]).max().unwrap_or(0);
-            let end = start + self.node_ms(node);
-            finish[node.index()] = end;
-            longest = longest.max(end);
-        }
-        longest.max(self.busy_ms.div_ceil(u64::from(slots.max(1))))
+    pub fn lower_bound_ms(&self, graph: &Graph, limits: &Limits) -> u64 {
+        schedule::lower_bound_of(graph, limits, &|node| self.node_ms(node))
     }
 }

@@ -79,7 +79,7 @@ pub(crate) const CRATES: &[Allowed] = &[
             "unicode-width",
             "uuid",
         ],
-        dev: &["insta", "snapbox", "tempfile"],
+        dev: &["insta", "rusqlite", "sha2", "snapbox", "tempfile"],
         build: &[],
     },
     Allowed {

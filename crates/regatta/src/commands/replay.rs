@@ -95,9 +95,9 @@ fn compare_files(engine: &Engine, log: &Collector, run_dir: &Path) -> Option<Str
         let stored = std::fs::read(run_dir.join(name)).ok();
         (stored.as_deref() != Some(&bytes)).then(|| {
             let stored = stored.unwrap_or_default();
-            let line =
-                stored.split(|b| *b == b'\n').zip(bytes.split(|b| *b == b'\n')).position(|(a, b)| a != b);
-            format!("`{name}` differs in line {}", line.map_or(1, |n| n + 1))
+            let same = stored.iter().zip(&bytes).take_while(|(a, b)| a == b).count();
+            let line = 1 + bytes[..same].iter().filter(|b| **b == b'\n').count();
+            format!("`{name}` differs in line {line}")
         })
     })
 }

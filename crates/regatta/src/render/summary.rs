@@ -43,10 +43,14 @@ pub fn text(view: &RunView) -> String {
     };
     out.push_str(&format!("  attempts     {attempts}\n"));
     let slots = engine.state().limits.max_parallel;
-    let bound = metrics.lower_bound_ms(engine.graph(), slots);
+    let bound = metrics.lower_bound_ms(engine.graph(), &engine.state().limits);
     out.push_str(&format!("  wall         {}\n", duration(metrics.wall_ms)));
     out.push_str(&format!("  sum          {}{}\n", duration(metrics.busy_ms), speed_up(metrics)));
-    out.push_str(&format!("  lower bound  {} with {}\n", duration(bound), count(u64::from(slots), "slot")));
+    out.push_str(&format!(
+        "  lower bound  {} with {} and all caps\n",
+        duration(bound),
+        count(u64::from(slots), "slot")
+    ));
     let peak = engine.state().high_water.total;
     out.push_str(&format!("  most at once {peak}\n"));
     out.push_str(&failures(view));
@@ -158,7 +162,7 @@ pub fn json(view: &RunView) -> Value {
         "lost": metrics.lost,
         "wall_ms": metrics.wall_ms,
         "sum_ms": metrics.busy_ms,
-        "lower_bound_ms": metrics.lower_bound_ms(graph, slots),
+        "lower_bound_ms": metrics.lower_bound_ms(graph, &engine.state().limits),
         "max_parallel": slots,
         "most_at_once": engine.state().high_water.total,
         "tasks": tasks,

@@ -5,13 +5,17 @@
 #![expect(unreachable_pub, reason = "one binary of modules: `pub` is between them")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod caps;
 mod command_line;
 #[cfg(feature = "faults")]
 mod crash;
 mod data_flow;
 mod documents;
+mod injection;
+mod ledger;
 mod outcomes;
 mod plans;
 mod repeat;
+mod replay;
 mod trees;
 mod world;

@@ -2,47 +2,54 @@
 
 use crate::world::{World, status};
 
+/// Tasks take 0 to 40 ms, different in each run; ids differ in case and in letters that locales sort otherwise.
 const PLAN: &str = "version: 1
 name: same
 limits: { max_parallel: 3 }
 tasks:
-  - { id: a, run: \"sleep 0.0$((RANDOM_MS % 9)) 2>/dev/null; true\" }
-  - { id: b, run: exit 4, retry: { max_attempts: 2, backoff: 1ms } }
-  - { id: c, needs: [a], result: stdout-json, run: echo 1 }
-  - { id: d, needs: [a], when: 'c.result == 1', run: sleep 0.02 }
+  - { id: a, run: 'sleep 0.0$(($$ % 5))' }
+  - { id: b, run: 'sleep 0.0$(($$ % 3)); exit 4', retry: { max_attempts: 2, backoff: 1ms } }
+  - { id: c, needs: [a], result: stdout-json, run: 'sleep 0.0$(($$ % 4)); echo 1' }
+  - { id: d, needs: [a], when: 'c.result == 1', run: 'sleep 0.0$(($$ % 5))' }
   - { id: e, needs: [b], run: 'true' }
   - { id: f, needs: [c, d], priority: P0, run: 'true' }
+  - { id: I9, run: 'sleep 0.0$(($$ % 3))' }
+  - { id: i1, run: 'true' }
+  - { id: Z, needs: [i1], run: 'sleep 0.0$(($$ % 2))' }
+  - { id: z_2, needs: [I9, i1], run: exit 2 }
+  - { id: z-10, needs: [z_2], run: 'true' }
+  - { id: m, matrix: { ss: [Iota, ida, b-1, b.1, b_1] }, needs: [Z], run: 'sleep 0.0$(($$ % 4))' }
 ";
 
 #[test]
-fn the_same_plan_in_any_order_and_timing_gives_the_same_bytes() {
+fn ten_runs_in_any_order_timing_and_locale_give_the_same_bytes() {
     let mut world = World::with(PLAN);
     let (head, tasks) = PLAN.split_once("tasks:\n").unwrap();
     let mut lines: Vec<&str> = tasks.lines().collect();
-    let mut logs = Vec::new();
+    let mut runs = Vec::new();
     for n in 0..10 {
         lines.rotate_left(1);
+        let other = n % lines.len();
+        lines.swap(0, other);
         world.write("plan.yaml", &format!("{head}tasks:\n{}\n", lines.join("\n")));
-        world.set("LC_ALL", ["C", "C.UTF-8"][n % 2]);
-        world.run();
-        logs.push(world.canonical());
+        world.set("LC_ALL", ["C", "tr_TR.UTF-8", "de_DE.UTF-8", "C.UTF-8"][n % 4]);
+        world.set("LANG", ["tr_TR.UTF-8", "de_DE.UTF-8"][n % 2]);
+        let summary = world.run();
+        assert_eq!(summary["status"], "partial", "{summary}");
+        let hash = world.regatta(&["plan", "plan.yaml", "--json"]).json()["schedulePlanHash"].clone();
+        let files = ["schedule", "events", "attempts"]
+            .map(|name| world.run_dir().join(format!("{name}.snapshot.json")))
+            .map(|file| std::fs::read(file).unwrap());
+        runs.push((hash, world.canonical(), files));
     }
-    assert!(logs[0].lines().count() > 20);
-    assert!(logs.iter().all(|log| *log == logs[0]), "ten runs, one canonical log");
-}
-
-#[test]
-fn replay_finds_no_difference_and_finds_an_altered_event() {
-    let world = World::with(PLAN);
-    world.run();
-    let said = world.regatta(&["replay"]).exits(0);
-    assert!(said.out.contains("no difference"), "{}", said.out);
-    let run_dir = std::fs::read_dir(world.path(".regatta/runs")).unwrap().next().unwrap().unwrap().path();
-    let file = run_dir.join("events.snapshot.json");
-    let text = std::fs::read_to_string(&file).unwrap().replace("\"exit\":4", "\"exit\":5");
-    std::fs::write(&file, text).unwrap();
-    let said = world.regatta(&["replay"]).exits(1);
-    assert!(said.out.contains("`events.snapshot.json` differs"), "{}", said.out);
+    assert!(runs[0].1.lines().count() > 30);
+    assert!(runs[0].1.contains(runs[0].0.as_str().unwrap()), "the log carries the hash that `plan` shows");
+    for run in &runs {
+        assert_eq!(run.0, runs[0].0);
+        assert_eq!(run.1, runs[0].1);
+        assert!(run.2 == runs[0].2, "three snapshot files, byte for byte");
+        assert_eq!(run.1.as_bytes(), run.2[1], "`events --canonical` is the second file");
+    }
 }
 
 #[test]

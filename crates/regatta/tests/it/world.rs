@@ -2,10 +2,19 @@
 //!
 //! Sees only what a user sees: exit codes, output, files.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Read as _;
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+
+/// The longest a test waits for anything; far more than it takes on a busy machine.
+const PATIENCE: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
 
 /// A workspace.
 pub struct World {
@@ -82,6 +91,32 @@ impl World {
         self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
+    /// Makes a FIFO: by it a task tells that it has come to a place.
+    pub fn fifo(&self, name: &str) {
+        assert!(Command::new("mkfifo").arg(self.path(name)).status().unwrap().success());
+    }
+
+    /// Waits until somebody writes into a FIFO and answers what.
+    pub fn hear(&self, name: &str) -> String {
+        let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let path = self.path(name);
+        let mut fifo = OpenOptions::new().read(true).custom_flags(nonblock).open(path).unwrap();
+        assert!(comes(&fifo), "nobody writes into `{name}`");
+        let mut bytes = [0; 4096];
+        let n = fifo.read(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..n]).trim().to_owned()
+    }
+
+    /// The id of the newest run.
+    pub fn run_id(&self) -> String {
+        self.regatta(&["ls", "--json"]).json()[0]["run_id"].as_str().unwrap().to_owned()
+    }
+
+    /// The directory of the newest run.
+    pub fn run_dir(&self) -> PathBuf {
+        self.path(".regatta/runs").join(self.run_id())
+    }
+
     /// Runs `plan.yaml` and answers its summary.
     pub fn run(&self) -> Value {
         self.regatta(&["run", "plan.yaml", "--json"]).json()
@@ -110,6 +145,29 @@ impl Said {
         assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.err);
         self
     }
+}
+
+/// Waits until a descriptor can be read.
+fn comes(what: impl AsFd) -> bool {
+    poll(&mut [PollFd::new(&what, PollFlags::IN)], Some(&PATIENCE)).unwrap() > 0
+}
+
+/// Waits for the end of a child; `None` if a signal ended it.
+pub fn ends(child: &mut Child) -> Option<i32> {
+    let handle = pidfd_open(Pid::from_child(child), PidfdFlags::empty()).unwrap();
+    assert!(comes(&handle), "process {} does not end", child.id());
+    child.wait().unwrap().code()
+}
+
+/// Sends a signal to a child.
+pub fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+/// True while a process with this number, as text, is there and no zombie.
+pub fn lives(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim().starts_with('Z'))
 }
 
 /// The status of a task in a summary.
