@@ -7,7 +7,7 @@
 //! One closed message enum feeds it. Knows nothing of arguments and screens.
 
 use crate::action::{Actions, ActionsError};
-use crate::clock::{Clock, RealClock, wall_ms};
+use crate::clock::{RunClock, wall_ms};
 use crate::fault;
 use crate::local::{Local, Observer};
 use crate::owner::{Config, Owner, Report};
@@ -98,7 +98,7 @@ pub struct Orchestrator {
     engine: Engine,
     store: RunJournal,
     local: Local,
-    clock: RealClock,
+    clock: RunClock,
     inbox: Receiver<Message>,
     handle: Handle,
     first: Vec<Arrival>,
@@ -133,7 +133,7 @@ impl Orchestrator {
                 Input::Resumed(Resumed { epoch: store.epoch(), ..Resumed::default() })
             }
         };
-        let clock = RealClock::from(now);
+        let clock = RunClock::from(now);
         let first = vec![Arrival::from(first)];
         Ok(Orchestrator { engine, store, local, clock, inbox, handle, first, interrupts: 0 })
     }
@@ -152,7 +152,7 @@ impl Orchestrator {
         self.sweep();
         let mut arrivals = std::mem::take(&mut self.first);
         loop {
-            let when = When { now: self.clock.now(), wall_ms: self.clock.wall_ms() };
+            let when = When { now: self.clock.now(), wall_ms: wall_ms() };
             self.local.expire(when.now);
             let leave = turn(&mut self.engine, &mut self.store, &mut self.local, (when, arrivals))?;
             if let Some(reason) = self.local.broken() {
