@@ -1,6 +1,6 @@
 //! Reads a plan file: bounded, never a device, never a directory; then loads it with every problem.
 //!
-//! `-` is standard input, the one allowed pipe.
+//! `-` is standard input, the one allowed pipe. Other small files that a command is given pass the same door.
 
 use crate::context::{Context, err, out};
 use crate::error::CliError;
@@ -9,7 +9,7 @@ use crate::parallel;
 use crate::session::Show;
 use regatta_plan::model::Dialect;
 use regatta_plan::{Format, Loaded, MAX_PLAN_BYTES, Plan};
-use std::fs::OpenOptions;
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -47,9 +47,11 @@ pub fn load(
             Ok(Source { plan, text, path })
         }
         None => {
-            let message =
-                format!("plan `{}` has {}", path.display(), crate::render::count(count as u64, "error"));
-            Err(CliError::new(Exit::InvalidPlan, message))
+            let what = match count {
+                0 => "is empty".to_owned(),
+                n => format!("has {}", crate::render::count(n as u64, "error")),
+            };
+            Err(CliError::new(Exit::InvalidPlan, format!("plan `{}` {what}", path.display())))
         }
     }
 }
@@ -74,21 +76,45 @@ fn read(cwd: &Path, path: &Path) -> Result<Vec<u8>, CliError> {
         return bounded(std::io::stdin().lock(), path);
     }
     let fail = |what: String| CliError::new(Exit::Usage, format!("plan `{}` {what}", path.display()));
-    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(nonblock)
-        .open(cwd.join(path))
-        .map_err(|e| fail(format!("cannot be opened: {e}")))?;
-    let meta = file.metadata().map_err(|e| fail(format!("cannot be looked at: {e}")))?;
-    if !meta.is_file() {
-        return Err(fail("is not a plain file".to_owned()).hint("`-` reads a plan from standard input"));
-    }
+    let (file, meta) = open(&cwd.join(path)).map_err(|e| match e {
+        NotPlain::Unopened(e) => fail(format!("cannot be opened: {e}")),
+        NotPlain::Special => {
+            fail("is not a plain file".to_owned()).hint("`-` reads a plan from standard input")
+        }
+    })?;
     if meta.len() > MAX_PLAN_BYTES {
         let message = format!("plan `{}` has {} bytes, more than 256 MiB", path.display(), meta.len());
         return Err(CliError::new(Exit::InvalidPlan, message));
     }
     bounded(file, path)
+}
+
+/// Why a file is not one to read.
+enum NotPlain {
+    Unopened(std::io::Error),
+    Special,
+}
+
+/// Opens a plain file; waits for nobody at a FIFO.
+fn open(path: &Path) -> Result<(File, Metadata), NotPlain> {
+    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path).map_err(NotPlain::Unopened)?;
+    let meta = file.metadata().map_err(NotPlain::Unopened)?;
+    if meta.is_file() { Ok((file, meta)) } else { Err(NotPlain::Special) }
+}
+
+/// The text of a plain file of at most `most` bytes.
+///
+/// # Errors
+/// Why it is not one, for people.
+pub fn small_text(path: &Path, most: u64) -> Result<String, String> {
+    let (file, _) = open(path).map_err(|e| match e {
+        NotPlain::Unopened(e) => e.to_string(),
+        NotPlain::Special => "it is not a plain file".to_owned(),
+    })?;
+    let mut text = String::new();
+    file.take(most + 1).read_to_string(&mut text).map_err(|e| e.to_string())?;
+    if text.len() as u64 > most { Err(format!("it has more than {most} bytes")) } else { Ok(text) }
 }
 
 fn bounded(from: impl Read, path: &Path) -> Result<Vec<u8>, CliError> {

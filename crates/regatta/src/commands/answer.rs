@@ -6,6 +6,7 @@ use crate::args::AnswerArgs;
 use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::source;
 use crate::view::{engine_of, plan_of, reader, store_error};
 use regatta_engine::input::{Answer, Input};
 use regatta_engine::state::node::NodeState;
@@ -13,11 +14,17 @@ use regatta_journal::{Journal, Payload, Store as _, StoreError, Turn, Which};
 use regatta_runtime::collect::{self, TaskResult};
 use regatta_runtime::orchestrator::now_wall_ms;
 
+/// The text of a result may hold this much: with white space, more than what is taken of it.
+const MAX_RESULT_TEXT_BYTES: u64 = 1 << 20;
+
 /// Runs the verb.
 ///
 /// # Errors
 /// No such run or task, the task is not in doubt, the result is not JSON, or the run is alive.
 pub fn run(context: &Context, args: &AnswerArgs) -> Result<Exit, CliError> {
+    if args.result.is_some() && !args.succeeded {
+        return Err(CliError::usage("`--result` goes with `--succeeded` only"));
+    }
     let result = args.result.as_deref().map(|text| parse_result(context, text)).transpose()?;
     let reader = reader(&context.workspace)?;
     let id = reader.resolve(Which::Named(&args.run)).map_err(store_error)?.run_id;
@@ -67,7 +74,7 @@ pub fn run(context: &Context, args: &AnswerArgs) -> Result<Exit, CliError> {
 /// JSON, or `@FILE` with JSON in it.
 fn parse_result(context: &Context, text: &str) -> Result<TaskResult, CliError> {
     let text = match text.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(context.cwd.join(file))
+        Some(file) => source::small_text(&context.cwd.join(file), MAX_RESULT_TEXT_BYTES)
             .map_err(|e| CliError::usage(format!("result file `{file}` cannot be read: {e}")))?,
         None => text.to_owned(),
     };

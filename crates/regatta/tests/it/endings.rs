@@ -142,7 +142,9 @@ tasks:
 
 #[test]
 fn a_retry_is_not_lost_when_a_sibling_fails_or_times_out_during_its_back_off() {
-    for sibling in ["run: exit 1", "timeout: { attempt: 50ms, grace: 50ms }, run: sleep 60", "run: kill -9 $$"] {
+    for sibling in
+        ["run: exit 1", "timeout: { attempt: 50ms, grace: 50ms }, run: sleep 60", "run: kill -9 $$"]
+    {
         let world = World::with(&format!(
             "version: 1
 limits: {{ max_parallel: 2 }}
@@ -161,7 +163,8 @@ tasks:
 
 #[test]
 fn nothing_below_a_failed_task_runs_however_far_and_everything_beside_it_does() {
-    let mut plan = "version: 1\ntasks:\n  - { id: root, run: exit 1 }\n  - { id: well, run: 'true' }\n".to_owned();
+    let mut plan =
+        "version: 1\ntasks:\n  - { id: root, run: exit 1 }\n  - { id: well, run: 'true' }\n".to_owned();
     for n in 0..12 {
         let (above, beside) = match n {
             0 => ("root".to_owned(), "well".to_owned()),

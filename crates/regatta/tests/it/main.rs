@@ -11,6 +11,7 @@ mod command_line;
 mod crash;
 mod data_flow;
 mod documents;
+mod effects;
 mod endings;
 mod injection;
 mod ledger;

@@ -24,7 +24,8 @@ fn told(said: &Said, text: &str, args: &[&str]) {
 #[test]
 fn a_file_that_is_no_plan_starts_nothing_whatever_verb_reads_it() {
     let world = World::with(PLAN);
-    std::fs::write(world.path("utf8.yaml"), b"version: 1\ntasks: [{id: a, run: \"\xff\xfe touch ran\"}]\n").unwrap();
+    std::fs::write(world.path("utf8.yaml"), b"version: 1\ntasks: [{id: a, run: \"\xff\xfe touch ran\"}]\n")
+        .unwrap();
     std::fs::write(world.path("utf16.yaml"), b"\xff\xfev\0e\0r\0s\0i\0o\0n\0").unwrap();
     std::fs::write(world.path("nul.yaml"), [0; 64]).unwrap();
     std::fs::File::create(world.path("sparse.yaml")).unwrap().set_len(8 << 30).unwrap();
@@ -35,14 +36,16 @@ fn a_file_that_is_no_plan_starts_nothing_whatever_verb_reads_it() {
     std::os::unix::fs::symlink("loop", world.path("loop")).unwrap();
     let socket = std::os::unix::net::UnixListener::bind(world.path("socket")).unwrap();
     for verb in ["run", "check", "plan"] {
-        for file in ["utf8.yaml", "utf16.yaml", "nul.yaml", "sparse.yaml", "empty.yaml", "list.yaml", "word.json"] {
+        for file in
+            ["utf8.yaml", "utf16.yaml", "nul.yaml", "sparse.yaml", "empty.yaml", "list.yaml", "word.json"]
+        {
             let said = world.regatta(&[verb, file]).exits(3);
-            assert!(said.err.contains(file), "{verb} {file}: {}", said.err);
+            assert!((said.err + &said.out).contains(file), "{verb} {file}");
         }
         for file in ["fifo", ".", "/", "/dev/null", "/dev/zero", "/dev/full"] {
             refused(&world, &[verb, file], (2, "is not a plain file"));
         }
-        for file in ["socket", "loop", "missing", "plan.yaml/x", "", "/proc/self/mem/x"] {
+        for file in ["socket", "loop", "missing", "plan.yaml/x", "/proc/self/mem/x"] {
             refused(&world, &[verb, file], (2, "cannot be opened"));
         }
     }
@@ -68,7 +71,7 @@ fn bad_arguments_are_usage_errors_before_anything_starts() {
     let world = World::with(PLAN);
     for (args, text) in [
         (&["--max-parallel", "0"][..], "`--max-parallel 0` would let nothing run"),
-        (&["--max-parallel", "-1"], "--max-parallel"),
+        (&["--max-parallel", "-1"], "unexpected argument '-1'"),
         (&["--max-parallel", "4294967296"], "--max-parallel"),
         (&["--max-parallel", "many"], "--max-parallel"),
         (&["--per-wave", "0"], "would let nothing run"),
@@ -117,6 +120,8 @@ fn verbs_that_look_at_runs_make_nothing_where_no_run_ever_was() {
 fn an_unknown_run_task_or_attempt_is_a_usage_error_that_names_it() {
     let world = World::with(PLAN);
     world.run();
+    world.fifo("fifo");
+    std::fs::File::create(world.path("sparse")).unwrap().set_len(8 << 30).unwrap();
     let before = world.regatta(&["events"]).out;
     for (args, text) in [
         (&["status", "nope"][..], "no run `nope`"),
@@ -139,6 +144,9 @@ fn an_unknown_run_task_or_attempt_is_a_usage_error_that_names_it() {
         (&["answer", &world.run_id(), "a", "--again", "--failed"], "--failed"),
         (&["answer", &world.run_id(), "a", "--succeeded", "--result", "{"], "not JSON"),
         (&["answer", &world.run_id(), "a", "--succeeded", "--result", "@none"], "cannot be read"),
+        (&["answer", &world.run_id(), "a", "--succeeded", "--result", "@/dev/zero"], "not a plain file"),
+        (&["answer", &world.run_id(), "a", "--succeeded", "--result", "@fifo"], "not a plain file"),
+        (&["answer", &world.run_id(), "a", "--succeeded", "--result", "@sparse"], "more than"),
         (&["answer", &world.run_id(), "a", "--failed", "--result", "1"], "--succeeded"),
     ] {
         told(&world.regatta(args).exits(2), text, args);
@@ -174,18 +182,18 @@ fn a_workspace_that_cannot_be_used_is_told_before_anything_starts() {
     let plan = world.path("plan.yaml").display().to_string();
     for place in ["nowhere", "file", "file/x"] {
         let args = ["--workspace", place, "run", &plan];
-        refused(&world, &args, (4, &format!("workspace `{place}`")));
+        refused(&world, &args, (4, &format!("{place}`")));
     }
     // Read-only for everybody, also for root.
     refused(&world, &["--workspace", "/proc", "run", &plan], (4, "`/proc/.regatta`"));
     world.write(".regatta", "a file stands in the way");
     let said = world.regatta(&["run", "plan.yaml"]).exits(4);
-    told(&said, ".regatta` is a file, not a directory", &["run"]);
+    told(&said, ".regatta` is a link or a file, not a directory", &["run"]);
     std::fs::remove_file(world.path(".regatta")).unwrap();
     std::os::unix::fs::symlink(world.path("elsewhere"), world.path(".regatta")).unwrap();
     std::fs::create_dir(world.path("elsewhere")).unwrap();
     let said = world.regatta(&["run", "plan.yaml"]).exits(4);
-    told(&said, ".regatta` is a link, not a directory", &["run"]);
+    told(&said, ".regatta` is a link or a file, not a directory", &["run"]);
     assert_eq!(std::fs::read_dir(world.path("elsewhere")).unwrap().count(), 0, "no link is followed");
     assert!(!world.path("ran").exists());
 }
@@ -200,5 +208,5 @@ fn a_pipe_without_end_is_refused_as_a_plan_in_bounded_memory() {
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("more than 256 MiB"), "{said}");
     assert!(!world.path(".regatta").exists());
-    refused(&world, &["run", "-"], (3, "tasks"));
+    refused(&world, &["run", "-"], (3, "plan `-` is empty"));
 }

@@ -87,7 +87,10 @@ fn a_bad_result_file_fails_the_task_whatever_is_wrong_with_it() {
         ("fifo", "mkfifo \"$REGATTA_RESULT\""),
         ("link", "echo 1 >one; ln -s \"$PWD/one\" \"$REGATTA_RESULT\""),
         ("device", "ln -s /dev/zero \"$REGATTA_RESULT\""),
-        ("large", "{ printf '\"'; head -c 16777216 /dev/zero | tr '\\0' x; printf '\"'; } >\"$REGATTA_RESULT\""),
+        (
+            "large",
+            "{ printf '\"'; head -c 16777216 /dev/zero | tr '\\0' x; printf '\"'; } >\"$REGATTA_RESULT\"",
+        ),
         ("sparse", "truncate -s 8G \"$REGATTA_RESULT\""),
     ];
     let mut tasks: Vec<Value> = bad.iter().map(|(id, run)| json!({ "id": id, "run": run })).collect();
