@@ -3,7 +3,7 @@
 set -euo pipefail
 
 # program:package
-needs=(dash:dash bash:bash git:git setsid:util-linux ps:procps)
+needs=(dash:dash bash:bash git:git setsid:util-linux script:bsdutils ps:procps)
 
 missing_packages() {
     local need

@@ -16,6 +16,8 @@ use regatta_engine::event::Event;
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{ConditionAnswer, Ended, Input, Reconciliation, Verdict};
 use regatta_engine::report::{Digest, Report as Facts};
+use regatta_engine::state::State;
+use regatta_engine::state::node::NodeState;
 use regatta_journal::Payload;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
@@ -100,6 +102,21 @@ impl Local {
     pub fn sweep(&mut self) {
         self.requests.push(Request::Sweep { run_marker: self.run_id.clone() });
         self.flush();
+    }
+
+    /// Deletes the raw results of what died with an earlier orchestrator: nobody's input, and never redacted.
+    pub fn forget_results(&self, state: &State) {
+        let lost = state.live().map(|(attempt, _)| self.dir(attempt, Kind::Attempt));
+        let asked = state.in_doubt().filter_map(|node| {
+            let NodeState::InDoubt(doubt) = &state.node(node).state else { return None };
+            doubt.asking.then(|| self.dir(doubt.attempt, Kind::Reconcile))
+        });
+        for dir in lost.chain(asked) {
+            // Most wrote none.
+            let _ = fs::remove_file(dir.join(collect::RESULT));
+            // Kept only while it holds something.
+            let _ = fs::remove_dir(&dir);
+        }
     }
 
     /// Why the process owner does not listen any more, if so; the run cannot go on then.
@@ -238,11 +255,16 @@ impl Local {
         arrival
     }
 
-    fn start(&mut self, id: u64, (node, number): (NodeId, u32), kind: Kind) {
-        let mut dir = workspace::attempt_dir(&self.run_dir, id & !RECONCILE_BIT);
+    fn dir(&self, attempt: AttemptId, kind: Kind) -> PathBuf {
+        let mut dir = workspace::attempt_dir(&self.run_dir, attempt.0);
         if kind == Kind::Reconcile {
             dir.set_extension("reconcile");
         }
+        dir
+    }
+
+    fn start(&mut self, id: u64, (node, number): (NodeId, u32), kind: Kind) {
+        let dir = self.dir(AttemptId(id & !RECONCILE_BIT), kind);
         let job = Job { node, kind, dir, output_limit: false };
         let made = fs::DirBuilder::new().mode(0o700).create(&job.dir);
         if let Err(error) =

@@ -182,7 +182,7 @@ impl Orchestrator {
             let done = swept(&message);
             self.take(message);
             if done {
-                return;
+                return self.local.forget_results(self.engine.state());
             }
         }
     }

@@ -242,3 +242,45 @@ fn two_resumes_at_once_are_one_resume() {
     assert!(codes == [Some(0), Some(4)] || codes == [Some(0), Some(0)], "{codes:?}");
     assert_eq!(world.read("ran"), "before\none\none\nafter\n");
 }
+
+#[test]
+fn a_task_that_is_lost_every_time_waits_for_a_person_in_the_end() {
+    let world = World::with(
+        "version: 1
+max_lost: 2
+tasks:
+  - { id: poison, effect: idempotent, run: 'echo x >>ran; kill -9 $PPID; sleep 60' }
+",
+    );
+    assert_eq!(world.regatta(&["run", "plan.yaml"]).code, None);
+    assert_eq!(world.regatta(&["resume"]).code, None);
+    let said = world.regatta(&["resume"]).exits(5);
+    assert_eq!(world.read("ran"), "x\nx\n");
+    assert!(said.out.contains("regatta answer"), "{}", said.out);
+    let summary = world.regatta(&["status", "--json"]).exits(0).json();
+    assert_eq!(status(&summary, "poison"), "in_doubt");
+}
+
+#[test]
+fn what_a_lost_attempt_or_question_wrote_as_its_result_is_nobodys_input() {
+    let world = World::with(
+        "version: 1
+tasks:
+  - id: lost
+    effect: idempotent
+    run: 'test -e go || { echo 1 >\"$REGATTA_RESULT\"; touch go; kill -9 $PPID; sleep 60; }'
+  - { id: use, needs: [lost], run: 'echo \"${lost.result}\" >used' }
+",
+    );
+    assert_eq!(world.regatta(&["run", "plan.yaml"]).code, None);
+    let summary = world.regatta(&["resume", "--json"]).exits(1).json();
+    assert_eq!(summary["tasks"]["use"]["cause"], "VARIABLE_RESOLUTION_ERROR", "{summary}");
+    assert!(!world.path("used").exists());
+    let question = "test -e asked || { echo 1 >\"$REGATTA_RESULT\"; touch asked; kill -9 $PPID; sleep 60; }";
+    let world = killed(&format!("effect: reconcile, reconcile: '{question}'"));
+    assert_eq!(world.regatta(&["resume"]).code, None, "killed while it asked");
+    world.regatta(&["resume"]).exits(0);
+    let events = world.regatta(&["events"]).out;
+    let answered = events.lines().find(|line| line.contains("\"answered\"")).unwrap();
+    assert!(!answered.contains("sha256"), "the second question gave no result: {answered}");
+}

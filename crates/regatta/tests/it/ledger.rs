@@ -9,6 +9,9 @@ use sha2::{Digest as _, Sha256};
 /// Numbers of rows within a run are the low bits of their ids.
 const ROW: i64 = (1 << 40) - 1;
 
+/// Id, wall clock, body and result of an event.
+type EventRow = (i64, i64, Vec<u8>, Option<Vec<u8>>);
+
 /// The newest run's rows.
 pub struct Ledger {
     db: Connection,
@@ -62,7 +65,36 @@ impl Ledger {
         }
     }
 
-    fn events(&self) -> Vec<(i64, i64, Vec<u8>, Option<Vec<u8>>)> {
+    /// Says that another version ran the newest run, with a seal that fits.
+    pub fn ran_by(&self, version: &str) {
+        let set = "UPDATE runs SET engine_version=?2 WHERE run_id=?1";
+        self.db.execute(set, params![self.run, version]).unwrap();
+        let sql = "SELECT run_id, plan_name, plan, plan_digest, source, source_path, config, schedule_plan_hash, \
+                   engine_version, mode, cohort, task_type, flags, retry_of, created_wall_ms, record_version \
+                   FROM runs JOIN plans ON plans.run=runs.seq WHERE run_id=?1";
+        // What may be missing is told from what is empty.
+        const OPTIONAL: [usize; 4] = [4, 5, 11, 13];
+        let seal = |row: &rusqlite::Row<'_>| {
+            let mut hash = Sha256::new().chain_update(b"regatta row 1\0");
+            for i in 0..16 {
+                let value = row.get_ref(i)?;
+                if OPTIONAL.contains(&i) {
+                    hash.update(u64::from(value.as_str().is_ok()).to_le_bytes());
+                }
+                if let Ok(text) = value.as_str() {
+                    hash.update((text.len() as u64).to_le_bytes());
+                    hash.update(text);
+                } else if let Ok(number) = value.as_i64() {
+                    hash.update(number.to_le_bytes());
+                }
+            }
+            Ok(cut(hash))
+        };
+        let seal = self.db.query_row(sql, [&self.run], seal).unwrap();
+        self.db.execute("UPDATE runs SET seal=?2 WHERE run_id=?1", params![self.run, seal]).unwrap();
+    }
+
+    fn events(&self) -> Vec<EventRow> {
         let sql = "SELECT id, wall_ms, CAST(body AS BLOB), payload FROM events ORDER BY id";
         let mut rows = self.db.prepare(sql).unwrap();
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));

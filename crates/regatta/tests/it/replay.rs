@@ -111,3 +111,13 @@ fn missing_snapshot_files_are_made_anew_with_the_same_bytes() {
         assert_eq!(read(), before, "{verb}");
     }
 }
+
+#[test]
+fn replay_of_a_run_of_another_version_says_so() {
+    let world = ran();
+    Ledger::open(&world).ran_by(env!("CARGO_PKG_VERSION"));
+    world.regatta(&["replay"]).exits(0);
+    Ledger::open(&world).ran_by("0.0.9");
+    let said = world.regatta(&["replay"]).exits(4);
+    assert!(said.err.contains("was decided by version 0.0.9, this is "), "{}", said.err);
+}
