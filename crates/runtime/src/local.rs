@@ -256,11 +256,10 @@ impl Local {
     }
 
     fn dir(&self, attempt: AttemptId, kind: Kind) -> PathBuf {
-        let mut dir = workspace::attempt_dir(&self.run_dir, attempt.0);
-        if kind == Kind::Reconcile {
-            dir.set_extension("reconcile");
+        match kind {
+            Kind::Reconcile => workspace::reconcile_dir(&self.run_dir, attempt.0),
+            Kind::Attempt | Kind::Undo => workspace::attempt_dir(&self.run_dir, attempt.0),
         }
-        dir
     }
 
     fn start(&mut self, id: u64, (node, number): (NodeId, u32), kind: Kind) {

@@ -26,6 +26,8 @@ pub struct Output {
     /// Duration of the last attempt in milliseconds.
     pub duration_ms: u64,
     attempt: Option<AttemptId>,
+    /// Its result was given by its `reconcile` command.
+    reconciled: bool,
     result: Option<(Digest, Option<Arc<[u8]>>)>,
     has_stdout: bool,
     has_stderr: bool,
@@ -59,7 +61,7 @@ impl Outputs {
         let (_, inline) = output.result.as_ref()?;
         let bytes = match inline {
             Some(bytes) => bytes.to_vec(),
-            None => fs::read(self.dir(output)?.join(collect::LARGE_RESULT)).ok()?,
+            None => fs::read(self.large_result(output)?).ok()?,
         };
         serde_json::from_slice(&bytes).ok()
     }
@@ -91,8 +93,20 @@ impl Outputs {
     /// The file that holds a field of a node that is too large to be passed on, if there is one.
     #[must_use]
     pub fn large_file(&self, node: NodeId, field: &str) -> Option<PathBuf> {
-        let name = if field == "stdout" { collect::STDOUT } else { collect::LARGE_RESULT };
-        Some(self.dir(self.kept.get(&node)?)?.join(name)).filter(|path| path.exists())
+        let output = self.kept.get(&node)?;
+        let path = match field {
+            "stdout" => self.dir(output)?.join(collect::STDOUT),
+            _ => self.large_result(output)?,
+        };
+        path.exists().then_some(path)
+    }
+
+    fn large_result(&self, output: &Output) -> Option<PathBuf> {
+        let dir = match output.reconciled {
+            true => workspace::reconcile_dir(&self.run_dir, output.attempt?.0),
+            false => self.dir(output)?,
+        };
+        Some(dir.join(collect::LARGE_RESULT))
     }
 
     /// Takes note of an event and the result it carries.
@@ -109,8 +123,9 @@ impl Outputs {
                 let good = *outcome == AttemptOutcome::Succeeded;
                 output.result = report.result.filter(|_| good).map(|digest| (digest, inline));
             }
-            EventKind::Answered { attempt, answer: Answer::Succeeded(result), .. } => {
+            EventKind::Answered { attempt, answer: Answer::Succeeded(result), by_person, .. } => {
                 output.attempt = Some(*attempt);
+                output.reconciled = !by_person;
                 output.result = result.map(|digest| (digest, inline));
             }
             EventKind::NodeEnded { outcome, .. } => output.outcome = Some(*outcome),

@@ -32,3 +32,9 @@ pub fn run_dir(workspace: &Path, run_id: &str) -> PathBuf {
 pub fn attempt_dir(run_dir: &Path, attempt: u64) -> PathBuf {
     run_dir.join("attempts").join(attempt.to_string())
 }
+
+/// The directory of the `reconcile` command that is asked about an attempt.
+#[must_use]
+pub fn reconcile_dir(run_dir: &Path, attempt: u64) -> PathBuf {
+    attempt_dir(run_dir, attempt).with_extension("reconcile")
+}

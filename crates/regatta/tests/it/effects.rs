@@ -284,3 +284,22 @@ tasks:
     let answered = events.lines().find(|line| line.contains("\"answered\"")).unwrap();
     assert!(!answered.contains("sha256"), "the second question gave no result: {answered}");
 }
+
+#[test]
+fn a_reconcile_command_may_give_a_result_of_any_size() {
+    let world = World::with(&format!(
+        "version: 1
+tasks:
+  - {{ id: one, effect: reconcile, reconcile: '{}', run: 'kill -9 $PPID; sleep 60' }}
+  - {{ id: use, run: 'echo \"${{one.result.length}}[${{one.stdout}}]\" >used' }}
+  - {{ id: all, run: 'echo \"${{one.result}}\" >all' }}
+",
+        "{ printf \"\\042\"; head -c 100000 /dev/zero | tr \"\\0\" x; printf \"\\042\"; } >\"$REGATTA_RESULT\""
+    ));
+    assert_eq!(world.regatta(&["run", "plan.yaml"]).code, None);
+    world.regatta(&["resume"]).exits(1);
+    assert_eq!(world.read("used"), "100000[]\n");
+    let said = world.regatta(&["explain", "all"]).exits(0);
+    let file = said.out.split_whitespace().find(|word| word.contains("result.stored.json"));
+    assert!(file.is_some_and(|file| std::fs::exists(file).unwrap()), "{}", said.out);
+}
