@@ -1,6 +1,8 @@
-//! Caps, resources and locks count live work: told by the tasks themselves, never by what the run says of itself.
+//! Caps, resources and locks count live work: told by the tasks themselves, never by what the run says of
+//! itself.
 //!
-//! A task is live while one of its processes is; what a slot was taken for is over before the slot is given away.
+//! A task is live while one of its processes is; what a slot was taken for is over before the slot is given
+//! away.
 
 use crate::world::{World, status};
 
@@ -85,7 +87,7 @@ fn the_schedule_sequential_has_one_task_alive_at_a_time() {
     assert_eq!(world.read("order"), "0\n1\n2\n3\n4\n5\n6\n7\n");
 }
 
-/// A leader, a child and a grandchild in a session of its own, deaf to TERM and at work until they are killed.
+/// A leader, a child and a grandchild in a session of its own, deaf to TERM, at work until they are killed.
 const STUBBORN: &str = "
       work() { trap '' TERM HUP INT; while :; do echo stubborn >>work; sleep 0.01; done; }
       setsid sh -c 'trap \"\" TERM HUP INT; while :; do echo stubborn >>work; sleep 0.01; done' &

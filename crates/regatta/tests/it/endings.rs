@@ -1,5 +1,5 @@
-//! The ends of tasks and runs that `outcomes` does not have: undo that fails, stops and timeouts in the middle of work,
-//! and plan mistakes that must not be taken for one another.
+//! The ends of tasks and runs that `outcomes` does not have: undo that fails, stops and timeouts in the
+//! middle of work, and plan mistakes that must not be taken for one another.
 
 use crate::world::{World, status};
 use serde_json::Value;
@@ -52,7 +52,9 @@ fn an_undo_sees_the_result_of_its_own_task() {
         "version: 1
 on_failure: rollback
 tasks:
-  - { id: make, run: 'echo ''{\"id\": \"x y\"}'' >\"$REGATTA_RESULT\"', undo: 'echo \"gone ${make.result.id}\" >undone' }
+  - id: make
+    run: 'echo ''{\"id\": \"x y\"}'' >\"$REGATTA_RESULT\"'
+    undo: 'echo \"gone ${make.result.id}\" >undone'
   - { id: bad, needs: [make], run: exit 1 }
 ",
     );
@@ -67,7 +69,10 @@ fn a_rollback_that_was_killed_goes_on_and_ends() {
 on_failure: rollback
 tasks:
   - { id: a, run: 'true', undo: echo a >>undone }
-  - { id: b, needs: [a], run: 'true', undo: 'test -e go || { touch go; kill -9 $PPID; sleep 60; }; echo b >>undone' }
+  - id: b
+    needs: [a]
+    run: 'true'
+    undo: 'test -e go || { touch go; kill -9 $PPID; sleep 60; }; echo b >>undone'
   - { id: c, needs: [b], run: 'true', undo: echo c >>undone }
   - { id: bad, needs: [c], run: exit 1 }
 ",
@@ -85,7 +90,8 @@ fn stop_lets_running_attempts_end_and_gives_up_retries_that_wait() {
         "version: 1
 on_failure: stop
 tasks:
-  - { id: bad, run: 'until test -s flaky-tried; do sleep 0.01; done; until test -e long-began; do sleep 0.01; done; sleep 0.1; exit 1' }
+  - id: bad
+    run: 'until test -s flaky-tried && test -e long-began; do sleep 0.01; done; sleep 0.1; exit 1'
   - { id: flaky, retry: { max_attempts: 3, backoff: 1h }, run: 'echo x >>flaky-tried; exit 1' }
   - { id: long, run: 'touch long-began; sleep 0.3; touch long-ended' }
   - { id: child, needs: [bad], run: touch child-ran }
@@ -134,7 +140,7 @@ fn output_keeps_an_attempt_from_being_idle() {
     let world = World::with(
         "version: 1
 tasks:
-  - { id: talks, timeout: { idle: 1s, grace: 50ms }, run: 'for i in 1 2 3 4 5 6 7; do echo $i; sleep 0.3; done' }
+  - { id: talks, timeout: { idle: 1s, grace: 50ms }, run: 'for i in 1 2 3 4 5; do echo $i; sleep 0.4; done' }
 ",
     );
     assert_eq!(world.run()["status"], "succeeded");
@@ -149,7 +155,9 @@ fn a_retry_is_not_lost_when_a_sibling_fails_or_times_out_during_its_back_off() {
             "version: 1
 limits: {{ max_parallel: 2 }}
 tasks:
-  - {{ id: flaky, retry: {{ max_attempts: 3, backoff: 60ms }}, run: 'echo x >>tries; test $REGATTA_ATTEMPT = 3' }}
+  - id: flaky
+    retry: {{ max_attempts: 3, backoff: 60ms }}
+    run: echo x >>tries; test $REGATTA_ATTEMPT = 3
   - {{ id: sibling, {sibling} }}
   - {{ id: child, needs: [flaky], run: touch child-ran }}
 "
@@ -183,20 +191,17 @@ fn nothing_below_a_failed_task_runs_however_far_and_everything_beside_it_does() 
 
 #[test]
 fn a_missing_dependency_is_not_reported_as_a_cycle_nor_a_cycle_as_a_missing_one() {
-    let codes = |plan: &str| -> Vec<String> {
-        let world = World::with(plan);
+    let codes = |tasks: [&str; 2]| -> Vec<String> {
+        let tasks: String = tasks.iter().map(|task| format!("  - {{ run: 'true', {task} }}\n")).collect();
+        let world = World::with(&format!("version: 1\ntasks:\n{tasks}"));
         let facts = world.regatta(&["check", "plan.yaml", "--json"]).exits(3).json();
         let problems = facts["problems"].as_array().unwrap();
         problems.iter().map(|p| p["code"].as_str().unwrap().to_owned()).collect()
     };
-    let missing = "version: 1\ntasks:\n  - { id: a, needs: [b, ghost], run: 'true' }\n  - { id: b, needs: [ghost], run: 'true' }\n";
-    assert_eq!(codes(missing), ["RG011", "RG011"]);
-    let cycle = "version: 1\ntasks:\n  - { id: a, needs: [b], run: 'true' }\n  - { id: b, needs: [a], run: 'true' }\n";
-    assert_eq!(codes(cycle), ["RG012"]);
-    let itself = "version: 1\ntasks:\n  - { id: a, needs: [a], run: 'true' }\n";
-    assert_eq!(codes(itself), ["RG012"]);
-    let both = "version: 1\ntasks:\n  - { id: a, needs: [b, ghost], run: 'true' }\n  - { id: b, needs: [a], run: 'true' }\n";
-    assert_eq!(codes(both), ["RG011", "RG012"]);
+    assert_eq!(codes(["id: a, needs: [b, ghost]", "id: b, needs: [ghost]"]), ["RG011", "RG011"]);
+    assert_eq!(codes(["id: a, needs: [b]", "id: b, needs: [a]"]), ["RG012"]);
+    assert_eq!(codes(["id: a, needs: [a]", "id: b"]), ["RG012"]);
+    assert_eq!(codes(["id: a, needs: [b, ghost]", "id: b, needs: [a]"]), ["RG011", "RG012"]);
 }
 
 #[test]

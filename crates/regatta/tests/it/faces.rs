@@ -1,4 +1,5 @@
-//! What people and programs see: escapes and colours on a terminal, plain lines elsewhere, JSON where it was asked for.
+//! What people and programs see: escapes and colours on a terminal, plain lines elsewhere, JSON where it
+//! was asked for.
 //!
 //! A terminal is made by `script`; its size and its kind play no part.
 
@@ -29,7 +30,11 @@ fn styled(text: &str) -> bool {
 #[test]
 fn no_color_is_obeyed_and_no_escape_of_a_task_reaches_a_terminal() {
     let world = World::with(
-        "version: 1\nname: \"evil \\e]0;owned\\a name\"\ntasks:\n  - { id: a, run: 'printf \"\\033]0;owned\\007 \\033[31mred\\n\"; exit 3' }\n",
+        "version: 1
+name: \"evil \\e]0;owned\\a name\"
+tasks:
+  - { id: a, run: 'printf \"\\033]0;owned\\007 \\033[31mred\\n\"; exit 3' }
+",
     );
     world.write("bad.yaml", "version: 1\ntasks: [ { id: a } ]\n");
     assert!(styled(&on_a_terminal(&world, "check bad.yaml", true)), "colours on a terminal");

@@ -1,5 +1,5 @@
-//! No value of a reference is ever parsed as code: not by dash, not by bash, wherever in a script it stands, and not on
-//! its way through arguments, environment and working directory.
+//! No value of a reference is ever parsed as code: not by dash, not by bash, wherever in a script it
+//! stands, and not on its way through arguments, environment and working directory.
 //!
 //! Each value tries to make the file `pwned`; each place must hand it on byte for byte.
 

@@ -1,4 +1,5 @@
-//! What a hand that can write the database can do to a run: alter an event, and mend the chains of checksums over it.
+//! What a hand that can write the database can do to a run: alter an event, and mend the chains of
+//! checksums over it.
 //!
 //! Writes the two chains down a second time, from the design page of the journal; knows no command.
 
@@ -69,8 +70,9 @@ impl Ledger {
     pub fn ran_by(&self, version: &str) {
         let set = "UPDATE runs SET engine_version=?2 WHERE run_id=?1";
         self.db.execute(set, params![self.run, version]).unwrap();
-        let sql = "SELECT run_id, plan_name, plan, plan_digest, source, source_path, config, schedule_plan_hash, \
-                   engine_version, mode, cohort, task_type, flags, retry_of, created_wall_ms, record_version \
+        let sql = "SELECT run_id, plan_name, plan, plan_digest, source, source_path, config, \
+                   schedule_plan_hash, engine_version, mode, cohort, task_type, flags, retry_of, \
+                   created_wall_ms, record_version \
                    FROM runs JOIN plans ON plans.run=runs.seq WHERE run_id=?1";
         // What may be missing is told from what is empty.
         const OPTIONAL: [usize; 4] = [4, 5, 11, 13];

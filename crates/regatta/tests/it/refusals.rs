@@ -1,11 +1,17 @@
-//! Bad input never starts anything, never leaves a half-made directory, never panics: plans, places, arguments.
+//! Bad input never starts anything, never leaves a half-made directory, never panics: plans, places,
+//! arguments.
 //!
 //! What a plan document may say wrong is in `plans`.
 
 use crate::world::{Said, World};
 use std::process::{Command, Stdio};
 
-const PLAN: &str = "version: 1\ninputs: { who: me }\ntasks:\n  - { id: a, run: touch ran }\n  - { id: b, needs: [a], run: 'true' }\n";
+const PLAN: &str = "version: 1
+inputs: { who: me }
+tasks:
+  - { id: a, run: touch ran }
+  - { id: b, needs: [a], run: 'true' }
+";
 
 /// Fails unless the command ended with this code, said this, and left nothing behind.
 fn refused(world: &World, args: &[&str], (code, text): (i32, &str)) {

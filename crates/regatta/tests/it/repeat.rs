@@ -2,7 +2,7 @@
 
 use crate::world::{World, status};
 
-/// Tasks take 0 to 40 ms, different in each run; ids differ in case and in letters that locales sort otherwise.
+/// Tasks take 0 to 40 ms, different in each run; ids differ in what locales sort otherwise.
 const PLAN: &str = "version: 1
 name: same
 limits: { max_parallel: 3 }

@@ -1,4 +1,5 @@
-//! `replay`: no difference where there is none, and the first one named where somebody altered what was recorded.
+//! `replay`: no difference where there is none, and the first one named where somebody altered what was
+//! recorded.
 //!
 //! Knows the rows of the database only through `ledger`.
 

@@ -1,4 +1,5 @@
-//! Results and references that go wrong: each fails its own task, with a cause and a sentence that names what was there.
+//! Results and references that go wrong: each fails its own task, with a cause and a sentence that names
+//! what was there.
 //!
 //! What goes right is in `data_flow`.
 
@@ -142,11 +143,11 @@ fn a_result_around_64_kib_is_whole_on_both_sides_and_too_large_for_a_variable_be
 fn the_result_of_a_failed_attempt_is_nobodys_input() {
     let (world, summary) = run(&json!([
         { "id": "src", "retry": { "max_attempts": 2, "backoff": "1ms" },
-          "run": "test $REGATTA_ATTEMPT = 2 || { echo 1 >\"$REGATTA_RESULT\"; echo one; exit 1; }; echo two" },
+          "run": "n=$REGATTA_ATTEMPT; echo $n; test $n = 2 || { echo 1 >\"$REGATTA_RESULT\"; exit 1; }" },
         { "id": "out", "run": "echo \"${src.stdout}\" >out" },
         { "id": "use", "run": "echo \"${src.result}\" >use" }
     ]));
-    assert_eq!(world.read("out"), "two\n");
+    assert_eq!(world.read("out"), "2\n");
     assert_eq!(summary["tasks"]["use"]["cause"], "VARIABLE_RESOLUTION_ERROR", "{summary}");
     assert!(!world.path("use").exists());
 }
@@ -155,7 +156,7 @@ fn the_result_of_a_failed_attempt_is_nobodys_input() {
 fn results_of_a_matrix_are_a_list_in_cell_order_with_their_types() {
     let (world, summary) = run(&json!([
         { "id": "cell", "matrix": { "b": ["2", "1"], "a": ["y", "x"] }, "result": "stdout-json",
-          "run": "printf '{\"at\": \"%s%s\", \"n\": %s}' \"${matrix.a}\" \"${matrix.b}\" \"$REGATTA_MATRIX_b\"" },
+          "run": "echo {'\"at\"': \\\"${matrix.a}${matrix.b}\\\", '\"n\"': $REGATTA_MATRIX_b}" },
         { "id": "all", "inputs": { "all": "${cell.results}", "n": "${cell.results.length}" },
           "run": "echo \"$REGATTA_INPUTS\" >all; echo \"${cell.results.1.n}\" >one" },
         { "id": "named", "run": "echo \"${cell[x][1].result.at}\" >named" }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 const ALL: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
 
-/// A task with a child and a grandchild in a session of its own; it notes their numbers and tells that it is up.
+/// A task with a child, one in a session of its own; it notes their numbers and tells that it is up.
 fn tree(before: &str, keys: &str) -> World {
     let world = World::with(&format!(
         "version: 1
@@ -105,7 +105,9 @@ fn a_signal_during_a_back_off_leaves_at_once_and_loses_no_retry() {
     let world = World::with(
         "version: 1
 tasks:
-  - { id: flaky, retry: { max_attempts: 2, backoff: 2s }, run: 'echo x >>tries; echo up >gate; test $REGATTA_ATTEMPT = 2' }
+  - id: flaky
+    retry: { max_attempts: 2, backoff: 2s }
+    run: echo x >>tries; echo up >gate; test $REGATTA_ATTEMPT = 2
 ",
     );
     world.fifo("gate");
@@ -151,7 +153,11 @@ fn a_run_that_is_interrupted_again_and_again_ends_as_the_undisturbed_one() {
 fn a_closed_standard_output_does_not_stop_the_run() {
     for args in [&["run", "plan.yaml"][..], &["run", "plan.yaml", "--json"]] {
         let world = World::with(
-            "version: 1\ntasks:\n  - { id: a, run: 'echo up >gate; until test -e go; do sleep 0.01; done' }\n  - { id: b, needs: [a], run: 'yes | head -n 1; touch done' }\n",
+            "version: 1
+tasks:
+  - { id: a, run: 'echo up >gate; until test -e go; do sleep 0.01; done' }
+  - { id: b, needs: [a], run: 'yes | head -n 1; touch done' }
+",
         );
         world.fifo("gate");
         let mut child = world.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
