@@ -83,8 +83,31 @@ fn changed_keys(what: &str, old: &Value, new: &Value) -> Vec<String> {
     keys.dedup();
     keys.into_iter()
         .filter(|k| old.get(*k) != new.get(*k))
-        .map(|k| format!("{what}: `{k}` was {}, is {}", show(old.get(k)), show(new.get(k))))
+        .map(|k| match k.as_str() {
+            "action" => {
+                let (was, is) = (as_written(old.get(k)), as_written(new.get(k)));
+                format!(
+                    "{what}: {} was {}, is {}",
+                    was.0,
+                    was.1,
+                    if was.0 == is.0 { is.1 } else { format!("{} {}", is.0, is.1) }
+                )
+            }
+            _ => format!("{what}: `{k}` was {}, is {}", show(old.get(k)), show(new.get(k))),
+        })
         .collect()
+}
+
+/// An action by the key that it is written under, and what stands there.
+fn as_written(action: Option<&Value>) -> (String, String) {
+    let Some((kind, value)) = action.and_then(Value::as_object).and_then(|o| o.iter().next()) else {
+        return ("the action".to_owned(), "nothing".to_owned());
+    };
+    match kind.as_str() {
+        "shell" => ("`run`".to_owned(), short(&value["script"].to_string())),
+        "argv" => ("`run`".to_owned(), short(&value.to_string())),
+        other => (format!("`{other}`"), short(&value[other].to_string())),
+    }
 }
 
 fn short(text: &str) -> String {

@@ -50,7 +50,8 @@ pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item>
             }
         }
     }
-    reader.root
+    // A document without anything in it is nothing, which is no plan.
+    Some(reader.root.unwrap_or(Item { span: 0..0, value: Value::Null }))
 }
 
 struct Reader<'a> {

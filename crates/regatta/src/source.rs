@@ -47,11 +47,8 @@ pub fn load(
             Ok(Source { plan, text, path })
         }
         None => {
-            let what = match count {
-                0 => "is empty".to_owned(),
-                n => format!("has {}", crate::render::count(n as u64, "error")),
-            };
-            Err(CliError::new(Exit::InvalidPlan, format!("plan `{}` {what}", path.display())))
+            let what = crate::render::count(count as u64, "error");
+            Err(CliError::new(Exit::InvalidPlan, format!("plan `{}` has {what}", path.display())))
         }
     }
 }

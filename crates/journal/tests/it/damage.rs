@@ -222,7 +222,7 @@ fn damage_names_the_file_its_copy_and_what_to_do() {
         text(format!("{error}\nhint: {}", error.hint().unwrap())),
         @r"
     journal `W/.regatta/regatta.db` is damaged: it is empty beside the directory of run r1
-    hint: nothing was started; a copy is in `W/.regatta/regatta.db.damaged-1`; restore `W/.regatta/regatta.db` from a backup, or move it and its -wal away to begin a new journal
+    hint: nothing was started; a copy is in `W/.regatta/regatta.db.damaged-1`; restore `W/.regatta/regatta.db` from a backup, or move it, its -wal and `W/.regatta/runs` away to begin anew
     "
     );
 }

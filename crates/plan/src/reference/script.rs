@@ -3,6 +3,7 @@
 //! Reads quotes, comments and here-documents as the shell does; knows no values.
 
 use super::{Ref, RefError, parse_at};
+use std::collections::VecDeque;
 
 /// A script whose references are variables.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,8 +35,9 @@ impl Script {
             refs: vec![],
             quote: Quote::None,
             stack: vec![],
+            cases: 0,
             here: None,
-            next_here: None,
+            next_here: VecDeque::new(),
         };
         parser.run()?;
         Ok(Script { script: parser.script, refs: parser.refs })
@@ -47,12 +49,21 @@ struct ScriptParser<'a> {
     script: String,
     refs: Vec<Ref>,
     quote: Quote,
-    /// Quotes around `$(`, to come back to at `)`.
-    stack: Vec<Quote>,
+    /// Open parentheses.
+    stack: Vec<Paren>,
+    /// Open `case` commands since the last open parenthesis: the `)` of their patterns closes nothing.
+    cases: u32,
     /// The here-document around the place.
     here: Option<Here>,
-    /// The one that begins with the next line.
-    next_here: Option<Here>,
+    /// Those that begin with the next line.
+    next_here: VecDeque<Here>,
+}
+
+/// An open parenthesis, and what to come back to at its end.
+struct Paren {
+    quote: Quote,
+    cases: u32,
+    arithmetic: bool,
 }
 
 /// A here-document.
@@ -69,21 +80,38 @@ impl ScriptParser<'_> {
             if at == 0 || self.text.as_bytes()[at - 1] == b'\n' {
                 self.begin_line(at);
             }
-            if self.quote == Quote::None && self.here.is_none() && self.text[at..].starts_with("<<") {
-                self.next_here = self.next_here.take().or_else(|| here_document(&self.text[at..]));
+            if self.quote == Quote::None && self.here.is_none() {
+                self.note_words(at);
             }
             at = self.step(at)?;
         }
         Ok(())
     }
 
+    /// Here-documents, and `case` with its end, where the shell would see them.
+    fn note_words(&mut self, at: usize) {
+        let (before, rest) = (&self.text[..at], &self.text[at..]);
+        let arithmetic = self.stack.iter().any(|p| p.arithmetic);
+        if rest.starts_with("<<") && !arithmetic && !before.ends_with('<') {
+            self.next_here.extend(here_document(rest));
+        }
+        let ends = |c: char| c.is_whitespace() || matches!(c, ';' | ')' | '&' | '|');
+        if begins_command(before) && rest.strip_prefix("case").is_some_and(|r| r.starts_with([' ', '\t'])) {
+            self.cases += 1;
+        } else if begins_command(before)
+            && rest.strip_prefix("esac").is_some_and(|r| r.is_empty() || r.starts_with(ends))
+        {
+            self.cases = self.cases.saturating_sub(1);
+        }
+    }
+
     /// A here-document begins after the line that names it and ends with its delimiter.
     fn begin_line(&mut self, at: usize) {
-        self.here = self.here.take().or_else(|| self.next_here.take());
-        let line = self.text[at..].split('\n').next().unwrap_or_default();
-        if self.here.as_ref().is_some_and(|h| h.delimiter == line.trim_start_matches('\t')) {
+        let ended = self.text[..at.saturating_sub(1)].rsplit('\n').next().unwrap_or_default();
+        if self.here.as_ref().is_some_and(|h| h.delimiter == ended.trim_start_matches('\t')) {
             self.here = None;
         }
+        self.here = self.here.take().or_else(|| self.next_here.pop_front());
     }
 
     /// Copies what stands at `at` and answers where to go on.
@@ -125,6 +153,12 @@ impl ScriptParser<'_> {
         Ok(end)
     }
 
+    fn open(&mut self, at: usize) {
+        let arithmetic = self.text[at..].starts_with("((");
+        self.stack.push(Paren { quote: self.quote, cases: self.cases, arithmetic });
+        (self.quote, self.cases) = (Quote::None, 0);
+    }
+
     fn requote(&mut self, c: char, at: usize) {
         let before = self.text[..at].chars().next_back();
         let word_start = before.is_none_or(|b| b.is_whitespace() || matches!(b, ';' | '&' | '|' | '('));
@@ -135,15 +169,26 @@ impl ScriptParser<'_> {
             (Quote::Comment, '\n') => self.quote = Quote::None,
             (Quote::None, '"') => self.quote = Quote::Double,
             (Quote::Double, '"') => self.quote = Quote::None,
-            (Quote::None | Quote::Double, '(') if before == Some('$') => {
-                self.stack.push(self.quote);
-                self.quote = Quote::None;
+            (Quote::None | Quote::Double, '(') if before == Some('$') => self.open(at),
+            (Quote::None, '(') => self.open(at),
+            (Quote::None, ')') if self.cases == 0 => {
+                let back = self.stack.pop();
+                self.cases = back.as_ref().map_or(0, |p| p.cases);
+                self.quote = back.map_or(Quote::None, |p| p.quote);
             }
-            (Quote::None, '(') => self.stack.push(Quote::None),
-            (Quote::None, ')') => self.quote = self.stack.pop().unwrap_or(Quote::None),
             _ => {}
         }
     }
+}
+
+/// True if a command may begin after this text.
+fn begins_command(before: &str) -> bool {
+    let trimmed = before.trim_end_matches([' ', '\t']);
+    let word = trimmed.rsplit(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+    trimmed.is_empty()
+        || trimmed.ends_with(['\n', ';', '&', '|', '(', '{', '!'])
+        || (trimmed.len() < before.len()
+            && matches!(word, "then" | "do" | "else" | "if" | "while" | "until" | "elif"))
 }
 
 /// In a script, `${x.y}` is ours only if it can be a reference of the plan language; the shell has no dots in names.

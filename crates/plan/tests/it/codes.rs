@@ -10,6 +10,8 @@ fn every_code_has_its_words_and_its_place() {
     check("version: 1\ntasks: [ !x { id: a, run: b } ]", "RG001 2:13 tags are not part of the plan language");
     check("version: 1\nzz: 1\ntasks: []", "RG003 2:1 unknown key `zz` in the plan");
     check("version: 1\nname: a\nname: b\ntasks: []", "RG004 3:1 key `name` stands twice in the plan");
+    check("", "RG005 1:1 the plan must be a map, not nothing");
+    check("# nothing", "RG005 1:1 the plan must be a map, not nothing");
     check("version: 1\ntasks: none", "RG005 2:8 `tasks` must be a list, not a plain value");
     check(
         "version: 1\nlimits: { max_parallel: 0 }\ntasks: []",

@@ -19,12 +19,23 @@ fn in_a_script_each_reference_becomes_a_variable_and_the_rest_belongs_to_the_she
     same("# don't\necho ${a.result}", "# don't\necho ${REGATTA_REF_1}");
     same("echo \\' ${a.result}", "echo \\' ${REGATTA_REF_1}");
     same("cat <<E\nit's ${a.result}\nE\n", "cat <<E\nit's ${REGATTA_REF_1}\nE\n");
+    same("echo $((1<<2)) \"${a.result}\"", "echo $((1<<2)) \"${REGATTA_REF_1}\"");
+    same("cat <<A <<B\nit's\nA\n${a.result}\nB\n", "cat <<A <<B\nit's\nA\n${REGATTA_REF_1}\nB\n");
+    let case = "x=$(case $y in a) echo 1;; b) echo \"it's\";; esac) \"";
+    same(&format!("{case}${{a.result}}\""), &format!("{case}${{REGATTA_REF_1}}\""));
     same("echo \"$(echo '('; echo \"${a.result}\")\"", "echo \"$(echo '('; echo \"${REGATTA_REF_1}\")\"");
 }
 
 #[test]
 fn a_reference_where_the_shell_would_not_expand_it_is_an_error() {
-    for text in ["echo '${a.result}'", "cat <<'E'\n${a.result}\nE\n", "cat <<\"E\"\n${a.result}\nE\n"] {
+    for text in ["echo '${a.result}'", "cat <<'E'\n${a.result}\nE\n", "cat <<\"E\"\n${a.result}\nE\n"]
+        .into_iter()
+        .chain(["echo $((1<<2))\necho '${a.result}'", "cat <<A <<'B'\nx\nA\n${a.result}\nB\n"])
+        .chain([
+            "x=$(case $y in a) echo '${a.result}';; esac)",
+            "(case $y in a) :;; esac; echo '${a.result}')",
+        ])
+    {
         assert!(Script::parse(text).is_err(), "{text}");
     }
 }

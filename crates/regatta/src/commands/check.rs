@@ -25,7 +25,6 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Exit, CliError> {
         let warnings = loaded.problems.len() - errors;
         let verdict = match (&loaded.plan, errors) {
             (Some(plan), _) => format!("valid: {}", count(plan.tasks.len() as u64, "task")),
-            (None, 0) => "not valid: there is nothing in it".to_owned(),
             (None, n) => format!("not valid: {}", count(n as u64, "error")),
         };
         let warned =

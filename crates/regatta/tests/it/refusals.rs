@@ -214,5 +214,5 @@ fn a_pipe_without_end_is_refused_as_a_plan_in_bounded_memory() {
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("more than 256 MiB"), "{said}");
     assert!(!world.path(".regatta").exists());
-    refused(&world, &["run", "-"], (3, "plan `-` is empty"));
+    refused(&world, &["run", "-"], (3, "the plan must be a map, not nothing"));
 }

@@ -60,7 +60,7 @@ fn a_changed_plan_is_refused_with_the_difference() {
     world.regatta(&["run", "plan.yaml"]).exits(130);
     world.write("plan.yaml", "version: 1\ntasks:\n  - { id: a, run: touch done, effect: idempotent }\n");
     let said = world.regatta(&["resume"]).exits(3);
-    assert!(said.err.contains("task `a`: `action` was"), "{}", said.err);
+    assert!(said.err.contains("task `a`: `run` was"), "{}", said.err);
     assert!(said.err.contains("--stored"), "{}", said.err);
 }
 
