@@ -68,7 +68,8 @@ fn play(
 ) -> Result<Left, RunError> {
     let orchestrator = Orchestrator::open(journal, plan, workspace, observer)?;
     let handle = orchestrator.handle();
-    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|e| RunError::Owner(e.to_string()))?;
+    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|s| !is_ignored(*s));
+    let signals = Signals::new(wanted).map_err(|e| RunError::Owner(e.to_string()))?;
     let closer = signals.handle();
     let mut signals = signals;
     let watcher = std::thread::spawn(move || {
@@ -81,6 +82,14 @@ fn play(
     // It only forwards signals; if it panicked there is nothing left to forward.
     let _ = watcher.join();
     left
+}
+
+/// A signal that whoever started us has set to be ignored (`nohup`) stays ignored.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
 }
 
 /// What shows events; ends with the run, because it is dropped with the driver.

@@ -20,9 +20,12 @@ use regatta_runtime::orchestrator::now_wall_ms;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// What a detached process says on standard error, beside the run.
 pub const DETACHED_LOG: &str = "detached.log";
+/// A detached process has so long to take the run up before its id is told all the same.
+const TAKE_UP: Duration = Duration::from_secs(5);
 /// Missing features that are named one by one.
 const MAX_NEEDS: usize = 10;
 
@@ -67,8 +70,9 @@ pub fn detach(context: &Context, run_id: &str) -> Result<Exit, CliError> {
     let program = std::env::current_exe().map_err(|e| fail(e.to_string()))?;
     let place = view::reader(&context.workspace)?.place().clone();
     let id = RunId::new(run_id).map_err(store_error)?;
-    let log = regatta_journal::create_private(&place.run_dir(&id).join(DETACHED_LOG));
-    Command::new(program)
+    let log_path = place.run_dir(&id).join(DETACHED_LOG);
+    let log = regatta_journal::create_private(&log_path);
+    let mut child = Command::new(program)
         .arg("--workspace")
         .arg(&context.workspace)
         .args(["resume", run_id, "--stored", "--json", "--own-session"])
@@ -77,6 +81,19 @@ pub fn detach(context: &Context, run_id: &str) -> Result<Exit, CliError> {
         .stderr(log.map_err(|e| fail(e.to_string()))?)
         .spawn()
         .map_err(|e| fail(e.to_string()))?;
+    let until = Instant::now() + TAKE_UP;
+    while Instant::now() < until {
+        let held = regatta_journal::is_locked(&place.run_dir(&id)).map_err(store_error)?.is_some();
+        let exit = child.try_wait().map_err(|e| fail(e.to_string()))?;
+        if exit.is_some_and(|status| status.code() == Some(i32::from(Exit::Environment.code()))) {
+            let said = std::fs::read_to_string(&log_path).unwrap_or_default();
+            return Err(fail(said.trim_start_matches("error: ").trim_end().to_owned()));
+        }
+        if held || exit.is_some() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
     out(&format!("{run_id}\n"));
     Ok(Exit::Success)
 }

@@ -211,3 +211,31 @@ tasks:
     let said = world.regatta(&["run", "bad.yaml", "--detach"]).exits(3);
     assert_eq!((said.out.as_str(), world.run_id()), ("", id), "nothing was detached");
 }
+
+#[test]
+fn a_hang_up_that_was_ignored_from_the_beginning_stays_ignored() {
+    let world = tree("", "timeout: { grace: 0 }");
+    let mut command = std::process::Command::new("nohup");
+    command.arg(env!("CARGO_BIN_EXE_regatta")).args(["run", "plan.yaml"]).current_dir(world.root());
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    assert_eq!(world.hear("gate"), "up");
+    signal(&child, Signal::HUP);
+    signal(&child, Signal::INT);
+    assert_eq!(ends(&mut child), Some(130));
+    let events = world.regatta(&["events"]).out;
+    assert_eq!(events.matches("\"kind\":\"dispatch_ending\"").count(), 1, "{events}");
+    assert_eq!(world.regatta(&["status", "--json"]).json()["status"], "interrupted");
+}
+
+#[test]
+fn a_detached_run_is_held_when_its_id_is_told() {
+    let world = tree("", "timeout: { grace: 0 }");
+    world.regatta(&["run", "plan.yaml", "--detach"]).exits(0);
+    let facts = world.regatta(&["status", "--json"]).json();
+    let pid = facts["orchestrator"]["pid"].as_u64().unwrap();
+    assert_eq!(facts["status"], "running");
+    assert_eq!(world.hear("gate"), "up");
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, Signal::INT).unwrap();
+    assert!(crate::world::gone(pid));
+}

@@ -159,6 +159,11 @@ pub fn ends(child: &mut Child) -> Option<i32> {
     child.wait().unwrap().code()
 }
 
+/// Waits until a process that is nobody's child here is gone.
+pub fn gone(pid: Pid) -> bool {
+    pidfd_open(pid, PidfdFlags::empty()).is_ok_and(|handle| comes(&handle))
+}
+
 /// Sends a signal to a child.
 pub fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
