@@ -68,7 +68,7 @@ fn play(
 ) -> Result<Left, RunError> {
     let orchestrator = Orchestrator::open(journal, plan, workspace, observer)?;
     let handle = orchestrator.handle();
-    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|s| !is_ignored(*s));
+    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&s| s != SIGHUP || !is_ignored(s));
     let signals = Signals::new(wanted).map_err(|e| RunError::Owner(e.to_string()))?;
     let closer = signals.handle();
     let mut signals = signals;
@@ -84,7 +84,8 @@ fn play(
     left
 }
 
-/// A signal that whoever started us has set to be ignored (`nohup`) stays ignored.
+/// True for a signal that whoever started us has set to be ignored. A hang-up stays ignored then (`nohup`); an
+/// interrupt does not, because shells ignore it for every background job, and `kill -INT` is meant all the same.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
