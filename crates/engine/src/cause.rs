@@ -39,6 +39,8 @@ pub enum Cause {
     Lost,
     /// Too many attempts in a row were lost.
     MaxLost,
+    /// The disk was full when it failed: it is taken back.
+    DiskFull,
     /// Landing met a merge conflict.
     MergeConflict,
     /// Landing met a red gate.
@@ -47,7 +49,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in declaration order.
-    pub const ALL: [Cause; 19] = [
+    pub const ALL: [Cause; 20] = [
         Cause::Exit,
         Cause::Signal,
         Cause::Spawn,
@@ -65,6 +67,7 @@ impl Cause {
         Cause::RunTimeout,
         Cause::Lost,
         Cause::MaxLost,
+        Cause::DiskFull,
         Cause::MergeConflict,
         Cause::Gate,
     ];
@@ -90,6 +93,7 @@ impl Cause {
             Cause::RunTimeout => "run_timeout",
             Cause::Lost => "lost",
             Cause::MaxLost => "max_lost",
+            Cause::DiskFull => "disk_full",
             Cause::MergeConflict => "merge_conflict",
             Cause::Gate => "gate",
         }

@@ -57,6 +57,9 @@ pub enum Verb {
     Replay(ReplayArgs),
     /// Print the JSON Schema of a document.
     Schema(SchemaArgs),
+    /// Own the processes of a run; started by `run` and `resume`.
+    #[command(hide = true)]
+    Keeper(KeeperArgs),
 }
 
 /// Caps that override the plan's.
@@ -285,6 +288,13 @@ pub struct ExplainArgs {
 pub struct ReplayArgs {
     /// The run [default: the newest].
     pub run: Option<String>,
+}
+
+/// `regatta keeper`
+#[derive(Args, Debug)]
+pub struct KeeperArgs {
+    /// The directory of the run.
+    pub run_dir: PathBuf,
 }
 
 /// `regatta schema`

@@ -32,6 +32,9 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
+    if let Verb::Keeper(args) = &cli.verb {
+        return commands::keeper::run(args);
+    }
     let context = Context::read(cli.workspace.as_deref())?;
     match &cli.verb {
         Verb::Run(args) => commands::run::run(&context, args),
@@ -46,5 +49,6 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Verb::Explain(args) => commands::explain::run(&context, args),
         Verb::Replay(args) => commands::replay::run(&context, args),
         Verb::Schema(args) => Ok(commands::schema::run(args)),
+        Verb::Keeper(args) => commands::keeper::run(args),
     }
 }

@@ -17,12 +17,15 @@ use regatta_engine::state::Phase;
 use regatta_journal::{RunJournal, Which};
 use regatta_plan::Plan;
 use regatta_runtime::local::Observer;
-use regatta_runtime::orchestrator::{Left, Orchestrator, RunError};
+use regatta_runtime::orchestrator::{Left, Machine, Orchestrator};
+use regatta_runtime::run_error::RunError;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::path::Path;
 use std::sync::Arc;
 
+/// This program, also when its file was replaced meanwhile: the keeper is started from it.
+const OURSELVES: &str = "/proc/self/exe";
 /// Stack of the loop's thread; conditions may need it.
 const STACK_BYTES: usize = 8 << 20;
 
@@ -66,10 +69,10 @@ fn play(
     workspace: &Path,
     observer: Observer,
 ) -> Result<Left, RunError> {
-    let orchestrator = Orchestrator::open(journal, plan, workspace, observer)?;
+    let orchestrator =
+        Orchestrator::open(journal, plan, Machine { workspace, program: Path::new(OURSELVES) }, observer)?;
     let handle = orchestrator.handle();
-    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&s| s != SIGHUP || !is_ignored(s));
-    let signals = Signals::new(wanted).map_err(|e| RunError::Owner(e.to_string()))?;
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(RunError::Signals)?;
     let closer = signals.handle();
     let mut signals = signals;
     let watcher = std::thread::spawn(move || {
@@ -82,15 +85,6 @@ fn play(
     // It only forwards signals; if it panicked there is nothing left to forward.
     let _ = watcher.join();
     left
-}
-
-/// True for a signal that whoever started us has set to be ignored. A hang-up stays ignored then (`nohup`); an
-/// interrupt does not, because shells ignore it for every background job, and `kill -INT` is meant all the same.
-fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
-    mask >> (signal - 1) & 1 == 1
 }
 
 /// What shows events; ends with the run, because it is dropped with the driver.

@@ -35,7 +35,7 @@ pub enum Kind {
 pub struct Prepared {
     /// Program and arguments.
     pub argv: Vec<OsString>,
-    /// The complete environment.
+    /// Variables of its own, over the common ones.
     pub env: Vec<(OsString, OsString)>,
     /// The working directory.
     pub cwd: PathBuf,
@@ -53,6 +53,8 @@ pub struct Refusal {
 /// Limits of an attempt that its owner enforces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bounds {
+    /// Longest time in milliseconds.
+    pub attempt_ms: u64,
     /// Longest silence in milliseconds.
     pub idle_ms: Option<u64>,
     /// Between TERM and KILL in milliseconds.
@@ -162,11 +164,17 @@ impl Actions {
         &self.referenced
     }
 
+    /// The variables that every attempt gets.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     /// Limits of an attempt of `node`.
     #[must_use]
     pub fn policy(&self, node: NodeId) -> Bounds {
         let timeout = &self.task(node).timeout;
-        Bounds { idle_ms: timeout.idle_ms, grace_ms: timeout.grace_ms }
+        Bounds { attempt_ms: timeout.attempt_ms, idle_ms: timeout.idle_ms, grace_ms: timeout.grace_ms }
     }
 
     /// Bytes of one output stream of an attempt at most.
@@ -264,7 +272,8 @@ impl Actions {
             }
         };
         let cwd = self.cwd(task, &scope)?;
-        Ok(Prepared { argv, env: self.environment.with(own), cwd })
+        let env = own.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        Ok(Prepared { argv, env, cwd })
     }
 
     /// What every attempt is told.

@@ -93,7 +93,8 @@ impl Write for Hashing {
     }
 }
 
-/// The result an attempt wrote to its result file, if it wrote one; the raw file is deleted.
+/// The result an attempt wrote to its result file, if it wrote one. The raw file stays until [`forget`]: whoever
+/// reads it may die before the outcome is durable.
 ///
 /// # Errors
 /// It is no plain file, too large, or not JSON.
@@ -109,9 +110,14 @@ pub fn result_file(dir: &Path) -> Result<Option<TaskResult>, ResultError> {
     if !meta.is_file() {
         return Err(ResultError::Unreadable(io::Error::other("it is not a plain file")));
     }
-    let result = read_json(file, meta.len());
-    fs::remove_file(&path)?;
-    result.map(Some)
+    read_json(file, meta.len()).map(Some)
+}
+
+/// Deletes the raw result of an attempt, and its directory if nothing is left in it.
+pub fn forget(dir: &Path) {
+    // Most wrote none, and most directories hold something.
+    let _ = fs::remove_file(dir.join(RESULT));
+    let _ = fs::remove_dir(dir);
 }
 
 /// The result that standard output is, for `result: stdout-json`.

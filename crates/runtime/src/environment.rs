@@ -65,12 +65,9 @@ impl Environment {
         self.base.get(OsStr::new(name)).map(OsString::as_os_str)
     }
 
-    /// The complete environment of a task: the base with `own` on top.
-    #[must_use]
-    pub fn with(&self, own: Vec<(String, OsString)>) -> Vec<(OsString, OsString)> {
-        let mut all = self.base.clone();
-        all.extend(own.into_iter().map(|(name, value)| (OsString::from(name), value)));
-        all.into_iter().collect()
+    /// All variables that are passed, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.base.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 }
 

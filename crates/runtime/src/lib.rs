@@ -1,8 +1,8 @@
 //! The machine room of Regatta: processes, effects and the one loop.
 //!
 //! ```text
-//! orchestrator: inbox -> turn (engine, store, driver) -> local driver -> owner (processes)
-//!                 ^----------- reports, signals --------------------------'
+//! orchestrator: inbox -> turn (engine, store, driver) -> local driver -> keeper (a process) -> owner (processes)
+//!                 ^----------- reports, signals ----------------------------'
 //! ```
 //! Knows what a task runs; the engine knows when.
 
@@ -11,11 +11,15 @@ pub mod clock;
 pub mod collect;
 pub mod environment;
 pub mod fault;
+mod judge;
+pub mod keeper;
 pub mod local;
 pub mod metrics;
 pub mod orchestrator;
 pub mod outputs;
 pub mod owner;
+mod recovery;
 pub mod redact;
+pub mod run_error;
 pub mod turn;
 pub mod workspace;

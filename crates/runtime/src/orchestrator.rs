@@ -1,25 +1,26 @@
 //! One run, from its record to its end: the loop that owns the engine.
 //! ```text
-//! start:  record the run -> Begin  ->  loop
-//! resume: fold the journal -> sweep -> Resumed -> loop
+//! start:  record the run -> keeper -> Begin  ->  loop
+//! resume: fold the journal -> keeper (sweep, if it is a new one) -> Resumed { live, ended } -> loop
 //! loop:   wait for the inbox or the next deadline -> drain -> turn -> until it may leave
 //! ```
-//! One closed message enum feeds it. Knows nothing of arguments and screens.
+//! One closed message enum feeds it. A keeper that dies is replaced: what it owned is lost, and the effect contract
+//! says what that means. Knows nothing of arguments and screens.
 
-use crate::action::{Actions, ActionsError};
+use crate::action::Actions;
 use crate::clock::{RunClock, wall_ms};
 use crate::fault;
-use crate::local::{Local, Observer};
-use crate::owner::{Config, Owner, Report};
-use crate::turn::{Arrival, Driver as _, When, turn};
+use crate::keeper::{Found, Heard, Keeper};
+use crate::local::{Broken, Local, Observer, Place};
+use crate::recovery::{self, recover};
+use crate::run_error::{MOST_KEEPERS, RunError};
+use crate::turn::{Arrival, When, turn};
 use regatta_engine::Engine;
-use regatta_engine::build::GraphError;
 use regatta_engine::effect::Leave;
 use regatta_engine::graph::Graph;
-use regatta_engine::ids::Timestamp;
-use regatta_engine::input::{Input, Resumed};
+use regatta_engine::input::Input;
 use regatta_engine::state::Phase;
-use regatta_journal::{Payload, RunJournal, Store, StoreError, StoredEvent};
+use regatta_journal::RunJournal;
 use regatta_plan::Plan;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,8 +35,8 @@ const FOREVER: Duration = Duration::from_secs(3_600);
 /// Everything that can reach the loop.
 #[derive(Debug)]
 pub enum Message {
-    /// Reports of the process owner.
-    Reports(Vec<Report>),
+    /// What the keeper said; the number tells which keeper.
+    Heard(u32, Vec<Heard>),
     /// A signal asked to leave.
     Signal,
     /// An input from the outside.
@@ -59,31 +60,6 @@ impl Handle {
     }
 }
 
-/// Why a run could not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The store failed; resume goes on from what is durable.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The plan is no graph, which validation should have said.
-    #[error("the plan is not a graph: {0}")]
-    Graph(#[from] GraphError),
-    /// A task cannot be prepared, which validation should have said.
-    #[error(transparent)]
-    Actions(#[from] ActionsError),
-    /// The process owner could not be started, or stopped listening.
-    #[error("the process owner failed: {0}")]
-    Owner(String),
-    /// A directory of the run could not be made.
-    #[error("cannot create `{}`: {source}", path.display())]
-    Directory {
-        /// The directory.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-}
-
 /// How a run was left.
 #[derive(Debug)]
 pub struct Left {
@@ -91,6 +67,15 @@ pub struct Left {
     pub leave: Leave,
     /// The engine as it stands.
     pub engine: Engine,
+}
+
+/// Where a run runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine<'a> {
+    /// The workspace.
+    pub workspace: &'a Path,
+    /// The program that is started as the keeper.
+    pub program: &'a Path,
 }
 
 /// One run.
@@ -101,41 +86,49 @@ pub struct Orchestrator {
     clock: RunClock,
     inbox: Receiver<Message>,
     handle: Handle,
+    program: PathBuf,
+    place: Place,
     first: Vec<Arrival>,
     interrupts: u32,
+    keepers: u32,
+    swept: bool,
 }
 
 impl Orchestrator {
     /// Takes a run up: a new one from its beginning, an old one from its journal.
     ///
     /// # Errors
-    /// The store is damaged or fails, or the process owner cannot be started.
+    /// The store is damaged or fails.
     pub fn open(
         mut store: RunJournal,
         plan: Arc<Plan>,
-        workspace: &Path,
+        machine: Machine<'_>,
         observer: Observer,
     ) -> Result<Orchestrator, RunError> {
         fault::point("run.created");
         let (spec, config) = regatta_plan::lower(&plan);
         let graph = Arc::new(Graph::build(spec)?);
         let (sender, inbox) = sync_channel(INBOX);
-        let handle = Handle(sender);
-        let owner = start_owner(&store.dir(), handle.clone())?;
-        let actions = Actions::new(plan, workspace, store.run_id().as_str(), std::env::vars_os())?;
-        let place = (store.run_id().to_string(), store.dir());
-        let mut local = Local::new(owner, actions, place, observer);
+        let actions = Actions::new(plan, machine.workspace, store.run_id().as_str(), std::env::vars_os())?;
+        let place = Place { run_id: store.run_id().to_string(), run_dir: store.dir(), epoch: store.epoch() };
+        let mut local = Local::new(actions, place.clone(), observer);
         let mut engine = Engine::new(graph, config);
         let now = recover(&mut engine, &mut store, &mut local)?;
-        let first = match engine.state().phase {
-            Phase::New => Input::Begin,
-            Phase::Running | Phase::Paused(_) | Phase::Ended(_) => {
-                Input::Resumed(Resumed { epoch: store.epoch(), ..Resumed::default() })
-            }
-        };
-        let clock = RunClock::from(now);
-        let first = vec![Arrival::from(first)];
-        Ok(Orchestrator { engine, store, local, clock, inbox, handle, first, interrupts: 0 })
+        recovery::check_attempts(&engine, &store)?;
+        Ok(Orchestrator {
+            engine,
+            store,
+            local,
+            clock: RunClock::from(now),
+            inbox,
+            handle: Handle(sender),
+            program: machine.program.to_owned(),
+            place,
+            first: Vec::new(),
+            interrupts: 0,
+            keepers: 0,
+            swept: false,
+        })
     }
 
     /// A handle to speak to the loop from another thread.
@@ -144,51 +137,112 @@ impl Orchestrator {
         self.handle.clone()
     }
 
-    /// Runs until the run ends, waits for a person, or was interrupted. Everything that was started is dead then.
+    /// Runs until the run ends, waits for a person, or was interrupted. Everything that was started is dead then, and
+    /// the keeper has left.
     ///
     /// # Errors
-    /// The store failed, or the process owner stopped listening; what is durable can be resumed.
+    /// The store or the keeper failed; what is durable can be resumed, and what lives stays with its keeper.
     pub fn run(mut self) -> Result<Left, RunError> {
-        self.sweep();
-        let mut arrivals = std::mem::take(&mut self.first);
+        self.take_up()?;
+        let mut arrivals = self.drain();
         loop {
             let when = When { now: self.clock.now(), wall_ms: wall_ms() };
             self.local.expire(when.now);
             let leave = turn(&mut self.engine, &mut self.store, &mut self.local, (when, arrivals))?;
-            if let Some(reason) = self.local.broken() {
-                return Err(RunError::Owner(reason.to_owned()));
-            }
             if let Some(leave) = leave {
-                drop(self.inbox); // nobody waits for it any more, so reports cannot block
-                drop(self.local);
-                self.store.close()?;
-                return Ok(Left { leave, engine: self.engine });
+                return self.leave(leave);
             }
-            arrivals = self.wait();
+            match self.local.broken() {
+                Some(Broken::NoRoom(what)) => return Err(RunError::NoRoom(what.clone())),
+                Some(Broken::KeeperGone) => self.replace_keeper()?,
+                None => self.wait(),
+            }
+            arrivals = self.drain();
         }
     }
 
-    /// Nothing of an earlier orchestrator may live when this one starts anything.
-    fn sweep(&mut self) {
-        if self.engine.state().phase == Phase::New {
-            return;
+    /// Lets everything go in the right order: nobody listens to the keeper any more, it leaves, the store is closed.
+    fn leave(mut self, leave: Leave) -> Result<Left, RunError> {
+        let keeper = self.local.release();
+        drop(self.inbox);
+        if let Some(keeper) = keeper {
+            keeper.leave();
         }
+        self.store.close()?;
+        Ok(Left { leave, engine: self.engine })
+    }
+
+    /// Meets the keeper and finds out what became of what was in flight.
+    fn take_up(&mut self) -> Result<(), RunError> {
+        let found = self.meet()?;
+        if self.engine.state().phase == Phase::New {
+            self.first.push(Input::Begin.into());
+            return Ok(());
+        }
+        if found.fresh {
+            self.sweep();
+        }
+        let ids: Vec<u64> =
+            found.live.iter().copied().chain(found.ended.iter().map(|(e, _)| e.attempt)).collect();
+        recovery::check_known(&self.engine, &self.store, &ids)?;
+        let known = self.local.adopt(self.engine.state(), &ids);
+        self.local.forget_results(self.engine.state(), &known);
+        let Found { live, ended, boot_changed, .. } = found;
+        for (ended, streams) in ended {
+            self.local.hear(Heard::Ended(ended, streams));
+        }
+        let live = live.into_iter().filter(|id| known.contains(id)).collect();
+        let judged: Vec<Arrival> = self.local.take_arrivals().collect();
+        let resumed = recovery::resumed((self.place.epoch, boot_changed), live, judged);
+        // What somebody said while we were waiting comes after.
+        self.first.insert(0, resumed);
+        Ok(())
+    }
+
+    fn meet(&mut self) -> Result<Found, RunError> {
+        self.keepers += 1;
+        if self.keepers > MOST_KEEPERS {
+            return Err(RunError::KeepersDie);
+        }
+        recovery::make_dir(&self.place.run_dir.join("attempts"))?;
+        let (handle, number) = (self.handle.clone(), self.keepers);
+        // A loop that is gone needs no words: it is ending everything.
+        let deliver = Box::new(move |heard| drop(handle.0.send(Message::Heard(number, heard))));
+        let (keeper, found) = Keeper::meet(&self.program, &self.place.run_dir, self.place.epoch, deliver)?;
+        self.local.employ(keeper);
+        Ok(found)
+    }
+
+    /// The keeper died, and its children with it: what it recorded stands, the rest is lost.
+    fn replace_keeper(&mut self) -> Result<(), RunError> {
+        drop(self.local.release());
+        let found = self.meet()?;
+        if found.fresh {
+            self.sweep();
+        }
+        for (ended, streams) in found.ended {
+            self.local.hear(Heard::Ended(ended, streams));
+        }
+        let lost = self.local.forget_jobs(&found.live);
+        self.local.forget_results(self.engine.state(), &found.live);
+        self.first.extend(lost);
+        Ok(())
+    }
+
+    /// Nothing of an earlier keeper may live when anything is started.
+    fn sweep(&mut self) {
+        self.swept = false;
         self.local.sweep();
-        let swept = |message: &Message| match message {
-            Message::Reports(reports) => reports.iter().any(|r| matches!(r, Report::Swept { .. })),
-            Message::Signal | Message::Input(_) => false,
-        };
-        while let Ok(message) = self.inbox.recv() {
-            let done = swept(&message);
-            self.take(message);
-            if done {
-                return self.local.forget_results(self.engine.state());
+        while !self.swept && self.local.broken().is_none() {
+            match self.inbox.recv() {
+                Ok(message) => self.take(message),
+                Err(_) => return,
             }
         }
     }
 
     /// Waits for something to happen and takes all of it.
-    fn wait(&mut self) -> Vec<Arrival> {
+    fn wait(&mut self) {
         if !self.local.has_arrivals() && self.first.is_empty() {
             match self.inbox.recv_timeout(self.patience()) {
                 Ok(message) => self.take(message),
@@ -198,6 +252,9 @@ impl Orchestrator {
         while let Ok(message) = self.inbox.try_recv() {
             self.take(message);
         }
+    }
+
+    fn drain(&mut self) -> Vec<Arrival> {
         let mut arrivals = std::mem::take(&mut self.first);
         arrivals.extend(self.local.take_arrivals());
         arrivals
@@ -211,57 +268,20 @@ impl Orchestrator {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Reports(reports) => reports.into_iter().for_each(|r| self.local.report(r)),
+            // The last words of a keeper that was replaced are nobody's.
+            Message::Heard(number, heard) if number == self.keepers => {
+                for word in heard {
+                    self.swept |= matches!(word, Heard::Swept);
+                    self.local.hear(word);
+                }
+            }
+            Message::Heard(..) => {}
             Message::Signal => {
                 self.interrupts += 1;
                 self.first.push(Input::Interrupt { hard: self.interrupts > 1 }.into());
             }
             Message::Input(arrival) => self.first.push(*arrival),
         }
-    }
-}
-
-/// Folds the journal into the engine and the outputs; answers the engine time to go on from.
-fn recover(engine: &mut Engine, store: &mut RunJournal, local: &mut Local) -> Result<Timestamp, RunError> {
-    let mut illegal = None;
-    store.fold(&mut |StoredEvent { event, payload, pos, .. }| {
-        if let Err(error) = engine.apply(&event) {
-            illegal.get_or_insert((pos, error));
-            return Ok(());
-        }
-        let attempt = event.kind.attempt();
-        let payload = attempt.zip(payload).map(|(attempt, bytes)| Payload { attempt, bytes });
-        local.absorb(&event, payload.as_ref());
-        Ok(())
-    })?;
-    match illegal {
-        None => Ok(engine.now()),
-        Some((pos, error)) => Err(StoreError::Damaged {
-            path: store.place().database(),
-            copy: None,
-            detail: format!("run {} at event {pos}: {error}", store.run_id()),
-        }
-        .into()),
-    }
-}
-
-fn start_owner(run_dir: &Path, handle: Handle) -> Result<Owner, RunError> {
-    let attempts = run_dir.join("attempts");
-    make_dir(&attempts)?;
-    let config = Config { tmp_dir: attempts, sole_parent: false };
-    let deliver = Box::new(move |reports| {
-        // A loop that is gone needs no reports: it is ending everything.
-        let _ = handle.0.send(Message::Reports(reports));
-    });
-    Owner::start(config, deliver).map_err(|e| RunError::Owner(e.to_string()))
-}
-
-fn make_dir(path: &Path) -> Result<(), RunError> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    match std::fs::DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(source) => Err(RunError::Directory { path: path.to_owned(), source }),
     }
 }
 

@@ -28,18 +28,18 @@ pub trait Driver {
     fn flush(&mut self);
 }
 
-/// An input and the bytes of the result it speaks of, if they are to live in the journal.
+/// An input and the bytes of the results it speaks of, as far as they are to live in the journal.
 #[derive(Clone, Debug)]
 pub struct Arrival {
     /// The input.
     pub input: Input,
-    /// The bytes of its result, at most 64 KiB.
-    pub payload: Option<Payload>,
+    /// The bytes of its results, at most 64 KiB each.
+    pub payloads: Vec<Payload>,
 }
 
 impl From<Input> for Arrival {
     fn from(input: Input) -> Arrival {
-        Arrival { input, payload: None }
+        Arrival { input, payloads: Vec::new() }
     }
 }
 
@@ -63,8 +63,8 @@ pub fn turn(
     (when, arrivals): (When, Vec<Arrival>),
 ) -> Result<Option<Leave>, StoreError> {
     let mut taken = Taken::default();
-    for Arrival { input, payload } in arrivals {
-        taken.payloads.extend(payload);
+    for Arrival { input, payloads } in arrivals {
+        taken.payloads.extend(payloads);
         taken.step(engine, driver, when.now, input);
     }
     loop {

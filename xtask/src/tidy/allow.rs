@@ -55,6 +55,7 @@ pub(crate) const CRATES: &[Allowed] = &[
             "regatta-plan",
             "libc",
             "rustix",
+            "serde",
             "serde_json",
             "sha2",
             "thiserror",

@@ -38,6 +38,12 @@ impl Decider<'_> {
                 self.attempt_failed(node, live.number, (outcome, cause.unwrap_or(Cause::Exit)));
             }
             AttemptOutcome::Cancelled => self.end_node(node, NodeOutcome::Cancelled, cause),
+            // It is taken back: the node is ready again, whatever its contract, because how it ended is known.
+            AttemptOutcome::Interrupted if cause == Some(Cause::DiskFull) => {
+                if self.state().closing != Closing::No {
+                    self.stop_node(node);
+                }
+            }
             AttemptOutcome::Interrupted | AttemptOutcome::Lost => self.after_loss(node, &live, outcome),
         }
     }
@@ -171,6 +177,11 @@ fn judge(live: &Live, verdict: Verdict) -> (AttemptOutcome, Option<Cause>) {
         (Some(cause @ (Cause::Timeout | Cause::Idle)), _) => (AttemptOutcome::TimedOut, Some(cause)),
         (Some(cause), _) if cancels(cause) => (AttemptOutcome::Cancelled, Some(cause)),
         (Some(cause), _) => (AttemptOutcome::Interrupted, Some(cause)),
+        // Its keeper ended it at its deadline, because no orchestrator was there to say so.
+        (None, Verdict::Failed(cause @ (Cause::Timeout | Cause::Idle))) => {
+            (AttemptOutcome::TimedOut, Some(cause))
+        }
+        (None, Verdict::Failed(Cause::DiskFull)) => (AttemptOutcome::Interrupted, Some(Cause::DiskFull)),
         (None, Verdict::Succeeded) => (AttemptOutcome::Succeeded, None),
         (None, Verdict::Failed(cause)) => (AttemptOutcome::Failed, Some(cause)),
     }

@@ -191,6 +191,12 @@ impl State {
         self.live.iter().map(|(&a, &n)| (a, n))
     }
 
+    /// The id that the next attempt gets; every one below was started, at least by intent.
+    #[must_use]
+    pub fn next_attempt(&self) -> AttemptId {
+        AttemptId(self.next_attempt)
+    }
+
     /// Nodes in doubt, ascending.
     pub fn in_doubt(&self) -> impl ExactSizeIterator<Item = NodeId> + '_ {
         self.in_doubt.iter().copied()

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod check;
 pub mod events;
 pub mod explain;
+pub mod keeper;
 pub mod logs;
 pub mod ls;
 pub mod plan;

@@ -13,7 +13,7 @@ use crate::view::{self, store_error};
 use regatta_engine::build::GraphError;
 use regatta_engine::graph::Graph;
 use regatta_engine::schedule;
-use regatta_journal::{Journal, NewRun, RunId};
+use regatta_journal::{Journal, NewRun, RunId, RunState};
 use regatta_plan::Plan;
 use regatta_plan::model::Unbuilt;
 use regatta_runtime::orchestrator::now_wall_ms;
@@ -68,7 +68,8 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
 pub fn detach(context: &Context, run_id: &str) -> Result<Exit, CliError> {
     let fail = |e: String| CliError::environment(format!("run {run_id} cannot be detached: {e}"));
     let program = std::env::current_exe().map_err(|e| fail(e.to_string()))?;
-    let place = view::reader(&context.workspace)?.place().clone();
+    let reader = view::reader(&context.workspace)?;
+    let place = reader.place().clone();
     let id = RunId::new(run_id).map_err(store_error)?;
     let log_path = place.run_dir(&id).join(DETACHED_LOG);
     let log = regatta_journal::create_private(&log_path);
@@ -83,13 +84,13 @@ pub fn detach(context: &Context, run_id: &str) -> Result<Exit, CliError> {
         .map_err(|e| fail(e.to_string()))?;
     let until = Instant::now() + TAKE_UP;
     while Instant::now() < until {
-        let held = regatta_journal::is_locked(&place.run_dir(&id)).map_err(store_error)?.is_some();
+        let state = reader.summary(&id).map_err(store_error)?.state;
         let exit = child.try_wait().map_err(|e| fail(e.to_string()))?;
         if exit.is_some_and(|status| status.code() == Some(i32::from(Exit::Environment.code()))) {
             let said = std::fs::read_to_string(&log_path).unwrap_or_default();
             return Err(fail(said.trim_start_matches("error: ").trim_end().to_owned()));
         }
-        if held || exit.is_some() {
+        if state != RunState::Created || exit.is_some() {
             break;
         }
         std::thread::sleep(Duration::from_millis(2));

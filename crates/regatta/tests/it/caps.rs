@@ -150,7 +150,7 @@ tasks:
 fn a_cap_given_on_the_command_line_counts_and_is_kept_for_the_resume() {
     let mut plan = "version: 1\neffect: idempotent\nlimits: { max_parallel: 4 }\ntasks:\n".to_owned();
     plan.push_str(
-        "  - { id: a, priority: P0, run: 'test -e go || { touch go; kill -9 $PPID; sleep 60; }' }\n",
+        "  - { id: a, priority: P0, run: 'test -e go || { touch go; kill -9 $(grep -o [0-9]* .regatta/runs/$REGATTA_RUN_ID/lock | head -n1) $PPID; sleep 60; }' }\n",
     );
     for n in 0..6 {
         plan.push_str(&format!("  - {{ id: t{n}, needs: [a], run: 'sh count.sh all=1' }}\n"));

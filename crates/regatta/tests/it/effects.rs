@@ -6,7 +6,7 @@
 use crate::world::{World, ends, lives, status};
 
 /// Kills the orchestrator once, after the effect.
-const KILL_ONCE: &str = "test -e killed || { touch killed; kill -9 $PPID; sleep 60; }";
+const KILL_ONCE: &str = "test -e killed || { touch killed; kill -9 $(grep -o [0-9]* .regatta/runs/$REGATTA_RUN_ID/lock | head -n1) $PPID; sleep 60; }";
 
 /// A plan whose task `one` works, kills and ends, with `after` behind it.
 fn killed(keys: &str) -> World {
@@ -61,8 +61,9 @@ fn an_at_most_once_task_waits_for_a_person_and_the_printed_command_goes_on() {
 
 #[test]
 fn answering_again_allows_exactly_one_more_attempt() {
-    let world =
-        World::with("version: 1\ntasks:\n  - { id: one, run: 'echo x >>ran; kill -9 $PPID; sleep 60' }\n");
+    let world = World::with(
+        "version: 1\ntasks:\n  - { id: one, run: 'echo x >>ran; kill -9 $(grep -o [0-9]* .regatta/runs/$REGATTA_RUN_ID/lock | head -n1) $PPID; sleep 60' }\n",
+    );
     assert_eq!(world.regatta(&["run", "plan.yaml"]).code, None);
     for lines in 2..4 {
         world.regatta(&["resume"]).exits(5);
@@ -128,7 +129,9 @@ fn edges_hold_after_kill_9_in_the_middle_of_a_chain() {
         let needs = if n == 0 { String::new() } else { format!("needs: [c{:02}], ", n - 1) };
         let run = match n {
             3 | 7 => {
-                format!("test -e k{n} || {{ touch k{n}; kill -9 $PPID; sleep 60; }}; echo c{n:02} >>order")
+                format!(
+                    "test -e k{n} || {{ touch k{n}; kill -9 $(grep -o [0-9]* .regatta/runs/$REGATTA_RUN_ID/lock | head -n1) $PPID; sleep 60; }}; echo c{n:02} >>order"
+                )
             }
             _ => format!("echo c{n:02} >>order"),
         };
@@ -162,7 +165,7 @@ tasks:
       setsid sh -c 'trap \"\" TERM HUP; echo $$ >>pids; while :; do sleep 0.05; done' &
       (trap '' TERM HUP; while :; do sleep 0.05; done) & echo $! >>pids
       until test $(wc -l <pids) = 2; do sleep 0.01; done
-      kill -9 $PPID; sleep 60
+      kill -9 $(grep -o [0-9]* .regatta/runs/$REGATTA_RUN_ID/lock | head -n1) $PPID; sleep 60
 ",
     );
     assert_eq!(world.regatta(&["run", "plan.yaml"]).code, None);
@@ -254,7 +257,7 @@ fn a_task_that_is_lost_every_time_waits_for_a_person_in_the_end() {
         "version: 1
 max_lost: 2
 tasks:
-  - { id: poison, effect: idempotent, run: 'echo x >>ran; kill -9 $PPID; sleep 60' }
+  - { id: poison, effect: idempotent, run: 'echo x >>ran; kill -9 $(grep -o [0-9]* .regatta/runs/$REGATTA_RUN_ID/lock | head -n1) $PPID; sleep 60' }
 ",
     );
     assert_eq!(world.regatta(&["run", "plan.yaml"]).code, None);
@@ -273,7 +276,7 @@ fn what_a_lost_attempt_or_question_wrote_as_its_result_is_nobodys_input() {
 tasks:
   - id: lost
     effect: idempotent
-    run: 'test -e go || { echo 1 >\"$REGATTA_RESULT\"; touch go; kill -9 $PPID; sleep 60; }'
+    run: 'test -e go || { echo 1 >\"$REGATTA_RESULT\"; touch go; kill -9 $(grep -o [0-9]* .regatta/runs/$REGATTA_RUN_ID/lock | head -n1) $PPID; sleep 60; }'
   - { id: use, needs: [lost], run: 'echo \"${lost.result}\" >used' }
 ",
     );
@@ -281,7 +284,7 @@ tasks:
     let summary = world.regatta(&["resume", "--json"]).exits(1).json();
     assert_eq!(summary["tasks"]["use"]["cause"], "VARIABLE_RESOLUTION_ERROR", "{summary}");
     assert!(!world.path("used").exists());
-    let question = "test -e asked || { echo 1 >\"$REGATTA_RESULT\"; touch asked; kill -9 $PPID; sleep 60; }";
+    let question = "test -e asked || { echo 1 >\"$REGATTA_RESULT\"; touch asked; kill -9 $(grep -o [0-9]* .regatta/runs/$REGATTA_RUN_ID/lock | head -n1) $PPID; sleep 60; }";
     let world = killed(&format!("effect: reconcile, reconcile: '{question}'"));
     assert_eq!(world.regatta(&["resume"]).code, None, "killed while it asked");
     world.regatta(&["resume"]).exits(0);
@@ -295,7 +298,7 @@ fn a_reconcile_command_may_give_a_result_of_any_size() {
     let world = World::with(&format!(
         "version: 1
 tasks:
-  - {{ id: one, effect: reconcile, reconcile: '{}', run: 'kill -9 $PPID; sleep 60' }}
+  - {{ id: one, effect: reconcile, reconcile: '{}', run: 'kill -9 $(grep -o [0-9]* .regatta/runs/$REGATTA_RUN_ID/lock | head -n1) $PPID; sleep 60' }}
   - {{ id: use, run: 'echo \"${{one.result.length}}[${{one.stdout}}]\" >used' }}
   - {{ id: all, run: 'echo \"${{one.result}}\" >all' }}
 ",

@@ -72,7 +72,7 @@ tasks:
   - id: b
     needs: [a]
     run: 'true'
-    undo: 'test -e go || { touch go; kill -9 $PPID; sleep 60; }; echo b >>undone'
+    undo: 'test -e go || { touch go; kill -9 $(grep -o [0-9]* .regatta/runs/$REGATTA_RUN_ID/lock | head -n1) $PPID; sleep 60; }; echo b >>undone'
   - { id: c, needs: [b], run: 'true', undo: echo c >>undone }
   - { id: bad, needs: [c], run: exit 1 }
 ",

@@ -135,7 +135,9 @@ fn json_of_a_bad_plan_goes_to_programs_and_its_picture_to_people() {
 
 #[test]
 fn json_of_a_run_that_waits_or_was_interrupted_says_so() {
-    let world = World::with("version: 1\ntasks:\n  - { id: a, run: 'kill -INT $PPID; sleep 60' }\n");
+    let world = World::with(
+        "version: 1\ntasks:\n  - { id: a, run: 'kill -INT $(grep -o [0-9]* .regatta/runs/$REGATTA_RUN_ID/lock | head -n1); sleep 60' }\n",
+    );
     let run = one_json(&world, &["run", "plan.yaml", "--json"], 130);
     assert_eq!(run["status"], "interrupted");
     let run = one_json(&world, &["resume", "--json"], 5);

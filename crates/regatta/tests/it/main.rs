@@ -15,6 +15,7 @@ mod effects;
 mod endings;
 mod faces;
 mod injection;
+mod keeper;
 mod ledger;
 mod outcomes;
 mod places;

@@ -29,7 +29,7 @@ tasks:
   - { id: small, run: 'umask 0; echo 1 >\"$REGATTA_RESULT\"' }
   - { id: large, run: 'umask 0; { printf 1; head -c 70000 /dev/zero | tr ''\\0'' 0; } >\"$REGATTA_RESULT\"' }
   - { id: litter, run: 'umask 0; echo x; mkdir \"$(dirname \"$REGATTA_RESULT\")/mine\"' }
-  - { id: killed, run: 'umask 0; test -e go || { touch go; kill -9 $PPID; sleep 60; }' }
+  - { id: killed, run: 'umask 0; test -e go || { touch go; kill -9 $(grep -o [0-9]* .regatta/runs/$REGATTA_RUN_ID/lock | head -n1) $PPID; sleep 60; }' }
 ",
     );
     let binary = env!("CARGO_BIN_EXE_regatta");

@@ -55,7 +55,7 @@ fn ten_runs_in_any_order_timing_and_locale_give_the_same_bytes() {
 #[test]
 fn a_changed_plan_is_refused_with_the_difference() {
     let world = World::with(
-        "version: 1\ntasks:\n  - { id: a, run: kill -TERM $PPID; sleep 30, effect: idempotent }\n",
+        "version: 1\ntasks:\n  - { id: a, run: 'kill -TERM $(grep -o [0-9]* .regatta/runs/$REGATTA_RUN_ID/lock | head -n1); sleep 30', effect: idempotent }\n",
     );
     world.regatta(&["run", "plan.yaml"]).exits(130);
     world.write("plan.yaml", "version: 1\ntasks:\n  - { id: a, run: touch done, effect: idempotent }\n");
@@ -69,7 +69,7 @@ fn an_interrupted_attempt_at_most_once_waits_for_a_person() {
     let world = World::with(
         "version: 1
 tasks:
-  - { id: once, run: 'echo x >>ran; test -e go || { kill -INT $PPID; sleep 30; }' }
+  - { id: once, run: 'echo x >>ran; test -e go || { kill -INT $(grep -o [0-9]* .regatta/runs/$REGATTA_RUN_ID/lock | head -n1); sleep 30; }' }
   - { id: after, needs: [once], run: touch after }
 ",
     );
@@ -91,7 +91,7 @@ fn an_answer_can_record_the_outcome_with_its_result() {
     let world = World::with(
         "version: 1
 tasks:
-  - { id: once, run: kill -INT $PPID; sleep 30 }
+  - { id: once, run: 'kill -INT $(grep -o [0-9]* .regatta/runs/$REGATTA_RUN_ID/lock | head -n1); sleep 30' }
   - { id: after, run: 'echo \"${once.result.n}\" >n' }
 ",
     );
@@ -111,7 +111,7 @@ tasks:
   - id: pay
     effect: reconcile
     reconcile: 'test -e paid && echo ''{\"by\": \"check\"}'' >\"$REGATTA_RESULT\"'
-    run: touch paid; kill -INT $PPID; sleep 30
+    run: touch paid; kill -INT $(grep -o [0-9]* .regatta/runs/$REGATTA_RUN_ID/lock | head -n1); sleep 30
   - { id: after, run: 'echo \"${pay.result.by}\" >by' }
 ",
     );

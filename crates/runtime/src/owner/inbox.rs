@@ -23,6 +23,16 @@ pub enum Refused {
     Full,
 }
 
+/// A batch that was not taken.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+pub struct Returned {
+    /// Why not.
+    pub why: Refused,
+    /// The batch.
+    pub requests: Vec<Request>,
+}
+
 #[derive(Debug)]
 struct Queue {
     waiting: Vec<Request>,
@@ -49,13 +59,13 @@ impl Inbox {
     }
 
     /// Adds a batch and wakes the thread once.
-    pub(super) fn put(&self, mut requests: Vec<Request>) -> Result<(), Refused> {
+    pub(super) fn put(&self, mut requests: Vec<Request>) -> Result<(), Returned> {
         let mut queue = self.lock();
         if !queue.open {
-            return Err(Refused::Closed);
+            return Err(Returned { why: Refused::Closed, requests });
         }
         if queue.waiting.len() + requests.len() > INBOX_LIMIT {
-            return Err(Refused::Full);
+            return Err(Returned { why: Refused::Full, requests });
         }
         let idle = queue.waiting.is_empty();
         queue.waiting.append(&mut requests);
@@ -97,10 +107,11 @@ mod tests {
         let ends =
             |count| (0..count).map(|attempt| Request::End { attempt, grace_ms: 0 }).collect::<Vec<_>>();
         inbox.put(ends(INBOX_LIMIT as u64 - 1)).unwrap();
-        assert_eq!(inbox.put(ends(2)), Err(Refused::Full));
+        let returned = inbox.put(ends(2)).unwrap_err();
+        assert_eq!((returned.why, returned.requests.len()), (Refused::Full, 2));
         inbox.put(ends(1)).unwrap();
         assert_eq!(inbox.take().len(), INBOX_LIMIT);
         inbox.close();
-        assert_eq!(inbox.put(ends(1)), Err(Refused::Closed));
+        assert_eq!(inbox.put(ends(1)).unwrap_err().why, Refused::Closed);
     }
 }

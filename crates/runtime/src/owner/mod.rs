@@ -47,7 +47,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-pub use inbox::{INBOX_LIMIT, Refused};
+pub use inbox::{INBOX_LIMIT, Refused, Returned};
 pub use message::{Report, Request, StartSpec, Status, Stream, Usage};
 
 use inbox::Inbox;
@@ -103,8 +103,8 @@ impl Owner {
         Ok(owner)
     }
 
-    /// Hands over a batch of requests, in order; the whole batch is taken or none of it.
-    pub fn send(&self, requests: Vec<Request>) -> Result<(), Refused> {
+    /// Hands over a batch of requests, in order; the whole batch is taken, or it comes back.
+    pub fn send(&self, requests: Vec<Request>) -> Result<(), Returned> {
         self.inbox.put(requests)
     }
 }

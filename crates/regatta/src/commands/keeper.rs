@@ -1,0 +1,18 @@
+//! `regatta keeper`: owns the processes of a run. Hidden, because `run` and `resume` start it.
+//!
+//! Needs no workspace and no plan.
+
+use crate::args::KeeperArgs;
+use crate::error::CliError;
+use crate::exit::Exit;
+use regatta_runtime::keeper;
+
+/// Runs the verb.
+///
+/// # Errors
+/// Another keeper owns the run, or the system refused something.
+pub fn run(args: &KeeperArgs) -> Result<Exit, CliError> {
+    keeper::serve(&args.run_dir)
+        .map(|()| Exit::Success)
+        .map_err(|e| CliError::environment(format!("keeper of `{}`: {e}", args.run_dir.display())))
+}

@@ -1,0 +1,164 @@
+//! The judgement on one ended attempt: output and result into their files, facts and verdict for the engine.
+//!
+//! Knows how an attempt ended and what it was for, not what follows from it.
+
+use crate::action::{Actions, Kind};
+use crate::collect::{self, ResultError, TaskResult};
+use crate::keeper::{self, How};
+use crate::turn::Arrival;
+use regatta_engine::cause::Cause;
+use regatta_engine::ids::{AttemptId, NodeId};
+use regatta_engine::input::{Ended, Input, Reconciliation, Verdict};
+use regatta_engine::report::{Digest, Report as Facts};
+use regatta_journal::Payload;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+/// A message for people holds at most this many bytes.
+const MESSAGE_BYTES: usize = 500;
+
+/// A process tree under way.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// What it is for.
+    pub(crate) attempt: AttemptId,
+    /// Of which node.
+    pub(crate) node: NodeId,
+    /// Which of its actions.
+    pub(crate) kind: Kind,
+    /// Where its files go.
+    pub(crate) dir: PathBuf,
+}
+
+/// The disk is full, and what could not be stored.
+#[derive(Debug)]
+pub(crate) struct NoRoom(pub(crate) String);
+
+/// Judges an ended tree: exit, limits, output, result.
+///
+/// # Errors
+/// The disk is full: nothing can be judged before there is room, and the keeper keeps what it holds.
+pub(crate) fn judge(
+    actions: &Actions,
+    job: &Job,
+    (ended, streams): (&keeper::Ended, [Option<File>; 2]),
+) -> Result<Arrival, NoRoom> {
+    let mut facts = Facts { leaked: ended.leaked, ..Facts::default() };
+    let verdict = match &ended.how {
+        How::NotStarted { message } => {
+            return Ok(refusal(job, (Cause::Spawn, message)));
+        }
+        How::Code(code) => {
+            facts.exit = Some(*code);
+            if *code == 0 { Verdict::Succeeded } else { Verdict::Failed(Cause::Exit) }
+        }
+        How::Signal(signal) => {
+            facts.signal = Some(*signal);
+            Verdict::Failed(Cause::Signal)
+        }
+    };
+    if let Err(error) = store_streams(&mut facts, job, (actions.output_limit_bytes(), streams)) {
+        let text = format!("output of {} could not be stored: {error}", job.dir.display());
+        if error.kind() == io::ErrorKind::StorageFull {
+            return Err(NoRoom(text));
+        }
+        facts.message = Some(shorten(&text));
+        return Ok(judged(job, Verdict::Failed(Cause::Exit), (facts, None)));
+    }
+    if ended.output_lost {
+        if job.kind == Kind::Attempt && actions.result_is_stdout(job.node) {
+            // Its result died with its keeper.
+            return Ok(Input::AttemptLost { attempt: job.attempt }.into());
+        }
+        facts.message = Some("its output was lost with its keeper".into());
+    }
+    let verdict = match verdict {
+        _ if ended.output_limit => Verdict::Failed(Cause::OutputLimit),
+        _ if ended.deadline => Verdict::Failed(Cause::Timeout),
+        Verdict::Failed(_) if ended.disk_full => Verdict::Failed(Cause::DiskFull),
+        other => other,
+    };
+    let result = match result(actions, job, verdict) {
+        Ok(result) => result,
+        Err(ResultError::Unreadable(error)) if error.kind() == io::ErrorKind::StorageFull => {
+            return Err(NoRoom(format!("the result of {} could not be stored", job.dir.display())));
+        }
+        Err(error) => {
+            facts.message = Some(shorten(&error.to_string()));
+            return Ok(judged(job, Verdict::Failed(Cause::BadResult), (facts, None)));
+        }
+    };
+    facts.result = result.as_ref().map(|r| r.digest);
+    Ok(judged(job, verdict, (facts, result)))
+}
+
+/// An attempt that was never started.
+pub(crate) fn refusal(job: &Job, (cause, message): (Cause, &str)) -> Arrival {
+    match job.kind {
+        Kind::Reconcile => reconciled(job.node, Reconciliation::Unknown),
+        Kind::Attempt | Kind::Undo => {
+            let report = Facts { message: Some(shorten(message)), ..Facts::default() };
+            ended_input(job, Verdict::Failed(cause), report)
+        }
+    }
+}
+
+fn result(actions: &Actions, job: &Job, verdict: Verdict) -> Result<Option<TaskResult>, ResultError> {
+    let written = collect::result_file(&job.dir);
+    if verdict != Verdict::Succeeded {
+        return Ok(None); // the result of a failed attempt is nobody's input
+    }
+    let result = match written? {
+        None if job.kind == Kind::Attempt && actions.result_is_stdout(job.node) => {
+            Some(collect::result_from_stdout(&job.dir)?)
+        }
+        other => other,
+    };
+    if let Some(large) = result.as_ref().filter(|r| r.bytes.len() > collect::INLINE_RESULT_BYTES) {
+        collect::store_large(large, &job.dir)?;
+    }
+    Ok(result)
+}
+
+fn judged(job: &Job, verdict: Verdict, (facts, result): (Facts, Option<TaskResult>)) -> Arrival {
+    let small = result.filter(|r| r.bytes.len() <= collect::INLINE_RESULT_BYTES);
+    let mut arrival = match job.kind {
+        Kind::Attempt | Kind::Undo => ended_input(job, verdict, facts),
+        Kind::Reconcile => reconciled(job.node, reconciliation(verdict, facts.exit, facts.result)),
+    };
+    arrival.payloads.extend(small.map(|r| Payload { attempt: job.attempt, bytes: r.bytes }));
+    arrival
+}
+
+fn store_streams(
+    facts: &mut Facts,
+    job: &Job,
+    (limit_bytes, [mut stdout, mut stderr]): (u64, [Option<File>; 2]),
+) -> io::Result<()> {
+    facts.stdout = collect::stream(stdout.as_mut(), (&job.dir, collect::STDOUT), limit_bytes)?;
+    facts.stderr = collect::stream(stderr.as_mut(), (&job.dir, collect::STDERR), limit_bytes)?;
+    Ok(())
+}
+
+fn ended_input(job: &Job, verdict: Verdict, report: Facts) -> Arrival {
+    Input::AttemptEnded(Ended { attempt: job.attempt, verdict, report }).into()
+}
+
+fn reconciled(node: NodeId, found: Reconciliation) -> Arrival {
+    Input::Reconciled { node, found }.into()
+}
+
+/// `reconcile`: exit 0 is done, 1 is not done, anything else cannot be told.
+fn reconciliation(verdict: Verdict, exit: Option<i32>, result: Option<Digest>) -> Reconciliation {
+    match (verdict, exit) {
+        (Verdict::Succeeded, _) => Reconciliation::Done(result),
+        (Verdict::Failed(Cause::Exit), Some(1)) => Reconciliation::NotDone,
+        (Verdict::Failed(_), _) => Reconciliation::Unknown,
+    }
+}
+
+fn shorten(text: &str) -> Box<str> {
+    let end = (0..=MESSAGE_BYTES.min(text.len())).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
+    text[..end].into()
+}

@@ -1,0 +1,306 @@
+//! The orchestrator's side: finds or starts the keeper of a run, says hello, asks, and hears.
+//!
+//! A thread of its own reads, so that a keeper never waits for the loop. Knows no plan.
+
+use super::door::Door;
+use super::message::{Ask, Ended, Tell};
+use super::wire::Wire;
+use super::{LOG, OLDEST_PROTOCOL, PROTOCOL};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// A keeper that has the lock must listen within this time, or be gone.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks at a keeper that comes or goes.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// What a keeper has to say.
+#[derive(Debug)]
+pub enum Heard {
+    /// A program runs.
+    Started {
+        /// The attempt.
+        attempt: u64,
+        /// Its leader.
+        pid: u32,
+    },
+    /// An attempt is silent.
+    Idle {
+        /// The attempt.
+        attempt: u64,
+    },
+    /// An attempt ended: how, and what it wrote to standard output and error.
+    Ended(Ended, [Option<File>; 2]),
+    /// No process with the run's marker is left.
+    Swept,
+    /// The keeper is gone.
+    Gone,
+}
+
+/// Takes what was heard, in order, on the reader's thread.
+pub type Deliver = Box<dyn Fn(Vec<Heard>) + Send>;
+
+/// Why there is no keeper.
+#[derive(Debug, thiserror::Error)]
+pub enum KeeperError {
+    /// The system refused.
+    #[error("the keeper {what}: {source}")]
+    Io {
+        /// What could not be done.
+        what: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It ended before it listened.
+    #[error("the keeper did not start: {0}")]
+    NotStarted(String),
+    /// It lives, but does not listen.
+    #[error("the keeper of this run lives but does not answer")]
+    Silent,
+    /// It obeys somebody newer.
+    #[error("the keeper obeys epoch {theirs}, this orchestrator has {ours}")]
+    Fenced {
+        /// The epoch that it obeys.
+        theirs: u64,
+        /// Ours.
+        ours: u64,
+    },
+    /// It is of another version.
+    #[error("the keeper speaks protocols {oldest} to {newest}, this version {OLDEST_PROTOCOL} to {PROTOCOL}")]
+    Version {
+        /// The newest that it speaks.
+        newest: u32,
+        /// The oldest that it speaks.
+        oldest: u32,
+    },
+}
+
+fn failed(what: &'static str) -> impl FnOnce(io::Error) -> KeeperError {
+    move |source| KeeperError::Io { what, source }
+}
+
+/// What was found when the keeper was met.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// It was started now: nothing of an earlier one is known to live.
+    pub fresh: bool,
+    /// Attempts that live.
+    pub live: Vec<u64>,
+    /// Attempts that ended and were not acknowledged.
+    pub ended: Vec<(Ended, [Option<File>; 2])>,
+    /// The machine was started anew since something was recorded.
+    pub boot_changed: bool,
+}
+
+/// A connection to the keeper of a run.
+pub struct Keeper {
+    wire: Wire,
+    reader: Option<JoinHandle<()>>,
+    /// The process, if it was started by this one.
+    child: Option<Child>,
+}
+
+impl Keeper {
+    /// Meets the keeper of the run in `run_dir`, or starts one: `program` with the arguments `keeper` and the
+    /// directory.
+    ///
+    /// # Errors
+    /// There is none and none can be started, or it does not obey.
+    pub fn meet(
+        program: &Path,
+        run_dir: &Path,
+        epoch: u64,
+        deliver: Deliver,
+    ) -> Result<(Keeper, Found), KeeperError> {
+        let door = Door::open(run_dir).map_err(failed("cannot be reached"))?;
+        let until = Instant::now() + PATIENCE;
+        let (mut keeper, mut found) = loop {
+            let (socket, child) = reach(&door, program, run_dir, until)?;
+            let mut keeper = Keeper { wire: Wire::new(socket), reader: None, child };
+            match keeper.greet(epoch) {
+                // A keeper that was just dying: its socket may outlive it for a moment.
+                Err(KeeperError::Io { .. } | KeeperError::Silent) if Instant::now() < until => {
+                    std::thread::sleep(PAUSE);
+                }
+                Err(error) => return Err(error),
+                Ok(found) => break (keeper, found),
+            }
+        };
+        found.fresh = keeper.child.is_some();
+        let wire = keeper.wire.twin().map_err(failed("cannot be heard"))?;
+        // What was read beyond the greeting belongs to the reader.
+        let wire = std::mem::replace(&mut keeper.wire, wire);
+        let reader =
+            std::thread::Builder::new().name("keeper".to_owned()).spawn(move || hear(wire, &deliver));
+        keeper.reader = Some(reader.map_err(failed("cannot be heard"))?);
+        Ok((keeper, found))
+    }
+
+    fn greet(&mut self, ours: u64) -> Result<Found, KeeperError> {
+        self.ask(&[Ask::Hello { protocols: (PROTOCOL, OLDEST_PROTOCOL), epoch: ours }])?;
+        let (mut found, mut missing) = (Found::default(), None);
+        loop {
+            match self.wire.next::<Tell>().map_err(failed("says something else"))? {
+                Some(Tell::Hello { live, unacked, boot_changed, .. }) => {
+                    (found.live, found.boot_changed, missing) = (live, boot_changed, Some(unacked));
+                }
+                Some(Tell::Refused { protocols: (newest, oldest), epoch }) => {
+                    return Err(if epoch > ours {
+                        KeeperError::Fenced { theirs: epoch, ours }
+                    } else {
+                        KeeperError::Version { newest, oldest }
+                    });
+                }
+                Some(Tell::Ended(ended)) => {
+                    let streams = streams(&mut self.wire, &ended);
+                    found.ended.push((ended, streams));
+                }
+                // Not before the greeting is over.
+                Some(Tell::Started { .. } | Tell::Idle { .. } | Tell::Swept { .. }) => {}
+                None if missing == Some(found.ended.len() as u64) => return Ok(found),
+                None => {
+                    if !self.wire.fill().map_err(failed("cannot be heard"))? {
+                        return Err(KeeperError::Silent);
+                    }
+                }
+            }
+            if missing == Some(found.ended.len() as u64) {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Asks, in order.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn ask(&mut self, asks: &[Ask]) -> Result<(), KeeperError> {
+        for ask in asks {
+            self.wire.push(ask, vec![]).map_err(failed("cannot be asked"))?;
+        }
+        self.wire.flush().map_err(failed("cannot be asked"))
+    }
+
+    /// Says that nothing more will be asked, and waits until it has left. Everything must be acknowledged.
+    pub fn leave(mut self) {
+        // A keeper that is gone has left.
+        let _ = self.ask(&[Ask::Bye]);
+        if let Some(reader) = self.reader.take() {
+            // A panic of the thread was printed there.
+            let _ = reader.join();
+        }
+        if let Some(mut child) = self.child.take() {
+            // It is our child and has closed its end, so this takes no time.
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The connection ends; what lives stays with the keeper.
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        // A connection that is gone already is as good.
+        let _ = rustix::net::shutdown(self.wire.fd(), rustix::net::Shutdown::Both);
+        if let Some(reader) = self.reader.take() {
+            // A panic of the thread was printed there.
+            let _ = reader.join();
+        }
+    }
+}
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Keeper").field("child", &self.child).finish_non_exhaustive()
+    }
+}
+
+/// Connects to the keeper that lives, or to one that is started.
+fn reach(
+    door: &Door,
+    program: &Path,
+    run_dir: &Path,
+    until: Instant,
+) -> Result<(UnixStream, Option<Child>), KeeperError> {
+    while Instant::now() < until {
+        if !door.is_kept().map_err(failed("cannot be looked for"))? {
+            if let Some(child) = start(door, program, run_dir)? {
+                let socket = door.knock().map_err(failed("cannot be reached"))?;
+                return Ok((socket, Some(child)));
+            }
+        } else if let Ok(socket) = door.knock() {
+            return Ok((socket, None));
+        }
+        // It has the lock and does not listen yet, or does not listen any more.
+        std::thread::sleep(PAUSE);
+    }
+    Err(KeeperError::Silent)
+}
+
+/// Starts a keeper and waits until it listens; none if another one was faster.
+fn start(door: &Door, program: &Path, run_dir: &Path) -> Result<Option<Child>, KeeperError> {
+    let log = door.file(LOG).map_err(failed("has no log"))?;
+    log.set_len(0).map_err(failed("has no log"))?;
+    let mut child = Command::new(program)
+        .arg("keeper")
+        .arg(run_dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .map_err(failed("cannot be started"))?;
+    let mut word = [0; 6];
+    let ready = child.stdout.take().is_some_and(|mut out| out.read_exact(&mut word).is_ok());
+    if ready && &word == b"ready\n" {
+        return Ok(Some(child));
+    }
+    let _ = child.wait();
+    if door.is_kept().map_err(failed("cannot be looked for"))? {
+        return Ok(None);
+    }
+    let said = std::fs::read_to_string(run_dir.join(LOG)).unwrap_or_default();
+    Err(KeeperError::NotStarted(said.lines().last().unwrap_or("it said nothing").to_owned()))
+}
+
+fn streams(wire: &mut Wire, ended: &Ended) -> [Option<File>; 2] {
+    [ended.stdout, ended.stderr].map(|written| if written { wire.take_file() } else { None })
+}
+
+/// Reads until the keeper is gone; what nobody wants to hear any more is dropped.
+fn hear(mut wire: Wire, deliver: &Deliver) {
+    loop {
+        let mut heard = Vec::new();
+        let whole = loop {
+            match wire.next::<Tell>() {
+                Ok(Some(tell)) => heard.extend(said(&mut wire, tell)),
+                Ok(None) => break true,
+                // Not our protocol: it is as good as gone.
+                Err(_) => break false,
+            }
+        };
+        if !heard.is_empty() {
+            deliver(heard);
+        }
+        if !whole || !wire.fill().unwrap_or(false) {
+            return deliver(vec![Heard::Gone]);
+        }
+    }
+}
+
+fn said(wire: &mut Wire, tell: Tell) -> Option<Heard> {
+    match tell {
+        Tell::Started { attempt, pid, .. } => Some(Heard::Started { attempt, pid }),
+        Tell::Idle { attempt, .. } => Some(Heard::Idle { attempt }),
+        Tell::Ended(ended) => {
+            let streams = streams(wire, &ended);
+            Some(Heard::Ended(ended, streams))
+        }
+        Tell::Swept { .. } => Some(Heard::Swept),
+        // The greeting is over.
+        Tell::Hello { .. } | Tell::Refused { .. } => None,
+    }
+}

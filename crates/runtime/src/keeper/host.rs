@@ -1,0 +1,448 @@
+//! The keeper's own loop: requests of the orchestrator to the process owner, its reports into the spool and back.
+//!
+//! ```text
+//! poll: owner's reports | connection (or listener) | deadlines while nobody is connected
+//! exit -> ledger -> spool -> told;   ack -> ledger -> spool -> descriptors closed
+//! ```
+//! One connection at a time: the next one is taken when the one before was read to its end. Writing never waits, so
+//! an orchestrator that does not read cannot stop it. Knows no plan.
+
+use super::door::{Door, is_same_user};
+use super::ledger::{Ledger, Streams};
+use super::message::{Ask, Bytes, Ended, Tell};
+use super::spool::{Record, Spool};
+use super::wire::Wire;
+use super::{OLDEST_PROTOCOL, PROTOCOL, SPOOL};
+use crate::fault;
+use crate::owner::{Config, Owner, Refused, Report, Request, Returned, Status};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::io::Errno;
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A keeper that nobody ever spoke to leaves after this time.
+const LONELY: Duration = Duration::from_secs(10);
+/// With less room than this the disk is full.
+const LEAST_FREE_BYTES: u64 = 16 << 10;
+
+/// Why a keeper cannot do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// Another keeper has the lock.
+    #[error("another keeper owns this run")]
+    Taken,
+    /// The system refused.
+    #[error("{what}: {source}")]
+    Io {
+        /// What could not be done.
+        what: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+fn io_error(what: &'static str) -> impl FnOnce(io::Error) -> HostError {
+    move |source| HostError::Io { what, source }
+}
+
+/// Keeps the processes of the run in `run_dir` until nothing is owned and nobody is connected. Writes `ready` and a
+/// newline to standard output as soon as it listens.
+///
+/// # Errors
+/// Another keeper lives, or the system refused something that it cannot do without.
+pub fn serve(run_dir: &Path) -> Result<(), HostError> {
+    // Already a session leader is as good.
+    let _ = rustix::process::setsid();
+    let door = Door::open(run_dir).map_err(io_error("cannot open the directory of the run"))?;
+    let lock = door.lock().map_err(io_error("cannot lock the run"))?.ok_or(HostError::Taken)?;
+    let mut host = Host::new(run_dir, &door)?;
+    say_ready().map_err(io_error("cannot say that it is ready"))?;
+    let done = host.run().map_err(io_error("cannot go on"));
+    drop(host);
+    // The next keeper replaces what is left of it.
+    let _ = door.remove_socket();
+    drop(lock);
+    done
+}
+
+/// Whoever waits for the word is served; from then on standard output is nobody's.
+fn say_ready() -> io::Result<()> {
+    let mut out = io::stdout();
+    out.write_all(b"ready\n").and_then(|()| out.flush())?;
+    rustix::stdio::dup2_stdout(std::fs::File::open("/dev/null")?)?;
+    Ok(())
+}
+
+/// Reports of the owner's thread, and what wakes us for them.
+struct Reports {
+    waiting: Mutex<Vec<Report>>,
+    wake: OwnedFd,
+}
+
+impl Reports {
+    fn put(&self, mut reports: Vec<Report>) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).append(&mut reports);
+        // It can only fail when the counter is full, and then we are awake.
+        let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+    }
+
+    fn take(&self) -> Vec<Report> {
+        // An empty counter is what we want.
+        let _ = rustix::io::read(&self.wake, &mut [0_u8; 8]);
+        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+struct Host {
+    owner: Owner,
+    reports: Arc<Reports>,
+    listener: UnixListener,
+    talk: Option<Talk>,
+    spool: Spool,
+    ledger: Ledger,
+    attempts: PathBuf,
+    boot_id: String,
+    boot_changed: bool,
+    /// The highest epoch that ever said hello.
+    epoch: u64,
+    common: Vec<(Bytes, Bytes)>,
+    /// Requests that the owner had no room for.
+    held_back: Vec<Request>,
+    records: Vec<Record>,
+    began: Instant,
+    met: bool,
+}
+
+/// A connection.
+struct Talk {
+    wire: Wire,
+    hello: bool,
+    bye: bool,
+}
+
+impl Host {
+    fn new(run_dir: &Path, door: &Door) -> Result<Host, HostError> {
+        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let boot_id = boot_id.trim().to_owned();
+        let file = door.file(SPOOL).map_err(io_error("cannot open the spool"))?;
+        let (spool, inherited) = Spool::open(file, &boot_id).map_err(io_error("cannot read the spool"))?;
+        let listener = door.listen().map_err(io_error("cannot listen"))?;
+        listener.set_nonblocking(true).map_err(io_error("cannot listen"))?;
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|e| io_error("cannot be woken")(e.into()))?;
+        let reports = Arc::new(Reports { waiting: Mutex::new(Vec::new()), wake });
+        let theirs = Arc::clone(&reports);
+        let attempts = run_dir.join("attempts");
+        let config = Config { tmp_dir: attempts.clone(), sole_parent: true };
+        let owner = Owner::start(config, Box::new(move |reports| theirs.put(reports)))
+            .map_err(io_error("cannot own processes"))?;
+        Ok(Host {
+            owner,
+            reports,
+            listener,
+            talk: None,
+            spool,
+            ledger: Ledger::inherit(inherited.ended),
+            attempts,
+            boot_id,
+            boot_changed: inherited.boot_changed,
+            epoch: 0,
+            common: Vec::new(),
+            held_back: Vec::new(),
+            records: Vec::new(),
+            began: Instant::now(),
+            met: false,
+        })
+    }
+
+    fn run(&mut self) -> io::Result<()> {
+        while !self.may_leave(Instant::now()) {
+            let ready = self.wait()?;
+            if ready.reports {
+                self.take_reports()?;
+            }
+            if ready.talk {
+                self.listen_or_accept()?;
+            }
+            if self.talk.as_ref().is_some_and(|talk| talk.bye) {
+                self.ledger.forget_ends();
+            }
+            self.enforce_deadlines(Instant::now());
+            self.retry_held_back()?;
+            self.write_records();
+            self.flush();
+        }
+        Ok(())
+    }
+
+    /// Nothing owned, and nobody who could ask for more.
+    fn may_leave(&self, now: Instant) -> bool {
+        let alone = match &self.talk {
+            Some(talk) => talk.bye,
+            None => self.met || now >= self.began + LONELY,
+        };
+        alone && !self.ledger.owns() && self.held_back.is_empty()
+    }
+
+    /// Sleeps until something happens.
+    fn wait(&self) -> io::Result<Ready> {
+        let talk = match &self.talk {
+            Some(talk) => {
+                let read = if self.held_back.is_empty() { PollFlags::IN } else { PollFlags::empty() };
+                let write = if talk.wire.has_output() { PollFlags::OUT } else { PollFlags::empty() };
+                PollFd::from_borrowed_fd(talk.wire.fd(), read | write)
+            }
+            None => PollFd::from_borrowed_fd(self.listener.as_fd(), PollFlags::IN),
+        };
+        let mut fds = [PollFd::new(&self.reports.wake, PollFlags::IN), talk];
+        let timeout = self.patience(Instant::now()).map(timespec);
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let [reports, talk] = fds.map(|fd| !fd.revents().is_empty());
+        Ok(Ready { reports, talk })
+    }
+
+    fn patience(&self, now: Instant) -> Option<Duration> {
+        if !self.held_back.is_empty() {
+            return Some(Duration::from_millis(5));
+        }
+        let lonely = (!self.met).then(|| self.began + LONELY);
+        let deadline = if self.talk.is_none() { self.ledger.next_deadline() } else { None };
+        lonely.into_iter().chain(deadline).min().map(|at| at.saturating_duration_since(now))
+    }
+
+    fn listen_or_accept(&mut self) -> io::Result<()> {
+        let Some(talk) = &mut self.talk else { return self.accept() };
+        // A connection that fails is a connection that ended.
+        let more = talk.wire.fill().unwrap_or(false);
+        self.obey()?;
+        if !more {
+            self.talk = None;
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self) -> io::Result<()> {
+        let socket = match self.listener.accept() {
+            Ok((socket, _)) => socket,
+            // It went away again, or there is no descriptor to spare: it will knock again.
+            Err(_) => return Ok(()),
+        };
+        if is_same_user(&socket)? {
+            socket.set_nonblocking(true)?;
+            self.talk = Some(Talk { wire: Wire::new(socket), hello: false, bye: false });
+        }
+        Ok(())
+    }
+
+    /// Does everything that was read.
+    fn obey(&mut self) -> io::Result<()> {
+        let mut requests = Vec::new();
+        while let Some(talk) = &mut self.talk {
+            match talk.wire.next::<Ask>() {
+                Ok(Some(ask)) => self.obey_one(ask, &mut requests)?,
+                Ok(None) => break,
+                // Not our protocol: nothing of it can be trusted.
+                Err(_) => self.talk = None,
+            }
+        }
+        self.hand_over(requests)
+    }
+
+    fn obey_one(&mut self, ask: Ask, requests: &mut Vec<Request>) -> io::Result<()> {
+        if let Ask::Hello { protocols, epoch } = ask {
+            return self.greet(protocols, epoch);
+        }
+        if !self.talk.as_ref().is_some_and(|talk| talk.hello) {
+            self.talk = None;
+            return Ok(());
+        }
+        match ask {
+            Ask::Hello { .. } => {}
+            Ask::Environment { vars } => self.common = vars,
+            Ask::Start(order) => {
+                let times = (order.grace_ms, order.kill_after_ms);
+                if self.ledger.start(order.attempt, times, Instant::now()) {
+                    requests.push(Request::Start(Box::new(order.spec(&self.common))));
+                }
+            }
+            Ask::End { attempt, grace_ms } => requests.push(Request::End { attempt, grace_ms }),
+            Ask::Sweep { run_marker } => {
+                self.ledger.sweep();
+                requests.push(Request::Sweep { run_marker });
+            }
+            Ask::Ack { attempt } => {
+                if let Some(streams) = self.ledger.ack(attempt) {
+                    fault::point("keeper.acked");
+                    self.records.push(Record::Acked { attempt });
+                    requests.push(Request::GiveBack(streams.into_iter().flatten().collect()));
+                }
+            }
+            Ask::Bye => {
+                let live = self.ledger.live().into_iter();
+                requests.extend(live.map(|attempt| Request::End { attempt, grace_ms: 0 }));
+                if let Some(talk) = &mut self.talk {
+                    talk.bye = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The highest epoch wins; whoever speaks no protocol of ours is refused.
+    fn greet(&mut self, (newest, oldest): (u32, u32), epoch: u64) -> io::Result<()> {
+        let Some(mut talk) = self.talk.take() else { return Ok(()) };
+        let protocol = newest.min(PROTOCOL);
+        if epoch < self.epoch || protocol < OLDEST_PROTOCOL || protocol < oldest {
+            let refused = Tell::Refused { protocols: (PROTOCOL, OLDEST_PROTOCOL), epoch: self.epoch };
+            talk.wire.push(&refused, vec![])?;
+            // One frame fits into the buffer of a new connection.
+            let _ = talk.wire.flush();
+            return Ok(());
+        }
+        (self.epoch, self.met, talk.hello) = (epoch, true, true);
+        let unacked = self.ledger.unacked().count() as u64;
+        let live = self.ledger.live();
+        let boot_changed = self.boot_changed;
+        talk.wire.push(&Tell::Hello { protocol, epoch, live, unacked, boot_changed }, vec![])?;
+        for (ended, streams) in self.ledger.unacked() {
+            talk.wire.push(&Tell::Ended(ended.clone()), handles(streams)?)?;
+        }
+        for (attempt, idle_ms) in self.ledger.take_idle() {
+            talk.wire.push(&Tell::Idle { attempt, idle_ms }, vec![])?;
+        }
+        self.talk = Some(talk);
+        Ok(())
+    }
+
+    fn hand_over(&mut self, requests: Vec<Request>) -> io::Result<()> {
+        self.held_back.extend(requests);
+        self.retry_held_back()
+    }
+
+    fn retry_held_back(&mut self) -> io::Result<()> {
+        // In pieces, because a batch is taken whole or not at all.
+        while !self.held_back.is_empty() {
+            let rest = self.held_back.split_off(self.held_back.len().min(256));
+            let batch = std::mem::replace(&mut self.held_back, rest);
+            match self.owner.send(batch) {
+                Ok(()) => {}
+                Err(Returned { why: Refused::Full, mut requests }) => {
+                    requests.append(&mut self.held_back);
+                    self.held_back = requests;
+                    return Ok(());
+                }
+                Err(Returned { why: Refused::Closed, .. }) => {
+                    return Err(io::Error::other("the process owner is gone"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_reports(&mut self) -> io::Result<()> {
+        for report in self.reports.take() {
+            match report {
+                Report::Started { attempt, pid, start_time_ticks } => {
+                    let boot_id = self.boot_id.clone();
+                    self.records.push(Record::Started { attempt, pid, start_time_ticks, boot_id });
+                    self.tell(&Tell::Started { attempt, pid, start_time_ticks })?;
+                }
+                Report::SpawnFailed { attempt, message, .. } => {
+                    self.ended(Ended::not_started(attempt, message), [None, None])?;
+                }
+                Report::Idle { attempt, idle_ms } if self.talk.is_some() => {
+                    self.tell(&Tell::Idle { attempt, idle_ms })?;
+                }
+                Report::Idle { attempt, idle_ms } => self.ledger.idle(attempt, idle_ms),
+                Report::OutputLimit { attempt, .. } => self.ledger.output_limit(attempt),
+                Report::Exited { attempt, status, stdout, stderr, leaked, usage, .. } => {
+                    let disk_full = status != Status::Code(0) && self.disk_is_full();
+                    let ended = Ended { leaked, disk_full, ..Ended::exited(attempt, status, usage) };
+                    self.ended(ended, [stdout, stderr])?;
+                }
+                Report::Swept { killed, .. } => {
+                    self.ledger.swept();
+                    self.tell(&Tell::Swept { killed })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Into the ledger, and in line for the spool and for the orchestrator: the spool is written first.
+    fn ended(&mut self, ended: Ended, streams: Streams) -> io::Result<()> {
+        let (ended, streams) = self.ledger.end(ended, streams);
+        let (ended, fds) = (ended.clone(), handles(streams)?);
+        self.records.push(Record::Ended(ended.clone()));
+        self.tell_with(&Tell::Ended(ended), fds)
+    }
+
+    fn write_records(&mut self) {
+        if self.records.is_empty() {
+            return;
+        }
+        fault::point("keeper.spool.before");
+        let written = if self.ledger.owns() { self.spool.append(&self.records) } else { self.spool.clear() };
+        fault::point("keeper.spool.after");
+        // Without room the ledger still knows: what is lost is only what a second fault would need, and it is tried
+        // again with the next records.
+        if written.is_ok() {
+            self.records.clear();
+        }
+    }
+
+    /// Whether an attempt that failed now may have failed because nothing could be written.
+    fn disk_is_full(&self) -> bool {
+        let Ok(fs) = rustix::fs::statvfs(&self.attempts) else { return false };
+        let free = if rustix::process::getuid().is_root() { fs.f_bfree } else { fs.f_bavail };
+        free.saturating_mul(fs.f_frsize) < LEAST_FREE_BYTES
+    }
+
+    /// What is over its time ends, but only while nobody else can say so.
+    fn enforce_deadlines(&mut self, now: Instant) {
+        if self.talk.is_none() {
+            let due = self.ledger.overdue(now);
+            self.held_back
+                .extend(due.into_iter().map(|(attempt, grace_ms)| Request::End { attempt, grace_ms }));
+        }
+    }
+
+    fn tell(&mut self, tell: &Tell) -> io::Result<()> {
+        self.tell_with(tell, vec![])
+    }
+
+    fn tell_with(&mut self, tell: &Tell, fds: Vec<OwnedFd>) -> io::Result<()> {
+        match &mut self.talk {
+            Some(talk) if talk.hello => talk.wire.push(tell, fds),
+            _ => Ok(()),
+        }
+    }
+
+    fn flush(&mut self) {
+        // A connection that cannot be written to is read to its end all the same.
+        if let Some(talk) = &mut self.talk {
+            let _ = talk.wire.flush();
+        }
+    }
+}
+
+struct Ready {
+    reports: bool,
+    talk: bool,
+}
+
+fn handles(streams: &Streams) -> io::Result<Vec<OwnedFd>> {
+    streams.iter().flatten().map(|file| Ok(file.try_clone()?.into())).collect()
+}
+
+fn timespec(time: Duration) -> Timespec {
+    let ms = i64::try_from(time.as_micros().div_ceil(1_000)).unwrap_or(i64::MAX);
+    Timespec { tv_sec: ms / 1_000, tv_nsec: ms % 1_000 * 1_000_000 }
+}

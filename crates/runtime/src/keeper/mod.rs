@@ -1,0 +1,44 @@
+//! The keeper: one small process per run that owns the processes of its attempts and outlives the orchestrator.
+//! It holds no plan and takes no decision: it starts, ends, watches and reports what it is asked to.
+//!
+//! ```text
+//! orchestrator                              keeper (same binary, own session)
+//!   client ── Unix socket runs/<run>/k ──>    host: one connection at a time, the highest epoch wins
+//!      ^                                        ledger   what lives, what ended and is not acknowledged
+//!      `── Started, Exited + descriptors ──     spool    started, ended, acked: survives the death of any process
+//!                                               owner    the processes (crate::owner), output without names
+//! ```
+//!
+//! - An exit is in the spool before it is told, and counts as something owned until it is acknowledged.
+//! - Lost connection: children go on, attempts with a deadline are ended by it. A new orchestrator takes over with a
+//!   higher epoch; the old connection is read to its end and obeyed first.
+//! - Lost keeper: leaders die with it (parent-death signal); the next keeper reads the spool and tells what it had
+//!   recorded; the orchestrator sweeps the rest by marker.
+//! - Nothing owned and nobody connected: it leaves.
+//! - A keeper is found by the kernel lock on `keeper.lock`, never by a process number.
+
+mod client;
+mod door;
+mod host;
+mod ledger;
+mod message;
+mod spool;
+mod wire;
+
+pub use client::{Deliver, Found, Heard, Keeper, KeeperError};
+pub use host::{HostError, serve};
+pub use message::{Ask, Bytes, Ended, How, StartOrder};
+
+/// The protocol that this version speaks, and the oldest that it still understands.
+pub const PROTOCOL: u32 = 1;
+/// The oldest protocol that this version understands.
+pub const OLDEST_PROTOCOL: u32 = 1;
+
+/// The socket in the directory of a run.
+const SOCKET: &str = "k";
+/// The file whose lock tells that a keeper lives.
+const LOCK: &str = "keeper.lock";
+/// The record of starts and ends.
+const SPOOL: &str = "keeper.spool";
+/// What a keeper says on standard error.
+const LOG: &str = "keeper.log";

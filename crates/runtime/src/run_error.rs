@@ -1,0 +1,46 @@
+//! Why a run could not go on: each names its object; what is durable can be resumed.
+//!
+//! Knows no exit codes; the binary maps them.
+
+use crate::action::ActionsError;
+use crate::keeper::KeeperError;
+use regatta_engine::build::GraphError;
+use regatta_journal::StoreError;
+use std::path::PathBuf;
+
+/// So many keepers may die under one orchestrator before it gives up.
+pub(crate) const MOST_KEEPERS: u32 = 20;
+
+/// Why a run could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The store failed; resume goes on from what is durable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The plan is no graph, which validation should have said.
+    #[error("the plan is not a graph: {0}")]
+    Graph(#[from] GraphError),
+    /// A task cannot be prepared, which validation should have said.
+    #[error(transparent)]
+    Actions(#[from] ActionsError),
+    /// There is no keeper.
+    #[error(transparent)]
+    Keeper(#[from] KeeperError),
+    /// One keeper after the other died.
+    #[error("{MOST_KEEPERS} keepers died under this run")]
+    KeepersDie,
+    /// The disk is full. What ended meanwhile stays with the keeper.
+    #[error("the disk is full: {0}")]
+    NoRoom(String),
+    /// Signals cannot be taken.
+    #[error("signals cannot be taken: {0}")]
+    Signals(std::io::Error),
+    /// A directory of the run could not be made or read.
+    #[error("cannot use `{}`: {source}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
