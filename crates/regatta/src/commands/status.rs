@@ -6,10 +6,11 @@ use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape;
-use crate::render::summary;
 use crate::render::why::why;
+use crate::render::{count, summary};
 use crate::view::{RunView, reader};
 use regatta_journal::{Which, rfc3339};
+use regatta_runtime::owner::live_attempts;
 use serde_json::json;
 
 /// Lines of a detached process that are shown.
@@ -29,6 +30,9 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
     if args.json {
         let mut facts = summary::json(&view);
         facts["status"] = view.status().into();
+        if view.status() == "interrupted" {
+            facts["live_children"] = live_attempts(id).len().into();
+        }
         facts["plan_name"] = view.record.summary.plan_name.as_str().into();
         facts["orchestrator"] =
             view.holder.as_ref().map_or(json!(null), |h| json!({ "pid": h.pid, "host": h.host }));
@@ -65,6 +69,11 @@ fn text(view: &RunView, id: &str, said: &str) -> String {
         text.push_str(&format!("  the detached process said: {}\n", escape(line)));
     }
     if view.status() == "interrupted" {
+        let live = live_attempts(id).len() as u64;
+        if live > 0 {
+            let go = if live == 1 { "goes" } else { "go" };
+            text.push_str(&format!("  {} {go} on without an orchestrator\n", count(live, "attempt")));
+        }
         text.push_str(&format!("next: regatta resume {id}\n"));
     }
     text

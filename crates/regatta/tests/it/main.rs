@@ -25,5 +25,6 @@ mod repeat;
 mod replay;
 mod results;
 mod signals;
+mod takeover;
 mod trees;
 mod world;

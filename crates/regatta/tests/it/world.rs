@@ -7,7 +7,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -105,6 +105,17 @@ impl World {
         let mut bytes = [0; 4096];
         let n = fifo.read(&mut bytes).unwrap();
         String::from_utf8_lossy(&bytes[..n]).trim().to_owned()
+    }
+
+    /// Follows the events of the newest run until there were `most` of a kind in all.
+    pub fn follow(&self, kind: &str, most: usize) {
+        let mut child = self.command(&["events", "--follow"]).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let wanted = format!("\"kind\":\"{kind}\"");
+        let found = lines.map_while(Result::ok).filter(|line| line.contains(&wanted)).take(most).count();
+        assert_eq!(found, most, "{kind}");
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// The id of the newest run.

@@ -21,6 +21,7 @@
 //!   wakes.
 //! - Output is a file, not a pipe: a task that opens its own /dev/stdout with truncation loses what it wrote before.
 
+mod census;
 mod command;
 mod due;
 mod ending;
@@ -47,6 +48,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+pub use census::live_attempts;
 pub use inbox::{INBOX_LIMIT, Refused, Returned};
 pub use message::{Report, Request, StartSpec, Status, Stream, Usage};
 
