@@ -214,6 +214,7 @@ impl<'a> Line<'a> {
             }
             EventKind::UndoEnded { cause, .. } => self.cause = cause.map(crate::cause::Cause::code),
             EventKind::RunPaused { .. }
+            | EventKind::RunSuspended
             | EventKind::RunResumed { .. }
             | EventKind::RunStopping { .. }
             | EventKind::RunEnding { .. }

@@ -39,6 +39,10 @@ pub enum Effect {
         /// Milliseconds between TERM and KILL.
         grace_ms: u64,
     },
+    /// Let every live tree stand still.
+    Suspend,
+    /// Let every live tree go on.
+    Continue,
     /// Ask the node's `reconcile` command about a lost attempt.
     Reconcile {
         /// The node.

@@ -32,6 +32,8 @@ pub enum EventKind {
         /// Why.
         reason: PauseReason,
     },
+    /// What runs stands still too, with its clocks, until the pause is lifted (`pause --now`).
+    RunSuspended,
     /// The run goes on, under a new epoch where an orchestrator took over.
     RunResumed {
         /// The fencing epoch.

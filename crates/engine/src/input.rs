@@ -117,6 +117,8 @@ pub enum Input {
     },
     /// Start nothing new.
     Pause,
+    /// Start nothing new, and let what runs stand still.
+    Suspend,
     /// Go on.
     Unpause,
     /// A signal asked to leave: end what runs, keep the run resumable.

@@ -62,6 +62,7 @@ impl EventKind {
             EventKind::DispatchEnded { outcome, .. } if outcome.counts() => Class::Logical,
             EventKind::DispatchEnded { .. }
             | EventKind::RunPaused { .. }
+            | EventKind::RunSuspended
             | EventKind::RunResumed { .. }
             | EventKind::RunStopping { .. }
             | EventKind::RunEnding { .. }
@@ -113,6 +114,7 @@ impl Event {
             }
             EventKind::RunStarted { .. }
             | EventKind::RunPaused { .. }
+            | EventKind::RunSuspended
             | EventKind::RunResumed { .. }
             | EventKind::RunEnding { .. }
             | EventKind::LimitsChanged { .. }

@@ -15,6 +15,7 @@ impl EventKind {
         match self {
             EventKind::RunStarted { .. } => "run_started",
             EventKind::RunPaused { .. } => "run_paused",
+            EventKind::RunSuspended => "run_suspended",
             EventKind::RunResumed { .. } => "run_resumed",
             EventKind::RunStopping { .. } => "run_stopping",
             EventKind::RunEnding { .. } => "run_ending",
@@ -68,6 +69,7 @@ impl EventKind {
             | EventKind::UndoEnded { node, .. } => Some(*node),
             EventKind::RunStarted { .. }
             | EventKind::RunPaused { .. }
+            | EventKind::RunSuspended
             | EventKind::RunResumed { .. }
             | EventKind::RunEnding { .. }
             | EventKind::RunEnded { .. }
@@ -96,6 +98,7 @@ impl EventKind {
             | EventKind::ReportIgnored { attempt } => Some(*attempt),
             EventKind::RunStarted { .. }
             | EventKind::RunPaused { .. }
+            | EventKind::RunSuspended
             | EventKind::RunResumed { .. }
             | EventKind::RunStopping { .. }
             | EventKind::RunEnding { .. }

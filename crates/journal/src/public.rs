@@ -210,6 +210,7 @@ impl<'a> PublicEvent<'a> {
                 self.fill_end(graph, kind);
             }
             EventKind::RunStarted { .. }
+            | EventKind::RunSuspended
             | EventKind::RunStopping { .. }
             | EventKind::LeaseGranted { .. }
             | EventKind::LeaseReleased { .. }

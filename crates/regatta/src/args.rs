@@ -41,6 +41,12 @@ pub enum Verb {
     Check(CheckArgs),
     /// Go on with a run after a crash, an interruption or an answer.
     Resume(ResumeArgs),
+    /// Start nothing new; `resume` goes on.
+    Pause(PauseArgs),
+    /// End a run, or one of its tasks.
+    Cancel(CancelArgs),
+    /// Do not run a task that has not started.
+    Skip(SkipArgs),
     /// Settle a task in doubt.
     Answer(AnswerArgs),
     /// Show where a run stands.
@@ -174,6 +180,41 @@ pub struct ResumeArgs {
     pub own_session: bool,
 }
 
+/// `regatta pause`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta pause            what runs goes on, nothing new starts
+  regatta pause --now      what runs stands still too, and so do its timeouts
+  regatta resume           goes on")]
+pub struct PauseArgs {
+    /// The run [default: the newest that has not ended].
+    pub run: Option<String>,
+    /// Let what runs stand still too.
+    #[arg(long)]
+    pub now: bool,
+}
+
+/// `regatta cancel`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  regatta cancel\n  regatta cancel --task build")]
+pub struct CancelArgs {
+    /// The run [default: the newest that has not ended].
+    pub run: Option<String>,
+    /// This task only.
+    #[arg(long, value_name = "TASK")]
+    pub task: Option<String>,
+}
+
+/// `regatta skip`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  regatta skip docs\n  regatta skip 5f3a docs")]
+pub struct SkipArgs {
+    /// The run [default: the newest that has not ended], and the task.
+    #[arg(required = true, num_args = 1..=2, value_names = ["RUN", "TASK"])]
+    pub words: Vec<String>,
+}
+
 /// `regatta answer`
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -183,10 +224,9 @@ Examples:
   regatta answer RUN deploy --failed")]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["again", "succeeded", "failed"])))]
 pub struct AnswerArgs {
-    /// The run.
-    pub run: String,
-    /// The task in doubt.
-    pub task: String,
+    /// The run [default: the newest that has not ended], and the task in doubt.
+    #[arg(required = true, num_args = 1..=2, value_names = ["RUN", "TASK"])]
+    pub words: Vec<String>,
     /// Allow exactly one more attempt.
     #[arg(long)]
     pub again: bool,

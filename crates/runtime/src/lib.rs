@@ -9,6 +9,7 @@
 pub mod action;
 pub mod clock;
 pub mod collect;
+pub mod control;
 pub mod environment;
 pub mod fault;
 mod judge;
@@ -21,5 +22,6 @@ pub mod owner;
 mod recovery;
 pub mod redact;
 pub mod run_error;
+mod socket;
 pub mod turn;
 pub mod workspace;

@@ -325,6 +325,8 @@ impl Driver for Local {
             Effect::End { attempt, grace_ms } => {
                 self.asks.push(Ask::End { attempt: attempt.0, grace_ms: *grace_ms });
             }
+            Effect::Suspend => self.asks.push(Ask::Suspend),
+            Effect::Continue => self.asks.push(Ask::Continue),
             Effect::Evaluate { .. } | Effect::Land | Effect::Leave(_) => {}
         }
     }

@@ -9,6 +9,7 @@
 
 use crate::action::Actions;
 use crate::clock::{RunClock, wall_ms};
+use crate::control::{self, Meaning, Reply};
 use crate::fault;
 use crate::keeper::{Found, Heard, Keeper};
 use crate::local::{Broken, Local, Observer, Place};
@@ -41,6 +42,8 @@ pub enum Message {
     Signal,
     /// An input from the outside.
     Input(Box<Arrival>),
+    /// A person wants something, and waits for the answer.
+    Asked(control::Request),
 }
 
 /// Speaks to a running loop.
@@ -56,7 +59,12 @@ impl Handle {
 
     /// Hands an input to the loop; answers whether it is still there.
     pub fn send(&self, arrival: Arrival) -> bool {
-        self.0.send(Message::Input(Box::new(arrival))).is_ok()
+        self.tell(Message::Input(Box::new(arrival)))
+    }
+
+    /// Hands a message to the loop; answers whether it is still there.
+    fn tell(&self, message: Message) -> bool {
+        self.0.send(message).is_ok()
     }
 }
 
@@ -89,6 +97,8 @@ pub struct Orchestrator {
     program: PathBuf,
     place: Place,
     first: Vec<Arrival>,
+    /// Answers that are given when the turn that obeys is durable.
+    answers: Vec<(SyncSender<Reply>, String)>,
     interrupts: u32,
     keepers: u32,
     swept: bool,
@@ -125,6 +135,7 @@ impl Orchestrator {
             program: machine.program.to_owned(),
             place,
             first: Vec::new(),
+            answers: Vec::new(),
             interrupts: 0,
             keepers: 0,
             swept: false,
@@ -143,14 +154,22 @@ impl Orchestrator {
     /// # Errors
     /// The store or the keeper failed; what is durable can be resumed, and what lives stays with its keeper.
     pub fn run(mut self) -> Result<Left, RunError> {
+        let handle = self.handle.clone();
+        let deliver = Box::new(move |request| handle.tell(Message::Asked(request)));
+        let control = control::listen(&self.place.run_dir, deliver).map_err(RunError::Control)?;
         self.take_up()?;
         let mut arrivals = self.drain();
         loop {
             let when = When { now: self.clock.now(), wall_ms: wall_ms() };
             self.local.expire(when.now);
+            let answers = std::mem::take(&mut self.answers);
             let leave = turn(&mut self.engine, &mut self.store, &mut self.local, (when, arrivals))?;
+            for (to, said) in answers {
+                // Whoever asked may have gone away.
+                let _ = to.send(Reply::Done(said));
+            }
             if let Some(leave) = leave {
-                return self.leave(leave);
+                return self.leave(leave, control);
             }
             match self.local.broken() {
                 Some(Broken::NoRoom(what)) => return Err(RunError::NoRoom(what.clone())),
@@ -162,9 +181,10 @@ impl Orchestrator {
     }
 
     /// Lets everything go in the right order: nobody listens to the keeper any more, it leaves, the store is closed.
-    fn leave(mut self, leave: Leave) -> Result<Left, RunError> {
+    fn leave(mut self, leave: Leave, control: control::Listener) -> Result<Left, RunError> {
         let keeper = self.local.release();
         drop(self.inbox);
+        drop(control);
         if let Some(keeper) = keeper {
             keeper.leave();
         }
@@ -281,7 +301,21 @@ impl Orchestrator {
                 self.first.push(Input::Interrupt { hard: self.interrupts > 1 }.into());
             }
             Message::Input(arrival) => self.first.push(*arrival),
+            Message::Asked(request) => self.asked(request),
         }
+    }
+
+    fn asked(&mut self, control::Request { command, reply }: control::Request) {
+        let answer = match control::interpret(&self.engine, &command) {
+            Meaning::Feed(arrival, said) => {
+                self.first.push(*arrival);
+                return self.answers.push((reply, said));
+            }
+            Meaning::So(said) => Reply::Done(said),
+            Meaning::Refused(why) => Reply::Refused(why),
+        };
+        // Whoever asked may have gone away.
+        let _ = reply.send(answer);
     }
 }
 

@@ -26,6 +26,9 @@ pub enum RunError {
     /// There is no keeper.
     #[error(transparent)]
     Keeper(#[from] KeeperError),
+    /// Nobody could reach the run.
+    #[error("the run cannot listen: {0}")]
+    Control(std::io::Error),
     /// One keeper after the other died.
     #[error("{MOST_KEEPERS} keepers died under this run")]
     KeepersDie,

@@ -210,6 +210,8 @@ impl Driver for Machine {
                 let after = self.rng.between(0, 200);
                 self.plan(after, Input::Reconciled { node: *node, found });
             }
+            // Reports that were under way come all the same.
+            Effect::Suspend | Effect::Continue => {}
             Effect::Evaluate { .. } | Effect::Land | Effect::Leave(_) => {}
         }
     }

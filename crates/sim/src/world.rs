@@ -204,7 +204,7 @@ impl World {
             0 => {
                 let after = self.rng.between(1, 2_000);
                 self.machine.plan(after, Input::Unpause);
-                vec![Input::Pause]
+                vec![if self.rng.one_in(2) { Input::Pause } else { Input::Suspend }]
             }
             1 => vec![Input::Interrupt { hard: false }],
             _ => vec![Input::Interrupt { hard: true }],

@@ -19,17 +19,33 @@ impl Decider<'_> {
         }
     }
 
+    /// `pause --now`: what runs stands still with its clocks.
+    pub(super) fn suspend(&mut self) {
+        self.pause();
+        if self.state().phase == Phase::Paused(PauseReason::User) && !self.state().is_suspended() {
+            self.emit(EventKind::RunSuspended);
+            self.effect(Effect::Suspend);
+        }
+    }
+
     pub(super) fn unpause(&mut self) {
         if matches!(self.state().phase, Phase::Paused(_)) {
-            let epoch = self.state().epoch;
+            let (epoch, still) = (self.state().epoch, self.state().is_suspended());
             self.emit(EventKind::RunResumed { epoch });
+            if still {
+                self.effect(Effect::Continue);
+            }
         }
     }
 
     /// The first signal ends what runs within min(grace, 5 s); the second one without grace.
     pub(super) fn interrupt(&mut self, hard: bool) {
         if self.state().phase != Phase::Paused(PauseReason::Interrupted) {
+            let still = self.state().is_suspended();
             self.emit(EventKind::RunPaused { reason: PauseReason::Interrupted });
+            if still {
+                self.effect(Effect::Continue);
+            }
         }
         let live: Vec<_> = self.state().live().collect();
         for (attempt, node) in live {
@@ -51,7 +67,11 @@ impl Decider<'_> {
         if matches!(self.state().closing, Closing::Cancelling(_)) {
             return;
         }
+        let still = self.state().is_suspended();
         self.emit(EventKind::RunEnding { cause });
+        if still {
+            self.effect(Effect::Continue);
+        }
         self.end_undo(cause);
         let graph = self.graph;
         for &node in graph.order() {

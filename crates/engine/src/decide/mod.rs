@@ -66,6 +66,7 @@ impl<'a> Decider<'a> {
             Input::Reconciled { node, found } => self.reconciled(node, found),
             Input::Answered { node, answer } => self.answered(node, answer),
             Input::Pause => self.pause(),
+            Input::Suspend => self.suspend(),
             Input::Unpause => self.unpause(),
             Input::Interrupt { hard } => self.interrupt(hard),
             Input::Cancel { node: None } => self.cancel_run(crate::cause::Cause::User),

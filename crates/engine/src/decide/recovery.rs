@@ -17,7 +17,11 @@ impl Decider<'_> {
         if self.state().phase == Phase::New {
             self.begin();
         }
+        let still = self.state().is_suspended();
         self.emit(EventKind::RunResumed { epoch: found.epoch });
+        if still {
+            self.effect(Effect::Continue);
+        }
         self.ask_again();
         let alive: BTreeSet<AttemptId> = found.live.into_iter().collect();
         let mut ended = found.ended;

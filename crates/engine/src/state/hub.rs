@@ -97,6 +97,6 @@ impl Live {
     /// When it times out. An attempt that is being ended has no timer any more.
     pub(super) fn deadline(&self, graph: &Graph, node: NodeId) -> Option<Timestamp> {
         let limit = graph.policy(node).attempt_timeout_ms?;
-        self.ending.is_none().then(|| self.started + limit)
+        self.ending.is_none().then(|| self.started + limit + self.suspended_ms)
     }
 }

@@ -82,6 +82,13 @@ pub struct Rollback {
     pub failed: u32,
 }
 
+/// What runs stands still.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Suspended {
+    pub(crate) since: Timestamp,
+    pub(crate) timers: Vec<(Timestamp, Timer)>,
+}
+
 /// How many nodes of a wave are not settled, and whether it began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Wave {
@@ -128,6 +135,8 @@ pub struct State {
     pub(crate) wave_cursor: u32,
     pub(crate) run_deadline: Option<Timestamp>,
     pub(crate) paused_at: Option<Timestamp>,
+    /// Since when what runs stands still, and the timers that stand still with it.
+    pub(crate) suspended: Option<Suspended>,
     pub(crate) ended: [u32; 7],
     /// Nodes that a person skipped; they make a run partial.
     pub(crate) skipped_by_people: u32,
@@ -169,6 +178,7 @@ impl State {
             wave_cursor: 0,
             run_deadline: None,
             paused_at: None,
+            suspended: None,
             ended: [0; 7],
             skipped_by_people: 0,
         }
@@ -200,6 +210,12 @@ impl State {
     /// Nodes in doubt, ascending.
     pub fn in_doubt(&self) -> impl ExactSizeIterator<Item = NodeId> + '_ {
         self.in_doubt.iter().copied()
+    }
+
+    /// True while what runs stands still.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.suspended.is_some()
     }
 
     /// The number of ready nodes.

@@ -24,6 +24,8 @@ pub struct Live {
     pub started: Timestamp,
     /// Why it is being ended, once it is.
     pub ending: Option<Cause>,
+    /// How long it stood still, which its timeout does not count, in milliseconds.
+    pub suspended_ms: u64,
 }
 
 /// A doubt about an attempt.

@@ -17,6 +17,42 @@ fn pause_starts_nothing_while_running_attempts_go_on_and_back_off_expires_into_r
 }
 
 #[test]
+fn pause_now_lets_what_runs_stand_still_with_its_clocks() {
+    let mut world = World::at(5, "a takes=15 timeout=20; b takes=90 timeout=20; c(a)");
+    world.send(Input::Suspend);
+    world.send(Input::Suspend);
+    world.until(1_000);
+    assert_eq!(world.result(), "a running, b running, c pending; paused (user)");
+    world.send(Input::Unpause);
+    world.run();
+    assert_eq!(world.result(), "a succeeded, b timed_out (timeout), c succeeded; partial");
+    assert_eq!(world.starts(), "a@0 b@0 c@1010");
+    world.replays();
+}
+
+#[test]
+fn cancel_and_interrupt_and_a_new_orchestrator_let_what_stands_still_go_on() {
+    let ends = |input: Input| {
+        let mut world = World::at(5, "a takes=15 timeout=20");
+        world.send(Input::Suspend);
+        world.until(100);
+        world.send(input);
+        assert!(!world.engine.state().is_suspended());
+        assert!(world.effects.iter().any(|(_, effect)| *effect == Effect::Continue));
+        world.run();
+        world.result()
+    };
+    assert_eq!(ends(Input::Cancel { node: None }), "a cancelled (user); cancelled");
+    assert_eq!(ends(Input::Interrupt { hard: false }), "a in_doubt; paused (interrupted)");
+    let mut world = World::at(5, "a takes=15 timeout=20");
+    world.send(Input::Suspend);
+    world.until(100);
+    world.crash(true);
+    world.run();
+    assert_eq!(world.result(), "a succeeded; succeeded");
+}
+
+#[test]
 fn a_paused_run_whose_last_attempts_end_well_ends() {
     let mut world = World::at(5, "a");
     world.send(Input::Pause);

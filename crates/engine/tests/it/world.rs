@@ -27,6 +27,8 @@ pub(crate) struct World {
     mirror: Engine,
     inputs: Vec<(Timestamp, Input)>,
     due: BTreeMap<(u64, u64), Input>,
+    /// What waits until attempts go on: milliseconds from then.
+    frozen: Vec<(u64, Input)>,
     order: u64,
     tries: BTreeMap<(NodeId, bool), usize>,
     alive: BTreeMap<AttemptId, NodeId>,
@@ -54,6 +56,7 @@ impl World {
             left: None,
             inputs: vec![],
             due: BTreeMap::new(),
+            frozen: Vec::new(),
             order: 0,
             tries: BTreeMap::new(),
             alive: BTreeMap::new(),
@@ -186,6 +189,8 @@ impl World {
                 let found = self.behaviour(node).finds.clone();
                 self.later(1, Input::Reconciled { node, found });
             }
+            Effect::Suspend => self.freeze(),
+            Effect::Continue => self.thaw(),
             Effect::Leave(leave) => self.left = Some(leave),
             Effect::Land => {}
             Effect::Evaluate { .. } => panic!("queries are answered before the commit"),
@@ -209,6 +214,23 @@ impl World {
             Does::Fail(cause) => self.later(takes, ended(attempt, Verdict::Failed(cause))),
             Does::GetLost => self.later(takes, Input::AttemptLost { attempt }),
             Does::Hang => {}
+        }
+    }
+
+    /// What attempts were about to report waits as long as they stand still.
+    fn freeze(&mut self) {
+        let now = self.now;
+        let (frozen, due) = std::mem::take(&mut self.due)
+            .into_iter()
+            .partition(|(_, input)| reported(input).is_some_and(|a| self.alive.contains_key(&a)));
+        self.due = due;
+        let frozen: BTreeMap<(u64, u64), Input> = frozen;
+        self.frozen = frozen.into_iter().map(|((at, _), input)| (at - now, input)).collect();
+    }
+
+    fn thaw(&mut self) {
+        for (after, input) in std::mem::take(&mut self.frozen) {
+            self.later(after, input);
         }
     }
 

@@ -126,7 +126,8 @@ impl<'a> EventRecord<'a> {
             | EventKind::DispatchEnded { .. }
             | EventKind::NodeEnded { .. }
             | EventKind::UndoEnded { .. } => self.fill_work(kind),
-            EventKind::RunStopping { .. }
+            EventKind::RunSuspended
+            | EventKind::RunStopping { .. }
             | EventKind::LeaseGranted { .. }
             | EventKind::LeaseReleased { .. }
             | EventKind::DispatchAdopted { .. }

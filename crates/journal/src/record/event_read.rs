@@ -108,6 +108,7 @@ impl EventRecord<'_> {
                 let reason = PauseReason::ALL.into_iter().find(|r| r.name() == name);
                 EventKind::RunPaused { reason: reason.ok_or_else(|| bad_value("reason", name))? }
             }
+            "run_suspended" => EventKind::RunSuspended,
             "run_resumed" => EventKind::RunResumed { epoch: self.need(self.epoch, "epoch")? },
             "run_stopping" => EventKind::RunStopping { node: self.node()? },
             "run_ending" => EventKind::RunEnding { cause: self.cause()? },

@@ -122,6 +122,7 @@ fn kind(input: &Input) -> &'static str {
         Input::Reconciled { .. } => "reconciled",
         Input::Answered { .. } => "answered",
         Input::Pause => "pause",
+        Input::Suspend => "suspend",
         Input::Unpause => "unpause",
         Input::Interrupt { .. } => "interrupt",
         Input::Cancel { .. } => "cancel",
@@ -135,7 +136,7 @@ fn kind(input: &Input) -> &'static str {
 impl<'a> InputRecord<'a> {
     fn fill(&mut self, input: &'a Input) {
         match input {
-            Input::Begin | Input::Settle | Input::Pause | Input::Unpause => {}
+            Input::Begin | Input::Settle | Input::Pause | Input::Suspend | Input::Unpause => {}
             Input::Resumed(resumed) => {
                 self.epoch = Some(resumed.epoch);
                 self.live = Some(resumed.live.iter().map(|a| a.0).collect());
@@ -184,6 +185,7 @@ impl<'a> InputRecord<'a> {
             "begin" => Input::Begin,
             "settle" => Input::Settle,
             "pause" => Input::Pause,
+            "suspend" => Input::Suspend,
             "unpause" => Input::Unpause,
             "interrupt" => Input::Interrupt { hard: self.need(self.hard, "hard")? },
             "cancel" => Input::Cancel { node: self.node.map(NodeId) },

@@ -75,6 +75,7 @@ pub(crate) fn events() -> Vec<Event> {
     kinds.extend(node_kinds());
     kinds.push(EventKind::LimitsChanged { limits: limits() });
     kinds.push(EventKind::ReportIgnored { attempt: AttemptId(u64::MAX) });
+    kinds.push(EventKind::RunSuspended);
     kinds.into_iter().enumerate().map(|(i, kind)| Event { at: Timestamp(i as u64 * 10), kind }).collect()
 }
 
@@ -182,6 +183,7 @@ pub(crate) fn inputs() -> Vec<Input> {
     inputs.extend(answers.map(|answer| Input::Answered { node, answer }));
     inputs.extend([
         Input::Pause,
+        Input::Suspend,
         Input::Unpause,
         Input::Interrupt { hard: false },
         Input::Interrupt { hard: true },

@@ -1,7 +1,7 @@
 //! The verbs, one file each. Each takes its arguments and a context and answers an exit code or an error.
 
-pub mod answer;
 pub mod check;
+pub mod control;
 pub mod events;
 pub mod explain;
 pub mod keeper;

@@ -9,8 +9,9 @@ use crate::exit::Exit;
 use crate::session::{self, Show};
 use crate::source;
 use crate::view::{self, plan_of, reader, store_error};
-use regatta_journal::{Journal, RunRecord, Which};
+use regatta_journal::{Journal, RunId, RunRecord, StoreError, Which};
 use regatta_plan::Plan;
+use regatta_runtime::control::Command;
 use regatta_runtime::orchestrator::now_wall_ms;
 use serde_json::Value;
 use std::path::Path;
@@ -32,6 +33,9 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
     let which = args.run.as_deref().map_or(Which::NewestOpen, Which::Named);
     let summary = reader.resolve(which).map_err(store_error)?;
     let record = reader.run(&summary.run_id).map_err(store_error)?;
+    if reader.holder(&summary.run_id).map_err(store_error)?.is_some() {
+        return lift(context, &summary.run_id);
+    }
     if summary.state.has_ended() {
         return session::tell(context, summary.run_id.as_str(), show).map(session::exit_of);
     }
@@ -44,11 +48,20 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
         return super::run::detach(context, summary.run_id.as_str());
     }
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
-    let run = journal.open_run(&summary.run_id, now_wall_ms()).map_err(store_error)?;
+    let run = match journal.open_run(&summary.run_id, now_wall_ms()) {
+        // Somebody was faster: it is asked to go on.
+        Err(StoreError::Held { .. }) => return lift(context, &summary.run_id),
+        opened => opened.map_err(store_error)?,
+    };
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
     }
     session::go(context, run, plan, show)
+}
+
+/// Asks the orchestrator that lives to go on.
+fn lift(context: &Context, run: &RunId) -> Result<Exit, CliError> {
+    super::control::deliver(context, Some(run.as_str()), &Command::Resume)
 }
 
 /// The file may be gone; if it is there it must say what was validated.

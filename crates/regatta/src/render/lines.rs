@@ -22,6 +22,7 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
             super::count(u64::from(graph.waves()), "wave")
         ),
         EventKind::RunPaused { reason } => format!("run paused ({})", reason.name()),
+        EventKind::RunSuspended => "run suspended: what runs stands still".to_owned(),
         EventKind::RunResumed { .. } => "run resumed".to_owned(),
         EventKind::RunStopping { .. } => format!("run stopping because {task} failed"),
         EventKind::RunEnding { cause } => format!("run ending ({})", cause.code()),

@@ -7,6 +7,7 @@
 
 mod caps;
 mod command_line;
+mod control;
 #[cfg(feature = "faults")]
 mod crash;
 mod data_flow;

@@ -145,7 +145,7 @@ fn an_unknown_run_task_or_attempt_is_a_usage_error_that_names_it() {
         (&["logs", "a", "--attempt", "2"], "no attempt 2"),
         (&["logs", "a", "--attempt", "0"], "attempt"),
         (&["answer", &world.run_id(), "ghost", "--again"], "has no task `ghost`"),
-        (&["answer", &world.run_id(), "a", "--again"], "is not in doubt"),
+        (&["answer", &world.run_id(), "a", "--again"], "the run has ended"),
         (&["answer", &world.run_id(), "a"], "--again"),
         (&["answer", &world.run_id(), "a", "--again", "--failed"], "--failed"),
         (&["answer", &world.run_id(), "a", "--succeeded", "--result", "{"], "not JSON"),

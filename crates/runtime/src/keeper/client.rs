@@ -2,10 +2,10 @@
 //!
 //! A thread of its own reads, so that a keeper never waits for the loop. Knows no plan.
 
-use super::door::Door;
 use super::message::{Ask, Ended, Tell};
-use super::wire::Wire;
-use super::{LOG, OLDEST_PROTOCOL, PROTOCOL};
+use super::{LOCK, LOG, OLDEST_PROTOCOL, PROTOCOL, SOCKET};
+use crate::socket::door::Door;
+use crate::socket::wire::Wire;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
@@ -227,12 +227,12 @@ fn reach(
     until: Instant,
 ) -> Result<(UnixStream, Option<Child>), KeeperError> {
     while Instant::now() < until {
-        if !door.is_kept().map_err(failed("cannot be looked for"))? {
+        if !door.is_locked(LOCK).map_err(failed("cannot be looked for"))? {
             if let Some(child) = start(door, program, run_dir)? {
-                let socket = door.knock().map_err(failed("cannot be reached"))?;
+                let socket = door.knock(SOCKET).map_err(failed("cannot be reached"))?;
                 return Ok((socket, Some(child)));
             }
-        } else if let Ok(socket) = door.knock() {
+        } else if let Ok(socket) = door.knock(SOCKET) {
             return Ok((socket, None));
         }
         // It has the lock and does not listen yet, or does not listen any more.
@@ -259,7 +259,7 @@ fn start(door: &Door, program: &Path, run_dir: &Path) -> Result<Option<Child>, K
         return Ok(Some(child));
     }
     let _ = child.wait();
-    if door.is_kept().map_err(failed("cannot be looked for"))? {
+    if door.is_locked(LOCK).map_err(failed("cannot be looked for"))? {
         return Ok(None);
     }
     let said = std::fs::read_to_string(run_dir.join(LOG)).unwrap_or_default();

@@ -7,14 +7,14 @@
 //! One connection at a time: the next one is taken when the one before was read to its end. Writing never waits, so
 //! an orchestrator that does not read cannot stop it. Knows no plan.
 
-use super::door::{Door, is_same_user};
 use super::ledger::{Ledger, Streams};
 use super::message::{Ask, Bytes, Ended, Tell};
 use super::spool::{Record, Spool};
-use super::wire::Wire;
-use super::{OLDEST_PROTOCOL, PROTOCOL, SPOOL};
+use super::{LOCK, OLDEST_PROTOCOL, PROTOCOL, SOCKET, SPOOL};
 use crate::fault;
 use crate::owner::{Config, Owner, Refused, Report, Request, Returned, Status};
+use crate::socket::door::{Door, is_same_user};
+use crate::socket::wire::Wire;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 use std::io::{self, Write as _};
@@ -58,13 +58,13 @@ pub fn serve(run_dir: &Path) -> Result<(), HostError> {
     // Already a session leader is as good.
     let _ = rustix::process::setsid();
     let door = Door::open(run_dir).map_err(io_error("cannot open the directory of the run"))?;
-    let lock = door.lock().map_err(io_error("cannot lock the run"))?.ok_or(HostError::Taken)?;
+    let lock = door.lock(LOCK).map_err(io_error("cannot lock the run"))?.ok_or(HostError::Taken)?;
     let mut host = Host::new(run_dir, &door)?;
     say_ready().map_err(io_error("cannot say that it is ready"))?;
     let done = host.run().map_err(io_error("cannot go on"));
     drop(host);
     // The next keeper replaces what is left of it.
-    let _ = door.remove_socket();
+    let _ = door.remove_socket(SOCKET);
     drop(lock);
     done
 }
@@ -130,7 +130,7 @@ impl Host {
         let boot_id = boot_id.trim().to_owned();
         let file = door.file(SPOOL).map_err(io_error("cannot open the spool"))?;
         let (spool, inherited) = Spool::open(file, &boot_id).map_err(io_error("cannot read the spool"))?;
-        let listener = door.listen().map_err(io_error("cannot listen"))?;
+        let listener = door.listen(SOCKET).map_err(io_error("cannot listen"))?;
         listener.set_nonblocking(true).map_err(io_error("cannot listen"))?;
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|e| io_error("cannot be woken")(e.into()))?;
@@ -273,6 +273,14 @@ impl Host {
                 }
             }
             Ask::End { attempt, grace_ms } => requests.push(Request::End { attempt, grace_ms }),
+            Ask::Suspend => {
+                self.ledger.suspend(Instant::now());
+                requests.push(Request::Suspend);
+            }
+            Ask::Continue => {
+                self.ledger.go_on(Instant::now());
+                requests.push(Request::Continue);
+            }
             Ask::Sweep { run_marker } => {
                 self.ledger.sweep();
                 requests.push(Request::Sweep { run_marker });

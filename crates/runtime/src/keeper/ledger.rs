@@ -28,6 +28,8 @@ pub(super) struct Ledger {
     lives: BTreeMap<u64, Live>,
     unacked: BTreeMap<u64, (Ended, Streams)>,
     sweeps: u32,
+    /// Since when what lives stands still.
+    suspended: Option<Instant>,
 }
 
 impl Ledger {
@@ -119,14 +121,33 @@ impl Ledger {
         self.sweeps = self.sweeps.saturating_sub(1);
     }
 
+    /// What lives stands still: no deadline comes nearer.
+    pub(super) fn suspend(&mut self, now: Instant) {
+        self.suspended.get_or_insert(now);
+    }
+
+    /// What lives goes on; deadlines move by the time that it stood still.
+    pub(super) fn go_on(&mut self, now: Instant) {
+        let Some(since) = self.suspended.take() else { return };
+        for live in self.lives.values_mut() {
+            live.since += now.saturating_duration_since(since.max(live.since));
+        }
+    }
+
     /// When the next attempt has had its time.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
+        if self.suspended.is_some() {
+            return None;
+        }
         self.lives.values().filter(|l| !l.deadline).filter_map(|l| Some(l.since + l.kill_after?)).min()
     }
 
     /// Attempts that have had their time by now, with their grace; each is answered once.
     pub(super) fn overdue(&mut self, now: Instant) -> Vec<(u64, u64)> {
         let mut due = Vec::new();
+        if self.suspended.is_some() {
+            return due;
+        }
         for (attempt, live) in &mut self.lives {
             if !live.deadline && live.kill_after.is_some_and(|after| live.since + after <= now) {
                 live.deadline = true;
@@ -173,6 +194,18 @@ mod tests {
         assert!(
             ledger.end(exit(1), [None, None]).0.deadline && !ledger.end(exit(2), [None, None]).0.deadline
         );
+    }
+
+    #[test]
+    fn what_stands_still_has_its_deadline_later() {
+        let (mut ledger, now) = (Ledger::default(), Instant::now());
+        let at = |s| now + Duration::from_secs(s);
+        ledger.start(1, (0, Some(5_000)), at(0));
+        ledger.suspend(at(2));
+        assert_eq!((ledger.next_deadline(), ledger.overdue(at(99))), (None, vec![]));
+        ledger.go_on(at(102));
+        assert_eq!((ledger.next_deadline(), ledger.overdue(at(104))), (Some(at(105)), vec![]));
+        assert_eq!(ledger.overdue(at(105)), [(1, 0)]);
     }
 
     #[test]

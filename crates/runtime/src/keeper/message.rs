@@ -32,6 +32,10 @@ pub enum Ask {
         /// Milliseconds between TERM and KILL.
         grace_ms: u64,
     },
+    /// Let every live tree stand still, with its clocks.
+    Suspend,
+    /// Let every tree that stands still go on.
+    Continue,
     /// End every process that carries a marker of this run, whoever started it.
     Sweep {
         /// The run part of the markers.

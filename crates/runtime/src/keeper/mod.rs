@@ -18,12 +18,10 @@
 //! - A keeper is found by the kernel lock on `keeper.lock`, never by a process number.
 
 mod client;
-mod door;
 mod host;
 mod ledger;
 mod message;
 mod spool;
-mod wire;
 
 pub use client::{Deliver, Found, Heard, Keeper, KeeperError};
 pub use host::{HostError, serve};

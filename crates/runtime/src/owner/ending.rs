@@ -101,7 +101,7 @@ impl Worker {
     }
 
     /// Finds all processes of these trees: in the groups, below them, by marker, and what was seen before.
-    fn hunt(&mut self, attempts: &[u64]) {
+    pub(super) fn hunt(&mut self, attempts: &[u64]) {
         let Ok(all) = self.proc.processes() else { return }; // strays will still show as orphans
         let owners = self.attribute(&all);
         let mut alive: BTreeMap<u64, u32> = BTreeMap::new();

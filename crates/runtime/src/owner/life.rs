@@ -1,7 +1,7 @@
 //! One attempt that was started and whose tree is not dead yet. Plain state: who changes it is in `ending`.
 //! It does not know other attempts.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
@@ -44,6 +44,8 @@ pub(super) struct Life {
     pub(super) leaked: u32,
     /// The tree was signalled while the leader ran.
     pub(super) killed: bool,
+    /// Since when it stands still.
+    pub(super) suspended: Option<Instant>,
 }
 
 impl Life {

@@ -19,6 +19,10 @@ pub enum Request {
         /// Milliseconds between TERM and KILL.
         grace_ms: u64,
     },
+    /// Let every live tree stand still: STOP to all of it.
+    Suspend,
+    /// Let every tree that stands still go on.
+    Continue,
     /// End every process of this user that carries a marker of this run (`<run>` or `<run>/…`), whoever started it.
     Sweep {
         /// The run part of the markers; a trailing `/` is allowed.

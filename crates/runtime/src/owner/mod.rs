@@ -31,6 +31,7 @@ mod life;
 mod message;
 mod orphans;
 mod output;
+mod pausing;
 mod proc;
 mod settling;
 mod spawn;

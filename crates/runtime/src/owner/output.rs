@@ -173,6 +173,11 @@ impl Outputs {
         (std::mem::replace(&mut self.overflow, Noticed::Said) == Noticed::NotYet).then_some(over)
     }
 
+    /// A tree that stood still was not silent by itself.
+    pub(super) fn stood_still(&mut self, time: Duration) {
+        self.grew += time;
+    }
+
     /// How long both streams have been silent, once per silence that reaches the idle time.
     pub(super) fn silence(&mut self, [out, err]: [u64; 2], now: Instant) -> Option<Duration> {
         let total = out.saturating_add(err);

@@ -46,6 +46,7 @@ impl Worker {
             strays: Strays::default(),
             leaked: 0,
             killed: false,
+            suspended: None,
         };
         self.claims.add(spec.attempt, life.group(), &spec.marker);
         self.reports.push(Report::Started { attempt: spec.attempt, pid: life.group(), start_time_ticks });

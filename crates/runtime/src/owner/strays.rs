@@ -70,6 +70,14 @@ impl Strays {
         self.held.values().map(|stray| stray.process).collect()
     }
 
+    /// Sends a signal to all of them.
+    pub(super) fn send(&self, signal: Signal) {
+        for stray in self.held.values() {
+            // It may be dead, or belong to another user.
+            let _ = pidfd_send_signal(&stray.watched.fd, signal);
+        }
+    }
+
     /// Takes hold of a process; false if it has ended meanwhile.
     pub(super) fn add(
         &mut self,

@@ -133,6 +133,8 @@ impl Worker {
                 None => return,
                 Some(Request::Start(spec)) => self.start(&spec, now),
                 Some(Request::End { attempt, grace_ms }) => self.end_requested(attempt, grace_ms, now),
+                Some(Request::Suspend) => self.suspend(now),
+                Some(Request::Continue) => self.go_on(now),
                 Some(Request::Sweep { run_marker }) => {
                     self.sweep(run_marker.clone(), Report::Swept { run_marker, killed: 0 }, now);
                 }
@@ -184,7 +186,8 @@ impl Worker {
         for life in self.lives.values_mut().filter(|life| life.outputs.bounded()) {
             let Ok(sizes) = life.outputs.sizes() else { continue };
             let attempt = life.attempt;
-            if let Some(quiet) = life.outputs.silence(sizes, now) {
+            let silence = if life.suspended.is_none() { life.outputs.silence(sizes, now) } else { None };
+            if let Some(quiet) = silence {
                 let idle_ms = u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX);
                 self.reports.push(Report::Idle { attempt, idle_ms });
             }

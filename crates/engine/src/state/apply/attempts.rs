@@ -18,7 +18,7 @@ impl State {
         self.require(fact, ready && attempt.0 >= self.next_attempt)?;
         self.next_attempt = attempt.0 + 1;
         self.round = round;
-        let live = Live { attempt, number, started: fact.event.at, ending: None };
+        let live = Live { attempt, number, started: fact.event.at, ending: None, suspended_ms: 0 };
         self.set(fact.graph, node, NodeState::Running(Box::new(live)));
         Ok(())
     }

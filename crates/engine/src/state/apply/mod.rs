@@ -48,6 +48,7 @@ impl State {
         match &event.kind {
             EventKind::RunStarted { .. } => self.run_started(&fact),
             EventKind::RunPaused { reason } => self.run_paused(&fact, *reason),
+            EventKind::RunSuspended => self.run_suspended(&fact),
             EventKind::RunResumed { epoch } => self.run_resumed(&fact, *epoch),
             EventKind::RunStopping { node } => self.run_stopping(&fact, *node),
             EventKind::RunEnding { cause } => self.run_ending(&fact, *cause),

@@ -7,7 +7,8 @@ use crate::cause::Cause;
 use crate::ids::{NodeId, Timestamp};
 use crate::outcome::{PauseReason, RunStatus};
 use crate::spec::Limits;
-use crate::state::{Closing, Phase, State, Timer};
+use crate::state::node::NodeState;
+use crate::state::{Closing, Phase, State, Suspended, Timer};
 
 impl State {
     pub(super) fn run_started(&mut self, fact: &Fact<'_>) -> Applied {
@@ -19,11 +20,45 @@ impl State {
 
     pub(super) fn run_paused(&mut self, fact: &Fact<'_>, reason: PauseReason) -> Applied {
         self.phase = Phase::Paused(reason);
+        self.unsuspend(fact.event.at);
         self.paused_at.get_or_insert(fact.event.at);
         if let Some(deadline) = self.run_deadline {
             self.timers.remove(&(deadline, Timer::Run));
         }
         Ok(())
+    }
+
+    pub(super) fn run_suspended(&mut self, fact: &Fact<'_>) -> Applied {
+        let paused = self.phase == Phase::Paused(PauseReason::User);
+        self.require(fact, paused && self.suspended.is_none())?;
+        let stands = |timer: &Timer| matches!(timer, Timer::Attempt(_) | Timer::Undo(_));
+        let timers = self.timers.iter().copied().filter(|(_, timer)| stands(timer)).collect();
+        self.timers.retain(|(_, timer)| !stands(timer));
+        self.suspended = Some(Suspended { since: fact.event.at, timers });
+        Ok(())
+    }
+
+    /// What ran goes on, or is being ended; timeouts move by the time that it stood still.
+    fn unsuspend(&mut self, at: Timestamp) {
+        let Some(Suspended { since, timers }) = self.suspended.take() else { return };
+        let still_ms = at.since_ms(since);
+        for (deadline, timer) in timers {
+            let goes_on = match timer {
+                Timer::Attempt(node) => self.add_still(node, still_ms),
+                Timer::Undo(_) => self.rollback.current.is_some_and(|undo| undo.ending.is_none()),
+                Timer::Run | Timer::Wave(_) | Timer::Retry(_) => false,
+            };
+            if goes_on {
+                self.timers.insert((deadline + still_ms, timer));
+            }
+        }
+    }
+
+    /// Notes how long the attempt of a node stood still; false if it is being ended or has ended.
+    fn add_still(&mut self, node: NodeId, still_ms: u64) -> bool {
+        let NodeState::Running(live) = &mut self.nodes[node.index()].state else { return false };
+        live.suspended_ms += still_ms;
+        live.ending.is_none()
     }
 
     pub(super) fn run_resumed(&mut self, fact: &Fact<'_>, epoch: u64) -> Applied {
@@ -82,6 +117,7 @@ impl State {
     /// Leaves a pause; the run's deadline moves by the time that was paused.
     fn unpause(&mut self, at: Timestamp) {
         self.phase = Phase::Running;
+        self.unsuspend(at);
         if let Some(since) = self.paused_at.take() {
             self.arm_run(self.run_deadline.map(|d| d + at.since_ms(since)));
         }

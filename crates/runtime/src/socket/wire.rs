@@ -31,7 +31,7 @@ struct Parcel {
 }
 
 /// One end of a connection.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     socket: UnixStream,
     out: VecDeque<Parcel>,
     input: Vec<u8>,
@@ -41,27 +41,27 @@ pub(super) struct Wire {
 
 impl Wire {
     /// Over a socket, as it blocks or not.
-    pub(super) fn new(socket: UnixStream) -> Wire {
+    pub(crate) fn new(socket: UnixStream) -> Wire {
         Wire { socket, out: VecDeque::new(), input: Vec::new(), read: 0, fds: VecDeque::new() }
     }
 
     /// The socket, to wait for.
-    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 
     /// A second handle on the socket, without what waits here.
-    pub(super) fn twin(&self) -> io::Result<Wire> {
+    pub(crate) fn twin(&self) -> io::Result<Wire> {
         Ok(Wire::new(self.socket.try_clone()?))
     }
 
     /// True if something waits to be sent.
-    pub(super) fn has_output(&self) -> bool {
+    pub(crate) fn has_output(&self) -> bool {
         !self.out.is_empty()
     }
 
     /// Puts a message and its descriptors in line.
-    pub(super) fn push(&mut self, message: &impl Serialize, fds: Vec<OwnedFd>) -> io::Result<()> {
+    pub(crate) fn push(&mut self, message: &impl Serialize, fds: Vec<OwnedFd>) -> io::Result<()> {
         if !fds.is_empty() || self.out.is_empty() {
             self.out.push_back(Parcel { bytes: Vec::new(), fds, sent: 0 });
         }
@@ -80,7 +80,7 @@ impl Wire {
     }
 
     /// Sends what there is room for.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         while let Some(parcel) = self.out.front_mut() {
             if parcel.sent < parcel.bytes.len() {
                 match send(&self.socket, &parcel.bytes[parcel.sent..], &parcel.fds) {
@@ -101,7 +101,7 @@ impl Wire {
     }
 
     /// Reads what is there; false at the end of the stream.
-    pub(super) fn fill(&mut self) -> io::Result<bool> {
+    pub(crate) fn fill(&mut self) -> io::Result<bool> {
         self.input.drain(..self.read);
         self.read = 0;
         let start = self.input.len();
@@ -132,7 +132,7 @@ impl Wire {
     }
 
     /// The next whole message that was read.
-    pub(super) fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+    pub(crate) fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
         let waiting = &self.input[self.read..];
         let Some((length, rest)) = waiting.split_first_chunk::<4>() else { return Ok(None) };
         let length = u32::from_be_bytes(*length) as usize;
@@ -146,7 +146,7 @@ impl Wire {
     }
 
     /// The next descriptor that was read.
-    pub(super) fn take_file(&mut self) -> Option<File> {
+    pub(crate) fn take_file(&mut self) -> Option<File> {
         self.fds.pop_front().map(File::from)
     }
 }

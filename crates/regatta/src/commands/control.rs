@@ -1,0 +1,164 @@
+//! `regatta pause`, `cancel`, `skip` and `answer`: a request to a run, obeyed at once by the orchestrator that lives, or
+//! recorded for the next one.
+//!
+//! Decides nothing: what a request means is the runtime's and the engine's.
+
+use crate::args::{AnswerArgs, CancelArgs, PauseArgs, SkipArgs};
+use crate::context::{Context, out};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::source;
+use crate::view::{engine_of, plan_of, reader, store_error};
+use regatta_journal::{Journal, Reader, RunId, RunRecord, Store as _, StoreError, Turn, Which};
+use regatta_runtime::control::{self, Command, Meaning, Reply, Settle};
+use regatta_runtime::orchestrator::now_wall_ms;
+use regatta_runtime::turn::Arrival;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// A result given on the command line holds at most this many bytes of text.
+const MAX_RESULT_TEXT_BYTES: u64 = 1 << 20;
+/// An orchestrator that comes or goes has so long to listen or to be gone.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks at it.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// `regatta pause`
+///
+/// # Errors
+/// No such run, or the request does not fit its state.
+pub fn pause(context: &Context, args: &PauseArgs) -> Result<Exit, CliError> {
+    deliver(context, args.run.as_deref(), &Command::Pause { now: args.now })
+}
+
+/// `regatta cancel`
+///
+/// # Errors
+/// No such run or task, or the request does not fit its state.
+pub fn cancel(context: &Context, args: &CancelArgs) -> Result<Exit, CliError> {
+    deliver(context, args.run.as_deref(), &Command::Cancel { task: args.task.clone() })
+}
+
+/// `regatta skip`
+///
+/// # Errors
+/// No such run or task, or the request does not fit its state.
+pub fn skip(context: &Context, args: &SkipArgs) -> Result<Exit, CliError> {
+    let (run, task) = run_and_task(&args.words);
+    deliver(context, run, &Command::Skip { task: task.to_owned() })
+}
+
+/// `regatta answer`
+///
+/// # Errors
+/// No such run or task, or the task is not in doubt.
+pub fn answer(context: &Context, args: &AnswerArgs) -> Result<Exit, CliError> {
+    let result = args.result.as_deref().map(|text| parse_result(context, text)).transpose()?;
+    if result.is_some() && !args.succeeded {
+        return Err(CliError::usage("`--result` needs `--succeeded`"));
+    }
+    let settle = match (args.again, args.failed) {
+        (true, _) => Settle::Again,
+        (_, true) => Settle::Failed,
+        _ => Settle::Succeeded(result),
+    };
+    let (run, task) = run_and_task(&args.words);
+    deliver(context, run, &Command::Answer { task: task.to_owned(), settle })
+}
+
+/// `[RUN] TASK`
+fn run_and_task(words: &[String]) -> (Option<&str>, &str) {
+    match words {
+        [run, task] => (Some(run), task),
+        [task] => (None, task),
+        _ => (None, ""),
+    }
+}
+
+/// JSON, or `@FILE` with JSON in it.
+fn parse_result(context: &Context, text: &str) -> Result<Value, CliError> {
+    let text = match text.strip_prefix('@') {
+        Some(file) => source::small_text(&context.cwd.join(file), MAX_RESULT_TEXT_BYTES)
+            .map_err(|e| CliError::usage(format!("result file `{file}` cannot be read: {e}")))?,
+        None => text.to_owned(),
+    };
+    serde_json::from_str(&text).map_err(|e| CliError::usage(format!("the result is not JSON: {e}")))
+}
+
+/// Hands a request to the run: to its orchestrator if one lives, else into its journal.
+///
+/// # Errors
+/// No such run, the request does not fit its state, or the store fails.
+pub fn deliver(context: &Context, run: Option<&str>, command: &Command) -> Result<Exit, CliError> {
+    let reader = reader(&context.workspace)?;
+    let summary = reader.resolve(run.map_or(Which::NewestOpen, Which::Named)).map_err(store_error)?;
+    let id = summary.run_id;
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let answer = control::ask(&reader.place().run_dir(&id), command);
+        match answer.map_err(|e| CliError::environment(format!("run {id} does not answer: {e}")))? {
+            Some(Reply::Done(said)) => return told(&format!("{said}\n")),
+            Some(Reply::Refused(why)) => return Err(refused(&id, &why)),
+            None => {}
+        }
+        let held = reader.holder(&id).map_err(store_error)?.is_some();
+        if !held && let Some(exit) = record(context, &reader, (&id, command))? {
+            return Ok(exit);
+        }
+        if Instant::now() > until {
+            return Err(CliError::environment(format!("the orchestrator of run {id} does not listen")));
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn told(said: &str) -> Result<Exit, CliError> {
+    out(said);
+    Ok(Exit::Success)
+}
+
+fn refused(id: &RunId, why: &str) -> CliError {
+    CliError::usage(why.to_owned()).hint(format!("`regatta status {id}` shows where the run stands"))
+}
+
+/// Nobody orchestrates the run: what the request means is recorded, and obeyed at resume. None if somebody was faster.
+fn record(
+    context: &Context,
+    reader: &Reader,
+    (id, command): (&RunId, &Command),
+) -> Result<Option<Exit>, CliError> {
+    let record: RunRecord = reader.run(id).map_err(store_error)?;
+    let (plan, _) = plan_of(&record)?;
+    let journal = Journal::open(&context.workspace).map_err(store_error)?;
+    let mut run = match journal.open_run(id, now_wall_ms()) {
+        Err(StoreError::Held { .. }) => return Ok(None),
+        opened => opened.map_err(store_error)?,
+    };
+    let mut engine = engine_of(&plan)?;
+    run.fold(&mut |stored| {
+        engine.apply(&stored.event).map_err(|e| StoreError::Damaged {
+            path: context.workspace.clone(),
+            copy: None,
+            detail: e.to_string(),
+        })
+    })
+    .map_err(store_error)?;
+    let (arrival, said) = match control::interpret(&engine, command) {
+        Meaning::Feed(arrival, said) => (arrival, said),
+        Meaning::So(said) => return told(&format!("{said}\n")).map(Some),
+        Meaning::Refused(why) => return Err(refused(id, &why)),
+    };
+    let Arrival { input, payloads } = *arrival;
+    let step = engine.step(engine.now(), input.clone());
+    // No Settle and no effects: nothing may be started or ended here; the next orchestrator does it all again.
+    let turn = Turn {
+        now: engine.now(),
+        wall_ms: now_wall_ms(),
+        inputs: vec![input],
+        events: step.events,
+        payloads,
+    };
+    run.append(&turn).map_err(store_error)?;
+    run.close().map_err(store_error)?;
+    told(&format!("{said}\nrecorded; next: regatta resume {id}\n")).map(Some)
+}

@@ -1,0 +1,300 @@
+//! The control of a live run from another terminal: a socket beside the run, one request and one answer at a time.
+//!
+//! What a request means for the state is decided here and in the engine, whether the orchestrator obeys it live or it
+//! is recorded for the next one. Knows no command line.
+
+use crate::collect::TaskResult;
+use crate::socket::door::{Door, is_same_user};
+use crate::socket::wire::Wire;
+use crate::turn::Arrival;
+use regatta_engine::Engine;
+use regatta_engine::ids::NodeId;
+use regatta_engine::input::{Answer, Input};
+use regatta_engine::outcome::PauseReason;
+use regatta_engine::state::Phase;
+use regatta_engine::state::node::NodeState;
+use regatta_journal::Payload;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// The socket in the directory of a run.
+const SOCKET: &str = "c";
+/// Whoever knocks has so long to say what it wants, and to take the answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The loop has so long to answer: a turn takes milliseconds.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// What a person wants of a run.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Start nothing new.
+    Pause {
+        /// Let what runs stand still too.
+        now: bool,
+    },
+    /// Go on.
+    Resume,
+    /// End what runs and start nothing more, or end one task.
+    Cancel {
+        /// The task.
+        task: Option<String>,
+    },
+    /// Do not run a task that has not started.
+    Skip {
+        /// The task.
+        task: String,
+    },
+    /// Settle a task in doubt.
+    Answer {
+        /// The task.
+        task: String,
+        /// How.
+        settle: Settle,
+    },
+}
+
+/// How a doubt is settled.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Settle {
+    /// Exactly one more attempt.
+    Again,
+    /// It was done; its result, if any.
+    Succeeded(Option<Value>),
+    /// It was not done and shall not be tried again.
+    Failed,
+}
+
+/// What the run answers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// It is done and durable; what that means, for people.
+    Done(String),
+    /// It does not fit the state; why, for people.
+    Refused(String),
+}
+
+/// A request under way to the loop.
+#[derive(Debug)]
+pub struct Request {
+    /// What is wanted.
+    pub command: Command,
+    /// Takes the answer.
+    pub reply: SyncSender<Reply>,
+}
+
+/// What a request comes to.
+#[derive(Debug)]
+pub enum Meaning {
+    /// This input, and what to say when it is durable.
+    Feed(Box<Arrival>, String),
+    /// Nothing to do, because it is so already.
+    So(String),
+    /// It does not fit the state.
+    Refused(String),
+}
+
+/// What a request means in the present state.
+#[must_use]
+pub fn interpret(engine: &Engine, command: &Command) -> Meaning {
+    let task = match command {
+        Command::Cancel { task } => task.as_deref(),
+        Command::Skip { task } | Command::Answer { task, .. } => Some(task.as_str()),
+        Command::Pause { .. } | Command::Resume => None,
+    };
+    if let Some(task) = task.filter(|task| engine.graph().find(task).is_none()) {
+        return Meaning::Refused(format!("the run has no task `{}`", task.escape_debug()));
+    }
+    if let Phase::Ended(status) = engine.state().phase {
+        return Meaning::Refused(format!("the run has ended ({})", status.name()));
+    }
+    match command {
+        Command::Pause { now } => pause(engine, *now),
+        Command::Resume => match engine.state().phase {
+            Phase::Paused(_) => feed(Input::Unpause, "the run goes on"),
+            Phase::New | Phase::Running | Phase::Ended(_) => Meaning::So("the run is not paused".to_owned()),
+        },
+        Command::Cancel { task: None } => {
+            feed(Input::Cancel { node: None }, "what runs is being ended; nothing more starts")
+        }
+        Command::Cancel { task: Some(task) } => of_task(engine, task, &cancel),
+        Command::Skip { task } => of_task(engine, task, &skip),
+        Command::Answer { task, settle } => {
+            of_task(engine, task, &|engine, node| answer(engine, node, settle))
+        }
+    }
+}
+
+fn feed(input: Input, said: &str) -> Meaning {
+    Meaning::Feed(Box::new(input.into()), said.to_owned())
+}
+
+fn pause(engine: &Engine, now: bool) -> Meaning {
+    let paused = engine.state().phase == Phase::Paused(PauseReason::User);
+    match (now, paused, engine.state().is_suspended()) {
+        (true, _, true) => Meaning::So("the run is paused and what ran stands still already".to_owned()),
+        (true, _, false) => feed(Input::Suspend, "the run is paused; what runs stands still"),
+        (false, true, _) => Meaning::So("the run is paused already".to_owned()),
+        (false, false, _) => feed(Input::Pause, "the run is paused; what runs goes on, nothing new starts"),
+    }
+}
+
+type OfNode<'a> = &'a dyn Fn(&Engine, NodeId) -> Result<(Arrival, String), String>;
+
+fn of_task(engine: &Engine, task: &str, what: OfNode<'_>) -> Meaning {
+    let Some(node) = engine.graph().find(task) else {
+        return Meaning::Refused(format!("the run has no task `{}`", task.escape_debug()));
+    };
+    match what(engine, node) {
+        Ok((arrival, said)) => Meaning::Feed(Box::new(arrival), format!("task `{task}` {said}")),
+        Err(why) => Meaning::Refused(format!("task `{task}` {why}")),
+    }
+}
+
+fn cancel(engine: &Engine, node: NodeId) -> Result<(Arrival, String), String> {
+    let said = match &engine.state().node(node).state {
+        NodeState::Running(_) => "is being ended",
+        NodeState::Pending | NodeState::Ready | NodeState::WaitingRetry { .. } | NodeState::InDoubt(_) => {
+            "is cancelled"
+        }
+        NodeState::Collected => return Err("has done its work and waits for landing".to_owned()),
+        NodeState::Ended { outcome, .. } => return Err(format!("has ended ({})", outcome.name())),
+    };
+    Ok((Input::Cancel { node: Some(node) }.into(), said.to_owned()))
+}
+
+fn skip(engine: &Engine, node: NodeId) -> Result<(Arrival, String), String> {
+    match &engine.state().node(node).state {
+        NodeState::Pending | NodeState::Ready | NodeState::WaitingRetry { .. } => {
+            Ok((Input::Skip { node }.into(), "is skipped".to_owned()))
+        }
+        NodeState::Running(_) => Err("runs; `regatta cancel --task` ends it".to_owned()),
+        NodeState::InDoubt(_) => Err("is in doubt; `regatta answer` settles it".to_owned()),
+        NodeState::Collected => Err("has done its work and waits for landing".to_owned()),
+        NodeState::Ended { outcome, .. } => Err(format!("has ended ({})", outcome.name())),
+    }
+}
+
+fn answer(engine: &Engine, node: NodeId, settle: &Settle) -> Result<(Arrival, String), String> {
+    let NodeState::InDoubt(doubt) = &engine.state().node(node).state else {
+        return Err(format!("is not in doubt: {}", engine.explain(node).sentence(engine.graph())));
+    };
+    let (answer, result, said) = match settle {
+        Settle::Again => (Answer::Again, None, "gets exactly one more attempt"),
+        Settle::Failed => (Answer::Failed, None, "is recorded as failed"),
+        Settle::Succeeded(None) => (Answer::Succeeded(None), None, "is recorded as succeeded"),
+        Settle::Succeeded(Some(value)) => {
+            let result =
+                crate::collect::from_value(value).map_err(|e| format!("cannot have that result: {e}"))?;
+            if result.bytes.len() > crate::collect::INLINE_RESULT_BYTES {
+                return Err("cannot have a result of more than 64 KiB by an answer".to_owned());
+            }
+            (Answer::Succeeded(Some(result.digest)), Some(result), "is recorded as succeeded")
+        }
+    };
+    let payload = |r: TaskResult| Payload { attempt: doubt.attempt, bytes: r.bytes };
+    let payloads = result.into_iter().map(payload).collect();
+    Ok((Arrival { input: Input::Answered { node, answer }, payloads }, said.to_owned()))
+}
+
+/// The door that is open while a run is live.
+#[derive(Debug)]
+pub struct Listener {
+    socket: std::os::unix::net::UnixListener,
+    thread: Option<JoinHandle<()>>,
+    door: Door,
+}
+
+/// Takes a request to the loop, on the listener's thread; false if nobody is there any more.
+pub type Deliver = Box<dyn Fn(Request) -> bool + Send>;
+
+/// Opens the door of the run in `run_dir`; requests go to its loop.
+///
+/// # Errors
+/// The system refused a socket or a thread.
+pub fn listen(run_dir: &Path, deliver: Deliver) -> io::Result<Listener> {
+    let door = Door::open(run_dir)?;
+    let socket = door.listen(SOCKET)?;
+    let theirs = socket.try_clone()?;
+    let thread = std::thread::Builder::new().name("control".to_owned()).spawn(move || {
+        for knock in theirs.incoming() {
+            match knock {
+                // Whoever goes away in the middle gets no answer.
+                Ok(socket) => drop(serve(socket, &deliver)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    })?;
+    Ok(Listener { socket, thread: Some(thread), door })
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Wakes the thread out of its waiting; whoever waits in line is told that nobody is there any more.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was printed there.
+            let _ = thread.join();
+        }
+        // The next orchestrator replaces what is left of it.
+        let _ = self.door.remove_socket(SOCKET);
+    }
+}
+
+fn serve(socket: UnixStream, deliver: &Deliver) -> io::Result<()> {
+    if !is_same_user(&socket)? {
+        return Ok(());
+    }
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    let mut wire = Wire::new(socket);
+    let Some(command) = next(&mut wire)? else { return Ok(()) };
+    let (reply, answer) = sync_channel(1);
+    if !deliver(Request { command, reply }) {
+        return Ok(());
+    }
+    if let Ok(reply) = answer.recv_timeout(ANSWER) {
+        wire.push(&reply, vec![])?;
+        wire.flush()?;
+    }
+    Ok(())
+}
+
+fn next<T: serde::de::DeserializeOwned>(wire: &mut Wire) -> io::Result<Option<T>> {
+    loop {
+        if let Some(message) = wire.next()? {
+            return Ok(Some(message));
+        }
+        if !wire.fill()? {
+            return Ok(None);
+        }
+    }
+}
+
+/// Asks the orchestrator of the run in `run_dir`; none if nobody listens there.
+///
+/// # Errors
+/// It listens, but does not answer.
+pub fn ask(run_dir: &Path, command: &Command) -> io::Result<Option<Reply>> {
+    let Ok(socket) = Door::open(run_dir).and_then(|door| door.knock(SOCKET)) else { return Ok(None) };
+    socket.set_read_timeout(Some(ANSWER))?;
+    let mut wire = Wire::new(socket);
+    wire.push(command, vec![])?;
+    wire.flush()?;
+    match next(&mut wire) {
+        Ok(Some(reply)) => Ok(Some(reply)),
+        // It left between our knock and its answer.
+        Ok(None) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(None),
+        Err(error) => Err(error),
+    }
+}
