@@ -108,6 +108,9 @@ fn observer(context: &Context, show: Show, nodes: u64) -> Observer {
 fn run_error(error: RunError, run_id: &str) -> CliError {
     match error {
         RunError::Store(error) => store_error(error),
+        RunError::NoRoom(_) => {
+            CliError::environment(error.to_string()).hint(format!("make room, then: regatta resume {run_id}"))
+        }
         other => CliError::environment(other.to_string()).hint(format!("regatta resume {run_id}")),
     }
 }

@@ -58,6 +58,10 @@ pub(crate) fn judge(
             Verdict::Failed(Cause::Signal)
         }
     };
+    if ended.disk_full && verdict != Verdict::Succeeded {
+        // It is taken back, and what it said with it: there may not be room for that twice.
+        return Ok(judged(job, Verdict::Failed(Cause::DiskFull), (facts, None)));
+    }
     if let Err(error) = store_streams(&mut facts, job, (actions.output_limit_bytes(), streams)) {
         let text = format!("output of {} could not be stored: {error}", job.dir.display());
         if error.kind() == io::ErrorKind::StorageFull {
@@ -76,7 +80,6 @@ pub(crate) fn judge(
     let verdict = match verdict {
         _ if ended.output_limit => Verdict::Failed(Cause::OutputLimit),
         _ if ended.deadline => Verdict::Failed(Cause::Timeout),
-        Verdict::Failed(_) if ended.disk_full => Verdict::Failed(Cause::DiskFull),
         other => other,
     };
     let result = match result(actions, job, verdict) {

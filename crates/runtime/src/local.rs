@@ -215,9 +215,19 @@ impl Local {
                 self.arrivals.push_back(Input::AttemptIdle { attempt }.into());
             }
             Heard::Idle { .. } => {}
+            Heard::Ended(ended, _) if ended.disk_full && self.jobs.contains_key(&ended.attempt) => {
+                // It is not acknowledged, so it is heard again by whoever resumes when there is room.
+                let what = format!("attempt {} failed while nothing could be written", ended.attempt);
+                self.broken = Some(Broken::NoRoom(what));
+            }
             Heard::Ended(ended, streams) => self.ended(&ended, streams),
             Heard::Gone => self.broken = Some(Broken::KeeperGone),
         }
+    }
+
+    /// Takes an end that the keeper has kept for whoever comes: the disk has room again, or nobody could come.
+    pub fn hear_kept(&mut self, ended: &Ended, streams: [Option<File>; 2]) {
+        self.ended(ended, streams);
     }
 
     fn ended(&mut self, ended: &Ended, streams: [Option<File>; 2]) {

@@ -209,7 +209,7 @@ impl Orchestrator {
         self.local.forget_results(self.engine.state(), &known);
         let Found { live, ended, boot_changed, .. } = found;
         for (ended, streams) in ended {
-            self.local.hear(Heard::Ended(ended, streams));
+            self.local.hear_kept(&ended, streams);
         }
         let live = live.into_iter().filter(|id| known.contains(id)).collect();
         let judged: Vec<Arrival> = self.local.take_arrivals().collect();

@@ -11,6 +11,7 @@ mod control;
 #[cfg(feature = "faults")]
 mod crash;
 mod data_flow;
+mod disk;
 mod documents;
 mod effects;
 mod endings;

@@ -1,0 +1,107 @@
+//! A real small file system that is full: a failed attempt is put down to the disk and taken back, the run stops with
+//! exit 4, keeps what it has, and goes on when there is room.
+//!
+//! Needs the right to mount a tmpfs; says that it is skipped where that is missing.
+
+use crate::world::{World, ends, status};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A mounted tmpfs, unmounted in the end.
+struct Small(PathBuf);
+
+impl Small {
+    #[expect(clippy::print_stderr, reason = "a test that cannot run says so")]
+    fn mount(dir: &Path) -> Option<Small> {
+        std::fs::create_dir(dir).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(dir).output();
+        if !mounted.is_ok_and(|output| output.status.success()) {
+            eprintln!("skipped: no right to mount a tmpfs");
+            return None;
+        }
+        Some(Small(dir.to_owned()))
+    }
+
+    /// Writes until nothing fits any more.
+    fn fill(&self) {
+        let status = Command::new("sh")
+            .arg("-c")
+            .arg("cat /dev/zero >filler 2>/dev/null")
+            .current_dir(&self.0)
+            .status();
+        assert!(status.is_ok_and(|s| !s.success()));
+    }
+
+    fn free(&self) {
+        std::fs::remove_file(self.0.join("filler")).unwrap();
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").args(["-l"]).arg(&self.0).status();
+    }
+}
+
+#[test]
+fn an_attempt_that_failed_on_a_full_disk_is_taken_back_and_the_run_goes_on_when_there_is_room() {
+    let world = World::new();
+    let Some(small) = Small::mount(&world.path("small")) else { return };
+    let here = world.root().display().to_string();
+    world.write(
+        "plan.yaml",
+        &format!(
+            "version: 1
+tasks:
+  - id: a
+    run: |
+      echo x >>{here}/ran
+      test -e {here}/go || {{ cat /dev/zero >filler; exit 1; }}
+  - {{ id: b, needs: [a], run: 'echo fine' }}
+"
+        ),
+    );
+    let said = world.regatta(&["--workspace", "small", "run", "plan.yaml"]).exits(4);
+    assert!(said.err.contains("the disk is full") && said.err.contains("make room"), "{}", said.err);
+    small.free();
+    world.write("go", "");
+    let summary = world.regatta(&["--workspace", "small", "resume", "--json"]).exits(0).json();
+    assert_eq!((status(&summary, "a"), summary["tasks"]["a"]["attempts"].as_u64()), ("succeeded", Some(1)));
+    assert_eq!(world.read("ran"), "x\nx\n");
+    let log = world.regatta(&["--workspace", "small", "events", "--canonical"]).out;
+    assert!(!log.contains("disk_full") && !log.contains("failed"), "{log}");
+    world.regatta(&["--workspace", "small", "replay"]).exits(0);
+}
+
+#[test]
+fn a_store_that_cannot_be_written_stops_the_run_and_nothing_finished_is_repeated() {
+    let world = World::new();
+    let Some(small) = Small::mount(&world.path("small")) else { return };
+    let here = world.root().display().to_string();
+    let mut plan = "version: 1\neffect: at-most-once\nlimits: { max_parallel: 2 }\ntasks:\n".to_owned();
+    plan.push_str(&format!("  - {{ id: gate, run: 'echo up >{here}/up; read word <{here}/gate' }}\n"));
+    for n in 0..40 {
+        // A result for each, so that the journal grows.
+        plan.push_str(&format!(
+            "  - {{ id: t{n:02}, needs: [gate], run: 'echo {n} >>{here}/ran; printf \"\\\"%020000d\\\"\" 1 >\"$REGATTA_RESULT\"' }}\n"
+        ));
+    }
+    world.write("plan.yaml", &plan);
+    world.fifo("up");
+    world.fifo("gate");
+    let mut child = world.start(&["--workspace", "small", "run", "plan.yaml"]);
+    assert_eq!(world.hear("up"), "up");
+    small.fill();
+    std::fs::write(world.path("gate"), "go\n").unwrap();
+    assert_eq!(ends(&mut child), Some(4));
+    small.free();
+    let code = world.regatta(&["--workspace", "small", "resume"]).code;
+    // Attempts that could not write their result on the full disk have failed by themselves and were taken back.
+    assert_eq!(code, Some(0));
+    let ran = world.read("ran");
+    let mut lines: Vec<&str> = ran.lines().collect();
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(lines.len(), 40);
+    world.regatta(&["--workspace", "small", "replay"]).exits(0);
+}
