@@ -2,6 +2,7 @@
 //!
 //! Reads the process environment once, at the edge; values are never stored. Knows no task.
 
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
@@ -63,6 +64,19 @@ impl Environment {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.base.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
+    /// A salted hash of each variable that the plan names, so that a change can be told without keeping the value.
+    #[must_use]
+    pub fn fingerprints(&self, names: &[String], salt: &str) -> BTreeMap<String, String> {
+        let of = |name: &String| {
+            let value = self.get(name).map_or(&b""[..], OsStr::as_encoded_bytes);
+            let set = [u8::from(self.get(name).is_some())];
+            let hash =
+                Sha256::new().chain_update(salt).chain_update([0]).chain_update(set).chain_update(value);
+            (name.clone(), regatta_engine::json::hex(&hash.finalize()))
+        };
+        names.iter().map(of).collect()
     }
 
     /// All variables that are passed, by name.

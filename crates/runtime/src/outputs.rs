@@ -11,10 +11,16 @@ use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::report::Digest;
 use regatta_journal::Payload;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Whether these are the bytes that were recorded.
+fn is(bytes: &[u8], digest: &Digest) -> bool {
+    bytes.len() as u64 == digest.bytes && Sha256::digest(bytes)[..] == digest.sha256
+}
 
 /// What one task left.
 #[derive(Clone, Debug, Default)]
@@ -58,10 +64,10 @@ impl Outputs {
     #[must_use]
     pub fn result(&self, node: NodeId) -> Option<Value> {
         let output = self.kept.get(&node)?;
-        let (_, inline) = output.result.as_ref()?;
+        let (digest, inline) = output.result.as_ref()?;
         let bytes = match inline {
             Some(bytes) => bytes.to_vec(),
-            None => fs::read(self.large_result(output)?).ok()?,
+            None => fs::read(self.large_result(output)?).ok().filter(|bytes| is(bytes, digest))?,
         };
         serde_json::from_slice(&bytes).ok()
     }

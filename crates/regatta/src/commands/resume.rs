@@ -43,6 +43,7 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
     if !args.stored {
         refuse_changed(context, &record)?;
     }
+    tell_changed_variables(&plan, &record);
     drop(reader);
     if args.detach {
         return super::run::detach(context, summary.run_id.as_str());
@@ -57,6 +58,18 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
         err(&format!("run {}\n", run.run_id()));
     }
     session::go(context, run, plan, show)
+}
+
+/// Values of passed variables are read anew; what changed since the run began is told.
+fn tell_changed_variables(plan: &Plan, record: &RunRecord) {
+    let flags: Value = serde_json::from_str(&record.run.flags).unwrap_or_default();
+    let now = super::run::fingerprints(plan, record.summary.run_id.as_str());
+    let differs =
+        |(name, hash): &(&String, &String)| flags["env"][name.as_str()].as_str() != Some(hash.as_str());
+    let changed: Vec<&str> = now.iter().filter(differs).map(|(name, _)| name.as_str()).collect();
+    if !changed.is_empty() {
+        err(&format!("variables have changed since the run began: {}\n", changed.join(", ")));
+    }
 }
 
 /// Asks the orchestrator that lives to go on.

@@ -16,6 +16,7 @@ use regatta_engine::schedule;
 use regatta_journal::{Journal, NewRun, RunId, RunState};
 use regatta_plan::Plan;
 use regatta_plan::model::Unbuilt;
+use regatta_runtime::environment::{Environment, Passing};
 use regatta_runtime::orchestrator::now_wall_ms;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -116,6 +117,12 @@ fn refuse_unbuilt(plan: &Plan) -> Result<(), CliError> {
     Err(CliError::usage(message).hint("`regatta check` accepts it; nothing was started"))
 }
 
+/// Salted hashes of the variables that the plan names, as they are now.
+pub fn fingerprints(plan: &Plan, run_id: &str) -> BTreeMap<String, String> {
+    let names = plan.env.clone().unwrap_or_default();
+    Environment::read(&Passing::Names(names.clone()), std::env::vars_os()).fingerprints(&names, run_id)
+}
+
 fn record(
     source: &Source,
     (plan, overrides): (&Plan, &Overrides),
@@ -126,8 +133,10 @@ fn record(
     let graph = Graph::build(spec).map_err(|e: GraphError| bug(e.to_string()))?;
     let text = regatta_plan::canonical(&source.plan).map_err(|e| bug(e.to_string()))?;
     let inputs: BTreeMap<&str, &str> = inputs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let run_id = uuid::Uuid::new_v4().to_string();
+    let env = fingerprints(&source.plan, &run_id);
     Ok(NewRun {
-        run_id: RunId::new(&uuid::Uuid::new_v4().to_string()).map_err(store_error)?,
+        run_id: RunId::new(&run_id).map_err(store_error)?,
         plan_name: source.plan.name.clone(),
         plan_digest: regatta_plan::plan_digest(&source.plan).map_err(|e| bug(e.to_string()))?,
         plan: String::from_utf8(text).map_err(|e| bug(e.to_string()))?,
@@ -141,7 +150,7 @@ fn record(
         }),
         cohort: source.plan.cohort.unwrap_or(100),
         task_type: source.plan.task_type.clone(),
-        flags: json!({ "inputs": inputs }).to_string(),
+        flags: json!({ "inputs": inputs, "env": env }).to_string(),
         retry_of: None,
         created_wall_ms: now_wall_ms(),
     })

@@ -168,3 +168,19 @@ fn results_of_a_matrix_are_a_list_in_cell_order_with_their_types() {
     assert_eq!((all["n"].as_u64(), all["all"][1]["n"].as_u64()), (Some(4), Some(1)));
     assert_eq!((world.read("one"), world.read("named")), ("1\n".to_owned(), "x1\n".to_owned()));
 }
+
+#[test]
+fn a_large_result_that_was_altered_on_the_disk_is_not_read() {
+    let world = World::with(
+        "version: 1
+tasks:
+  - { id: big, run: 'printf ''{\"x\": 1, \"pad\": \"%070000d\"}'' 1 >\"$REGATTA_RESULT\"' }
+  - { id: spoil, needs: [big], run: 'for f in .regatta/runs/*/attempts/1/result.stored.json; do sed -i s/1/2/ $f; done' }
+  - { id: use, needs: [spoil], run: 'echo ${big.result.x} >used' }
+",
+    );
+    let summary = world.run();
+    assert_eq!(summary["tasks"]["spoil"]["status"], "succeeded");
+    assert_eq!(summary["tasks"]["use"]["cause"], "VARIABLE_RESOLUTION_ERROR");
+    assert!(!world.path("used").exists());
+}

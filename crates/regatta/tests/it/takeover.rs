@@ -229,3 +229,29 @@ fn run_and_resume_return_after_the_keeper_has_left() {
     world.regatta(&["run", "plan.yaml"]).exits(0);
     assert!(!lives(&world.read("keeper")));
 }
+
+#[test]
+fn a_passed_variable_that_changed_since_the_run_began_is_told_and_its_value_is_kept_nowhere() {
+    let mut world = World::with(
+        "version: 1\neffect: idempotent\nenv: [COLOUR, SHAPE]\ntasks: [ { id: a, run: 'echo $COLOUR >>seen; echo up >up; test -e go || exec sleep 300' } ]",
+    );
+    world.fifo("up");
+    world.set("COLOUR", "ultramarine-7311");
+    let mut child = world.start(&["run", "plan.yaml"]);
+    assert_eq!(world.hear("up"), "up");
+    signal(&child, Signal::INT);
+    assert_eq!(ends(&mut child), Some(130));
+    let database = std::fs::read(world.path(".regatta/regatta.db")).unwrap();
+    let wal = std::fs::read(world.path(".regatta/regatta.db-wal")).unwrap_or_default();
+    let holds = |bytes: &[u8]| bytes.windows(16).any(|w| w == b"ultramarine-7311");
+    assert!(!holds(&database) && !holds(&wal));
+    world.set("COLOUR", "vermilion");
+    world.write("go", "");
+    let mut child = world.command(&["resume"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    assert_eq!(world.hear("up"), "up");
+    assert_eq!(ends(&mut child), Some(0));
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut said).unwrap();
+    assert!(said.contains("variables have changed since the run began: COLOUR\n"), "{said}");
+    assert_eq!(world.read("seen"), "ultramarine-7311\nvermilion\n");
+}
