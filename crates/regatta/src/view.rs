@@ -63,10 +63,25 @@ pub enum Failure {
 /// # Errors
 /// There is none, or it cannot be read.
 pub fn reader(workspace: &Path) -> Result<Reader, CliError> {
-    Reader::open(workspace).map_err(store_error)?.ok_or_else(|| {
-        CliError::usage(format!("no run was ever started in `{}`", workspace.display()))
-            .hint("`regatta run PLAN` starts one; `--workspace DIR` names another place")
-    })
+    Reader::open(workspace).map_err(store_error)?.ok_or_else(|| nothing_here(workspace))
+}
+
+fn nothing_here(workspace: &Path) -> CliError {
+    CliError::usage(format!("no run was ever started in `{}`", workspace.display()))
+        .hint("`regatta run PLAN` starts one; `--workspace DIR` names another place")
+}
+
+/// As [`store_error`], for a verb that is about to write: a damaged journal is copied aside.
+pub fn writing(workspace: &Path) -> impl Fn(StoreError) -> CliError + '_ {
+    |error| store_error(error.put_aside(workspace))
+}
+
+/// As [`reader`], for a verb that is about to write.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub fn reader_to_write(workspace: &Path) -> Result<Reader, CliError> {
+    Reader::open(workspace).map_err(writing(workspace))?.ok_or_else(|| nothing_here(workspace))
 }
 
 /// An error of the store for people.

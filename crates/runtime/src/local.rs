@@ -184,6 +184,16 @@ impl Local {
         lost.into_values().map(|job| input(job).into()).collect()
     }
 
+    /// Asks once more for the end of what is being ended: the first request may have been lost with a connection.
+    pub fn end_again(&mut self, state: &State) {
+        for (attempt, node) in state.live() {
+            if state.node(node).live().is_some_and(|live| live.ending.is_some()) {
+                let grace_ms = self.actions.policy(node).grace_ms;
+                self.asks.push(Ask::End { attempt: attempt.0, grace_ms });
+            }
+        }
+    }
+
     /// Why the run cannot go on here, if so.
     #[must_use]
     pub fn broken(&self) -> Option<&Broken> {

@@ -243,6 +243,7 @@ impl Orchestrator {
         for (ended, streams) in found.ended {
             self.local.hear(Heard::Ended(ended, streams));
         }
+        self.local.end_again(self.engine.state());
         let lost = self.local.forget_jobs(&found.live);
         self.local.forget_results(self.engine.state(), &found.live);
         self.first.extend(lost);

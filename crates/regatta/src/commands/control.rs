@@ -8,7 +8,7 @@ use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::source;
-use crate::view::{engine_of, plan_of, reader, store_error};
+use crate::view::{engine_of, plan_of, reader_to_write, writing};
 use regatta_journal::{Journal, Reader, RunId, RunRecord, Store as _, StoreError, Turn, Which};
 use regatta_runtime::control::{self, Command, Meaning, Reply, Settle};
 use regatta_runtime::orchestrator::now_wall_ms;
@@ -90,8 +90,9 @@ fn parse_result(context: &Context, text: &str) -> Result<Value, CliError> {
 /// # Errors
 /// No such run, the request does not fit its state, or the store fails.
 pub fn deliver(context: &Context, run: Option<&str>, command: &Command) -> Result<Exit, CliError> {
-    let reader = reader(&context.workspace)?;
-    let summary = reader.resolve(run.map_or(Which::NewestOpen, Which::Named)).map_err(store_error)?;
+    let reader = reader_to_write(&context.workspace)?;
+    let summary =
+        reader.resolve(run.map_or(Which::NewestOpen, Which::Named)).map_err(writing(&context.workspace))?;
     let id = summary.run_id;
     let until = Instant::now() + PATIENCE;
     loop {
@@ -101,7 +102,7 @@ pub fn deliver(context: &Context, run: Option<&str>, command: &Command) -> Resul
             Some(Reply::Refused(why)) => return Err(refused(&id, &why)),
             None => {}
         }
-        let held = reader.holder(&id).map_err(store_error)?.is_some();
+        let held = reader.holder(&id).map_err(writing(&context.workspace))?.is_some();
         if !held && let Some(exit) = record(context, &reader, (&id, command))? {
             return Ok(exit);
         }
@@ -127,12 +128,12 @@ fn record(
     reader: &Reader,
     (id, command): (&RunId, &Command),
 ) -> Result<Option<Exit>, CliError> {
-    let record: RunRecord = reader.run(id).map_err(store_error)?;
+    let record: RunRecord = reader.run(id).map_err(writing(&context.workspace))?;
     let (plan, _) = plan_of(&record)?;
-    let journal = Journal::open(&context.workspace).map_err(store_error)?;
+    let journal = Journal::open(&context.workspace).map_err(writing(&context.workspace))?;
     let mut run = match journal.open_run(id, now_wall_ms()) {
         Err(StoreError::Held { .. }) => return Ok(None),
-        opened => opened.map_err(store_error)?,
+        opened => opened.map_err(writing(&context.workspace))?,
     };
     let mut engine = engine_of(&plan)?;
     run.fold(&mut |stored| {
@@ -142,7 +143,7 @@ fn record(
             detail: e.to_string(),
         })
     })
-    .map_err(store_error)?;
+    .map_err(writing(&context.workspace))?;
     let (arrival, said) = match control::interpret(&engine, command) {
         Meaning::Feed(arrival, said) => (arrival, said),
         Meaning::So(said) => return told(&format!("{said}\n")).map(Some),
@@ -158,7 +159,7 @@ fn record(
         events: step.events,
         payloads,
     };
-    run.append(&turn).map_err(store_error)?;
-    run.close().map_err(store_error)?;
+    run.append(&turn).map_err(writing(&context.workspace))?;
+    run.close().map_err(writing(&context.workspace))?;
     told(&format!("{said}\nrecorded; next: regatta resume {id}\n")).map(Some)
 }

@@ -8,7 +8,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::session::{self, Show};
 use crate::source;
-use crate::view::{self, plan_of, reader, store_error};
+use crate::view::{self, plan_of, reader_to_write, writing};
 use regatta_journal::{Journal, RunId, RunRecord, StoreError, Which};
 use regatta_plan::Plan;
 use regatta_runtime::control::Command;
@@ -29,11 +29,11 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
         let _ = rustix::process::setsid();
     }
     let show = if args.json { Show::Json } else { Show::People };
-    let reader = reader(&context.workspace)?;
+    let reader = reader_to_write(&context.workspace)?;
     let which = args.run.as_deref().map_or(Which::NewestOpen, Which::Named);
-    let summary = reader.resolve(which).map_err(store_error)?;
-    let record = reader.run(&summary.run_id).map_err(store_error)?;
-    if reader.holder(&summary.run_id).map_err(store_error)?.is_some() {
+    let summary = reader.resolve(which).map_err(writing(&context.workspace))?;
+    let record = reader.run(&summary.run_id).map_err(writing(&context.workspace))?;
+    if reader.holder(&summary.run_id).map_err(writing(&context.workspace))?.is_some() {
         return lift(context, &summary.run_id);
     }
     if summary.state.has_ended() {
@@ -48,11 +48,11 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
     if args.detach {
         return super::run::detach(context, summary.run_id.as_str());
     }
-    let journal = Journal::open(&context.workspace).map_err(store_error)?;
+    let journal = Journal::open(&context.workspace).map_err(writing(&context.workspace))?;
     let run = match journal.open_run(&summary.run_id, now_wall_ms()) {
         // Somebody was faster: it is asked to go on.
         Err(StoreError::Held { .. }) => return lift(context, &summary.run_id),
-        opened => opened.map_err(store_error)?,
+        opened => opened.map_err(writing(&context.workspace))?,
     };
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));

@@ -218,7 +218,10 @@ impl Host {
     }
 
     fn listen_or_accept(&mut self) -> io::Result<()> {
-        let Some(talk) = &mut self.talk else { return self.accept() };
+        let Some(talk) = &mut self.talk else {
+            self.talk = self.accept();
+            return Ok(());
+        };
         // A connection that fails is a connection that ended.
         let more = talk.wire.fill().unwrap_or(false);
         self.obey()?;
@@ -228,17 +231,13 @@ impl Host {
         Ok(())
     }
 
-    fn accept(&mut self) -> io::Result<()> {
-        let socket = match self.listener.accept() {
-            Ok((socket, _)) => socket,
-            // It went away again, or there is no descriptor to spare: it will knock again.
-            Err(_) => return Ok(()),
-        };
-        if is_same_user(&socket)? {
-            socket.set_nonblocking(true)?;
-            self.talk = Some(Talk { wire: Wire::new(socket), hello: false, bye: false });
-        }
-        Ok(())
+    /// Whoever knocks, unless it is of another user, went away again, or there is no descriptor to spare; it may
+    /// knock again.
+    fn accept(&self) -> Option<Talk> {
+        let (socket, _) = self.listener.accept().ok()?;
+        is_same_user(&socket).ok().filter(|same| *same)?;
+        socket.set_nonblocking(true).ok()?;
+        Some(Talk { wire: Wire::new(socket), hello: false, bye: false })
     }
 
     /// Does everything that was read.
@@ -320,7 +319,9 @@ impl Host {
         let boot_changed = self.boot_changed;
         talk.wire.push(&Tell::Hello { protocol, epoch, live, unacked, boot_changed }, vec![])?;
         for (ended, streams) in self.ledger.unacked() {
-            talk.wire.push(&Tell::Ended(ended.clone()), handles(streams)?)?;
+            // Without a descriptor to spare it cannot be told; whoever asks comes back.
+            let Ok(fds) = handles(streams) else { return Ok(()) };
+            talk.wire.push(&Tell::Ended(ended.clone()), fds)?;
         }
         for (attempt, idle_ms) in self.ledger.take_idle() {
             talk.wire.push(&Tell::Idle { attempt, idle_ms }, vec![])?;
@@ -387,9 +388,16 @@ impl Host {
     /// Into the ledger, and in line for the spool and for the orchestrator: the spool is written first.
     fn ended(&mut self, ended: Ended, streams: Streams) -> io::Result<()> {
         let (ended, streams) = self.ledger.end(ended, streams);
-        let (ended, fds) = (ended.clone(), handles(streams)?);
+        let (ended, fds) = (ended.clone(), handles(streams));
         self.records.push(Record::Ended(ended.clone()));
-        self.tell_with(&Tell::Ended(ended), fds)
+        match fds {
+            Ok(fds) => self.tell_with(&Tell::Ended(ended), fds),
+            // Without a descriptor to spare: the connection ends, and whoever comes back hears it then.
+            Err(_) => {
+                self.talk = None;
+                Ok(())
+            }
+        }
     }
 
     fn write_records(&mut self) {
