@@ -2,6 +2,7 @@
 //!
 //! Judges nothing; whoever found the damage says what it is.
 
+use crate::error::StoreError;
 use crate::place::Place;
 use rustix::fs::{self, Mode, OFlags};
 use std::fs::File;
@@ -30,6 +31,18 @@ pub(crate) fn copy_aside(place: &Place) -> Option<PathBuf> {
     let copied_db = copy_file(&db, &copy);
     let copied_wal = copy_file(&wal, &with_suffix(&copy, "-wal"));
     (copied_db.is_ok() || copied_wal.is_ok()).then_some(copy)
+}
+
+/// Of damage that a reader found: copies the database of `workspace` aside, as a writer does that finds it.
+#[must_use]
+pub fn put_aside(error: StoreError, workspace: &Path) -> StoreError {
+    match error {
+        StoreError::Damaged { path, copy: None, detail } => {
+            let place = Place::find(workspace).ok().flatten();
+            StoreError::Damaged { path, copy: place.as_ref().and_then(copy_aside), detail }
+        }
+        other => other,
+    }
 }
 
 fn numbered(db: &Path, n: u32) -> PathBuf {

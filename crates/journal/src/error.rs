@@ -2,14 +2,12 @@
 //!
 //! Knows no exit codes; the binary maps them.
 
-use crate::damage::copy_aside;
 use crate::holder::Holder;
-use crate::place::Place;
 use crate::record::{RecordError, RecordVersion};
 use crate::run_id::RunId;
 use crate::version::SchemaVersion;
 use regatta_engine::ids::AttemptId;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
@@ -195,18 +193,6 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Of damage that a reader found: copies the database of `workspace` aside, as a writer does that finds it.
-    #[must_use]
-    pub fn put_aside(self, workspace: &Path) -> StoreError {
-        match self {
-            StoreError::Damaged { path, copy: None, detail } => {
-                let place = Place::find(workspace).ok().flatten();
-                StoreError::Damaged { path, copy: place.as_ref().and_then(copy_aside), detail }
-            }
-            other => other,
-        }
-    }
-
     /// What a person can do about it, as one sentence for the `hint:` line.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

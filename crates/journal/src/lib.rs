@@ -32,6 +32,7 @@ mod verify;
 mod version;
 mod wal;
 
+pub use damage::put_aside;
 pub use error::StoreError;
 pub use holder::Holder;
 pub use instant::rfc3339;

@@ -14,9 +14,11 @@ use regatta_engine::ids::NodeId;
 use regatta_engine::input::ConditionAnswer;
 use regatta_engine::outcome::AttemptOutcome;
 use regatta_engine::report::Report;
-use regatta_journal::{Holder, Reader, RunRecord, RunState, StoreError, StoredEvent, Which};
+use regatta_journal::{Holder, Reader, RunId, RunRecord, RunState, StoreError, StoredEvent, Which};
 use regatta_plan::Plan;
+use regatta_runtime::keeper;
 use regatta_runtime::metrics::Metrics;
+use regatta_runtime::owner::live_attempts;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -73,7 +75,7 @@ fn nothing_here(workspace: &Path) -> CliError {
 
 /// As [`store_error`], for a verb that is about to write: a damaged journal is copied aside.
 pub fn writing(workspace: &Path) -> impl Fn(StoreError) -> CliError + '_ {
-    |error| store_error(error.put_aside(workspace))
+    |error| store_error(regatta_journal::put_aside(error, workspace))
 }
 
 /// As [`reader`], for a verb that is about to write.
@@ -175,12 +177,20 @@ impl RunView {
     /// What went wrong with a node, if that is why it failed.
     #[must_use]
     pub fn own_failure(&self, node: NodeId) -> Option<&Failure> {
-        match self.engine.explain(node) {
-            Why::Ended { outcome, upstream, .. } if outcome.is_failure() && upstream.is_empty() => {
-                self.failures.get(&node)
-            }
-            _ => None,
-        }
+        let Why::Ended { outcome, cause: ended, upstream } = self.engine.explain(node) else { return None };
+        self.failures.get(&node).filter(|failure| {
+            let same = match failure {
+                Failure::Attempt { cause, .. } => *cause == ended,
+                Failure::Condition(_) => true,
+            };
+            same && outcome.is_failure() && upstream.is_empty()
+        })
+    }
+
+    /// Attempts that go on without an orchestrator.
+    #[must_use]
+    pub fn live_children(&self, reader: &Reader) -> u64 {
+        live_children(reader, &self.record.summary.run_id)
     }
 
     /// The code of the cause for which a node ended, for programs.
@@ -222,11 +232,18 @@ fn note(failures: &mut BTreeMap<NodeId, Failure>, kind: &EventKind) {
     }
 }
 
+/// Attempts of a run that live under its keeper.
+#[must_use]
+pub fn live_children(reader: &Reader, run: &RunId) -> u64 {
+    if keeper::is_kept(&reader.place().run_dir(run)) { live_attempts(run.as_str()).len() as u64 } else { 0 }
+}
+
 /// The state of a run for people.
 #[must_use]
 pub fn status(state: RunState, held: bool) -> &'static str {
     match state {
         RunState::Created | RunState::Running if !held => "interrupted",
+        RunState::Paused(regatta_engine::outcome::PauseReason::User) if !held => "interrupted",
         RunState::Paused(regatta_engine::outcome::PauseReason::Interrupted) => "interrupted",
         RunState::Paused(regatta_engine::outcome::PauseReason::Waiting) => "waiting",
         RunState::Created | RunState::Running | RunState::Paused(_) | RunState::Ended(_) => state.name(),

@@ -128,6 +128,12 @@ fn record(
     reader: &Reader,
     (id, command): (&RunId, &Command),
 ) -> Result<Option<Exit>, CliError> {
+    if let Command::Pause { .. } = command {
+        return told(&format!(
+            "nobody orchestrates the run: nothing new starts until: regatta resume {id}\n"
+        ))
+        .map(Some);
+    }
     let record: RunRecord = reader.run(id).map_err(writing(&context.workspace))?;
     let (plan, _) = plan_of(&record)?;
     let journal = Journal::open(&context.workspace).map_err(writing(&context.workspace))?;
@@ -144,8 +150,8 @@ fn record(
         })
     })
     .map_err(writing(&context.workspace))?;
-    let (arrival, said) = match control::interpret(&engine, command) {
-        Meaning::Feed(arrival, said) => (arrival, said),
+    let arrival = match control::interpret(&engine, command) {
+        Meaning::Feed(arrival, _) => arrival,
         Meaning::So(said) => return told(&format!("{said}\n")).map(Some),
         Meaning::Refused(why) => return Err(refused(id, &why)),
     };
@@ -161,5 +167,5 @@ fn record(
     };
     run.append(&turn).map_err(writing(&context.workspace))?;
     run.close().map_err(writing(&context.workspace))?;
-    told(&format!("{said}\nrecorded; next: regatta resume {id}\n")).map(Some)
+    told(&format!("recorded, to be obeyed first; next: regatta resume {id}\n")).map(Some)
 }

@@ -5,9 +5,8 @@ use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape;
-use crate::view::{status, store_error};
+use crate::view::{live_children, status, store_error};
 use regatta_journal::{Reader, RunSummary, rfc3339};
-use regatta_runtime::owner::live_attempts;
 use serde_json::{Value, json};
 
 /// Runs the verb. A workspace without runs is an empty list.
@@ -32,7 +31,7 @@ pub fn run(context: &Context, args: &LsArgs) -> Result<Exit, CliError> {
     let mut text = String::new();
     for (status, run) in rows {
         let started = rfc3339(run.started_wall_ms.unwrap_or(run.created_wall_ms));
-        let live = if status == "interrupted" { live_attempts(run.run_id.as_str()).len() } else { 0 };
+        let live = if status == "interrupted" { live_children(&reader, &run.run_id) } else { 0 };
         let live = if live > 0 { format!("  ({live} live)") } else { String::new() };
         let name = escape(&run.plan_name);
         text.push_str(&format!("{}  {status:<11}  {started}  {name}{live}\n", run.run_id));

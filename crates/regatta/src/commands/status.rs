@@ -10,7 +10,6 @@ use crate::render::why::why;
 use crate::render::{count, summary};
 use crate::view::{RunView, reader};
 use regatta_journal::{Which, rfc3339};
-use regatta_runtime::owner::live_attempts;
 use serde_json::json;
 
 /// Lines of a detached process that are shown.
@@ -26,12 +25,11 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
     let reader = reader(&context.workspace)?;
     let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
     let view = RunView::load(&reader, which, &mut |_| {})?;
-    let id = view.record.summary.run_id.as_str();
     if args.json {
         let mut facts = summary::json(&view);
         facts["status"] = view.status().into();
         if view.status() == "interrupted" {
-            facts["live_children"] = live_attempts(id).len().into();
+            facts["live_children"] = view.live_children(&reader).into();
         }
         facts["plan_name"] = view.record.summary.plan_name.as_str().into();
         facts["orchestrator"] =
@@ -41,11 +39,12 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
     }
     let said =
         std::fs::read_to_string(reader.place().run_dir(&view.record.summary.run_id).join(DETACHED_LOG));
-    out(&text(&view, id, &said.unwrap_or_default()));
+    out(&text(&view, view.live_children(&reader), &said.unwrap_or_default()));
     Ok(Exit::Success)
 }
 
-fn text(view: &RunView, id: &str, said: &str) -> String {
+fn text(view: &RunView, live: u64, said: &str) -> String {
+    let id = view.record.summary.run_id.as_str();
     let graph = view.engine.graph();
     let mut text = format!("run {id}  plan {}  {}\n", escape(&view.record.summary.plan_name), view.status());
     text.push_str(&format!("started {}", rfc3339(view.record.summary.created_wall_ms)));
@@ -69,12 +68,11 @@ fn text(view: &RunView, id: &str, said: &str) -> String {
         text.push_str(&format!("  the detached process said: {}\n", escape(line)));
     }
     if view.status() == "interrupted" {
-        let live = live_attempts(id).len() as u64;
         if live > 0 {
             let go = if live == 1 { "goes" } else { "go" };
             text.push_str(&format!("  {} {go} on without an orchestrator\n", count(live, "attempt")));
         }
-        text.push_str(&format!("next: regatta resume {id}\n"));
+        text.push_str(&summary::next(view));
     }
     text
 }

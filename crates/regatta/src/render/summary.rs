@@ -58,7 +58,7 @@ pub fn text(view: &RunView) -> String {
         let reason = lines::reason(Some(*cause), report);
         out.push_str(&format!("  {}: its undo failed{reason}\n", escape(engine.graph().name(*node))));
     }
-    out.push_str(&next(view, run_id));
+    out.push_str(&next(view));
     out
 }
 
@@ -108,8 +108,10 @@ fn failures(view: &RunView) -> String {
     out
 }
 
-fn next(view: &RunView, run_id: &str) -> String {
-    let engine = &view.engine;
+/// The command that goes on, as a line; nothing where there is none.
+#[must_use]
+pub fn next(view: &RunView) -> String {
+    let (engine, run_id) = (&view.engine, view.record.summary.run_id.as_str());
     let doubt = engine.state().in_doubt().next().map(|n| engine.graph().name(n));
     match (engine.state().phase, doubt) {
         (Phase::Paused(PauseReason::Waiting | PauseReason::Interrupted), Some(task)) => format!(

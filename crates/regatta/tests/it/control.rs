@@ -130,13 +130,10 @@ fn what_is_asked_of_a_run_without_orchestrator_is_recorded_and_obeyed_first() {
     assert_eq!(world.hear("up"), "up");
     signal(&child, Signal::KILL);
     assert_eq!(ends(&mut child), None);
-    for (words, said) in [
-        (&["skip", "c"][..], "task `c` is skipped"),
-        (&["cancel", "--task", "a"][..], "task `a` is being ended"),
-    ] {
+    for words in [&["skip", "c"][..], &["cancel", "--task", "a"]] {
         let answer = world.regatta(words).exits(0).out;
         let id = world.run_id();
-        assert_eq!(answer, format!("{said}\nrecorded; next: regatta resume {id}\n"));
+        assert_eq!(answer, format!("recorded, to be obeyed first; next: regatta resume {id}\n"));
     }
     let summary = world.regatta(&["resume", "--json"]).exits(1).json();
     let found = ["a", "b", "c"].map(|task| status(&summary, task).to_owned());
@@ -153,8 +150,8 @@ fn a_stale_control_socket_is_nobody() {
     signal(&child, Signal::KILL);
     assert_eq!(ends(&mut child), None);
     assert!(world.run_dir().join("c").exists(), "its socket outlived it");
-    assert!(world.regatta(&["pause"]).exits(0).out.contains("recorded; next: regatta resume"));
+    assert!(world.regatta(&["pause"]).exits(0).out.starts_with("nobody orchestrates the run"));
     let mut child = world.start(&["resume"]);
     open(&world);
-    assert_eq!(ends(&mut child), Some(0), "resume lifts a pause");
+    assert_eq!(ends(&mut child), Some(0));
 }

@@ -27,6 +27,13 @@ pub use client::{Deliver, Found, Heard, Keeper, KeeperError};
 pub use host::{HostError, serve};
 pub use message::{Ask, Bytes, Ended, How, StartOrder};
 
+/// Whether a keeper of the run in `run_dir` lives.
+#[must_use]
+pub fn is_kept(run_dir: &std::path::Path) -> bool {
+    // A directory that cannot be looked at has nobody in it who could be reached.
+    crate::socket::door::Door::open(run_dir).and_then(|door| door.is_locked(LOCK)).unwrap_or(false)
+}
+
 /// The protocol that this version speaks, and the oldest that it still understands.
 pub const PROTOCOL: u32 = 1;
 /// The oldest protocol that this version understands.
