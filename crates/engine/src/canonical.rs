@@ -46,6 +46,9 @@ impl CanonicalLog {
         self.lines.retain(|(_, event)| event.kind.attempt().is_none_or(|a| !erased.contains(&a)));
         self.lines.sort_by_key(|(key, _)| *key);
         let started = |(_, event): &(Key, Event)| {
+            if let EventKind::NodeReused { node, .. } = event.kind {
+                return Some((node, 1));
+            }
             let EventKind::DispatchStarted { node, number, .. } = event.kind else { return None };
             Some((node, number))
         };
@@ -212,6 +215,9 @@ impl<'a> Line<'a> {
                 self.status = Some(outcome.name());
                 self.cause = cause.map(crate::cause::Cause::code);
             }
+            EventKind::NodeReused { reused, .. } => {
+                self.fill_report(AttemptOutcome::Succeeded, &reused.report);
+            }
             EventKind::UndoEnded { cause, .. } => self.cause = cause.map(crate::cause::Cause::code),
             EventKind::RunPaused { .. }
             | EventKind::RunSuspended
@@ -229,6 +235,7 @@ impl<'a> Line<'a> {
             | EventKind::Answered { .. }
             | EventKind::UndoStarted { .. }
             | EventKind::LimitsChanged { .. }
+            | EventKind::ReuseMissed { .. }
             | EventKind::ReportIgnored { .. } => {}
         }
     }

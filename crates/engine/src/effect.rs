@@ -23,6 +23,11 @@ pub enum Effect {
         /// The node.
         node: NodeId,
     },
+    /// Ask whether an earlier run did what the node is to do; answered before the turn commits.
+    Recall {
+        /// The node.
+        node: NodeId,
+    },
     /// Start an attempt.
     Start {
         /// The node.
@@ -69,6 +74,6 @@ impl Effect {
     /// True for queries that the turn answers before it commits.
     #[must_use]
     pub fn is_query(&self) -> bool {
-        matches!(self, Effect::Evaluate { .. })
+        matches!(self, Effect::Evaluate { .. } | Effect::Recall { .. })
     }
 }

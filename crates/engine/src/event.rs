@@ -5,7 +5,7 @@
 use crate::caps::CapRef;
 use crate::cause::Cause;
 use crate::ids::{AttemptId, NodeId, Timestamp};
-use crate::input::{Answer, ConditionAnswer};
+use crate::input::{Answer, ConditionAnswer, Reused};
 use crate::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use crate::report::Report;
 use crate::spec::Limits;
@@ -229,6 +229,22 @@ pub enum EventKind {
     LimitsChanged {
         /// The new caps.
         limits: Box<Limits>,
+    },
+    /// The outcome of an earlier run stands for a node: nothing is started.
+    NodeReused {
+        /// The node.
+        node: NodeId,
+        /// The id under which its files lie in this run.
+        attempt: AttemptId,
+        /// What the earlier run left.
+        reused: Box<Reused>,
+    },
+    /// No earlier run did what a node is to do.
+    ReuseMissed {
+        /// The node.
+        node: NodeId,
+        /// Why not, for people.
+        why: Box<str>,
     },
     /// A report about an attempt that is not alive; recorded, not obeyed.
     ReportIgnored {

@@ -60,6 +60,39 @@ pub enum Reconciliation {
     Unknown,
 }
 
+/// Why the outcome of an earlier run stands for a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReusedBy {
+    /// This run retries that one, in which the node succeeded.
+    Retry,
+    /// The content keys are equal.
+    Content,
+}
+
+/// What an earlier run left of a node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reused {
+    /// The earlier run.
+    pub run: Box<str>,
+    /// The attempt of that run that did the work.
+    pub attempt: AttemptId,
+    /// Why it stands for this one.
+    pub by: ReusedBy,
+    /// How long the work took there in milliseconds.
+    pub duration_ms: u64,
+    /// Its facts.
+    pub report: Report,
+}
+
+/// The answer to [`crate::effect::Effect::Recall`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Recalled {
+    /// It was done before.
+    Found(Box<Reused>),
+    /// It must be done; the text says why, for people.
+    Missed(Box<str>),
+}
+
 /// What the orchestrator found when it took the run over.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Resumed {
@@ -88,6 +121,13 @@ pub enum Input {
         node: NodeId,
         /// The answer.
         answer: ConditionAnswer,
+    },
+    /// The answer to [`crate::effect::Effect::Recall`].
+    Recalled {
+        /// The node.
+        node: NodeId,
+        /// The answer.
+        answer: Recalled,
     },
     /// An attempt ended and its whole tree is dead.
     AttemptEnded(Ended),

@@ -5,6 +5,7 @@
 //! 0.0.0.0    run_started            w.0.0.1     wave_started          w.r.0.2   condition_evaluated
 //! w.r.n.0    node_ready             w.r.n.1     dispatch_started      w.r.n.2   its end
 //! w.r.n.3    retry_scheduled, node_collected    w.r.n.4   the node's terminal event
+//! w.r.0.3    node_reused
 //! w.N.0.0    wave_ended (N = nodes of the wave) W.i.1.s   undo (W = waves, i = place in reverse order)
 //! W.N.2.0    run_ended
 //! ```
@@ -58,7 +59,8 @@ impl EventKind {
             | EventKind::NodeCollected { .. }
             | EventKind::NodeEnded { .. }
             | EventKind::UndoStarted { .. }
-            | EventKind::UndoEnded { .. } => Class::Logical,
+            | EventKind::UndoEnded { .. }
+            | EventKind::NodeReused { .. } => Class::Logical,
             EventKind::DispatchEnded { outcome, .. } if outcome.counts() => Class::Logical,
             EventKind::DispatchEnded { .. }
             | EventKind::RunPaused { .. }
@@ -75,6 +77,7 @@ impl EventKind {
             | EventKind::NodeInDoubt { .. }
             | EventKind::Answered { .. }
             | EventKind::LimitsChanged { .. }
+            | EventKind::ReuseMissed { .. }
             | EventKind::ReportIgnored { .. } => Class::Operational,
         }
     }
@@ -106,6 +109,7 @@ impl Event {
             EventKind::RetryScheduled { node, number, .. } | EventKind::NodeCollected { node, number } => {
                 of(*node, *number, 3)
             }
+            EventKind::NodeReused { node, .. } => of(*node, 0, 3),
             EventKind::NodeEnded { node, number, .. } => of(*node, *number, 4),
             EventKind::UndoStarted { node, .. } => undo(*node, 1),
             EventKind::UndoEnded { node, .. } => undo(*node, 2),
@@ -127,7 +131,8 @@ impl Event {
             | EventKind::DispatchAdopted { node, .. }
             | EventKind::LeakedProcesses { node, .. }
             | EventKind::NodeInDoubt { node, .. }
-            | EventKind::Answered { node, .. } => of(*node, 0, 0),
+            | EventKind::Answered { node, .. }
+            | EventKind::ReuseMissed { node, .. } => of(*node, 0, 0),
         }
     }
 }

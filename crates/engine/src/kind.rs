@@ -41,6 +41,8 @@ impl EventKind {
             EventKind::UndoEnded { cause: None, .. } => "undo_succeeded",
             EventKind::UndoEnded { cause: Some(_), .. } => "undo_failed",
             EventKind::LimitsChanged { .. } => "limits_changed",
+            EventKind::NodeReused { .. } => "node_reused",
+            EventKind::ReuseMissed { .. } => "reuse_missed",
             EventKind::ReportIgnored { .. } => "report_ignored",
         }
     }
@@ -66,7 +68,9 @@ impl EventKind {
             | EventKind::NodeInDoubt { node, .. }
             | EventKind::Answered { node, .. }
             | EventKind::UndoStarted { node, .. }
-            | EventKind::UndoEnded { node, .. } => Some(*node),
+            | EventKind::UndoEnded { node, .. }
+            | EventKind::NodeReused { node, .. }
+            | EventKind::ReuseMissed { node, .. } => Some(*node),
             EventKind::RunStarted { .. }
             | EventKind::RunPaused { .. }
             | EventKind::RunSuspended
@@ -95,6 +99,7 @@ impl EventKind {
             | EventKind::Answered { attempt, .. }
             | EventKind::UndoStarted { attempt, .. }
             | EventKind::UndoEnded { attempt, .. }
+            | EventKind::NodeReused { attempt, .. }
             | EventKind::ReportIgnored { attempt } => Some(*attempt),
             EventKind::RunStarted { .. }
             | EventKind::RunPaused { .. }
@@ -111,6 +116,7 @@ impl EventKind {
             | EventKind::RetryScheduled { .. }
             | EventKind::NodeCollected { .. }
             | EventKind::NodeEnded { .. }
+            | EventKind::ReuseMissed { .. }
             | EventKind::LimitsChanged { .. } => None,
         }
     }
@@ -120,6 +126,9 @@ impl EventKind {
     pub fn result(&self) -> Option<Digest> {
         if let EventKind::DispatchEnded { report, .. } = self {
             return report.result;
+        }
+        if let EventKind::NodeReused { reused, .. } = self {
+            return reused.report.result;
         }
         let EventKind::Answered { answer: Answer::Succeeded(result), .. } = self else { return None };
         *result

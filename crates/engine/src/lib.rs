@@ -24,6 +24,7 @@ pub mod json;
 pub mod key;
 mod kind;
 pub mod outcome;
+mod policy;
 pub mod queue;
 pub mod report;
 pub mod rows;

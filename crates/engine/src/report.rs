@@ -26,6 +26,15 @@ pub struct Usage {
     pub cost_micro_usd: u64,
 }
 
+/// What some work was and what it left in files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Content {
+    /// sha-256 over what was to be done and all that it depends on: equal keys mean equal work (11-semantics "Runs").
+    pub key: [u8; 32],
+    /// The list of the files that it declared to write, as it left them.
+    pub files: Option<Digest>,
+}
+
 /// Facts of an ended attempt, beside its verdict.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Report {
@@ -43,6 +52,8 @@ pub struct Report {
     pub usage: Option<Usage>,
     /// Processes that outlived their leader and had to be ended.
     pub leaked: u32,
+    /// What the work was, where later runs may ask for equal work.
+    pub content: Option<Box<Content>>,
     /// A sentence for people; at most a few hundred bytes, never in the canonical log.
     pub message: Option<Box<str>>,
 }

@@ -105,7 +105,14 @@ fn turn(commit: u32, rows: u32) -> Turn {
         _ => None,
     });
     let inputs = ended.chain([Input::Settle]).collect();
-    Turn { now: Timestamp(u64::from(commit)), wall_ms: 1_790_000_000_000, inputs, events, payloads: vec![] }
+    Turn {
+        now: Timestamp(u64::from(commit)),
+        wall_ms: 1_790_000_000_000,
+        inputs,
+        events,
+        payloads: vec![],
+        shared: vec![],
+    }
 }
 
 fn new_run() -> NewRun {

@@ -3,7 +3,7 @@
 //! The fields of every event are always there, null where they do not apply; the others only where they do.
 
 use crate::instant::rfc3339;
-use crate::record::{LimitsRecord, UsageRecord, cap, hex};
+use crate::record::{LimitsRecord, UsageRecord, cap, hex, reused_by};
 use crate::store::StoredEvent;
 use regatta_engine::caps::CapRef;
 use regatta_engine::cause::Cause;
@@ -90,6 +90,10 @@ struct More<'a> {
     asking: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     leaked: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reused_from: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reused_by: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -201,6 +205,12 @@ impl<'a> PublicEvent<'a> {
                 });
                 (more.result_sha256, more.result_bytes) = digest(kind.result());
             }
+            EventKind::NodeReused { reused, .. } => {
+                self.duration_ms = Some(reused.duration_ms);
+                more.report(&reused.report);
+                (more.reused_from, more.reused_by) = (Some(&*reused.run), Some(reused_by(reused.by)));
+            }
+            EventKind::ReuseMissed { why, .. } => more.message = Some(&**why),
             EventKind::LimitsChanged { limits } => more.limits = Some(LimitsRecord::from(&**limits)),
             EventKind::DispatchStarted { number, delay_before_ms, round, .. } => {
                 self.attempt = Some(*number);

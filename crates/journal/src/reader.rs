@@ -210,6 +210,31 @@ impl Reader {
         Ok(self.events(run, pos, 1)?.pop().and_then(|event| event.payload))
     }
 
+    /// The newest `most` outcomes that were recorded with this content key, newest first, verified; those of runs
+    /// that are gone are left out.
+    ///
+    /// # Errors
+    /// Damage, any failure of SQLite.
+    pub fn shared(&self, key: &[u8; 32], most: usize) -> Result<Vec<(RunId, StoredEvent)>, StoreError> {
+        let fault = |e| self.db.fault("read", e);
+        let mut statement = self
+            .db
+            .conn
+            .prepare_cached("SELECT event FROM shared WHERE content_key=?1 ORDER BY event DESC LIMIT ?2")
+            .map_err(fault)?;
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let ids = statement.query_map(params![&key[..], most], |row| row.get::<_, i64>(0)).map_err(fault)?;
+        let mut found = Vec::new();
+        for id in ids {
+            let id = id.map_err(fault)?;
+            let runs = self.summaries("WHERE seq = ?1", params![schema::seq_of(id)])?;
+            let Some(run) = runs.into_iter().next().map(|run| run.run_id) else { continue };
+            let event = self.events(&run, schema::row_of(id), 1)?.pop();
+            found.extend(event.filter(|e| e.pos == schema::row_of(id)).map(|event| (run, event)));
+        }
+        Ok(found)
+    }
+
     fn rows<T>(
         &self,
         run: &RunId,

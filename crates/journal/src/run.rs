@@ -19,6 +19,7 @@ use crate::run_table::{self, Progress};
 use crate::schema::row_id;
 use crate::store::{Store, StoredEvent, Turn};
 use crate::verify::{Heads, Item, RunRows};
+use regatta_engine::event::{Event, EventKind};
 use rusqlite::params;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use std::path::PathBuf;
@@ -189,10 +190,27 @@ impl RunJournal {
             let (id, wall_ms) = (row_id(self.seq, pos), turn.wall_ms.cast_signed());
             insert.execute(params![id, wall_ms, text(buffer), link.bytes(), payload]).map_err(fault)?;
             bytes += buffer.len() + payload.map_or(0, <[u8]>::len);
+            self.share(turn, event, id)?;
             (heads.pos, heads.event) = (pos, link);
         }
         bytes += self.write_turn(turn, &mut heads, buffer)?;
         Ok((heads, bytes))
+    }
+
+    /// Lets later runs find an outcome by its content key.
+    fn share(&self, turn: &Turn, event: &Event, id: i64) -> Result<(), StoreError> {
+        let EventKind::DispatchEnded { attempt, report, .. } = &event.kind else { return Ok(()) };
+        let Some(content) = report.content.as_ref().filter(|_| turn.shared.contains(attempt)) else {
+            return Ok(());
+        };
+        let fault = |e| self.db.fault("write", e);
+        let mut insert = self
+            .db
+            .conn
+            .prepare_cached("INSERT OR IGNORE INTO shared(content_key, event) VALUES(?1,?2)")
+            .map_err(fault)?;
+        insert.execute(params![content.key, id]).map_err(fault)?;
+        Ok(())
     }
 
     fn write_turn(&self, turn: &Turn, heads: &mut Heads, buffer: &mut Vec<u8>) -> Result<usize, StoreError> {
@@ -230,11 +248,7 @@ impl RunJournal {
         Ok(buffer.len())
     }
 
-    fn payload<'t>(
-        &self,
-        turn: &'t Turn,
-        event: &regatta_engine::event::Event,
-    ) -> Result<Option<&'t [u8]>, StoreError> {
+    fn payload<'t>(&self, turn: &'t Turn, event: &Event) -> Result<Option<&'t [u8]>, StoreError> {
         match turn.payload_of(event) {
             Some(p) if p.bytes.len() > MAX_PAYLOAD_BYTES => {
                 Err(StoreError::PayloadTooLarge { attempt: p.attempt, bytes: p.bytes.len() })

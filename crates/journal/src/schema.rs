@@ -3,6 +3,7 @@
 //! ```text
 //! runs    one small row a run: who, what, state         plans   its texts, never touched again
 //! turns   id = run << 40 | turn: the inputs             events  id = run << 40 | pos: the events, with results
+//! shared  content key, event: which outcomes later runs may find
 //! ```
 //! The hot tables have integer keys and no second index: a row is appended to the last leaf of one tree.
 
@@ -29,8 +30,13 @@ pub(crate) fn row_of(id: i64) -> u64 {
     id.cast_unsigned() & ((1 << ROW_BITS) - 1)
 }
 
+/// The run of an id of `turns` and `events`.
+pub(crate) fn seq_of(id: i64) -> i64 {
+    id >> ROW_BITS
+}
+
 /// Step n brings version n to version n + 1. A step is never changed once it was released.
-const STEPS: [&str; 1] = [VERSION_1];
+const STEPS: [&str; SchemaVersion::CURRENT.0 as usize] = [VERSION_1, VERSION_2];
 
 const VERSION_1: &str = "
 CREATE TABLE runs(
@@ -78,6 +84,15 @@ CREATE TABLE events(
     link BLOB NOT NULL,
     payload BLOB
 ) STRICT;
+";
+
+/// Outcomes by content key: found here, believed only after their event was read and verified.
+const VERSION_2: &str = "
+CREATE TABLE shared(
+    content_key BLOB NOT NULL,
+    event INTEGER NOT NULL,
+    PRIMARY KEY(content_key, event)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// What a database says of itself.

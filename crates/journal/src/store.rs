@@ -30,6 +30,8 @@ pub struct Turn {
     pub events: Vec<Event>,
     /// Results carried by events of this turn; one that no event carries is not kept.
     pub payloads: Vec<Payload>,
+    /// Attempts that ended in this turn and that later runs may find by their content keys.
+    pub shared: Vec<AttemptId>,
 }
 
 impl Turn {

@@ -10,7 +10,7 @@ pub struct SchemaVersion(pub u32);
 
 impl SchemaVersion {
     /// What this build writes, and the newest it reads.
-    pub const CURRENT: SchemaVersion = SchemaVersion(1);
+    pub const CURRENT: SchemaVersion = SchemaVersion(2);
 }
 
 impl fmt::Display for SchemaVersion {

@@ -6,11 +6,11 @@ use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{Draft, Spanned, TaskDraft};
 use crate::edges::{Edges, Names};
 use crate::graph_checks;
-use crate::model::{Action, Lock, Plan, Task, Unbuilt};
+use crate::model::{Action, Plan, Task, Unbuilt};
 use crate::names::{check_caps, check_names};
 use crate::ownership::{check_owners, check_patterns, lock_files};
 use crate::placed::{MAX_TASKS, Placed};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Ids are at most this long, in bytes.
 const MAX_ID_BYTES: usize = 128;
@@ -73,6 +73,7 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
         task_type: draft.task_type.clone(),
         mode: draft.mode.clone(),
         cohort: draft.cohort,
+        reuse: false,
         later: draft.later.clone(),
         tasks: placed.into_iter().map(|p| p.task).collect(),
         unbuilt,
@@ -173,6 +174,7 @@ fn place(
     };
     let Edges { cell, needs, families, .. } = gather(&task, edges, problems);
     let effect = effect(draft, &task, problems);
+    let cache = cache(draft, (&task, &effect), problems);
     let agent = task.action.as_ref().is_some_and(|a| a.value.agent().is_some());
     if agent && task.accept.is_empty() {
         let message = format!("task `{}` gives an agent no acceptance criteria", task.id);
@@ -180,12 +182,7 @@ fn place(
             Diagnostic::warning(Code::NoCriteria, task.id_span.clone(), message).help("add `accept: [ … ]`"),
         );
     }
-    let (mut tags, mut locks): (Vec<String>, Vec<Lock>) =
-        (task.tags.clone(), task.locks.iter().map(|(lock, _)| lock.clone()).collect());
-    tags.sort();
-    tags.dedup();
-    locks.sort();
-    locks.dedup();
+    let (tags, locks) = (sorted(&task.tags), sorted(task.locks.iter().map(|(lock, _)| lock)));
     let action = |slot: &Option<Spanned<Action>>| slot.as_ref().map(|a| a.value.clone());
     Placed {
         id_span: task.id_span.clone(),
@@ -206,6 +203,8 @@ fn place(
             retry: task.retry.over(&draft.retry),
             timeout: task.timeout.over(&draft.timeout, agent),
             effect,
+            cache,
+            cache_key: task.cache_key,
             when: task.when.as_ref().map(|w| w.value.clone()),
             matrix: cell,
             families,
@@ -223,6 +222,10 @@ fn place(
         need_spans: needs,
         named: task.needs.iter().map(|n| n.value.clone()).collect(),
     }
+}
+
+fn sorted<'a, T: Ord + Clone + 'a>(items: impl IntoIterator<Item = &'a T>) -> Vec<T> {
+    items.into_iter().collect::<BTreeSet<&T>>().into_iter().cloned().collect()
 }
 
 /// Gathers the edges of a task. References of `undo` and `reconcile` add none.
@@ -248,6 +251,19 @@ fn gather<'a>(task: &TaskDraft, mut edges: Edges<'a>, problems: &mut Problems) -
         edges.action(&action.value, &action.span, problems);
     }
     edges
+}
+
+/// Whether equal work of an earlier run may stand for a task: only where that cannot matter to anybody.
+fn cache(draft: &Draft, (task, effect): (&TaskDraft, &str), problems: &mut Problems) -> bool {
+    let pure = effect == "pure";
+    if task.cache == Some(true) && !pure {
+        let message = format!("task `{}` has `cache: true` but `effect: {effect}`", task.id);
+        problems.push(
+            Diagnostic::error(Code::BadValue, task.id_span.clone(), message)
+                .help("only a task with `effect: pure` may be left out for the outcome of an earlier run"),
+        );
+    }
+    pure && task.cache.unwrap_or(draft.cache)
 }
 
 /// The effect contract of a task: its own, the plan's, or the default.

@@ -2,7 +2,7 @@
 //!
 //! Canonical JSON in the form of RFC 8785 for the values that plans hold (texts, integers, booleans).
 
-use crate::model::Plan;
+use crate::model::{Plan, Task};
 use regatta_engine::json::{self, Object, hex};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -24,6 +24,14 @@ pub fn canonical(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
 /// As [`canonical`].
 pub fn plan_digest(plan: &Plan) -> Result<String, serde_json::Error> {
     Ok(hex(&Sha256::digest(canonical(plan)?)))
+}
+
+/// A value as canonical JSON.
+#[must_use]
+pub fn canonical_json(value: &Value) -> Vec<u8> {
+    let mut out = Vec::new();
+    write(&mut out, value);
+    out
 }
 
 /// Depth is bounded by the readers.
@@ -73,6 +81,21 @@ pub fn differences(stored: &Plan, now: &Plan, most: usize) -> Result<Vec<String>
         lines.push(format!("and {more} more"));
     }
     Ok(lines)
+}
+
+/// What differs in some fields of a task, a line each.
+///
+/// # Errors
+/// As [`canonical`].
+pub fn changed_fields(old: &Task, new: &Task, fields: &[&str]) -> Result<Vec<String>, serde_json::Error> {
+    let of = |task: &Task| {
+        let mut value = serde_json::to_value(task)?;
+        if let Some(map) = value.as_object_mut() {
+            map.retain(|key, _| fields.contains(&key.as_str()));
+        }
+        Ok::<Value, serde_json::Error>(value)
+    };
+    Ok(changed_keys(&format!("task `{}`", new.id), &of(old)?, &of(new)?))
 }
 
 fn changed_keys(what: &str, old: &Value, new: &Value) -> Vec<String> {

@@ -12,6 +12,7 @@ mod digest;
 mod draft;
 mod edges;
 mod fields;
+mod file_set;
 mod graph_checks;
 mod json;
 mod language;
@@ -30,8 +31,9 @@ mod yaml;
 
 pub use assemble::is_id;
 pub use diagnostic::{Code, Diagnostic, Severity};
-pub use digest::{canonical, differences, plan_digest};
+pub use digest::{canonical, canonical_json, changed_fields, differences, plan_digest};
 pub use fields::parse_duration_ms;
+pub use file_set::FileSet;
 pub use language::{Document, reference as reference_markdown, schema};
 pub use lower::lower;
 pub use model::Plan;

@@ -109,6 +109,7 @@ fn policy(plan: &Plan, task: &Task) -> Policy {
         },
         conditional: task.when.is_some(),
         allow_skipped: task.allow_skipped,
+        cache: task.cache,
         undo: task.undo.is_some(),
         collects: false,
         max_lost: plan.max_lost,
@@ -138,6 +139,7 @@ fn config(plan: &Plan, tags: &Table<'_>, agents: &Table<'_>) -> RunConfig {
         },
         run_timeout_ms: plan.run_timeout_ms,
         wave_delay_ms: plan.wave_delay_ms,
+        reuse: plan.reuse,
         ageing_rounds: plan.ageing,
     }
 }

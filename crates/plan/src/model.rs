@@ -41,6 +41,9 @@ pub struct Plan {
     pub mode: Option<String>,
     /// Rollout cohort in percent, for statistics.
     pub cohort: Option<u32>,
+    /// Every task asks first whether an earlier run did its work. No key: a run is started so.
+    #[serde(skip)]
+    pub reuse: bool,
     /// The tasks, by id.
     pub tasks: Vec<Task>,
     /// Keys whose feature is not built yet, with the task that has them.
@@ -186,6 +189,12 @@ pub struct Task {
     pub effect: String,
     /// A CEL expression.
     pub when: Option<String>,
+    /// Equal work of an earlier run may stand for it.
+    #[serde(default)]
+    pub cache: bool,
+    /// A further part of what makes work equal.
+    #[serde(default)]
+    pub cache_key: Option<String>,
     /// Runs although a predecessor was skipped.
     pub allow_skipped: bool,
     /// Standard output is the result.

@@ -24,11 +24,13 @@ pub(crate) fn is_literal(pattern: &str) -> bool {
     beginning(pattern).len() == pattern.len()
 }
 
-fn beginning(pattern: &str) -> &str {
+/// What stands before the first sign of a glob.
+pub(crate) fn beginning(pattern: &str) -> &str {
     pattern.find(['*', '?', '[', '{', '\\']).map_or(pattern, |at| &pattern[..at])
 }
 
-fn glob(pattern: &str) -> Result<Glob, globset::Error> {
+/// A glob of its own.
+pub(crate) fn glob(pattern: &str) -> Result<Glob, globset::Error> {
     GlobBuilder::new(plain(pattern)).literal_separator(true).build()
 }
 

@@ -41,6 +41,8 @@ pub enum Verb {
     Check(CheckArgs),
     /// Go on with a run after a crash, an interruption or an answer.
     Resume(ResumeArgs),
+    /// Run the failed part of a run that has ended again, as a new run.
+    Retry(RetryArgs),
     /// Start nothing new; `resume` goes on.
     Pause(PauseArgs),
     /// End a run, or one of its tasks.
@@ -108,6 +110,9 @@ pub struct RunArgs {
     /// A value for an input of the plan.
     #[arg(long = "input", value_name = "NAME=VALUE")]
     pub inputs: Vec<String>,
+    /// Take the outcomes of equal work from this run, which has ended.
+    #[arg(long, value_name = "RUN")]
+    pub reuse: Option<String>,
     /// Return at once with the run id; the run goes on in the background.
     #[arg(long)]
     pub detach: bool,
@@ -178,6 +183,33 @@ pub struct ResumeArgs {
     /// Leave the session of the terminal (for `--detach`).
     #[arg(long, hide = true)]
     pub own_session: bool,
+}
+
+/// `regatta retry`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta retry                  what did not succeed in the newest run, with all that depends on it
+  regatta retry 5f3a --task deploy
+  regatta retry --stored         although the plan file changed: what was validated is what runs")]
+pub struct RetryArgs {
+    /// The run, which has ended [default: the newest].
+    pub run: Option<String>,
+    /// Everything that did not succeed (the default).
+    #[arg(long, conflicts_with = "task")]
+    pub failed: bool,
+    /// This task with all that depends on it, and what it needs that did not succeed; may be repeated.
+    #[arg(long, value_name = "TASK")]
+    pub task: Vec<String>,
+    /// Go on with the stored plan although the file has changed.
+    #[arg(long)]
+    pub stored: bool,
+    /// Return at once with the run id; the run goes on in the background.
+    #[arg(long)]
+    pub detach: bool,
+    /// Print the summary as JSON and nothing else on standard output.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `regatta pause`

@@ -41,6 +41,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Verb::Plan(args) => commands::plan::run(&context, args),
         Verb::Check(args) => commands::check::run(&context, args),
         Verb::Resume(args) => commands::resume::run(&context, args),
+        Verb::Retry(args) => commands::retry::run(&context, args),
         Verb::Pause(args) => commands::control::pause(&context, args),
         Verb::Cancel(args) => commands::control::cancel(&context, args),
         Verb::Skip(args) => commands::control::skip(&context, args),

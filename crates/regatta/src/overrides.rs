@@ -1,14 +1,15 @@
-//! Caps given on the command line, laid over those of the plan and pinned in the run.
+//! What the command line says over the plan: caps, and which earlier run may be reused. Pinned in the run.
 //!
-//! Stored as JSON with the run, so that a resume runs under the same caps.
+//! Stored as JSON with the run, so that a resume runs under the same.
 
 use crate::args::CapArgs;
 use crate::error::CliError;
 use regatta_plan::Plan;
+use regatta_runtime::reuse::Reuse;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Caps that override the plan's.
+/// What overrides the plan.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Overrides {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -23,6 +24,9 @@ pub struct Overrides {
     per_tag: BTreeMap<String, u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     schedule: Option<String>,
+    /// What of earlier runs may stand for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<Reuse>,
 }
 
 impl Overrides {
@@ -55,6 +59,7 @@ impl Overrides {
             per_agent: pairs("--per-agent", &args.per_agent)?,
             per_tag: pairs("--per-tag", &args.per_tag)?,
             schedule: args.schedule.clone(),
+            reuse: None,
         })
     }
 
@@ -75,6 +80,7 @@ impl Overrides {
 
     /// Lays them over a plan.
     pub fn apply(&self, plan: &mut Plan) {
+        plan.reuse = self.reuse.is_some();
         let limits = &mut plan.limits;
         limits.max_parallel = self.max_parallel.unwrap_or(limits.max_parallel);
         limits.per_wave = self.per_wave.or(limits.per_wave);

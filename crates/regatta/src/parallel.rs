@@ -40,6 +40,7 @@ struct Entry {
     result: Option<Arc<[u8]>>,
     cause: Option<Cause>,
     undone: Option<bool>,
+    reused: bool,
 }
 
 /// Gathers the events of a run.
@@ -66,6 +67,12 @@ impl Collector {
             }
             EventKind::DispatchEnded { report, cause, .. } => {
                 (entry.report, entry.cause) = (Some((**report).clone()), *cause);
+                entry.result.clone_from(&stored.payload);
+            }
+            EventKind::NodeReused { attempt, reused, .. } => {
+                entry.started.get_or_insert(moment);
+                (entry.attempt, entry.reused) = (Some(*attempt), true);
+                entry.report = Some(reused.report.clone());
                 entry.result.clone_from(&stored.payload);
             }
             EventKind::Answered { .. } => entry.result.clone_from(&stored.payload),
@@ -241,7 +248,12 @@ impl Row<'_> {
     }
 
     fn file(&self, name: &str) -> Option<PathBuf> {
-        Some(workspace::attempt_dir(self.run_dir, self.entry.attempt?.0).join(name))
+        let attempt = self.entry.attempt?.0;
+        let dir = match self.entry.reused {
+            true => workspace::reused_dir(self.run_dir, attempt),
+            false => workspace::attempt_dir(self.run_dir, attempt),
+        };
+        Some(dir.join(name))
     }
 
     /// A stream of the last attempt: whole, or its head and tail.

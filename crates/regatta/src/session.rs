@@ -15,14 +15,12 @@ use regatta_engine::event::Event;
 use regatta_engine::outcome::RunStatus;
 use regatta_engine::state::Phase;
 use regatta_journal::{RunJournal, Which};
-use regatta_plan::Plan;
 use regatta_runtime::local::Observer;
-use regatta_runtime::orchestrator::{Left, Machine, Orchestrator};
+use regatta_runtime::orchestrator::{Left, Machine, Orchestrator, Work};
 use regatta_runtime::run_error::RunError;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::path::Path;
-use std::sync::Arc;
 
 /// This program, also when its file was replaced meanwhile: the keeper is started from it.
 const OURSELVES: &str = "/proc/self/exe";
@@ -42,16 +40,15 @@ pub enum Show {
 ///
 /// # Errors
 /// The store or the process owner failed.
-pub fn go(context: &Context, journal: RunJournal, plan: Plan, show: Show) -> Result<Exit, CliError> {
+pub fn go(context: &Context, journal: RunJournal, work: Work, show: Show) -> Result<Exit, CliError> {
     let run_id = journal.run_id().to_string();
-    let nodes = plan.tasks.len() as u64;
+    let nodes = work.plan.tasks.len() as u64;
     let observer = observer(context, show, nodes);
     let workspace = context.workspace.clone();
-    let plan = Arc::new(plan);
     let thread = std::thread::Builder::new()
         .name("loop".to_owned())
         .stack_size(STACK_BYTES)
-        .spawn(move || play(journal, plan, &workspace, observer))
+        .spawn(move || play(journal, work, &workspace, observer))
         .map_err(|e| CliError::environment(format!("the loop cannot be started: {e}")))?;
     let left = match thread.join() {
         Ok(left) => left.map_err(|e| run_error(e, &run_id))?,
@@ -63,14 +60,9 @@ pub fn go(context: &Context, journal: RunJournal, plan: Plan, show: Show) -> Res
     Ok(exit(&left))
 }
 
-fn play(
-    journal: RunJournal,
-    plan: Arc<Plan>,
-    workspace: &Path,
-    observer: Observer,
-) -> Result<Left, RunError> {
+fn play(journal: RunJournal, work: Work, workspace: &Path, observer: Observer) -> Result<Left, RunError> {
     let orchestrator =
-        Orchestrator::open(journal, plan, Machine { workspace, program: Path::new(OURSELVES) }, observer)?;
+        Orchestrator::open(journal, work, Machine { workspace, program: Path::new(OURSELVES) }, observer)?;
     let handle = orchestrator.handle();
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(RunError::Signals)?;
     let closer = signals.handle();

@@ -11,7 +11,7 @@ use regatta_engine::event::EventKind;
 use regatta_engine::explain::Why;
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
-use regatta_engine::input::ConditionAnswer;
+use regatta_engine::input::{ConditionAnswer, Reused};
 use regatta_engine::outcome::AttemptOutcome;
 use regatta_engine::report::Report;
 use regatta_journal::{Holder, Reader, RunId, RunRecord, RunState, StoreError, StoredEvent, Which};
@@ -38,6 +38,10 @@ pub struct RunView {
     pub holder: Option<Holder>,
     /// What went wrong last with a node.
     pub failures: BTreeMap<NodeId, Failure>,
+    /// What earlier runs left for this one.
+    pub reused: BTreeMap<NodeId, Box<Reused>>,
+    /// Why nothing of an earlier run stands for a node.
+    pub reuse_missed: BTreeMap<NodeId, Box<str>>,
     /// Undos that failed, and why.
     pub failed_undos: BTreeMap<NodeId, (Cause, Box<Report>)>,
 }
@@ -146,6 +150,7 @@ impl RunView {
         let mut engine = engine_of(&plan)?;
         let mut metrics = Metrics::default();
         let (mut illegal, mut failures, mut failed_undos) = (None, BTreeMap::new(), BTreeMap::new());
+        let (mut reused, mut reuse_missed) = (BTreeMap::new(), BTreeMap::new());
         reader
             .fold(&summary.run_id, &mut |stored| {
                 if let Err(error) = engine.apply(&stored.event) {
@@ -153,8 +158,17 @@ impl RunView {
                 }
                 metrics.push(&stored.event);
                 note(&mut failures, &stored.event.kind);
-                if let EventKind::UndoEnded { node, cause: Some(cause), report, .. } = &stored.event.kind {
-                    failed_undos.insert(*node, (*cause, report.clone()));
+                match &stored.event.kind {
+                    EventKind::UndoEnded { node, cause: Some(cause), report, .. } => {
+                        failed_undos.insert(*node, (*cause, report.clone()));
+                    }
+                    EventKind::NodeReused { node, reused: found, .. } => {
+                        reused.insert(*node, found.clone());
+                    }
+                    EventKind::ReuseMissed { node, why } => {
+                        reuse_missed.insert(*node, why.clone());
+                    }
+                    _ => {}
                 }
                 each(&stored);
                 Ok(())
@@ -165,7 +179,7 @@ impl RunView {
             return Err(CliError::environment(message));
         }
         let holder = reader.holder(&summary.run_id).map_err(store_error)?;
-        Ok(RunView { record, plan, engine, metrics, holder, failures, failed_undos })
+        Ok(RunView { record, plan, engine, metrics, holder, failures, reused, reuse_missed, failed_undos })
     }
 
     /// The state for people: a run whose orchestrator is dead is interrupted.

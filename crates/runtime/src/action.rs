@@ -2,16 +2,15 @@
 //!
 //! The only place of the runtime that reads the plan. Knows no process, and of the engine only outcomes.
 
-use crate::collect::INLINE_RESULT_BYTES;
 use crate::environment::{Environment, Passing};
 use crate::outputs::Outputs;
+use crate::scope::{Refusal, TaskScope, inputs, resolve_script, resolve_text};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
 use regatta_engine::input::ConditionAnswer;
-use regatta_engine::outcome::NodeOutcome;
 use regatta_plan::Plan;
-use regatta_plan::model::{Action, Dialect, Task};
-use regatta_plan::reference::{Ref, Scope, Script, Template, Unresolved, as_text, follow};
+use regatta_plan::model::{Action, Task};
+use regatta_plan::reference::{Ref, Script, Template};
 use regatta_plan::when::Condition;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,15 +38,6 @@ pub struct Prepared {
     pub env: Vec<(OsString, OsString)>,
     /// The working directory.
     pub cwd: PathBuf,
-}
-
-/// Why a command cannot be started.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Refusal {
-    /// The cause to record.
-    pub cause: Cause,
-    /// What is wrong, for people.
-    pub message: String,
 }
 
 /// Limits of an attempt that its owner enforces.
@@ -87,6 +77,8 @@ pub enum ActionsError {
 pub struct Actions {
     plan: Arc<Plan>,
     run_id: String,
+    /// The first run of a chain of retries: its effects are the same as ours.
+    first_run: String,
     workspace: PathBuf,
     environment: Environment,
     index: BTreeMap<String, NodeId>,
@@ -102,7 +94,7 @@ impl Actions {
     pub fn new(
         plan: Arc<Plan>,
         workspace: &Path,
-        run_id: &str,
+        (run_id, first_run): (&str, &str),
         vars: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Actions, ActionsError> {
         let passing = plan.env.clone().map_or(Passing::Inherit, Passing::Names);
@@ -111,6 +103,7 @@ impl Actions {
         let mut actions = Actions {
             environment: Environment::read(&passing, vars),
             run_id: run_id.to_owned(),
+            first_run: first_run.to_owned(),
             workspace: workspace.to_owned(),
             conditions: BTreeMap::new(),
             referenced: BTreeSet::new(),
@@ -189,7 +182,8 @@ impl Actions {
         self.task(node).result_is_stdout
     }
 
-    fn task(&self, node: NodeId) -> &Task {
+    /// A node's entry in the plan.
+    pub(crate) fn task(&self, node: NodeId) -> &Task {
         &self.plan.tasks[node.index()]
     }
 
@@ -248,7 +242,7 @@ impl Actions {
         (outputs, result_path): (&Outputs, &Path),
     ) -> Result<Prepared, Refusal> {
         let task = self.task(node);
-        let scope = TaskScope { actions: self, task, outputs };
+        let scope = self.scope(task, outputs);
         let action = match kind {
             Kind::Attempt => Some(&task.action),
             Kind::Undo => task.undo.as_ref(),
@@ -265,7 +259,12 @@ impl Actions {
             Some(Action::Argv(items)) => {
                 items.iter().map(|i| resolve_text(i, &scope).map(OsString::from)).collect::<Result<_, _>>()?
             }
-            Some(Action::Shell { script, shell }) => script_argv((script, shell), &scope, &mut own)?,
+            Some(Action::Shell { script, shell }) => {
+                let (script, values) = resolve_script(script, &scope)?;
+                let refs = values.into_iter().zip(1..);
+                own.extend(refs.map(|(value, n)| (format!("REGATTA_REF_{n}"), value.into())));
+                vec![shell.into(), "-c".into(), script.into()]
+            }
             Some(Action::Agent { .. } | Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. })
             | None => {
                 return Err(Refusal { cause: Cause::Plan, message: "it has no command".to_owned() });
@@ -274,6 +273,21 @@ impl Actions {
         let cwd = self.cwd(task, &scope)?;
         let env = own.into_iter().map(|(name, value)| (name.into(), value)).collect();
         Ok(Prepared { argv, env, cwd })
+    }
+
+    /// The workspace.
+    pub(crate) fn workspace(&self) -> &Path {
+        &self.workspace
+    }
+
+    /// Names of the variables that the plan passes on.
+    pub(crate) fn passed_names(&self) -> impl Iterator<Item = &str> {
+        self.plan.env.iter().flatten().map(String::as_str)
+    }
+
+    /// What the references of a task mean now.
+    pub(crate) fn scope<'a>(&'a self, task: &'a Task, outputs: &'a Outputs) -> TaskScope<'a> {
+        TaskScope { plan: &self.plan, index: &self.index, environment: &self.environment, task, outputs }
     }
 
     /// What every attempt is told.
@@ -285,7 +299,7 @@ impl Actions {
     ) -> Vec<(String, OsString)> {
         // The undo is another effect than the one that it undoes.
         let suffix = if kind == Kind::Undo { "/undo" } else { "" };
-        let key = format!("{}/{}{suffix}", self.run_id, task.id);
+        let key = format!("{}/{}{suffix}", self.first_run, task.id);
         let mut own: Vec<(String, OsString)> = vec![
             ("REGATTA_RUN_ID".into(), self.run_id.as_str().into()),
             ("REGATTA_TASK_ID".into(), task.id.as_str().into()),
@@ -347,150 +361,4 @@ fn texts(task: &Task) -> Vec<String> {
         }
     }
     texts
-}
-
-fn refuse(unresolved: Unresolved) -> Refusal {
-    Refusal { cause: Cause::Resolution, message: unresolved.0 }
-}
-
-fn malformed(message: String) -> Refusal {
-    Refusal { cause: Cause::Resolution, message }
-}
-
-fn resolve_text(text: &str, scope: &TaskScope<'_>) -> Result<String, Refusal> {
-    let template = Template::parse(text).map_err(|e| malformed(e.message))?;
-    template.text(scope).map_err(refuse)
-}
-
-/// References of a script travel by environment, never as text of the script.
-fn script_argv(
-    (text, shell): (&str, &str),
-    scope: &TaskScope<'_>,
-    own: &mut Vec<(String, OsString)>,
-) -> Result<Vec<OsString>, Refusal> {
-    let script = Script::parse(text).map_err(|e| malformed(e.message))?;
-    for (reference, n) in script.refs.iter().zip(1..) {
-        let value = as_text(&scope.value(reference).map_err(refuse)?);
-        if value.len() > INLINE_RESULT_BYTES {
-            return Err(malformed(scope.too_large(reference, value.len())));
-        }
-        if value.contains('\0') {
-            return Err(malformed(format!("`${{{}}}` holds a NUL character", reference.name())));
-        }
-        own.push((format!("REGATTA_REF_{n}"), value.into()));
-    }
-    Ok(vec![shell.into(), "-c".into(), script.script.into()])
-}
-
-/// The `inputs` of a task with every reference replaced; a whole-text reference keeps its type.
-fn inputs(inputs: &BTreeMap<String, Value>, scope: &TaskScope<'_>) -> Result<Value, Refusal> {
-    let mut resolved = serde_json::Map::new();
-    for (name, value) in inputs {
-        resolved.insert(name.clone(), input(value, scope)?);
-    }
-    Ok(Value::Object(resolved))
-}
-
-/// Depth is bounded by the plan's readers.
-fn input(value: &Value, scope: &TaskScope<'_>) -> Result<Value, Refusal> {
-    match value {
-        Value::String(text) => {
-            let template = Template::parse(text).map_err(|e| malformed(e.message))?;
-            template.value(scope).map_err(refuse)
-        }
-        Value::Array(items) => {
-            items.iter().map(|v| input(v, scope)).collect::<Result<_, _>>().map(Value::Array)
-        }
-        Value::Object(map) => map
-            .iter()
-            .map(|(k, v)| Ok((k.clone(), input(v, scope)?)))
-            .collect::<Result<_, _>>()
-            .map(Value::Object),
-        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(value.clone()),
-    }
-}
-
-/// What the references of one task mean.
-struct TaskScope<'a> {
-    actions: &'a Actions,
-    task: &'a Task,
-    outputs: &'a Outputs,
-}
-
-impl TaskScope<'_> {
-    fn too_large(&self, reference: &Ref, bytes: usize) -> String {
-        let node = reference.task().and_then(|id| self.actions.index.get(id));
-        let field = reference.path.first().map(String::as_str).unwrap_or_default();
-        let path = node.and_then(|n| self.outputs.large_file(*n, field));
-        let hint = path.map_or_else(String::new, |p| format!("; read it from {}", p.display()));
-        format!("`${{{}}}` has {bytes} bytes, more than fit into a variable{hint}", reference.name())
-    }
-
-    fn task_value(&self, reference: &Ref) -> Result<Value, Unresolved> {
-        let name = reference.name();
-        let missing = |what: &str| Unresolved(format!("`${{{name}}}`: {what}"));
-        let Some((field, path)) = reference.path.split_first() else { return Err(missing("names no field")) };
-        if field == "results" {
-            let members = self.task.families.get(&reference.head).ok_or_else(|| missing("is no matrix"))?;
-            let results: Result<Vec<Value>, Unresolved> =
-                members.iter().map(|m| self.result_of(m, &name)).collect();
-            return follow(&Value::Array(results?), path, &name);
-        }
-        let node = *self.actions.index.get(&reference.head).ok_or_else(|| missing("names no task"))?;
-        let output = self.outputs.get(node).ok_or_else(|| missing("nothing is known of it"))?;
-        let outcome = output.outcome.map_or("not ended", NodeOutcome::name);
-        match field.as_str() {
-            "status" => return Ok(outcome.into()),
-            "duration_ms" => return Ok(output.duration_ms.into()),
-            "exit_code" => {
-                return output.exit_code.map(Value::from).ok_or_else(|| missing("it has no exit code"));
-            }
-            _ => {}
-        }
-        if field == "stdout" {
-            self.must_have_succeeded(output.outcome, &name)?;
-            let text = self.outputs.stdout(node).ok_or_else(|| missing("its output cannot be read"))?;
-            return follow(&Value::String(text), path, &name);
-        }
-        follow(&self.result_of(&reference.head, &name)?, path, &name)
-    }
-
-    fn result_of(&self, id: &str, name: &str) -> Result<Value, Unresolved> {
-        let node = self.actions.index.get(id).copied();
-        let outcome = node.and_then(|n| self.outputs.get(n)).and_then(|o| o.outcome);
-        self.must_have_succeeded(outcome, name)?;
-        let of_request = self.actions.plan.dialect == Dialect::Request;
-        let said = |n: NodeId| self.outputs.said(n).filter(|_| of_request);
-        node.and_then(|n| self.outputs.result(n).or_else(|| said(n)))
-            .ok_or_else(|| Unresolved(format!("`${{{name}}}`: task `{id}` has no result")))
-    }
-
-    fn must_have_succeeded(&self, outcome: Option<NodeOutcome>, name: &str) -> Result<(), Unresolved> {
-        match outcome {
-            Some(NodeOutcome::Succeeded) => Ok(()),
-            Some(other) => Err(Unresolved(format!("`${{{name}}}`: its source is {}", other.name()))),
-            None => Err(Unresolved(format!("`${{{name}}}`: its source has not ended"))),
-        }
-    }
-}
-
-impl Scope for TaskScope<'_> {
-    fn value(&self, reference: &Ref) -> Result<Value, Unresolved> {
-        let name = reference.name();
-        let missing = || Unresolved(format!("`${{{name}}}` has no value"));
-        let first = reference.path.first().map(String::as_str).unwrap_or_default();
-        match reference.head.as_str() {
-            "inputs" => {
-                let value = self.actions.plan.inputs.get(first).ok_or_else(missing)?;
-                follow(value, &reference.path[1..], &name)
-            }
-            "env" => {
-                let value = self.actions.environment.get(first).ok_or_else(missing)?;
-                Ok(value.to_string_lossy().into())
-            }
-            "matrix" => self.task.matrix.get(first).map(|v| v.as_str().into()).ok_or_else(missing),
-            "vault" | "worktree" | "item" | "index" => Err(missing()),
-            _ => self.task_value(reference),
-        }
-    }
 }

@@ -160,15 +160,15 @@ pub fn from_value(value: &serde_json::Value) -> Result<TaskResult, ResultError> 
 /// # Errors
 /// The file cannot be written or synced.
 pub fn store_large(result: &TaskResult, dir: &Path) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(dir.join(LARGE_RESULT))?;
-    file.write_all(&result.bytes)?;
-    file.sync_all()?;
-    File::open(dir)?.sync_all()?;
+    write_private(&dir.join(LARGE_RESULT), &result.bytes)?;
     fault::point("result.stored");
     Ok(())
+}
+
+/// Writes a file (0600) and syncs it and its directory.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
 }

@@ -5,11 +5,12 @@
 use crate::action::{Actions, Kind};
 use crate::collect::{self, ResultError, TaskResult};
 use crate::keeper::{self, How};
+use crate::reuse;
 use crate::turn::Arrival;
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::{Ended, Input, Reconciliation, Verdict};
-use regatta_engine::report::{Digest, Report as Facts};
+use regatta_engine::report::{Content, Digest, Report as Facts};
 use regatta_journal::Payload;
 use std::fs::File;
 use std::io;
@@ -29,6 +30,8 @@ pub(crate) struct Job {
     pub(crate) kind: Kind,
     /// Where its files go.
     pub(crate) dir: PathBuf,
+    /// The content key of the work; none for an attempt that was found running.
+    pub(crate) content_key: Option<[u8; 32]>,
 }
 
 /// The disk is full, and what could not be stored.
@@ -93,6 +96,16 @@ pub(crate) fn judge(
         }
     };
     facts.result = result.as_ref().map(|r| r.digest);
+    if let Some(key) = job.content_key.filter(|_| verdict == Verdict::Succeeded) {
+        match reuse::list_files(actions, job.node, &job.dir) {
+            Ok(files) => facts.content = Some(Box::new(Content { key, files })),
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                return Err(NoRoom(format!("the files of {} could not be listed", job.dir.display())));
+            }
+            // Nobody will find it by its key, which is always right.
+            Err(_) => {}
+        }
+    }
     Ok(judged(job, verdict, (facts, result)))
 }
 

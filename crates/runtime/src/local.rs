@@ -9,6 +9,7 @@ use crate::collect;
 use crate::judge::{Job, NoRoom, judge, refusal};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper, StartOrder};
 use crate::outputs::Outputs;
+use crate::reuse::{self, Memory};
 use crate::turn::{Arrival, Driver};
 use crate::workspace;
 use regatta_engine::Engine;
@@ -70,6 +71,7 @@ pub struct Local {
     keeper: Option<Keeper>,
     actions: Actions,
     outputs: Outputs,
+    memory: Memory,
     place: Place,
     jobs: BTreeMap<u64, Job>,
     asks: Vec<Ask>,
@@ -86,11 +88,12 @@ pub struct Local {
 impl Local {
     /// A driver for one run; it has no keeper yet.
     #[must_use]
-    pub fn new(actions: Actions, place: Place, observer: Observer) -> Local {
+    pub fn new((actions, memory): (Actions, Memory), place: Place, observer: Observer) -> Local {
         let outputs = Outputs::new(actions.referenced(), place.run_dir.clone());
         Local {
             keeper: None,
             actions,
+            memory,
             outputs,
             place,
             jobs: BTreeMap::new(),
@@ -160,7 +163,7 @@ impl Local {
         let live = state.live().map(|(attempt, node)| (attempt, node, Kind::Attempt));
         for (attempt, node, kind) in live.chain(undo).filter(|(a, ..)| found.contains(&a.0)) {
             let dir = self.dir(attempt, kind);
-            self.jobs.insert(attempt.0, Job { attempt, node, kind, dir });
+            self.jobs.insert(attempt.0, Job { attempt, node, kind, dir, content_key: None });
         }
         let (known, unknown): (Vec<u64>, Vec<u64>) = found.iter().partition(|id| self.jobs.contains_key(id));
         for id in unknown {
@@ -192,6 +195,12 @@ impl Local {
                 self.asks.push(Ask::End { attempt: attempt.0, grace_ms });
             }
         }
+    }
+
+    /// What earlier runs left.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// Why the run cannot go on here, if so.
@@ -270,7 +279,7 @@ impl Local {
     }
 
     fn start(&mut self, attempt: AttemptId, (node, number): (NodeId, u32), kind: Kind) {
-        let job = Job { attempt, node, kind, dir: self.dir(attempt, kind) };
+        let mut job = Job { attempt, node, kind, dir: self.dir(attempt, kind), content_key: None };
         let made = fs::DirBuilder::new().mode(0o700).create(&job.dir);
         if let Err(error) =
             made.or_else(|e| if e.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(e) })
@@ -284,7 +293,12 @@ impl Local {
         }
         let result_path = job.dir.join(collect::RESULT);
         match self.actions.prepare((node, kind), number, (&self.outputs, &result_path)) {
-            Ok(prepared) => self.order(job, prepared),
+            Ok(prepared) => {
+                if kind == Kind::Attempt {
+                    job.content_key = reuse::content_key(&self.actions, node, &self.outputs);
+                }
+                self.order(job, prepared);
+            }
             Err(refused) => {
                 let _ = fs::remove_dir(&job.dir); // nothing was written yet
                 self.arrivals.push_back(refusal(&job, (refused.cause, &refused.message)));
@@ -323,7 +337,14 @@ impl Driver for Local {
     }
 
     fn evaluate(&mut self, node: NodeId) -> ConditionAnswer {
+        if self.memory.stands(node) {
+            return ConditionAnswer::True;
+        }
         self.actions.evaluate(node, &self.outputs)
+    }
+
+    fn recall(&mut self, node: NodeId, attempt: AttemptId) -> Arrival {
+        self.memory.recall((&self.actions, &self.outputs), (node, attempt))
     }
 
     fn committed(&mut self, engine: &Engine, events: &[Event]) {
@@ -347,7 +368,7 @@ impl Driver for Local {
             }
             Effect::Suspend => self.asks.push(Ask::Suspend),
             Effect::Continue => self.asks.push(Ask::Continue),
-            Effect::Evaluate { .. } | Effect::Land | Effect::Leave(_) => {}
+            Effect::Evaluate { .. } | Effect::Recall { .. } | Effect::Land | Effect::Leave(_) => {}
         }
     }
 

@@ -24,6 +24,8 @@ pub struct Metrics {
     pub wall_ms: u64,
     /// Sum of what attempts reported to have used.
     pub usage: Usage,
+    /// Nodes for which the outcome of an earlier run stands.
+    pub reused: u64,
     node_ms: Vec<u64>,
 }
 
@@ -45,6 +47,7 @@ impl Metrics {
                 self.node_ms[node.index()] += duration_ms;
                 self.add_usage(report.usage.as_ref());
             }
+            EventKind::NodeReused { .. } => self.reused += 1,
             _ => {}
         }
     }

@@ -14,6 +14,7 @@ use crate::fault;
 use crate::keeper::{Found, Heard, Keeper};
 use crate::local::{Broken, Local, Observer, Place};
 use crate::recovery::{self, recover};
+use crate::reuse::{Memory, Reuse};
 use crate::run_error::{MOST_KEEPERS, RunError};
 use crate::turn::{Arrival, When, turn};
 use regatta_engine::Engine;
@@ -86,6 +87,15 @@ pub struct Machine<'a> {
     pub program: &'a Path,
 }
 
+/// What a run does.
+#[derive(Debug)]
+pub struct Work {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// What of earlier runs may stand for it.
+    pub reuse: Option<Reuse>,
+}
+
 /// One run.
 pub struct Orchestrator {
     engine: Engine,
@@ -111,7 +121,7 @@ impl Orchestrator {
     /// The store is damaged or fails.
     pub fn open(
         mut store: RunJournal,
-        plan: Arc<Plan>,
+        Work { plan, reuse }: Work,
         machine: Machine<'_>,
         observer: Observer,
     ) -> Result<Orchestrator, RunError> {
@@ -119,9 +129,12 @@ impl Orchestrator {
         let (spec, config) = regatta_plan::lower(&plan);
         let graph = Arc::new(Graph::build(spec)?);
         let (sender, inbox) = sync_channel(INBOX);
-        let actions = Actions::new(plan, machine.workspace, store.run_id().as_str(), std::env::vars_os())?;
+        let caches = plan.tasks.iter().any(|task| task.cache);
+        let memory = Memory::open((store.run_id(), store.dir()), machine.workspace, (reuse, caches))?;
+        let ids = (store.run_id().as_str(), memory.first_run());
+        let actions = Actions::new(plan, machine.workspace, ids, std::env::vars_os())?;
         let place = Place { run_id: store.run_id().to_string(), run_dir: store.dir(), epoch: store.epoch() };
-        let mut local = Local::new(actions, place.clone(), observer);
+        let mut local = Local::new((actions, memory), place.clone(), observer);
         let mut engine = Engine::new(graph, config);
         let now = recover(&mut engine, &mut store, &mut local)?;
         recovery::check_attempts(&engine, &store)?;
@@ -197,6 +210,8 @@ impl Orchestrator {
         let found = self.meet()?;
         if self.engine.state().phase == Phase::New {
             self.first.push(Input::Begin.into());
+            let skipped = self.local.memory().skipped().iter();
+            self.first.extend(skipped.map(|&node| Input::Skip { node }.into()));
             return Ok(());
         }
         if found.fresh {

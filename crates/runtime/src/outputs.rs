@@ -8,7 +8,7 @@ use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::Answer;
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
-use regatta_engine::report::Digest;
+use regatta_engine::report::{Digest, Report};
 use regatta_journal::Payload;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -22,6 +22,17 @@ fn is(bytes: &[u8], digest: &Digest) -> bool {
     bytes.len() as u64 == digest.bytes && Sha256::digest(bytes)[..] == digest.sha256
 }
 
+/// Where the files of a task lie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Place {
+    #[default]
+    Attempt,
+    /// Its result was given by its `reconcile` command.
+    Reconcile,
+    /// An earlier run left them.
+    Reused,
+}
+
 /// What one task left.
 #[derive(Clone, Debug, Default)]
 pub struct Output {
@@ -32,11 +43,20 @@ pub struct Output {
     /// Duration of the last attempt in milliseconds.
     pub duration_ms: u64,
     attempt: Option<AttemptId>,
-    /// Its result was given by its `reconcile` command.
-    reconciled: bool,
+    /// Where its files lie.
+    place: Place,
     result: Option<(Digest, Option<Arc<[u8]>>)>,
     has_stdout: bool,
     has_stderr: bool,
+}
+
+impl Output {
+    fn take(&mut self, (attempt, place): (AttemptId, Place), (report, duration_ms): (&Report, u64)) {
+        (self.attempt, self.place) = (Some(attempt), place);
+        (self.exit_code, self.duration_ms) = (report.exit, duration_ms);
+        self.has_stdout = report.stdout.is_some();
+        self.has_stderr = report.stderr.is_some();
+    }
 }
 
 /// What all tasks left that somebody asks about.
@@ -93,7 +113,11 @@ impl Outputs {
     }
 
     fn dir(&self, output: &Output) -> Option<PathBuf> {
-        Some(workspace::attempt_dir(&self.run_dir, output.attempt?.0))
+        let attempt = output.attempt?.0;
+        Some(match output.place {
+            Place::Attempt | Place::Reconcile => workspace::attempt_dir(&self.run_dir, attempt),
+            Place::Reused => workspace::reused_dir(&self.run_dir, attempt),
+        })
     }
 
     /// The file that holds a field of a node that is too large to be passed on, if there is one.
@@ -108,9 +132,9 @@ impl Outputs {
     }
 
     fn large_result(&self, output: &Output) -> Option<PathBuf> {
-        let dir = match output.reconciled {
-            true => workspace::reconcile_dir(&self.run_dir, output.attempt?.0),
-            false => self.dir(output)?,
+        let dir = match output.place {
+            Place::Reconcile => workspace::reconcile_dir(&self.run_dir, output.attempt?.0),
+            Place::Attempt | Place::Reused => self.dir(output)?,
         };
         Some(dir.join(collect::LARGE_RESULT))
     }
@@ -121,17 +145,17 @@ impl Outputs {
         let inline = payload.map(|p| p.bytes.clone());
         match &event.kind {
             EventKind::DispatchEnded { attempt, outcome, duration_ms, report, .. } => {
-                output.attempt = Some(*attempt);
-                output.exit_code = report.exit;
-                output.duration_ms = *duration_ms;
-                output.has_stdout = report.stdout.is_some();
-                output.has_stderr = report.stderr.is_some();
                 let good = *outcome == AttemptOutcome::Succeeded;
+                output.take((*attempt, Place::Attempt), (report, *duration_ms));
                 output.result = report.result.filter(|_| good).map(|digest| (digest, inline));
+            }
+            EventKind::NodeReused { attempt, reused, .. } => {
+                output.take((*attempt, Place::Reused), (&reused.report, reused.duration_ms));
+                output.result = reused.report.result.map(|digest| (digest, inline));
             }
             EventKind::Answered { attempt, answer: Answer::Succeeded(result), by_person, .. } => {
                 output.attempt = Some(*attempt);
-                output.reconciled = !by_person;
+                output.place = if *by_person { Place::Attempt } else { Place::Reconcile };
                 output.result = result.map(|digest| (digest, inline));
             }
             EventKind::NodeEnded { outcome, .. } => output.outcome = Some(*outcome),

@@ -38,6 +38,14 @@ pub enum RunError {
     /// Signals cannot be taken.
     #[error("signals cannot be taken: {0}")]
     Signals(std::io::Error),
+    /// The run that is to be reused cannot be read.
+    #[error("run {run} cannot be reused: {what}")]
+    Earlier {
+        /// That run.
+        run: String,
+        /// What is wrong.
+        what: String,
+    },
     /// A directory of the run could not be made or read.
     #[error("cannot use `{}`: {source}", path.display())]
     Directory {

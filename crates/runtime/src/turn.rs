@@ -8,10 +8,12 @@
 use crate::fault;
 use regatta_engine::Engine;
 use regatta_engine::effect::{Effect, Leave};
-use regatta_engine::event::Event;
-use regatta_engine::ids::{NodeId, Timestamp};
+use regatta_engine::event::{Event, EventKind};
+use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{ConditionAnswer, Input};
+use regatta_engine::outcome::AttemptOutcome;
 use regatta_journal::{Payload, Store, StoreError, Turn};
+use std::collections::VecDeque;
 
 /// The driver seam: the real machine, or the simulator's fake world.
 pub trait Driver {
@@ -20,6 +22,9 @@ pub trait Driver {
     fn absorb(&mut self, event: &Event, payload: Option<&Payload>);
     /// Answers a node's `when` condition.
     fn evaluate(&mut self, node: NodeId) -> ConditionAnswer;
+    /// Answers whether an earlier run did what a node is to do, and the result it left. `attempt` is the id under
+    /// which its files shall lie in this run.
+    fn recall(&mut self, node: NodeId, attempt: AttemptId) -> Arrival;
     /// Shows events that are durable.
     fn committed(&mut self, engine: &Engine, events: &[Event]);
     /// Performs an effect whose events are durable. Must not block.
@@ -75,7 +80,8 @@ pub fn turn(
         }
     }
     let Taken { inputs, events, effects, payloads, .. } = taken;
-    let record = Turn { now: engine.now(), wall_ms: when.wall_ms, inputs, events, payloads };
+    let shared = shared(engine, &events);
+    let record = Turn { now: engine.now(), wall_ms: when.wall_ms, inputs, events, payloads, shared };
     if worth_a_commit(&record) {
         fault::point("commit.before");
         store.append(&record)?;
@@ -87,6 +93,17 @@ pub fn turn(
         Effect::Leave(leave) => Some(*leave),
         _ => None,
     }))
+}
+
+/// Attempts whose outcome later runs may find: good ones of nodes with `cache: true`.
+fn shared(engine: &Engine, events: &[Event]) -> Vec<AttemptId> {
+    let found = |event: &Event| match &event.kind {
+        EventKind::DispatchEnded { node, attempt, outcome: AttemptOutcome::Succeeded, .. } => {
+            engine.graph().policy(*node).cache.then_some(*attempt)
+        }
+        _ => None,
+    };
+    events.iter().filter_map(found).collect()
 }
 
 /// A turn in which nothing happened and nothing was decided leaves no trace.
@@ -113,7 +130,7 @@ struct Taken {
     inputs: Vec<Input>,
     events: Vec<Event>,
     effects: Vec<Effect>,
-    queries: Vec<NodeId>,
+    queries: VecDeque<Effect>,
     payloads: Vec<Payload>,
 }
 
@@ -128,16 +145,26 @@ impl Taken {
         self.events.extend(step.events);
         for effect in step.effects {
             match effect {
-                Effect::Evaluate { node } => self.queries.push(node),
+                query if query.is_query() => self.queries.push_back(query),
                 other => self.effects.push(other),
             }
         }
     }
 
     fn answer_queries(&mut self, engine: &mut Engine, driver: &mut dyn Driver, now: Timestamp) {
-        while let Some(node) = self.queries.pop() {
-            let answer = driver.evaluate(node);
-            self.step(engine, driver, now, Input::ConditionEvaluated { node, answer });
+        while let Some(query) = self.queries.pop_front() {
+            let input = match query {
+                Effect::Evaluate { node } => {
+                    Input::ConditionEvaluated { node, answer: driver.evaluate(node) }
+                }
+                Effect::Recall { node } => {
+                    let arrival = driver.recall(node, engine.state().next_attempt());
+                    self.payloads.extend(arrival.payloads);
+                    arrival.input
+                }
+                _ => continue,
+            };
+            self.step(engine, driver, now, input);
         }
     }
 }

@@ -38,3 +38,9 @@ pub fn attempt_dir(run_dir: &Path, attempt: u64) -> PathBuf {
 pub fn reconcile_dir(run_dir: &Path, attempt: u64) -> PathBuf {
     attempt_dir(run_dir, attempt).with_extension("reconcile")
 }
+
+/// The directory of what an earlier run left for a node of this one, by the id that this run gave it.
+#[must_use]
+pub fn reused_dir(run_dir: &Path, attempt: u64) -> PathBuf {
+    attempt_dir(run_dir, attempt).with_extension("reused")
+}

@@ -9,11 +9,13 @@ use regatta_engine::cause::Cause;
 use regatta_engine::effect::Effect;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
-use regatta_engine::input::{ConditionAnswer, Ended, Input, Reconciliation, Verdict};
+use regatta_engine::input::{
+    ConditionAnswer, Ended, Input, Recalled, Reconciliation, Reused, ReusedBy, Verdict,
+};
 use regatta_engine::outcome::NodeOutcome;
 use regatta_engine::report::Report;
 use regatta_journal::Payload;
-use regatta_runtime::turn::Driver;
+use regatta_runtime::turn::{Arrival, Driver};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -185,6 +187,21 @@ impl Driver for Machine {
         }
     }
 
+    fn recall(&mut self, node: NodeId, _attempt: AttemptId) -> Arrival {
+        let answer = if self.scenario.done_before[node.index()] {
+            Recalled::Found(Box::new(Reused {
+                run: "earlier".into(),
+                attempt: AttemptId(1),
+                by: ReusedBy::Content,
+                duration_ms: 10,
+                report: Report::default(),
+            }))
+        } else {
+            Recalled::Missed("no earlier run did equal work".into())
+        };
+        Input::Recalled { node, answer }.into()
+    }
+
     fn committed(&mut self, _engine: &Engine, events: &[Event]) {
         self.remember(events);
     }
@@ -212,7 +229,7 @@ impl Driver for Machine {
             }
             // Reports that were under way come all the same.
             Effect::Suspend | Effect::Continue => {}
-            Effect::Evaluate { .. } | Effect::Land | Effect::Leave(_) => {}
+            Effect::Evaluate { .. } | Effect::Recall { .. } | Effect::Land | Effect::Leave(_) => {}
         }
     }
 

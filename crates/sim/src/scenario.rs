@@ -45,6 +45,8 @@ pub struct Scenario {
     pub fates: Vec<Vec<Fate>>,
     /// Conditions by node; asked of conditional nodes only.
     pub conditions: Vec<Condition>,
+    /// Nodes whose work an earlier run did; asked of nodes that may be reused only.
+    pub done_before: Vec<bool>,
 }
 
 /// Nodes of a plan at most.
@@ -79,7 +81,9 @@ impl Scenario {
             resources,
             policies,
         };
-        Scenario { seed, spec, config: config(rng), fates, conditions }
+        let config = config(rng);
+        let done_before = (0..spec.nodes.len()).map(|_| rng.one_in(2)).collect();
+        Scenario { seed, spec, config, fates, conditions, done_before }
     }
 
     /// What attempt `number` (1-based) of `node` does.
@@ -112,6 +116,7 @@ fn policy(rng: &mut Rng) -> Policy {
         conditional: rng.one_in(4),
         allow_skipped: rng.one_in(3),
         undo: rng.one_in(2),
+        cache: rng.one_in(6),
         collects: false,
         max_lost: 1_000,
     }
@@ -190,6 +195,7 @@ fn config(rng: &mut Rng) -> RunConfig {
             per_tag: vec![cap(rng), cap(rng)],
         },
         run_timeout_ms: None,
+        reuse: rng.one_in(8),
         wave_delay_ms: if rng.one_in(4) { rng.between(1, 500) } else { 0 },
         ageing_rounds: rng.between(1, 32) as u32,
     }

@@ -53,6 +53,7 @@ pub(crate) const CRATES: &[Allowed] = &[
             "regatta-engine",
             "regatta-journal",
             "regatta-plan",
+            "ignore",
             "libc",
             "rustix",
             "serde",

@@ -77,8 +77,11 @@ impl Decider<'_> {
         }
         let graph = self.graph();
         let end = self.state().rollback.done_from.map_or(graph.len(), |pos| pos as usize);
-        let undoes =
-            |n: &NodeId| graph.policy(*n).undo && self.node(*n).outcome() == Some(NodeOutcome::Succeeded);
+        // What an earlier run did is not this one's to undo.
+        let undoes = |n: &NodeId| {
+            let node = self.node(*n);
+            graph.policy(*n).undo && !node.reused && node.outcome() == Some(NodeOutcome::Succeeded)
+        };
         graph.order()[..end].iter().rev().copied().find(undoes)
     }
 

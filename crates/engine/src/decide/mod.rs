@@ -8,6 +8,7 @@ mod control;
 mod ending;
 mod nodes;
 mod recovery;
+mod reuse;
 
 use crate::effect::{Effect, Leave};
 use crate::event::{Event, EventKind};
@@ -60,6 +61,7 @@ impl<'a> Decider<'a> {
             Input::Settle => self.settle(),
             Input::Resumed(found) => self.resumed(found),
             Input::ConditionEvaluated { node, answer } => self.condition_evaluated(node, answer),
+            Input::Recalled { node, answer } => self.recalled(node, answer),
             Input::AttemptEnded(ended) => self.attempt_ended(ended),
             Input::AttemptLost { attempt } => self.attempt_lost(attempt),
             Input::AttemptIdle { attempt } => self.attempt_idle(attempt),

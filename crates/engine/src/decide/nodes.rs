@@ -42,13 +42,10 @@ impl Decider<'_> {
         if policy.conditional {
             return self.effect(Effect::Evaluate { node });
         }
-        self.make_ready(node);
+        self.recall(node);
     }
 
-    fn make_ready(&mut self, node: NodeId) {
-        if self.state().closing != Closing::No {
-            return self.stop_node(node);
-        }
+    pub(super) fn make_ready(&mut self, node: NodeId) {
         self.start_wave_of(node);
         let number = self.node(node).attempts + 1;
         self.emit(EventKind::NodeReady { node, number });
@@ -61,7 +58,7 @@ impl Decider<'_> {
         self.start_wave_of(node);
         self.emit(EventKind::ConditionEvaluated { node, answer: answer.clone() });
         match answer {
-            ConditionAnswer::True => self.make_ready(node),
+            ConditionAnswer::True => self.recall(node),
             ConditionAnswer::False => self.end_node(node, NodeOutcome::Skipped, Some(Cause::When)),
             ConditionAnswer::Error(_) => self.end_node(node, NodeOutcome::Failed, Some(Cause::Plan)),
         }
@@ -76,7 +73,7 @@ impl Decider<'_> {
         found
     }
 
-    fn start_wave_of(&mut self, node: NodeId) {
+    pub(super) fn start_wave_of(&mut self, node: NodeId) {
         let wave = self.graph().facts(node).wave;
         if !self.state().wave(wave).started {
             self.emit(EventKind::WaveStarted { wave });

@@ -162,6 +162,7 @@ impl State {
                     open: graph.preds(NodeId(i)).len() as u32,
                     attempts: 0,
                     lost: 0,
+                    reused: false,
                 })
                 .collect(),
             waves: (0..graph.waves())

@@ -77,6 +77,8 @@ pub struct Node {
     pub attempts: u32,
     /// Attempts lost since the last one that counted.
     pub lost: u32,
+    /// The outcome of an earlier run stands for it.
+    pub reused: bool,
 }
 
 impl Node {

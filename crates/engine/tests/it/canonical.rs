@@ -6,10 +6,15 @@ use regatta_engine::caps::CapRef;
 use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
-use regatta_engine::input::{Answer, ConditionAnswer, Ended, Input, Verdict};
+use regatta_engine::input::{Answer, ConditionAnswer, Ended, Input, Reused, ReusedBy, Verdict};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use regatta_engine::report::{Digest, Report};
 use regatta_engine::spec::Limits;
+
+fn reused() -> Reused {
+    let (attempt, by, report) = (AttemptId(1), ReusedBy::Retry, Report::default());
+    Reused { run: "earlier".into(), attempt, by, duration_ms: 1, report }
+}
 
 /// One event of every kind, about node `b` (wave 1, rank 0) of `a; b(a); c(a)` and attempt 2 of it.
 pub(crate) fn every_kind() -> Vec<EventKind> {
@@ -42,6 +47,9 @@ pub(crate) fn every_kind() -> Vec<EventKind> {
         EventKind::UndoEnded { node, attempt, cause: Some(Cause::Exit), report: report.clone() },
         EventKind::LimitsChanged { limits: Box::<Limits>::default() },
         EventKind::ReportIgnored { attempt },
+        EventKind::RunSuspended,
+        EventKind::NodeReused { node, attempt, reused: Box::new(reused()) },
+        EventKind::ReuseMissed { node, why: "".into() },
     ];
     kinds.extend(AttemptOutcome::ALL.map(|outcome| EventKind::DispatchEnded {
         node,
@@ -99,6 +107,9 @@ fn the_class_and_the_key_of_every_kind() {
     undo_failed            Logical 2.1.1.2
     limits_changed         Operational 0.0.0.0
     report_ignored         Operational 0.0.0.0
+    run_suspended          Operational 0.0.0.0
+    node_reused            Logical 1.0.0.3
+    reuse_missed           Operational 1.0.0.0
     dispatch_succeeded     Logical 1.0.2.2
     dispatch_failed        Logical 1.0.2.2
     dispatch_timed_out     Logical 1.0.2.2
@@ -122,6 +133,7 @@ fn a_kind_names_its_node_and_its_attempt() {
             "run_started",
             "run_paused",
             "run_resumed",
+            "run_suspended",
             "run_ending",
             "run_ended",
             "wave_started",
@@ -139,6 +151,7 @@ fn a_kind_names_its_node_and_its_attempt() {
             "leaked",
             "node_in_doubt",
             "answered",
+            "node_reused",
             "report",
         ];
         let has = attempt.iter().any(|prefix| name.starts_with(prefix));

@@ -15,6 +15,7 @@ mod landing;
 mod random;
 mod recovery;
 mod retry;
+mod reuse;
 mod schedule;
 mod script;
 mod world;

@@ -30,6 +30,8 @@ pub(crate) struct Behaviour {
     pub(crate) undoes: Vec<Does>,
     pub(crate) when: ConditionAnswer,
     pub(crate) finds: Reconciliation,
+    /// An earlier run did its work.
+    pub(crate) done_before: bool,
 }
 
 /// A plan, its settings, and how its tasks behave.
@@ -74,6 +76,7 @@ impl Reader {
         let number = || value.parse::<u32>().unwrap();
         let limits = &mut self.config.limits;
         match key {
+            "reuse" => self.config.reuse = true,
             "waves" => self.config.schedule = Schedule::Waves,
             "sequential" => self.config.schedule = Schedule::Sequential,
             "stop" => self.config.on_failure = OnFailure::Stop,
@@ -120,6 +123,7 @@ impl Reader {
                 undoes: vec![],
                 when: ConditionAnswer::True,
                 finds: Reconciliation::Unknown,
+                done_before: false,
             },
         };
         words.for_each(|word| task.word(&mut self.spec, word));
@@ -165,6 +169,8 @@ impl Task {
             "reconcile" => policy.effect = EffectContract::Reconcile,
             "allow_skipped" => policy.allow_skipped = true,
             "undo" => policy.undo = true,
+            "cache" => policy.cache = true,
+            "done_before" => behaviour.done_before = true,
             "collects" => policy.collects = true,
             "when" => {
                 policy.conditional = true;

@@ -10,7 +10,7 @@ use regatta_engine::cause::Cause;
 use regatta_engine::effect::{Effect, Leave};
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
-use regatta_engine::input::{Ended, Input, Resumed, Verdict};
+use regatta_engine::input::{Ended, Input, Recalled, Resumed, Reused, ReusedBy, Verdict};
 use regatta_engine::report::Report;
 use regatta_engine::state::Phase;
 use std::collections::BTreeMap;
@@ -142,9 +142,9 @@ impl World {
             queries.extend(step(self, input));
         }
         loop {
-            while let Some(Effect::Evaluate { node }) = queries.pop() {
-                let answer = self.behaviour(node).when.clone();
-                queries.extend(step(self, Input::ConditionEvaluated { node, answer }));
+            while let Some(query) = queries.pop() {
+                let answer = self.answer(&query);
+                queries.extend(step(self, answer));
             }
             queries.extend(step(self, Input::Settle));
             if queries.is_empty() {
@@ -155,6 +155,25 @@ impl World {
         events.iter().for_each(|event| self.untry(event));
         self.events.extend(events);
         effects.into_iter().for_each(|effect| self.perform(effect));
+    }
+
+    fn answer(&self, query: &Effect) -> Input {
+        match *query {
+            Effect::Evaluate { node } => {
+                Input::ConditionEvaluated { node, answer: self.behaviour(node).when.clone() }
+            }
+            Effect::Recall { node } => {
+                let answer = if self.behaviour(node).done_before {
+                    let run = "earlier".into();
+                    let (attempt, by, report) = (AttemptId(7), ReusedBy::Content, Report::default());
+                    Recalled::Found(Box::new(Reused { run, attempt, by, duration_ms: 4, report }))
+                } else {
+                    Recalled::Missed("nothing was done before".into())
+                };
+                Input::Recalled { node, answer }
+            }
+            _ => panic!("{query:?} is no query"),
+        }
     }
 
     /// The laws after a turn: conservation, one fold, no deadline in the past.
@@ -193,7 +212,9 @@ impl World {
             Effect::Continue => self.thaw(),
             Effect::Leave(leave) => self.left = Some(leave),
             Effect::Land => {}
-            Effect::Evaluate { .. } => panic!("queries are answered before the commit"),
+            Effect::Evaluate { .. } | Effect::Recall { .. } => {
+                panic!("queries are answered before the commit")
+            }
         }
         self.effects.push((self.now, effect));
     }

@@ -2,7 +2,7 @@
 //!
 //! `event_read` reads it. Outcomes stand in the kind (`dispatch_timed_out`, `node_blocked`).
 
-use super::parts::{self, DigestRecord, LimitsRecord, ReportRecord, Text};
+use super::parts::{self, DigestRecord, LimitsRecord, ReportRecord, ReusedRecord, Text};
 use regatta_engine::caps::CapRef;
 use regatta_engine::event::{Event, EventKind};
 use serde::{Deserialize, Serialize};
@@ -68,6 +68,10 @@ pub(super) struct EventRecord<'a> {
     pub(super) limits: Option<LimitsRecord<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) report: Option<ReportRecord<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) reused: Option<ReusedRecord<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) why: Text<'a>,
 }
 
 impl<'a> From<&'a Event> for EventRecord<'a> {
@@ -122,6 +126,8 @@ impl<'a> EventRecord<'a> {
                 (self.answer, self.result, self.by_person) = (named(name), result, Some(*by_person));
             }
             EventKind::LimitsChanged { limits } => self.limits = Some(LimitsRecord::from(&**limits)),
+            EventKind::NodeReused { reused, .. } => self.reused = Some(ReusedRecord::from(&**reused)),
+            EventKind::ReuseMissed { why, .. } => self.why = Some(Cow::Borrowed(why)),
             EventKind::DispatchStarted { .. }
             | EventKind::DispatchEnded { .. }
             | EventKind::NodeEnded { .. }

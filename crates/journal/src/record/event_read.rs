@@ -11,7 +11,7 @@ use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatu
 use regatta_engine::report::Report;
 
 /// Kinds without an outcome in their name.
-const PLAIN: [&str; 26] = [
+const PLAIN: [&str; 29] = [
     "run_started",
     "run_paused",
     "run_resumed",
@@ -38,6 +38,9 @@ const PLAIN: [&str; 26] = [
     "undo_failed",
     "limits_changed",
     "report_ignored",
+    "run_suspended",
+    "node_reused",
+    "reuse_missed",
 ];
 
 /// True for a kind of this version.
@@ -144,6 +147,10 @@ impl EventRecord<'_> {
                 let limits = self.limits.take();
                 EventKind::LimitsChanged { limits: Box::new(self.need(limits, "limits")?.into()) }
             }
+            "reuse_missed" => {
+                let (node, why) = (self.node()?, self.why.take());
+                EventKind::ReuseMissed { node, why: self.need(why, "why")?.into_owned().into() }
+            }
             "report_ignored" => EventKind::ReportIgnored { attempt: self.attempt()? },
             _ => self.of_attempt()?,
         })
@@ -179,6 +186,11 @@ impl EventRecord<'_> {
                 let answer = parts::to_answer(name, self.result)?;
                 let by_person = self.need(self.by_person, "by_person")?;
                 EventKind::Answered { node, attempt, answer, by_person }
+            }
+            "node_reused" => {
+                let reused = self.reused.take();
+                let reused = Box::new(self.need(reused, "reused")?.into_reused()?);
+                EventKind::NodeReused { node, attempt, reused }
             }
             "undo_started" => EventKind::UndoStarted { node, attempt },
             "undo_succeeded" => EventKind::UndoEnded { node, attempt, cause: None, report: self.report()? },

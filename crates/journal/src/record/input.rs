@@ -1,14 +1,14 @@
 //! The record of an input, written and read.
 
-use super::parts::{self, DigestRecord, LimitsRecord, ReportRecord, Text, bad_value, to_cause};
+use super::parts::{self, DigestRecord, LimitsRecord, ReportRecord, ReusedRecord, Text, bad_value, to_cause};
 use super::{RecordError, unknown_kind};
 use regatta_engine::ids::{AttemptId, NodeId};
-use regatta_engine::input::{Ended, Input, Reconciliation, Resumed, Verdict};
+use regatta_engine::input::{Ended, Input, Recalled, Reconciliation, Resumed, Verdict};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Every kind of this version.
-const KINDS: [&str; 17] = [
+const KINDS: [&str; 19] = [
     "begin",
     "settle",
     "resumed",
@@ -26,6 +26,8 @@ const KINDS: [&str; 17] = [
     "limits_changed",
     "landed",
     "not_landed",
+    "suspend",
+    "recalled",
 ];
 
 /// True for a kind of this version.
@@ -68,6 +70,10 @@ pub(super) struct InputRecord<'a> {
     ended: Option<Vec<EndedRecord<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     boot_changed: Option<bool>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    reused: Option<ReusedRecord<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Text<'a>,
 }
 
 /// How an attempt ended.
@@ -130,6 +136,7 @@ fn kind(input: &Input) -> &'static str {
         Input::LimitsChanged { .. } => "limits_changed",
         Input::Landed { .. } => "landed",
         Input::NotLanded { .. } => "not_landed",
+        Input::Recalled { .. } => "recalled",
     }
 }
 
@@ -165,6 +172,13 @@ impl<'a> InputRecord<'a> {
             Input::Answered { node, answer } => {
                 let (name, result) = parts::answer(answer);
                 (self.node, self.answer, self.result) = (Some(node.0), Some(Cow::Borrowed(name)), result);
+            }
+            Input::Recalled { node, answer } => {
+                self.node = Some(node.0);
+                match answer {
+                    Recalled::Found(reused) => self.reused = Some(ReusedRecord::from(&**reused)),
+                    Recalled::Missed(why) => self.why = Some(Cow::Borrowed(why)),
+                }
             }
             Input::Interrupt { hard } => self.hard = Some(*hard),
             Input::Cancel { node } => self.node = node.map(|n| n.0),
@@ -209,6 +223,14 @@ impl<'a> InputRecord<'a> {
             "answered" => {
                 let answer = self.need(self.answer.as_deref(), "answer")?;
                 Input::Answered { node: self.node()?, answer: parts::to_answer(answer, self.result)? }
+            }
+            "recalled" => {
+                let (node, reused, why) = (self.node()?, self.reused.take(), self.why.take());
+                let answer = match reused {
+                    Some(reused) => Recalled::Found(Box::new(reused.into_reused()?)),
+                    None => Recalled::Missed(self.need(why, "why")?.into_owned().into()),
+                };
+                Input::Recalled { node, answer }
             }
             "reconciled" => Input::Reconciled { node: self.node()?, found: self.reconciliation()? },
             "attempt_ended" => {

@@ -2,8 +2,9 @@
 
 use super::RecordError;
 use regatta_engine::cause::Cause;
-use regatta_engine::input::{Answer, ConditionAnswer};
-use regatta_engine::report::{Digest, Report, Usage};
+use regatta_engine::ids::AttemptId;
+use regatta_engine::input::{Answer, ConditionAnswer, Reused, ReusedBy};
+use regatta_engine::report::{Content, Digest, Report, Usage};
 use regatta_engine::spec::Limits;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -66,6 +67,57 @@ fn read_hex<'de, D: Deserializer<'de>>(input: D) -> Result<[u8; 32], D::Error> {
     Ok(sha256)
 }
 
+/// A content key.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(transparent)]
+struct KeyRecord(#[serde(serialize_with = "write_hex", deserialize_with = "read_hex")] [u8; 32]);
+
+/// What an earlier run left.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReusedRecord<'a> {
+    #[serde(borrow)]
+    run: Cow<'a, str>,
+    attempt_id: u64,
+    by: Cow<'a, str>,
+    duration_ms: u64,
+    report: ReportRecord<'a>,
+}
+
+impl<'a> From<&'a Reused> for ReusedRecord<'a> {
+    fn from(r: &'a Reused) -> Self {
+        ReusedRecord {
+            run: Cow::Borrowed(&r.run),
+            attempt_id: r.attempt.0,
+            by: Cow::Borrowed(reused_by(r.by)),
+            duration_ms: r.duration_ms,
+            report: ReportRecord::from(&r.report),
+        }
+    }
+}
+
+impl ReusedRecord<'_> {
+    /// What the earlier run left.
+    pub(super) fn into_reused(self) -> Result<Reused, RecordError> {
+        let by = [ReusedBy::Retry, ReusedBy::Content].into_iter().find(|by| reused_by(*by) == self.by);
+        Ok(Reused {
+            run: self.run.into_owned().into_boxed_str(),
+            attempt: AttemptId(self.attempt_id),
+            by: by.ok_or_else(|| bad_value("by", &self.by))?,
+            duration_ms: self.duration_ms,
+            report: self.report.into(),
+        })
+    }
+}
+
+/// The name of why an outcome was reused.
+pub(crate) fn reused_by(by: ReusedBy) -> &'static str {
+    match by {
+        ReusedBy::Retry => "retry",
+        ReusedBy::Content => "content",
+    }
+}
+
 /// Tokens and cost.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -117,6 +169,10 @@ pub(super) struct ReportRecord<'a> {
     stderr: Option<DigestRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<UsageRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content_key: Option<KeyRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<DigestRecord>,
     #[serde(default, skip_serializing_if = "is_zero")]
     leaked: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,6 +193,8 @@ impl<'a> From<&'a Report> for ReportRecord<'a> {
             stdout: r.stdout.map(Into::into),
             stderr: r.stderr.map(Into::into),
             usage: r.usage.map(Into::into),
+            content_key: r.content.as_ref().map(|c| KeyRecord(c.key)),
+            files: r.content.as_ref().and_then(|c| c.files).map(Into::into),
             leaked: r.leaked,
             message: r.message.as_deref().map(Cow::Borrowed),
         }
@@ -152,6 +210,9 @@ impl From<ReportRecord<'_>> for Report {
             stdout: r.stdout.map(Into::into),
             stderr: r.stderr.map(Into::into),
             usage: r.usage.map(Into::into),
+            content: r
+                .content_key
+                .map(|key| Box::new(Content { key: key.0, files: r.files.map(Into::into) })),
             leaked: r.leaked,
             message: r.message.map(|m| m.into_owned().into_boxed_str()),
         }

@@ -146,10 +146,22 @@ fn a_newer_schema_is_refused_naming_both_versions() {
     let bytes = fs::read(world.db()).unwrap();
     for error in [open(&world).unwrap_err(), Reader::open(world.path()).unwrap_err()] {
         let text = error.to_string();
-        assert!(text.ends_with("has schema version 2, this regatta knows versions up to 1"), "{text}");
+        assert!(text.ends_with("has schema version 3, this regatta knows versions up to 2"), "{text}");
         assert!(error.hint().unwrap().contains("newer"));
     }
     assert_eq!(fs::read(world.db()).unwrap(), bytes, "never touched");
+}
+
+#[test]
+fn an_older_schema_is_brought_up_to_date_and_keeps_what_it_has() {
+    let world = World::new();
+    drop(world.create("r1"));
+    world.hand().execute_batch("DROP TABLE shared; PRAGMA user_version = 1").unwrap();
+    assert_eq!(world.reader().runs(9).unwrap().len(), 1, "a reader changes nothing");
+    world.resume("r1").unwrap();
+    let version: u32 = world.hand().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, SchemaVersion::CURRENT.0);
+    assert!(world.reader().shared(&[0; 32], 1).unwrap().is_empty());
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn the_kind_in_a_record_is_the_name_of_the_event() {
 fn an_unknown_kind_is_told_apart_from_a_bad_record() {
     let unknown = [
         r#"{"kind":"gate_passed","at":1,"gate":"g1"}"#,
-        r#"{"kind":"node_reused","at":1,"node":3}"#,
+        r#"{"kind":"node_forked","at":1,"node":3}"#,
         r#"{"kind":"dispatch_held","at":1}"#,
         r#"{"kind":"run_forked","at":1}"#,
         r#"{"kind":"","at":1}"#,

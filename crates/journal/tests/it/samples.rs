@@ -4,9 +4,11 @@ use regatta_engine::caps::CapRef;
 use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
-use regatta_engine::input::{Answer, ConditionAnswer, Ended, Input, Reconciliation, Resumed, Verdict};
+use regatta_engine::input::{
+    Answer, ConditionAnswer, Ended, Input, Recalled, Reconciliation, Resumed, Reused, ReusedBy, Verdict,
+};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
-use regatta_engine::report::{Digest, Report, Usage};
+use regatta_engine::report::{Content, Digest, Report, Usage};
 use regatta_engine::spec::Limits;
 
 const NODE: NodeId = NodeId(3);
@@ -34,6 +36,7 @@ fn full_report() -> Report {
         }),
         leaked: 2,
         message: Some("said \"no\"\n\u{1b}[31m ünicode".into()),
+        content: None,
     }
 }
 
@@ -76,7 +79,23 @@ pub(crate) fn events() -> Vec<Event> {
     kinds.push(EventKind::LimitsChanged { limits: limits() });
     kinds.push(EventKind::ReportIgnored { attempt: AttemptId(u64::MAX) });
     kinds.push(EventKind::RunSuspended);
+    for by in [ReusedBy::Retry, ReusedBy::Content] {
+        kinds.push(EventKind::NodeReused { node: NODE, attempt: ATTEMPT, reused: Box::new(reused(by)) });
+    }
+    kinds.push(EventKind::ReuseMissed { node: NODE, why: "`run` was \"a\"".into() });
+    let report = Box::new(keyed_report());
+    kinds.push(EventKind::UndoEnded { node: NODE, attempt: ATTEMPT, cause: None, report });
     kinds.into_iter().enumerate().map(|(i, kind)| Event { at: Timestamp(i as u64 * 10), kind }).collect()
+}
+
+fn keyed_report() -> Report {
+    let content = Content { key: [0x66; 32], files: Some(digest(0x77, 3)) };
+    Report { content: Some(Box::new(content)), ..Report::default() }
+}
+
+fn reused(by: ReusedBy) -> Reused {
+    let run = "9f1c2d3e-0000-4000-8000-000000000000".into();
+    Reused { run, attempt: AttemptId(3), by, duration_ms: 12, report: keyed_report() }
 }
 
 fn attempt_kinds() -> Vec<EventKind> {
@@ -193,6 +212,8 @@ pub(crate) fn inputs() -> Vec<Input> {
         Input::LimitsChanged { limits: limits() },
         Input::Landed { node },
         Input::NotLanded { node, cause: Cause::MergeConflict },
+        Input::Recalled { node, answer: Recalled::Found(Box::new(reused(ReusedBy::Content))) },
+        Input::Recalled { node, answer: Recalled::Missed("new".into()) },
     ]);
     inputs
 }

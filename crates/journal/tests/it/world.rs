@@ -139,6 +139,7 @@ pub(crate) fn turn(n: u32) -> Turn {
         inputs: vec![Input::Settle],
         events: task(n),
         payloads: vec![],
+        shared: vec![],
     }
 }
 

@@ -114,6 +114,7 @@ fn empty(dialect: Dialect, (config, slots): (Fields<'_>, u32)) -> Draft {
         retry: RetryKeys::default(),
         timeout: TimeoutKeys::default(),
         effect: None,
+        cache: false,
         wave_delay_ms: 0,
         ageing: 32,
         max_lost: 5,

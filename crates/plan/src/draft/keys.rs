@@ -62,6 +62,8 @@ pub(crate) struct TaskDraft {
     pub(crate) allow_skipped: bool,
     pub(crate) result_is_stdout: bool,
     pub(crate) role: Option<String>,
+    pub(crate) cache: Option<bool>,
+    pub(crate) cache_key: Option<String>,
     pub(crate) matrix: BTreeMap<String, Vec<String>>,
     pub(crate) for_each: Option<Spanned<Json>>,
     /// Keys whose feature is not built yet, as they stand.
@@ -83,6 +85,7 @@ pub(crate) struct Draft {
     pub(crate) retry: RetryKeys,
     pub(crate) timeout: TimeoutKeys,
     pub(crate) effect: Option<String>,
+    pub(crate) cache: bool,
     pub(crate) wave_delay_ms: u64,
     pub(crate) ageing: u32,
     pub(crate) max_lost: u32,

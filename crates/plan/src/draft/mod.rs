@@ -86,6 +86,7 @@ fn plan(f: Fields<'_>, problems: &mut Problems) -> Draft {
         retry: retry(f.inside("retry")),
         timeout: timeout(f.inside("timeout")),
         effect: f.text("effect"),
+        cache: f.flag("cache").unwrap_or(false),
         wave_delay_ms: f.duration_ms("wave_delay").unwrap_or(0),
         ageing: f.small("ageing").unwrap_or(32),
         max_lost: f.small("max_lost").unwrap_or(5),

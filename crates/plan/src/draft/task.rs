@@ -42,6 +42,8 @@ pub(super) fn task(item: &Item, problems: &mut Problems) -> TaskDraft {
         allow_skipped: f.flag("allow_skipped").unwrap_or(false),
         result_is_stdout: f.get("result").is_some(),
         role: f.text("role"),
+        cache: f.flag("cache"),
+        cache_key: f.text("cache_key"),
         matrix: matrix(f, problems),
         for_each: f.get("for_each").map(|i| Spanned { value: json(i), span: i.span.clone() }),
         later,

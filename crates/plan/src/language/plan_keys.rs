@@ -101,7 +101,11 @@ pub(crate) static PLAN: Shape = Shape {
         key("gates", Kind::Map(&Kind::Record(&GATE)), "Named checks.").later(),
         key("epic", Kind::Text, "The epic whose files are written.").later(),
         key("handoff", Kind::Free, "Reserved for hand-offs.").later(),
-        key("cache", Kind::Flag, "Take results of equal work from earlier runs.").later(),
+        key(
+            "cache",
+            Kind::Flag,
+            "Tasks with `effect: pure` take the outcome of equal work from earlier runs. Default false.",
+        ),
         key("order", TEXTS, "Task ids in the order that `plan --optimise` found.").later(),
         key("on_end", TEXTS, "A command that is run when the run ends.").later(),
     ],

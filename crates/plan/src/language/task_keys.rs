@@ -92,9 +92,12 @@ pub(crate) static TASK: Shape = Shape {
         .later(),
         key("max_items", COUNT, "Most items of `for_each`.").later(),
         key("budget", Kind::Record(&BUDGET), "Budget of the task.").later(),
-        key("cache", Kind::Flag, "Take the result of equal work from an earlier run; needs `effect: pure`.")
-            .later(),
-        key("cache_key", Kind::Text, "A further part of what makes work equal.").later(),
+        key(
+            "cache",
+            Kind::Flag,
+            "Take the outcome of equal work from an earlier run; needs `effect: pure`. Default: the plan's.",
+        ),
+        key("cache_key", Kind::Text, "A further part of what makes work equal."),
         key("domain", Kind::Text, "The domain it belongs to. Default: that of most of its files.").later(),
         key("outputs", TEXTS, "Files that must exist afterwards.").later(),
         key("must_change", Kind::Flag, "It must change something.").later(),

@@ -164,6 +164,7 @@ fn record(
         inputs: vec![input],
         events: step.events,
         payloads,
+        shared: Vec::new(),
     };
     run.append(&turn).map_err(writing(&context.workspace))?;
     run.close().map_err(writing(&context.workspace))?;

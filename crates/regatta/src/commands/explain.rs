@@ -4,6 +4,7 @@ use crate::args::ExplainArgs;
 use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::render::escape::escape;
 use crate::render::why;
 use crate::view::{RunView, reader};
 use regatta_engine::ids::NodeId;
@@ -37,6 +38,9 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
         if let Some(failure) = view.failures.get(&node).filter(|_| !told) {
             out(&format!("  last: {}\n", why::last(failure)));
         }
+        if let Some(missed) = view.reuse_missed.get(&node) {
+            out(&format!("  not reused: {}\n", escape(missed)));
+        }
     }
     Ok(Exit::Success)
 }
@@ -55,6 +59,8 @@ fn row(view: &RunView, node: NodeId) -> Value {
         "status": view.engine.state().node(node).state_name(),
         "why": why::why(view, node),
         "cause": view.cause(node),
+        "reused_from": view.reused.get(&node).map(|reused| &*reused.run),
+        "not_reused": view.reuse_missed.get(&node),
         "last_attempt": view.failures.get(&node).map(why::last),
     })
 }

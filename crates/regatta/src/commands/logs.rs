@@ -7,11 +7,12 @@ use crate::exit::Exit;
 use crate::render::escape::escape_block;
 use crate::view::{RunView, reader};
 use regatta_engine::event::EventKind;
-use regatta_engine::ids::AttemptId;
 use regatta_journal::Which;
 use regatta_runtime::{collect, workspace};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::path::Path;
 
 /// Runs the verb.
 ///
@@ -20,10 +21,14 @@ use std::io::{Read as _, Write as _};
 pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
     let reader = reader(&context.workspace)?;
     let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
-    let mut attempts = Vec::new();
+    let (mut attempts, mut reused) = (Vec::new(), BTreeSet::new());
     let view = RunView::load(&reader, which, &mut |stored| match stored.event.kind {
         EventKind::DispatchStarted { node, attempt, number, .. } if !args.undo => {
             attempts.push((node, number, attempt));
+        }
+        EventKind::NodeReused { node, attempt, .. } if !args.undo => {
+            reused.insert(attempt);
+            attempts.push((node, 0, attempt));
         }
         EventKind::UndoStarted { node, attempt } if args.undo => attempts.push((node, 1, attempt)),
         _ => {}
@@ -38,19 +43,18 @@ pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
         return Err(CliError::usage(message).hint(format!("regatta explain {}", args.task)));
     };
     let run_dir = reader.place().run_dir(&view.record.summary.run_id);
-    print(context, &run_dir, attempt, args.stderr)?;
+    let dir = match reused.contains(&attempt) {
+        true => workspace::reused_dir(&run_dir, attempt.0),
+        false => workspace::attempt_dir(&run_dir, attempt.0),
+    };
+    print(context, &dir, args.stderr)?;
     Ok(Exit::Success)
 }
 
 /// Raw where it goes to a program, escaped where it goes to a terminal. An attempt that wrote nothing has no file.
-fn print(
-    context: &Context,
-    run_dir: &std::path::Path,
-    attempt: AttemptId,
-    stderr: bool,
-) -> Result<(), CliError> {
+fn print(context: &Context, dir: &Path, stderr: bool) -> Result<(), CliError> {
     let name = if stderr { collect::STDERR } else { collect::STDOUT };
-    let path = workspace::attempt_dir(run_dir, attempt.0).join(name);
+    let path = dir.join(name);
     let fail = |e: std::io::Error| CliError::environment(format!("`{}` cannot be read: {e}", path.display()));
     let mut file = match File::open(&path) {
         Ok(file) => file,

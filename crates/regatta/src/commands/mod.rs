@@ -10,6 +10,7 @@ pub mod ls;
 pub mod plan;
 pub mod replay;
 pub mod resume;
+pub mod retry;
 pub mod run;
 pub mod schema;
 pub mod status;

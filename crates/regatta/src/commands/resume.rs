@@ -12,10 +12,12 @@ use crate::view::{self, plan_of, reader_to_write, writing};
 use regatta_journal::{Journal, RunId, RunRecord, StoreError, Which};
 use regatta_plan::Plan;
 use regatta_runtime::control::Command;
+use regatta_runtime::orchestrator::Work;
 use regatta_runtime::orchestrator::now_wall_ms;
 use serde_json::Value;
 use std::path::Path;
 
+const STORED: &str = "`regatta resume --stored` goes on with the plan that was validated";
 /// Lines of a difference that are shown.
 const MAX_DIFFERENCES: usize = 20;
 
@@ -39,9 +41,9 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
     if summary.state.has_ended() {
         return session::tell(context, summary.run_id.as_str(), show).map(session::exit_of);
     }
-    let (plan, _) = plan_of(&record)?;
+    let (plan, overrides) = plan_of(&record)?;
     if !args.stored {
-        refuse_changed(context, &record)?;
+        refuse_changed(context, &record, STORED)?;
     }
     tell_changed_variables(&plan, &record);
     drop(reader);
@@ -57,7 +59,7 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
     }
-    session::go(context, run, plan, show)
+    session::go(context, run, Work { plan: plan.into(), reuse: overrides.reuse }, show)
 }
 
 /// Values of passed variables are read anew; what changed since the run began is told.
@@ -78,7 +80,10 @@ fn lift(context: &Context, run: &RunId) -> Result<Exit, CliError> {
 }
 
 /// The file may be gone; if it is there it must say what was validated.
-fn refuse_changed(context: &Context, record: &RunRecord) -> Result<(), CliError> {
+///
+/// # Errors
+/// It says something else; `hint` tells how to go on.
+pub fn refuse_changed(context: &Context, record: &RunRecord, hint: &str) -> Result<(), CliError> {
     let Some(path) = record.run.source_path.as_deref().map(Path::new).filter(|p| p.exists()) else {
         return Ok(());
     };
@@ -87,7 +92,6 @@ fn refuse_changed(context: &Context, record: &RunRecord) -> Result<(), CliError>
     let inputs: Vec<(String, String)> =
         given.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect();
     let (loaded, _) = source::load_raw(context, path, &inputs)?;
-    let hint = "`regatta resume --stored` goes on with the plan that was validated";
     let Some(now) = loaded.plan else {
         let message = format!("plan `{}` has changed and has errors now", path.display());
         return Err(CliError::new(Exit::InvalidPlan, message).hint(hint));

@@ -13,11 +13,12 @@ use crate::view::{self, store_error};
 use regatta_engine::build::GraphError;
 use regatta_engine::graph::Graph;
 use regatta_engine::schedule;
-use regatta_journal::{Journal, NewRun, RunId, RunState};
+use regatta_journal::{Journal, NewRun, RunId, RunState, Which};
 use regatta_plan::Plan;
 use regatta_plan::model::Unbuilt;
 use regatta_runtime::environment::{Environment, Passing};
-use regatta_runtime::orchestrator::now_wall_ms;
+use regatta_runtime::orchestrator::{Work, now_wall_ms};
+use regatta_runtime::reuse::Reuse;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
@@ -36,7 +37,8 @@ const MAX_NEEDS: usize = 10;
 /// The plan is not valid, needs what is not built, or the store fails.
 pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     let inputs = source::inputs(&args.inputs)?;
-    let overrides = Overrides::parse(&args.caps)?;
+    let mut overrides = Overrides::parse(&args.caps)?;
+    overrides.reuse = args.reuse.as_deref().map(|run| earlier(context, run)).transpose()?;
     let show = if args.json { Show::Json } else { Show::People };
     let source = source::load(context, &args.plan, &inputs, show)?;
     refuse_unbuilt(&source.plan)?;
@@ -58,7 +60,17 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
     }
-    session::go(context, run, plan, show)
+    session::go(context, run, Work { plan: plan.into(), reuse: overrides.reuse }, show)
+}
+
+/// The run that `--reuse` names; only one that has ended says for good what it did.
+fn earlier(context: &Context, run: &str) -> Result<Reuse, CliError> {
+    let found = view::reader(&context.workspace)?.resolve(Which::Named(run)).map_err(store_error)?;
+    if !found.state.has_ended() {
+        let message = format!("run {} has not ended, so it cannot be reused yet", found.run_id);
+        return Err(CliError::usage(message).hint(format!("regatta resume {}", found.run_id)));
+    }
+    Ok(Reuse::Content { run: found.run_id.to_string() })
 }
 
 /// Starts a process that takes the run up by itself, and tells the id. What goes wrong there is told in a file

@@ -58,6 +58,7 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         EventKind::UndoEnded { cause: Some(cause), report, .. } => {
             format!("not undone {task}{}", reason(Some(*cause), report))
         }
+        EventKind::NodeReused { reused, .. } => format!("reused     {task} from run {}", short(&reused.run)),
         EventKind::NodeReady { .. }
         | EventKind::WaveStarted { .. }
         | EventKind::WaveEnded { .. }
@@ -67,6 +68,7 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         | EventKind::LeaseRefused { .. }
         | EventKind::NodeCollected { .. }
         | EventKind::LimitsChanged { .. }
+        | EventKind::ReuseMissed { .. }
         | EventKind::ReportIgnored { .. } => return None,
     };
     Some(format!("{:>9} {text}", seconds(event.at.0)))
@@ -107,6 +109,12 @@ pub fn reason(cause: Option<Cause>, report: &Report) -> String {
         text.push_str(&escape(message));
     }
     text
+}
+
+/// The beginning of a run's id, which is enough for people.
+#[must_use]
+pub fn short(run: &str) -> &str {
+    run.get(..8).unwrap_or(run)
 }
 
 fn seconds(ms: u64) -> String {

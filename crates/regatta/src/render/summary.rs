@@ -11,6 +11,7 @@ use regatta_engine::Engine;
 use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::{NodeOutcome, PauseReason, RunStatus};
 use regatta_engine::state::Phase;
+use regatta_journal::RunId;
 use regatta_runtime::metrics::Metrics;
 use serde_json::{Value, json};
 
@@ -35,7 +36,8 @@ pub fn status(engine: &Engine) -> &'static str {
 pub fn text(view: &RunView) -> String {
     let (engine, metrics, run_id) = (&view.engine, &view.metrics, view.record.summary.run_id.as_str());
     let mut out = format!("\nrun {run_id} {}\n", status(engine));
-    out.push_str(&format!("  tasks        {}\n", counts(engine)));
+    let reused = if metrics.reused > 0 { format!(" ({} reused)", metrics.reused) } else { String::new() };
+    out.push_str(&format!("  tasks        {}{reused}\n", counts(engine)));
     let attempts = match (metrics.retries, metrics.lost) {
         (0, 0) => metrics.attempts.to_string(),
         (retries, 0) => format!("{} ({})", metrics.attempts, retried(retries)),
@@ -122,7 +124,7 @@ pub fn next(view: &RunView) -> String {
         (Phase::Ended(_), _) => {
             let tried = |node: &NodeId| engine.state().node(*node).attempts > 0;
             let (tried, first) = (unwell(engine).find(tried), unwell(engine).next());
-            match (tried, first) {
+            let look = match (tried, first) {
                 (Some(node), _) => {
                     format!("next: regatta logs --run {run_id} {} --stderr\n", engine.graph().name(node))
                 }
@@ -130,7 +132,8 @@ pub fn next(view: &RunView) -> String {
                     format!("next: regatta explain --run {run_id} {}\n", engine.graph().name(node))
                 }
                 (None, None) => String::new(),
-            }
+            };
+            format!("{look}then: regatta retry {run_id}\n")
         }
     }
 }
@@ -151,6 +154,7 @@ pub fn json(view: &RunView) -> Value {
                 "duration_ms": metrics.node_ms(node),
                 "why": why(view, node),
                 "cause": view.cause(node),
+                "reused_from": view.reused.get(&node).map(|reused| &*reused.run),
             });
             (graph.name(node).to_owned(), row)
         })
@@ -158,9 +162,11 @@ pub fn json(view: &RunView) -> Value {
     let slots = engine.state().limits.max_parallel;
     json!({
         "run_id": run_id,
+        "retry_of": view.record.run.retry_of.as_ref().map(RunId::as_str),
         "status": status(engine),
         "attempts": metrics.attempts,
         "retries": metrics.retries,
+        "reused": metrics.reused,
         "lost": metrics.lost,
         "wall_ms": metrics.wall_ms,
         "sum_ms": metrics.busy_ms,

@@ -7,6 +7,8 @@ use super::lines;
 use crate::view::{Failure, RunView};
 use regatta_engine::explain::Why;
 use regatta_engine::ids::NodeId;
+use regatta_engine::input::{Reused, ReusedBy};
+use regatta_engine::outcome::NodeOutcome;
 
 /// The sentence for a node, without a full stop.
 #[must_use]
@@ -19,8 +21,19 @@ pub fn why(view: &RunView, node: NodeId) -> String {
         (Why::Running { number, .. }, _) if view.holder.is_none() => {
             format!("attempt {number} was running when the orchestrator went away")
         }
+        (Why::Ended { outcome: NodeOutcome::Succeeded, .. }, _) if view.reused.contains_key(&node) => {
+            reused(&view.reused[&node])
+        }
         _ => escape(&why.sentence(view.engine.graph())),
     }
+}
+
+fn reused(reused: &Reused) -> String {
+    let by = match reused.by {
+        ReusedBy::Retry => "this run retries it",
+        ReusedBy::Content => "equal content key",
+    };
+    format!("succeeded, reused from attempt {} of run {} ({by})", reused.attempt.0, reused.run)
 }
 
 /// What went wrong: `2 timed_out: timeout`, `its condition failed: …`.

@@ -26,6 +26,8 @@ mod refusals;
 mod repeat;
 mod replay;
 mod results;
+mod retry;
+mod reuse;
 mod signals;
 mod store;
 mod takeover;

@@ -66,6 +66,7 @@ impl State {
             EventKind::DispatchEnded { .. } => self.dispatch_ended(&fact),
             EventKind::RetryScheduled { node, until, .. } => self.retry_scheduled(&fact, *node, *until),
             EventKind::NodeCollected { node, .. } => self.node_collected(&fact, *node),
+            EventKind::NodeReused { node, attempt, .. } => self.node_reused(&fact, *node, *attempt),
             EventKind::NodeEnded { .. } => self.node_ended(&fact),
             EventKind::NodeInDoubt { .. } => self.node_in_doubt(&fact),
             EventKind::Answered { .. } => self.answered(&fact),
@@ -75,6 +76,7 @@ impl State {
             | EventKind::LeaseGranted { .. }
             | EventKind::LeaseReleased { .. }
             | EventKind::LeakedProcesses { .. }
+            | EventKind::ReuseMissed { .. }
             | EventKind::ReportIgnored { .. } => Ok(()),
         }
     }

@@ -4,11 +4,11 @@
 
 use super::{Applied, Fact};
 use crate::event::EventKind;
-use crate::ids::{NodeId, Timestamp};
+use crate::ids::{AttemptId, NodeId, Timestamp};
 use crate::input::Answer;
 use crate::outcome::NodeOutcome;
 use crate::state::State;
-use crate::state::node::{Doubt, NodeState};
+use crate::state::node::{Doubt, Node, NodeState};
 
 impl State {
     pub(super) fn node_ready(&mut self, fact: &Fact<'_>, node: NodeId) -> Applied {
@@ -36,9 +36,18 @@ impl State {
         Ok(())
     }
 
+    pub(super) fn node_reused(&mut self, fact: &Fact<'_>, node: NodeId, attempt: AttemptId) -> Applied {
+        let from = self.node(node);
+        let waits = from.state == NodeState::Pending && from.open == 0 && !from.reused;
+        self.require(fact, waits && attempt.0 >= self.next_attempt)?;
+        self.next_attempt = attempt.0 + 1;
+        self.nodes[node.index()].reused = true;
+        Ok(())
+    }
+
     pub(super) fn node_ended(&mut self, fact: &Fact<'_>) -> Applied {
         let EventKind::NodeEnded { node, outcome, cause, .. } = fact.event.kind else { return Ok(()) };
-        self.require(fact, may_end(&self.node(node).state, outcome))?;
+        self.require(fact, may_end(self.node(node), outcome))?;
         self.set(fact.graph, node, NodeState::Ended { outcome, cause });
         Ok(())
     }
@@ -64,8 +73,9 @@ impl State {
     }
 }
 
-fn may_end(from: &NodeState, outcome: NodeOutcome) -> bool {
-    match from {
+fn may_end(from: &Node, outcome: NodeOutcome) -> bool {
+    match from.state {
+        NodeState::Pending if from.reused => outcome == NodeOutcome::Succeeded,
         NodeState::Pending => {
             !matches!(outcome, NodeOutcome::Succeeded | NodeOutcome::TimedOut | NodeOutcome::Exhausted)
         }

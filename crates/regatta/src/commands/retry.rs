@@ -1,0 +1,101 @@
+//! `regatta retry`: the part of an ended run that did not succeed, as a new run that reuses what did.
+//!
+//! The stored plan runs, under the caps it ran under. A plan that was mended runs by `run --reuse`.
+
+use crate::args::RetryArgs;
+use crate::commands::{resume, run};
+use crate::context::{Context, err};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::overrides::Overrides;
+use crate::render::count;
+use crate::session::{self, Show};
+use crate::view::{plan_of, reader_to_write, store_error, writing};
+use regatta_engine::ids::NodeId;
+use regatta_journal::{Journal, NewRun, Reader, RunId, RunRecord, Which};
+use regatta_plan::Plan;
+use regatta_runtime::orchestrator::{Work, now_wall_ms};
+use regatta_runtime::reuse::{Earlier, Reuse, Selection, select};
+use serde_json::Value;
+
+/// Runs the verb.
+///
+/// # Errors
+/// No such run or task, a run that has not ended or of which nothing failed, a plan that changed, or the store fails.
+pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
+    let reader = reader_to_write(&context.workspace)?;
+    let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
+    let summary = reader.resolve(which).map_err(writing(&context.workspace))?;
+    let record = reader.run(&summary.run_id).map_err(writing(&context.workspace))?;
+    let id = summary.run_id.as_str();
+    if !summary.state.has_ended() {
+        let message = format!("run {id} has not ended");
+        return Err(CliError::usage(message).hint(format!("regatta resume {id}")));
+    }
+    let (mut plan, mut overrides) = plan_of(&record)?;
+    let selection = selection(&reader, &record.summary.run_id, &args.task)?;
+    if !args.stored {
+        let hint = format!(
+            "`regatta run PLAN --reuse {id}` runs the changed plan and reuses equal work, \
+             `regatta retry {id} --stored` retries the plan that was validated"
+        );
+        resume::refuse_changed(context, &record, &hint)?;
+    }
+    let first_run = match &overrides.reuse {
+        Some(Reuse::Retry { first_run, .. }) => first_run.clone(),
+        Some(Reuse::Content { .. }) | None => id.to_owned(),
+    };
+    let tasks = args.task.clone();
+    overrides.reuse = Some(Reuse::Retry { run: id.to_owned(), first_run, tasks });
+    overrides.apply(&mut plan);
+    let next = next_run(&record, &plan, &overrides)?;
+    drop(reader);
+    let journal = Journal::open(&context.workspace).map_err(writing(&context.workspace))?;
+    let run = journal.create_run(&next).map_err(store_error)?;
+    if args.detach {
+        let id = run.run_id().to_string();
+        run.close().map_err(store_error)?;
+        return run::detach(context, &id);
+    }
+    let show = if args.json { Show::Json } else { Show::People };
+    if show == Show::People {
+        let (again, reused) = (selection.again.len() as u64, selection.reuse.len());
+        err(&format!("run {} retries {id}: {} again, {reused} reused\n", run.run_id(), count(again, "task")));
+    }
+    session::go(context, run, Work { plan: plan.into(), reuse: overrides.reuse }, show)
+}
+
+/// What is to run again.
+fn selection(reader: &Reader, run: &RunId, tasks: &[String]) -> Result<Selection, CliError> {
+    let earlier = Earlier::load(reader, run).map_err(|e| CliError::environment(e.to_string()))?;
+    let find = |task: &String| {
+        earlier.graph().find(task).ok_or_else(|| {
+            CliError::usage(format!("run {run} has no task `{}`", task.escape_debug()))
+                .hint(format!("`regatta status {run}` lists its tasks"))
+        })
+    };
+    let named: Vec<NodeId> = tasks.iter().map(find).collect::<Result<_, _>>()?;
+    let selection = select(earlier.graph(), earlier.fates(), &named);
+    if selection.again.is_empty() {
+        let message = format!("nothing of run {run} failed, so there is nothing to retry");
+        return Err(CliError::usage(message).hint("`--task TASK` runs a task again that succeeded"));
+    }
+    Ok(selection)
+}
+
+/// The record of the new run: that of the old one with an id, a time and variables of its own.
+fn next_run(record: &RunRecord, plan: &Plan, overrides: &Overrides) -> Result<NewRun, CliError> {
+    let run_id = uuid::Uuid::new_v4().to_string();
+    let mut flags: Value = serde_json::from_str(&record.run.flags).unwrap_or_default();
+    flags["env"] = serde_json::json!(run::fingerprints(plan, &run_id));
+    Ok(NewRun {
+        run_id: RunId::new(&run_id).map_err(store_error)?,
+        config: serde_json::to_string(overrides)
+            .map_err(|e| CliError::environment(format!("the run cannot be recorded: {e}")))?,
+        flags: flags.to_string(),
+        engine_version: env!("CARGO_PKG_VERSION").to_owned(),
+        retry_of: Some(record.summary.run_id.clone()),
+        created_wall_ms: now_wall_ms(),
+        ..record.run.clone()
+    })
+}

@@ -1,0 +1,177 @@
+//! What an earlier run left: of each task its outcome, its facts and the place of its files.
+//!
+//! A view over the earlier journal, which is verified as it is read. Decides nothing.
+
+use super::selection::Fate;
+use crate::collect;
+use crate::run_error::RunError;
+use crate::workspace;
+use regatta_engine::event::{Event, EventKind};
+use regatta_engine::graph::Graph;
+use regatta_engine::ids::{AttemptId, NodeId};
+use regatta_engine::input::Answer;
+use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
+use regatta_engine::report::{Digest, Report};
+use regatta_journal::{Reader, RunId, StoredEvent};
+use regatta_plan::Plan;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The outcome of good work.
+#[derive(Clone, Debug)]
+pub(super) struct Done {
+    /// The run that did it, and the attempt there.
+    pub(super) run: String,
+    pub(super) attempt: AttemptId,
+    pub(super) duration_ms: u64,
+    pub(super) report: Report,
+    /// Where its output lies, and a result too large for the journal.
+    pub(super) dir: PathBuf,
+    pub(super) large_result: PathBuf,
+    /// The event that carries its result.
+    pub(super) at: (RunId, u64),
+}
+
+impl Done {
+    /// The content key of the work, if one was recorded.
+    pub(super) fn key(&self) -> Option<[u8; 32]> {
+        self.report.content.as_ref().map(|content| content.key)
+    }
+
+    /// The list of the files that it wrote.
+    pub(super) fn files(&self) -> Option<Digest> {
+        self.report.content.as_ref()?.files
+    }
+
+    /// The outcome that an event of `run` tells, if it tells one; `before` is what was known of the node.
+    pub(super) fn of(
+        stored: &StoredEvent,
+        (run, run_dir): (&RunId, &Path),
+        before: Option<&Done>,
+    ) -> Option<Done> {
+        let of_attempt = |attempt: AttemptId| {
+            let dir = workspace::attempt_dir(run_dir, attempt.0);
+            let (at, large_result) = ((run.clone(), stored.pos), dir.join(collect::LARGE_RESULT));
+            let (duration_ms, report) = (0, Report::default());
+            Done { run: run.to_string(), attempt, duration_ms, report, dir, large_result, at }
+        };
+        match &stored.event.kind {
+            EventKind::DispatchEnded {
+                attempt,
+                outcome: AttemptOutcome::Succeeded,
+                duration_ms,
+                report,
+                ..
+            } => {
+                let done = of_attempt(*attempt);
+                Some(Done { duration_ms: *duration_ms, report: (**report).clone(), ..done })
+            }
+            EventKind::NodeReused { attempt, reused, .. } => {
+                let dir = workspace::reused_dir(run_dir, attempt.0);
+                let large_result = dir.join(collect::LARGE_RESULT);
+                let done = Done { dir, large_result, ..of_attempt(reused.attempt) };
+                let (duration_ms, report) = (reused.duration_ms, reused.report.clone());
+                Some(Done { run: reused.run.to_string(), duration_ms, report, ..done })
+            }
+            EventKind::Answered { attempt, answer: Answer::Succeeded(result), by_person, .. } => {
+                let mut done = before.cloned().unwrap_or_else(|| of_attempt(*attempt));
+                done.report.result = *result;
+                done.at = (run.clone(), stored.pos);
+                if !by_person {
+                    done.large_result =
+                        workspace::reconcile_dir(run_dir, attempt.0).join(collect::LARGE_RESULT);
+                }
+                Some(done)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// An earlier run that has ended.
+#[derive(Debug)]
+pub struct Earlier {
+    plan: Plan,
+    graph: Graph,
+    fates: Vec<Fate>,
+    done: BTreeMap<NodeId, Done>,
+    by_key: BTreeMap<[u8; 32], NodeId>,
+}
+
+impl Earlier {
+    /// Reads a run.
+    ///
+    /// # Errors
+    /// There is no such run, or its journal or plan cannot be read.
+    pub fn load(reader: &Reader, run: &RunId) -> Result<Earlier, RunError> {
+        let record = reader.run(run)?;
+        let plan: Plan = serde_json::from_str(&record.run.plan)
+            .map_err(|e| RunError::Earlier { run: run.to_string(), what: e.to_string() })?;
+        let graph = Graph::build(regatta_plan::lower(&plan).0)?;
+        let untold = Fate { outcome: NodeOutcome::Blocked, cause: None, undone: false };
+        let mut earlier = Earlier {
+            fates: vec![untold; graph.len()],
+            done: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            plan,
+            graph,
+        };
+        let run_dir = reader.place().run_dir(run);
+        reader.fold(run, &mut |stored| {
+            earlier.take(&stored, (run, &run_dir));
+            Ok(())
+        })?;
+        earlier.index();
+        Ok(earlier)
+    }
+
+    fn take(&mut self, stored: &StoredEvent, place: (&RunId, &Path)) {
+        let Event { kind, .. } = &stored.event;
+        let Some(node) = kind.node().filter(|n| n.index() < self.fates.len()) else { return };
+        if let Some(done) = Done::of(stored, place, self.done.get(&node)) {
+            self.done.insert(node, done);
+        }
+        match kind {
+            EventKind::NodeEnded { outcome, cause, .. } => {
+                let fate = &mut self.fates[node.index()];
+                (fate.outcome, fate.cause) = (*outcome, *cause);
+            }
+            EventKind::UndoStarted { .. } => self.fates[node.index()].undone = true,
+            _ => {}
+        }
+    }
+
+    fn index(&mut self) {
+        let (fates, done) = (&self.fates, &mut self.done);
+        done.retain(|n, _| fates[n.index()].outcome == NodeOutcome::Succeeded && !fates[n.index()].undone);
+        let keys = done.iter().filter_map(|(node, done)| Some((done.key()?, *node)));
+        self.by_key = keys.collect();
+    }
+
+    /// Its plan.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Its graph.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// How its nodes ended, by index.
+    #[must_use]
+    pub fn fates(&self) -> &[Fate] {
+        &self.fates
+    }
+
+    /// The good outcome of a node that stands.
+    pub(super) fn done(&self, node: NodeId) -> Option<&Done> {
+        self.done.get(&node)
+    }
+
+    /// The good outcome of work with this content key.
+    pub(super) fn by_key(&self, key: &[u8; 32]) -> Option<&Done> {
+        self.done.get(self.by_key.get(key)?)
+    }
+}
