@@ -99,7 +99,7 @@ fn spec(nodes: u32, shape: &str, config: &mut RunConfig) -> GraphSpec {
     if shape == "capped" {
         spec.tags = (0..width).map(|i| format!("tag{i}")).collect();
         config.limits.per_tag = vec![Some(1); width as usize];
-        let lock = |i| ResourceSpec { name: format!("lock{i}"), capacity: None };
+        let lock = |i| ResourceSpec { name: format!("lock{i}"), capacity: None, lease: false };
         spec.resources = (0..nodes).map(lock).collect();
     }
     if shape == "per-wave" {

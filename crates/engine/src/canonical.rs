@@ -236,6 +236,10 @@ impl<'a> Line<'a> {
             | EventKind::UndoStarted { .. }
             | EventKind::LimitsChanged { .. }
             | EventKind::ReuseMissed { .. }
+            | EventKind::LeaseAcquired { .. }
+            | EventKind::LeaseAwaited { .. }
+            | EventKind::LeaseWaitEnded { .. }
+            | EventKind::LeaseTold { .. }
             | EventKind::ReportIgnored { .. } => {}
         }
     }

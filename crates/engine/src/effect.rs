@@ -28,6 +28,21 @@ pub enum Effect {
         /// The node.
         node: NodeId,
     },
+    /// Ask for all leases of the node at once; answered before the turn commits.
+    Claim {
+        /// The node.
+        node: NodeId,
+    },
+    /// The node waits for leases no more, and holds none.
+    Unclaim {
+        /// The node.
+        node: NodeId,
+    },
+    /// The attempt of the node is dead: its leases are free.
+    Release {
+        /// The node.
+        node: NodeId,
+    },
     /// Start an attempt.
     Start {
         /// The node.
@@ -74,6 +89,6 @@ impl Effect {
     /// True for queries that the turn answers before it commits.
     #[must_use]
     pub fn is_query(&self) -> bool {
-        matches!(self, Effect::Evaluate { .. } | Effect::Recall { .. })
+        matches!(self, Effect::Evaluate { .. } | Effect::Recall { .. } | Effect::Claim { .. })
     }
 }

@@ -5,7 +5,7 @@
 use crate::caps::CapRef;
 use crate::cause::Cause;
 use crate::ids::{AttemptId, NodeId, Timestamp};
-use crate::input::{Answer, ConditionAnswer, Reused};
+use crate::input::{Answer, ConditionAnswer, LeaseChange, Reused};
 use crate::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use crate::report::Report;
 use crate::spec::Limits;
@@ -245,6 +245,38 @@ pub enum EventKind {
         node: NodeId,
         /// Why not, for people.
         why: Box<str>,
+    },
+    /// All leases of a node are held for it; it starts in the same turn.
+    LeaseAcquired {
+        /// The node.
+        node: NodeId,
+        /// The fencing epoch of the grant.
+        epoch: u64,
+    },
+    /// A lease of a node is taken: it waits.
+    LeaseAwaited {
+        /// The node.
+        node: NodeId,
+        /// The lease, by index.
+        resource: u32,
+        /// By whom, for people.
+        by: Box<str>,
+    },
+    /// A node waits for leases no more: it asks again, or wants none now.
+    LeaseWaitEnded {
+        /// The node.
+        node: NodeId,
+    },
+    /// A running attempt asked for leases of its own, or gave some back.
+    LeaseTold {
+        /// The node.
+        node: NodeId,
+        /// The attempt.
+        attempt: AttemptId,
+        /// What became of it.
+        change: LeaseChange,
+        /// Which leases, for people.
+        text: Box<str>,
     },
     /// A report about an attempt that is not alive; recorded, not obeyed.
     ReportIgnored {

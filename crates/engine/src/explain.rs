@@ -5,7 +5,6 @@
 use crate::caps::{self, CapRef};
 use crate::cause::Cause;
 use crate::engine::Engine;
-use crate::graph::Graph;
 use crate::ids::{AttemptId, NodeId, Timestamp};
 use crate::outcome::{NodeOutcome, PauseReason};
 use crate::spec::Schedule;
@@ -47,6 +46,13 @@ pub enum Why {
         cap: CapRef,
         /// By whom.
         holders: Vec<NodeId>,
+    },
+    /// A lease is in other hands.
+    Lease {
+        /// The lease, by index.
+        resource: u32,
+        /// Who has it.
+        by: Box<str>,
     },
     /// An older node that was passed too often reserves what this one would use.
     Reserved {
@@ -128,6 +134,9 @@ impl Engine {
         if let Some(why) = self.why_scheduled_later(node) {
             return why;
         }
+        if let Some(wait) = state.lease_wait(node) {
+            return Why::Lease { resource: wait.resource, by: wait.by.clone() };
+        }
         if let Some(&cap) = caps::lacking(self.graph(), &state.limits, &state.used, node).first() {
             return Why::Cap { cap, holders: self.holders(cap) };
         }
@@ -198,94 +207,4 @@ impl Engine {
         found.sort_unstable_by_key(|&p| self.graph().name(p));
         found
     }
-}
-
-impl Why {
-    /// One sentence for people, without a full stop; times in engine time.
-    #[must_use]
-    pub fn sentence(&self, graph: &Graph) -> String {
-        let names = |nodes: &[NodeId]| list(graph, nodes);
-        match self {
-            Why::Predecessors(open) => format!("waits for {}", names(open)),
-            Why::Condition => "its `when` condition is being evaluated".to_owned(),
-            Why::Running { number, since, ending: None, .. } => {
-                format!("attempt {number} runs since {}", seconds(*since))
-            }
-            Why::Running { number, ending: Some(cause), .. } => {
-                format!("attempt {number} is being ended ({})", cause.code())
-            }
-            Why::Backoff { until, next } => {
-                format!("backs off before attempt {next} until {}", seconds(*until))
-            }
-            Why::Paused(reason) => format!("the run is paused ({})", reason.name()),
-            Why::NotBegun => "the run has not begun".to_owned(),
-            Why::Cap { cap, holders } if holders.is_empty() => {
-                format!("held back by {}", cap_name(graph, *cap))
-            }
-            Why::Cap { cap, holders } => {
-                format!("held back by {}, in use by {}", cap_name(graph, *cap), names(holders))
-            }
-            Why::Reserved { cap, node } => {
-                format!(
-                    "{} is reserved for `{}`, which waited longer",
-                    cap_name(graph, *cap),
-                    graph.name(*node)
-                )
-            }
-            Why::Barrier { wave, until: None } => format!("waits for the end of wave {}", wave + 1),
-            Why::Barrier { wave, until: Some(until) } => {
-                format!("the pause after wave {} lasts until {}", wave + 1, seconds(*until))
-            }
-            Why::Turn(node) => format!("`{}` has the turn (schedule: sequential)", graph.name(*node)),
-            Why::Queue(0) => "is next to start".to_owned(),
-            Why::Queue(ahead) => format!("{ahead} ready tasks stand before it"),
-            Why::InDoubt { asking: true, .. } => "its `reconcile` command is being asked".to_owned(),
-            Why::InDoubt { asking: false, .. } => {
-                "in doubt: an attempt was lost and may have had its effect; a person must answer".to_owned()
-            }
-            Why::Collected => "its work is committed and waits for landing".to_owned(),
-            Why::Ended { outcome, cause: None, .. } => outcome.name().to_owned(),
-            Why::Ended { outcome, cause: Some(cause), upstream } if upstream.is_empty() => {
-                format!("{} ({})", outcome.name(), cause.code())
-            }
-            Why::Ended { outcome, upstream, .. } => {
-                format!("{} because of {}", outcome.name(), names(upstream))
-            }
-        }
-    }
-}
-
-/// The name of a cap as the plan spells it.
-#[must_use]
-pub fn cap_name(graph: &Graph, cap: CapRef) -> String {
-    match cap {
-        CapRef::Global => "limits.max_parallel".to_owned(),
-        CapRef::Wave(wave) => format!("limits.per_wave (wave {})", wave + 1),
-        CapRef::Priority(p) => format!("limits.per_priority.P{p}"),
-        CapRef::Agent(i) => format!("limits.per_agent.{}", graph.agents[i as usize]),
-        CapRef::Tag(i) => format!("limits.per_tag.{}", graph.tag_names[i as usize]),
-        CapRef::Resource(i) => {
-            let spec = &graph.resources[i as usize];
-            let kind = if spec.capacity.is_some() { "resource" } else { "lock" };
-            format!("{kind} `{}`", spec.name)
-        }
-    }
-}
-
-fn seconds(at: Timestamp) -> String {
-    format!("{}.{:03} s", at.0 / 1000, at.0 % 1000)
-}
-
-fn list(graph: &Graph, nodes: &[NodeId]) -> String {
-    const SHOWN: usize = 8;
-    let mut text = String::new();
-    for (i, &node) in nodes.iter().take(SHOWN).enumerate() {
-        text.push_str(if i == 0 { "`" } else { ", `" });
-        text.push_str(graph.name(node));
-        text.push('`');
-    }
-    if nodes.len() > SHOWN {
-        text.push_str(&format!(" and {} more", nodes.len() - SHOWN));
-    }
-    text
 }

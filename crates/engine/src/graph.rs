@@ -111,6 +111,12 @@ impl Graph {
         &self.claims[self.claim_start[i] as usize..self.claim_start[i + 1] as usize]
     }
 
+    /// True if a node claims a lease.
+    #[must_use]
+    pub fn has_lease(&self, node: NodeId) -> bool {
+        self.claims(node).iter().any(|claim| self.resources[claim.resource as usize].lease)
+    }
+
     /// All nodes in order key: wave, priority, id.
     #[must_use]
     pub fn order(&self) -> &[NodeId] {

@@ -93,6 +93,34 @@ pub enum Recalled {
     Missed(Box<str>),
 }
 
+/// The answer to [`crate::effect::Effect::Claim`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Claimed {
+    /// All leases of the node are held for it.
+    Granted {
+        /// The fencing epoch of the grant: greater than that of every grant before.
+        epoch: u64,
+    },
+    /// None is held: one of them is taken.
+    Taken {
+        /// That lease, by index.
+        resource: u32,
+        /// By whom, for people.
+        by: Box<str>,
+    },
+}
+
+/// What a running attempt did with leases of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LeaseChange {
+    /// It got some.
+    Acquired,
+    /// It gave some back.
+    Dropped,
+    /// It was refused some, because waiting for them would never end.
+    Denied,
+}
+
 /// What the orchestrator found when it took the run over.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Resumed {
@@ -128,6 +156,24 @@ pub enum Input {
         node: NodeId,
         /// The answer.
         answer: Recalled,
+    },
+    /// The answer to [`crate::effect::Effect::Claim`].
+    Claimed {
+        /// The node.
+        node: NodeId,
+        /// The answer.
+        answer: Claimed,
+    },
+    /// Leases that were taken may be free now.
+    LeasesFreed,
+    /// A running attempt asked for leases, or gave some back.
+    LeaseTold {
+        /// The node.
+        node: NodeId,
+        /// What became of it.
+        change: LeaseChange,
+        /// Which leases, for people.
+        text: Box<str>,
     },
     /// An attempt ended and its whole tree is dead.
     AttemptEnded(Ended),

@@ -78,6 +78,10 @@ impl EventKind {
             | EventKind::Answered { .. }
             | EventKind::LimitsChanged { .. }
             | EventKind::ReuseMissed { .. }
+            | EventKind::LeaseAcquired { .. }
+            | EventKind::LeaseAwaited { .. }
+            | EventKind::LeaseWaitEnded { .. }
+            | EventKind::LeaseTold { .. }
             | EventKind::ReportIgnored { .. } => Class::Operational,
         }
     }
@@ -132,7 +136,11 @@ impl Event {
             | EventKind::LeakedProcesses { node, .. }
             | EventKind::NodeInDoubt { node, .. }
             | EventKind::Answered { node, .. }
-            | EventKind::ReuseMissed { node, .. } => of(*node, 0, 0),
+            | EventKind::ReuseMissed { node, .. }
+            | EventKind::LeaseAcquired { node, .. }
+            | EventKind::LeaseAwaited { node, .. }
+            | EventKind::LeaseWaitEnded { node }
+            | EventKind::LeaseTold { node, .. } => of(*node, 0, 0),
         }
     }
 }

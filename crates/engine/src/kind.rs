@@ -4,7 +4,7 @@
 
 use crate::event::EventKind;
 use crate::ids::{AttemptId, NodeId};
-use crate::input::Answer;
+use crate::input::{Answer, LeaseChange};
 use crate::outcome::{AttemptOutcome, NodeOutcome};
 use crate::report::Digest;
 
@@ -43,6 +43,10 @@ impl EventKind {
             EventKind::LimitsChanged { .. } => "limits_changed",
             EventKind::NodeReused { .. } => "node_reused",
             EventKind::ReuseMissed { .. } => "reuse_missed",
+            EventKind::LeaseAcquired { .. } => "lease_acquired",
+            EventKind::LeaseAwaited { .. } => "lease_awaited",
+            EventKind::LeaseWaitEnded { .. } => "lease_wait_ended",
+            EventKind::LeaseTold { change, .. } => change_name(*change),
             EventKind::ReportIgnored { .. } => "report_ignored",
         }
     }
@@ -70,7 +74,11 @@ impl EventKind {
             | EventKind::UndoStarted { node, .. }
             | EventKind::UndoEnded { node, .. }
             | EventKind::NodeReused { node, .. }
-            | EventKind::ReuseMissed { node, .. } => Some(*node),
+            | EventKind::ReuseMissed { node, .. }
+            | EventKind::LeaseAcquired { node, .. }
+            | EventKind::LeaseAwaited { node, .. }
+            | EventKind::LeaseWaitEnded { node }
+            | EventKind::LeaseTold { node, .. } => Some(*node),
             EventKind::RunStarted { .. }
             | EventKind::RunPaused { .. }
             | EventKind::RunSuspended
@@ -100,6 +108,7 @@ impl EventKind {
             | EventKind::UndoStarted { attempt, .. }
             | EventKind::UndoEnded { attempt, .. }
             | EventKind::NodeReused { attempt, .. }
+            | EventKind::LeaseTold { attempt, .. }
             | EventKind::ReportIgnored { attempt } => Some(*attempt),
             EventKind::RunStarted { .. }
             | EventKind::RunPaused { .. }
@@ -117,6 +126,9 @@ impl EventKind {
             | EventKind::NodeCollected { .. }
             | EventKind::NodeEnded { .. }
             | EventKind::ReuseMissed { .. }
+            | EventKind::LeaseAcquired { .. }
+            | EventKind::LeaseAwaited { .. }
+            | EventKind::LeaseWaitEnded { .. }
             | EventKind::LimitsChanged { .. } => None,
         }
     }
@@ -132,6 +144,14 @@ impl EventKind {
         }
         let EventKind::Answered { answer: Answer::Succeeded(result), .. } = self else { return None };
         *result
+    }
+}
+
+fn change_name(change: LeaseChange) -> &'static str {
+    match change {
+        LeaseChange::Acquired => "lease_taken",
+        LeaseChange::Dropped => "lease_dropped",
+        LeaseChange::Denied => "lease_denied",
     }
 }
 

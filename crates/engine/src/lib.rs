@@ -29,6 +29,7 @@ pub mod queue;
 pub mod report;
 pub mod rows;
 pub mod schedule;
+pub mod sentence;
 pub mod spec;
 pub mod state;
 pub mod step;

@@ -91,6 +91,8 @@ pub struct ResourceSpec {
     pub name: String,
     /// Capacity in units for a counted resource; `None` for a named lock.
     pub capacity: Option<u32>,
+    /// A lease: other runs of the workspace claim it too, so it is asked for before a start.
+    pub lease: bool,
 }
 
 /// Caps on live work; `None` is no cap of that kind.

@@ -211,6 +211,12 @@ impl<'a> PublicEvent<'a> {
                 (more.reused_from, more.reused_by) = (Some(&*reused.run), Some(reused_by(reused.by)));
             }
             EventKind::ReuseMissed { why, .. } => more.message = Some(&**why),
+            EventKind::LeaseAcquired { epoch, .. } => more.epoch = Some(*epoch),
+            EventKind::LeaseAwaited { resource, by, .. } => {
+                more.cap_name = cap_name(graph, CapRef::Resource(*resource));
+                more.message = Some(&**by);
+            }
+            EventKind::LeaseTold { text, .. } => more.message = Some(&**text),
             EventKind::LimitsChanged { limits } => more.limits = Some(LimitsRecord::from(&**limits)),
             EventKind::DispatchStarted { number, delay_before_ms, round, .. } => {
                 self.attempt = Some(*number);
@@ -226,6 +232,7 @@ impl<'a> PublicEvent<'a> {
             | EventKind::LeaseReleased { .. }
             | EventKind::DispatchAdopted { .. }
             | EventKind::UndoStarted { .. }
+            | EventKind::LeaseWaitEnded { .. }
             | EventKind::ReportIgnored { .. } => {}
         }
     }

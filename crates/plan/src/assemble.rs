@@ -63,6 +63,7 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
         on_failure: on_failure.clone(),
         limits: limits.clone(),
         resources: resources.clone(),
+        leases: draft.leases.clone(),
         run_timeout_ms: draft.timeout.run_ms,
         wave_delay_ms: draft.wave_delay_ms,
         ageing: draft.ageing,

@@ -37,7 +37,8 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
             .keys()
             .map(|name| ResourceSpec {
                 name: (*name).to_owned(),
-                capacity: plan.resources.get(*name).copied(),
+                capacity: plan.resources.get(*name).or_else(|| plan.leases.get(*name)).copied(),
+                lease: !plan.resources.contains_key(*name),
             })
             .collect(),
         agents: agents.keys().map(|s| (*s).to_owned()).collect(),

@@ -21,6 +21,9 @@ pub struct Plan {
     pub limits: Limits,
     /// Counted resources: capacity in units.
     pub resources: BTreeMap<String, u32>,
+    /// Counted leases of the workspace, as its settings have them: capacity in units.
+    #[serde(default)]
+    pub leases: BTreeMap<String, u32>,
     /// Longest active time of the run.
     pub run_timeout_ms: Option<u64>,
     /// Pause between waves.

@@ -51,6 +51,10 @@ pub enum Verb {
     Skip(SkipArgs),
     /// Settle a task in doubt.
     Answer(AnswerArgs),
+    /// Hold leases from inside a running task.
+    Lock(LockArgs),
+    /// List leases: who holds them, since when, and who waits.
+    Locks(LocksArgs),
     /// Show where a run stands.
     Status(StatusArgs),
     /// List runs, newest first.
@@ -271,6 +275,49 @@ pub struct AnswerArgs {
     /// Its result: JSON, or `@FILE`.
     #[arg(long, value_name = "JSON|@FILE", requires = "succeeded")]
     pub result: Option<String>,
+}
+
+/// `regatta lock`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples, in the command of a task:
+  regatta lock acquire deploy-slot && ./deploy.sh; regatta lock release
+  regatta lock acquire --shared src/api src/db")]
+pub struct LockArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: LockVerb,
+}
+
+/// What a task does with leases.
+#[derive(Subcommand, Debug)]
+pub enum LockVerb {
+    /// Wait until all of them are held, or none; prints the fencing epoch.
+    Acquire {
+        /// Names of leases: locks, or files.
+        #[arg(required = true)]
+        names: Vec<String>,
+        /// With others who share them.
+        #[arg(long, conflicts_with = "units")]
+        shared: bool,
+        /// Units of a counted lease.
+        #[arg(long, value_name = "N")]
+        units: Option<u32>,
+    },
+    /// Give leases back that were acquired so.
+    Release {
+        /// Names of leases [default: all].
+        names: Vec<String>,
+    },
+}
+
+/// `regatta locks`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  regatta locks\n  regatta locks --json")]
+pub struct LocksArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `regatta status`

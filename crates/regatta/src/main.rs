@@ -46,6 +46,8 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Verb::Cancel(args) => commands::control::cancel(&context, args),
         Verb::Skip(args) => commands::control::skip(&context, args),
         Verb::Answer(args) => commands::control::answer(&context, args),
+        Verb::Lock(args) => commands::lock::run(&context, args),
+        Verb::Locks(args) => commands::lock::list(&context, args),
         Verb::Status(args) => commands::status::run(&context, args),
         Verb::Ls(args) => commands::ls::run(&context, args),
         Verb::Events(args) => commands::events::run(&context, args),

@@ -51,6 +51,22 @@ pub enum Command {
         /// The task.
         task: String,
     },
+    /// Leases that the run waits for may be free now.
+    LeasesFreed,
+    /// Leases for the running attempt of a task, all or none.
+    Acquire {
+        /// The task.
+        task: String,
+        /// Names, and how each is wanted.
+        wants: Vec<Wanted>,
+    },
+    /// Leases of the running attempt of a task go back.
+    Release {
+        /// The task.
+        task: String,
+        /// Which; all of its own if none is named.
+        names: Vec<String>,
+    },
     /// Settle a task in doubt.
     Answer {
         /// The task.
@@ -58,6 +74,17 @@ pub enum Command {
         /// How.
         settle: Settle,
     },
+}
+
+/// A lease that a running attempt wants.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Its name.
+    pub name: String,
+    /// With others who share it.
+    pub shared: bool,
+    /// Units of a counted lease.
+    pub units: Option<u32>,
 }
 
 /// How a doubt is settled.
@@ -108,7 +135,8 @@ pub fn interpret(engine: &Engine, command: &Command) -> Meaning {
     let task = match command {
         Command::Cancel { task } => task.as_deref(),
         Command::Skip { task } | Command::Answer { task, .. } => Some(task.as_str()),
-        Command::Pause { .. } | Command::Resume => None,
+        Command::Acquire { task, .. } | Command::Release { task, .. } => Some(task.as_str()),
+        Command::Pause { .. } | Command::Resume | Command::LeasesFreed => None,
     };
     if let Some(task) = task.filter(|task| engine.graph().find(task).is_none()) {
         return Meaning::Refused(format!("the run has no task `{}`", task.escape_debug()));
@@ -127,6 +155,10 @@ pub fn interpret(engine: &Engine, command: &Command) -> Meaning {
         }
         Command::Cancel { task: Some(task) } => of_task(engine, task, &cancel),
         Command::Skip { task } => of_task(engine, task, &skip),
+        // The loop does these itself; without one there is nothing to wait for.
+        Command::LeasesFreed | Command::Acquire { .. } | Command::Release { .. } => {
+            Meaning::Refused("leases are claimed of a live run only".to_owned())
+        }
         Command::Answer { task, settle } => {
             of_task(engine, task, &|engine, node| answer(engine, node, settle))
         }
@@ -259,14 +291,24 @@ fn serve(socket: UnixStream, deliver: &Deliver) -> io::Result<()> {
     let mut wire = Wire::new(socket);
     let Some(command) = next(&mut wire)? else { return Ok(()) };
     let (reply, answer) = sync_channel(1);
+    let waits = matches!(command, Command::Acquire { .. });
     if !deliver(Request { command, reply }) {
         return Ok(());
     }
-    if let Ok(reply) = answer.recv_timeout(ANSWER) {
-        wire.push(&reply, vec![])?;
-        wire.flush()?;
+    if waits {
+        // It may take as long as others hold the lease; the door stays open for the rest.
+        let wait = move || answer.recv().map(|reply| say(&mut wire, &reply));
+        return std::thread::Builder::new().name("lease".to_owned()).spawn(wait).map(|_| ());
     }
-    Ok(())
+    match answer.recv_timeout(ANSWER) {
+        Ok(reply) => say(&mut wire, &reply),
+        Err(_) => Ok(()),
+    }
+}
+
+fn say(wire: &mut Wire, reply: &Reply) -> io::Result<()> {
+    wire.push(reply, vec![])?;
+    wire.flush().map(|_| ())
 }
 
 fn next<T: serde::de::DeserializeOwned>(wire: &mut Wire) -> io::Result<Option<T>> {
@@ -286,7 +328,8 @@ fn next<T: serde::de::DeserializeOwned>(wire: &mut Wire) -> io::Result<Option<T>
 /// It listens, but does not answer.
 pub fn ask(run_dir: &Path, command: &Command) -> io::Result<Option<Reply>> {
     let Ok(socket) = Door::open(run_dir).and_then(|door| door.knock(SOCKET)) else { return Ok(None) };
-    socket.set_read_timeout(Some(ANSWER))?;
+    let patience = if matches!(command, Command::Acquire { .. }) { None } else { Some(ANSWER) };
+    socket.set_read_timeout(patience)?;
     let mut wire = Wire::new(socket);
     wire.push(command, vec![])?;
     wire.flush()?;

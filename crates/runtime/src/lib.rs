@@ -14,6 +14,8 @@ pub mod environment;
 pub mod fault;
 mod judge;
 pub mod keeper;
+pub mod leases;
+mod leasing;
 pub mod local;
 pub mod metrics;
 pub mod orchestrator;

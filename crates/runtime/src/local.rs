@@ -8,6 +8,7 @@ use crate::action::{Actions, Kind, Prepared};
 use crate::collect;
 use crate::judge::{Job, NoRoom, judge, refusal};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper, StartOrder};
+use crate::leases::Leases;
 use crate::outputs::Outputs;
 use crate::reuse::{self, Memory};
 use crate::turn::{Arrival, Driver};
@@ -16,8 +17,9 @@ use regatta_engine::Engine;
 use regatta_engine::cause::Cause;
 use regatta_engine::effect::Effect;
 use regatta_engine::event::Event;
+use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
-use regatta_engine::input::{ConditionAnswer, Input, Reconciliation};
+use regatta_engine::input::{Claimed, ConditionAnswer, Input, Reconciliation};
 use regatta_engine::state::State;
 use regatta_engine::state::node::NodeState;
 use regatta_journal::Payload;
@@ -46,6 +48,8 @@ pub enum Broken {
     KeeperGone,
     /// The disk is full.
     NoRoom(String),
+    /// Nobody can tell who holds what.
+    Leases(String),
 }
 
 /// An end that was judged: the keeper's id, and where its files are.
@@ -69,31 +73,40 @@ pub struct Place {
 /// The driver of this machine.
 pub struct Local {
     keeper: Option<Keeper>,
-    actions: Actions,
+    pub(crate) actions: Actions,
     outputs: Outputs,
     memory: Memory,
-    place: Place,
+    pub(crate) leases: Leases,
+    /// Fencing epochs of grants, until the start.
+    pub(crate) epochs: BTreeMap<NodeId, u64>,
+    pub(crate) place: Place,
     jobs: BTreeMap<u64, Job>,
-    asks: Vec<Ask>,
-    arrivals: VecDeque<Arrival>,
+    pub(crate) asks: Vec<Ask>,
+    pub(crate) arrivals: VecDeque<Arrival>,
     /// Ends that were judged and wait for the turn that takes them, and those that the present turn has taken.
     to_ack: (Vec<Judged>, Vec<Judged>),
     /// Reconcile commands under way and when they have had their time.
     asking: BTreeMap<u64, Timestamp>,
     now: Timestamp,
-    broken: Option<Broken>,
+    pub(crate) broken: Option<Broken>,
     observer: Observer,
 }
 
 impl Local {
     /// A driver for one run; it has no keeper yet.
     #[must_use]
-    pub fn new((actions, memory): (Actions, Memory), place: Place, observer: Observer) -> Local {
+    pub fn new(
+        (actions, memory, leases): (Actions, Memory, Leases),
+        place: Place,
+        observer: Observer,
+    ) -> Local {
         let outputs = Outputs::new(actions.referenced(), place.run_dir.clone());
         Local {
             keeper: None,
             actions,
             memory,
+            leases,
+            epochs: BTreeMap::new(),
             outputs,
             place,
             jobs: BTreeMap::new(),
@@ -228,7 +241,12 @@ impl Local {
     /// Takes what the keeper said.
     pub fn hear(&mut self, heard: Heard) {
         match heard {
-            Heard::Started { .. } | Heard::Swept => {}
+            Heard::Started { .. } => {}
+            Heard::Swept => {
+                let swept = self.leases.swept();
+                self.check(swept);
+                self.sweep_dead();
+            }
             Heard::Idle { attempt } if self.jobs.contains_key(&attempt) => {
                 let attempt = AttemptId(attempt);
                 self.arrivals.push_back(Input::AttemptIdle { attempt }.into());
@@ -306,7 +324,10 @@ impl Local {
         }
     }
 
-    fn order(&mut self, job: Job, prepared: Prepared) {
+    fn order(&mut self, job: Job, mut prepared: Prepared) {
+        if let Some(epoch) = self.epochs.remove(&job.node).filter(|_| job.kind == Kind::Attempt) {
+            prepared.env.push(("REGATTA_LEASE_EPOCH".into(), epoch.to_string().into()));
+        }
         let id = self.id(job.attempt, job.kind);
         let bounds = self.actions.policy(job.node);
         let kill_after_ms = match job.kind {
@@ -347,7 +368,12 @@ impl Driver for Local {
         self.memory.recall((&self.actions, &self.outputs), (node, attempt))
     }
 
+    fn claim(&mut self, graph: &Graph, node: NodeId) -> Claimed {
+        self.claim_all(graph, node)
+    }
+
     fn committed(&mut self, engine: &Engine, events: &[Event]) {
+        self.release_own(engine, events);
         self.now = engine.now();
         for Judged { id, dir } in self.to_ack.1.drain(..) {
             dir.iter().for_each(|dir| collect::forget(dir));
@@ -366,9 +392,14 @@ impl Driver for Local {
             Effect::End { attempt, grace_ms } => {
                 self.asks.push(Ask::End { attempt: attempt.0, grace_ms: *grace_ms });
             }
+            Effect::Release { node } | Effect::Unclaim { node } => self.give_back(*node),
             Effect::Suspend => self.asks.push(Ask::Suspend),
             Effect::Continue => self.asks.push(Ask::Continue),
-            Effect::Evaluate { .. } | Effect::Recall { .. } | Effect::Land | Effect::Leave(_) => {}
+            Effect::Evaluate { .. }
+            | Effect::Recall { .. }
+            | Effect::Claim { .. }
+            | Effect::Land
+            | Effect::Leave(_) => {}
         }
     }
 

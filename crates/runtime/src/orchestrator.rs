@@ -12,6 +12,8 @@ use crate::clock::{RunClock, wall_ms};
 use crate::control::{self, Meaning, Reply};
 use crate::fault;
 use crate::keeper::{Found, Heard, Keeper};
+use crate::leases::{Leases, Settled};
+use crate::leasing;
 use crate::local::{Broken, Local, Observer, Place};
 use crate::recovery::{self, recover};
 use crate::reuse::{Memory, Reuse};
@@ -20,12 +22,14 @@ use crate::turn::{Arrival, When, turn};
 use regatta_engine::Engine;
 use regatta_engine::effect::Leave;
 use regatta_engine::graph::Graph;
-use regatta_engine::input::Input;
+use regatta_engine::ids::NodeId;
+use regatta_engine::input::{Input, LeaseChange};
 use regatta_engine::state::Phase;
 use regatta_journal::RunJournal;
 use regatta_plan::Plan;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -43,6 +47,8 @@ pub enum Message {
     Signal,
     /// An input from the outside.
     Input(Box<Arrival>),
+    /// Leases that the run waits for may be free now.
+    LeasesFreed,
     /// A person wants something, and waits for the answer.
     Asked(control::Request),
 }
@@ -108,7 +114,9 @@ pub struct Orchestrator {
     place: Place,
     first: Vec<Arrival>,
     /// Answers that are given when the turn that obeys is durable.
-    answers: Vec<(SyncSender<Reply>, String)>,
+    answers: Vec<(SyncSender<Reply>, Reply)>,
+    /// Leases may be free.
+    freed: Arc<AtomicBool>,
     interrupts: u32,
     keepers: u32,
     swept: bool,
@@ -134,7 +142,15 @@ impl Orchestrator {
         let ids = (store.run_id().as_str(), memory.first_run());
         let actions = Actions::new(plan, machine.workspace, ids, std::env::vars_os())?;
         let place = Place { run_id: store.run_id().to_string(), run_dir: store.dir(), epoch: store.epoch() };
-        let mut local = Local::new((actions, memory), place.clone(), observer);
+        let (freed, bell) = (Arc::<AtomicBool>::default(), sender.clone());
+        let raised = Arc::clone(&freed);
+        let wake = Arc::new(move || {
+            raised.store(true, Ordering::SeqCst);
+            // A full inbox wakes the loop all the same, and one that is gone waits for nothing.
+            let _ = bell.try_send(Message::LeasesFreed);
+        });
+        let leases = Leases::new(machine.workspace, &place.run_dir, &place.run_id, wake);
+        let mut local = Local::new((actions, memory, leases), place.clone(), observer);
         let mut engine = Engine::new(graph, config);
         let now = recover(&mut engine, &mut store, &mut local)?;
         recovery::check_attempts(&engine, &store)?;
@@ -149,6 +165,7 @@ impl Orchestrator {
             place,
             first: Vec::new(),
             answers: Vec::new(),
+            freed,
             interrupts: 0,
             keepers: 0,
             swept: false,
@@ -179,13 +196,14 @@ impl Orchestrator {
             let leave = turn(&mut self.engine, &mut self.store, &mut self.local, (when, arrivals))?;
             for (to, said) in answers {
                 // Whoever asked may have gone away.
-                let _ = to.send(Reply::Done(said));
+                let _ = to.send(said);
             }
             if let Some(leave) = leave {
                 return self.leave(leave, control);
             }
             match self.local.broken() {
                 Some(Broken::NoRoom(what)) => return Err(RunError::NoRoom(what.clone())),
+                Some(Broken::Leases(what)) => return Err(RunError::Leases(what.clone())),
                 Some(Broken::KeeperGone) => self.replace_keeper()?,
                 None => self.wait(),
             }
@@ -195,6 +213,7 @@ impl Orchestrator {
 
     /// Lets everything go in the right order: nobody listens to the keeper any more, it leaves, the store is closed.
     fn leave(mut self, leave: Leave, control: control::Listener) -> Result<Left, RunError> {
+        self.local.leases.leave()?;
         let keeper = self.local.release();
         drop(self.inbox);
         drop(control);
@@ -222,6 +241,7 @@ impl Orchestrator {
         recovery::check_known(&self.engine, &self.store, &ids)?;
         let known = self.local.adopt(self.engine.state(), &ids);
         self.local.forget_results(self.engine.state(), &known);
+        self.take_leases_up(&known)?;
         let Found { live, ended, boot_changed, .. } = found;
         for (ended, streams) in ended {
             self.local.hear_kept(&ended, streams);
@@ -232,6 +252,14 @@ impl Orchestrator {
         // What somebody said while we were waiting comes after.
         self.first.insert(0, resumed);
         Ok(())
+    }
+
+    /// What a live attempt holds stays with it.
+    fn take_leases_up(&mut self, known: &[u64]) -> Result<(), RunError> {
+        let graph = self.engine.graph();
+        let live = self.engine.state().live().filter(|(attempt, _)| known.contains(&attempt.0));
+        let live: Vec<&str> = live.map(|(_, node)| graph.name(node)).collect();
+        Ok(self.local.leases.take_up(&live)?)
     }
 
     fn meet(&mut self) -> Result<Found, RunError> {
@@ -279,7 +307,8 @@ impl Orchestrator {
 
     /// Waits for something to happen and takes all of it.
     fn wait(&mut self) {
-        if !self.local.has_arrivals() && self.first.is_empty() {
+        let freed = self.freed.load(Ordering::SeqCst);
+        if !freed && !self.local.has_arrivals() && self.first.is_empty() {
             match self.inbox.recv_timeout(self.patience()) {
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
@@ -287,6 +316,9 @@ impl Orchestrator {
         }
         while let Ok(message) = self.inbox.try_recv() {
             self.take(message);
+        }
+        if self.freed.swap(false, Ordering::SeqCst) {
+            self.leases_freed();
         }
     }
 
@@ -317,15 +349,73 @@ impl Orchestrator {
                 self.first.push(Input::Interrupt { hard: self.interrupts > 1 }.into());
             }
             Message::Input(arrival) => self.first.push(*arrival),
+            Message::LeasesFreed => {}
             Message::Asked(request) => self.asked(request),
         }
     }
 
+    fn leases_freed(&mut self) {
+        for settled in self.local.leases_freed() {
+            self.settled(settled);
+        }
+        if self.engine.state().awaits_leases() {
+            self.first.push(Input::LeasesFreed.into());
+        }
+    }
+
+    fn settled(&mut self, settled: Settled) {
+        let Some(node) = self.engine.graph().find(&settled.task) else { return };
+        let (input, reply) = leasing::told(node, &settled);
+        self.first.push(input.into());
+        self.answers.push((settled.reply, reply));
+    }
+
+    /// Leases for a running attempt, or back from one.
+    fn lease(&mut self, command: &control::Command, reply: SyncSender<Reply>) {
+        let (control::Command::Acquire { task, .. } | control::Command::Release { task, .. }) = command
+        else {
+            return;
+        };
+        let node = self.engine.graph().find(task);
+        let live = |node: &NodeId| self.engine.state().node(*node).live().is_some();
+        let Some(node) = node.filter(live) else {
+            // Whoever asked may have gone away.
+            return drop(reply.send(Reply::Refused(format!("no attempt of task `{task}` runs"))));
+        };
+        match command {
+            control::Command::Acquire { wants, .. } => {
+                let graph = self.engine.graph().clone();
+                let settled = self.local.acquire((&graph, node), wants, reply);
+                settled.into_iter().for_each(|settled| self.settled(settled));
+            }
+            control::Command::Release { names, .. } => {
+                let text = if names.is_empty() { "all of its own".to_owned() } else { names.join(", ") };
+                self.local.give_some_back(task, names);
+                let input =
+                    Input::LeaseTold { node, change: LeaseChange::Dropped, text: text.clone().into() };
+                self.first.push(input.into());
+                self.answers.push((reply, Reply::Done(format!("given back: {text}"))));
+            }
+            _ => {}
+        }
+    }
+
     fn asked(&mut self, control::Request { command, reply }: control::Request) {
+        match &command {
+            control::Command::LeasesFreed => {
+                self.leases_freed();
+                // Whoever poked may have gone away.
+                return drop(reply.send(Reply::Done(String::new())));
+            }
+            control::Command::Acquire { .. } | control::Command::Release { .. } => {
+                return self.lease(&command, reply);
+            }
+            _ => {}
+        }
         let answer = match control::interpret(&self.engine, &command) {
             Meaning::Feed(arrival, said) => {
                 self.first.push(*arrival);
-                return self.answers.push((reply, said));
+                return self.answers.push((reply, Reply::Done(said)));
             }
             Meaning::So(said) => Reply::Done(said),
             Meaning::Refused(why) => Reply::Refused(why),

@@ -29,6 +29,9 @@ pub enum RunError {
     /// Nobody could reach the run.
     #[error("the run cannot listen: {0}")]
     Control(std::io::Error),
+    /// Who holds which lease cannot be read or written.
+    #[error("the leases of the workspace cannot be used: {0}")]
+    Leases(String),
     /// One keeper after the other died.
     #[error("{MOST_KEEPERS} keepers died under this run")]
     KeepersDie,

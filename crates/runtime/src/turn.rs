@@ -9,8 +9,9 @@ use crate::fault;
 use regatta_engine::Engine;
 use regatta_engine::effect::{Effect, Leave};
 use regatta_engine::event::{Event, EventKind};
+use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
-use regatta_engine::input::{ConditionAnswer, Input};
+use regatta_engine::input::{Claimed, ConditionAnswer, Input};
 use regatta_engine::outcome::AttemptOutcome;
 use regatta_journal::{Payload, Store, StoreError, Turn};
 use std::collections::VecDeque;
@@ -25,6 +26,8 @@ pub trait Driver {
     /// Answers whether an earlier run did what a node is to do, and the result it left. `attempt` is the id under
     /// which its files shall lie in this run.
     fn recall(&mut self, node: NodeId, attempt: AttemptId) -> Arrival;
+    /// Claims all leases of a node, or stands in line for them.
+    fn claim(&mut self, graph: &Graph, node: NodeId) -> Claimed;
     /// Shows events that are durable.
     fn committed(&mut self, engine: &Engine, events: &[Event]);
     /// Performs an effect whose events are durable. Must not block.
@@ -162,6 +165,7 @@ impl Taken {
                     self.payloads.extend(arrival.payloads);
                     arrival.input
                 }
+                Effect::Claim { node } => Input::Claimed { node, answer: driver.claim(engine.graph(), node) },
                 _ => continue,
             };
             self.step(engine, driver, now, input);

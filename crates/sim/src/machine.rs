@@ -8,12 +8,14 @@ use regatta_engine::Engine;
 use regatta_engine::cause::Cause;
 use regatta_engine::effect::Effect;
 use regatta_engine::event::{Event, EventKind};
+use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{
-    ConditionAnswer, Ended, Input, Recalled, Reconciliation, Reused, ReusedBy, Verdict,
+    Claimed, ConditionAnswer, Ended, Input, Recalled, Reconciliation, Reused, ReusedBy, Verdict,
 };
 use regatta_engine::outcome::NodeOutcome;
 use regatta_engine::report::Report;
+use regatta_engine::spec::Claim;
 use regatta_journal::Payload;
 use regatta_runtime::turn::{Arrival, Driver};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +52,8 @@ pub struct Machine {
     started: BTreeSet<AttemptId>,
     /// Effects that may still be performed before the crash, if one is planned.
     pub effects_left: Option<u32>,
+    /// Nodes for which all leases are held.
+    leased: BTreeSet<NodeId>,
     /// Broken laws.
     pub violations: Vec<String>,
 }
@@ -70,6 +74,7 @@ impl Machine {
             finished: BTreeSet::new(),
             started: BTreeSet::new(),
             effects_left: None,
+            leased: BTreeSet::new(),
             violations: Vec::new(),
         }
     }
@@ -202,6 +207,18 @@ impl Driver for Machine {
         Input::Recalled { node, answer }.into()
     }
 
+    fn claim(&mut self, graph: &Graph, node: NodeId) -> Claimed {
+        if self.rng.one_in(3) {
+            let leased = |claim: &&Claim| graph.resources[claim.resource as usize].lease;
+            let resource = graph.claims(node).iter().find(leased).map_or(0, |claim| claim.resource);
+            let after = self.rng.between(1, 500);
+            self.plan(after, Input::LeasesFreed);
+            return Claimed::Taken { resource, by: "another run".into() };
+        }
+        self.leased.insert(node);
+        Claimed::Granted { epoch: 1 }
+    }
+
     fn committed(&mut self, _engine: &Engine, events: &[Event]) {
         self.remember(events);
     }
@@ -229,7 +246,14 @@ impl Driver for Machine {
             }
             // Reports that were under way come all the same.
             Effect::Suspend | Effect::Continue => {}
-            Effect::Evaluate { .. } | Effect::Recall { .. } | Effect::Land | Effect::Leave(_) => {}
+            Effect::Release { node } | Effect::Unclaim { node } => {
+                self.leased.remove(node);
+            }
+            Effect::Evaluate { .. }
+            | Effect::Recall { .. }
+            | Effect::Claim { .. }
+            | Effect::Land
+            | Effect::Leave(_) => {}
         }
     }
 

@@ -66,8 +66,8 @@ impl Scenario {
     pub fn sized(seed: u64, nodes: u64, rng: &mut Rng) -> Scenario {
         let policies = (0..4).map(|_| policy(rng)).collect::<Vec<_>>();
         let resources = vec![
-            ResourceSpec { name: "gpu".into(), capacity: Some(rng.between(1, 4) as u32) },
-            ResourceSpec { name: "db".into(), capacity: None },
+            ResourceSpec { name: "gpu".into(), capacity: Some(rng.between(1, 4) as u32), lease: false },
+            ResourceSpec { name: "db".into(), capacity: None, lease: rng.one_in(2) },
         ];
         let density = rng.between(1, 4);
         let nodes: Vec<NodeSpec> =

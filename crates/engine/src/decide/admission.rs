@@ -30,7 +30,11 @@ impl Decider<'_> {
             return;
         }
         let mut walk = state.ready.walk(self.graph(), state.round);
-        if let Some(next) = state.ready.next(&mut walk) {
+        let Some(next) = state.ready.next(&mut walk) else { return };
+        if self.must_claim(next.node) {
+            return self.claim(next.node);
+        }
+        if !state.lease_waits.contains_key(&next.node) {
             self.dispatch(next.node, self.state().round + 1);
         }
     }
@@ -49,6 +53,9 @@ impl Decider<'_> {
             }
             let lacks = self.lacks(next.node, &reserved);
             let Some(&first) = lacks.first() else {
+                if self.must_claim(next.node) {
+                    return self.claim(next.node);
+                }
                 self.dispatch(next.node, round + 1);
                 self.state().ready.go_on(self.graph(), &mut walk, next);
                 continue;
@@ -75,6 +82,7 @@ impl Decider<'_> {
     fn lacks(&self, node: NodeId, reserved: &BTreeSet<CapRef>) -> Vec<CapRef> {
         let (graph, state) = (self.graph(), self.state());
         let mut lacks = caps::lacking(graph, &state.limits, &state.used, node);
+        lacks.extend(state.lease_waits.get(&node).map(|wait| CapRef::Resource(wait.resource)));
         lacks.extend(reserved.iter().copied().filter(|&cap| caps::uses(graph, node, cap)));
         lacks
     }

@@ -78,6 +78,9 @@ impl Decider<'_> {
         if !self.graph().claims(node).is_empty() {
             self.emit(EventKind::LeaseReleased { node, attempt });
         }
+        if self.graph().has_lease(node) {
+            self.effect(Effect::Release { node });
+        }
     }
 
     pub(super) fn attempt_succeeded(&mut self, node: NodeId, number: u32) {

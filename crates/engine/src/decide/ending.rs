@@ -57,7 +57,7 @@ impl Decider<'_> {
         });
         let timed = state.timers.iter().any(|(_, timer)| *timer != Timer::Run);
         let gated = self.state().wave_gate(self.config).is_some_and(|(at, _)| at > self.now);
-        if asking || timed || gated || state.in_doubt.is_empty() {
+        if asking || timed || gated || state.in_doubt.is_empty() || !state.lease_waits.is_empty() {
             return;
         }
         match state.phase {

@@ -6,6 +6,7 @@ mod admission;
 mod attempts;
 mod control;
 mod ending;
+mod leases;
 mod nodes;
 mod recovery;
 mod reuse;
@@ -62,6 +63,9 @@ impl<'a> Decider<'a> {
             Input::Resumed(found) => self.resumed(found),
             Input::ConditionEvaluated { node, answer } => self.condition_evaluated(node, answer),
             Input::Recalled { node, answer } => self.recalled(node, answer),
+            Input::Claimed { node, answer } => self.claimed(node, answer),
+            Input::LeasesFreed => self.leases_freed(),
+            Input::LeaseTold { node, change, text } => self.lease_told(node, change, text),
             Input::AttemptEnded(ended) => self.attempt_ended(ended),
             Input::AttemptLost { attempt } => self.attempt_lost(attempt),
             Input::AttemptIdle { attempt } => self.attempt_idle(attempt),
@@ -110,6 +114,10 @@ impl<'a> Decider<'a> {
             return; // the turn answers first and settles again
         }
         self.admit();
+        if self.step.effects.iter().any(Effect::is_query) {
+            return;
+        }
+        self.end_lease_waits();
         self.end_if_done();
     }
 

@@ -93,6 +93,7 @@ impl Decider<'_> {
     }
 
     fn end_node_for(&mut self, node: NodeId, End { outcome, cause, upstream }: End) {
+        self.leave_line(node);
         self.start_wave_of(node);
         let was_collected = self.node(node).state == NodeState::Collected;
         let number = self.node(node).attempts;

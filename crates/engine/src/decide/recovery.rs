@@ -22,6 +22,7 @@ impl Decider<'_> {
         if still {
             self.effect(Effect::Continue);
         }
+        self.leases_freed();
         self.ask_again();
         let alive: BTreeSet<AttemptId> = found.live.into_iter().collect();
         let mut ended = found.ended;

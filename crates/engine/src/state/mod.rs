@@ -89,6 +89,15 @@ pub(crate) struct Suspended {
     pub(crate) timers: Vec<(Timestamp, Timer)>,
 }
 
+/// What a ready node waits for in other hands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LeaseWait {
+    /// The lease, by index.
+    pub resource: u32,
+    /// Who has it, for people.
+    pub by: Box<str>,
+}
+
 /// How many nodes of a wave are not settled, and whether it began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Wave {
@@ -131,6 +140,10 @@ pub struct State {
     pub(crate) open: u32,
     pub(crate) collected: u32,
     pub(crate) in_doubt: BTreeSet<NodeId>,
+    /// Ready nodes that wait for leases.
+    pub(crate) lease_waits: BTreeMap<NodeId, LeaseWait>,
+    /// Ready nodes whose leases are held; they start in the turn of the grant.
+    pub(crate) lease_grants: BTreeSet<NodeId>,
     /// The first wave that has not ended.
     pub(crate) wave_cursor: u32,
     pub(crate) run_deadline: Option<Timestamp>,
@@ -176,6 +189,8 @@ impl State {
             open: graph.len() as u32,
             collected: 0,
             in_doubt: BTreeSet::new(),
+            lease_waits: BTreeMap::new(),
+            lease_grants: BTreeSet::new(),
             wave_cursor: 0,
             run_deadline: None,
             paused_at: None,
@@ -211,6 +226,18 @@ impl State {
     /// Nodes in doubt, ascending.
     pub fn in_doubt(&self) -> impl ExactSizeIterator<Item = NodeId> + '_ {
         self.in_doubt.iter().copied()
+    }
+
+    /// True while a ready node waits for leases.
+    #[must_use]
+    pub fn awaits_leases(&self) -> bool {
+        !self.lease_waits.is_empty()
+    }
+
+    /// What a ready node waits for in other hands.
+    #[must_use]
+    pub fn lease_wait(&self, node: NodeId) -> Option<&LeaseWait> {
+        self.lease_waits.get(&node)
     }
 
     /// True while what runs stands still.

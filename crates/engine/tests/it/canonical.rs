@@ -6,7 +6,7 @@ use regatta_engine::caps::CapRef;
 use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
-use regatta_engine::input::{Answer, ConditionAnswer, Ended, Input, Reused, ReusedBy, Verdict};
+use regatta_engine::input::{Answer, ConditionAnswer, Ended, Input, LeaseChange, Reused, ReusedBy, Verdict};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use regatta_engine::report::{Digest, Report};
 use regatta_engine::spec::Limits;
@@ -50,6 +50,10 @@ pub(crate) fn every_kind() -> Vec<EventKind> {
         EventKind::RunSuspended,
         EventKind::NodeReused { node, attempt, reused: Box::new(reused()) },
         EventKind::ReuseMissed { node, why: "".into() },
+        EventKind::LeaseAcquired { node, epoch: 1 },
+        EventKind::LeaseAwaited { node, resource: 0, by: "".into() },
+        EventKind::LeaseWaitEnded { node },
+        EventKind::LeaseTold { node, attempt, change: LeaseChange::Acquired, text: "".into() },
     ];
     kinds.extend(AttemptOutcome::ALL.map(|outcome| EventKind::DispatchEnded {
         node,
@@ -110,6 +114,10 @@ fn the_class_and_the_key_of_every_kind() {
     run_suspended          Operational 0.0.0.0
     node_reused            Logical 1.0.0.3
     reuse_missed           Operational 1.0.0.0
+    lease_acquired         Operational 1.0.0.0
+    lease_awaited          Operational 1.0.0.0
+    lease_wait_ended       Operational 1.0.0.0
+    lease_taken            Operational 1.0.0.0
     dispatch_succeeded     Logical 1.0.2.2
     dispatch_failed        Logical 1.0.2.2
     dispatch_timed_out     Logical 1.0.2.2
@@ -152,6 +160,7 @@ fn a_kind_names_its_node_and_its_attempt() {
             "node_in_doubt",
             "answered",
             "node_reused",
+            "lease_taken",
             "report",
         ];
         let has = attempt.iter().any(|prefix| name.starts_with(prefix));

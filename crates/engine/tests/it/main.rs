@@ -12,6 +12,7 @@ mod flow;
 mod fold;
 mod graph;
 mod landing;
+mod leases;
 mod random;
 mod recovery;
 mod retry;

@@ -100,7 +100,7 @@ impl Reader {
                 }
                 ("has", name) => {
                     let capacity = Some(number());
-                    self.spec.resources.push(ResourceSpec { name: name.to_owned(), capacity });
+                    self.spec.resources.push(ResourceSpec { name: name.to_owned(), capacity, lease: false });
                 }
                 _ => panic!("unknown setting `{word}`"),
             },
@@ -153,7 +153,7 @@ impl Task {
             "tags" => self.node.tags = value.split(',').map(|t| index(&mut spec.tags, t)).collect(),
             "agent" => self.node.agent = Some(index(&mut spec.agents, value)),
             "est" => self.node.estimate_ms = Some(number()),
-            "uses" | "lock" | "share" => value.split(',').for_each(|c| self.claim(spec, (key, c))),
+            "uses" | "lock" | "share" | "lease" => value.split(',').for_each(|c| self.claim(spec, (key, c))),
             "retry" => policy.retry.max_attempts = number() as u32,
             "backoff" => policy.retry.backoff_ms = number(),
             "max_backoff" => policy.retry.max_backoff_ms = number(),
@@ -199,11 +199,15 @@ impl Task {
         let (name, units) = text.split_once(':').unwrap_or((text, "1"));
         let known = spec.resources.iter().position(|r| r.name == name);
         let resource = known.unwrap_or_else(|| {
-            spec.resources.push(ResourceSpec { name: name.to_owned(), capacity: None });
+            spec.resources.push(ResourceSpec {
+                name: name.to_owned(),
+                capacity: None,
+                lease: key == "lease",
+            });
             spec.resources.len() - 1
         }) as u32;
         let kind = match key {
-            "lock" => ClaimKind::Exclusive,
+            "lock" | "lease" => ClaimKind::Exclusive,
             "share" => ClaimKind::Shared,
             _ => ClaimKind::Units(units.parse().unwrap()),
         };

@@ -10,7 +10,7 @@ use regatta_engine::cause::Cause;
 use regatta_engine::effect::{Effect, Leave};
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
-use regatta_engine::input::{Ended, Input, Recalled, Resumed, Reused, ReusedBy, Verdict};
+use regatta_engine::input::{Claimed, Ended, Input, Recalled, Resumed, Reused, ReusedBy, Verdict};
 use regatta_engine::report::Report;
 use regatta_engine::state::Phase;
 use std::collections::BTreeMap;
@@ -37,6 +37,8 @@ pub(crate) struct World {
     epoch: u64,
     /// Caps were lowered under live work: they may be exceeded until it ends.
     lowered: bool,
+    /// Nodes whose leases another run holds.
+    pub(crate) taken: BTreeMap<NodeId, Box<str>>,
 }
 
 impl World {
@@ -63,6 +65,7 @@ impl World {
             scripted: BTreeMap::new(),
             epoch: 0,
             lowered: false,
+            taken: BTreeMap::new(),
         }
     }
 
@@ -172,6 +175,13 @@ impl World {
                 };
                 Input::Recalled { node, answer }
             }
+            Effect::Claim { node } => {
+                let answer = match self.taken.get(&node) {
+                    Some(by) => Claimed::Taken { resource: 0, by: by.clone() },
+                    None => Claimed::Granted { epoch: 1 },
+                };
+                Input::Claimed { node, answer }
+            }
             _ => panic!("{query:?} is no query"),
         }
     }
@@ -212,7 +222,8 @@ impl World {
             Effect::Continue => self.thaw(),
             Effect::Leave(leave) => self.left = Some(leave),
             Effect::Land => {}
-            Effect::Evaluate { .. } | Effect::Recall { .. } => {
+            Effect::Release { .. } | Effect::Unclaim { .. } => {}
+            Effect::Evaluate { .. } | Effect::Recall { .. } | Effect::Claim { .. } => {
                 panic!("queries are answered before the commit")
             }
         }

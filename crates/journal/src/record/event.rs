@@ -72,6 +72,8 @@ pub(super) struct EventRecord<'a> {
     pub(super) reused: Option<ReusedRecord<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) why: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) by: Text<'a>,
 }
 
 impl<'a> From<&'a Event> for EventRecord<'a> {
@@ -128,6 +130,11 @@ impl<'a> EventRecord<'a> {
             EventKind::LimitsChanged { limits } => self.limits = Some(LimitsRecord::from(&**limits)),
             EventKind::NodeReused { reused, .. } => self.reused = Some(ReusedRecord::from(&**reused)),
             EventKind::ReuseMissed { why, .. } => self.why = Some(Cow::Borrowed(why)),
+            EventKind::LeaseAcquired { epoch, .. } => self.epoch = Some(*epoch),
+            EventKind::LeaseAwaited { resource, by, .. } => {
+                (self.index, self.by) = (Some(*resource), Some(Cow::Borrowed(&**by)));
+            }
+            EventKind::LeaseTold { text, .. } => self.why = Some(Cow::Borrowed(text)),
             EventKind::DispatchStarted { .. }
             | EventKind::DispatchEnded { .. }
             | EventKind::NodeEnded { .. }
@@ -138,6 +145,7 @@ impl<'a> EventRecord<'a> {
             | EventKind::LeaseReleased { .. }
             | EventKind::DispatchAdopted { .. }
             | EventKind::UndoStarted { .. }
+            | EventKind::LeaseWaitEnded { .. }
             | EventKind::ReportIgnored { .. } => {}
         }
     }

@@ -11,7 +11,7 @@ use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatu
 use regatta_engine::report::Report;
 
 /// Kinds without an outcome in their name.
-const PLAIN: [&str; 29] = [
+const PLAIN: [&str; 35] = [
     "run_started",
     "run_paused",
     "run_resumed",
@@ -41,6 +41,12 @@ const PLAIN: [&str; 29] = [
     "run_suspended",
     "node_reused",
     "reuse_missed",
+    "lease_acquired",
+    "lease_awaited",
+    "lease_wait_ended",
+    "lease_taken",
+    "lease_dropped",
+    "lease_denied",
 ];
 
 /// True for a kind of this version.
@@ -151,6 +157,18 @@ impl EventRecord<'_> {
                 let (node, why) = (self.node()?, self.why.take());
                 EventKind::ReuseMissed { node, why: self.need(why, "why")?.into_owned().into() }
             }
+            "lease_acquired" => {
+                EventKind::LeaseAcquired { node: self.node()?, epoch: self.need(self.epoch, "epoch")? }
+            }
+            "lease_awaited" => {
+                let by = self.by.take();
+                EventKind::LeaseAwaited {
+                    node: self.node()?,
+                    resource: self.need(self.index, "index")?,
+                    by: self.need(by, "by")?.into_owned().into(),
+                }
+            }
+            "lease_wait_ended" => EventKind::LeaseWaitEnded { node: self.node()? },
             "report_ignored" => EventKind::ReportIgnored { attempt: self.attempt()? },
             _ => self.of_attempt()?,
         })
@@ -191,6 +209,16 @@ impl EventRecord<'_> {
                 let reused = self.reused.take();
                 let reused = Box::new(self.need(reused, "reused")?.into_reused()?);
                 EventKind::NodeReused { node, attempt, reused }
+            }
+            "lease_taken" | "lease_dropped" | "lease_denied" => {
+                let why = self.why.take();
+                let change = parts::to_lease_change(&self.kind)?;
+                EventKind::LeaseTold {
+                    node,
+                    attempt,
+                    change,
+                    text: self.need(why, "why")?.into_owned().into(),
+                }
             }
             "undo_started" => EventKind::UndoStarted { node, attempt },
             "undo_succeeded" => EventKind::UndoEnded { node, attempt, cause: None, report: self.report()? },

@@ -3,12 +3,12 @@
 use super::parts::{self, DigestRecord, LimitsRecord, ReportRecord, ReusedRecord, Text, bad_value, to_cause};
 use super::{RecordError, unknown_kind};
 use regatta_engine::ids::{AttemptId, NodeId};
-use regatta_engine::input::{Ended, Input, Recalled, Reconciliation, Resumed, Verdict};
+use regatta_engine::input::{Claimed, Ended, Input, Recalled, Reconciliation, Resumed, Verdict};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Every kind of this version.
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 22] = [
     "begin",
     "settle",
     "resumed",
@@ -28,6 +28,9 @@ const KINDS: [&str; 19] = [
     "not_landed",
     "suspend",
     "recalled",
+    "claimed",
+    "leases_freed",
+    "lease_told",
 ];
 
 /// True for a kind of this version.
@@ -74,6 +77,10 @@ pub(super) struct InputRecord<'a> {
     reused: Option<ReusedRecord<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u32>,
 }
 
 /// How an attempt ended.
@@ -137,13 +144,21 @@ fn kind(input: &Input) -> &'static str {
         Input::Landed { .. } => "landed",
         Input::NotLanded { .. } => "not_landed",
         Input::Recalled { .. } => "recalled",
+        Input::Claimed { .. } => "claimed",
+        Input::LeasesFreed => "leases_freed",
+        Input::LeaseTold { .. } => "lease_told",
     }
 }
 
 impl<'a> InputRecord<'a> {
     fn fill(&mut self, input: &'a Input) {
         match input {
-            Input::Begin | Input::Settle | Input::Pause | Input::Suspend | Input::Unpause => {}
+            Input::Begin
+            | Input::Settle
+            | Input::Pause
+            | Input::Suspend
+            | Input::Unpause
+            | Input::LeasesFreed => {}
             Input::Resumed(resumed) => {
                 self.epoch = Some(resumed.epoch);
                 self.live = Some(resumed.live.iter().map(|a| a.0).collect());
@@ -179,6 +194,20 @@ impl<'a> InputRecord<'a> {
                     Recalled::Found(reused) => self.reused = Some(ReusedRecord::from(&**reused)),
                     Recalled::Missed(why) => self.why = Some(Cow::Borrowed(why)),
                 }
+            }
+            Input::Claimed { node, answer } => {
+                self.node = Some(node.0);
+                match answer {
+                    Claimed::Granted { epoch } => self.epoch = Some(*epoch),
+                    Claimed::Taken { resource, by } => {
+                        (self.index, self.by) = (Some(*resource), Some(Cow::Borrowed(&**by)));
+                    }
+                }
+            }
+            Input::LeaseTold { node, change, text } => {
+                self.node = Some(node.0);
+                self.found = Some(Cow::Borrowed(parts::lease_change(*change)));
+                self.why = Some(Cow::Borrowed(text));
             }
             Input::Interrupt { hard } => self.hard = Some(*hard),
             Input::Cancel { node } => self.node = node.map(|n| n.0),
@@ -231,6 +260,24 @@ impl<'a> InputRecord<'a> {
                     None => Recalled::Missed(self.need(why, "why")?.into_owned().into()),
                 };
                 Input::Recalled { node, answer }
+            }
+            "claimed" => {
+                let by = self.by.take();
+                let answer = match self.epoch {
+                    Some(epoch) => Claimed::Granted { epoch },
+                    None => Claimed::Taken {
+                        resource: self.need(self.index, "index")?,
+                        by: self.need(by, "by")?.into_owned().into(),
+                    },
+                };
+                Input::Claimed { node: self.node()?, answer }
+            }
+            "leases_freed" => Input::LeasesFreed,
+            "lease_told" => {
+                let why = self.why.take();
+                let change = parts::to_lease_change(self.need(self.found.as_deref(), "found")?)?;
+                let text = self.need(why, "why")?.into_owned().into();
+                Input::LeaseTold { node: self.node()?, change, text }
             }
             "reconciled" => Input::Reconciled { node: self.node()?, found: self.reconciliation()? },
             "attempt_ended" => {

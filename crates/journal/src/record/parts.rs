@@ -3,7 +3,7 @@
 use super::RecordError;
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::AttemptId;
-use regatta_engine::input::{Answer, ConditionAnswer, Reused, ReusedBy};
+use regatta_engine::input::{Answer, ConditionAnswer, LeaseChange, Reused, ReusedBy};
 use regatta_engine::report::{Content, Digest, Report, Usage};
 use regatta_engine::spec::Limits;
 use serde::de::Error as _;
@@ -108,6 +108,21 @@ impl ReusedRecord<'_> {
             report: self.report.into(),
         })
     }
+}
+
+/// The name of what became of leases that an attempt asked for; that of its event.
+pub(super) fn lease_change(change: LeaseChange) -> &'static str {
+    match change {
+        LeaseChange::Acquired => "lease_taken",
+        LeaseChange::Dropped => "lease_dropped",
+        LeaseChange::Denied => "lease_denied",
+    }
+}
+
+/// What became of leases by its name.
+pub(super) fn to_lease_change(name: &str) -> Result<LeaseChange, RecordError> {
+    let all = [LeaseChange::Acquired, LeaseChange::Dropped, LeaseChange::Denied];
+    all.into_iter().find(|c| lease_change(*c) == name).ok_or_else(|| bad_value("found", name))
 }
 
 /// The name of why an outcome was reused.

@@ -5,6 +5,7 @@ mod append;
 mod damage;
 mod files;
 mod golden;
+mod leases;
 mod lock;
 mod public;
 mod reader;

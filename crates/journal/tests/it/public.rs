@@ -19,7 +19,7 @@ fn graph() -> Graph {
         nodes: vec![node("a", &[]), node("b", &[]), node("c", &[]), node("d", &[0, 2])],
         agents: (0..4).map(name).collect(),
         tags: (0..5).map(name).collect(),
-        resources: (0..6).map(|n| ResourceSpec { name: name(n), capacity: Some(2) }).collect(),
+        resources: (0..6).map(|n| ResourceSpec { name: name(n), capacity: Some(2), lease: false }).collect(),
         policies: vec![Policy::default()],
     };
     Graph::build(spec).unwrap()

@@ -5,7 +5,8 @@ use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{
-    Answer, ConditionAnswer, Ended, Input, Recalled, Reconciliation, Resumed, Reused, ReusedBy, Verdict,
+    Answer, Claimed, ConditionAnswer, Ended, Input, LeaseChange, Recalled, Reconciliation, Resumed, Reused,
+    ReusedBy, Verdict,
 };
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use regatta_engine::report::{Content, Digest, Report, Usage};
@@ -83,9 +84,20 @@ pub(crate) fn events() -> Vec<Event> {
         kinds.push(EventKind::NodeReused { node: NODE, attempt: ATTEMPT, reused: Box::new(reused(by)) });
     }
     kinds.push(EventKind::ReuseMissed { node: NODE, why: "`run` was \"a\"".into() });
+    kinds.push(EventKind::LeaseAcquired { node: NODE, epoch: 1_790_000_000_001 });
+    kinds.push(EventKind::LeaseAwaited { node: NODE, resource: 2, by: "`a` of run r".into() });
+    kinds.push(EventKind::LeaseWaitEnded { node: NODE });
+    kinds.extend(changes().map(|change| {
+        let text = "`db`".into();
+        EventKind::LeaseTold { node: NODE, attempt: ATTEMPT, change, text }
+    }));
     let report = Box::new(keyed_report());
     kinds.push(EventKind::UndoEnded { node: NODE, attempt: ATTEMPT, cause: None, report });
     kinds.into_iter().enumerate().map(|(i, kind)| Event { at: Timestamp(i as u64 * 10), kind }).collect()
+}
+
+fn changes() -> [LeaseChange; 3] {
+    [LeaseChange::Acquired, LeaseChange::Dropped, LeaseChange::Denied]
 }
 
 fn keyed_report() -> Report {
@@ -214,6 +226,10 @@ pub(crate) fn inputs() -> Vec<Input> {
         Input::NotLanded { node, cause: Cause::MergeConflict },
         Input::Recalled { node, answer: Recalled::Found(Box::new(reused(ReusedBy::Content))) },
         Input::Recalled { node, answer: Recalled::Missed("new".into()) },
+        Input::Claimed { node, answer: Claimed::Granted { epoch: 7 } },
+        Input::Claimed { node, answer: Claimed::Taken { resource: 2, by: "`a` of run r".into() } },
+        Input::LeasesFreed,
     ]);
+    inputs.extend(changes().map(|change| Input::LeaseTold { node, change, text: "`db`".into() }));
     inputs
 }

@@ -110,6 +110,7 @@ fn empty(dialect: Dialect, (config, slots): (Fields<'_>, u32)) -> Draft {
         on_failure: config.text("failureMode").unwrap_or_else(|| "continue".to_owned()),
         limits: limits(config, config.small("maxConcurrent").unwrap_or(slots)),
         limits_span: 0..0,
+        leases: BTreeMap::new(),
         resources: BTreeMap::new(),
         retry: RetryKeys::default(),
         timeout: TimeoutKeys::default(),

@@ -82,6 +82,8 @@ pub(crate) struct Draft {
     pub(crate) limits: Limits,
     pub(crate) limits_span: Span,
     pub(crate) resources: BTreeMap<String, u32>,
+    /// Counted leases, of which the document says nothing.
+    pub(crate) leases: BTreeMap<String, u32>,
     pub(crate) retry: RetryKeys,
     pub(crate) timeout: TimeoutKeys,
     pub(crate) effect: Option<String>,

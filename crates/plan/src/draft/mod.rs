@@ -83,6 +83,7 @@ fn plan(f: Fields<'_>, problems: &mut Problems) -> Draft {
         limits: limits(f.inside("limits"), 4),
         limits_span: f.get("limits").map_or(0..0, |i| i.span.clone()),
         resources: f.counts("resources"),
+        leases: BTreeMap::new(),
         retry: retry(f.inside("retry")),
         timeout: timeout(f.inside("timeout")),
         effect: f.text("effect"),

@@ -5,6 +5,7 @@ pub mod control;
 pub mod events;
 pub mod explain;
 pub mod keeper;
+pub mod lock;
 pub mod logs;
 pub mod ls;
 pub mod plan;

@@ -7,6 +7,7 @@ use super::escape::escape;
 use regatta_engine::Engine;
 use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
+use regatta_engine::input::LeaseChange;
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::report::Report;
 
@@ -58,6 +59,12 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         EventKind::UndoEnded { cause: Some(cause), report, .. } => {
             format!("not undone {task}{}", reason(Some(*cause), report))
         }
+        EventKind::LeaseAwaited { by, .. } => {
+            format!("waiting    {task}: for a lease that {} has", escape(by))
+        }
+        EventKind::LeaseTold { change: LeaseChange::Denied, text, .. } => {
+            format!("refused    {task}: {}", escape(text))
+        }
         EventKind::NodeReused { reused, .. } => format!("reused     {task} from run {}", short(&reused.run)),
         EventKind::NodeReady { .. }
         | EventKind::WaveStarted { .. }
@@ -69,6 +76,9 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         | EventKind::NodeCollected { .. }
         | EventKind::LimitsChanged { .. }
         | EventKind::ReuseMissed { .. }
+        | EventKind::LeaseAcquired { .. }
+        | EventKind::LeaseWaitEnded { .. }
+        | EventKind::LeaseTold { .. }
         | EventKind::ReportIgnored { .. } => return None,
     };
     Some(format!("{:>9} {text}", seconds(event.at.0)))

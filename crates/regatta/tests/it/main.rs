@@ -18,6 +18,7 @@ mod endings;
 mod faces;
 mod injection;
 mod keeper;
+mod leases;
 mod ledger;
 mod outcomes;
 mod places;

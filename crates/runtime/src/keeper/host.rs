@@ -12,6 +12,7 @@ use super::message::{Ask, Bytes, Ended, Tell};
 use super::spool::{Record, Spool};
 use super::{LOCK, OLDEST_PROTOCOL, PROTOCOL, SOCKET, SPOOL};
 use crate::fault;
+use crate::leases::ALIVE;
 use crate::owner::{Config, Owner, Refused, Report, Request, Returned, Status};
 use crate::socket::door::{Door, is_same_user};
 use crate::socket::wire::Wire;
@@ -59,7 +60,8 @@ pub fn serve(run_dir: &Path) -> Result<(), HostError> {
     let _ = rustix::process::setsid();
     let door = Door::open(run_dir).map_err(io_error("cannot open the directory of the run"))?;
     let lock = door.lock(LOCK).map_err(io_error("cannot lock the run"))?.ok_or(HostError::Taken)?;
-    let mut host = Host::new(run_dir, &door)?;
+    let mut host =
+        Host::new(run_dir, Door::open(run_dir).map_err(io_error("cannot open the directory of the run"))?)?;
     say_ready().map_err(io_error("cannot say that it is ready"))?;
     let done = host.run().map_err(io_error("cannot go on"));
     drop(host);
@@ -115,6 +117,9 @@ struct Host {
     records: Vec<Record>,
     began: Instant,
     met: bool,
+    door: Door,
+    /// Held while somebody is connected or an attempt lives: leases of the run are good so long.
+    alive: Option<std::fs::File>,
 }
 
 /// A connection.
@@ -125,7 +130,7 @@ struct Talk {
 }
 
 impl Host {
-    fn new(run_dir: &Path, door: &Door) -> Result<Host, HostError> {
+    fn new(run_dir: &Path, door: Door) -> Result<Host, HostError> {
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let boot_id = boot_id.trim().to_owned();
         let file = door.file(SPOOL).map_err(io_error("cannot open the spool"))?;
@@ -156,6 +161,8 @@ impl Host {
             records: Vec::new(),
             began: Instant::now(),
             met: false,
+            door,
+            alive: None,
         })
     }
 
@@ -171,10 +178,22 @@ impl Host {
             if self.talk.as_ref().is_some_and(|talk| talk.bye) {
                 self.ledger.forget_ends();
             }
+            self.show_life()?;
             self.enforce_deadlines(Instant::now());
             self.retry_held_back()?;
             self.write_records();
             self.flush();
+        }
+        Ok(())
+    }
+
+    /// Taken before a connection is read, given up when there is none and nothing lives.
+    fn show_life(&mut self) -> io::Result<()> {
+        let lives = self.talk.is_some() || !self.held_back.is_empty() || !self.ledger.live().is_empty();
+        if lives && self.alive.is_none() {
+            self.alive = Some(self.door.lock_in_time(ALIVE)?);
+        } else if !lives {
+            self.alive = None;
         }
         Ok(())
     }

@@ -49,6 +49,19 @@ impl Door {
         }
     }
 
+    /// Waits until nobody has a lock.
+    pub(crate) fn wait_for(&self, name: &str) -> io::Result<()> {
+        let file = self.file(name)?;
+        Ok(flock(&file, FlockOperation::LockShared)?)
+    }
+
+    /// A lock, as soon as whoever looks at it has looked.
+    pub(crate) fn lock_in_time(&self, name: &str) -> io::Result<File> {
+        let file = self.file(name)?;
+        flock(&file, FlockOperation::LockExclusive)?;
+        Ok(file)
+    }
+
     fn socket(&self, name: &str) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}/{name}", self.dir.as_raw_fd()))
     }

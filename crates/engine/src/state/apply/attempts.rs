@@ -15,7 +15,8 @@ impl State {
             return Ok(());
         };
         let ready = self.node(node).state == NodeState::Ready && number == self.node(node).attempts + 1;
-        self.require(fact, ready && attempt.0 >= self.next_attempt)?;
+        let claimed = self.lease_grants.remove(&node) || !fact.graph.has_lease(node);
+        self.require(fact, ready && claimed && attempt.0 >= self.next_attempt)?;
         self.next_attempt = attempt.0 + 1;
         self.round = round;
         let live = Live { attempt, number, started: fact.event.at, ending: None, suspended_ms: 0 };

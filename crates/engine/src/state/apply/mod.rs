@@ -3,10 +3,11 @@
 //! An event that does not fit the state is a typed error, never a panic: at recovery it is damage.
 
 mod attempts;
+mod leases;
 mod nodes;
 mod run;
 
-use super::{Phase, State};
+use super::{LeaseWait, Phase, State};
 use crate::event::{Event, EventKind};
 use crate::graph::Graph;
 use crate::spec::RunConfig;
@@ -66,6 +67,14 @@ impl State {
             EventKind::DispatchEnded { .. } => self.dispatch_ended(&fact),
             EventKind::RetryScheduled { node, until, .. } => self.retry_scheduled(&fact, *node, *until),
             EventKind::NodeCollected { node, .. } => self.node_collected(&fact, *node),
+            EventKind::LeaseAcquired { node, .. } => self.lease_acquired(&fact, *node),
+            EventKind::LeaseAwaited { node, resource, by } => {
+                self.lease_awaited(&fact, *node, LeaseWait { resource: *resource, by: by.clone() })
+            }
+            EventKind::LeaseWaitEnded { node } => self.lease_wait_ended(&fact, *node),
+            EventKind::LeaseTold { node, attempt, .. } => {
+                self.require_live(&fact, *node, *attempt).map(|_| ())
+            }
             EventKind::NodeReused { node, attempt, .. } => self.node_reused(&fact, *node, *attempt),
             EventKind::NodeEnded { .. } => self.node_ended(&fact),
             EventKind::NodeInDoubt { .. } => self.node_in_doubt(&fact),

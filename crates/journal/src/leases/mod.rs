@@ -1,0 +1,234 @@
+//! Leases across all runs of a workspace: who holds which names, and who stands in line for them.
+//!
+//! A database of its own, `leases.db`, without syncs: a lease is worth nothing once its holder is dead, and a power cut
+//! kills every holder. So it survives the death of any process, and is emptied when the machine was started anew.
+//! ```text
+//! held     run, task, name, kind, units, epoch        all the leases of a claim are taken in one transaction, or none
+//! waiting  ticket, run, task, name, kind, units       nobody passes an earlier incompatible claim
+//! ```
+//! Knows no process: whether a holder lives is asked elsewhere.
+
+mod table;
+
+use crate::db::fault_at;
+use crate::error::StoreError;
+use crate::limits::BUSY_MS;
+use crate::place::{Place, make_private_file};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How a lease is held.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum LeaseKind {
+    /// With others who share it.
+    Shared,
+    /// Alone.
+    Exclusive,
+    /// Units of a counted lease.
+    Units {
+        /// How many.
+        units: u32,
+        /// Of so many in all.
+        capacity: u32,
+    },
+}
+
+/// A lease that is wanted.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct LeaseWant {
+    /// Its name.
+    pub name: String,
+    /// How.
+    pub kind: LeaseKind,
+}
+
+/// Who holds or wants a lease: a task of a run, of which one attempt lives at a time.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Claimant {
+    /// The run.
+    pub run: String,
+    /// The task.
+    pub task: String,
+}
+
+/// A lease that is held or waited for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LeaseRow {
+    /// By whom.
+    pub who: Claimant,
+    /// What.
+    pub want: LeaseWant,
+    /// The fencing epoch of the grant; none while it is waited for.
+    pub epoch: Option<u64>,
+    /// Place in the line; none once it is held.
+    pub ticket: Option<u64>,
+    /// Since when, wall clock in milliseconds since the Unix epoch.
+    pub since_wall_ms: u64,
+    /// Declared priority of the claimant, `P0` to `P3`.
+    pub priority: String,
+    /// A running attempt asked for it by itself.
+    pub by_attempt: bool,
+}
+
+/// A claim on some leases.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// Who.
+    pub who: Claimant,
+    /// Which leases.
+    pub wants: Vec<LeaseWant>,
+    /// Declared priority, `P0` to `P3`.
+    pub priority: String,
+    /// A running attempt asks, which may hold others already.
+    pub by_attempt: bool,
+    /// Now, wall clock in milliseconds since the Unix epoch.
+    pub wall_ms: u64,
+}
+
+/// What became of a claim.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Claimed {
+    /// All are held, under this fencing epoch.
+    Granted(u64),
+    /// None is held, and the claim stands in line.
+    Waits {
+        /// What stands in the way.
+        by: Vec<LeaseRow>,
+        /// Runs of which a claim was refused to break a circle, and that must be told.
+        poke: Vec<String>,
+    },
+    /// None is held, and the claim stands in no line: waiting would never end. Who waits for whom, in words.
+    Deadlock(String),
+}
+
+/// The leases of a workspace.
+#[derive(Debug)]
+pub struct Leases {
+    conn: Connection,
+    path: PathBuf,
+}
+
+const FILE: &str = "leases.db";
+
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS meta(boot TEXT NOT NULL, epoch INTEGER NOT NULL, ticket INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS held(
+    run TEXT NOT NULL, task TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, units INTEGER NOT NULL,
+    capacity INTEGER NOT NULL, epoch INTEGER NOT NULL, since INTEGER NOT NULL, priority TEXT NOT NULL,
+    own INTEGER NOT NULL, PRIMARY KEY(run, task, name)) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS held_name ON held(name);
+CREATE TABLE IF NOT EXISTS waiting(
+    run TEXT NOT NULL, task TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, units INTEGER NOT NULL,
+    capacity INTEGER NOT NULL, ticket INTEGER NOT NULL, since INTEGER NOT NULL, priority TEXT NOT NULL,
+    own INTEGER NOT NULL, PRIMARY KEY(run, task, name)) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS waiting_name ON waiting(name);
+CREATE TABLE IF NOT EXISTS denied(run TEXT NOT NULL, task TEXT NOT NULL, circle TEXT NOT NULL, PRIMARY KEY(run, task))
+    STRICT, WITHOUT ROWID;
+";
+
+const SETTINGS: &str = "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; \
+                        PRAGMA temp_store=MEMORY; PRAGMA synchronous=OFF;";
+
+impl Leases {
+    /// Whether any lease was ever claimed in a workspace.
+    ///
+    /// # Errors
+    /// `.regatta` cannot be looked at.
+    pub fn exists(workspace: &Path) -> Result<bool, StoreError> {
+        Ok(Place::find(workspace)?.is_some_and(|place| place.home().join(FILE).exists()))
+    }
+
+    /// Opens the leases of a workspace whose `.regatta` exists. `wall_ms` is now; `boot_id` names this start of the
+    /// machine.
+    ///
+    /// # Errors
+    /// The file cannot be made, or is no database of ours.
+    pub fn open(workspace: &Path, (wall_ms, boot_id): (u64, &str)) -> Result<Leases, StoreError> {
+        let path = Place::create(workspace)?.home().join(FILE);
+        make_private_file(&path)?;
+        let fault = |e| fault_at(&path, "open", e);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(&path, flags).map_err(fault)?;
+        conn.busy_timeout(Duration::from_millis(BUSY_MS)).map_err(fault)?;
+        conn.execute_batch(SETTINGS).map_err(fault)?;
+        let leases = Leases { conn, path };
+        leases.prepare((wall_ms, boot_id))?;
+        Ok(leases)
+    }
+
+    /// Makes the tables, and empties them after a start of the machine. Epochs go on from the clock where nothing is
+    /// known of the last one, so that they never go back.
+    fn prepare(&self, (wall_ms, boot_id): (u64, &str)) -> Result<(), StoreError> {
+        self.write("open", |tx| {
+            tx.execute_batch(TABLES)?;
+            let boot = tx.query_row("SELECT boot FROM meta", [], |row| row.get::<_, String>(0));
+            match boot {
+                Ok(boot) if boot == boot_id => {}
+                Ok(_) => {
+                    tx.execute_batch("DELETE FROM held; DELETE FROM waiting; DELETE FROM denied;")?;
+                    tx.execute("UPDATE meta SET boot=?1", [boot_id])?;
+                }
+                Err(rusqlite::Error::QueryReturnedNoRows) => {
+                    let first = wall_ms.cast_signed();
+                    tx.execute(
+                        "INSERT INTO meta(boot, epoch, ticket) VALUES(?1,?2,0)",
+                        params![boot_id, first],
+                    )?;
+                }
+                Err(e) => return Err(e),
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes all leases of a claim, or none and a place in the line. A claim that stands in it keeps its place.
+    ///
+    /// # Errors
+    /// Any failure of SQLite.
+    pub fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+        self.write("write", |tx| table::claim(tx, claim))
+    }
+
+    /// Gives leases of a claimant back and takes it out of every line; all of them, or those named. Answers the runs
+    /// that wait for something that was given back.
+    ///
+    /// # Errors
+    /// Any failure of SQLite.
+    pub fn release(&self, who: &Claimant, names: Option<&[String]>) -> Result<Vec<String>, StoreError> {
+        self.write("write", |tx| table::release(tx, who, names))
+    }
+
+    /// Takes back everything of a run but what `live` tasks of it hold. Answers as [`Leases::release`].
+    ///
+    /// # Errors
+    /// Any failure of SQLite.
+    pub fn forget_run(&self, run: &str, live: &[&str]) -> Result<Vec<String>, StoreError> {
+        self.write("write", |tx| table::forget_run(tx, run, live))
+    }
+
+    /// Everything that is held, then everything that is waited for, in order of the line.
+    ///
+    /// # Errors
+    /// Any failure of SQLite.
+    pub fn all(&self) -> Result<Vec<LeaseRow>, StoreError> {
+        let fault = |e| fault_at(&self.path, "read", e);
+        let mut rows = table::held(&self.conn).map_err(fault)?;
+        rows.extend(table::waiting(&self.conn).map_err(fault)?);
+        Ok(rows)
+    }
+
+    fn write<T>(
+        &self,
+        action: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let fault = |e| fault_at(&self.path, action, e);
+        let tx = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate).map_err(fault)?;
+        let done = work(&tx).map_err(fault)?;
+        tx.commit().map_err(fault)?;
+        Ok(done)
+    }
+}

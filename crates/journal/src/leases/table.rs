@@ -1,0 +1,308 @@
+//! The rules of leases, inside one transaction: who is in the way of whom, and whether waiting could end.
+//!
+//! Canonical order is by name. Knows no clock.
+
+use super::{Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use std::collections::{BTreeMap, BTreeSet};
+
+const HELD: &str = "SELECT run, task, name, kind, units, capacity, since, priority, own, epoch FROM held";
+const WAITING: &str =
+    "SELECT run, task, name, kind, units, capacity, since, priority, own, ticket FROM waiting";
+
+fn row(row: &Row<'_>, held: bool) -> rusqlite::Result<LeaseRow> {
+    let number = |i| row.get::<_, i64>(i).map(i64::cast_unsigned);
+    let (units, capacity): (u32, u32) = (row.get(4)?, row.get(5)?);
+    let kind = match row.get::<_, String>(3)?.as_str() {
+        "shared" => LeaseKind::Shared,
+        "units" => LeaseKind::Units { units, capacity },
+        _ => LeaseKind::Exclusive,
+    };
+    let last = number(9)?;
+    Ok(LeaseRow {
+        who: Claimant { run: row.get(0)?, task: row.get(1)? },
+        want: LeaseWant { name: row.get(2)?, kind },
+        epoch: held.then_some(last),
+        ticket: (!held).then_some(last),
+        since_wall_ms: number(6)?,
+        priority: row.get(7)?,
+        by_attempt: row.get(8)?,
+    })
+}
+
+fn rows(conn: &Connection, (sql, held): (&str, bool), name: Option<&str>) -> rusqlite::Result<Vec<LeaseRow>> {
+    let read = |r: &Row<'_>| row(r, held);
+    match name {
+        Some(name) => {
+            let mut statement =
+                conn.prepare_cached(&format!("{sql} WHERE name=?1 ORDER BY 10, run, task"))?;
+            statement.query_map([name], read)?.collect()
+        }
+        None => {
+            let mut statement = conn.prepare_cached(&format!("{sql} ORDER BY 10, run, task, name"))?;
+            statement.query_map([], read)?.collect()
+        }
+    }
+}
+
+pub(super) fn held(conn: &Connection) -> rusqlite::Result<Vec<LeaseRow>> {
+    rows(conn, (HELD, true), None)
+}
+
+pub(super) fn waiting(conn: &Connection) -> rusqlite::Result<Vec<LeaseRow>> {
+    rows(conn, (WAITING, false), None)
+}
+
+/// True if `want` has no room beside what others hold of the same name.
+fn is_taken(want: &LeaseWant, others: &[LeaseRow]) -> bool {
+    let units: u64 = others.iter().map(|o| units_of(o.want.kind)).sum();
+    let exclusive = others.iter().any(|o| o.want.kind == LeaseKind::Exclusive);
+    let shared = others.iter().any(|o| o.want.kind == LeaseKind::Shared);
+    match want.kind {
+        LeaseKind::Exclusive => !others.is_empty(),
+        LeaseKind::Shared => exclusive || units > 0,
+        LeaseKind::Units { units: wanted, capacity } => {
+            exclusive || shared || units + u64::from(wanted) > u64::from(capacity)
+        }
+    }
+}
+
+fn units_of(kind: LeaseKind) -> u64 {
+    match kind {
+        LeaseKind::Units { units, .. } => u64::from(units),
+        LeaseKind::Shared | LeaseKind::Exclusive => 0,
+    }
+}
+
+/// Who stands in the way of one wanted lease: those who hold it, and those before it in the line who want it in a way
+/// that does not go with it.
+fn blockers(
+    conn: &Connection,
+    who: &Claimant,
+    want: &LeaseWant,
+    ticket: u64,
+) -> rusqlite::Result<Vec<LeaseRow>> {
+    let mut held = rows(conn, (HELD, true), Some(&want.name))?;
+    held.retain(|row| row.who != *who);
+    let mut found = if is_taken(want, &held) { held.clone() } else { Vec::new() };
+    for row in rows(conn, (WAITING, false), Some(&want.name))? {
+        let before = row.who != *who && row.ticket.is_some_and(|t| t < ticket);
+        if before && is_taken(want, &with(&held, &row)) {
+            found.push(row);
+        }
+    }
+    Ok(found)
+}
+
+fn with(held: &[LeaseRow], row: &LeaseRow) -> Vec<LeaseRow> {
+    let compatible =
+        |kind: LeaseKind| matches!((kind, row.want.kind), (LeaseKind::Shared, LeaseKind::Shared));
+    let mut all: Vec<LeaseRow> =
+        held.iter().filter(|h| compatible(h.want.kind) || units_of(h.want.kind) > 0).cloned().collect();
+    all.push(row.clone());
+    all
+}
+
+pub(super) fn claim(conn: &Connection, claim: &Claim) -> rusqlite::Result<Claimed> {
+    if let Some(circle) = denied(conn, &claim.who)? {
+        return Ok(Claimed::Deadlock(circle));
+    }
+    let wants: BTreeSet<&LeaseWant> = claim.wants.iter().collect();
+    let ticket = ticket_of(conn, &claim.who)?;
+    let mut in_the_way: Vec<LeaseRow> = Vec::new();
+    for want in &wants {
+        in_the_way.extend(blockers(conn, &claim.who, want, ticket.unwrap_or(u64::MAX))?);
+    }
+    if in_the_way.is_empty() {
+        return grant(conn, claim, &wants).map(Claimed::Granted);
+    }
+    if ticket.is_none() {
+        stand_in_line(conn, claim, &wants)?;
+    }
+    break_circles(conn, &claim.who, in_the_way)
+}
+
+/// Waiting must come to an end: as long as the claimant waits for itself, somebody in the circle steps back.
+fn break_circles(conn: &Connection, me: &Claimant, by: Vec<LeaseRow>) -> rusqlite::Result<Claimed> {
+    let mut poke = Vec::new();
+    while let Some(circle) = cycle(conn, me)? {
+        let waiting = waiting(conn)?;
+        let row_of = |who: &Claimant| waiting.iter().find(|row| row.who == *who);
+        // What has not started holds nothing: giving up its place in the line is enough.
+        if let Some(idle) = circle.iter().filter_map(row_of).find(|row| !row.by_attempt) {
+            give_up_place(conn, &idle.who)?;
+            continue;
+        }
+        let text = in_words(&circle);
+        let Some(victim) = circle.iter().filter_map(row_of).max_by_key(|row| rank(row)) else { break };
+        leave_line(conn, &victim.who)?;
+        if victim.who == *me {
+            return Ok(Claimed::Deadlock(text));
+        }
+        let who = &victim.who;
+        conn.execute("INSERT OR REPLACE INTO denied VALUES(?1,?2,?3)", params![who.run, who.task, text])?;
+        poke.push(who.run.clone());
+    }
+    Ok(Claimed::Waits { by, poke })
+}
+
+/// Who is refused in a circle: the lowest priority, then the highest key.
+fn rank(row: &LeaseRow) -> (&str, &str, &str) {
+    (&row.priority, &row.who.task, &row.who.run)
+}
+
+fn in_words(circle: &[Claimant]) -> String {
+    let names: Vec<String> = circle.iter().map(|who| format!("`{}` of run {}", who.task, who.run)).collect();
+    names.join(" waits for ")
+}
+
+fn leave_line(conn: &Connection, who: &Claimant) -> rusqlite::Result<()> {
+    conn.execute("DELETE FROM waiting WHERE run=?1 AND task=?2", params![who.run, who.task]).map(|_| ())
+}
+
+/// To the end of the line.
+fn give_up_place(conn: &Connection, who: &Claimant) -> rusqlite::Result<()> {
+    let ticket = next(conn, "ticket")?.cast_signed();
+    let sql = "UPDATE waiting SET ticket=?3 WHERE run=?1 AND task=?2";
+    conn.execute(sql, params![who.run, who.task, ticket]).map(|_| ())
+}
+
+/// The circle for which a claim was refused while nobody could tell it.
+fn denied(conn: &Connection, who: &Claimant) -> rusqlite::Result<Option<String>> {
+    let sql = "DELETE FROM denied WHERE run=?1 AND task=?2 RETURNING circle";
+    conn.prepare_cached(sql)?.query_row(params![who.run, who.task], |row| row.get(0)).optional()
+}
+
+fn ticket_of(conn: &Connection, who: &Claimant) -> rusqlite::Result<Option<u64>> {
+    let sql = "SELECT min(ticket) FROM waiting WHERE run=?1 AND task=?2";
+    let ticket: Option<i64> =
+        conn.prepare_cached(sql)?.query_row(params![who.run, who.task], |r| r.get(0))?;
+    Ok(ticket.map(i64::cast_unsigned))
+}
+
+fn next(conn: &Connection, column: &str) -> rusqlite::Result<u64> {
+    let sql = format!("UPDATE meta SET {column}={column}+1 RETURNING {column}");
+    conn.prepare_cached(&sql)?.query_row([], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
+}
+
+fn grant(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusqlite::Result<u64> {
+    let epoch = next(conn, "epoch")?;
+    let who = &claim.who;
+    leave_line(conn, who)?;
+    insert(
+        conn,
+        (
+            "INSERT OR REPLACE INTO held(run, task, name, kind, units, capacity, epoch, since, priority, own)",
+            epoch,
+        ),
+        claim,
+        wants,
+    )?;
+    Ok(epoch)
+}
+
+fn stand_in_line(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusqlite::Result<()> {
+    let ticket = next(conn, "ticket")?;
+    insert(
+        conn,
+        ("INSERT INTO waiting(run, task, name, kind, units, capacity, ticket, since, priority, own)", ticket),
+        claim,
+        wants,
+    )
+}
+
+fn insert(
+    conn: &Connection,
+    (into, number): (&str, u64),
+    claim: &Claim,
+    wants: &BTreeSet<&LeaseWant>,
+) -> rusqlite::Result<()> {
+    let mut insert = conn.prepare_cached(&format!("{into} VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)"))?;
+    for want in wants {
+        let (kind, units, capacity) = match want.kind {
+            LeaseKind::Shared => ("shared", 0, 0),
+            LeaseKind::Exclusive => ("exclusive", 0, 0),
+            LeaseKind::Units { units, capacity } => ("units", units, capacity),
+        };
+        insert.execute(params![
+            claim.who.run,
+            claim.who.task,
+            want.name,
+            kind,
+            units,
+            capacity,
+            number.cast_signed(),
+            claim.wall_ms.cast_signed(),
+            claim.priority,
+            claim.by_attempt
+        ])?;
+    }
+    Ok(())
+}
+
+/// The way along which `who` waits for itself, if there is one.
+fn cycle(conn: &Connection, who: &Claimant) -> rusqlite::Result<Option<Vec<Claimant>>> {
+    let mut waits_for: BTreeMap<Claimant, BTreeSet<Claimant>> = BTreeMap::new();
+    for row in waiting(conn)? {
+        let found = blockers(conn, &row.who, &row.want, row.ticket.unwrap_or(u64::MAX))?;
+        waits_for.entry(row.who).or_default().extend(found.into_iter().map(|b| b.who));
+    }
+    let mut from: BTreeMap<Claimant, Claimant> = BTreeMap::new();
+    let mut open = vec![who.clone()];
+    while let Some(at) = open.pop() {
+        for next in waits_for.get(&at).into_iter().flatten() {
+            if next == who {
+                return Ok(Some(way_back(&from, who, at)));
+            }
+            if !from.contains_key(next) {
+                from.insert(next.clone(), at.clone());
+                open.push(next.clone());
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn way_back(from: &BTreeMap<Claimant, Claimant>, who: &Claimant, last: Claimant) -> Vec<Claimant> {
+    let mut way = vec![who.clone(), last];
+    while let Some(before) = way.last().filter(|at| *at != who).and_then(|at| from.get(at)) {
+        way.push(before.clone());
+    }
+    way.reverse();
+    if way.last() != Some(who) {
+        way.push(who.clone());
+    }
+    way
+}
+
+pub(super) fn release(
+    conn: &Connection,
+    who: &Claimant,
+    names: Option<&[String]>,
+) -> rusqlite::Result<Vec<String>> {
+    let both = [rows(conn, (HELD, true), None)?, rows(conn, (WAITING, false), None)?].concat();
+    let goes = |row: &LeaseRow| row.who == *who && names.is_none_or(|names| names.contains(&row.want.name));
+    let gone: Vec<LeaseRow> = both.into_iter().filter(|row| goes(row)).collect();
+    take_back(conn, &gone)
+}
+
+pub(super) fn forget_run(conn: &Connection, run: &str, live: &[&str]) -> rusqlite::Result<Vec<String>> {
+    let mut gone = rows(conn, (HELD, true), None)?;
+    gone.retain(|row| row.who.run == run && !live.contains(&row.who.task.as_str()));
+    gone.extend(rows(conn, (WAITING, false), None)?.into_iter().filter(|row| row.who.run == run));
+    take_back(conn, &gone)
+}
+
+fn take_back(conn: &Connection, gone: &[LeaseRow]) -> rusqlite::Result<Vec<String>> {
+    for row in gone {
+        let table = if row.epoch.is_some() { "held" } else { "waiting" };
+        let sql = format!("DELETE FROM {table} WHERE run=?1 AND task=?2 AND name=?3");
+        conn.prepare_cached(&sql)?.execute(params![row.who.run, row.who.task, row.want.name])?;
+    }
+    let names: BTreeSet<&str> = gone.iter().map(|row| row.want.name.as_str()).collect();
+    let mut runs = BTreeSet::new();
+    for name in names {
+        runs.extend(rows(conn, (WAITING, false), Some(name))?.into_iter().map(|row| row.who.run));
+    }
+    Ok(runs.into_iter().collect())
+}

@@ -1,0 +1,144 @@
+//! Spec 4 "Leases", 11 "Leases": the rules of the table, and that it survives the death of a process.
+
+use crate::world::World;
+use regatta_journal::{Claim, Claimant, Claimed, LeaseKind, LeaseWant, Leases};
+
+fn open(world: &World) -> Leases {
+    drop(world.create("r0"));
+    Leases::open(world.path(), (1_000, "boot-1")).unwrap()
+}
+
+fn fresh() -> (World, Leases) {
+    let world = World::new();
+    let leases = open(&world);
+    (world, leases)
+}
+
+fn who(name: &str) -> Claimant {
+    Claimant { run: "r".into(), task: name.into() }
+}
+
+/// `db`, `db:s` shared, `db:2` units of 3.
+fn wants(text: &str) -> Vec<LeaseWant> {
+    let want = |word: &str| {
+        let (name, how) = word.split_once(':').unwrap_or((word, ""));
+        let kind = match how {
+            "" => LeaseKind::Exclusive,
+            "s" => LeaseKind::Shared,
+            units => LeaseKind::Units { units: units.parse().unwrap(), capacity: 3 },
+        };
+        LeaseWant { name: name.into(), kind }
+    };
+    text.split(' ').map(want).collect()
+}
+
+fn ask(leases: &Leases, name: &str, text: &str, (priority, by_attempt): (&str, bool)) -> Claimed {
+    let (who, wants, priority) = (who(name), wants(text), priority.to_owned());
+    leases.claim(&Claim { who, wants, priority, by_attempt, wall_ms: 5 }).unwrap()
+}
+
+/// A task that is to start claims.
+fn got(leases: &Leases, name: &str, text: &str) -> bool {
+    matches!(ask(leases, name, text, ("P2", false)), Claimed::Granted(_))
+}
+
+#[test]
+fn who_goes_with_whom() {
+    let cases = [
+        ("db", "db", false),
+        ("db:s", "db:s", true),
+        ("db:s", "db", false),
+        ("db", "db:s", false),
+        ("gpu:1", "gpu:2", true),
+        ("gpu:2", "gpu:2", false),
+        ("gpu:1", "gpu", false),
+        ("a b", "c d", true),
+        ("a b", "b c", false),
+    ];
+    for (first, second, together) in cases {
+        let (_world, leases) = fresh();
+        assert!(got(&leases, "a", first));
+        assert_eq!(got(&leases, "b", second), together, "{first} then {second}");
+    }
+}
+
+#[test]
+fn all_or_nothing_and_in_the_order_of_the_line() {
+    let (_world, leases) = fresh();
+    assert!(got(&leases, "a", "x"));
+    assert!(!got(&leases, "b", "w x"), "`x` is taken, so `w` is not taken either");
+    assert!(!got(&leases, "c", "w"), "`b` asked for `w` before");
+    assert_eq!(leases.release(&who("a"), None).unwrap(), ["r"], "the run of `b` waits for `x`");
+    assert!(!got(&leases, "c", "w"), "its turn has not come");
+    assert!(got(&leases, "b", "w x"));
+    leases.release(&who("b"), None).unwrap();
+    assert!(got(&leases, "c", "w"));
+}
+
+#[test]
+fn shared_claims_do_not_pass_an_exclusive_one_that_waits() {
+    let (_world, leases) = fresh();
+    assert!(got(&leases, "a", "db:s"));
+    assert!(!got(&leases, "b", "db"));
+    assert!(!got(&leases, "c", "db:s"));
+}
+
+#[test]
+fn epochs_grow_also_after_a_start_of_the_machine_which_frees_everything() {
+    let world = World::new();
+    let leases = open(&world);
+    let Claimed::Granted(first) = ask(&leases, "a", "db", ("P2", false)) else { panic!() };
+    drop(leases);
+    let leases = Leases::open(world.path(), (10, "boot-1")).unwrap();
+    assert_eq!(leases.all().unwrap().len(), 1, "it survives its process");
+    drop(leases);
+    let leases = Leases::open(world.path(), (10, "boot-2")).unwrap();
+    assert!(leases.all().unwrap().is_empty());
+    let Claimed::Granted(second) = ask(&leases, "b", "db", ("P2", false)) else { panic!() };
+    assert!(second > first && first > 1_000);
+}
+
+#[test]
+fn a_circle_is_broken_by_the_lowest_priority_then_the_highest_key() {
+    for (a, b, refused) in [("P1", "P3", "b"), ("P3", "P1", "a"), ("P2", "P2", "b")] {
+        let (_world, leases) = fresh();
+        let (a, b) = ((a, true), (b, true));
+        assert!(matches!(ask(&leases, "a", "one", a), Claimed::Granted(_)));
+        assert!(matches!(ask(&leases, "b", "two", b), Claimed::Granted(_)));
+        assert!(matches!(ask(&leases, "a", "two", a), Claimed::Waits { .. }));
+        let last = ask(&leases, "b", "one", b);
+        let first = ask(&leases, "a", "two", a);
+        let (denied, waits) = if refused == "b" { (last, first) } else { (first, last) };
+        let Claimed::Deadlock(circle) = denied else { panic!("{denied:?}") };
+        assert!(circle.contains("`a` of run r waits for `b` of run r"), "{circle}");
+        assert!(matches!(waits, Claimed::Waits { .. }), "{waits:?}");
+    }
+}
+
+#[test]
+fn what_has_not_started_gives_up_its_place_before_anybody_is_refused() {
+    let (_world, leases) = fresh();
+    let running = ("P2", true);
+    assert!(matches!(ask(&leases, "a", "one", running), Claimed::Granted(_)));
+    assert!(!got(&leases, "t", "one two"), "it waits for `one`, and asked for `two` before `a`");
+    assert!(matches!(ask(&leases, "a", "two", running), Claimed::Waits { .. }));
+    assert!(matches!(ask(&leases, "a", "two", running), Claimed::Granted(_)));
+}
+
+#[test]
+fn a_run_is_forgotten_but_for_its_live_tasks() {
+    let (_world, leases) = fresh();
+    assert!(got(&leases, "a", "x") && got(&leases, "b", "y") && !got(&leases, "c", "x"));
+    leases.forget_run("r", &["b"]).unwrap();
+    let left: Vec<String> = leases.all().unwrap().into_iter().map(|row| row.who.task).collect();
+    assert_eq!(left, ["b"]);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_an_error() {
+    let world = World::new();
+    drop(open(&world));
+    std::fs::write(world.home().join("leases.db"), vec![7; 8192]).unwrap();
+    let error = Leases::open(world.path(), (1, "b")).unwrap_err().to_string();
+    assert!(error.contains("leases.db` is damaged"), "{error}");
+}

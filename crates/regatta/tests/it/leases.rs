@@ -1,0 +1,288 @@
+//! Spec 4 "Leases", 11 "Locks", "Leases": locks that are no resource of the plan hold across all runs of a workspace.
+
+use crate::world::{World, ends, lives, signal, status};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+/// A plan whose task holds `db` as long as nobody opens `gate`.
+fn holder(world: &World, name: &str, lock: &str, gate: &str) {
+    world.write(
+        &format!("{name}.yaml"),
+        &format!(
+            "version: 1\neffect: idempotent\ntasks:\n  \
+             - {{ id: {name}, locks: [{lock}], run: 'echo {name}+ >>log; echo up >{name}.up; cat <{gate} >/dev/null; echo {name}- >>log' }}\n"
+        ),
+    );
+}
+
+/// A plan whose task takes `lock` for a moment.
+fn taker(world: &World, name: &str, lock: &str) {
+    let text = format!(
+        "version: 1\neffect: idempotent\ntasks:\n  - {{ id: {name}, locks: [{lock}], run: 'echo {name}+ >>log; echo {name}- >>log' }}\n"
+    );
+    world.write(&format!("{name}.yaml"), &text);
+}
+
+fn open(path: &Path) {
+    std::fs::write(path, "go\n").unwrap();
+}
+
+/// A workspace with a run whose task `a` holds `lock` until `gate` is opened.
+fn held(lock: &str) -> (World, Child) {
+    let world = World::new();
+    ["a.up", "gate"].iter().for_each(|name| world.fifo(name));
+    holder(&world, "a", lock, "gate");
+    let child = world.start(&["run", "a.yaml"]);
+    assert_eq!(world.hear("a.up"), "up");
+    (world, child)
+}
+
+fn log(world: &World) -> String {
+    world.read("log").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The keeper of a run, found by its command line.
+fn keeper_of(world: &World, run: &str) -> Pid {
+    let dir = world.root().canonicalize().unwrap().join(".regatta/runs").join(run);
+    let is_it = |entry: &std::fs::DirEntry| {
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        line.split(|b| *b == 0).any(|arg| arg == dir.as_os_str().as_encoded_bytes())
+    };
+    let found = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).find(is_it).unwrap();
+    Pid::from_raw(found.file_name().to_str().unwrap().parse().unwrap()).unwrap()
+}
+
+/// Starts a plan and waits until it waits for a lease.
+fn waiting(world: &World, plan: &str) -> Child {
+    told(world, &["run", plan], " waiting ")
+}
+
+/// Starts a command and waits until it has said `what`.
+fn told(world: &World, args: &[&str], what: &str) -> Child {
+    let mut child = world.command(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains(what)), "it never says `{what}`");
+    child
+}
+
+#[test]
+fn an_exclusive_lock_holds_across_runs_and_is_free_when_its_holder_ends() {
+    let (world, mut first) = held("db");
+    taker(&world, "b", "db");
+    let mut second = waiting(&world, "b.yaml");
+    let why = world.regatta(&["explain", "b"]).out;
+    let ids: Vec<String> = world
+        .regatta(&["ls", "--json"])
+        .json()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["run_id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(why, format!("b: held back by lock `db`, held by `a` of run {}\n", ids[1]));
+    let rows = world.regatta(&["locks", "--json"]).json();
+    assert_eq!(
+        (&rows[0]["state"], &rows[0]["task"], &rows[0]["mode"]),
+        (&"held".into(), &"a".into(), &"exclusive".into())
+    );
+    assert_eq!(
+        (&rows[1]["state"], &rows[1]["task"], &rows[1]["alive"]),
+        (&"waiting".into(), &"b".into(), &true.into())
+    );
+    let text = world.regatta(&["locks"]).out;
+    assert!(text.starts_with(&format!("db  exclusive  held by a of run {} since ", ids[1])), "{text}");
+    open(&world.path("gate"));
+    assert_eq!((ends(&mut first), ends(&mut second)), (Some(0), Some(0)));
+    assert_eq!(log(&world), "a+ a- b+ b-");
+    assert_eq!(world.regatta(&["locks"]).out, "no lease is held\n");
+    world.regatta(&["replay"]).exits(0);
+}
+
+#[test]
+fn shared_holders_go_together_and_counted_resources_of_a_plan_are_its_own() {
+    let (world, mut first) = held("{ resource: db, mode: shared }");
+    taker(&world, "b", "{ resource: db, mode: shared }");
+    world.regatta(&["run", "b.yaml"]).exits(0);
+    assert_eq!(log(&world), "a+ b+ b-");
+    world.write("c.yaml", "version: 1\nresources: { db: 1 }\ntasks: [ { id: c, locks: [ { resource: db, units: 1 } ], run: 'echo c >>log' } ]\n");
+    world.regatta(&["run", "c.yaml"]).exits(0);
+    open(&world.path("gate"));
+    assert_eq!(ends(&mut first), Some(0));
+}
+
+#[test]
+fn nobody_passes_an_earlier_incompatible_request() {
+    let (world, mut first) = held("{ resource: db, mode: shared }");
+    taker(&world, "b", "db");
+    let mut second = waiting(&world, "b.yaml");
+    taker(&world, "c", "{ resource: db, mode: shared }");
+    let mut third = waiting(&world, "c.yaml");
+    let why = world.regatta(&["explain", "c"]).out;
+    assert!(why.contains("which asked before"), "{why}");
+    open(&world.path("gate"));
+    for child in [&mut first, &mut second, &mut third] {
+        assert_eq!(ends(child), Some(0));
+    }
+    assert_eq!(log(&world), "a+ a- b+ b- c+ c-");
+}
+
+#[test]
+fn all_leases_of_a_task_are_taken_at_once_or_none() {
+    let (world, mut first) = held("db");
+    taker(&world, "b", "cache, db");
+    let mut second = waiting(&world, "b.yaml");
+    // `b` waits for `db` and does not hold `cache` meanwhile, but its place in the line counts.
+    let rows = world.regatta(&["locks", "--json"]).json();
+    let states: Vec<(&str, &str)> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| (r["name"].as_str().unwrap(), r["state"].as_str().unwrap()))
+        .collect();
+    assert_eq!(states, [("cache", "waiting"), ("db", "held"), ("db", "waiting")]);
+    open(&world.path("gate"));
+    assert_eq!((ends(&mut first), ends(&mut second)), (Some(0), Some(0)));
+}
+
+#[test]
+fn a_paused_or_full_run_stands_in_no_line() {
+    let (world, mut first) = held("db");
+    taker(&world, "b", "db");
+    let mut second = waiting(&world, "b.yaml");
+    world.regatta(&["pause"]).exits(0);
+    assert_eq!(world.regatta(&["locks", "--json"]).json().as_array().unwrap().len(), 1);
+    world.regatta(&["resume"]).exits(0);
+    open(&world.path("gate"));
+    assert_eq!((ends(&mut first), ends(&mut second)), (Some(0), Some(0)));
+}
+
+#[test]
+fn a_lease_is_free_when_its_holder_is_dead_and_nothing_of_it_lives_then() {
+    for keeper_too in [false, true] {
+        let (world, mut first) = held("db");
+        let holder_run = world.run_id();
+        taker(&world, "b", "db");
+        let mut second = waiting(&world, "b.yaml");
+        signal(&first, Signal::KILL);
+        assert_eq!(ends(&mut first), None);
+        if keeper_too {
+            kill_process(keeper_of(&world, &holder_run), Signal::KILL).unwrap();
+        } else {
+            // The attempt goes on under its keeper, and so does its lease, until it ends.
+            assert_eq!(log(&world), "a+");
+            open(&world.path("gate"));
+        }
+        assert_eq!(ends(&mut second), Some(0));
+        let rest = if keeper_too { "a+ b+ b-" } else { "a+ a- b+ b-" };
+        assert_eq!(log(&world), rest);
+    }
+}
+
+#[test]
+fn a_resumed_run_keeps_what_its_live_attempts_hold() {
+    let (world, mut first) = held("db");
+    let id = world.run_id();
+    signal(&first, Signal::KILL);
+    assert_eq!(ends(&mut first), None);
+    let mut again = told(&world, &["resume", &id], " adopted ");
+    taker(&world, "b", "db");
+    let mut second = waiting(&world, "b.yaml");
+    open(&world.path("gate"));
+    assert_eq!((ends(&mut again), ends(&mut second)), (Some(0), Some(0)));
+    assert_eq!(log(&world), "a+ a- b+ b-");
+}
+
+#[test]
+fn the_fencing_epoch_grows_with_each_grant() {
+    let world = World::with(
+        "version: 1\ntasks:\n  - { id: a, locks: [db], run: 'echo $REGATTA_LEASE_EPOCH >>epochs' }\n  \
+         - { id: b, locks: [db], run: 'echo $REGATTA_LEASE_EPOCH >>epochs' }\n",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let epochs: Vec<u64> = world.read("epochs").lines().map(|l| l.parse().unwrap()).collect();
+    assert!(epochs.len() == 4 && epochs.is_sorted_by(|a, b| a < b), "{epochs:?}");
+}
+
+/// The binary, for tasks that call it.
+const REGATTA: &str = env!("CARGO_BIN_EXE_regatta");
+
+#[test]
+fn a_running_task_acquires_and_releases_leases() {
+    let world = World::with(&format!(
+        "version: 1\ntasks:\n  - id: a\n    run: |\n      {REGATTA} lock acquire db cache >epoch\n      \
+         {REGATTA} locks >held\n      {REGATTA} lock release db >given\n      {REGATTA} locks >left\n"
+    ));
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let text = world.read("held");
+    assert!(
+        text.contains("cache  exclusive  held by a") && text.contains("db  exclusive  held by a"),
+        "{text}"
+    );
+    assert!(world.read("epoch").trim().parse::<u64>().is_ok());
+    assert_eq!(world.read("given"), "given back: db\n");
+    assert!(!world.read("left").contains("db"), "{}", world.read("left"));
+    assert_eq!(world.regatta(&["locks"]).out, "no lease is held\n", "what is left goes with the attempt");
+    let kinds = world.kinds();
+    assert!(kinds.contains(&"lease_taken".to_owned()) && kinds.contains(&"lease_dropped".to_owned()));
+    let said = world.regatta(&["lock", "acquire", "db"]).exits(2);
+    assert!(said.err.contains("is for running tasks"), "{}", said.err);
+}
+
+#[test]
+fn a_circle_is_broken_by_refusing_the_lowest_priority() {
+    let world = World::new();
+    ["x.has", "y.has"].iter().for_each(|name| world.fifo(name));
+    // Each takes its own, tells, waits for the other to have told, and wants the other's.
+    let task = |id: &str, mine: &str, theirs: &str, priority: &str| {
+        format!(
+            "  - id: {id}\n    priority: {priority}\n    run: |\n      {REGATTA} lock acquire {mine} >/dev/null\n      \
+             if [ {id} = x ]; then echo 1 >x.has; cat y.has >/dev/null; else cat x.has >/dev/null; echo 1 >y.has; fi\n      \
+             {REGATTA} lock acquire {theirs} >/dev/null 2>{id}.err\n      echo {id} $? >>log\n      {REGATTA} lock release >/dev/null\n"
+        )
+    };
+    world.write(
+        "plan.yaml",
+        &format!("version: 1\ntasks:\n{}{}", task("x", "one", "two", "P1"), task("y", "two", "one", "P3")),
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let mut lines: Vec<String> = world.read("log").lines().map(str::to_owned).collect();
+    lines.sort();
+    assert_eq!(lines, ["x 0", "y 1"]);
+    let why = world.read("y.err");
+    assert!(why.contains("would never end") && why.contains("waits for"), "{why}");
+    assert!(world.kinds().contains(&"lease_denied".to_owned()));
+    world.regatta(&["replay"]).exits(0);
+}
+
+#[test]
+fn what_waits_for_a_lease_can_be_cancelled_or_skipped() {
+    let (world, mut first) = held("db");
+    taker(&world, "b", "db");
+    let mut second = waiting(&world, "b.yaml");
+    world.regatta(&["skip", "b"]).exits(0);
+    ends(&mut second);
+    assert_eq!(world.regatta(&["locks", "--json"]).json().as_array().unwrap().len(), 1, "it left the line");
+    assert_eq!(status(&world.regatta(&["status", "--json"]).json(), "b"), "skipped");
+    open(&world.path("gate"));
+    assert_eq!(ends(&mut first), Some(0));
+}
+
+#[test]
+fn eight_orchestrators_fight_for_the_same_leases_and_nobody_overlaps() {
+    let world = World::new();
+    // A task that finds another one inside says so.
+    let body = "mkdir inside || echo overlap >>log; echo in >>log; rmdir inside";
+    let tasks: String =
+        (0..5).map(|i| format!("  - {{ id: t{i}, locks: [db, cache], run: '{body}' }}\n")).collect();
+    world.write("plan.yaml", &format!("version: 1\ntasks:\n{tasks}"));
+    let mut children: Vec<Child> = (0..8).map(|_| world.start(&["run", "plan.yaml"])).collect();
+    for child in &mut children {
+        assert_eq!(ends(child), Some(0));
+    }
+    assert_eq!(world.read("log"), "in\n".repeat(40));
+    assert_eq!(world.regatta(&["locks"]).out, "no lease is held\n");
+    assert!(!lives("0"));
+}

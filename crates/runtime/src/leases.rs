@@ -1,0 +1,335 @@
+//! The leases of a run: claims for tasks that are to start, claims of running attempts, and who is told what is freed.
+//! ```text
+//! claim -> table: granted | waits behind others -> poked by whoever gives back, or woken by the death of a holder
+//! ```
+//! A holder lives while its orchestrator does, or its keeper owns a live attempt; both are told by kernel locks alone.
+//! What a dead holder left is swept before its leases are taken. Never waits. Knows no engine state.
+
+use crate::control;
+use crate::socket::door::Door;
+use regatta_journal::{
+    Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant, Leases as Table, StoreError, is_locked,
+};
+use std::collections::{BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The file whose lock tells that a keeper has an orchestrator or owns a live attempt.
+pub(crate) const ALIVE: &str = "keeper.alive";
+/// The file whose lock tells that an orchestrator lives.
+const ORCHESTRATOR: &str = "lock";
+
+/// Wakes the loop: leases may be free.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// A claim of a running attempt that waits.
+#[derive(Debug)]
+struct Asked {
+    claim: Claim,
+    reply: SyncSender<control::Reply>,
+}
+
+/// What became of a claim of a running attempt.
+#[derive(Debug)]
+pub struct Settled {
+    /// Whose.
+    pub task: String,
+    /// The fencing epoch, or the circle for which it was refused.
+    pub outcome: Result<u64, String>,
+    /// Which leases, for people.
+    pub text: String,
+    /// Takes the answer.
+    pub reply: SyncSender<control::Reply>,
+}
+
+/// The leases of a run.
+pub struct Leases {
+    table: Option<Table>,
+    workspace: PathBuf,
+    runs: PathBuf,
+    run: String,
+    wake: Wake,
+    watched: Arc<Mutex<BTreeSet<String>>>,
+    /// Dead runs whose processes are to be swept before their leases are taken back.
+    dead: VecDeque<String>,
+    sweeping: Option<String>,
+    asked: Vec<Asked>,
+    /// Tasks whose attempts hold or want leases of their own.
+    own: BTreeSet<String>,
+}
+
+impl Leases {
+    /// The leases of a run whose directory is `run_dir`; nothing is opened before it is needed.
+    #[must_use]
+    pub fn new(workspace: &Path, run_dir: &Path, run: &str, wake: Wake) -> Leases {
+        Leases {
+            table: None,
+            workspace: workspace.to_owned(),
+            runs: run_dir.parent().unwrap_or(run_dir).to_owned(),
+            run: run.to_owned(),
+            wake,
+            watched: Arc::default(),
+            dead: VecDeque::new(),
+            sweeping: None,
+            asked: Vec::new(),
+            own: BTreeSet::new(),
+        }
+    }
+
+    fn table(&mut self) -> Result<&Table, StoreError> {
+        if self.table.is_none() {
+            let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+            let now = (crate::clock::wall_ms(), boot.trim());
+            self.table = Some(Table::open(&self.workspace, now)?);
+        }
+        self.table.as_ref().ok_or(StoreError::Busy { path: self.workspace.clone() })
+    }
+
+    /// Takes a run up: what no live task of it holds is given back.
+    ///
+    /// # Errors
+    /// The table cannot be read or written.
+    pub fn take_up(&mut self, live: &[&str]) -> Result<(), StoreError> {
+        if !Table::exists(&self.workspace)? {
+            return Ok(());
+        }
+        let run = self.run.clone();
+        let freed = self.table()?.forget_run(&run, live)?;
+        let own = self.table()?.all()?.into_iter().filter(|row| row.who.run == run && row.by_attempt);
+        self.own = own.map(|row| row.who.task).collect();
+        self.poke(freed);
+        Ok(())
+    }
+
+    /// Leaves: gives everything back.
+    ///
+    /// # Errors
+    /// The table cannot be written.
+    pub fn leave(&mut self) -> Result<(), StoreError> {
+        if self.table.is_some() {
+            let run = self.run.clone();
+            let freed = self.table()?.forget_run(&run, &[])?;
+            self.poke(freed);
+        }
+        Ok(())
+    }
+
+    fn who(&self, task: &str) -> Claimant {
+        Claimant { run: self.run.clone(), task: task.to_owned() }
+    }
+
+    /// Claims all leases that a task declares.
+    ///
+    /// # Errors
+    /// The table cannot be read or written.
+    pub fn claim(
+        &mut self,
+        task: &str,
+        priority: &str,
+        wants: Vec<LeaseWant>,
+    ) -> Result<Claimed, StoreError> {
+        let claim = Claim {
+            who: self.who(task),
+            wants,
+            priority: priority.to_owned(),
+            by_attempt: false,
+            wall_ms: crate::clock::wall_ms(),
+        };
+        let claimed = self.table()?.claim(&claim)?;
+        self.after(&claimed);
+        Ok(claimed)
+    }
+
+    /// Claims leases for a running attempt of a task; it is answered when they are granted or refused.
+    ///
+    /// # Errors
+    /// The table cannot be read or written.
+    pub fn acquire(
+        &mut self,
+        (task, priority): (&str, &str),
+        wants: Vec<LeaseWant>,
+        reply: SyncSender<control::Reply>,
+    ) -> Result<Option<Settled>, StoreError> {
+        let claim = Claim {
+            who: self.who(task),
+            wants,
+            priority: priority.to_owned(),
+            by_attempt: true,
+            wall_ms: crate::clock::wall_ms(),
+        };
+        self.own.insert(task.to_owned());
+        self.try_asked(Asked { claim, reply })
+    }
+
+    fn try_asked(&mut self, asked: Asked) -> Result<Option<Settled>, StoreError> {
+        let claimed = self.table()?.claim(&asked.claim)?;
+        self.after(&claimed);
+        let outcome = match claimed {
+            Claimed::Waits { .. } => {
+                self.asked.push(asked);
+                return Ok(None);
+            }
+            Claimed::Granted(epoch) => Ok(epoch),
+            Claimed::Deadlock(circle) => Err(circle),
+        };
+        let text = names(&asked.claim.wants);
+        Ok(Some(Settled { task: asked.claim.who.task, outcome, text, reply: asked.reply }))
+    }
+
+    /// Tries what running attempts wait for again.
+    ///
+    /// # Errors
+    /// The table cannot be read or written.
+    pub fn try_again(&mut self) -> Result<Vec<Settled>, StoreError> {
+        let mut settled = Vec::new();
+        for asked in std::mem::take(&mut self.asked) {
+            settled.extend(self.try_asked(asked)?);
+        }
+        Ok(settled)
+    }
+
+    /// Gives leases of a task back, all of them or those named, and takes it out of every line.
+    ///
+    /// # Errors
+    /// The table cannot be written.
+    pub fn release(&mut self, task: &str, names: Option<&[String]>) -> Result<(), StoreError> {
+        let who = self.who(task);
+        if names.is_none() {
+            self.asked.retain(|asked| asked.claim.who != who);
+            self.own.remove(task);
+        }
+        let freed = self.table()?.release(&who, names)?;
+        self.poke(freed);
+        Ok(())
+    }
+
+    /// Gives back what a running attempt took by itself: the leases named, or all of them. What the task declared stays
+    /// with it.
+    ///
+    /// # Errors
+    /// The table cannot be read or written.
+    pub fn release_own(&mut self, task: &str, names: &[String]) -> Result<(), StoreError> {
+        let who = self.who(task);
+        let own = self.table()?.all()?.into_iter().filter(|row| row.who == who && row.by_attempt);
+        let own: Vec<String> = own.map(|row| row.want.name).collect();
+        let named: Vec<String> =
+            own.into_iter().filter(|name| names.is_empty() || names.contains(name)).collect();
+        self.release(task, Some(&named))
+    }
+
+    /// True if an attempt of the task holds or wants leases of its own.
+    #[must_use]
+    pub fn has_own(&self, task: &str) -> bool {
+        self.own.contains(task)
+    }
+
+    /// Whoever stands in the way is watched if it lives; what a dead one left is taken back.
+    fn after(&mut self, claimed: &Claimed) {
+        let Claimed::Waits { by, poke } = claimed else { return };
+        self.poke(poke.clone());
+        let others: BTreeSet<&str> = by.iter().map(|row| row.who.run.as_str()).collect();
+        for run in others.into_iter().filter(|run| *run != self.run) {
+            if lives(&self.runs.join(run)) {
+                self.watch(run);
+            } else if self.sweeping.as_deref() != Some(run) && !self.dead.iter().any(|d| d == run) {
+                self.dead.push_back(run.to_owned());
+            }
+        }
+    }
+
+    /// The next dead run that is to be swept; [`Leases::swept`] goes on.
+    pub fn next_dead(&mut self) -> Option<String> {
+        if self.sweeping.is_some() {
+            return None;
+        }
+        self.sweeping = self.dead.pop_front();
+        self.sweeping.clone()
+    }
+
+    /// Nothing of the dead run lives any more: its leases are free, unless somebody resumed it meanwhile.
+    ///
+    /// # Errors
+    /// The table cannot be written.
+    pub fn swept(&mut self) -> Result<(), StoreError> {
+        let Some(run) = self.sweeping.take() else { return Ok(()) };
+        if lives(&self.runs.join(&run)) {
+            return Ok(());
+        }
+        let freed = self.table()?.forget_run(&run, &[])?;
+        self.poke(freed);
+        Ok(())
+    }
+
+    /// Tells runs that something was given back. Ours is told by its own wake.
+    fn poke(&self, runs: Vec<String>) {
+        for run in runs {
+            if run == self.run {
+                (self.wake)();
+                continue;
+            }
+            let dir = self.runs.join(run);
+            // Whoever does not hear it finds out by the holder's locks; a thread that cannot be made is nobody's loss.
+            let _ = std::thread::Builder::new()
+                .name("poke".to_owned())
+                .spawn(move || drop(control::ask(&dir, &control::Command::LeasesFreed)));
+        }
+    }
+
+    /// Wakes the loop when a run has no orchestrator and no live attempt any more, by waiting for its kernel locks.
+    fn watch(&self, run: &str) {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        if !watched.insert(run.to_owned()) {
+            return;
+        }
+        let (dir, run, wake) = (self.runs.join(run), run.to_owned(), Arc::clone(&self.wake));
+        let watched = Arc::clone(&self.watched);
+        // Without a thread nobody is woken by a death, but whoever gives back still pokes.
+        let _ = std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
+            for name in [ORCHESTRATOR, ALIVE] {
+                // A lock that cannot be waited for is looked at again by whoever claims next.
+                let _ = Door::open(&dir).and_then(|door| door.wait_for(name));
+            }
+            watched.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
+            wake();
+        });
+    }
+}
+
+/// Whether a run may still hold leases: its orchestrator lives, or its keeper has one or owns a live attempt.
+#[must_use]
+pub fn lives(run_dir: &Path) -> bool {
+    let kept = Door::open(run_dir).and_then(|door| door.is_locked(ALIVE)).unwrap_or(false);
+    kept || is_locked(run_dir).is_ok_and(|holder| holder.is_some())
+}
+
+/// Everything that is held and waited for in a workspace.
+///
+/// # Errors
+/// The table cannot be read.
+pub fn all(workspace: &Path) -> Result<Vec<LeaseRow>, StoreError> {
+    if !Table::exists(workspace)? {
+        return Ok(Vec::new());
+    }
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    Table::open(workspace, (crate::clock::wall_ms(), boot.trim()))?.all()
+}
+
+/// Who stands in the way, for people.
+#[must_use]
+pub fn blamed(row: &LeaseRow, own_run: &str) -> String {
+    let of = if row.who.run == own_run { String::new() } else { format!(" of run {}", row.who.run) };
+    let before = if row.epoch.is_none() { ", which asked before" } else { "" };
+    format!("`{}`{of}{before}", row.who.task)
+}
+
+/// Wanted leases, for people.
+#[must_use]
+pub fn names(wants: &[LeaseWant]) -> String {
+    let name = |want: &LeaseWant| match want.kind {
+        LeaseKind::Exclusive => format!("`{}`", want.name),
+        LeaseKind::Shared => format!("`{}` (shared)", want.name),
+        LeaseKind::Units { units, .. } => format!("{units} of `{}`", want.name),
+    };
+    wants.iter().map(name).collect::<Vec<_>>().join(", ")
+}

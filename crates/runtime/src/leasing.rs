@@ -1,0 +1,151 @@
+//! Leases as the driver of this machine deals with them: claims of the engine, claims of running attempts, the dead.
+//!
+//! The table cannot be used: the run cannot go on, for nobody may run without the lease that it believes it holds.
+
+use crate::control::{Reply, Wanted};
+use crate::keeper::Ask;
+use crate::leases::{self, Settled};
+use crate::local::{Broken, Local};
+use crate::turn::Driver as _;
+use regatta_engine::Engine;
+use regatta_engine::event::{Event, EventKind};
+use regatta_engine::graph::Graph;
+use regatta_engine::ids::NodeId;
+use regatta_engine::input::{Claimed, Input, LeaseChange};
+use regatta_engine::spec::{Claim, ClaimKind};
+use regatta_journal::{Claimed as Outcome, LeaseKind, LeaseWant, StoreError};
+use std::sync::mpsc::SyncSender;
+
+impl Local {
+    pub(crate) fn check<T>(&mut self, done: Result<T, StoreError>) -> Option<T> {
+        match done {
+            Ok(done) => Some(done),
+            Err(error) => {
+                self.broken.get_or_insert(Broken::Leases(error.to_string()));
+                None
+            }
+        }
+    }
+
+    /// All leases that a node declares, or none.
+    pub(crate) fn claim_all(&mut self, graph: &Graph, node: NodeId) -> Claimed {
+        let leased = |claim: &&Claim| graph.resources[claim.resource as usize].lease;
+        let claims: Vec<&Claim> = graph.claims(node).iter().filter(leased).collect();
+        let wants = claims.iter().map(|claim| want(graph, claim)).collect();
+        let (task, priority) = (graph.name(node), graph.facts(node).priority.name());
+        let claimed = self.leases.claim(task, priority, wants);
+        let taken = |resource: u32, by: String| Claimed::Taken { resource, by: by.into() };
+        let first = claims.first().map_or(0, |claim| claim.resource);
+        let answer = match self.check(claimed) {
+            Some(Outcome::Granted(epoch)) => {
+                self.epochs.insert(node, epoch);
+                Claimed::Granted { epoch }
+            }
+            Some(Outcome::Waits { by, .. }) => {
+                let index =
+                    |name: &str| claims.iter().find(|c| graph.resources[c.resource as usize].name == name);
+                let blocker = by.first();
+                let resource = blocker.and_then(|row| index(&row.want.name)).map_or(first, |c| c.resource);
+                let who = blocker.map(|row| leases::blamed(row, &self.place.run_id));
+                taken(resource, who.unwrap_or_default())
+            }
+            Some(Outcome::Deadlock(circle)) => taken(first, circle),
+            None => taken(first, "nobody can tell".to_owned()),
+        };
+        self.sweep_dead();
+        answer
+    }
+
+    /// What a dead run left is ended before its leases are taken.
+    pub(crate) fn sweep_dead(&mut self) {
+        if let Some(run) = self.leases.next_dead() {
+            self.asks.push(Ask::Sweep { run_marker: run });
+            self.flush();
+        }
+    }
+
+    pub(crate) fn give_back(&mut self, node: NodeId) {
+        self.epochs.remove(&node);
+        let task = self.actions.task(node).id.clone();
+        let released = self.leases.release(&task, None);
+        self.check(released);
+    }
+
+    /// Leases that a running attempt took by itself go back: those named, or all of them.
+    pub(crate) fn give_some_back(&mut self, task: &str, names: &[String]) {
+        let released = self.leases.release_own(task, names);
+        self.check(released);
+    }
+
+    /// Leases that attempts took by themselves go with them.
+    pub(crate) fn release_own(&mut self, engine: &Engine, events: &[Event]) {
+        for event in events {
+            let EventKind::DispatchEnded { node, .. } = &event.kind else { continue };
+            let task = engine.graph().name(*node);
+            if self.leases.has_own(task) && !engine.graph().has_lease(*node) {
+                let released = self.leases.release(task, None);
+                self.check(released);
+            }
+        }
+    }
+
+    /// A running attempt wants leases; answers what is known at once.
+    pub(crate) fn acquire(
+        &mut self,
+        (graph, node): (&Graph, NodeId),
+        wants: &[Wanted],
+        reply: SyncSender<Reply>,
+    ) -> Option<Settled> {
+        let capacity = |name: &str| {
+            let resource = graph.resources.iter().find(|r| r.lease && r.name == name);
+            resource.and_then(|r| r.capacity).unwrap_or(1)
+        };
+        let wants = wants.iter().map(|want| LeaseWant {
+            kind: match (want.units, want.shared) {
+                (Some(units), _) => LeaseKind::Units { units, capacity: capacity(&want.name) },
+                (None, true) => LeaseKind::Shared,
+                (None, false) => LeaseKind::Exclusive,
+            },
+            name: want.name.clone(),
+        });
+        let who = (graph.name(node), graph.facts(node).priority.name());
+        let settled = self.leases.acquire(who, wants.collect(), reply);
+        let settled = self.check(settled).flatten();
+        self.sweep_dead();
+        settled
+    }
+
+    /// Something was given back: what running attempts wait for is tried again.
+    pub(crate) fn leases_freed(&mut self) -> Vec<Settled> {
+        let settled = self.leases.try_again();
+        let settled = self.check(settled).unwrap_or_default();
+        self.sweep_dead();
+        settled
+    }
+}
+
+/// What is recorded of a claim of a running attempt, and what it is answered once that is durable.
+pub(crate) fn told(node: NodeId, settled: &Settled) -> (Input, Reply) {
+    let (change, text, reply) = match &settled.outcome {
+        Ok(epoch) => {
+            let text = format!("{} (epoch {epoch})", settled.text);
+            (LeaseChange::Acquired, text, Reply::Done(epoch.to_string()))
+        }
+        Err(circle) => {
+            let text = format!("{}: {circle}", settled.text);
+            let why = format!("waiting for {} would never end: {circle}", settled.text);
+            (LeaseChange::Denied, text, Reply::Refused(why))
+        }
+    };
+    (Input::LeaseTold { node, change, text: text.into() }, reply)
+}
+
+fn want(graph: &Graph, claim: &Claim) -> LeaseWant {
+    let resource = &graph.resources[claim.resource as usize];
+    let kind = match claim.kind {
+        ClaimKind::Units(units) => LeaseKind::Units { units, capacity: resource.capacity.unwrap_or(1) },
+        ClaimKind::Shared => LeaseKind::Shared,
+        ClaimKind::Exclusive => LeaseKind::Exclusive,
+    };
+    LeaseWant { name: resource.name.clone(), kind }
+}
