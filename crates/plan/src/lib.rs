@@ -30,11 +30,12 @@ mod yaml;
 
 pub use assemble::is_id;
 pub use diagnostic::{Code, Diagnostic, Severity};
-pub use digest::{canonical, differences, plan_digest};
+pub use digest::{canonical, canonical_json, differences, plan_digest};
 pub use fields::parse_duration_ms;
 pub use language::{Document, reference as reference_markdown, schema};
 pub use lower::lower;
 pub use model::Plan;
+pub use ownership::FILES_LOCK;
 pub use placed::{MAX_EDGES, MAX_TASKS};
 pub use render::{Fact, fact, render};
 

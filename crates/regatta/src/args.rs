@@ -98,7 +98,8 @@ Examples:
   regatta run plan.yaml
   regatta run plan.yaml --max-parallel 8 --input target=release
   regatta run - <plan.json         read the plan from standard input
-  regatta run plan.yaml --detach   return at once with the run id")]
+  regatta run plan.yaml --detach   return at once with the run id
+  regatta run plan.yaml --state-file out/state.json")]
 pub struct RunArgs {
     /// The plan: YAML, JSON (comments allowed), TOML; `-` is standard input.
     pub plan: PathBuf,
@@ -111,6 +112,9 @@ pub struct RunArgs {
     /// Return at once with the run id; the run goes on in the background.
     #[arg(long)]
     pub detach: bool,
+    /// Keep a view for other tools in a file [default: `parallel-state.json` in the workspace].
+    #[arg(long, value_name = "PATH", num_args = 0..=1)]
+    pub state_file: Option<Option<PathBuf>>,
     /// Check everything, print what would run, start nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -144,13 +148,18 @@ pub struct PlanArgs {
 #[command(after_help = "\
 Examples:
   regatta check plan.yaml
-  regatta check plan.yaml --json")]
+  regatta check plan.yaml --json
+  regatta check --state parallel-state.json")]
 pub struct CheckArgs {
     /// The plan.
-    pub plan: PathBuf,
+    #[arg(required_unless_present = "state")]
+    pub plan: Option<PathBuf>,
     /// A value for an input of the plan.
     #[arg(long = "input", value_name = "NAME=VALUE")]
     pub inputs: Vec<String>,
+    /// Check a state file instead: checksum, version, shape.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "inputs"])]
+    pub state: Option<PathBuf>,
     /// The problems as JSON.
     #[arg(long)]
     pub json: bool,
@@ -172,6 +181,9 @@ pub struct ResumeArgs {
     /// Return at once; the run goes on in the background.
     #[arg(long)]
     pub detach: bool,
+    /// Keep a view for other tools in a file [default: the run's, else `parallel-state.json` in the workspace].
+    #[arg(long, value_name = "PATH", num_args = 0..=1)]
+    pub state_file: Option<Option<PathBuf>>,
     /// Print the summary as JSON and nothing else on standard output.
     #[arg(long)]
     pub json: bool,

@@ -13,4 +13,5 @@ pub mod render;
 pub mod session;
 pub mod snapshots;
 pub mod source;
+pub mod state_view;
 pub mod view;

@@ -27,6 +27,7 @@ mod repeat;
 mod replay;
 mod results;
 mod signals;
+mod state_file;
 mod store;
 mod takeover;
 mod trees;
