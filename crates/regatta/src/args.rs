@@ -61,6 +61,8 @@ pub enum Verb {
     Explain(ExplainArgs),
     /// Run the engine again on the recorded inputs and compare every event.
     Replay(ReplayArgs),
+    /// Say what this machine and workspace permit, and what stands in the way.
+    Doctor(DoctorArgs),
     /// Print the JSON Schema of a document.
     Schema(SchemaArgs),
     /// Own the processes of a run; started by `run` and `resume`.
@@ -340,6 +342,22 @@ pub struct ExplainArgs {
 pub struct ReplayArgs {
     /// The run [default: the newest].
     pub run: Option<String>,
+}
+
+/// `regatta doctor`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta doctor
+  regatta doctor --max-parallel 64   would so many tasks at once fit?
+  regatta doctor --json | jq '.containment'")]
+pub struct DoctorArgs {
+    /// Tasks alive at once that the limits of this user are held against.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_parallel: u32,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `regatta keeper`

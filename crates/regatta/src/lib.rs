@@ -5,6 +5,7 @@
 pub mod args;
 pub mod commands;
 pub mod context;
+pub mod doctor;
 pub mod error;
 pub mod exit;
 pub mod overrides;

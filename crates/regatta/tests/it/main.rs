@@ -12,6 +12,7 @@ mod control;
 mod crash;
 mod data_flow;
 mod disk;
+mod doctor;
 mod documents;
 mod effects;
 mod endings;
