@@ -7,6 +7,7 @@
 //! Pure: executes nothing, opens nothing, knows no clock and no environment.
 
 mod assemble;
+mod conflicts;
 mod diagnostic;
 mod digest;
 mod draft;
@@ -21,6 +22,7 @@ mod names;
 mod ownership;
 mod patterns;
 mod placed;
+mod reach;
 pub mod reference;
 mod render;
 mod toml;
@@ -29,6 +31,7 @@ pub mod when;
 mod yaml;
 
 pub use assemble::is_id;
+pub use conflicts::{Conflict, ConflictKind, Conflicts, conflicts};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use digest::{canonical, canonical_json, differences, plan_digest};
 pub use fields::parse_duration_ms;

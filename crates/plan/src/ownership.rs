@@ -3,10 +3,10 @@
 //! Works on patterns alone; whether two globs meet in a real file is asked when a run begins.
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
-use crate::graph_checks::Reach;
 use crate::model::{Claim, Lock};
 use crate::patterns::{Globs, group, is_literal, plain, refuse};
 use crate::placed::Placed;
+use crate::reach::Reach;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How the name of a lock begins that `isolation: locks` makes of patterns.

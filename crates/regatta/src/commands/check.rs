@@ -4,7 +4,7 @@ use crate::args::CheckArgs;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::render::count;
+use crate::render::{conflicts, count};
 use crate::source;
 use crate::state_view::verify;
 use serde_json::json;
@@ -30,8 +30,9 @@ fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliErr
     let (loaded, _) = source::load_raw(context, path, &inputs)?;
     let errors = loaded.errors();
     let valid = loaded.plan.is_some();
+    let found = loaded.plan.as_ref().map(regatta_plan::conflicts).unwrap_or_default();
     if args.json {
-        let facts = json!({ "valid": valid, "problems": loaded.facts() });
+        let facts = json!({ "valid": valid, "problems": loaded.facts(), "conflicts": found.found.len() });
         out(&format!("{facts}\n"));
     } else {
         err(&loaded.render(context.color));
@@ -43,6 +44,9 @@ fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliErr
         let warned =
             if warnings > 0 { format!(", {}", count(warnings as u64, "warning")) } else { String::new() };
         out(&format!("{}: {verdict}{warned}\n", path.display()));
+        if let Some(line) = conflicts::line(&found, path).filter(|_| valid) {
+            err(&line);
+        }
     }
     Ok(if valid { Exit::Success } else { Exit::InvalidPlan })
 }

@@ -7,6 +7,7 @@ use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::overrides::Overrides;
+use crate::render::conflicts;
 use crate::session::{self, Show, Watchers};
 use crate::source::{self, Source};
 use crate::state_view::{self, StateFile};
@@ -47,6 +48,9 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     if args.dry_run {
         out(&crate::commands::plan::text(&plan)?);
         return Ok(Exit::Success);
+    }
+    if let Some(line) = conflicts::line(&regatta_plan::conflicts(&plan), &args.plan) {
+        err(&line);
     }
     let state_file = state_view::asked(context, args.state_file.as_ref())?;
     let record = record(&source, (&plan, &overrides), (&inputs, state_file.as_deref()))?;

@@ -7,6 +7,7 @@
 
 mod caps;
 mod command_line;
+mod conflicts;
 mod control;
 #[cfg(feature = "faults")]
 mod crash;
