@@ -67,7 +67,7 @@ fn tally(conflicts: &Conflicts) -> String {
         text.push_str(&format!(", {apart} kept apart"));
     }
     if !conflicts.complete {
-        text.push_str(", and perhaps more: too many were found to look at all");
+        text.push_str(", and perhaps more: not everything could be looked at");
     }
     text
 }
