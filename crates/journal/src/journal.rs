@@ -49,7 +49,7 @@ impl Journal {
 
     fn at(place: Place) -> Result<Journal, StoreError> {
         refuse_emptied(&place, Access::Write)?;
-        refuse_hole(&place)?;
+        refuse_hole(&place, Access::Write)?;
         make_private_file(&place.database())?;
         let db = Db::open(place, Access::Write)?;
         schema::prepare(&db)?;
@@ -141,7 +141,7 @@ const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// A hole in the write-ahead log would cost every later commit without a word.
-fn refuse_hole(place: &Place) -> Result<(), StoreError> {
+pub(crate) fn refuse_hole(place: &Place, access: Access) -> Result<(), StoreError> {
     let wal = with_suffix(&place.database(), "-wal");
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut looks = 1;
@@ -158,7 +158,7 @@ fn refuse_hole(place: &Place) -> Result<(), StoreError> {
             Tail::Hole { frame, lost } => {
                 let what =
                     format!("frame {frame} of its write-ahead log is bad, {lost} commits would be lost");
-                return Err(db::damaged(place, Access::Write, what));
+                return Err(db::damaged(place, access, what));
             }
         }
         looks += 1;

@@ -263,12 +263,22 @@ pub(crate) fn network_kind(magic: u32) -> Option<&'static str> {
     NETWORK.iter().find(|(m, _)| *m == magic).map(|(_, name)| *name)
 }
 
-fn refuse_network(dir: &OwnedFd, path: &Path) -> Result<(), StoreError> {
-    let stat = fs::fstatfs(dir).map_err(|e| io_error("look at", path, e.into()))?;
+/// The magic number of the file system of an open directory, and its name where it is a network one, on which no
+/// journal is kept.
+///
+/// # Errors
+/// The system refuses to tell.
+pub fn network_file_system(dir: impl AsFd) -> io::Result<(u32, Option<&'static str>)> {
+    let stat = fs::fstatfs(dir)?;
     // The magic numbers are 32 bits wide; the field is wider, and sign-extended on some machines.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only 32 bits are defined")]
     let magic = stat.f_type as u32;
-    match network_kind(magic) {
+    Ok((magic, network_kind(magic)))
+}
+
+fn refuse_network(dir: &OwnedFd, path: &Path) -> Result<(), StoreError> {
+    let (_, network) = network_file_system(dir).map_err(|e| io_error("look at", path, e))?;
+    match network {
         Some(kind) => Err(StoreError::NetworkFileSystem { path: path.to_owned(), kind }),
         None => Ok(()),
     }

@@ -66,6 +66,10 @@ impl Reader {
         &self.db.place
     }
 
+    pub(crate) fn db(&self) -> &Db {
+        &self.db
+    }
+
     /// The newest `limit` runs, newest first.
     ///
     /// # Errors

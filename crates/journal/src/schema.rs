@@ -147,6 +147,12 @@ pub(crate) fn check(db: &Db) -> Result<bool, StoreError> {
     }
 }
 
+/// The version of tables that are there.
+pub(crate) fn version(db: &Db) -> Result<SchemaVersion, StoreError> {
+    let asked = db.conn.pragma_query_value(None, "user_version", |row| row.get(0));
+    asked.map(SchemaVersion).map_err(|e| db.fault("read", e))
+}
+
 fn newer(db: &Db, found: u32) -> StoreError {
     let (found, known) = (SchemaVersion(found), SchemaVersion::CURRENT);
     StoreError::NewerSchema { path: db.place.database(), found, known }

@@ -13,9 +13,15 @@ use std::collections::BTreeMap;
 /// # Errors
 /// The plan cannot be written as JSON, which a validated plan always can.
 pub fn canonical(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
+    Ok(canonical_json(&serde_json::to_value(plan)?))
+}
+
+/// A value of that kind as canonical JSON.
+#[must_use]
+pub fn canonical_json(value: &Value) -> Vec<u8> {
     let mut out = Vec::new();
-    write(&mut out, &serde_json::to_value(plan)?);
-    Ok(out)
+    write(&mut out, value);
+    out
 }
 
 /// `plan_digest`: sha-256 of [`canonical`], lower-case hexadecimal.
@@ -24,14 +30,6 @@ pub fn canonical(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
 /// As [`canonical`].
 pub fn plan_digest(plan: &Plan) -> Result<String, serde_json::Error> {
     Ok(hex(&Sha256::digest(canonical(plan)?)))
-}
-
-/// A value as canonical JSON.
-#[must_use]
-pub fn canonical_json(value: &Value) -> Vec<u8> {
-    let mut out = Vec::new();
-    write(&mut out, value);
-    out
 }
 
 /// Depth is bounded by the readers.

@@ -4,7 +4,8 @@
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::placed::{MAX_EDGES, Placed};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::reach::{Reach, sort};
+use std::collections::BTreeMap;
 
 /// Redundant edges are sought up to this many edges.
 const MAX_EDGES_FOR_REDUNDANCY: usize = 20_000;
@@ -32,58 +33,7 @@ pub(crate) fn check(placed: &[Placed], problems: &mut Problems) -> Option<Reach>
     }
     report_depth(placed, &preds, &order, problems);
     report_redundant(placed, (&preds, &order), edges, problems);
-    let mut position = vec![0; order.len()];
-    order.iter().enumerate().for_each(|(at, &i)| position[i] = at);
-    Some(Reach { preds, position })
-}
-
-/// Who reaches whom.
-pub(crate) struct Reach {
-    preds: Vec<Vec<usize>>,
-    position: Vec<usize>,
-}
-
-impl Reach {
-    /// In topological order.
-    pub(crate) fn sorted(&self, tasks: BTreeSet<usize>) -> Vec<usize> {
-        let mut tasks: Vec<usize> = tasks.into_iter().collect();
-        tasks.sort_unstable_by_key(|&i| self.position[i]);
-        tasks
-    }
-
-    /// True if `to` waits for `from`, directly or not. Looks back from `to`, not beyond the place of `from`.
-    pub(crate) fn reaches(&self, from: usize, to: usize) -> bool {
-        let (mut open, mut seen) = (vec![to], BTreeSet::new());
-        while let Some(next) = open.pop() {
-            if next == from {
-                return true;
-            }
-            let later = |p: &usize| self.position[*p] >= self.position[from];
-            open.extend(self.preds[next].iter().copied().filter(later).filter(|&p| seen.insert(p)));
-        }
-        false
-    }
-}
-
-/// Kahn's algorithm: a topological order of what is not held back by a cycle, and the open counts.
-fn sort(preds: &[Vec<usize>]) -> (Vec<usize>, Vec<usize>) {
-    let mut succs = vec![Vec::new(); preds.len()];
-    for (i, row) in preds.iter().enumerate() {
-        row.iter().for_each(|&p| succs[p].push(i));
-    }
-    let mut open: Vec<usize> = preds.iter().map(Vec::len).collect();
-    let mut order: Vec<usize> = (0..preds.len()).filter(|&i| open[i] == 0).collect();
-    let mut head = 0;
-    while let Some(&i) = order.get(head) {
-        head += 1;
-        for &s in &succs[i] {
-            open[s] -= 1;
-            if open[s] == 0 {
-                order.push(s);
-            }
-        }
-    }
-    (order, open)
+    Some(Reach::new(preds, order))
 }
 
 /// From the smallest id that a cycle holds back, always to the smallest held-back predecessor: this walk must meet

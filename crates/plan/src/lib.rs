@@ -7,6 +7,7 @@
 //! Pure: executes nothing, opens nothing, knows no clock and no environment.
 
 mod assemble;
+mod conflicts;
 mod diagnostic;
 mod digest;
 mod draft;
@@ -22,6 +23,7 @@ mod names;
 mod ownership;
 mod patterns;
 mod placed;
+mod reach;
 pub mod reference;
 mod render;
 mod toml;
@@ -30,6 +32,7 @@ pub mod when;
 mod yaml;
 
 pub use assemble::is_id;
+pub use conflicts::{Conflict, ConflictKind, Conflicts, conflicts};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use digest::{canonical, canonical_json, changed_fields, differences, plan_digest};
 pub use fields::parse_duration_ms;
@@ -37,6 +40,7 @@ pub use file_set::FileSet;
 pub use language::{Document, reference as reference_markdown, schema};
 pub use lower::lower;
 pub use model::Plan;
+pub use ownership::FILES_LOCK;
 pub use placed::{MAX_EDGES, MAX_TASKS};
 pub use render::{Fact, fact, render};
 

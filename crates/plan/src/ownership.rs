@@ -3,12 +3,14 @@
 //! Works on patterns alone; whether two globs meet in a real file is asked when a run begins.
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
-use crate::graph_checks::Reach;
 use crate::model::{Claim, Lock};
 use crate::patterns::{Globs, group, is_literal, plain, refuse};
 use crate::placed::Placed;
+use crate::reach::Reach;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How the name of a lock begins that `isolation: locks` makes of patterns.
+pub const FILES_LOCK: &str = "files:";
 /// At most this many overlaps are reported.
 const MAX_OVERLAPS: usize = 100;
 
@@ -32,7 +34,7 @@ pub(crate) fn lock_files(placed: &mut [Placed]) {
     let groups = group(&patterns.into_iter().collect::<Vec<_>>());
     let name = |pattern: &str| {
         let pattern = plain(pattern);
-        format!("files:{}", groups.get(pattern).map_or(pattern, String::as_str))
+        format!("{FILES_LOCK}{}", groups.get(pattern).map_or(pattern, String::as_str))
     };
     for p in placed.iter_mut().filter(|p| p.isolation == "locks") {
         let mut claims: BTreeMap<String, Claim> = BTreeMap::new();

@@ -60,6 +60,26 @@ impl<'a> Globs<'a> {
     }
 }
 
+/// Pairs of different globs that may meet, the first of them sorted before the second; at most `most`.
+pub(crate) fn meeting_globs<'a>(
+    globs: impl Iterator<Item = &'a str>,
+    most: usize,
+) -> Vec<(&'a str, &'a str)> {
+    let mut beginnings: Vec<(&str, &str)> = globs.map(|glob| (beginning(glob), glob)).collect();
+    beginnings.sort_unstable();
+    let mut open: Vec<(&str, &str)> = Vec::new();
+    let mut pairs = Vec::new();
+    for (text, glob) in beginnings {
+        while open.last().is_some_and(|(outer, _)| !text.starts_with(outer)) {
+            open.pop();
+        }
+        let room = most.saturating_sub(pairs.len());
+        pairs.extend(open.iter().take(room).map(|&(_, outer)| (outer.min(glob), outer.max(glob))));
+        open.push((text, glob));
+    }
+    pairs
+}
+
 /// Each pattern's representative: the smallest pattern that it overlaps, directly or through others. The patterns
 /// are sorted and unique.
 pub(crate) fn group(patterns: &[String]) -> BTreeMap<String, String> {
@@ -119,6 +139,17 @@ mod tests {
         assert_eq!(groups(&["src/*.rs", "src/x/a.rs"]), "src/*.rs=src/*.rs src/x/a.rs=src/x/a.rs");
         assert_eq!(groups(&["src/**", "src/a/*", "docs/*"]), "docs/*=docs/* src/**=src/** src/a/*=src/**");
         assert_eq!(groups(&["a/*", "ab", "a*"]), "a*=a* a/*=a* ab=a*");
+    }
+
+    #[test]
+    fn globs_that_may_meet_are_paired_with_every_one_they_may_meet() {
+        let pairs = |globs: &[&str], most: usize| {
+            let pairs = meeting_globs(globs.iter().copied(), most);
+            pairs.iter().map(|(a, b)| format!("{a}~{b}")).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(pairs(&["src/**", "src/a/*", "src/b*", "docs/*"], 9), "src/**~src/a/* src/**~src/b*");
+        assert_eq!(pairs(&["a*", "ab*", "abc*", "b*"], 9), "a*~ab* a*~abc* ab*~abc*");
+        assert_eq!(pairs(&["a*", "ab*", "abc*"], 2), "a*~ab* a*~abc*");
     }
 
     #[test]

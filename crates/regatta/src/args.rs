@@ -67,6 +67,8 @@ pub enum Verb {
     Explain(ExplainArgs),
     /// Run the engine again on the recorded inputs and compare every event.
     Replay(ReplayArgs),
+    /// Say what this machine and workspace permit, and what stands in the way.
+    Doctor(DoctorArgs),
     /// Print the JSON Schema of a document.
     Schema(SchemaArgs),
     /// Own the processes of a run; started by `run` and `resume`.
@@ -104,7 +106,8 @@ Examples:
   regatta run plan.yaml
   regatta run plan.yaml --max-parallel 8 --input target=release
   regatta run - <plan.json         read the plan from standard input
-  regatta run plan.yaml --detach   return at once with the run id")]
+  regatta run plan.yaml --detach   return at once with the run id
+  regatta run plan.yaml --state-file out/state.json")]
 pub struct RunArgs {
     /// The plan: YAML, JSON (comments allowed), TOML; `-` is standard input.
     pub plan: PathBuf,
@@ -120,6 +123,9 @@ pub struct RunArgs {
     /// Return at once with the run id; the run goes on in the background.
     #[arg(long)]
     pub detach: bool,
+    /// Keep a view for other tools in a file [default: `parallel-state.json` in the workspace].
+    #[arg(long, value_name = "PATH", num_args = 0..=1)]
+    pub state_file: Option<Option<PathBuf>>,
     /// Check everything, print what would run, start nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -153,13 +159,18 @@ pub struct PlanArgs {
 #[command(after_help = "\
 Examples:
   regatta check plan.yaml
-  regatta check plan.yaml --json")]
+  regatta check plan.yaml --json
+  regatta check --state parallel-state.json")]
 pub struct CheckArgs {
     /// The plan.
-    pub plan: PathBuf,
+    #[arg(required_unless_present = "state")]
+    pub plan: Option<PathBuf>,
     /// A value for an input of the plan.
     #[arg(long = "input", value_name = "NAME=VALUE")]
     pub inputs: Vec<String>,
+    /// Check a state file instead: checksum, version, shape.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "inputs"])]
+    pub state: Option<PathBuf>,
     /// The problems as JSON.
     #[arg(long)]
     pub json: bool,
@@ -181,6 +192,9 @@ pub struct ResumeArgs {
     /// Return at once; the run goes on in the background.
     #[arg(long)]
     pub detach: bool,
+    /// Keep a view for other tools in a file [default: the run's, else `parallel-state.json` in the workspace].
+    #[arg(long, value_name = "PATH", num_args = 0..=1)]
+    pub state_file: Option<Option<PathBuf>>,
     /// Print the summary as JSON and nothing else on standard output.
     #[arg(long)]
     pub json: bool,
@@ -407,6 +421,22 @@ pub struct ExplainArgs {
 pub struct ReplayArgs {
     /// The run [default: the newest].
     pub run: Option<String>,
+}
+
+/// `regatta doctor`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta doctor
+  regatta doctor --max-parallel 64   would so many tasks at once fit?
+  regatta doctor --json | jq '.containment'")]
+pub struct DoctorArgs {
+    /// Tasks alive at once that the limits of this user are held against.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_parallel: u32,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `regatta keeper`

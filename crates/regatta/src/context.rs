@@ -3,7 +3,7 @@
 //! Knows no verb.
 
 use crate::error::CliError;
-use regatta_runtime::workspace;
+use regatta_runtime::workspace::{self, Origin};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 pub struct Context {
     /// The directory that holds `.regatta/`.
     pub workspace: PathBuf,
+    /// Why it is that one.
+    pub origin: Origin,
     /// The working directory.
     pub cwd: PathBuf,
     /// Standard output is a terminal.
@@ -29,7 +31,7 @@ impl Context {
         let cwd = std::env::current_dir()
             .map_err(|e| CliError::environment(format!("the working directory cannot be read: {e}")))?;
         let from_env = std::env::var_os("REGATTA_WORKSPACE").map(PathBuf::from);
-        let found = workspace::find(given, from_env.as_deref(), &cwd);
+        let (found, origin) = workspace::find(given, from_env.as_deref(), &cwd);
         let workspace = std::fs::canonicalize(&found)
             .map_err(|e| CliError::environment(format!("workspace `{}`: {e}", found.display())))?;
         if !workspace.is_dir() {
@@ -38,7 +40,7 @@ impl Context {
         }
         let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let terminal = std::io::stdout().is_terminal();
-        Ok(Context { workspace, cwd, terminal, color: !plain && std::io::stderr().is_terminal() })
+        Ok(Context { workspace, origin, cwd, terminal, color: !plain && std::io::stderr().is_terminal() })
     }
 }
 

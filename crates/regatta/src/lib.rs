@@ -5,6 +5,7 @@
 pub mod args;
 pub mod commands;
 pub mod context;
+pub mod doctor;
 pub mod error;
 pub mod exit;
 pub mod overrides;
@@ -13,4 +14,5 @@ pub mod render;
 pub mod session;
 pub mod snapshots;
 pub mod source;
+pub mod state_view;
 pub mod view;

@@ -8,6 +8,7 @@ use crate::exit::Exit;
 use crate::parallel;
 use crate::render::{lines, live::Live, summary};
 use crate::snapshots;
+use crate::state_view::{Feed, StateFile};
 use crate::view::{self, RunView, store_error};
 use regatta_engine::Engine;
 use regatta_engine::effect::Leave;
@@ -15,7 +16,7 @@ use regatta_engine::event::Event;
 use regatta_engine::outcome::RunStatus;
 use regatta_engine::state::Phase;
 use regatta_journal::{RunJournal, Which};
-use regatta_runtime::local::Observer;
+use regatta_runtime::local::{Observer, Told};
 use regatta_runtime::orchestrator::{Left, Machine, Orchestrator, Work};
 use regatta_runtime::run_error::RunError;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -36,14 +37,25 @@ pub enum Show {
     Json,
 }
 
+/// Who watches a run.
+#[derive(Clone, Debug)]
+pub struct Watchers {
+    /// The screen.
+    pub show: Show,
+    /// A view in a file.
+    pub state_file: Option<StateFile>,
+}
+
 /// Runs a run until it may be left, then tells how it ended.
 ///
 /// # Errors
 /// The store or the process owner failed.
-pub fn go(context: &Context, journal: RunJournal, work: Work, show: Show) -> Result<Exit, CliError> {
+pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watchers) -> Result<Exit, CliError> {
     let run_id = journal.run_id().to_string();
     let nodes = work.plan.tasks.len() as u64;
-    let observer = observer(context, show, nodes);
+    let feed = |file: &StateFile| file.feed(&view::reader(&context.workspace)?, &run_id);
+    let feed = watchers.state_file.as_ref().map(feed).transpose()?;
+    let observer = observer(context, (watchers.show, feed), nodes);
     let workspace = context.workspace.clone();
     let thread = std::thread::Builder::new()
         .name("loop".to_owned())
@@ -51,13 +63,24 @@ pub fn go(context: &Context, journal: RunJournal, work: Work, show: Show) -> Res
         .spawn(move || play(journal, work, &workspace, observer))
         .map_err(|e| CliError::environment(format!("the loop cannot be started: {e}")))?;
     let left = match thread.join() {
-        Ok(left) => left.map_err(|e| run_error(e, &run_id))?,
+        Ok(Ok(left)) => left,
+        Ok(Err(error)) => {
+            // The journal may be what failed; then the file stays as it is, and the error is told either way.
+            let _ = refresh(context, &run_id, watchers);
+            return Err(run_error(error, &run_id));
+        }
         Err(_) => {
             return Err(CliError::environment(format!("run {run_id} broke off; this is a bug of regatta")));
         }
     };
-    tell(context, &run_id, show)?;
+    tell(context, &run_id, watchers)?;
     Ok(exit(&left))
+}
+
+/// The state file says what the journal says.
+fn refresh(context: &Context, run_id: &str, watchers: &Watchers) -> Result<(), CliError> {
+    let Some(file) = &watchers.state_file else { return Ok(()) };
+    file.refresh(&view::reader(&context.workspace)?, run_id)
 }
 
 fn play(journal: RunJournal, work: Work, workspace: &Path, observer: Observer) -> Result<Left, RunError> {
@@ -80,7 +103,21 @@ fn play(journal: RunJournal, work: Work, workspace: &Path, observer: Observer) -
 }
 
 /// What shows events; ends with the run, because it is dropped with the driver.
-fn observer(context: &Context, show: Show, nodes: u64) -> Observer {
+fn observer(context: &Context, (show, mut feed): (Show, Option<Feed>), nodes: u64) -> Observer {
+    let mut screen = screen(context, show, nodes);
+    Box::new(move |engine: &Engine, told: Told<'_>| {
+        if let Told::Durable { events, .. } = told {
+            screen(engine, events);
+        }
+        feed.as_mut()?.told(engine, told)
+    })
+}
+
+/// Shows events that are durable.
+type Screen = Box<dyn FnMut(&Engine, &[Event]) + Send>;
+
+/// What shows events to people.
+fn screen(context: &Context, show: Show, nodes: u64) -> Screen {
     if show == Show::Json {
         return Box::new(|_, _| {});
     }
@@ -107,11 +144,12 @@ fn run_error(error: RunError, run_id: &str) -> CliError {
     }
 }
 
-/// Tells how a run stands, writes its snapshots if it has ended, and answers its phase.
+/// Tells how a run stands, also in its state file, writes its snapshots if it has ended, and answers its phase.
 ///
 /// # Errors
 /// The journal cannot be read, or a snapshot not written.
-pub fn tell(context: &Context, run_id: &str, show: Show) -> Result<Phase, CliError> {
+pub fn tell(context: &Context, run_id: &str, watchers: &Watchers) -> Result<Phase, CliError> {
+    refresh(context, run_id, watchers)?;
     let reader = view::reader(&context.workspace)?;
     let mut log = snapshots::Collector::default();
     let mut answer = parallel::Collector::default();
@@ -123,7 +161,7 @@ pub fn tell(context: &Context, run_id: &str, show: Show) -> Result<Phase, CliErr
     if let Phase::Ended(_) = view.engine.state().phase {
         log.write(&view.engine, &run_dir)?;
     }
-    match show {
+    match watchers.show {
         Show::People => {
             let text = summary::text(&view);
             if context.terminal { err(&text) } else { out(&text) }

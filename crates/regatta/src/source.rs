@@ -105,13 +105,21 @@ fn open(path: &Path) -> Result<(File, Metadata), NotPlain> {
 /// # Errors
 /// Why it is not one, for people.
 pub fn small_text(path: &Path, most: u64) -> Result<String, String> {
+    String::from_utf8(small_bytes(path, most)?).map_err(|_| "it is not UTF-8".to_owned())
+}
+
+/// The bytes of a plain file, at most `most`.
+///
+/// # Errors
+/// As [`small_text`].
+pub fn small_bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     let (file, _) = open(path).map_err(|e| match e {
         NotPlain::Unopened(e) => e.to_string(),
         NotPlain::Special => "it is not a plain file".to_owned(),
     })?;
-    let mut text = String::new();
-    file.take(most + 1).read_to_string(&mut text).map_err(|e| e.to_string())?;
-    if text.len() as u64 > most { Err(format!("it has more than {most} bytes")) } else { Ok(text) }
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    if bytes.len() as u64 > most { Err(format!("it has more than {most} bytes")) } else { Ok(bytes) }
 }
 
 fn bounded(from: impl Read, path: &Path) -> Result<Vec<u8>, CliError> {

@@ -191,14 +191,7 @@ impl RunView {
     /// What went wrong with a node, if that is why it failed.
     #[must_use]
     pub fn own_failure(&self, node: NodeId) -> Option<&Failure> {
-        let Why::Ended { outcome, cause: ended, upstream } = self.engine.explain(node) else { return None };
-        self.failures.get(&node).filter(|failure| {
-            let same = match failure {
-                Failure::Attempt { cause, .. } => *cause == ended,
-                Failure::Condition(_) => true,
-            };
-            same && outcome.is_failure() && upstream.is_empty()
-        })
+        own_failure(&self.engine, &self.failures, node)
     }
 
     /// Attempts that go on without an orchestrator.
@@ -229,8 +222,24 @@ impl RunView {
     }
 }
 
+/// What went wrong with a node, if that is why it failed.
+pub(crate) fn own_failure<'a>(
+    engine: &Engine,
+    failures: &'a BTreeMap<NodeId, Failure>,
+    node: NodeId,
+) -> Option<&'a Failure> {
+    let Why::Ended { outcome, cause: ended, upstream } = engine.explain(node) else { return None };
+    failures.get(&node).filter(|failure| {
+        let same = match failure {
+            Failure::Attempt { cause, .. } => *cause == ended,
+            Failure::Condition(_) => true,
+        };
+        same && outcome.is_failure() && upstream.is_empty()
+    })
+}
+
 /// Remembers how the last attempt of a node ended.
-fn note(failures: &mut BTreeMap<NodeId, Failure>, kind: &EventKind) {
+pub(crate) fn note(failures: &mut BTreeMap<NodeId, Failure>, kind: &EventKind) {
     match kind {
         EventKind::DispatchEnded { node, number, outcome, cause, report, .. } if cause.is_some() => {
             let (number, outcome, cause) = (*number, *outcome, *cause);

@@ -11,7 +11,7 @@ use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper, StartOrder};
 use crate::leases::Leases;
 use crate::outputs::Outputs;
 use crate::reuse::{self, Memory};
-use crate::turn::{Arrival, Driver};
+use crate::turn::{Arrival, Driver, When};
 use crate::workspace;
 use regatta_engine::Engine;
 use regatta_engine::cause::Cause;
@@ -28,6 +28,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A `reconcile` command may take this long, in milliseconds.
 const RECONCILE_MS: u64 = 60_000;
@@ -38,8 +39,28 @@ const EPOCH_SHIFT: u32 = 40;
 const EPOCH_MASK: u64 = (1 << 23) - 1;
 const ATTEMPT_MASK: u64 = (1 << EPOCH_SHIFT) - 1;
 
-/// What shows the run while it goes on; called after each commit.
-pub type Observer = Box<dyn FnMut(&Engine, &[Event]) + Send>;
+/// What shows the run while it goes on. It may ask to be told of the turn again after so long, although nothing
+/// happens; the latest answer holds.
+pub type Observer = Box<dyn FnMut(&Engine, Told<'_>) -> Option<Duration> + Send>;
+
+/// What an observer is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Told<'a> {
+    /// Events of a turn, now durable; its effects are not performed yet.
+    Durable {
+        /// The events, in order; none where the turn decided nothing.
+        events: &'a [Event],
+        /// Wall clock of the turn in milliseconds since the Unix epoch.
+        wall_ms: u64,
+    },
+    /// The turn is over, its effects are performed: time for what takes time.
+    Turn {
+        /// Committed turns so far.
+        turns: u64,
+        /// `pos` of the last event.
+        pos: u64,
+    },
+}
 
 /// Why the run cannot go on here.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -88,8 +109,12 @@ pub struct Local {
     /// Reconcile commands under way and when they have had their time.
     asking: BTreeMap<u64, Timestamp>,
     now: Timestamp,
+    /// Wall clock of the present turn.
+    wall_ms: u64,
     pub(crate) broken: Option<Broken>,
     observer: Observer,
+    /// When the observer wants to be told again.
+    look_again: Option<Timestamp>,
 }
 
 impl Local {
@@ -115,8 +140,10 @@ impl Local {
             to_ack: (Vec::new(), Vec::new()),
             asking: BTreeMap::new(),
             now: Timestamp(0),
+            wall_ms: 0,
             broken: None,
             observer,
+            look_again: None,
         }
     }
 
@@ -222,14 +249,22 @@ impl Local {
         self.broken.as_ref()
     }
 
-    /// When a reconcile command has had its time.
+    /// When a reconcile command has had its time, or the observer wants to look again.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.asking.values().min().copied()
+        self.asking.values().chain(&self.look_again).min().copied()
     }
 
-    /// Ends reconcile commands that have had their time.
-    pub fn expire(&mut self, now: Timestamp) {
+    /// Tells the observer that a turn is over.
+    pub fn turned(&mut self, engine: &Engine, turns: u64, pos: u64) {
+        let again = (self.observer)(engine, Told::Turn { turns, pos });
+        self.look_again = again.map(|after| self.now + u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+    }
+
+    /// A turn begins: ends reconcile commands that have had their time.
+    pub fn begin(&mut self, When { now, wall_ms }: When) {
+        self.now = self.now.max(now);
+        self.wall_ms = wall_ms;
         let late: Vec<u64> = self.asking.iter().filter(|(_, at)| **at <= now).map(|(&id, _)| id).collect();
         for id in late {
             self.asking.remove(&id);
@@ -379,7 +414,8 @@ impl Driver for Local {
             dir.iter().for_each(|dir| collect::forget(dir));
             self.asks.push(Ask::Ack { attempt: id });
         }
-        (self.observer)(engine, events);
+        // The latest answer is that to the end of the turn.
+        let _ = (self.observer)(engine, Told::Durable { events, wall_ms: self.wall_ms });
     }
 
     fn perform(&mut self, effect: &Effect) {

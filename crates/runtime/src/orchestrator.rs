@@ -191,7 +191,7 @@ impl Orchestrator {
         let mut arrivals = self.drain();
         loop {
             let when = When { now: self.clock.now(), wall_ms: wall_ms() };
-            self.local.expire(when.now);
+            self.local.begin(when);
             let answers = std::mem::take(&mut self.answers);
             let leave = turn(&mut self.engine, &mut self.store, &mut self.local, (when, arrivals))?;
             for (to, said) in answers {
@@ -201,6 +201,7 @@ impl Orchestrator {
             if let Some(leave) = leave {
                 return self.leave(leave, control);
             }
+            self.local.turned(&self.engine, self.store.turns(), self.store.last_pos());
             match self.local.broken() {
                 Some(Broken::NoRoom(what)) => return Err(RunError::NoRoom(what.clone())),
                 Some(Broken::Leases(what)) => return Err(RunError::Leases(what.clone())),

@@ -8,17 +8,38 @@ use std::path::{Path, PathBuf};
 /// The name of the directory that holds everything of ours.
 pub const DOT_DIR: &str = ".regatta";
 
+/// Why the workspace is where it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// `--workspace` names it.
+    Given,
+    /// `$REGATTA_WORKSPACE` names it.
+    Variable,
+    /// It has `.regatta/` and holds the working directory, in the same git work tree.
+    Found,
+    /// It is the root of the git work tree.
+    WorkTree,
+    /// Nothing else is there.
+    WorkingDirectory,
+}
+
 /// Finds the workspace from what was given and the working directory.
 #[must_use]
-pub fn find(given: Option<&Path>, from_env: Option<&Path>, cwd: &Path) -> PathBuf {
-    if let Some(given) = given.or(from_env.filter(|p| !p.as_os_str().is_empty())) {
-        return cwd.join(given);
+pub fn find(given: Option<&Path>, from_env: Option<&Path>, cwd: &Path) -> (PathBuf, Origin) {
+    if let Some(given) = given {
+        return (cwd.join(given), Origin::Given);
+    }
+    if let Some(named) = from_env.filter(|p| !p.as_os_str().is_empty()) {
+        return (cwd.join(named), Origin::Variable);
     }
     let Some(root) = cwd.ancestors().find(|dir| dir.join(".git").exists()) else {
-        return cwd.to_owned();
+        return (cwd.to_owned(), Origin::WorkingDirectory);
     };
     let holds = |dir: &&Path| dir.join(DOT_DIR).is_dir();
-    cwd.ancestors().take_while(|dir| dir.starts_with(root)).find(holds).unwrap_or(root).to_owned()
+    match cwd.ancestors().take_while(|dir| dir.starts_with(root)).find(holds) {
+        Some(found) => (found.to_owned(), Origin::Found),
+        None => (root.to_owned(), Origin::WorkTree),
+    }
 }
 
 /// The directory of a run.

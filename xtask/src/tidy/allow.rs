@@ -77,11 +77,12 @@ pub(crate) const CRATES: &[Allowed] = &[
             "rustix",
             "serde",
             "serde_json",
+            "sha2",
             "signal-hook",
             "unicode-width",
             "uuid",
         ],
-        dev: &["insta", "rusqlite", "sha2", "snapbox", "tempfile"],
+        dev: &["insta", "rusqlite", "serde_jcs", "snapbox", "tempfile"],
         build: &[],
     },
     Allowed {

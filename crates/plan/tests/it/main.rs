@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "one binary of modules: `pub` is between them")]
 #![expect(clippy::panic, reason = "a test that cannot go on says why")]
 mod codes;
+mod conflicts;
 mod hostile;
 mod imported;
 mod large;

@@ -2,7 +2,7 @@
 //!
 //! Answers problems as short lines, so that a test is one literal.
 
-use regatta_plan::{Format, Loaded, load};
+use regatta_plan::{Format, Loaded, Plan, load};
 
 /// Loads a YAML text.
 pub fn yaml(text: &str) -> Loaded {
@@ -15,6 +15,12 @@ pub fn as_format(text: &str, format: Format) -> Loaded {
     let thread = std::thread::Builder::new().stack_size(8 << 20);
     let loaded = thread.spawn(move || load(("plan", text.as_bytes()), format, &[]));
     loaded.ok().and_then(|t| t.join().ok()).into_iter().next().unwrap_or_else(|| load(("", b""), format, &[]))
+}
+
+/// The plan of a text that has one.
+pub fn plan(text: &str) -> Plan {
+    let loaded = yaml(text);
+    loaded.plan.clone().unwrap_or_else(|| panic!("{}", loaded.render(false)))
 }
 
 /// Compares all problems of a plan, as `CODE line:column message`, a line each.

@@ -1,24 +1,38 @@
-//! `regatta check`: every problem of a plan at once, without running anything.
+//! `regatta check`: every problem of a plan at once, without running anything; or those of a state file.
 
 use crate::args::CheckArgs;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::render::count;
+use crate::render::{conflicts, count};
 use crate::source;
+use crate::state_view::verify;
 use serde_json::json;
+use std::path::Path;
+
+/// A state file holds at most this many bytes.
+const MAX_STATE_BYTES: u64 = 1 << 30;
 
 /// Runs the verb.
 ///
 /// # Errors
-/// The plan cannot be read.
+/// The plan or the state file cannot be read.
 pub fn run(context: &Context, args: &CheckArgs) -> Result<Exit, CliError> {
+    match (&args.plan, &args.state) {
+        (_, Some(file)) => state(context, file, args.json),
+        (Some(path), None) => plan(context, path, args),
+        (None, None) => Err(CliError::usage("nothing to check: name a plan, or a state file with `--state`")),
+    }
+}
+
+fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliError> {
     let inputs = source::inputs(&args.inputs)?;
-    let (loaded, _) = source::load_raw(context, &args.plan, &inputs)?;
+    let (loaded, _) = source::load_raw(context, path, &inputs)?;
     let errors = loaded.errors();
     let valid = loaded.plan.is_some();
+    let found = loaded.plan.as_ref().map(regatta_plan::conflicts).unwrap_or_default();
     if args.json {
-        let facts = json!({ "valid": valid, "problems": loaded.facts() });
+        let facts = json!({ "valid": valid, "problems": loaded.facts(), "conflicts": found.found.len() });
         out(&format!("{facts}\n"));
     } else {
         err(&loaded.render(context.color));
@@ -29,7 +43,27 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Exit, CliError> {
         };
         let warned =
             if warnings > 0 { format!(", {}", count(warnings as u64, "warning")) } else { String::new() };
-        out(&format!("{}: {verdict}{warned}\n", args.plan.display()));
+        out(&format!("{}: {verdict}{warned}\n", path.display()));
+        if let Some(line) = conflicts::line(&found, path).filter(|_| valid) {
+            err(&line);
+        }
     }
     Ok(if valid { Exit::Success } else { Exit::InvalidPlan })
+}
+
+/// Whether a state file was written whole and is of a kind that this version knows.
+fn state(context: &Context, file: &Path, as_json: bool) -> Result<Exit, CliError> {
+    let bytes = source::small_bytes(&context.cwd.join(file), MAX_STATE_BYTES)
+        .map_err(|why| CliError::usage(format!("state file `{}` cannot be read: {why}", file.display())))?;
+    let problems = verify(&bytes);
+    if as_json {
+        let told: Vec<_> = problems.iter().map(|message| json!({ "message": message })).collect();
+        out(&format!("{}\n", json!({ "valid": problems.is_empty(), "problems": told })));
+    } else if problems.is_empty() {
+        out(&format!("{}: valid: a whole state file\n", file.display()));
+    } else {
+        problems.iter().for_each(|problem| err(&format!("error: {problem}\n")));
+        out(&format!("{}: not valid: {}\n", file.display(), count(problems.len() as u64, "error")));
+    }
+    Ok(if problems.is_empty() { Exit::Success } else { Exit::InvalidPlan })
 }

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod control;
+pub mod doctor;
 pub mod events;
 pub mod explain;
 pub mod keeper;

@@ -6,13 +6,13 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::overrides::Overrides;
 use crate::render::escape::escape;
-use crate::render::{count, duration};
+use crate::render::{conflicts, count, duration};
 use crate::session::Show;
 use crate::source;
 use crate::view::engine_of;
 use regatta_engine::Engine;
 use regatta_engine::schedule;
-use regatta_plan::Plan;
+use regatta_plan::{Conflicts, Plan};
 
 /// Tasks of a wave that are listed.
 const MAX_LISTED: usize = 40;
@@ -27,19 +27,24 @@ pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
     overrides.check(&plan)?;
     overrides.apply(&mut plan);
     if args.json {
-        out(&format!("{}\n", json(&engine_of(&plan)?)));
+        out(&format!("{}\n", json(&engine_of(&plan)?, &regatta_plan::conflicts(&plan))));
     } else {
         out(&text(&plan)?);
     }
     Ok(Exit::Success)
 }
 
-/// Formats 3 with the hash.
-fn json(engine: &Engine) -> String {
+/// Formats 3 with the hash, and what the hash does not cover.
+fn json(engine: &Engine, found: &Conflicts) -> String {
     let graph = engine.graph();
     let mut text = String::from_utf8_lossy(&schedule::canonical(graph)).into_owned();
     text.pop();
-    format!("{text},\"schedulePlanHash\":\"{}\"}}", schedule::hash(graph))
+    format!(
+        "{text},\"schedulePlanHash\":\"{}\",\"conflicts\":{},\"conflictsComplete\":{}}}",
+        schedule::hash(graph),
+        conflicts::json(found),
+        found.complete
+    )
 }
 
 /// The schedule for people.
@@ -73,6 +78,7 @@ pub fn text(plan: &Plan) -> Result<String, CliError> {
         let bound = schedule::lower_bound_ms(graph, &engine.state().limits);
         out.push_str(&format!("lower bound    {}\n", duration(bound)));
     }
+    out.push_str(&conflicts::table(&regatta_plan::conflicts(plan)));
     out.push_str(&format!("hash           {}\n", schedule::hash(graph)));
     Ok(out)
 }

@@ -6,8 +6,9 @@ use crate::args::ResumeArgs;
 use crate::context::{Context, err};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::session::{self, Show};
+use crate::session::{self, Show, Watchers};
 use crate::source;
+use crate::state_view::{self, StateFile};
 use crate::view::{self, plan_of, reader_to_write, writing};
 use regatta_journal::{Journal, RunId, RunRecord, StoreError, Which};
 use regatta_plan::Plan;
@@ -38,8 +39,14 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
     if reader.holder(&summary.run_id).map_err(writing(&context.workspace))?.is_some() {
         return lift(context, &summary.run_id);
     }
-    if summary.state.has_ended() {
-        return session::tell(context, summary.run_id.as_str(), show).map(session::exit_of);
+    let ended = summary.state.has_ended();
+    let asked = state_view::asked(context, args.state_file.as_ref())?;
+    let kept =
+        || kept_state_file(&record).filter(|path| !ended || state_view::speaks_of(path, &summary.run_id));
+    let state_file = asked.clone().or_else(kept);
+    let watchers = Watchers { show, state_file: state_file.map(StateFile::at) };
+    if ended {
+        return session::tell(context, summary.run_id.as_str(), &watchers).map(session::exit_of);
     }
     let (plan, overrides) = plan_of(&record)?;
     if !args.stored {
@@ -48,7 +55,7 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
     tell_changed_variables(&plan, &record);
     drop(reader);
     if args.detach {
-        return super::run::detach(context, summary.run_id.as_str());
+        return super::run::detach(context, summary.run_id.as_str(), asked.as_deref());
     }
     let journal = Journal::open(&context.workspace).map_err(writing(&context.workspace))?;
     let run = match journal.open_run(&summary.run_id, now_wall_ms()) {
@@ -59,7 +66,13 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
     }
-    session::go(context, run, Work { plan: plan.into(), reuse: overrides.reuse }, show)
+    session::go(context, run, Work { plan: plan.into(), reuse: overrides.reuse }, &watchers)
+}
+
+/// The state file that the run was started with.
+fn kept_state_file(record: &RunRecord) -> Option<String> {
+    let flags: Value = serde_json::from_str(&record.run.flags).unwrap_or_default();
+    flags["state_file"].as_str().map(str::to_owned)
 }
 
 /// Values of passed variables are read anew; what changed since the run began is told.

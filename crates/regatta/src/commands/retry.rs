@@ -9,7 +9,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::overrides::Overrides;
 use crate::render::count;
-use crate::session::{self, Show};
+use crate::session::{self, Show, Watchers};
 use crate::view::{plan_of, reader_to_write, store_error, writing};
 use regatta_engine::ids::NodeId;
 use regatta_journal::{Journal, NewRun, Reader, RunId, RunRecord, Which};
@@ -55,14 +55,19 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
     if args.detach {
         let id = run.run_id().to_string();
         run.close().map_err(store_error)?;
-        return run::detach(context, &id);
+        return run::detach(context, &id, None);
     }
     let show = if args.json { Show::Json } else { Show::People };
     if show == Show::People {
         let (again, reused) = (selection.again.len() as u64, selection.reuse.len());
         err(&format!("run {} retries {id}: {} again, {reused} reused\n", run.run_id(), count(again, "task")));
     }
-    session::go(context, run, Work { plan: plan.into(), reuse: overrides.reuse }, show)
+    session::go(
+        context,
+        run,
+        Work { plan: plan.into(), reuse: overrides.reuse },
+        &Watchers { show, state_file: None },
+    )
 }
 
 /// What is to run again.
@@ -87,6 +92,8 @@ fn selection(reader: &Reader, run: &RunId, tasks: &[String]) -> Result<Selection
 fn next_run(record: &RunRecord, plan: &Plan, overrides: &Overrides) -> Result<NewRun, CliError> {
     let run_id = uuid::Uuid::new_v4().to_string();
     let mut flags: Value = serde_json::from_str(&record.run.flags).unwrap_or_default();
+    // Who watched that run did not ask for this one.
+    flags.as_object_mut().map(|flags| flags.remove("state_file"));
     flags["env"] = serde_json::json!(run::fingerprints(plan, &run_id));
     Ok(NewRun {
         run_id: RunId::new(&run_id).map_err(store_error)?,

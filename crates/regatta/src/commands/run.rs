@@ -7,8 +7,10 @@ use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::overrides::Overrides;
-use crate::session::{self, Show};
+use crate::render::conflicts;
+use crate::session::{self, Show, Watchers};
 use crate::source::{self, Source};
+use crate::state_view::{self, StateFile};
 use crate::view::{self, store_error};
 use regatta_engine::build::GraphError;
 use regatta_engine::graph::Graph;
@@ -49,18 +51,23 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
         out(&crate::commands::plan::text(&plan)?);
         return Ok(Exit::Success);
     }
-    let record = record(&source, (&plan, &overrides), &inputs)?;
+    if let Some(line) = conflicts::line(&regatta_plan::conflicts(&plan), &args.plan) {
+        err(&line);
+    }
+    let state_file = state_view::asked(context, args.state_file.as_ref())?;
+    let record = record(&source, (&plan, &overrides), (&inputs, state_file.as_deref()))?;
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     let run = journal.create_run(&record).map_err(store_error)?;
     if args.detach {
         let id = run.run_id().to_string();
         run.close().map_err(store_error)?;
-        return detach(context, &id);
+        return detach(context, &id, None);
     }
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
     }
-    session::go(context, run, Work { plan: plan.into(), reuse: overrides.reuse }, show)
+    let work = Work { plan: plan.into(), reuse: overrides.reuse };
+    session::go(context, run, work, &Watchers { show, state_file: state_file.map(StateFile::at) })
 }
 
 /// The run that `--reuse` names; only one that has ended says for good what it did.
@@ -74,11 +81,11 @@ fn earlier(context: &Context, run: &str) -> Result<Reuse, CliError> {
 }
 
 /// Starts a process that takes the run up by itself, and tells the id. What goes wrong there is told in a file
-/// beside the run.
+/// beside the run. Without a state file of its own it keeps the one that the run was started with.
 ///
 /// # Errors
 /// It cannot be started.
-pub fn detach(context: &Context, run_id: &str) -> Result<Exit, CliError> {
+pub fn detach(context: &Context, run_id: &str, state_file: Option<&str>) -> Result<Exit, CliError> {
     let fail = |e: String| CliError::environment(format!("run {run_id} cannot be detached: {e}"));
     let program = std::env::current_exe().map_err(|e| fail(e.to_string()))?;
     let reader = view::reader(&context.workspace)?;
@@ -90,6 +97,7 @@ pub fn detach(context: &Context, run_id: &str) -> Result<Exit, CliError> {
         .arg("--workspace")
         .arg(&context.workspace)
         .args(["resume", run_id, "--stored", "--json", "--own-session"])
+        .args(state_file.map(|path| format!("--state-file={path}")))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log.map_err(|e| fail(e.to_string()))?)
@@ -138,7 +146,7 @@ pub fn fingerprints(plan: &Plan, run_id: &str) -> BTreeMap<String, String> {
 fn record(
     source: &Source,
     (plan, overrides): (&Plan, &Overrides),
-    inputs: &[(String, String)],
+    (inputs, state_file): (&[(String, String)], Option<&str>),
 ) -> Result<NewRun, CliError> {
     let bug = |e: String| CliError::environment(format!("the plan cannot be recorded: {e}"));
     let (spec, _) = regatta_plan::lower(plan);
@@ -162,7 +170,7 @@ fn record(
         }),
         cohort: source.plan.cohort.unwrap_or(100),
         task_type: source.plan.task_type.clone(),
-        flags: json!({ "inputs": inputs, "env": env }).to_string(),
+        flags: json!({ "inputs": inputs, "env": env, "state_file": state_file }).to_string(),
         retry_of: None,
         created_wall_ms: now_wall_ms(),
     })

@@ -4,27 +4,37 @@
 
 use super::escape::escape;
 use super::lines;
-use crate::view::{Failure, RunView};
+use crate::view::{Failure, RunView, own_failure};
+use regatta_engine::Engine;
 use regatta_engine::explain::Why;
 use regatta_engine::ids::NodeId;
 use regatta_engine::input::{Reused, ReusedBy};
 use regatta_engine::outcome::NodeOutcome;
+use std::collections::BTreeMap;
 
 /// The sentence for a node, without a full stop.
 #[must_use]
 pub fn why(view: &RunView, node: NodeId) -> String {
-    let why = view.engine.explain(node);
-    match (&why, view.own_failure(node)) {
+    match view.engine.explain(node) {
+        Why::Running { number, .. } if view.holder.is_none() => {
+            format!("attempt {number} was running when the orchestrator went away")
+        }
+        Why::Ended { outcome: NodeOutcome::Succeeded, .. } if view.reused.contains_key(&node) => {
+            reused(&view.reused[&node])
+        }
+        _ => sentence(&view.engine, &view.failures, node),
+    }
+}
+
+/// The sentence for a node of a run that somebody looks after.
+#[must_use]
+pub fn sentence(engine: &Engine, failures: &BTreeMap<NodeId, Failure>, node: NodeId) -> String {
+    let why = engine.explain(node);
+    match (&why, own_failure(engine, failures, node)) {
         (Why::Ended { outcome, .. }, Some(failure)) => {
             format!("{}{}", outcome.name().replace('_', " "), reason(failure))
         }
-        (Why::Running { number, .. }, _) if view.holder.is_none() => {
-            format!("attempt {number} was running when the orchestrator went away")
-        }
-        (Why::Ended { outcome: NodeOutcome::Succeeded, .. }, _) if view.reused.contains_key(&node) => {
-            reused(&view.reused[&node])
-        }
-        _ => escape(&why.sentence(view.engine.graph())),
+        _ => escape(&why.sentence(engine.graph())),
     }
 }
 

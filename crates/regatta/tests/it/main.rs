@@ -7,11 +7,13 @@
 
 mod caps;
 mod command_line;
+mod conflicts;
 mod control;
 #[cfg(feature = "faults")]
 mod crash;
 mod data_flow;
 mod disk;
+mod doctor;
 mod documents;
 mod effects;
 mod endings;
@@ -30,6 +32,7 @@ mod results;
 mod retry;
 mod reuse;
 mod signals;
+mod state_file;
 mod store;
 mod takeover;
 mod trees;

@@ -159,7 +159,7 @@ impl Said {
 }
 
 /// Waits until a descriptor can be read.
-fn comes(what: impl AsFd) -> bool {
+pub fn comes(what: impl AsFd) -> bool {
     poll(&mut [PollFd::new(&what, PollFlags::IN)], Some(&PATIENCE)).unwrap() > 0
 }
 

@@ -56,7 +56,9 @@ pub use message::{Report, Request, StartSpec, Status, Stream, Usage};
 use inbox::Inbox;
 use worker::Worker;
 
-/// The variable that names the attempt in the environment of each of its processes, with the `=`.
+/// The variable that names the attempt in the environment of each of its processes.
+pub const MARKER_VARIABLE: &str = "REGATTA_MARKER";
+/// The same with the `=`.
 const MARKER: &[u8] = b"REGATTA_MARKER=";
 /// How often output files are looked at while somebody lives whose output is bounded.
 const TICK: Duration = Duration::from_secs(1);

@@ -1,0 +1,138 @@
+//! Who waits for whom, directly or through others: over plain indices and edges, without recursion.
+//!
+//! Knows no task.
+
+use std::collections::BTreeSet;
+
+/// Sources that one pass follows at once: one bit each.
+const SOURCES_A_PASS: usize = 64;
+
+/// Who reaches whom.
+pub(crate) struct Reach {
+    preds: Vec<Vec<usize>>,
+    /// In topological order.
+    order: Vec<usize>,
+    position: Vec<usize>,
+}
+
+impl Reach {
+    /// Of the predecessors of each, and a topological order of all.
+    pub(crate) fn new(preds: Vec<Vec<usize>>, order: Vec<usize>) -> Reach {
+        let mut position = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(at, &i)| position[i] = at);
+        Reach { preds, order, position }
+    }
+
+    /// In topological order.
+    pub(crate) fn sorted(&self, tasks: BTreeSet<usize>) -> Vec<usize> {
+        let mut tasks: Vec<usize> = tasks.into_iter().collect();
+        tasks.sort_unstable_by_key(|&i| self.position[i]);
+        tasks
+    }
+
+    /// True if `to` waits for `from`, directly or not. Looks back from `to`, not beyond the place of `from`.
+    pub(crate) fn reaches(&self, from: usize, to: usize) -> bool {
+        let (mut open, mut seen) = (vec![to], BTreeSet::new());
+        while let Some(next) = open.pop() {
+            if next == from {
+                return true;
+            }
+            let later = |p: &usize| self.position[*p] >= self.position[from];
+            open.extend(self.preds[next].iter().copied().filter(later).filter(|&p| seen.insert(p)));
+        }
+        false
+    }
+
+    /// True if there is an order between any two of them: in topological order, if there is one between neighbours.
+    pub(crate) fn is_chain(&self, tasks: BTreeSet<usize>) -> bool {
+        self.sorted(tasks).windows(2).all(|pair| self.reaches(pair[0], pair[1]))
+    }
+
+    /// How many tasks there are before each on the longest way to it.
+    pub(crate) fn depths(&self) -> Vec<usize> {
+        let mut depth = vec![0; self.order.len()];
+        for &i in &self.order {
+            depth[i] = self.preds[i].iter().map(|&p| depth[p] + 1).max().unwrap_or(0);
+        }
+        depth
+    }
+
+    /// Those of `pairs` without an order between them. Linear in edges for every 64 different first ones; looks at
+    /// no more than `most_steps` nodes and edges, and answers whether that was enough.
+    pub(crate) fn unordered(
+        &self,
+        pairs: impl Iterator<Item = (usize, usize)>,
+        most_steps: usize,
+    ) -> (Vec<(usize, usize)>, bool) {
+        let mut by_source: Vec<(usize, usize, (usize, usize))> = pairs
+            .map(|(a, b)| {
+                // Only the earlier one can be waited for.
+                let (from, to) = if self.position[a] < self.position[b] { (a, b) } else { (b, a) };
+                (from, to, (a, b))
+            })
+            .collect();
+        by_source.sort_unstable();
+        let steps_a_pass = self.preds.iter().map(|row| row.len() + 1).sum::<usize>().max(1);
+        let mut passes_left = (most_steps / steps_a_pass).max(1);
+        let (mut found, mut rest) = (Vec::new(), by_source.as_slice());
+        while !rest.is_empty() && passes_left > 0 {
+            passes_left -= 1;
+            let (sources, taken) = first_sources(rest);
+            let marks = self.marks(&sources);
+            let (now, later) = rest.split_at(taken);
+            rest = later;
+            found.extend(now.iter().filter(|(from, to, _)| {
+                let bit = sources.binary_search(from).unwrap_or_default();
+                marks[*to] & (1 << bit) == 0
+            }));
+        }
+        let mut unordered: Vec<(usize, usize)> = found.into_iter().map(|(_, _, pair)| pair).collect();
+        unordered.sort_unstable();
+        (unordered, rest.is_empty())
+    }
+
+    /// For each node, which of the sources it is or waits for.
+    fn marks(&self, sources: &[usize]) -> Vec<u64> {
+        let mut marks = vec![0_u64; self.preds.len()];
+        sources.iter().enumerate().for_each(|(bit, &source)| marks[source] |= 1 << bit);
+        for &i in &self.order {
+            marks[i] = self.preds[i].iter().fold(marks[i], |all, &p| all | marks[p]);
+        }
+        marks
+    }
+}
+
+/// The first different sources of sorted pairs, and how many pairs those have.
+fn first_sources(pairs: &[(usize, usize, (usize, usize))]) -> (Vec<usize>, usize) {
+    let mut sources: Vec<usize> = Vec::with_capacity(SOURCES_A_PASS);
+    for (at, (from, ..)) in pairs.iter().enumerate() {
+        if sources.last() != Some(from) {
+            if sources.len() == SOURCES_A_PASS {
+                return (sources, at);
+            }
+            sources.push(*from);
+        }
+    }
+    (sources, pairs.len())
+}
+
+/// Kahn's algorithm: a topological order of what is not held back by a cycle, and the open counts.
+pub(crate) fn sort(preds: &[Vec<usize>]) -> (Vec<usize>, Vec<usize>) {
+    let mut succs = vec![Vec::new(); preds.len()];
+    for (i, row) in preds.iter().enumerate() {
+        row.iter().for_each(|&p| succs[p].push(i));
+    }
+    let mut open: Vec<usize> = preds.iter().map(Vec::len).collect();
+    let mut order: Vec<usize> = (0..preds.len()).filter(|&i| open[i] == 0).collect();
+    let mut head = 0;
+    while let Some(&i) = order.get(head) {
+        head += 1;
+        for &s in &succs[i] {
+            open[s] -= 1;
+            if open[s] == 0 {
+                order.push(s);
+            }
+        }
+    }
+    (order, open)
+}
