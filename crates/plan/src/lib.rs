@@ -46,6 +46,7 @@ pub use render::{Fact, fact, render};
 
 use model::Dialect;
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 
 /// A plan file holds at most this many bytes.
 pub const MAX_PLAN_BYTES: u64 = 256 << 20;
@@ -108,14 +109,23 @@ impl Loaded {
     }
 }
 
-/// Reads a plan. `inputs` override the plan's, as texts: where the default is a text they stay texts, else they are
-/// JSON if they can be. `name` is shown in problems.
+/// What comes to a plan from beside it.
+#[derive(Clone, Debug, Default)]
+pub struct Given<'a> {
+    /// Values of inputs over the plan's, as texts: where the default is a text they stay texts, else they are JSON if
+    /// they can be.
+    pub inputs: &'a [(String, String)],
+    /// Counted leases of the workspace: capacity in units.
+    pub leases: BTreeMap<String, u32>,
+}
+
+/// Reads a plan. `name` is shown in problems.
 #[must_use]
-pub fn load((name, bytes): (&str, &[u8]), format: Format, inputs: &[(String, String)]) -> Loaded {
+pub fn load((name, bytes): (&str, &[u8]), format: Format, given: &Given<'_>) -> Loaded {
     let mut problems = Vec::new();
     let source = String::from_utf8_lossy(bytes).into_owned();
     let mut dialect = Dialect::Plan;
-    let plan = read((bytes, format), inputs, &mut dialect, &mut problems);
+    let plan = read((bytes, format), given, &mut dialect, &mut problems);
     problems.sort_by_key(|p| (p.span.start, p.code));
     let plan = plan.filter(|_| problems.iter().all(|p| p.severity != Severity::Error));
     Loaded { plan, problems, dialect, name: name.to_owned(), source }
@@ -123,7 +133,7 @@ pub fn load((name, bytes): (&str, &[u8]), format: Format, inputs: &[(String, Str
 
 fn read(
     (bytes, format): (&[u8], Format),
-    inputs: &[(String, String)],
+    given: &Given<'_>,
     dialect: &mut Dialect,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Plan> {
@@ -147,7 +157,8 @@ fn read(
     }?;
     let mut draft = draft::read(&root, format == Format::Json, problems)?;
     *dialect = draft.dialect;
-    for (name, value) in inputs {
+    draft.leases.clone_from(&given.leases);
+    for (name, value) in given.inputs {
         if let Some(slot) = draft.inputs.get_mut(name) {
             let text = || Json::String(value.clone());
             *slot = if slot.is_string() {

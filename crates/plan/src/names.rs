@@ -26,6 +26,7 @@ const BUILT_IN_TOOLS: [&str; 11] = [
 
 /// Locks, agents, tools, gates and resources that are named must exist, and be enough.
 pub(crate) fn check_names(draft: &Draft, placed: &[Placed], problems: &mut Problems) {
+    check_leases(draft, problems);
     let known = Known {
         agents: draft.agents.keys().cloned().collect(),
         servers: draft.later_names("mcp_servers"),
@@ -89,18 +90,30 @@ impl Known {
     }
 }
 
+/// A name is either a resource of the plan or a counted lease of the workspace.
+fn check_leases(draft: &Draft, problems: &mut Problems) {
+    for name in draft.resources.keys().filter(|name| draft.leases.contains_key(*name)) {
+        let message = format!("`{name}` is a resource of the plan and a lease of the workspace");
+        let help = "rename one of them: whose units are meant could not be told";
+        problems.push(Diagnostic::error(Code::BadValue, 0..0, message).help(help));
+    }
+}
+
 fn check_locks(draft: &Draft, p: &Placed, problems: &mut Problems) {
     for lock in &p.task.locks {
-        let capacity = draft.resources.get(&lock.resource);
+        let capacity = draft.resources.get(&lock.resource).or_else(|| draft.leases.get(&lock.resource));
         let why = match (lock.claim, capacity) {
             (Claim::Units(units), Some(&capacity)) if units > capacity => {
                 format!("claims {units} units of `{}`, which has {capacity}", lock.resource)
             }
             (Claim::Units(_), None) => {
-                format!("claims units of `{}`, which is not among `resources`", lock.resource)
+                format!(
+                    "claims units of `{}`, which is neither among `resources` nor a counted lease",
+                    lock.resource
+                )
             }
             (Claim::Shared | Claim::Exclusive, Some(_)) => {
-                format!("locks `{}`, which is a counted resource", lock.resource)
+                format!("locks `{}`, which is counted", lock.resource)
             }
             (Claim::Units(_), Some(_)) | (Claim::Shared | Claim::Exclusive, None) => continue,
         };

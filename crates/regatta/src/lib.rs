@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod commands;
+pub mod config;
 pub mod context;
 pub mod doctor;
 pub mod error;

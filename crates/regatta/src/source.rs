@@ -2,13 +2,14 @@
 //!
 //! `-` is standard input, the one allowed pipe. Other small files that a command is given pass the same door.
 
+use crate::config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::parallel;
 use crate::session::Show;
 use regatta_plan::model::Dialect;
-use regatta_plan::{Format, Loaded, MAX_PLAN_BYTES, Plan};
+use regatta_plan::{Format, Given, Loaded, MAX_PLAN_BYTES, Plan};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -64,7 +65,8 @@ pub fn load_raw(
 ) -> Result<(Loaded, String), CliError> {
     let bytes = read(&context.cwd, path)?;
     let name = path.display().to_string();
-    let loaded = regatta_plan::load((&name, &bytes), Format::detect(&name, &bytes), inputs);
+    let given = Given { inputs, leases: config::read(&context.workspace)?.leases };
+    let loaded = regatta_plan::load((&name, &bytes), Format::detect(&name, &bytes), &given);
     Ok((loaded, String::from_utf8_lossy(&bytes).into_owned()))
 }
 

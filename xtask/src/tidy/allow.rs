@@ -79,6 +79,7 @@ pub(crate) const CRATES: &[Allowed] = &[
             "serde_json",
             "sha2",
             "signal-hook",
+            "toml",
             "unicode-width",
             "uuid",
         ],

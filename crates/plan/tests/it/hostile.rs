@@ -4,7 +4,7 @@
 
 use crate::world::as_format;
 use proptest::prelude::*;
-use regatta_plan::{Format, load};
+use regatta_plan::{Format, Given, load};
 
 const PLAN: &str = r#"version: 1
 name: p
@@ -95,7 +95,7 @@ proptest! {
     #[test]
     fn random_bytes_get_an_answer_in_every_format(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         for format in [Format::Yaml, Format::Json, Format::Toml] {
-            let loaded = load(("p", &bytes), format, &[]);
+            let loaded = load(("p", &bytes), format, &Given::default());
             prop_assert!(loaded.plan.is_none() || loaded.errors() == 0);
             prop_assert!(loaded.render(true).len() < 1 << 20);
         }

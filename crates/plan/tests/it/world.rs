@@ -2,7 +2,7 @@
 //!
 //! Answers problems as short lines, so that a test is one literal.
 
-use regatta_plan::{Format, Loaded, Plan, load};
+use regatta_plan::{Format, Given, Loaded, Plan, load};
 
 /// Loads a YAML text.
 pub fn yaml(text: &str) -> Loaded {
@@ -13,8 +13,13 @@ pub fn yaml(text: &str) -> Loaded {
 pub fn as_format(text: &str, format: Format) -> Loaded {
     let text = text.to_owned();
     let thread = std::thread::Builder::new().stack_size(8 << 20);
-    let loaded = thread.spawn(move || load(("plan", text.as_bytes()), format, &[]));
-    loaded.ok().and_then(|t| t.join().ok()).into_iter().next().unwrap_or_else(|| load(("", b""), format, &[]))
+    let loaded = thread.spawn(move || load(("plan", text.as_bytes()), format, &Given::default()));
+    loaded
+        .ok()
+        .and_then(|t| t.join().ok())
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| load(("", b""), format, &Given::default()))
 }
 
 /// The plan of a text that has one.

@@ -75,7 +75,7 @@ mod tests {
     use regatta_engine::ids::{AttemptId, Timestamp};
     use regatta_engine::input::{Ended, Input, Verdict};
     use regatta_engine::report::Report;
-    use regatta_plan::Format;
+    use regatta_plan::{Format, Given};
 
     const PLAN: &[u8] = b"version: 1
 agents: { claude: { command: [x] }, codex: { command: [x] }, idle: { command: [x] } }
@@ -88,7 +88,7 @@ tasks:
 
     /// Plays the inputs, a turn each, and answers what the document then says of each agent.
     fn after(inputs: &[(u64, Input)]) -> String {
-        let plan = regatta_plan::load(("plan.yaml", PLAN), Format::Yaml, &[]).plan;
+        let plan = regatta_plan::load(("plan.yaml", PLAN), Format::Yaml, &Given::default()).plan;
         let Some(Ok(mut engine)) = plan.as_ref().map(engine_of) else { return "no plan".to_owned() };
         let mut track = Track::default();
         for (now, input) in inputs {

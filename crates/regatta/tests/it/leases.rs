@@ -286,3 +286,43 @@ fn eight_orchestrators_fight_for_the_same_leases_and_nobody_overlaps() {
     assert_eq!(world.regatta(&["locks"]).out, "no lease is held\n");
     assert!(!lives("0"));
 }
+
+#[test]
+fn a_counted_lease_is_shared_by_all_runs_up_to_its_capacity() {
+    let settings = "[leases]\ngpu = 3\n";
+    let (world, mut first) = {
+        let world = World::new();
+        ["a.up", "gate"].iter().for_each(|name| world.fifo(name));
+        world.write(".regatta/config.toml", settings);
+        holder(&world, "a", "{ resource: gpu, units: 2 }", "gate");
+        let child = world.start(&["run", "a.yaml"]);
+        assert_eq!(world.hear("a.up"), "up");
+        (world, child)
+    };
+    taker(&world, "b", "{ resource: gpu, units: 1 }");
+    world.regatta(&["run", "b.yaml"]).exits(0);
+    taker(&world, "c", "{ resource: gpu, units: 2 }");
+    let mut second = waiting(&world, "c.yaml");
+    assert!(world.regatta(&["locks"]).out.contains("gpu  2 of 3  held by a"));
+    open(&world.path("gate"));
+    assert_eq!((ends(&mut first), ends(&mut second)), (Some(0), Some(0)));
+    assert_eq!(log(&world), "a+ b+ b- a- c+ c-");
+}
+
+#[test]
+fn settings_that_mean_nothing_are_refused_with_their_path() {
+    let world = World::with("version: 1\nresources: { gpu: 1 }\ntasks: [ { id: a, run: 'true' } ]\n");
+    for (settings, said) in [
+        ("[lease]\n", "unknown field `lease`"),
+        ("[leases]\ngpu = 0\n", "lease `gpu` has no units"),
+        ("[leases]\ngpu = -1\n", "gpu"),
+        ("leases", "config.toml"),
+        ("[leases]\ngpu = 2\n", "is a resource of the plan and a lease of the workspace"),
+    ] {
+        world.write(".regatta/config.toml", settings);
+        let err = world.regatta(&["check", "plan.yaml"]).exits(3).err;
+        assert!(err.contains(said), "{settings}: {err}");
+    }
+    world.write(".regatta/config.toml", "");
+    world.regatta(&["check", "plan.yaml"]).exits(0);
+}
