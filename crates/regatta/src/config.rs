@@ -8,7 +8,7 @@
 
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::source::small_text;
+use crate::plain_file::small_text;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;

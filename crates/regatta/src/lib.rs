@@ -11,6 +11,7 @@ pub mod error;
 pub mod exit;
 pub mod overrides;
 pub mod parallel;
+pub mod plain_file;
 pub mod render;
 pub mod session;
 pub mod snapshots;

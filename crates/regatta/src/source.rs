@@ -1,18 +1,17 @@
 //! Reads a plan file: bounded, never a device, never a directory; then loads it with every problem.
 //!
-//! `-` is standard input, the one allowed pipe. Other small files that a command is given pass the same door.
+//! `-` is standard input, the one allowed pipe.
 
 use crate::config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::parallel;
+use crate::plain_file::{NotPlain, open};
 use crate::session::Show;
 use regatta_plan::model::Dialect;
 use regatta_plan::{Format, Given, Loaded, MAX_PLAN_BYTES, Plan};
-use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// A plan and where it came from.
@@ -86,42 +85,6 @@ fn read(cwd: &Path, path: &Path) -> Result<Vec<u8>, CliError> {
         return Err(CliError::new(Exit::InvalidPlan, message));
     }
     bounded(file, path)
-}
-
-/// Why a file is not one to read.
-enum NotPlain {
-    Unopened(std::io::Error),
-    Special,
-}
-
-/// Opens a plain file; waits for nobody at a FIFO.
-fn open(path: &Path) -> Result<(File, Metadata), NotPlain> {
-    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path).map_err(NotPlain::Unopened)?;
-    let meta = file.metadata().map_err(NotPlain::Unopened)?;
-    if meta.is_file() { Ok((file, meta)) } else { Err(NotPlain::Special) }
-}
-
-/// The text of a plain file of at most `most` bytes.
-///
-/// # Errors
-/// Why it is not one, for people.
-pub fn small_text(path: &Path, most: u64) -> Result<String, String> {
-    String::from_utf8(small_bytes(path, most)?).map_err(|_| "it is not UTF-8".to_owned())
-}
-
-/// The bytes of a plain file, at most `most`.
-///
-/// # Errors
-/// As [`small_text`].
-pub fn small_bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
-    let (file, _) = open(path).map_err(|e| match e {
-        NotPlain::Unopened(e) => e.to_string(),
-        NotPlain::Special => "it is not a plain file".to_owned(),
-    })?;
-    let mut bytes = Vec::new();
-    file.take(most + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
-    if bytes.len() as u64 > most { Err(format!("it has more than {most} bytes")) } else { Ok(bytes) }
 }
 
 fn bounded(from: impl Read, path: &Path) -> Result<Vec<u8>, CliError> {

@@ -4,6 +4,7 @@ use crate::args::CheckArgs;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::plain_file;
 use crate::render::{conflicts, count};
 use crate::source;
 use crate::state_view::verify;
@@ -53,7 +54,7 @@ fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliErr
 
 /// Whether a state file was written whole and is of a kind that this version knows.
 fn state(context: &Context, file: &Path, as_json: bool) -> Result<Exit, CliError> {
-    let bytes = source::small_bytes(&context.cwd.join(file), MAX_STATE_BYTES)
+    let bytes = plain_file::small_bytes(&context.cwd.join(file), MAX_STATE_BYTES)
         .map_err(|why| CliError::usage(format!("state file `{}` cannot be read: {why}", file.display())))?;
     let problems = verify(&bytes);
     if as_json {

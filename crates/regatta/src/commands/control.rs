@@ -7,7 +7,7 @@ use crate::args::{AnswerArgs, CancelArgs, PauseArgs, SkipArgs};
 use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::source;
+use crate::plain_file;
 use crate::view::{engine_of, plan_of, reader_to_write, writing};
 use regatta_journal::{Journal, Reader, RunId, RunRecord, Store as _, StoreError, Turn, Which};
 use regatta_runtime::control::{self, Command, Meaning, Reply, Settle};
@@ -78,7 +78,7 @@ fn run_and_task(words: &[String]) -> (Option<&str>, &str) {
 /// JSON, or `@FILE` with JSON in it.
 fn parse_result(context: &Context, text: &str) -> Result<Value, CliError> {
     let text = match text.strip_prefix('@') {
-        Some(file) => source::small_text(&context.cwd.join(file), MAX_RESULT_TEXT_BYTES)
+        Some(file) => plain_file::small_text(&context.cwd.join(file), MAX_RESULT_TEXT_BYTES)
             .map_err(|e| CliError::usage(format!("result file `{file}` cannot be read: {e}")))?,
         None => text.to_owned(),
     };
