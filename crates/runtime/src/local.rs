@@ -219,7 +219,7 @@ impl Local {
     /// Takes what the keeper said.
     pub fn hear(&mut self, heard: Heard) {
         match heard {
-            Heard::Started { .. } | Heard::Swept => {}
+            Heard::Swept => {}
             Heard::Idle { attempt } if self.jobs.contains_key(&attempt) => {
                 let attempt = AttemptId(attempt);
                 self.arrivals.push_back(Input::AttemptIdle { attempt }.into());
