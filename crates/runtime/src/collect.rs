@@ -168,7 +168,10 @@ pub fn store_large(result: &TaskResult, dir: &Path) -> io::Result<()> {
         .open(dir.join(LARGE_RESULT))?;
     file.write_all(&result.bytes)?;
     file.sync_all()?;
-    File::open(dir)?.sync_all()?;
+    // The names on the way to it too: the directory of an attempt may be as new as the file.
+    for dir in dir.ancestors().take(2) {
+        File::open(dir)?.sync_all()?;
+    }
     fault::point("result.stored");
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! An end is acknowledged to the keeper when the turn that took it is durable, not before.
 
 use crate::action::{Actions, Kind, Prepared};
+use crate::attempt_dirs::AttemptDirs;
 use crate::collect;
 use crate::judge::{Job, NoRoom, judge, refusal};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper, StartOrder};
@@ -21,9 +22,8 @@ use regatta_engine::state::State;
 use regatta_engine::state::node::NodeState;
 use regatta_journal::Payload;
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 /// A `reconcile` command may take this long, in milliseconds.
@@ -71,6 +71,7 @@ pub struct Local {
     actions: Actions,
     outputs: Outputs,
     place: Place,
+    dirs: AttemptDirs,
     jobs: BTreeMap<u64, Job>,
     asks: Vec<Ask>,
     arrivals: VecDeque<Arrival>,
@@ -93,6 +94,7 @@ impl Local {
             actions,
             outputs,
             place,
+            dirs: AttemptDirs::default(),
             jobs: BTreeMap::new(),
             asks: Vec::new(),
             arrivals: VecDeque::new(),
@@ -271,10 +273,7 @@ impl Local {
 
     fn start(&mut self, attempt: AttemptId, (node, number): (NodeId, u32), kind: Kind) {
         let job = Job { attempt, node, kind, dir: self.dir(attempt, kind) };
-        let made = fs::DirBuilder::new().mode(0o700).create(&job.dir);
-        if let Err(error) =
-            made.or_else(|e| if e.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(e) })
-        {
+        if let Err(error) = self.dirs.begin(&job.dir) {
             let text = format!("cannot create {}: {error}", job.dir.display());
             if error.kind() == io::ErrorKind::StorageFull {
                 self.broken = Some(Broken::NoRoom(text));
@@ -286,8 +285,8 @@ impl Local {
         match self.actions.prepare((node, kind), number, (&self.outputs, &result_path)) {
             Ok(prepared) => self.order(job, prepared),
             Err(refused) => {
-                let _ = fs::remove_dir(&job.dir); // nothing was written yet
                 self.arrivals.push_back(refusal(&job, (refused.cause, &refused.message)));
+                self.dirs.end(job.dir);
             }
         }
     }
@@ -329,7 +328,7 @@ impl Driver for Local {
     fn committed(&mut self, engine: &Engine, events: &[Event]) {
         self.now = engine.now();
         for Judged { id, dir } in self.to_ack.1.drain(..) {
-            dir.iter().for_each(|dir| collect::forget(dir));
+            dir.into_iter().for_each(|dir| self.dirs.end(dir));
             self.asks.push(Ask::Ack { attempt: id });
         }
         (self.observer)(engine, events);
