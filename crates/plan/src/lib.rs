@@ -30,7 +30,7 @@ mod yaml;
 
 pub use assemble::is_id;
 pub use diagnostic::{Code, Diagnostic, Severity};
-pub use digest::{canonical, differences, plan_digest};
+pub use digest::{canonical, differences, digest_of, plan_digest};
 pub use fields::parse_duration_ms;
 pub use language::{Document, reference as reference_markdown, schema};
 pub use lower::lower;

@@ -5,7 +5,7 @@
 //! An end is acknowledged to the keeper when the turn that took it is durable, not before.
 
 use crate::action::{Actions, Kind, Prepared};
-use crate::attempt_dirs::AttemptDirs;
+use crate::attempt_dirs::{AttemptDir, AttemptDirs};
 use crate::collect;
 use crate::judge::{Job, NoRoom, judge, refusal};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper, StartOrder};
@@ -21,9 +21,9 @@ use regatta_engine::input::{ConditionAnswer, Input, Reconciliation};
 use regatta_engine::state::State;
 use regatta_engine::state::node::NodeState;
 use regatta_journal::Payload;
+use rustix::io::Errno;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
-use std::io;
 use std::path::PathBuf;
 
 /// A `reconcile` command may take this long, in milliseconds.
@@ -51,7 +51,7 @@ pub enum Broken {
 #[derive(Debug)]
 struct Judged {
     id: u64,
-    dir: Option<PathBuf>,
+    dir: Option<AttemptDir>,
 }
 
 /// The run that a driver works for.
@@ -161,7 +161,7 @@ impl Local {
         let undo = state.rollback.current.map(|u| (u.attempt, u.node, Kind::Undo));
         let live = state.live().map(|(attempt, node)| (attempt, node, Kind::Attempt));
         for (attempt, node, kind) in live.chain(undo).filter(|(a, ..)| found.contains(&a.0)) {
-            let dir = self.dir(attempt, kind);
+            let dir = AttemptDir::found(self.dir(attempt, kind));
             self.jobs.insert(attempt.0, Job { attempt, node, kind, dir });
         }
         let (known, unknown): (Vec<u64>, Vec<u64>) = found.iter().partition(|id| self.jobs.contains_key(id));
@@ -272,16 +272,20 @@ impl Local {
     }
 
     fn start(&mut self, attempt: AttemptId, (node, number): (NodeId, u32), kind: Kind) {
-        let job = Job { attempt, node, kind, dir: self.dir(attempt, kind) };
-        if let Err(error) = self.dirs.begin(&job.dir) {
-            let text = format!("cannot create {}: {error}", job.dir.display());
-            if error.kind() == io::ErrorKind::StorageFull {
-                self.broken = Some(Broken::NoRoom(text));
-                return;
+        let path = self.dir(attempt, kind);
+        let mut job = Job { attempt, node, kind, dir: AttemptDir::found(path.clone()) };
+        match self.dirs.begin(path) {
+            Ok(dir) => job.dir = dir,
+            Err(error) => {
+                let text = format!("cannot create {}: {error}", job.dir.path.display());
+                if error == Errno::NOSPC {
+                    self.broken = Some(Broken::NoRoom(text));
+                    return;
+                }
+                return self.arrivals.push_back(refusal(&job, (Cause::Spawn, &text)));
             }
-            return self.arrivals.push_back(refusal(&job, (Cause::Spawn, &text)));
         }
-        let result_path = job.dir.join(collect::RESULT);
+        let result_path = job.dir.path.join(collect::RESULT);
         match self.actions.prepare((node, kind), number, (&self.outputs, &result_path)) {
             Ok(prepared) => self.order(job, prepared),
             Err(refused) => {
