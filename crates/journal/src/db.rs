@@ -20,6 +20,32 @@ const COMMON: &str = "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAG
 const WRITER: &str =
     "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864;";
 
+/// A transaction that writes, of prepared statements: it is made for each turn. Dropped without a commit it is rolled
+/// back.
+pub(crate) struct Writing<'a> {
+    conn: &'a Connection,
+}
+
+impl Writing<'_> {
+    /// Makes everything since its beginning durable.
+    pub(crate) fn commit(self) -> rusqlite::Result<()> {
+        run(self.conn, "COMMIT")
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if !self.conn.is_autocommit() {
+            // Without it the connection would refuse the next transaction, which tells.
+            let _ = run(self.conn, "ROLLBACK");
+        }
+    }
+}
+
+fn run(conn: &Connection, statement: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached(statement)?.execute([]).map(drop)
+}
+
 /// What a connection may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Access {
@@ -59,9 +85,9 @@ impl Db {
     }
 
     /// Begins a transaction that writes. Dropped without a commit it is rolled back.
-    pub(crate) fn begin(&self) -> Result<Transaction<'_>, StoreError> {
-        Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
-            .map_err(|e| self.fault("write", e))
+    pub(crate) fn begin(&self) -> Result<Writing<'_>, StoreError> {
+        run(&self.conn, "BEGIN IMMEDIATE").map_err(|e| self.fault("write", e))?;
+        Ok(Writing { conn: &self.conn })
     }
 
     /// Begins a transaction that sees one state of the database.

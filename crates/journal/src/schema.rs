@@ -127,10 +127,10 @@ pub(crate) fn prepare(db: &Db) -> Result<(), StoreError> {
     }
     let fault = |e| db.fault("prepare", e);
     for step in STEPS.iter().skip(version as usize) {
-        tx.execute_batch(step).map_err(fault)?;
+        db.conn.execute_batch(step).map_err(fault)?;
     }
-    tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(fault)?;
-    tx.pragma_update(None, "user_version", SchemaVersion::CURRENT.0).map_err(fault)?;
+    db.conn.pragma_update(None, "application_id", APPLICATION_ID).map_err(fault)?;
+    db.conn.pragma_update(None, "user_version", SchemaVersion::CURRENT.0).map_err(fault)?;
     tx.commit().map_err(fault)
 }
 

@@ -29,7 +29,13 @@ pub fn canonical_json(value: &Value) -> Vec<u8> {
 /// # Errors
 /// As [`canonical`].
 pub fn plan_digest(plan: &Plan) -> Result<String, serde_json::Error> {
-    Ok(hex(&Sha256::digest(canonical(plan)?)))
+    Ok(digest_of(&canonical(plan)?))
+}
+
+/// [`plan_digest`] of a plan whose [`canonical`] form is at hand.
+#[must_use]
+pub fn digest_of(canonical: &[u8]) -> String {
+    hex(&Sha256::digest(canonical))
 }
 
 /// Depth is bounded by the readers.
@@ -41,7 +47,8 @@ fn write(out: &mut Vec<u8>, value: &Value) {
         Value::String(text) => json::string(out, text),
         Value::Array(items) => json::array(out, items, write),
         Value::Object(map) => {
-            let sorted: BTreeMap<&String, &Value> = map.iter().collect();
+            let mut sorted: Vec<(&String, &Value)> = map.iter().collect();
+            sorted.sort_unstable_by_key(|(key, _)| *key);
             let mut object = Object::open(out);
             for (key, value) in sorted {
                 write(object.key(key), value);

@@ -34,7 +34,7 @@ mod yaml;
 pub use assemble::is_id;
 pub use conflicts::{Conflict, ConflictKind, Conflicts, conflicts};
 pub use diagnostic::{Code, Diagnostic, Severity};
-pub use digest::{canonical, canonical_json, changed_fields, differences, plan_digest};
+pub use digest::{canonical, canonical_json, changed_fields, differences, digest_of, plan_digest};
 pub use fields::parse_duration_ms;
 pub use file_set::FileSet;
 pub use language::{Document, reference as reference_markdown, schema};

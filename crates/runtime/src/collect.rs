@@ -160,15 +160,18 @@ pub fn from_value(value: &serde_json::Value) -> Result<TaskResult, ResultError> 
 /// # Errors
 /// The file cannot be written or synced.
 pub fn store_large(result: &TaskResult, dir: &Path) -> io::Result<()> {
-    write_private(&dir.join(LARGE_RESULT), &result.bytes)?;
+    write_private(&dir.join(LARGE_RESULT), &result.bytes)?.sync_all()?;
+    // The names on the way to it too: the directory of an attempt may be as new as the file.
+    for dir in dir.ancestors().take(2) {
+        File::open(dir)?.sync_all()?;
+    }
     fault::point("result.stored");
     Ok(())
 }
 
-/// Writes a file (0600) and syncs it and its directory.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file (0600), not yet synced.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+    Ok(file)
 }

@@ -3,6 +3,7 @@
 //! Knows how an attempt ended and what it was for, not what follows from it.
 
 use crate::action::{Actions, Kind};
+use crate::attempt_dirs::AttemptDir;
 use crate::collect::{self, ResultError, TaskResult};
 use crate::keeper::{self, How};
 use crate::reuse;
@@ -14,7 +15,6 @@ use regatta_engine::report::{Content, Digest, Report as Facts};
 use regatta_journal::Payload;
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
 
 /// A message for people holds at most this many bytes.
 const MESSAGE_BYTES: usize = 500;
@@ -29,7 +29,7 @@ pub(crate) struct Job {
     /// Which of its actions.
     pub(crate) kind: Kind,
     /// Where its files go.
-    pub(crate) dir: PathBuf,
+    pub(crate) dir: AttemptDir,
     /// The content key of the work; none for an attempt that was found running.
     pub(crate) content_key: Option<[u8; 32]>,
 }
@@ -66,7 +66,7 @@ pub(crate) fn judge(
         return Ok(judged(job, Verdict::Failed(Cause::DiskFull), (facts, None)));
     }
     if let Err(error) = store_streams(&mut facts, job, (actions.output_limit_bytes(), streams)) {
-        let text = format!("output of {} could not be stored: {error}", job.dir.display());
+        let text = format!("output of {} could not be stored: {error}", job.dir.path.display());
         if error.kind() == io::ErrorKind::StorageFull {
             return Err(NoRoom(text));
         }
@@ -88,7 +88,7 @@ pub(crate) fn judge(
     let result = match result(actions, job, verdict) {
         Ok(result) => result,
         Err(ResultError::Unreadable(error)) if error.kind() == io::ErrorKind::StorageFull => {
-            return Err(NoRoom(format!("the result of {} could not be stored", job.dir.display())));
+            return Err(NoRoom(format!("the result of {} could not be stored", job.dir.path.display())));
         }
         Err(error) => {
             facts.message = Some(shorten(&error.to_string()));
@@ -97,10 +97,10 @@ pub(crate) fn judge(
     };
     facts.result = result.as_ref().map(|r| r.digest);
     if let Some(key) = job.content_key.filter(|_| verdict == Verdict::Succeeded) {
-        match reuse::list_files(actions, job.node, &job.dir) {
+        match reuse::list_files(actions, job.node, &job.dir.path) {
             Ok(files) => facts.content = Some(Box::new(Content { key, files })),
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                return Err(NoRoom(format!("the files of {} could not be listed", job.dir.display())));
+                return Err(NoRoom(format!("the files of {} could not be listed", job.dir.path.display())));
             }
             // Nobody will find it by its key, which is always right.
             Err(_) => {}
@@ -121,18 +121,18 @@ pub(crate) fn refusal(job: &Job, (cause, message): (Cause, &str)) -> Arrival {
 }
 
 fn result(actions: &Actions, job: &Job, verdict: Verdict) -> Result<Option<TaskResult>, ResultError> {
-    let written = collect::result_file(&job.dir);
+    let written = collect::result_file(&job.dir.path);
     if verdict != Verdict::Succeeded {
         return Ok(None); // the result of a failed attempt is nobody's input
     }
     let result = match written? {
         None if job.kind == Kind::Attempt && actions.result_is_stdout(job.node) => {
-            Some(collect::result_from_stdout(&job.dir)?)
+            Some(collect::result_from_stdout(&job.dir.path)?)
         }
         other => other,
     };
     if let Some(large) = result.as_ref().filter(|r| r.bytes.len() > collect::INLINE_RESULT_BYTES) {
-        collect::store_large(large, &job.dir)?;
+        collect::store_large(large, &job.dir.path)?;
     }
     Ok(result)
 }
@@ -152,8 +152,8 @@ fn store_streams(
     job: &Job,
     (limit_bytes, [mut stdout, mut stderr]): (u64, [Option<File>; 2]),
 ) -> io::Result<()> {
-    facts.stdout = collect::stream(stdout.as_mut(), (&job.dir, collect::STDOUT), limit_bytes)?;
-    facts.stderr = collect::stream(stderr.as_mut(), (&job.dir, collect::STDERR), limit_bytes)?;
+    facts.stdout = collect::stream(stdout.as_mut(), (&job.dir.path, collect::STDOUT), limit_bytes)?;
+    facts.stderr = collect::stream(stderr.as_mut(), (&job.dir.path, collect::STDERR), limit_bytes)?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 //! Knows what a task runs; the engine knows when.
 
 pub mod action;
+mod attempt_dirs;
 pub mod clock;
 pub mod collect;
 pub mod control;

@@ -5,6 +5,7 @@
 //! An end is acknowledged to the keeper when the turn that took it is durable, not before.
 
 use crate::action::{Actions, Kind, Prepared};
+use crate::attempt_dirs::{AttemptDir, AttemptDirs};
 use crate::collect;
 use crate::judge::{Job, NoRoom, judge, refusal};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper, StartOrder};
@@ -23,10 +24,9 @@ use regatta_engine::input::{Claimed, ConditionAnswer, Input, Reconciliation};
 use regatta_engine::state::State;
 use regatta_engine::state::node::NodeState;
 use regatta_journal::Payload;
+use rustix::io::Errno;
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ pub enum Broken {
 #[derive(Debug)]
 struct Judged {
     id: u64,
-    dir: Option<PathBuf>,
+    dir: Option<AttemptDir>,
 }
 
 /// The run that a driver works for.
@@ -101,6 +101,7 @@ pub struct Local {
     /// Fencing epochs of grants, until the start.
     pub(crate) epochs: BTreeMap<NodeId, u64>,
     pub(crate) place: Place,
+    dirs: AttemptDirs,
     jobs: BTreeMap<u64, Job>,
     pub(crate) asks: Vec<Ask>,
     pub(crate) arrivals: VecDeque<Arrival>,
@@ -134,6 +135,7 @@ impl Local {
             epochs: BTreeMap::new(),
             outputs,
             place,
+            dirs: AttemptDirs::default(),
             jobs: BTreeMap::new(),
             asks: Vec::new(),
             arrivals: VecDeque::new(),
@@ -202,7 +204,7 @@ impl Local {
         let undo = state.rollback.current.map(|u| (u.attempt, u.node, Kind::Undo));
         let live = state.live().map(|(attempt, node)| (attempt, node, Kind::Attempt));
         for (attempt, node, kind) in live.chain(undo).filter(|(a, ..)| found.contains(&a.0)) {
-            let dir = self.dir(attempt, kind);
+            let dir = AttemptDir::found(self.dir(attempt, kind));
             self.jobs.insert(attempt.0, Job { attempt, node, kind, dir, content_key: None });
         }
         let (known, unknown): (Vec<u64>, Vec<u64>) = found.iter().partition(|id| self.jobs.contains_key(id));
@@ -276,7 +278,6 @@ impl Local {
     /// Takes what the keeper said.
     pub fn hear(&mut self, heard: Heard) {
         match heard {
-            Heard::Started { .. } => {}
             Heard::Swept => {
                 let swept = self.leases.swept();
                 self.check(swept);
@@ -332,19 +333,20 @@ impl Local {
     }
 
     fn start(&mut self, attempt: AttemptId, (node, number): (NodeId, u32), kind: Kind) {
-        let mut job = Job { attempt, node, kind, dir: self.dir(attempt, kind), content_key: None };
-        let made = fs::DirBuilder::new().mode(0o700).create(&job.dir);
-        if let Err(error) =
-            made.or_else(|e| if e.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(e) })
-        {
-            let text = format!("cannot create {}: {error}", job.dir.display());
-            if error.kind() == io::ErrorKind::StorageFull {
-                self.broken = Some(Broken::NoRoom(text));
-                return;
+        let path = self.dir(attempt, kind);
+        let mut job = Job { attempt, node, kind, dir: AttemptDir::found(path.clone()), content_key: None };
+        match self.dirs.begin(path) {
+            Ok(dir) => job.dir = dir,
+            Err(error) => {
+                let text = format!("cannot create {}: {error}", job.dir.path.display());
+                if error == Errno::NOSPC {
+                    self.broken = Some(Broken::NoRoom(text));
+                    return;
+                }
+                return self.arrivals.push_back(refusal(&job, (Cause::Spawn, &text)));
             }
-            return self.arrivals.push_back(refusal(&job, (Cause::Spawn, &text)));
         }
-        let result_path = job.dir.join(collect::RESULT);
+        let result_path = job.dir.path.join(collect::RESULT);
         match self.actions.prepare((node, kind), number, (&self.outputs, &result_path)) {
             Ok(prepared) => {
                 if kind == Kind::Attempt {
@@ -353,8 +355,8 @@ impl Local {
                 self.order(job, prepared);
             }
             Err(refused) => {
-                let _ = fs::remove_dir(&job.dir); // nothing was written yet
                 self.arrivals.push_back(refusal(&job, (refused.cause, &refused.message)));
+                self.dirs.end(job.dir);
             }
         }
     }
@@ -411,7 +413,7 @@ impl Driver for Local {
         self.release_own(engine, events);
         self.now = engine.now();
         for Judged { id, dir } in self.to_ack.1.drain(..) {
-            dir.iter().for_each(|dir| collect::forget(dir));
+            dir.into_iter().for_each(|dir| self.dirs.end(dir));
             self.asks.push(Ask::Ack { attempt: id });
         }
         // The latest answer is that to the end of the turn.

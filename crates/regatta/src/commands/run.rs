@@ -158,7 +158,7 @@ fn record(
     Ok(NewRun {
         run_id: RunId::new(&run_id).map_err(store_error)?,
         plan_name: source.plan.name.clone(),
-        plan_digest: regatta_plan::plan_digest(&source.plan).map_err(|e| bug(e.to_string()))?,
+        plan_digest: regatta_plan::digest_of(&text),
         plan: String::from_utf8(text).map_err(|e| bug(e.to_string()))?,
         plan_source: Some(source.text.clone()),
         source_path: source.path.clone(),

@@ -3,6 +3,7 @@
 //! Sees only what a user sees: exit codes, output, files.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -170,11 +171,11 @@ pub fn ends(child: &mut Child) -> Option<i32> {
     child.wait().unwrap().code()
 }
 
-/// Waits until a process that is nobody's child here is gone.
+/// Waits until a process that is nobody's child here is gone; it may have been reaped already.
 pub fn gone(pid: Pid) -> bool {
     match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(handle) => comes(&handle),
-        Err(error) => error == rustix::io::Errno::SRCH,
+        Err(error) => error == Errno::SRCH,
     }
 }
 

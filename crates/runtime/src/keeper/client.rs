@@ -22,13 +22,6 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// What a keeper has to say.
 #[derive(Debug)]
 pub enum Heard {
-    /// A program runs.
-    Started {
-        /// The attempt.
-        attempt: u64,
-        /// Its leader.
-        pid: u32,
-    },
     /// An attempt is silent.
     Idle {
         /// The attempt.
@@ -161,7 +154,7 @@ impl Keeper {
                     found.ended.push((ended, streams));
                 }
                 // Not before the greeting is over.
-                Some(Tell::Started { .. } | Tell::Idle { .. } | Tell::Swept { .. }) => {}
+                Some(Tell::Idle { .. } | Tell::Swept { .. }) => {}
                 None if missing == Some(found.ended.len() as u64) => return Ok(found),
                 None => {
                     if !self.wire.fill().map_err(failed("cannot be heard"))? {
@@ -293,7 +286,6 @@ fn hear(mut wire: Wire, deliver: &Deliver) {
 
 fn said(wire: &mut Wire, tell: Tell) -> Option<Heard> {
     match tell {
-        Tell::Started { attempt, pid, .. } => Some(Heard::Started { attempt, pid }),
         Tell::Idle { attempt, .. } => Some(Heard::Idle { attempt }),
         Tell::Ended(ended) => {
             let streams = streams(wire, &ended);

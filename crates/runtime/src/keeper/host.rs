@@ -1,9 +1,12 @@
-//! The keeper's own loop: requests of the orchestrator to the process owner, its reports into the spool and back.
+//! The keeper's loop: requests of the orchestrator to the process owner, its reports into the spool and back.
 //!
 //! ```text
-//! poll: owner's reports | connection (or listener) | deadlines while nobody is connected
-//! exit -> ledger -> spool -> told;   ack -> ledger -> spool -> descriptors closed
+//! wait: the owner's descriptor | connection (or listener) | deadlines while nobody is connected
+//! look: exits -> ledger -> spool -> told                        before anything is started, which takes time
+//! read: starts, ends, acks -> ledger, in line with the owner
+//! work: some of them -> starts and acks -> spool -> descriptors closed
 //! ```
+//! One thread does it all: a hand-over between two cost more than what was handed over.
 //! One connection at a time: the next one is taken when the one before was read to its end. Writing never waits, so
 //! an orchestrator that does not read cannot stop it. Knows no plan.
 
@@ -13,22 +16,24 @@ use super::spool::{Record, Spool};
 use super::{LOCK, OLDEST_PROTOCOL, PROTOCOL, SOCKET, SPOOL};
 use crate::fault;
 use crate::leases::ALIVE;
-use crate::owner::{Config, Owner, Refused, Report, Request, Returned, Status};
+use crate::owner::{Config, Owner, Report, Request, Status};
 use crate::socket::door::{Door, is_same_user};
 use crate::socket::wire::Wire;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A keeper that nobody ever spoke to leaves after this time.
 const LONELY: Duration = Duration::from_secs(10);
 /// With less room than this the disk is full.
 const LEAST_FREE_BYTES: u64 = 16 << 10;
+/// With more requests than this in line with the owner nothing more is read.
+const MOST_IN_LINE: usize = 1_024;
 
 /// Why a keeper cannot do its work.
 #[derive(Debug, thiserror::Error)]
@@ -79,29 +84,8 @@ fn say_ready() -> io::Result<()> {
     Ok(())
 }
 
-/// Reports of the owner's thread, and what wakes us for them.
-struct Reports {
-    waiting: Mutex<Vec<Report>>,
-    wake: OwnedFd,
-}
-
-impl Reports {
-    fn put(&self, mut reports: Vec<Report>) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).append(&mut reports);
-        // It can only fail when the counter is full, and then we are awake.
-        let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
-    }
-
-    fn take(&self) -> Vec<Report> {
-        // An empty counter is what we want.
-        let _ = rustix::io::read(&self.wake, &mut [0_u8; 8]);
-        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 struct Host {
     owner: Owner,
-    reports: Arc<Reports>,
     listener: UnixListener,
     talk: Option<Talk>,
     spool: Spool,
@@ -112,8 +96,6 @@ struct Host {
     /// The highest epoch that ever said hello.
     epoch: u64,
     common: Vec<(Bytes, Bytes)>,
-    /// Requests that the owner had no room for.
-    held_back: Vec<Request>,
     records: Vec<Record>,
     began: Instant,
     met: bool,
@@ -137,17 +119,11 @@ impl Host {
         let (spool, inherited) = Spool::open(file, &boot_id).map_err(io_error("cannot read the spool"))?;
         let listener = door.listen(SOCKET).map_err(io_error("cannot listen"))?;
         listener.set_nonblocking(true).map_err(io_error("cannot listen"))?;
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|e| io_error("cannot be woken")(e.into()))?;
-        let reports = Arc::new(Reports { waiting: Mutex::new(Vec::new()), wake });
-        let theirs = Arc::clone(&reports);
         let attempts = run_dir.join("attempts");
         let config = Config { tmp_dir: attempts.clone(), sole_parent: true };
-        let owner = Owner::start(config, Box::new(move |reports| theirs.put(reports)))
-            .map_err(io_error("cannot own processes"))?;
+        let owner = Owner::new(&config).map_err(io_error("cannot own processes"))?;
         Ok(Host {
             owner,
-            reports,
             listener,
             talk: None,
             spool,
@@ -157,7 +133,6 @@ impl Host {
             boot_changed: inherited.boot_changed,
             epoch: 0,
             common: Vec::new(),
-            held_back: Vec::new(),
             records: Vec::new(),
             began: Instant::now(),
             met: false,
@@ -169,8 +144,10 @@ impl Host {
     fn run(&mut self) -> io::Result<()> {
         while !self.may_leave(Instant::now()) {
             let ready = self.wait()?;
-            if ready.reports {
-                self.take_reports()?;
+            if ready.owner || self.owner.patience().is_some_and(|patience| patience.is_zero()) {
+                let reports = self.owner.look()?;
+                self.take_reports(reports)?;
+                self.settle_accounts();
             }
             if ready.talk {
                 self.listen_or_accept()?;
@@ -180,16 +157,16 @@ impl Host {
             }
             self.show_life()?;
             self.enforce_deadlines(Instant::now());
-            self.retry_held_back()?;
-            self.write_records();
-            self.flush();
+            let reports = self.owner.work();
+            self.take_reports(reports)?;
+            self.settle_accounts();
         }
         Ok(())
     }
 
     /// Taken before a connection is read, given up when there is none and nothing lives.
     fn show_life(&mut self) -> io::Result<()> {
-        let lives = self.talk.is_some() || !self.held_back.is_empty() || !self.ledger.live().is_empty();
+        let lives = self.talk.is_some() || !self.ledger.live().is_empty();
         if lives && self.alive.is_none() {
             self.alive = Some(self.door.lock_in_time(ALIVE)?);
         } else if !lives {
@@ -198,42 +175,47 @@ impl Host {
         Ok(())
     }
 
+    /// What was found out or done goes into the spool, then it is told.
+    fn settle_accounts(&mut self) {
+        self.write_records();
+        self.flush();
+    }
+
     /// Nothing owned, and nobody who could ask for more.
     fn may_leave(&self, now: Instant) -> bool {
         let alone = match &self.talk {
             Some(talk) => talk.bye,
             None => self.met || now >= self.began + LONELY,
         };
-        alone && !self.ledger.owns() && self.held_back.is_empty()
+        alone && !self.ledger.owns() && self.owner.waiting() == 0
     }
 
     /// Sleeps until something happens.
     fn wait(&self) -> io::Result<Ready> {
         let talk = match &self.talk {
             Some(talk) => {
-                let read = if self.held_back.is_empty() { PollFlags::IN } else { PollFlags::empty() };
+                let room = self.owner.waiting() < MOST_IN_LINE;
+                let read = if room { PollFlags::IN } else { PollFlags::empty() };
                 let write = if talk.wire.has_output() { PollFlags::OUT } else { PollFlags::empty() };
                 PollFd::from_borrowed_fd(talk.wire.fd(), read | write)
             }
             None => PollFd::from_borrowed_fd(self.listener.as_fd(), PollFlags::IN),
         };
-        let mut fds = [PollFd::new(&self.reports.wake, PollFlags::IN), talk];
+        let mut fds = [PollFd::from_borrowed_fd(self.owner.fd(), PollFlags::IN), talk];
         let timeout = self.patience(Instant::now()).map(timespec);
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let [reports, talk] = fds.map(|fd| !fd.revents().is_empty());
-        Ok(Ready { reports, talk })
+        let [owner, talk] = fds.map(|fd| !fd.revents().is_empty());
+        Ok(Ready { owner, talk })
     }
 
     fn patience(&self, now: Instant) -> Option<Duration> {
-        if !self.held_back.is_empty() {
-            return Some(Duration::from_millis(5));
-        }
         let lonely = (!self.met).then(|| self.began + LONELY);
         let deadline = if self.talk.is_none() { self.ledger.next_deadline() } else { None };
-        lonely.into_iter().chain(deadline).min().map(|at| at.saturating_duration_since(now))
+        let ours = lonely.into_iter().chain(deadline).min().map(|at| at.saturating_duration_since(now));
+        ours.into_iter().chain(self.owner.patience()).min()
     }
 
     fn listen_or_accept(&mut self) -> io::Result<()> {
@@ -261,19 +243,18 @@ impl Host {
 
     /// Does everything that was read.
     fn obey(&mut self) -> io::Result<()> {
-        let mut requests = Vec::new();
         while let Some(talk) = &mut self.talk {
             match talk.wire.next::<Ask>() {
-                Ok(Some(ask)) => self.obey_one(ask, &mut requests)?,
+                Ok(Some(ask)) => self.obey_one(ask)?,
                 Ok(None) => break,
                 // Not our protocol: nothing of it can be trusted.
                 Err(_) => self.talk = None,
             }
         }
-        self.hand_over(requests)
+        Ok(())
     }
 
-    fn obey_one(&mut self, ask: Ask, requests: &mut Vec<Request>) -> io::Result<()> {
+    fn obey_one(&mut self, ask: Ask) -> io::Result<()> {
         if let Ask::Hello { protocols, epoch } = ask {
             return self.greet(protocols, epoch);
         }
@@ -287,32 +268,33 @@ impl Host {
             Ask::Start(order) => {
                 let times = (order.grace_ms, order.kill_after_ms);
                 if self.ledger.start(order.attempt, times, Instant::now()) {
-                    requests.push(Request::Start(Box::new(order.spec(&self.common))));
+                    self.owner.ask([Request::Start(Box::new(order.spec(&self.common)))]);
                 }
             }
-            Ask::End { attempt, grace_ms } => requests.push(Request::End { attempt, grace_ms }),
+            Ask::End { attempt, grace_ms } => self.owner.ask([Request::End { attempt, grace_ms }]),
             Ask::Suspend => {
                 self.ledger.suspend(Instant::now());
-                requests.push(Request::Suspend);
+                self.owner.ask([Request::Suspend]);
             }
             Ask::Continue => {
                 self.ledger.go_on(Instant::now());
-                requests.push(Request::Continue);
+                self.owner.ask([Request::Continue]);
             }
             Ask::Sweep { run_marker } => {
                 self.ledger.sweep();
-                requests.push(Request::Sweep { run_marker });
+                self.owner.ask([Request::Sweep { run_marker }]);
             }
             Ask::Ack { attempt } => {
                 if let Some(streams) = self.ledger.ack(attempt) {
                     fault::point("keeper.acked");
                     self.records.push(Record::Acked { attempt });
-                    requests.push(Request::GiveBack(streams.into_iter().flatten().collect()));
+                    let files: Vec<File> = streams.into_iter().flatten().collect();
+                    self.owner.ask((!files.is_empty()).then_some(Request::GiveBack(files)));
                 }
             }
             Ask::Bye => {
                 let live = self.ledger.live().into_iter();
-                requests.extend(live.map(|attempt| Request::End { attempt, grace_ms: 0 }));
+                self.owner.ask(live.map(|attempt| Request::End { attempt, grace_ms: 0 }));
                 if let Some(talk) = &mut self.talk {
                     talk.bye = true;
                 }
@@ -349,38 +331,12 @@ impl Host {
         Ok(())
     }
 
-    fn hand_over(&mut self, requests: Vec<Request>) -> io::Result<()> {
-        self.held_back.extend(requests);
-        self.retry_held_back()
-    }
-
-    fn retry_held_back(&mut self) -> io::Result<()> {
-        // In pieces, because a batch is taken whole or not at all.
-        while !self.held_back.is_empty() {
-            let rest = self.held_back.split_off(self.held_back.len().min(256));
-            let batch = std::mem::replace(&mut self.held_back, rest);
-            match self.owner.send(batch) {
-                Ok(()) => {}
-                Err(Returned { why: Refused::Full, mut requests }) => {
-                    requests.append(&mut self.held_back);
-                    self.held_back = requests;
-                    return Ok(());
-                }
-                Err(Returned { why: Refused::Closed, .. }) => {
-                    return Err(io::Error::other("the process owner is gone"));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn take_reports(&mut self) -> io::Result<()> {
-        for report in self.reports.take() {
+    fn take_reports(&mut self, reports: Vec<Report>) -> io::Result<()> {
+        for report in reports {
             match report {
                 Report::Started { attempt, pid, start_time_ticks } => {
                     let boot_id = self.boot_id.clone();
                     self.records.push(Record::Started { attempt, pid, start_time_ticks, boot_id });
-                    self.tell(&Tell::Started { attempt, pid, start_time_ticks })?;
                 }
                 Report::SpawnFailed { attempt, message, .. } => {
                     self.ended(Ended::not_started(attempt, message), [None, None])?;
@@ -443,9 +399,8 @@ impl Host {
     /// What is over its time ends, but only while nobody else can say so.
     fn enforce_deadlines(&mut self, now: Instant) {
         if self.talk.is_none() {
-            let due = self.ledger.overdue(now);
-            self.held_back
-                .extend(due.into_iter().map(|(attempt, grace_ms)| Request::End { attempt, grace_ms }));
+            let due = self.ledger.overdue(now).into_iter();
+            self.owner.ask(due.map(|(attempt, grace_ms)| Request::End { attempt, grace_ms }));
         }
     }
 
@@ -469,7 +424,7 @@ impl Host {
 }
 
 struct Ready {
-    reports: bool,
+    owner: bool,
     talk: bool,
 }
 

@@ -116,15 +116,6 @@ pub(super) enum Tell {
         /// The epoch that is obeyed.
         epoch: u64,
     },
-    /// The program runs.
-    Started {
-        /// The attempt.
-        attempt: u64,
-        /// Its leader.
-        pid: u32,
-        /// Start of the leader in clock ticks since boot.
-        start_time_ticks: u64,
-    },
     /// An attempt is silent.
     Idle {
         /// The attempt.

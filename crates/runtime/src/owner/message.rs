@@ -30,8 +30,6 @@ pub enum Request {
     },
     /// Output files of [`Report::Exited`] that were read and are of no use any more: making new ones is dear.
     GiveBack(Vec<File>),
-    /// Take no more requests, kill what lives, report it, then end the owner's thread.
-    Close,
 }
 
 /// Everything needed to start one attempt.
@@ -124,7 +122,7 @@ pub enum Report {
         leaked: u32,
         /// What the leader and the children it waited for used.
         usage: Usage,
-        /// The owner had signalled the tree before the leader ended (request, output limit or close).
+        /// The owner had signalled the tree before the leader ended (request or output limit).
         killed: bool,
     },
     /// No process with the run's marker is left.

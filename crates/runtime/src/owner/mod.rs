@@ -1,15 +1,17 @@
 //! The process owner: the only one in this process that starts, ends and waits for the processes of attempts.
 //! It speaks in messages and does not know plans, journals, retries or what an attempt is for; nothing outside of this
-//! module knows how a child is started or ended, so that it can move into a process of its own.
+//! module knows how a child is started or ended.
 //!
 //! ```text
-//!            Vec<Request>                            one thread (worker)
-//!  Owner ── inbox + eventfd ──> start ──> spawn: clone, exec ── Started | SpawnFailed ──┐
-//!                               end, sweep, close ─> ending: TERM, grace, KILL          ├─> deliver(Vec<Report>)
-//!                               pidfds: leaders, strays ─> settle ── Exited | Swept ────┤
-//!                               1 s tick while bounded attempts live ─ Idle | OutputLimit
+//!  ask(requests) ──> in line ── work ──> start ──> spawn: clone, exec ── Started | SpawnFailed ──┐
+//!                                        end, sweep ─> ending: TERM, grace, KILL                 ├─> Vec<Report>
+//!  fd is readable ──────────── look ──> pidfds: leaders, strays ─> settle ── Exited | Swept ─────┤
+//!                                       1 s tick while bounded attempts live ─ Idle | OutputLimit
 //! ```
 //!
+//! - It has no thread of its own: whoever has it waits for its descriptor together with other things, as long as
+//!   `patience` says at most, then lets it look and work. All of this on the thread on which it was made, and not on
+//!   the main thread: the kernel lists orphans as children of that one, and a list without leaders costs nothing.
 //! - One start gives one `SpawnFailed`, or one `Started` and one `Exited` with `Idle` and `OutputLimit` between them.
 //! - `Exited` means: leader reaped, group empty, no live descendant. What defeats it: a process that leaves the group
 //!   *and* drops its environment *and* loses its parents before anybody looked.
@@ -26,7 +28,6 @@ mod command;
 mod due;
 mod ending;
 mod ids;
-mod inbox;
 mod life;
 mod message;
 mod orphans;
@@ -43,17 +44,14 @@ mod worker;
 
 use std::fmt;
 use std::io;
+use std::marker::PhantomData;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::mpsc;
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use census::live_attempts;
-pub use inbox::{INBOX_LIMIT, Refused, Returned};
 pub use message::{Report, Request, StartSpec, Status, Stream, Usage};
 
-use inbox::Inbox;
 use worker::Worker;
 
 /// The variable that names the attempt in the environment of each of its processes.
@@ -65,9 +63,6 @@ const TICK: Duration = Duration::from_secs(1);
 /// Requests taken before ends are looked for again: 32 starts are about 3 ms.
 const MOST_REQUESTS_PER_TURN: usize = 32;
 
-/// Takes reports, in order, on the owner's thread. It must not block for long, and must not drop the owner.
-pub type Deliver = Box<dyn Fn(Vec<Report>) + Send>;
-
 /// What an owner needs to know.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -78,64 +73,69 @@ pub struct Config {
     pub sole_parent: bool,
 }
 
-/// The handle. Dropping it closes the owner and waits until nothing lives.
+/// The owner. Dropping it kills what lives and waits until nothing does.
 pub struct Owner {
-    inbox: Arc<Inbox>,
-    thread: Option<JoinHandle<()>>,
+    worker: Worker,
+    /// Leaders die with the thread that made it, so it stays there.
+    _stays: PhantomData<*const ()>,
 }
 
 impl Owner {
-    /// Makes this process a child subreaper and starts the owner's thread.
-    pub fn start(config: Config, deliver: Deliver) -> io::Result<Owner> {
+    /// Makes this process a child subreaper, and blocks all signals on this thread, which owns from here on.
+    ///
+    /// # Errors
+    /// The system refused a descriptor, or the directory cannot be opened.
+    pub fn new(config: &Config) -> io::Result<Owner> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-        let inbox = Arc::new(Inbox::new()?);
-        let (ready, made) = mpsc::sync_channel(1);
-        let theirs = Arc::clone(&inbox);
-        let thread = std::thread::Builder::new().name("owner".to_owned()).spawn(move || {
-            let door = Shut(Arc::clone(&theirs));
-            let worker = match Worker::new(theirs, &config, deliver) {
-                Ok(worker) => worker,
-                // `start` waits for this word; it cannot be gone.
-                Err(error) => return drop(ready.send(Err(error))),
-            };
-            drop(ready.send(Ok(())));
-            // Without its epoll set the owner cannot go on: the door shuts, and the leaders die with this thread.
-            let _ = worker.run();
-            drop(door);
-        })?;
-        let owner = Owner { inbox, thread: Some(thread) };
-        made.recv().map_err(|_| io::Error::other("the process owner did not start"))??;
-        Ok(owner)
+        Ok(Owner { worker: Worker::new(config)?, _stays: PhantomData })
     }
 
-    /// Hands over a batch of requests, in order; the whole batch is taken, or it comes back.
-    pub fn send(&self, requests: Vec<Request>) -> Result<(), Returned> {
-        self.inbox.put(requests)
+    /// Readable when something happened: [`Owner::look`] then.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.worker.fd()
+    }
+
+    /// How long there is nothing to do unless the descriptor says so; `None`: for ever.
+    #[must_use]
+    pub fn patience(&self) -> Option<Duration> {
+        self.worker.patience()
+    }
+
+    /// Puts requests in line, in order.
+    pub fn ask(&mut self, requests: impl IntoIterator<Item = Request>) {
+        self.worker.queue.extend(requests);
+    }
+
+    /// How many requests wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.worker.queue.len()
+    }
+
+    /// Finds out what happened, without waiting.
+    ///
+    /// # Errors
+    /// The system refused to tell: the owner cannot go on.
+    pub fn look(&mut self) -> io::Result<Vec<Report>> {
+        self.worker.look(Some(Duration::ZERO))
+    }
+
+    /// Does what is in line, so much that ends do not wait for long.
+    pub fn work(&mut self) -> Vec<Report> {
+        self.worker.work(Instant::now())
     }
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        // Refused means that it is closed already.
-        let _ = self.inbox.put(vec![Request::Close]);
-        if let Some(thread) = self.thread.take() {
-            // A panic of the thread was printed there.
-            let _ = thread.join();
-        }
+        // Without its epoll set it cannot wait: what lives dies with this thread then.
+        let _ = self.worker.close();
     }
 }
 
 impl fmt::Debug for Owner {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Owner").finish_non_exhaustive()
-    }
-}
-
-/// Closes the inbox when the thread ends, however it ends.
-struct Shut(Arc<Inbox>);
-
-impl Drop for Shut {
-    fn drop(&mut self) {
-        self.0.close();
     }
 }

@@ -31,6 +31,9 @@ const LAST_SIGNAL: c_int = 64;
 /// A set of that many signals, as the kernel counts.
 const SIGSET_BYTES: usize = 8;
 
+/// More than any kernel's sigaction; its first word is the handler.
+const KERNEL_SIGACTION_WORDS: usize = 8;
+
 /// What was being done when a start failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -59,6 +62,8 @@ pub(super) struct Spawner {
     null: File,
     parent: libc::pid_t,
     files: libc::rlimit,
+    /// Signals of this process that a program must not inherit as they are: ignored, or with a handler.
+    altered: Vec<c_int>,
 }
 
 /// Everything the child reads, and the two words it answers with. Lives in the parent's frame.
@@ -70,6 +75,7 @@ struct Shared {
     standard: [c_int; 3],
     parent: libc::pid_t,
     files: *const libc::rlimit,
+    altered: *const [c_int],
     step: AtomicI32,
     errno: AtomicI32,
 }
@@ -89,10 +95,12 @@ impl Spawner {
             null: File::open("/dev/null")?,
             parent: rustix::process::getpid().as_raw_nonzero().get(),
             files: libc::rlimit { rlim_cur: number(limit.current), rlim_max: number(limit.maximum) },
+            altered: altered_signals(),
         })
     }
 
-    /// Starts a leader in its own group and returns once it has executed its program.
+    /// Starts a leader in its own group and returns once it has executed its program. The caller closes `out` and
+    /// `err` before it takes hold of the leader, which needs a descriptor and must not fail when the program works.
     pub(super) fn spawn(&mut self, command: &Command, out: &File, err: &File) -> Result<Spawned, Failure> {
         let (programs, argv, envp) =
             (pointers(&command.programs), pointers(&command.argv), pointers(&command.envp));
@@ -104,17 +112,14 @@ impl Spawner {
             standard: [self.null.as_raw_fd(), out.as_raw_fd(), err.as_raw_fd()],
             parent: self.parent,
             files: &raw const self.files,
+            altered: &raw const *self.altered,
             step: AtomicI32::new(0),
             errno: AtomicI32::new(0),
         };
         if shared.standard.iter().any(|fd| *fd < 3) {
             return Err(Failure { step: Step::Setup, errno: libc::EBADF });
         }
-        // Room for one more descriptor: whoever takes hold of the process must not fail when it has begun to work.
-        let room = self.null.try_clone();
-        room.as_ref().map_err(|_| Failure { step: Step::Setup, errno: last_errno() })?;
         let spawned = self.clone(&mut shared)?;
-        drop(room);
         let step = match shared.step.load(Ordering::Acquire) {
             0 => return Ok(spawned),
             step if step == Step::Directory as i32 => Step::Directory,
@@ -215,6 +220,28 @@ fn keep_exits() {
     }
 }
 
+/// The signals whose action is not the default one, looked up once: 64 calls in each child were a tenth of a start.
+/// Nobody in this process installs a handler later. The bare call: the library's hides two signals, which its own
+/// posix_spawn hands to programs ignored.
+fn altered_signals() -> Vec<c_int> {
+    let acts = |signal: &c_int| {
+        let mut action = [0_u64; KERNEL_SIGACTION_WORDS];
+        // SAFETY: a query that writes one kernel sigaction, which fits into `action`.
+        let asked = unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                *signal,
+                ptr::null::<c_void>(),
+                action.as_mut_ptr(),
+                SIGSET_BYTES,
+            )
+        };
+        // A signal that cannot be asked about is reset all the same.
+        asked != 0 || action[0] != libc::SIG_DFL as u64
+    };
+    (1..=LAST_SIGNAL).filter(acts).collect()
+}
+
 /// A null-terminated array of C strings, valid as long as `strings` is.
 fn pointers(strings: &[CString]) -> Vec<*const c_char> {
     strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
@@ -240,7 +267,7 @@ extern "C" fn child(shared: *mut c_void) -> c_int {
 /// Group, parent-death signal, descriptors, limits, signals, directory.
 fn set_up(shared: &Shared) -> Result<(), Step> {
     let check = |result: c_int, step: Step| if result < 0 { Err(step) } else { Ok(()) };
-    let default = [0_u64; 8]; // the kernel's sigaction: all zero is the default action
+    let default = [0_u64; KERNEL_SIGACTION_WORDS]; // all zero is the default action
     let mut none = MaybeUninit::<libc::sigset_t>::uninit();
     let [stdin, stdout, stderr] = shared.standard;
     // SAFETY: system calls on numbers and on pointers that the suspended parent keeps valid; none allocates or locks.
@@ -258,11 +285,10 @@ fn set_up(shared: &Shared) -> Result<(), Step> {
         libc::syscall(libc::SYS_close_range, 3, c_int::MAX, libc::CLOSE_RANGE_CLOEXEC);
         check(libc::setrlimit(libc::RLIMIT_NOFILE, shared.files), Step::Setup)?;
         // Ignored signals would stay ignored after exec (Rust ignores SIGPIPE), and no handler of ours may run here.
-        // The bare call: the library's hides two signals, which its own posix_spawn hands to programs ignored.
-        for signal in 1..=LAST_SIGNAL {
+        for signal in &*shared.altered {
             libc::syscall(
                 libc::SYS_rt_sigaction,
-                signal,
+                *signal,
                 default.as_ptr(),
                 ptr::null_mut::<c_void>(),
                 SIGSET_BYTES,

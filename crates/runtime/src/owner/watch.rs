@@ -1,10 +1,10 @@
-//! The one place where the owner sleeps: an epoll set with a token for each thing that can happen.
+//! What the owner waits for: an epoll set with a token for each thing that can happen.
 //! It does not know what happens next. Tokens are never used twice, so a late event finds nobody.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{Timespec, epoll};
@@ -16,8 +16,6 @@ const EVENTS: usize = 256;
 /// Whom an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
-    /// Requests may be waiting.
-    Inbox,
     /// The leader of this attempt has ended.
     Leader(u64),
     /// A stray of this attempt has ended.
@@ -50,17 +48,16 @@ impl Watch {
 
     /// Watches a descriptor of its own.
     pub(super) fn add(&mut self, fd: OwnedFd, subject: Subject) -> io::Result<Watched> {
-        let token = self.add_shared(fd.as_fd(), subject)?;
-        Ok(Watched { fd, token })
-    }
-
-    /// Watches a descriptor that lives as long as the set.
-    pub(super) fn add_shared(&mut self, fd: impl AsFd, subject: Subject) -> io::Result<u64> {
         self.count += 1;
         let data = epoll::EventData::new_u64(self.count);
-        epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN)?;
+        epoll::add(&self.epoll, &fd, data, epoll::EventFlags::IN)?;
         self.subjects.insert(self.count, subject);
-        Ok(self.count)
+        Ok(Watched { fd, token: self.count })
+    }
+
+    /// The set itself: readable when something in it happened.
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
     }
 
     /// Forgets and closes a descriptor.

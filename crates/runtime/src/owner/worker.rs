@@ -1,19 +1,18 @@
-//! The owner's thread: one turn after another of events, requests, deadlines, looks, reports.
+//! The owner's state and its two steps: what happened, and what is asked for.
 //! How attempts start is in `starting`, how they end in `ending`. It does not know plans, journals or runs.
 //!
 //! ```text
-//! wait ─> leaders and strays that ended ─> deadlines ─> settle ─> reports out
-//!      ─> up to 32 requests: start, end, sweep, close          ─> reports out ─> wait (not at all, if more wait)
+//! look: leaders and strays that ended ─> deadlines ─> settle ─> reports out
+//! work: up to 32 requests: start, end, sweep                 ─> reports out
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::sync::Arc;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use super::due::{Due, Key, Why};
 use super::ids::Ids;
-use super::inbox::Inbox;
 use super::life::Life;
 use super::message::{Report, Request};
 use super::orphans::{Claims, Orphans};
@@ -22,14 +21,12 @@ use super::proc::Proc;
 use super::spawn::Spawner;
 use super::sweep::Sweep;
 use super::watch::{Subject, Watch};
-use super::{Config, Deliver, MOST_REQUESTS_PER_TURN, TICK};
+use super::{Config, MOST_REQUESTS_PER_TURN, TICK};
 
-/// The state of the thread.
+/// The state.
 pub(super) struct Worker {
-    inbox: Arc<Inbox>,
-    deliver: Deliver,
-    queue: VecDeque<Request>,
-    closing: bool,
+    /// Requests in line.
+    pub(super) queue: VecDeque<Request>,
     tick: Option<Key>,
     pub(super) spawner: Spawner,
     pub(super) room: Room,
@@ -53,20 +50,15 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Made on the owner's thread, because the spawner prepares that thread.
-    pub(super) fn new(inbox: Arc<Inbox>, config: &Config, deliver: Deliver) -> io::Result<Worker> {
-        let mut watch = Watch::new()?;
-        watch.add_shared(inbox.wake(), Subject::Inbox)?;
+    pub(super) fn new(config: &Config) -> io::Result<Worker> {
         Ok(Worker {
-            inbox,
-            deliver,
             spawner: Spawner::new()?,
             room: Room::open(&config.tmp_dir)?,
             seen: Ids::default(),
             queue: VecDeque::new(),
-            closing: false,
             tick: None,
             proc: Proc::new(),
-            watch,
+            watch: Watch::new()?,
             due: Due::default(),
             claims: Claims::default(),
             orphans: Orphans::new(config.sole_parent),
@@ -80,32 +72,42 @@ impl Worker {
         })
     }
 
-    /// Runs until it is closed and nothing lives.
-    pub(super) fn run(mut self) -> io::Result<()> {
-        while !self.closing || !self.lives.is_empty() || !self.sweeps.is_empty() {
-            let events = self.watch.wait(self.patience())?;
-            let now = Instant::now();
-            self.take_events(&events, now);
-            self.take_due(now);
-            if !self.unsettled.is_empty() {
-                self.settle(now);
-            }
-            self.flush();
-            self.take_requests(now);
-            self.flush();
-        }
-        Ok(())
+    /// Readable when a process ended.
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.watch.fd()
     }
 
     /// How long nothing has to be done.
-    fn patience(&self) -> Option<Duration> {
+    pub(super) fn patience(&self) -> Option<Duration> {
         if self.queue.is_empty() { self.due.wait(Instant::now()) } else { Some(Duration::ZERO) }
+    }
+
+    /// Takes what happened, waiting for it so long at most, and what is due.
+    pub(super) fn look(&mut self, wait: Option<Duration>) -> io::Result<Vec<Report>> {
+        let events = self.watch.wait(wait)?;
+        let now = Instant::now();
+        self.take_events(&events, now);
+        self.take_due(now);
+        if !self.unsettled.is_empty() {
+            self.settle(now);
+        }
+        Ok(std::mem::take(&mut self.reports))
+    }
+
+    /// Kills what lives and waits until nothing does; nobody hears of it.
+    pub(super) fn close(&mut self) -> io::Result<()> {
+        self.queue.clear();
+        let orders: Vec<_> = self.lives.keys().map(|attempt| (*attempt, Duration::ZERO)).collect();
+        self.end(&orders, Instant::now());
+        while !self.lives.is_empty() || !self.sweeps.is_empty() {
+            self.look(self.patience())?;
+        }
+        Ok(())
     }
 
     fn take_events(&mut self, events: &[Subject], now: Instant) {
         for event in events {
             match *event {
-                Subject::Inbox => self.queue.extend(self.inbox.take()),
                 Subject::Leader(attempt) => self.leader_ended(attempt, now),
                 Subject::Stray(attempt, pid) => self.stray_ended(attempt, pid),
                 Subject::Swept(sweep, pid) => self.swept_one(sweep, pid, now),
@@ -127,10 +129,11 @@ impl Worker {
         self.end(&over, now);
     }
 
-    fn take_requests(&mut self, now: Instant) {
+    /// Takes requests, so many that ends do not wait for long.
+    pub(super) fn work(&mut self, now: Instant) -> Vec<Report> {
         for _ in 0..MOST_REQUESTS_PER_TURN {
             match self.queue.pop_front() {
-                None => return,
+                None => break,
                 Some(Request::Start(spec)) => self.start(&spec, now),
                 Some(Request::End { attempt, grace_ms }) => self.end_requested(attempt, grace_ms, now),
                 Some(Request::Suspend) => self.suspend(now),
@@ -141,16 +144,9 @@ impl Worker {
                 Some(Request::GiveBack(files)) => {
                     files.into_iter().for_each(|file| self.room.give_back(file))
                 }
-                Some(Request::Close) => self.close(now),
             }
         }
-    }
-
-    /// One batch of reports: the only way out.
-    fn flush(&mut self) {
-        if !self.reports.is_empty() {
-            (self.deliver)(std::mem::take(&mut self.reports));
-        }
+        std::mem::take(&mut self.reports)
     }
 
     /// Ends that follow each other directly are one batch, so that /proc is read once for all of them.
@@ -162,14 +158,6 @@ impl Worker {
             orders.push((attempt, Duration::from_millis(grace_ms)));
         }
         orders.retain(|(attempt, _)| self.lives.get(attempt).is_some_and(Life::runs));
-        self.end(&orders, now);
-    }
-
-    fn close(&mut self, now: Instant) {
-        self.closing = true;
-        self.inbox.close();
-        self.queue.clear();
-        let orders: Vec<_> = self.lives.keys().map(|attempt| (*attempt, Duration::ZERO)).collect();
         self.end(&orders, now);
     }
 

@@ -34,15 +34,17 @@ struct Parcel {
 pub(crate) struct Wire {
     socket: UnixStream,
     out: VecDeque<Parcel>,
+    /// A buffer that keeps its size; `read..filled` are bytes that were received and not taken yet.
     input: Vec<u8>,
     read: usize,
+    filled: usize,
     fds: VecDeque<OwnedFd>,
 }
 
 impl Wire {
     /// Over a socket, as it blocks or not.
     pub(crate) fn new(socket: UnixStream) -> Wire {
-        Wire { socket, out: VecDeque::new(), input: Vec::new(), read: 0, fds: VecDeque::new() }
+        Wire { socket, out: VecDeque::new(), input: Vec::new(), read: 0, filled: 0, fds: VecDeque::new() }
     }
 
     /// The socket, to wait for.
@@ -102,14 +104,11 @@ impl Wire {
 
     /// Reads what is there; false at the end of the stream.
     pub(crate) fn fill(&mut self) -> io::Result<bool> {
-        self.input.drain(..self.read);
-        self.read = 0;
-        let start = self.input.len();
-        self.input.resize(start + CHUNK_BYTES, 0);
+        self.make_room();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let got = loop {
-            let mut into = [IoSliceMut::new(&mut self.input[start..])];
+            let mut into = [IoSliceMut::new(&mut self.input[self.filled..])];
             match rustix::net::recvmsg(&self.socket, &mut into, &mut control, RecvFlags::CMSG_CLOEXEC) {
                 Err(Errno::INTR) => {}
                 other => break other,
@@ -122,18 +121,29 @@ impl Wire {
         }
         let bytes = match got {
             Ok(got) => got.bytes,
-            Err(error) => {
-                self.input.truncate(start);
-                return if error == Errno::AGAIN { Ok(true) } else { Err(error.into()) };
-            }
+            Err(Errno::AGAIN) => return Ok(true),
+            Err(error) => return Err(error.into()),
         };
-        self.input.truncate(start + bytes);
+        self.filled += bytes;
         Ok(bytes > 0)
+    }
+
+    /// Moves what waits to the front; after a large frame the buffer goes back to its usual size.
+    fn make_room(&mut self) {
+        self.input.copy_within(self.read..self.filled, 0);
+        self.filled -= self.read;
+        self.read = 0;
+        if self.filled + CHUNK_BYTES / 2 > self.input.len() {
+            self.input.resize(self.filled + CHUNK_BYTES, 0);
+        } else if self.filled == 0 && self.input.len() > 2 * CHUNK_BYTES {
+            self.input.truncate(CHUNK_BYTES);
+            self.input.shrink_to_fit();
+        }
     }
 
     /// The next whole message that was read.
     pub(crate) fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
-        let waiting = &self.input[self.read..];
+        let waiting = &self.input[self.read..self.filled];
         let Some((length, rest)) = waiting.split_first_chunk::<4>() else { return Ok(None) };
         let length = u32::from_be_bytes(*length) as usize;
         if length > MAX_FRAME_BYTES {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use regatta_runtime::owner::{Config, Owner, Report, Request, StartSpec, Status, Usage};
+use regatta_runtime::owner::{Report, Request, StartSpec, Status, Usage};
 
 mod alone;
 mod bounds;
@@ -20,13 +20,16 @@ mod measure;
 mod starts;
 mod strays;
 mod sweeps;
+mod thread;
+
+use thread::OwnerThread;
 
 /// Far longer than anything here takes: only a hang meets it.
 const HANG: Duration = Duration::from_secs(60);
 
 /// An owner with a directory, a run name of its own and its reports.
 struct Rig {
-    owner: Option<Owner>,
+    owner: Option<OwnerThread>,
     dir: tempfile::TempDir,
     run: String,
     inbox: Receiver<Vec<Report>>,
@@ -54,12 +57,7 @@ impl Rig {
     fn with(sole_parent: bool) -> Rig {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let dir = tempfile::tempdir().unwrap();
-        let (sender, inbox) = channel();
-        let deliver = Box::new(move |reports| {
-            // A test that has seen enough has dropped its end.
-            let _ = sender.send(reports);
-        });
-        let owner = Owner::start(Config { tmp_dir: dir.path().to_owned(), sole_parent }, deliver).unwrap();
+        let (owner, inbox) = OwnerThread::start(dir.path(), sole_parent);
         let run = format!("test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         Rig { owner: Some(owner), dir, run, inbox, early: VecDeque::new() }
     }
@@ -86,7 +84,7 @@ impl Rig {
     }
 
     fn send(&self, requests: Vec<Request>) {
-        self.owner.as_ref().unwrap().send(requests).unwrap();
+        self.owner.as_ref().unwrap().send(requests);
     }
 
     fn start(&self, spec: StartSpec) {

@@ -119,7 +119,7 @@ fn many_ends_at_once_end_every_tree() {
 }
 
 #[test]
-fn closing_kills_what_lives_and_reports_it() {
+fn a_dropped_owner_ends_strays_that_ignore_term_too() {
     let mut rig = Rig::new();
     rig.fifo("ready");
     rig.start(rig.sh(
@@ -127,12 +127,8 @@ fn closing_kills_what_lives_and_reports_it() {
         "trap '' TERM; setsid sh -c 'trap \"\" TERM; echo $$ > ready; sleep 1000' & wait; sleep 1000",
     ));
     let (leader, stray) = (rig.started(), rig.pid("ready"));
-    rig.send(vec![Request::Close]);
-    let end = rig.ended();
-    assert_eq!((end.status, end.killed), (Status::Signal(9), true));
-    assert!(!alive(leader) && !alive(stray));
     drop(rig.owner.take());
-    assert!(rig.inbox.recv().is_err(), "the thread has let go of its callback");
+    assert!(!alive(leader) && !alive(stray));
 }
 
 #[test]
@@ -142,5 +138,4 @@ fn a_dropped_owner_leaves_nobody_behind() {
     let pid = rig.started();
     drop(rig.owner.take());
     assert!(!alive(pid));
-    assert_eq!(rig.ended().status, Status::Signal(9));
 }
