@@ -229,7 +229,13 @@ impl<'a> Line<'a> {
             | EventKind::Answered { .. }
             | EventKind::UndoStarted { .. }
             | EventKind::LimitsChanged { .. }
-            | EventKind::ReportIgnored { .. } => {}
+            | EventKind::ReportIgnored { .. }
+            | EventKind::BreakerOpened { .. }
+            | EventKind::BreakerHalfOpen { .. }
+            | EventKind::BreakerClosed { .. }
+            | EventKind::HoldStarted { .. }
+            | EventKind::HoldEnded { .. }
+            | EventKind::Escalated { .. } => {}
         }
     }
 

@@ -4,10 +4,12 @@
 
 use crate::caps::CapRef;
 use crate::cause::Cause;
+use crate::escalation::CauseClass;
 use crate::ids::{AttemptId, NodeId, Timestamp};
 use crate::input::{Answer, ConditionAnswer};
 use crate::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use crate::report::Report;
+use crate::scope::Scope;
 use crate::spec::Limits;
 
 /// An event: a fact and the engine time at which it was decided.
@@ -234,5 +236,45 @@ pub enum EventKind {
     ReportIgnored {
         /// The attempt.
         attempt: AttemptId,
+    },
+    /// A breaker opened: nothing of its scope starts.
+    BreakerOpened {
+        /// What rests.
+        scope: Scope,
+        /// When a probe may try.
+        until: Timestamp,
+        /// Failures in a row.
+        failures: u32,
+    },
+    /// The cool-down is over: one attempt may try.
+    BreakerHalfOpen {
+        /// Whose.
+        scope: Scope,
+    },
+    /// An attempt ended well: the breaker is as new.
+    BreakerClosed {
+        /// Whose.
+        scope: Scope,
+    },
+    /// A rate limit was met: nothing of the scope starts before its time.
+    HoldStarted {
+        /// What is held.
+        scope: Scope,
+        /// When it is free again.
+        until: Timestamp,
+    },
+    /// The time of a rate limit is over.
+    HoldEnded {
+        /// What was held.
+        scope: Scope,
+    },
+    /// A person must look at something.
+    Escalated {
+        /// At what: a task, or what a breaker keeps shut.
+        about: Scope,
+        /// The class of the cause.
+        class: CauseClass,
+        /// The cause.
+        cause: Cause,
     },
 }

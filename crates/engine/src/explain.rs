@@ -9,8 +9,10 @@ use crate::graph::Graph;
 use crate::ids::{AttemptId, NodeId, Timestamp};
 use crate::outcome::{NodeOutcome, PauseReason};
 use crate::spec::Schedule;
-use crate::state::Phase;
 use crate::state::node::NodeState;
+use crate::state::{Bar, Phase};
+pub use crate::words::cap_name;
+use crate::words::{list, seconds};
 
 /// Why a node is where it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,6 +74,8 @@ pub enum Why {
         attempt: AttemptId,
         /// Its `reconcile` command is being asked; else a person must answer.
         asking: bool,
+        /// Why there is a doubt.
+        cause: Cause,
     },
     /// Good and committed; landing decides.
     Collected,
@@ -83,6 +87,13 @@ pub enum Why {
         cause: Option<Cause>,
         /// The direct predecessors that are the cause.
         upstream: Vec<NodeId>,
+    },
+    /// A rate limit, an open breaker or its probe.
+    Barred(Bar),
+    /// A rate limit of this task alone.
+    Held {
+        /// When it is over.
+        until: Timestamp,
     },
 }
 
@@ -100,10 +111,13 @@ impl Engine {
                 since: live.started,
                 ending: live.ending,
             },
+            NodeState::WaitingRetry { until } if state.node(node).is_held() => Why::Held { until: *until },
             NodeState::WaitingRetry { until } => {
                 Why::Backoff { until: *until, next: state.node(node).attempts + 1 }
             }
-            NodeState::InDoubt(doubt) => Why::InDoubt { attempt: doubt.attempt, asking: doubt.asking },
+            NodeState::InDoubt(doubt) => {
+                Why::InDoubt { attempt: doubt.attempt, asking: doubt.asking, cause: doubt.cause }
+            }
             NodeState::Collected => Why::Collected,
             NodeState::Ended { outcome, cause } => {
                 Why::Ended { outcome: *outcome, cause: *cause, upstream: self.culprits(node, *cause) }
@@ -128,6 +142,9 @@ impl Engine {
         if let Some(why) = self.why_scheduled_later(node) {
             return why;
         }
+        if let Some(bar) = state.bar(self.graph(), node) {
+            return Why::Barred(bar);
+        }
         if let Some(&cap) = caps::lacking(self.graph(), &state.limits, &state.used, node).first() {
             return Why::Cap { cap, holders: self.holders(cap) };
         }
@@ -147,6 +164,7 @@ impl Engine {
         let mut walk = state.ready.walk(graph, state.round);
         core::iter::from_fn(|| state.ready.next(&mut walk))
             .take_while(|other| other.group != own && other.class < 0)
+            .filter(|other| state.bar(graph, other.node).is_none())
             .find_map(|other| {
                 let lacks = caps::lacking(graph, &state.limits, &state.used, other.node);
                 let shared = lacks.into_iter().find(|&cap| caps::uses(graph, node, cap))?;
@@ -240,9 +258,14 @@ impl Why {
             Why::Queue(0) => "is next to start".to_owned(),
             Why::Queue(ahead) => format!("{ahead} ready tasks stand before it"),
             Why::InDoubt { asking: true, .. } => "its `reconcile` command is being asked".to_owned(),
+            Why::InDoubt { cause: Cause::RateLimit, .. } => {
+                "held by rate limits too many times in a row; a person must answer".to_owned()
+            }
             Why::InDoubt { asking: false, .. } => {
                 "in doubt: an attempt was lost and may have had its effect; a person must answer".to_owned()
             }
+            Why::Barred(bar) => bar.sentence(graph),
+            Why::Held { until } => format!("a rate limit holds it until {}", seconds(*until)),
             Why::Collected => "its work is committed and waits for landing".to_owned(),
             Why::Ended { outcome, cause: None, .. } => outcome.name().to_owned(),
             Why::Ended { outcome, cause: Some(cause), upstream } if upstream.is_empty() => {
@@ -253,39 +276,4 @@ impl Why {
             }
         }
     }
-}
-
-/// The name of a cap as the plan spells it.
-#[must_use]
-pub fn cap_name(graph: &Graph, cap: CapRef) -> String {
-    match cap {
-        CapRef::Global => "limits.max_parallel".to_owned(),
-        CapRef::Wave(wave) => format!("limits.per_wave (wave {})", wave + 1),
-        CapRef::Priority(p) => format!("limits.per_priority.P{p}"),
-        CapRef::Agent(i) => format!("limits.per_agent.{}", graph.agents[i as usize]),
-        CapRef::Tag(i) => format!("limits.per_tag.{}", graph.tag_names[i as usize]),
-        CapRef::Resource(i) => {
-            let spec = &graph.resources[i as usize];
-            let kind = if spec.capacity.is_some() { "resource" } else { "lock" };
-            format!("{kind} `{}`", spec.name)
-        }
-    }
-}
-
-fn seconds(at: Timestamp) -> String {
-    format!("{}.{:03} s", at.0 / 1000, at.0 % 1000)
-}
-
-fn list(graph: &Graph, nodes: &[NodeId]) -> String {
-    const SHOWN: usize = 8;
-    let mut text = String::new();
-    for (i, &node) in nodes.iter().take(SHOWN).enumerate() {
-        text.push_str(if i == 0 { "`" } else { ", `" });
-        text.push_str(graph.name(node));
-        text.push('`');
-    }
-    if nodes.len() > SHOWN {
-        text.push_str(&format!(" and {} more", nodes.len() - SHOWN));
-    }
-    text
 }

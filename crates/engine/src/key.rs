@@ -75,7 +75,13 @@ impl EventKind {
             | EventKind::NodeInDoubt { .. }
             | EventKind::Answered { .. }
             | EventKind::LimitsChanged { .. }
-            | EventKind::ReportIgnored { .. } => Class::Operational,
+            | EventKind::ReportIgnored { .. }
+            | EventKind::BreakerOpened { .. }
+            | EventKind::BreakerHalfOpen { .. }
+            | EventKind::BreakerClosed { .. }
+            | EventKind::HoldStarted { .. }
+            | EventKind::HoldEnded { .. }
+            | EventKind::Escalated { .. } => Class::Operational,
         }
     }
 }
@@ -118,7 +124,13 @@ impl Event {
             | EventKind::RunResumed { .. }
             | EventKind::RunEnding { .. }
             | EventKind::LimitsChanged { .. }
-            | EventKind::ReportIgnored { .. } => Key { wave: 0, rank: 0, attempt: 0, step: 0 },
+            | EventKind::ReportIgnored { .. }
+            | EventKind::BreakerOpened { .. }
+            | EventKind::BreakerHalfOpen { .. }
+            | EventKind::BreakerClosed { .. }
+            | EventKind::HoldStarted { .. }
+            | EventKind::HoldEnded { .. }
+            | EventKind::Escalated { .. } => Key { wave: 0, rank: 0, attempt: 0, step: 0 },
             EventKind::RunStopping { node }
             | EventKind::LeaseGranted { node, .. }
             | EventKind::LeaseReleased { node, .. }

@@ -42,6 +42,12 @@ impl EventKind {
             EventKind::UndoEnded { cause: Some(_), .. } => "undo_failed",
             EventKind::LimitsChanged { .. } => "limits_changed",
             EventKind::ReportIgnored { .. } => "report_ignored",
+            EventKind::BreakerOpened { .. } => "breaker_opened",
+            EventKind::BreakerHalfOpen { .. } => "breaker_half_open",
+            EventKind::BreakerClosed { .. } => "breaker_closed",
+            EventKind::HoldStarted { .. } => "hold_started",
+            EventKind::HoldEnded { .. } => "hold_ended",
+            EventKind::Escalated { .. } => "escalated",
         }
     }
 
@@ -77,6 +83,12 @@ impl EventKind {
             | EventKind::WaveEnded { .. }
             | EventKind::LimitsChanged { .. }
             | EventKind::ReportIgnored { .. } => None,
+            EventKind::BreakerOpened { scope, .. }
+            | EventKind::BreakerHalfOpen { scope }
+            | EventKind::BreakerClosed { scope }
+            | EventKind::HoldStarted { scope, .. }
+            | EventKind::HoldEnded { scope }
+            | EventKind::Escalated { about: scope, .. } => scope.node(),
         }
     }
 
@@ -111,7 +123,13 @@ impl EventKind {
             | EventKind::RetryScheduled { .. }
             | EventKind::NodeCollected { .. }
             | EventKind::NodeEnded { .. }
-            | EventKind::LimitsChanged { .. } => None,
+            | EventKind::LimitsChanged { .. }
+            | EventKind::BreakerOpened { .. }
+            | EventKind::BreakerHalfOpen { .. }
+            | EventKind::BreakerClosed { .. }
+            | EventKind::HoldStarted { .. }
+            | EventKind::HoldEnded { .. }
+            | EventKind::Escalated { .. } => None,
         }
     }
 
@@ -134,6 +152,7 @@ fn dispatch_name(outcome: AttemptOutcome) -> &'static str {
         AttemptOutcome::Cancelled => "dispatch_cancelled",
         AttemptOutcome::Interrupted => "dispatch_interrupted",
         AttemptOutcome::Lost => "dispatch_lost",
+        AttemptOutcome::Held => "dispatch_held",
     }
 }
 

@@ -96,6 +96,24 @@ struct More<'a> {
     epoch: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limits: Option<LimitsRecord<'a>>,
+    #[serde(flatten)]
+    scope: ScopeFields<'a>,
+}
+
+/// Fields of breakers, holds and escalations.
+#[derive(Default, Serialize)]
+struct ScopeFields<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope_name: Option<&'a str>,
+    /// Engine time in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failures: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause_class: Option<&'static str>,
 }
 
 /// The line of an event, without a newline.
@@ -209,6 +227,12 @@ impl<'a> PublicEvent<'a> {
             EventKind::DispatchEnded { .. } | EventKind::NodeEnded { .. } | EventKind::UndoEnded { .. } => {
                 self.fill_end(graph, kind);
             }
+            EventKind::BreakerOpened { .. }
+            | EventKind::BreakerHalfOpen { .. }
+            | EventKind::BreakerClosed { .. }
+            | EventKind::HoldStarted { .. }
+            | EventKind::HoldEnded { .. }
+            | EventKind::Escalated { .. } => self.fill_scope(graph, kind),
             EventKind::RunStarted { .. }
             | EventKind::RunSuspended
             | EventKind::RunStopping { .. }
@@ -218,6 +242,29 @@ impl<'a> PublicEvent<'a> {
             | EventKind::UndoStarted { .. }
             | EventKind::ReportIgnored { .. } => {}
         }
+    }
+
+    fn fill_scope(&mut self, graph: &'a Graph, kind: &'a EventKind) {
+        let more = &mut self.more.scope;
+        let scope = match kind {
+            EventKind::BreakerOpened { scope, until, failures } => {
+                (more.until_ms, more.failures) = (Some(until.0), Some(*failures));
+                scope
+            }
+            EventKind::HoldStarted { scope, until } => {
+                more.until_ms = Some(until.0);
+                scope
+            }
+            EventKind::Escalated { about, class, cause } => {
+                (more.cause_class, self.cause) = (Some(class.name()), Some(cause.code()));
+                about
+            }
+            EventKind::BreakerHalfOpen { scope }
+            | EventKind::BreakerClosed { scope }
+            | EventKind::HoldEnded { scope } => scope,
+            _ => return,
+        };
+        (more.scope, more.scope_name) = (Some(scope.kind()), scope.name(graph));
     }
 
     fn fill_end(&mut self, graph: &'a Graph, kind: &'a EventKind) {

@@ -47,6 +47,10 @@ pub struct Plan {
     pub unbuilt: Vec<Unbuilt>,
     /// What those keys of the plan say.
     pub later: BTreeMap<String, Value>,
+    /// When breakers open; `None` is never. Left out where there is none, as are further keys of later versions, so
+    /// that the digest of a plan without them stays what it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<Breaker>,
 }
 
 /// Which document a plan was read from.
@@ -85,6 +89,30 @@ pub struct Limits {
     pub per_tag: BTreeMap<String, u32>,
     /// Bytes of one output stream of an attempt.
     pub output_bytes: u64,
+}
+
+/// When breakers open.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Breaker {
+    /// Failures in a row that open one.
+    pub failures: u32,
+    /// A share of failures that opens one too.
+    pub share: Option<Share>,
+    /// Time until a probe.
+    pub cool_down_ms: u64,
+    /// `wait` or `fail`.
+    pub when_open: String,
+    /// Time without a success after which a person is told.
+    pub limit_ms: u64,
+}
+
+/// A share of failures.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Share {
+    /// In thousandths.
+    pub permille: u32,
+    /// Of so many attempts.
+    pub window: u32,
 }
 
 /// What a task does.
@@ -198,6 +226,24 @@ pub struct Task {
     pub families: BTreeMap<String, Vec<String>>,
     /// What keys say whose feature is not built yet.
     pub later: BTreeMap<String, Value>,
+    /// The tool it was written as a call of, although its action is a command (`tool: shell`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called: Option<String>,
+}
+
+impl Task {
+    /// The tool that does it, if one does.
+    #[must_use]
+    pub fn tool(&self) -> Option<&str> {
+        match &self.action {
+            Action::Tool { tool, .. } => Some(tool),
+            Action::Argv(_)
+            | Action::Shell { .. }
+            | Action::Agent { .. }
+            | Action::Join { .. }
+            | Action::Gate { .. } => self.called.as_deref(),
+        }
+    }
 }
 
 /// A claim.

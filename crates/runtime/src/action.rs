@@ -5,6 +5,7 @@
 use crate::collect::INLINE_RESULT_BYTES;
 use crate::environment::{Environment, Passing};
 use crate::outputs::Outputs;
+use crate::rate_limit;
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
 use regatta_engine::input::ConditionAnswer;
@@ -294,6 +295,7 @@ impl Actions {
             ("REGATTA_RESULT".into(), result_path.into()),
             ("REGATTA_WORKSPACE".into(), self.workspace.as_os_str().into()),
         ];
+        own.extend((kind == Kind::Attempt).then(|| rate_limit::variable(result_path)));
         let matrix = task.matrix.iter().map(|(axis, value)| (format!("REGATTA_MATRIX_{axis}"), value.into()));
         own.extend(matrix);
         own

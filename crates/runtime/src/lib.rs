@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod orchestrator;
 pub mod outputs;
 pub mod owner;
+pub mod rate_limit;
 mod recovery;
 pub mod redact;
 pub mod run_error;

@@ -347,7 +347,7 @@ impl Driver for Local {
             }
             Effect::Suspend => self.asks.push(Ask::Suspend),
             Effect::Continue => self.asks.push(Ask::Continue),
-            Effect::Evaluate { .. } | Effect::Land | Effect::Leave(_) => {}
+            Effect::Evaluate { .. } | Effect::Land | Effect::Leave(_) | Effect::Escalate { .. } => {}
         }
     }
 

@@ -12,6 +12,7 @@ use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{ConditionAnswer, Ended, Input, Reconciliation, Verdict};
 use regatta_engine::outcome::NodeOutcome;
 use regatta_engine::report::Report;
+use regatta_engine::scope::Scope;
 use regatta_journal::Payload;
 use regatta_runtime::turn::Driver;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,10 @@ pub struct Machine {
     started: BTreeSet<AttemptId>,
     /// Effects that may still be performed before the crash, if one is planned.
     pub effects_left: Option<u32>,
+    /// Providers answer with rate limits now and then.
+    pub limits: bool,
+    /// What people were told.
+    pub told: BTreeSet<Scope>,
     /// Broken laws.
     pub violations: Vec<String>,
 }
@@ -68,6 +73,8 @@ impl Machine {
             finished: BTreeSet::new(),
             started: BTreeSet::new(),
             effects_left: None,
+            limits: false,
+            told: BTreeSet::new(),
             violations: Vec::new(),
         }
     }
@@ -143,6 +150,13 @@ impl Machine {
             .attempt_timeout_ms
             .unwrap_or(1_000);
         let duration = self.rng.between(0, timeout.saturating_sub(1));
+        if self.limits && alive.number > 0 && self.rng.one_in(8) {
+            // A matter of the weather, as a loss is: it takes no number.
+            let retry_after_ms = self.rng.between(0, 3_000);
+            self.plan(duration, ended(attempt, Verdict::RateLimited { retry_after_ms }));
+            self.alive.insert(attempt, alive);
+            return;
+        }
         match alive.fate {
             Fate::Hang => {}
             fate => self.plan(duration, ended(attempt, verdict(fate))),
@@ -212,6 +226,9 @@ impl Driver for Machine {
             }
             // Reports that were under way come all the same.
             Effect::Suspend | Effect::Continue => {}
+            Effect::Escalate { about, .. } => {
+                self.told.insert(*about);
+            }
             Effect::Evaluate { .. } | Effect::Land | Effect::Leave(_) => {}
         }
     }

@@ -27,6 +27,8 @@ impl Decider<'_> {
             return self.emit(EventKind::ReportIgnored { attempt });
         };
         let (outcome, cause) = judge(&live, verdict);
+        let retry_after_ms =
+            if let Verdict::RateLimited { retry_after_ms } = verdict { retry_after_ms } else { 0 };
         let leaked = report.leaked;
         self.record_end(node, &live, Judged { outcome, cause, report });
         if leaked > 0 {
@@ -45,6 +47,7 @@ impl Decider<'_> {
                 }
             }
             AttemptOutcome::Interrupted | AttemptOutcome::Lost => self.after_loss(node, &live, outcome),
+            AttemptOutcome::Held => self.attempt_held(node, &live, retry_after_ms),
         }
     }
 
@@ -78,6 +81,7 @@ impl Decider<'_> {
         if !self.graph().claims(node).is_empty() {
             self.emit(EventKind::LeaseReleased { node, attempt });
         }
+        self.mind_breakers(node, (outcome, cause));
     }
 
     pub(super) fn attempt_succeeded(&mut self, node: NodeId, number: u32) {
@@ -114,7 +118,7 @@ impl Decider<'_> {
         let policy = *self.graph().policy(node);
         let attempt = live.attempt;
         if outcome == AttemptOutcome::Lost && self.node(node).lost >= policy.max_lost.max(1) {
-            return self.emit(EventKind::NodeInDoubt { node, attempt, cause: Cause::MaxLost, asking: false });
+            return self.put_in_doubt(node, attempt, Cause::MaxLost);
         }
         match policy.effect {
             EffectContract::Pure | EffectContract::Idempotent => {
@@ -123,7 +127,7 @@ impl Decider<'_> {
                 }
             }
             EffectContract::AtMostOnce => {
-                self.emit(EventKind::NodeInDoubt { node, attempt, cause: Cause::Lost, asking: false });
+                self.put_in_doubt(node, attempt, Cause::Lost);
             }
             EffectContract::Reconcile => {
                 self.emit(EventKind::NodeInDoubt { node, attempt, cause: Cause::Lost, asking: true });
@@ -184,5 +188,6 @@ fn judge(live: &Live, verdict: Verdict) -> (AttemptOutcome, Option<Cause>) {
         (None, Verdict::Failed(Cause::DiskFull)) => (AttemptOutcome::Interrupted, Some(Cause::DiskFull)),
         (None, Verdict::Succeeded) => (AttemptOutcome::Succeeded, None),
         (None, Verdict::Failed(cause)) => (AttemptOutcome::Failed, Some(cause)),
+        (None, Verdict::RateLimited { .. }) => (AttemptOutcome::Held, Some(Cause::RateLimit)),
     }
 }

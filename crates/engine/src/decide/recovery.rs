@@ -23,6 +23,7 @@ impl Decider<'_> {
             self.effect(Effect::Continue);
         }
         self.ask_again();
+        self.tell_again();
         let alive: BTreeSet<AttemptId> = found.live.into_iter().collect();
         let mut ended = found.ended;
         ended.sort_by_key(|e| e.attempt);

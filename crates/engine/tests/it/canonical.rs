@@ -4,11 +4,13 @@ use crate::script::Script;
 use crate::world::World;
 use regatta_engine::caps::CapRef;
 use regatta_engine::cause::Cause;
+use regatta_engine::escalation::CauseClass;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{Answer, ConditionAnswer, Ended, Input, Verdict};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use regatta_engine::report::{Digest, Report};
+use regatta_engine::scope::Scope;
 use regatta_engine::spec::Limits;
 
 /// One event of every kind, about node `b` (wave 1, rank 0) of `a; b(a); c(a)` and attempt 2 of it.
@@ -59,6 +61,15 @@ pub(crate) fn every_kind() -> Vec<EventKind> {
         cause,
         upstream: Box::default(),
     }));
+    let (scope, until) = (Scope::Agent(0), Timestamp(9));
+    kinds.extend([
+        EventKind::BreakerOpened { scope, until, failures: 3 },
+        EventKind::BreakerHalfOpen { scope },
+        EventKind::BreakerClosed { scope },
+        EventKind::HoldStarted { scope: Scope::Node(node), until },
+        EventKind::HoldEnded { scope },
+        EventKind::Escalated { about: Scope::Node(node), class: CauseClass::Tool, cause: Cause::Exit },
+    ]);
     kinds
 }
 
@@ -105,6 +116,7 @@ fn the_class_and_the_key_of_every_kind() {
     dispatch_cancelled     Logical 1.0.2.2
     dispatch_interrupted   Operational 1.0.2.2
     dispatch_lost          Operational 1.0.2.2
+    dispatch_held          Operational 1.0.2.2
     node_succeeded         Logical 1.0.2.4
     node_failed            Logical 1.0.2.4
     node_timed_out         Logical 1.0.2.4
@@ -112,6 +124,12 @@ fn the_class_and_the_key_of_every_kind() {
     node_blocked           Logical 1.0.2.4
     node_skipped           Logical 1.0.2.4
     node_cancelled         Logical 1.0.2.4
+    breaker_opened         Operational 0.0.0.0
+    breaker_half_open      Operational 0.0.0.0
+    breaker_closed         Operational 0.0.0.0
+    hold_started           Operational 0.0.0.0
+    hold_ended             Operational 0.0.0.0
+    escalated              Operational 0.0.0.0
     ");
 }
 
@@ -127,6 +145,10 @@ fn a_kind_names_its_node_and_its_attempt() {
             "wave_started",
             "wave_ended",
             "limits_changed",
+            "breaker_opened",
+            "breaker_half_open",
+            "breaker_closed",
+            "hold_ended",
         ];
         let name = kind.name();
         let none = about_run.contains(&name) || name == "report_ignored";

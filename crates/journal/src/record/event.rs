@@ -5,6 +5,7 @@
 use super::parts::{self, DigestRecord, LimitsRecord, ReportRecord, Text};
 use regatta_engine::caps::CapRef;
 use regatta_engine::event::{Event, EventKind};
+use regatta_engine::scope::Scope;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -68,6 +69,11 @@ pub(super) struct EventRecord<'a> {
     pub(super) limits: Option<LimitsRecord<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) report: Option<ReportRecord<'a>>,
+    /// The sort of a scope; its place among those is `index`, a task's is `node`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) scope: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) class: Text<'a>,
 }
 
 impl<'a> From<&'a Event> for EventRecord<'a> {
@@ -121,6 +127,21 @@ impl<'a> EventRecord<'a> {
                 let (name, result) = parts::answer(answer);
                 (self.answer, self.result, self.by_person) = (named(name), result, Some(*by_person));
             }
+            EventKind::BreakerOpened { scope, until, failures } => {
+                self.scope(*scope);
+                (self.until, self.count) = (Some(until.0), Some(*failures));
+            }
+            EventKind::HoldStarted { scope, until } => {
+                self.scope(*scope);
+                self.until = Some(until.0);
+            }
+            EventKind::BreakerHalfOpen { scope }
+            | EventKind::BreakerClosed { scope }
+            | EventKind::HoldEnded { scope } => self.scope(*scope),
+            EventKind::Escalated { about, class, cause } => {
+                self.scope(*about);
+                (self.class, self.cause) = (named(class.name()), named(cause.code()));
+            }
             EventKind::LimitsChanged { limits } => self.limits = Some(LimitsRecord::from(&**limits)),
             EventKind::DispatchStarted { .. }
             | EventKind::DispatchEnded { .. }
@@ -134,6 +155,14 @@ impl<'a> EventRecord<'a> {
             | EventKind::UndoStarted { .. }
             | EventKind::ReportIgnored { .. } => {}
         }
+    }
+
+    fn scope(&mut self, scope: Scope) {
+        self.scope = named(scope.kind());
+        self.index = match scope {
+            Scope::Agent(i) | Scope::Tool(i) | Scope::Tag(i) => Some(i),
+            Scope::Node(_) => None,
+        };
     }
 
     /// The kinds of every task.

@@ -2,11 +2,13 @@
 
 use regatta_engine::caps::CapRef;
 use regatta_engine::cause::Cause;
+use regatta_engine::escalation::CauseClass;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{Answer, ConditionAnswer, Ended, Input, Reconciliation, Resumed, Verdict};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use regatta_engine::report::{Digest, Report, Usage};
+use regatta_engine::scope::Scope;
 use regatta_engine::spec::Limits;
 
 const NODE: NodeId = NodeId(3);
@@ -76,7 +78,32 @@ pub(crate) fn events() -> Vec<Event> {
     kinds.push(EventKind::LimitsChanged { limits: limits() });
     kinds.push(EventKind::ReportIgnored { attempt: AttemptId(u64::MAX) });
     kinds.push(EventKind::RunSuspended);
+    kinds.extend(scope_kinds());
     kinds.into_iter().enumerate().map(|(i, kind)| Event { at: Timestamp(i as u64 * 10), kind }).collect()
+}
+
+fn scope_kinds() -> Vec<EventKind> {
+    let (scope, until) = (Scope::Agent(1), Timestamp(300_000));
+    let mut kinds = vec![
+        EventKind::DispatchEnded {
+            node: NODE,
+            attempt: ATTEMPT,
+            number: 2,
+            outcome: AttemptOutcome::Held,
+            cause: Some(Cause::RateLimit),
+            duration_ms: 31,
+            report: Box::new(Report { exit: Some(1), ..Report::default() }),
+        },
+        EventKind::BreakerOpened { scope, until, failures: 3 },
+        EventKind::BreakerHalfOpen { scope: Scope::Tool(0) },
+        EventKind::BreakerClosed { scope: Scope::Tag(2) },
+        EventKind::HoldStarted { scope: Scope::Node(NODE), until },
+        EventKind::HoldEnded { scope },
+        EventKind::Escalated { about: scope, class: CauseClass::Agent, cause: Cause::BreakerOpen },
+    ];
+    let about = Scope::Node(NODE);
+    kinds.extend(CauseClass::ALL.map(|class| EventKind::Escalated { about, class, cause: Cause::Exit }));
+    kinds
 }
 
 fn attempt_kinds() -> Vec<EventKind> {
@@ -95,6 +122,7 @@ fn attempt_kinds() -> Vec<EventKind> {
         Report::default(),
         Report { message: Some("".into()), ..Report::default() },
     ];
+    // Held ones come later: lines are added to the golden file, not changed.
     for (outcome, report) in AttemptOutcome::ALL.into_iter().zip(reports) {
         let cause = match outcome {
             AttemptOutcome::Succeeded => None,
@@ -103,6 +131,7 @@ fn attempt_kinds() -> Vec<EventKind> {
             AttemptOutcome::Cancelled => Some(Cause::User),
             AttemptOutcome::Interrupted => Some(Cause::Stopped),
             AttemptOutcome::Lost => Some(Cause::Lost),
+            AttemptOutcome::Held => Some(Cause::RateLimit),
         };
         let report = Box::new(report);
         kinds.push(EventKind::DispatchEnded {
@@ -169,6 +198,10 @@ pub(crate) fn inputs() -> Vec<Input> {
     ];
     let failed = |cause| Ended { attempt, verdict: Verdict::Failed(cause), report: Report::default() };
     inputs.extend(Cause::ALL.map(|cause| Input::AttemptEnded(failed(cause))));
+    let verdict = Verdict::RateLimited { retry_after_ms: 60_000 };
+    let limited = || Ended { attempt, verdict, report: Report::default() };
+    inputs.push(Input::AttemptEnded(limited()));
+    inputs.push(Input::Resumed(Resumed { ended: vec![limited()], ..Resumed::default() }));
     inputs.push(Input::AttemptLost { attempt });
     inputs.push(Input::AttemptIdle { attempt });
     let found = [

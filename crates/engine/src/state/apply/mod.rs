@@ -5,6 +5,7 @@
 mod attempts;
 mod nodes;
 mod run;
+mod scopes;
 
 use super::{Phase, State};
 use crate::event::{Event, EventKind};
@@ -71,6 +72,14 @@ impl State {
             EventKind::Answered { .. } => self.answered(&fact),
             EventKind::UndoStarted { node, attempt } => self.undo_started(&fact, *node, *attempt),
             EventKind::UndoEnded { .. } => self.undo_ended(&fact),
+            EventKind::BreakerOpened { scope, until, failures } => {
+                self.breaker_opened(&fact, *scope, (*until, *failures))
+            }
+            EventKind::BreakerHalfOpen { scope } => self.breaker_half_open(&fact, *scope),
+            EventKind::BreakerClosed { scope } => self.breaker_closed(&fact, *scope),
+            EventKind::HoldStarted { scope, until } => self.hold_started(&fact, *scope, *until),
+            EventKind::HoldEnded { scope } => self.hold_ended(&fact, *scope),
+            EventKind::Escalated { about, class, cause } => self.escalated(&fact, *about, (*class, *cause)),
             EventKind::ConditionEvaluated { .. }
             | EventKind::LeaseGranted { .. }
             | EventKind::LeaseReleased { .. }
