@@ -13,8 +13,8 @@ use std::path::PathBuf;
     max_term_width = 100,
     propagate_version = true,
     after_help = "\
-Exit codes: 0 success, 1 some task failed, 2 usage, 3 invalid plan, 4 environment, 5 waits for a person, \
-130 interrupted.
+Exit codes: 0 success, 1 some task failed, 2 usage, 3 invalid plan, 4 environment, 5 escalated or \
+waiting for a person, 130 interrupted.
 
 Examples:
   regatta run plan.yaml          run a plan

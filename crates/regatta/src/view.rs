@@ -16,6 +16,7 @@ use regatta_engine::outcome::AttemptOutcome;
 use regatta_engine::report::Report;
 use regatta_journal::{Holder, Reader, RunId, RunRecord, RunState, StoreError, StoredEvent, Which};
 use regatta_plan::Plan;
+use regatta_runtime::escalation::Story;
 use regatta_runtime::keeper;
 use regatta_runtime::metrics::Metrics;
 use regatta_runtime::owner::live_attempts;
@@ -40,6 +41,8 @@ pub struct RunView {
     pub failures: BTreeMap<NodeId, Failure>,
     /// Undos that failed, and why.
     pub failed_undos: BTreeMap<NodeId, (Cause, Box<Report>)>,
+    /// Its attempts that did not end well.
+    pub story: Story,
 }
 
 /// What went wrong with a node.
@@ -146,12 +149,14 @@ impl RunView {
         let mut engine = engine_of(&plan)?;
         let mut metrics = Metrics::default();
         let (mut illegal, mut failures, mut failed_undos) = (None, BTreeMap::new(), BTreeMap::new());
+        let mut story = Story::default();
         reader
             .fold(&summary.run_id, &mut |stored| {
                 if let Err(error) = engine.apply(&stored.event) {
                     illegal.get_or_insert((stored.pos, error));
                 }
                 metrics.push(&stored.event);
+                story.absorb(engine.graph(), &stored.event);
                 note(&mut failures, &stored.event.kind);
                 if let EventKind::UndoEnded { node, cause: Some(cause), report, .. } = &stored.event.kind {
                     failed_undos.insert(*node, (*cause, report.clone()));
@@ -165,7 +170,7 @@ impl RunView {
             return Err(CliError::environment(message));
         }
         let holder = reader.holder(&summary.run_id).map_err(store_error)?;
-        Ok(RunView { record, plan, engine, metrics, holder, failures, failed_undos })
+        Ok(RunView { record, plan, engine, metrics, holder, failures, failed_undos, story })
     }
 
     /// The state for people: a run whose orchestrator is dead is interrupted.

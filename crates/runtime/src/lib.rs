@@ -11,6 +11,8 @@ pub mod clock;
 pub mod collect;
 pub mod control;
 pub mod environment;
+pub mod escalation;
+pub mod escape;
 pub mod fault;
 mod judge;
 pub mod keeper;

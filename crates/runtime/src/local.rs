@@ -6,6 +6,7 @@
 
 use crate::action::{Actions, Kind, Prepared};
 use crate::collect;
+use crate::escalation::{self, Case, Story};
 use crate::judge::{Job, NoRoom, judge, refusal};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper, StartOrder};
 use crate::outputs::Outputs;
@@ -14,17 +15,22 @@ use crate::workspace;
 use regatta_engine::Engine;
 use regatta_engine::cause::Cause;
 use regatta_engine::effect::Effect;
+use regatta_engine::escalation::Escalation;
 use regatta_engine::event::Event;
+use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{ConditionAnswer, Input, Reconciliation};
+use regatta_engine::scope::Scope;
 use regatta_engine::state::State;
 use regatta_engine::state::node::NodeState;
 use regatta_journal::Payload;
+use regatta_plan::Plan;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A `reconcile` command may take this long, in milliseconds.
 const RECONCILE_MS: u64 = 60_000;
@@ -81,12 +87,20 @@ pub struct Local {
     now: Timestamp,
     broken: Option<Broken>,
     observer: Observer,
+    plan: Arc<Plan>,
+    graph: Arc<Graph>,
+    story: Story,
 }
 
 impl Local {
     /// A driver for one run; it has no keeper yet.
     #[must_use]
-    pub fn new(actions: Actions, place: Place, observer: Observer) -> Local {
+    pub fn new(
+        actions: Actions,
+        (plan, graph): (Arc<Plan>, Arc<Graph>),
+        place: Place,
+        observer: Observer,
+    ) -> Local {
         let outputs = Outputs::new(actions.referenced(), place.run_dir.clone());
         Local {
             keeper: None,
@@ -101,6 +115,9 @@ impl Local {
             now: Timestamp(0),
             broken: None,
             observer,
+            plan,
+            graph,
+            story: Story::default(),
         }
     }
 
@@ -292,6 +309,18 @@ impl Local {
         }
     }
 
+    /// Tells a person. Without room the run stops; else whoever shows the run writes what is missing, or says why not.
+    fn escalate(&mut self, about: Scope, escalation: Escalation) {
+        let Place { run_id, run_dir, .. } = &self.place;
+        let run = escalation::Run { run_id, run_dir, plan: &self.plan, graph: &self.graph };
+        let case = Case::of(run, &self.story, (about, escalation));
+        if let Err(error) = escalation::write(run, about, &case)
+            && error.kind() == io::ErrorKind::StorageFull
+        {
+            self.broken = Some(Broken::NoRoom(format!("an escalation could not be written: {error}")));
+        }
+    }
+
     fn order(&mut self, job: Job, prepared: Prepared) {
         let id = self.id(job.attempt, job.kind);
         let bounds = self.actions.policy(job.node);
@@ -320,6 +349,7 @@ impl Local {
 impl Driver for Local {
     fn absorb(&mut self, event: &Event, payload: Option<&Payload>) {
         self.outputs.absorb(event, payload);
+        self.story.absorb(&self.graph, event);
     }
 
     fn evaluate(&mut self, node: NodeId) -> ConditionAnswer {
@@ -347,7 +377,8 @@ impl Driver for Local {
             }
             Effect::Suspend => self.asks.push(Ask::Suspend),
             Effect::Continue => self.asks.push(Ask::Continue),
-            Effect::Evaluate { .. } | Effect::Land | Effect::Leave(_) | Effect::Escalate { .. } => {}
+            Effect::Escalate { about, escalation } => self.escalate(*about, *escalation),
+            Effect::Evaluate { .. } | Effect::Land | Effect::Leave(_) => {}
         }
     }
 

@@ -119,9 +119,10 @@ impl Orchestrator {
         let (spec, config) = regatta_plan::lower(&plan);
         let graph = Arc::new(Graph::build(spec)?);
         let (sender, inbox) = sync_channel(INBOX);
-        let actions = Actions::new(plan, machine.workspace, store.run_id().as_str(), std::env::vars_os())?;
+        let actions =
+            Actions::new(plan.clone(), machine.workspace, store.run_id().as_str(), std::env::vars_os())?;
         let place = Place { run_id: store.run_id().to_string(), run_dir: store.dir(), epoch: store.epoch() };
-        let mut local = Local::new(actions, place.clone(), observer);
+        let mut local = Local::new(actions, (plan, graph.clone()), place.clone(), observer);
         let mut engine = Engine::new(graph, config);
         let now = recover(&mut engine, &mut store, &mut local)?;
         recovery::check_attempts(&engine, &store)?;

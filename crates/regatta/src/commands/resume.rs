@@ -37,7 +37,7 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
         return lift(context, &summary.run_id);
     }
     if summary.state.has_ended() {
-        return session::tell(context, summary.run_id.as_str(), show).map(session::exit_of);
+        return session::tell(context, summary.run_id.as_str(), show);
     }
     let (plan, _) = plan_of(&record)?;
     if !args.stored {

@@ -2,6 +2,7 @@
 //!
 //! Everything that a task or a plan can influence passes [`escape::escape`] before it reaches a terminal.
 
+pub mod escalations;
 pub mod escape;
 pub mod lines;
 pub mod live;

@@ -16,6 +16,7 @@ mod disk;
 mod documents;
 mod effects;
 mod endings;
+mod escalation;
 mod faces;
 mod injection;
 mod keeper;
