@@ -61,6 +61,8 @@ pub enum Verb {
     Explain(ExplainArgs),
     /// Run the engine again on the recorded inputs and compare every event.
     Replay(ReplayArgs),
+    /// Report what the journal knows of a run: what went wrong, what it cost, what is open.
+    PostMortem(PostMortemArgs),
     /// Print the JSON Schema of a document.
     Schema(SchemaArgs),
     /// Own the processes of a run; started by `run` and `resume`.
@@ -328,6 +330,24 @@ pub struct ExplainArgs {
 pub struct ReplayArgs {
     /// The run [default: the newest].
     pub run: Option<String>,
+}
+
+/// `regatta post-mortem`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta post-mortem                       the newest run, as Markdown
+  regatta post-mortem 5f3a --out report.md
+  regatta post-mortem --json | jq .challenges")]
+pub struct PostMortemArgs {
+    /// The run [default: the newest].
+    pub run: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Write it to a file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// `regatta keeper`

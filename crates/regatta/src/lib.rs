@@ -9,6 +9,7 @@ pub mod error;
 pub mod exit;
 pub mod overrides;
 pub mod parallel;
+pub mod post_mortem;
 pub mod render;
 pub mod session;
 pub mod snapshots;

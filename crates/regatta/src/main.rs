@@ -51,6 +51,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Verb::Logs(args) => commands::logs::run(&context, args),
         Verb::Explain(args) => commands::explain::run(&context, args),
         Verb::Replay(args) => commands::replay::run(&context, args),
+        Verb::PostMortem(args) => commands::post_mortem::run(&context, args),
         Verb::Schema(args) => Ok(commands::schema::run(args)),
         Verb::Keeper(args) => commands::keeper::run(args),
     }

@@ -19,10 +19,8 @@ pub fn escape_block(text: &str) -> String {
 #[must_use]
 pub fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
-    for c in escape(text).chars() {
-        if c.is_ascii_punctuation()
-            && !matches!(c, '.' | ',' | ';' | ':' | '/' | '%' | '\'' | '"' | '=' | '?')
-        {
+    for (i, c) in escape(text).chars().enumerate() {
+        if r"\`*_{}[]<>#|~&$".contains(c) || i == 0 && "-+=".contains(c) {
             out.push('\\');
         }
         out.push(c);
@@ -84,8 +82,9 @@ mod tests {
     #[test]
     fn no_text_of_a_task_is_read_as_markdown() {
         assert_eq!(markdown("exit 3: it's 50 % done."), "exit 3: it's 50 % done.");
-        assert_eq!(markdown("# [x](y) <b> `c` *d*"), "\\# \\[x\\]\\(y\\) \\<b\\> \\`c\\` \\*d\\*");
-        assert_eq!(markdown("a\nb"), "a\\\\nb");
+        assert_eq!(markdown("# [x](y) <b> `c` *d*"), r"\# \[x\](y) \<b\> \`c\` \*d\*");
+        assert_eq!(markdown("- a-b (c) &amp; x_y"), r"\- a-b (c) \&amp; x\_y");
+        assert_eq!(markdown("a\nb"), r"a\\nb");
         assert_eq!(fenced(["a", "```", "# b"].into_iter()), "````text\na\n```\n# b\n````\n");
         assert_eq!(fenced(["a"].into_iter()), "```text\na\n```\n");
     }

@@ -8,6 +8,7 @@ pub mod keeper;
 pub mod logs;
 pub mod ls;
 pub mod plan;
+pub mod post_mortem;
 pub mod replay;
 pub mod resume;
 pub mod run;

@@ -51,7 +51,8 @@ pub fn json(view: &RunView) -> Value {
 }
 
 /// The file to read, from the workspace on.
-fn file(view: &RunView, about: Scope) -> String {
+#[must_use]
+pub fn file(view: &RunView, about: Scope) -> String {
     let (run_id, stem) = (&view.record.summary.run_id, file_stem(view.engine.graph(), about));
     format!("{DOT_DIR}/runs/{run_id}/escalations/{stem}.md")
 }

@@ -24,6 +24,7 @@ mod ledger;
 mod outcomes;
 mod places;
 mod plans;
+mod post_mortem;
 mod refusals;
 mod repeat;
 mod replay;

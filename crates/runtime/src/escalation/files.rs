@@ -41,7 +41,7 @@ pub fn write(run: Run<'_>, about: Scope, case: &Case) -> io::Result<()> {
 /// Writes the files of an escalation that are missing or unreadable.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_missing(run: Run<'_>, about: Scope, case: impl FnOnce() -> Case) -> io::Result<()> {
     let path = |ending: &str| run.run_dir.join(DIR).join(format!("{}.{ending}", file_stem(run.graph, about)));
     let json = fs::read(path("json")).ok();
