@@ -69,7 +69,12 @@ impl State {
     /// True if a ready node stands before the closed door of `scope`.
     pub(crate) fn is_wanted(&self, graph: &Graph, scope: Scope) -> bool {
         let ready = |node: &NodeId| self.node(*node).state == NodeState::Ready;
-        graph.order().iter().filter(|node| ready(node)).any(|&node| graph.scopes(node).any(|s| s == scope))
+        !self.ready.is_empty()
+            && graph
+                .order()
+                .iter()
+                .filter(|node| ready(node))
+                .any(|&node| graph.scopes(node).any(|s| s == scope))
     }
 
     /// The next moment after `now` at which a breaker has been open for too long.

@@ -106,3 +106,55 @@ fn last_lines(path: &Path) -> io::Result<Vec<String>> {
     }
     Ok(lines.split_off(lines.len().saturating_sub(MAX_LINES)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{file_stem, last_lines};
+    use crate::escalation::remedies;
+    use regatta_engine::cause::Cause;
+    use regatta_engine::graph::Graph;
+    use regatta_engine::ids::NodeId;
+    use regatta_engine::scope::Scope;
+    use regatta_engine::spec::{GraphSpec, NodeSpec, Policy};
+
+    fn graph(ids: &[&str], tag: &str) -> Graph {
+        let node = |id: &&str| NodeSpec { id: (*id).to_owned(), ..NodeSpec::default() };
+        let nodes = ids.iter().map(node).collect();
+        let tags = vec![tag.to_owned()];
+        Graph::build(GraphSpec { nodes, tags, policies: vec![Policy::default()], ..GraphSpec::default() })
+            .unwrap()
+    }
+
+    #[test]
+    fn names_of_files_stay_in_their_directory_and_never_meet() {
+        let long = "x".repeat(300);
+        let graph = graph(&["deploy", "build[a][b]", &long], "../n t\u{1b}");
+        let stem = |scope| file_stem(&graph, scope);
+        assert_eq!(stem(Scope::Node(NodeId(0))), "deploy");
+        assert_eq!(stem(Scope::Node(NodeId(1))), "build[a][b]");
+        assert_eq!(stem(Scope::Tag(0)), "@tag-0-.._n_t_");
+        let cut = stem(Scope::Node(NodeId(2)));
+        assert!(cut.starts_with("@task-2-xxx") && cut.len() < 200, "{cut}");
+    }
+
+    #[test]
+    fn a_command_names_a_cell_of_a_matrix_as_one_word() {
+        let graph = graph(&["build[a][b]"], "t");
+        let all = remedies("RUN", &graph, (Scope::Node(NodeId(0)), Cause::Lost));
+        assert_eq!(all[0].command, "regatta answer RUN 'build[a][b]' --again");
+    }
+
+    #[test]
+    fn only_whole_last_lines_are_quoted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("stderr");
+        let lines: Vec<String> = (0..5_000).map(|n| format!("line {n}")).collect();
+        std::fs::write(&path, lines.join("\n")).unwrap();
+        let last = last_lines(&path).unwrap();
+        assert_eq!((last.len(), last[0].as_str(), last[19].as_str()), (20, "line 4980", "line 4999"));
+        std::fs::write(&path, "y".repeat(20_000) + "\nend\n").unwrap();
+        assert_eq!(last_lines(&path).unwrap(), ["end"]);
+        std::fs::write(&path, "").unwrap();
+        assert!(last_lines(&path).unwrap().is_empty());
+    }
+}
