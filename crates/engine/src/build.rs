@@ -82,6 +82,7 @@ impl Graph {
                 rank: 0,
                 pos: 0,
                 remaining: remaining[i],
+                tool: node.tool,
             })
             .collect();
         for (pos, node) in order.iter().enumerate() {
@@ -89,7 +90,7 @@ impl Graph {
             f.pos = pos as u32;
             f.rank = f.pos - wave_start[f.wave as usize];
         }
-        let GraphSpec { agents, tags: tag_names, resources, policies, .. } = spec;
+        let GraphSpec { agents, tags: tag_names, resources, policies, tools, .. } = spec;
         Ok(Graph {
             text,
             name_start,
@@ -107,6 +108,7 @@ impl Graph {
             resources,
             agents,
             tag_names,
+            tools,
         })
     }
 }
@@ -124,10 +126,11 @@ fn check_ranges(spec: &GraphSpec) -> Result<(), GraphError> {
         let range = |what, index| GraphError::Range { task: node.id.clone(), what, index };
         let outside = |items: &[u32], len: usize| items.iter().copied().find(|&i| i as usize >= len);
         let resources: Vec<u32> = node.claims.iter().map(|c| c.resource).collect();
-        let tables: [(&'static str, &[u32], usize); 5] = [
+        let tables: [(&'static str, &[u32], usize); 6] = [
             ("task", &node.needs, spec.nodes.len()),
             ("tag", &node.tags, spec.tags.len()),
             ("agent", node.agent.as_slice(), spec.agents.len()),
+            ("tool", node.tool.as_slice(), spec.tools.len()),
             ("resource", &resources, spec.resources.len()),
             ("policy", &[node.policy], spec.policies.len()),
         ];
@@ -258,7 +261,7 @@ fn remaining(succs: &Rows, topological: &[u32], durations_ms: &[u64]) -> Vec<u64
     remaining
 }
 
-/// Numbers the distinct needs (priority, agent, tags, claims), in order of first appearance. A resource that one
+/// Numbers the distinct needs (priority, agent, tool, tags, claims), in order of first appearance. A resource that one
 /// node alone claims is never contended and parts no groups.
 fn groups(spec: &GraphSpec) -> (Vec<u32>, u32) {
     let mut claimants = vec![0_u32; spec.resources.len()];
@@ -273,7 +276,8 @@ fn groups(spec: &GraphSpec) -> (Vec<u32>, u32) {
             let mut claims = merged(&node.claims);
             claims.retain(|c| claimants[c.resource as usize] > 1);
             let next = seen.len() as u32;
-            *seen.entry((node.priority, node.agent, sorted(&node.tags), claims)).or_insert(next)
+            let caller = (node.agent, node.tool);
+            *seen.entry((node.priority, caller, sorted(&node.tags), claims)).or_insert(next)
         })
         .collect();
     (group, seen.len() as u32)

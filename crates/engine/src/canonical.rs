@@ -236,11 +236,16 @@ impl<'a> Line<'a> {
             | EventKind::UndoStarted { .. }
             | EventKind::LimitsChanged { .. }
             | EventKind::ReuseMissed { .. }
-            | EventKind::LeaseAcquired { .. }
-            | EventKind::LeaseAwaited { .. }
+            | EventKind::LeaseClaimed { .. }
             | EventKind::LeaseWaitEnded { .. }
             | EventKind::LeaseTold { .. }
-            | EventKind::ReportIgnored { .. } => {}
+            | EventKind::ReportIgnored { .. }
+            | EventKind::BreakerOpened { .. }
+            | EventKind::BreakerHalfOpen { .. }
+            | EventKind::BreakerClosed { .. }
+            | EventKind::HoldStarted { .. }
+            | EventKind::HoldEnded { .. }
+            | EventKind::Escalated { .. } => {}
         }
     }
 

@@ -45,11 +45,15 @@ pub enum Cause {
     MergeConflict,
     /// Landing met a red gate.
     Gate,
+    /// The provider answered that it is used too much for now.
+    RateLimit,
+    /// The breaker of its agent, tool or tag is open (`when_open: fail`).
+    BreakerOpen,
 }
 
 impl Cause {
     /// Every cause, in declaration order.
-    pub const ALL: [Cause; 20] = [
+    pub const ALL: [Cause; 22] = [
         Cause::Exit,
         Cause::Signal,
         Cause::Spawn,
@@ -70,6 +74,8 @@ impl Cause {
         Cause::DiskFull,
         Cause::MergeConflict,
         Cause::Gate,
+        Cause::RateLimit,
+        Cause::BreakerOpen,
     ];
 
     /// The stable code written to journals, logs and reports.
@@ -96,6 +102,8 @@ impl Cause {
             Cause::DiskFull => "disk_full",
             Cause::MergeConflict => "merge_conflict",
             Cause::Gate => "gate",
+            Cause::RateLimit => "rate_limit",
+            Cause::BreakerOpen => "breaker_open",
         }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! Keyed by attempt id, so performing one twice does no harm.
 
+use crate::escalation::Escalation;
 use crate::ids::{AttemptId, NodeId};
+use crate::scope::Scope;
 
 /// Why the orchestrator may leave a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,6 +85,13 @@ pub enum Effect {
     Land,
     /// The orchestrator may leave.
     Leave(Leave),
+    /// Tell a person about what was escalated; told anew by whoever takes the run over.
+    Escalate {
+        /// What.
+        about: Scope,
+        /// Why.
+        escalation: Escalation,
+    },
 }
 
 impl Effect {

@@ -55,7 +55,8 @@ impl Engine {
     pub fn next_deadline(&self) -> Option<(Timestamp, Timer)> {
         let gate = self.wave_gate().filter(|(at, _)| *at > self.clock);
         let timer = self.state.timers.first().copied();
-        timer.into_iter().chain(gate).min()
+        let limit = self.state.next_limit(&self.config, self.clock);
+        timer.into_iter().chain(gate).chain(limit).min()
     }
 
     /// The end of the pause before the wave that is to start next.

@@ -4,10 +4,12 @@
 
 use crate::caps::CapRef;
 use crate::cause::Cause;
+use crate::escalation::CauseClass;
 use crate::ids::{AttemptId, NodeId, Timestamp};
-use crate::input::{Answer, ConditionAnswer, LeaseChange, Reused};
+use crate::input::{Answer, Claimed, ConditionAnswer, LeaseChange, Reused};
 use crate::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use crate::report::Report;
+use crate::scope::Scope;
 use crate::spec::Limits;
 
 /// An event: a fact and the engine time at which it was decided.
@@ -246,27 +248,15 @@ pub enum EventKind {
         /// Why not, for people.
         why: Box<str>,
     },
-    /// All leases of a node are held for it; it starts in the same turn.
-    LeaseAcquired {
+    /// The leases of a node were claimed: all are held for it and it starts in the same turn, or it waits.
+    LeaseClaimed {
         /// The node.
         node: NodeId,
-        /// The fencing epoch of the grant.
-        epoch: u64,
-    },
-    /// A lease of a node is taken: it waits.
-    LeaseAwaited {
-        /// The node.
-        node: NodeId,
-        /// The lease, by index.
-        resource: u32,
-        /// By whom, for people.
-        by: Box<str>,
+        /// The answer.
+        answer: Claimed,
     },
     /// A node waits for leases no more: it asks again, or wants none now.
-    LeaseWaitEnded {
-        /// The node.
-        node: NodeId,
-    },
+    LeaseWaitEnded(NodeId),
     /// A running attempt asked for leases of its own, or gave some back.
     LeaseTold {
         /// The node.
@@ -279,8 +269,31 @@ pub enum EventKind {
         text: Box<str>,
     },
     /// A report about an attempt that is not alive; recorded, not obeyed.
-    ReportIgnored {
-        /// The attempt.
-        attempt: AttemptId,
+    ReportIgnored(AttemptId),
+    /// A breaker opened: nothing of its scope starts.
+    BreakerOpened {
+        /// What rests.
+        scope: Scope,
+        /// When a probe may try.
+        until: Timestamp,
+        /// Failures in a row.
+        failures: u32,
+    },
+    /// The cool-down is over: one attempt may try.
+    BreakerHalfOpen(Scope),
+    /// An attempt ended well: the breaker is as new.
+    BreakerClosed(Scope),
+    /// A rate limit was met: nothing of the scope starts before this time.
+    HoldStarted(Scope, Timestamp),
+    /// The time of a rate limit is over.
+    HoldEnded(Scope),
+    /// A person must look at something.
+    Escalated {
+        /// At what: a task, or what a breaker keeps shut.
+        about: Scope,
+        /// The class of the cause.
+        class: CauseClass,
+        /// The cause.
+        cause: Cause,
     },
 }

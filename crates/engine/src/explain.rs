@@ -8,8 +8,9 @@ use crate::engine::Engine;
 use crate::ids::{AttemptId, NodeId, Timestamp};
 use crate::outcome::{NodeOutcome, PauseReason};
 use crate::spec::Schedule;
-use crate::state::Phase;
 use crate::state::node::NodeState;
+use crate::state::{Bar, Phase};
+pub use crate::words::cap_name;
 
 /// Why a node is where it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -78,6 +79,8 @@ pub enum Why {
         attempt: AttemptId,
         /// Its `reconcile` command is being asked; else a person must answer.
         asking: bool,
+        /// Why there is a doubt.
+        cause: Cause,
     },
     /// Good and committed; landing decides.
     Collected,
@@ -89,6 +92,13 @@ pub enum Why {
         cause: Option<Cause>,
         /// The direct predecessors that are the cause.
         upstream: Vec<NodeId>,
+    },
+    /// A rate limit, an open breaker or its probe.
+    Barred(Bar),
+    /// A rate limit of this task alone.
+    Held {
+        /// When it is over.
+        until: Timestamp,
     },
 }
 
@@ -106,10 +116,13 @@ impl Engine {
                 since: live.started,
                 ending: live.ending,
             },
+            NodeState::WaitingRetry { until } if state.node(node).is_held() => Why::Held { until: *until },
             NodeState::WaitingRetry { until } => {
                 Why::Backoff { until: *until, next: state.node(node).attempts + 1 }
             }
-            NodeState::InDoubt(doubt) => Why::InDoubt { attempt: doubt.attempt, asking: doubt.asking },
+            NodeState::InDoubt(doubt) => {
+                Why::InDoubt { attempt: doubt.attempt, asking: doubt.asking, cause: doubt.cause }
+            }
             NodeState::Collected => Why::Collected,
             NodeState::Ended { outcome, cause } => {
                 Why::Ended { outcome: *outcome, cause: *cause, upstream: self.culprits(node, *cause) }
@@ -137,6 +150,9 @@ impl Engine {
         if let Some(wait) = state.lease_wait(node) {
             return Why::Lease { resource: wait.resource, by: wait.by.clone() };
         }
+        if let Some(bar) = state.bar(self.graph(), node) {
+            return Why::Barred(bar);
+        }
         if let Some(&cap) = caps::lacking(self.graph(), &state.limits, &state.used, node).first() {
             return Why::Cap { cap, holders: self.holders(cap) };
         }
@@ -156,6 +172,7 @@ impl Engine {
         let mut walk = state.ready.walk(graph, state.round);
         core::iter::from_fn(|| state.ready.next(&mut walk))
             .take_while(|other| other.group != own && other.class < 0)
+            .filter(|other| state.bar(graph, other.node).is_none())
             .find_map(|other| {
                 let lacks = caps::lacking(graph, &state.limits, &state.used, other.node);
                 let shared = lacks.into_iter().find(|&cap| caps::uses(graph, node, cap))?;

@@ -29,6 +29,8 @@ pub struct Facts {
     pub pos: u32,
     /// Longest remaining path in milliseconds (or in nodes if nothing is known), itself included.
     pub remaining: u64,
+    /// Index of its tool.
+    pub tool: Option<u32>,
 }
 
 /// The immutable graph of a run.
@@ -54,6 +56,8 @@ pub struct Graph {
     pub agents: Vec<String>,
     /// Names of tags.
     pub tag_names: Vec<String>,
+    /// Names of tools.
+    pub tools: Vec<String>,
 }
 
 impl Graph {

@@ -14,6 +14,11 @@ pub enum Verdict {
     Succeeded,
     /// It did not.
     Failed(Cause),
+    /// Its provider asks to be left alone for this many milliseconds; no failure.
+    RateLimited {
+        /// From the end of the attempt.
+        retry_after_ms: u64,
+    },
 }
 
 /// How an attempt ended.

@@ -78,11 +78,16 @@ impl EventKind {
             | EventKind::Answered { .. }
             | EventKind::LimitsChanged { .. }
             | EventKind::ReuseMissed { .. }
-            | EventKind::LeaseAcquired { .. }
-            | EventKind::LeaseAwaited { .. }
+            | EventKind::LeaseClaimed { .. }
             | EventKind::LeaseWaitEnded { .. }
             | EventKind::LeaseTold { .. }
-            | EventKind::ReportIgnored { .. } => Class::Operational,
+            | EventKind::ReportIgnored { .. }
+            | EventKind::BreakerOpened { .. }
+            | EventKind::BreakerHalfOpen { .. }
+            | EventKind::BreakerClosed { .. }
+            | EventKind::HoldStarted { .. }
+            | EventKind::HoldEnded { .. }
+            | EventKind::Escalated { .. } => Class::Operational,
         }
     }
 }
@@ -126,7 +131,13 @@ impl Event {
             | EventKind::RunResumed { .. }
             | EventKind::RunEnding { .. }
             | EventKind::LimitsChanged { .. }
-            | EventKind::ReportIgnored { .. } => Key { wave: 0, rank: 0, attempt: 0, step: 0 },
+            | EventKind::ReportIgnored { .. }
+            | EventKind::BreakerOpened { .. }
+            | EventKind::BreakerHalfOpen { .. }
+            | EventKind::BreakerClosed { .. }
+            | EventKind::HoldStarted { .. }
+            | EventKind::HoldEnded { .. }
+            | EventKind::Escalated { .. } => Key { wave: 0, rank: 0, attempt: 0, step: 0 },
             EventKind::RunStopping { node }
             | EventKind::LeaseGranted { node, .. }
             | EventKind::LeaseReleased { node, .. }
@@ -137,9 +148,8 @@ impl Event {
             | EventKind::NodeInDoubt { node, .. }
             | EventKind::Answered { node, .. }
             | EventKind::ReuseMissed { node, .. }
-            | EventKind::LeaseAcquired { node, .. }
-            | EventKind::LeaseAwaited { node, .. }
-            | EventKind::LeaseWaitEnded { node }
+            | EventKind::LeaseClaimed { node, .. }
+            | EventKind::LeaseWaitEnded(node)
             | EventKind::LeaseTold { node, .. } => of(*node, 0, 0),
         }
     }

@@ -4,7 +4,7 @@
 
 use crate::event::EventKind;
 use crate::ids::{AttemptId, NodeId};
-use crate::input::{Answer, LeaseChange};
+use crate::input::{Answer, Claimed, LeaseChange};
 use crate::outcome::{AttemptOutcome, NodeOutcome};
 use crate::report::Digest;
 
@@ -43,11 +43,17 @@ impl EventKind {
             EventKind::LimitsChanged { .. } => "limits_changed",
             EventKind::NodeReused { .. } => "node_reused",
             EventKind::ReuseMissed { .. } => "reuse_missed",
-            EventKind::LeaseAcquired { .. } => "lease_acquired",
-            EventKind::LeaseAwaited { .. } => "lease_awaited",
+            EventKind::LeaseClaimed { answer: Claimed::Granted { .. }, .. } => "lease_acquired",
+            EventKind::LeaseClaimed { answer: Claimed::Taken { .. }, .. } => "lease_awaited",
             EventKind::LeaseWaitEnded { .. } => "lease_wait_ended",
             EventKind::LeaseTold { change, .. } => change_name(*change),
             EventKind::ReportIgnored { .. } => "report_ignored",
+            EventKind::BreakerOpened { .. } => "breaker_opened",
+            EventKind::BreakerHalfOpen { .. } => "breaker_half_open",
+            EventKind::BreakerClosed { .. } => "breaker_closed",
+            EventKind::HoldStarted { .. } => "hold_started",
+            EventKind::HoldEnded { .. } => "hold_ended",
+            EventKind::Escalated { .. } => "escalated",
         }
     }
 
@@ -75,9 +81,8 @@ impl EventKind {
             | EventKind::UndoEnded { node, .. }
             | EventKind::NodeReused { node, .. }
             | EventKind::ReuseMissed { node, .. }
-            | EventKind::LeaseAcquired { node, .. }
-            | EventKind::LeaseAwaited { node, .. }
-            | EventKind::LeaseWaitEnded { node }
+            | EventKind::LeaseClaimed { node, .. }
+            | EventKind::LeaseWaitEnded(node)
             | EventKind::LeaseTold { node, .. } => Some(*node),
             EventKind::RunStarted { .. }
             | EventKind::RunPaused { .. }
@@ -89,6 +94,12 @@ impl EventKind {
             | EventKind::WaveEnded { .. }
             | EventKind::LimitsChanged { .. }
             | EventKind::ReportIgnored { .. } => None,
+            EventKind::BreakerOpened { scope, .. }
+            | EventKind::BreakerHalfOpen(scope)
+            | EventKind::BreakerClosed(scope)
+            | EventKind::HoldStarted(scope, _)
+            | EventKind::HoldEnded(scope)
+            | EventKind::Escalated { about: scope, .. } => scope.node(),
         }
     }
 
@@ -109,7 +120,7 @@ impl EventKind {
             | EventKind::UndoEnded { attempt, .. }
             | EventKind::NodeReused { attempt, .. }
             | EventKind::LeaseTold { attempt, .. }
-            | EventKind::ReportIgnored { attempt } => Some(*attempt),
+            | EventKind::ReportIgnored(attempt) => Some(*attempt),
             EventKind::RunStarted { .. }
             | EventKind::RunPaused { .. }
             | EventKind::RunSuspended
@@ -126,10 +137,15 @@ impl EventKind {
             | EventKind::NodeCollected { .. }
             | EventKind::NodeEnded { .. }
             | EventKind::ReuseMissed { .. }
-            | EventKind::LeaseAcquired { .. }
-            | EventKind::LeaseAwaited { .. }
+            | EventKind::LeaseClaimed { .. }
             | EventKind::LeaseWaitEnded { .. }
-            | EventKind::LimitsChanged { .. } => None,
+            | EventKind::LimitsChanged { .. }
+            | EventKind::BreakerOpened { .. }
+            | EventKind::BreakerHalfOpen { .. }
+            | EventKind::BreakerClosed { .. }
+            | EventKind::HoldStarted { .. }
+            | EventKind::HoldEnded { .. }
+            | EventKind::Escalated { .. } => None,
         }
     }
 
@@ -163,6 +179,7 @@ fn dispatch_name(outcome: AttemptOutcome) -> &'static str {
         AttemptOutcome::Cancelled => "dispatch_cancelled",
         AttemptOutcome::Interrupted => "dispatch_interrupted",
         AttemptOutcome::Lost => "dispatch_lost",
+        AttemptOutcome::Held => "dispatch_held",
     }
 }
 

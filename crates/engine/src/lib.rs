@@ -8,6 +8,7 @@
 //! ```
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod breaker;
 pub mod build;
 pub mod canonical;
 pub mod caps;
@@ -15,6 +16,7 @@ pub mod cause;
 mod decide;
 pub mod effect;
 pub mod engine;
+pub mod escalation;
 pub mod event;
 pub mod explain;
 pub mod graph;
@@ -25,14 +27,17 @@ pub mod key;
 mod kind;
 pub mod outcome;
 mod policy;
+pub mod priority;
 pub mod queue;
 pub mod report;
 pub mod rows;
 pub mod schedule;
+pub mod scope;
 pub mod sentence;
 pub mod spec;
 pub mod state;
 pub mod step;
+pub mod words;
 
 pub use engine::Engine;
 pub use step::Step;

@@ -75,17 +75,20 @@ pub enum AttemptOutcome {
     Interrupted,
     /// Vanished with its owner; does not count.
     Lost,
+    /// Met a rate limit; does not count.
+    Held,
 }
 
 impl AttemptOutcome {
     /// Every outcome.
-    pub const ALL: [AttemptOutcome; 6] = [
+    pub const ALL: [AttemptOutcome; 7] = [
         AttemptOutcome::Succeeded,
         AttemptOutcome::Failed,
         AttemptOutcome::TimedOut,
         AttemptOutcome::Cancelled,
         AttemptOutcome::Interrupted,
         AttemptOutcome::Lost,
+        AttemptOutcome::Held,
     ];
 
     /// The name in logs.
@@ -98,13 +101,14 @@ impl AttemptOutcome {
             AttemptOutcome::Cancelled => "cancelled",
             AttemptOutcome::Interrupted => "interrupted",
             AttemptOutcome::Lost => "lost",
+            AttemptOutcome::Held => "held",
         }
     }
 
     /// True if the attempt uses up a number; the others leave no trace in the canonical log.
     #[must_use]
     pub fn counts(self) -> bool {
-        !matches!(self, AttemptOutcome::Interrupted | AttemptOutcome::Lost)
+        !matches!(self, AttemptOutcome::Interrupted | AttemptOutcome::Lost | AttemptOutcome::Held)
     }
 }
 

@@ -3,9 +3,11 @@
 //! Text only; decides nothing.
 
 use crate::caps::CapRef;
+use crate::cause::Cause;
 use crate::explain::Why;
 use crate::graph::Graph;
-use crate::ids::{NodeId, Timestamp};
+use crate::ids::NodeId;
+use crate::words::{cap_name, list, seconds};
 
 impl Why {
     /// One sentence for people, without a full stop; times in engine time.
@@ -50,9 +52,14 @@ impl Why {
             Why::Queue(0) => "is next to start".to_owned(),
             Why::Queue(ahead) => format!("{ahead} ready tasks stand before it"),
             Why::InDoubt { asking: true, .. } => "its `reconcile` command is being asked".to_owned(),
+            Why::InDoubt { cause: Cause::RateLimit, .. } => {
+                "held by rate limits too many times in a row; a person must answer".to_owned()
+            }
             Why::InDoubt { asking: false, .. } => {
                 "in doubt: an attempt was lost and may have had its effect; a person must answer".to_owned()
             }
+            Why::Barred(bar) => bar.sentence(graph),
+            Why::Held { until } => format!("a rate limit holds it until {}", seconds(*until)),
             Why::Collected => "its work is committed and waits for landing".to_owned(),
             Why::Ended { outcome, cause: None, .. } => outcome.name().to_owned(),
             Why::Ended { outcome, cause: Some(cause), upstream } if upstream.is_empty() => {
@@ -63,39 +70,4 @@ impl Why {
             }
         }
     }
-}
-
-/// The name of a cap as the plan spells it.
-#[must_use]
-pub fn cap_name(graph: &Graph, cap: CapRef) -> String {
-    match cap {
-        CapRef::Global => "limits.max_parallel".to_owned(),
-        CapRef::Wave(wave) => format!("limits.per_wave (wave {})", wave + 1),
-        CapRef::Priority(p) => format!("limits.per_priority.P{p}"),
-        CapRef::Agent(i) => format!("limits.per_agent.{}", graph.agents[i as usize]),
-        CapRef::Tag(i) => format!("limits.per_tag.{}", graph.tag_names[i as usize]),
-        CapRef::Resource(i) => {
-            let spec = &graph.resources[i as usize];
-            let kind = if spec.capacity.is_some() { "resource" } else { "lock" };
-            format!("{kind} `{}`", spec.name)
-        }
-    }
-}
-
-fn seconds(at: Timestamp) -> String {
-    format!("{}.{:03} s", at.0 / 1000, at.0 % 1000)
-}
-
-fn list(graph: &Graph, nodes: &[NodeId]) -> String {
-    const SHOWN: usize = 8;
-    let mut text = String::new();
-    for (i, &node) in nodes.iter().take(SHOWN).enumerate() {
-        text.push_str(if i == 0 { "`" } else { ", `" });
-        text.push_str(graph.name(node));
-        text.push('`');
-    }
-    if nodes.len() > SHOWN {
-        text.push_str(&format!(" and {} more", nodes.len() - SHOWN));
-    }
-    text
 }

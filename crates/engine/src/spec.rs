@@ -2,43 +2,9 @@
 //!
 //! Knows no command line, prompt, path or span: what a node does is looked up by the runtime.
 
+use crate::breaker::BreakerPolicy;
 pub use crate::policy::{EffectContract, Policy, RetryPolicy, RetryStrategy};
-
-/// Priority class of a node; `P0` is served first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub enum Priority {
-    /// Most urgent.
-    P0,
-    /// High.
-    P1,
-    /// The default.
-    #[default]
-    P2,
-    /// Least urgent.
-    P3,
-}
-
-impl Priority {
-    /// All classes, most urgent first.
-    pub const ALL: [Priority; 4] = [Priority::P0, Priority::P1, Priority::P2, Priority::P3];
-
-    /// 0 for `P0` to 3 for `P3`.
-    #[must_use]
-    pub fn index(self) -> usize {
-        self as usize
-    }
-
-    /// The name as written in plans and logs.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Priority::P0 => "P0",
-            Priority::P1 => "P1",
-            Priority::P2 => "P2",
-            Priority::P3 => "P3",
-        }
-    }
-}
+pub use crate::priority::Priority;
 
 /// How ready nodes are admitted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -139,6 +105,8 @@ pub struct RunConfig {
     pub reuse: bool,
     /// Admission rounds after which a refused node rises one priority class.
     pub ageing_rounds: u32,
+    /// When agents, tools and tags are given a rest; `None` is never.
+    pub breaker: Option<BreakerPolicy>,
 }
 
 impl Default for RunConfig {
@@ -151,6 +119,7 @@ impl Default for RunConfig {
             wave_delay_ms: 0,
             reuse: false,
             ageing_rounds: 32,
+            breaker: None,
         }
     }
 }
@@ -174,6 +143,8 @@ pub struct NodeSpec {
     pub policy: u32,
     /// Expected duration in milliseconds (the task's `estimate`, else a recorded median pinned at run start).
     pub estimate_ms: Option<u64>,
+    /// Index into [`GraphSpec::tools`].
+    pub tool: Option<u32>,
 }
 
 /// A whole graph as the plan gives it, in any order.
@@ -189,4 +160,6 @@ pub struct GraphSpec {
     pub resources: Vec<ResourceSpec>,
     /// Distinct policies.
     pub policies: Vec<Policy>,
+    /// Names of tools.
+    pub tools: Vec<String>,
 }

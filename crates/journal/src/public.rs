@@ -10,7 +10,7 @@ use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
-use regatta_engine::input::{Answer, ConditionAnswer};
+use regatta_engine::input::{Answer, Claimed, ConditionAnswer};
 use regatta_engine::key::Class;
 use regatta_engine::report::{Digest, Report};
 use regatta_engine::spec::Priority;
@@ -100,6 +100,24 @@ struct More<'a> {
     epoch: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limits: Option<LimitsRecord<'a>>,
+    #[serde(flatten)]
+    scope: ScopeFields<'a>,
+}
+
+/// Fields of breakers, holds and escalations.
+#[derive(Default, Serialize)]
+struct ScopeFields<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope_name: Option<&'a str>,
+    /// Engine time in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failures: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause_class: Option<&'static str>,
 }
 
 /// The line of an event, without a newline.
@@ -205,18 +223,10 @@ impl<'a> PublicEvent<'a> {
                 });
                 (more.result_sha256, more.result_bytes) = digest(kind.result());
             }
-            EventKind::NodeReused { reused, .. } => {
-                self.duration_ms = Some(reused.duration_ms);
-                more.report(&reused.report);
-                (more.reused_from, more.reused_by) = (Some(&*reused.run), Some(reused_by(reused.by)));
-            }
-            EventKind::ReuseMissed { why, .. } => more.message = Some(&**why),
-            EventKind::LeaseAcquired { epoch, .. } => more.epoch = Some(*epoch),
-            EventKind::LeaseAwaited { resource, by, .. } => {
-                more.cap_name = cap_name(graph, CapRef::Resource(*resource));
-                more.message = Some(&**by);
-            }
-            EventKind::LeaseTold { text, .. } => more.message = Some(&**text),
+            EventKind::NodeReused { .. }
+            | EventKind::ReuseMissed { .. }
+            | EventKind::LeaseClaimed { .. }
+            | EventKind::LeaseTold { .. } => self.fill_shared(graph, kind),
             EventKind::LimitsChanged { limits } => more.limits = Some(LimitsRecord::from(&**limits)),
             EventKind::DispatchStarted { number, delay_before_ms, round, .. } => {
                 self.attempt = Some(*number);
@@ -225,6 +235,12 @@ impl<'a> PublicEvent<'a> {
             EventKind::DispatchEnded { .. } | EventKind::NodeEnded { .. } | EventKind::UndoEnded { .. } => {
                 self.fill_end(graph, kind);
             }
+            EventKind::BreakerOpened { .. }
+            | EventKind::BreakerHalfOpen { .. }
+            | EventKind::BreakerClosed { .. }
+            | EventKind::HoldStarted { .. }
+            | EventKind::HoldEnded { .. }
+            | EventKind::Escalated { .. } => self.fill_scope(graph, kind),
             EventKind::RunStarted { .. }
             | EventKind::RunSuspended
             | EventKind::RunStopping { .. }
@@ -234,6 +250,49 @@ impl<'a> PublicEvent<'a> {
             | EventKind::UndoStarted { .. }
             | EventKind::LeaseWaitEnded { .. }
             | EventKind::ReportIgnored { .. } => {}
+        }
+    }
+
+    fn fill_scope(&mut self, graph: &'a Graph, kind: &'a EventKind) {
+        let more = &mut self.more.scope;
+        let scope = match kind {
+            EventKind::BreakerOpened { scope, until, failures } => {
+                (more.until_ms, more.failures) = (Some(until.0), Some(*failures));
+                scope
+            }
+            EventKind::HoldStarted(scope, until) => {
+                more.until_ms = Some(until.0);
+                scope
+            }
+            EventKind::Escalated { about, class, cause } => {
+                (more.cause_class, self.cause) = (Some(class.name()), Some(cause.code()));
+                about
+            }
+            EventKind::BreakerHalfOpen(scope)
+            | EventKind::BreakerClosed(scope)
+            | EventKind::HoldEnded(scope) => scope,
+            _ => return,
+        };
+        (more.scope, more.scope_name) = (Some(scope.kind()), scope.name(graph));
+    }
+
+    /// What runs of a workspace share: outcomes and leases.
+    fn fill_shared(&mut self, graph: &'a Graph, kind: &'a EventKind) {
+        let more = &mut self.more;
+        match kind {
+            EventKind::NodeReused { reused, .. } => {
+                self.duration_ms = Some(reused.duration_ms);
+                more.report(&reused.report);
+                (more.reused_from, more.reused_by) = (Some(&*reused.run), Some(reused_by(reused.by)));
+            }
+            EventKind::ReuseMissed { why, .. } => more.message = Some(&**why),
+            EventKind::LeaseClaimed { answer: Claimed::Granted { epoch }, .. } => more.epoch = Some(*epoch),
+            EventKind::LeaseClaimed { answer: Claimed::Taken { resource, by }, .. } => {
+                more.cap_name = cap_name(graph, CapRef::Resource(*resource));
+                more.message = Some(&**by);
+            }
+            EventKind::LeaseTold { text, .. } => more.message = Some(&**text),
+            _ => {}
         }
     }
 

@@ -63,6 +63,14 @@ impl<'a> Fields<'a> {
         parse_duration_ms(&self.text(key)?)
     }
 
+    /// A share, in thousandths.
+    pub(crate) fn permille(self, key: &str) -> Option<u32> {
+        match &self.get(key)?.value {
+            Value::Plain(text) | Value::Number(text) => parse_permille(text),
+            _ => None,
+        }
+    }
+
     /// The entries of a list.
     pub(crate) fn list(self, key: &str) -> &'a [Item] {
         match self.get(key).map(|i| &i.value) {
@@ -149,6 +157,19 @@ pub fn parse_duration_ms(text: &str) -> Option<u64> {
         total = total.checked_add(number.checked_mul(unit)?)?;
     }
     (total <= MAX_MS).then_some(total)
+}
+
+/// Parses a share above 0 and at most 1 into thousandths, exactly; `None` for anything else.
+pub(crate) fn parse_permille(text: &str) -> Option<u32> {
+    let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let places = rest.trim_end_matches('0');
+    if whole.is_empty() || !digits(whole) || !digits(rest) || places.len() > 3 {
+        return None;
+    }
+    let thousandths: u32 = format!("{places:0<3}").parse().ok()?;
+    let all = whole.parse::<u32>().ok()?.checked_mul(1_000)?.checked_add(thousandths)?;
+    (1..=1_000).contains(&all).then_some(all)
 }
 
 /// Parses a size in bytes, such as `64MiB`; `None` for anything else, and for nothing.

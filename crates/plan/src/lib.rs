@@ -28,6 +28,7 @@ pub mod reference;
 mod render;
 mod toml;
 mod tree;
+mod trying;
 pub mod when;
 mod yaml;
 

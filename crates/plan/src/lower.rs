@@ -2,7 +2,8 @@
 //!
 //! Node i is task i of the plan. Names that tasks share become table entries in bytewise order.
 
-use crate::model::{Claim as PlanClaim, Plan, Task};
+use crate::model::{Breaker as PlanBreaker, Claim as PlanClaim, Plan, Share, Task};
+use regatta_engine::breaker::{BreakerPolicy, WhenOpen, Window};
 use regatta_engine::spec::{
     Claim, ClaimKind, EffectContract, GraphSpec, Limits, NodeSpec, OnFailure, Policy, Priority, ResourceSpec,
     RetryPolicy, RetryStrategy, RunConfig, Schedule,
@@ -15,6 +16,8 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
     let index: BTreeMap<&str, u32> = plan.tasks.iter().zip(0..).map(|(t, i)| (t.id.as_str(), i)).collect();
     let tags = table(plan.tasks.iter().flat_map(|t| &t.tags).chain(plan.limits.per_tag.keys()));
     let agents = table(plan.agents.keys());
+    let tools: BTreeSet<&str> = plan.tasks.iter().filter_map(Task::tool).collect();
+    let tools: Table<'_> = tools.into_iter().zip(0..).collect();
     let locks = plan.tasks.iter().flat_map(|t| &t.locks).map(|l| &l.resource);
     let resources = table(locks.chain(plan.resources.keys()));
     let mut policies: Vec<Policy> = Vec::new();
@@ -28,7 +31,8 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
                 policies.push(policy);
                 policies.len() as u32 - 1
             });
-            node(task, (&index, number), (&tags, &agents, &resources))
+            let tool = task.tool().and_then(|tool| tools.get(tool).copied());
+            NodeSpec { tool, ..node(task, (&index, number), (&tags, &agents, &resources)) }
         })
         .collect();
     let spec = GraphSpec {
@@ -44,6 +48,7 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
         agents: agents.keys().map(|s| (*s).to_owned()).collect(),
         tags: tags.keys().map(|s| (*s).to_owned()).collect(),
         policies,
+        tools: tools.keys().map(|s| (*s).to_owned()).collect(),
     };
     (spec, config(plan, &tags, &agents))
 }
@@ -80,6 +85,7 @@ fn node(
             .collect(),
         policy,
         estimate_ms: task.estimate_ms,
+        tool: None,
     }
 }
 
@@ -117,6 +123,20 @@ fn policy(plan: &Plan, task: &Task) -> Policy {
     }
 }
 
+fn breaker(breaker: &PlanBreaker) -> BreakerPolicy {
+    let window = |share: Share| Window {
+        attempts: share.window,
+        failures: (share.window * share.permille).div_ceil(1_000),
+    };
+    BreakerPolicy {
+        failures: breaker.failures,
+        window: breaker.share.map(window),
+        cool_down_ms: breaker.cool_down_ms,
+        when_open: if breaker.when_open == "fail" { WhenOpen::Fail } else { WhenOpen::Wait },
+        limit_ms: breaker.limit_ms,
+    }
+}
+
 fn config(plan: &Plan, tags: &Table<'_>, agents: &Table<'_>) -> RunConfig {
     let limits = &plan.limits;
     let per_priority = Priority::ALL.map(|p| limits.per_priority.get(p.name()).copied());
@@ -142,5 +162,6 @@ fn config(plan: &Plan, tags: &Table<'_>, agents: &Table<'_>) -> RunConfig {
         wave_delay_ms: plan.wave_delay_ms,
         reuse: plan.reuse,
         ageing_rounds: plan.ageing,
+        breaker: plan.breaker.as_ref().map(breaker),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! This is what is stored and what runs. Times are milliseconds. Knows no spans.
 
+pub use crate::trying::{Breaker, Retry, Share, Timeout};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -53,6 +54,10 @@ pub struct Plan {
     pub unbuilt: Vec<Unbuilt>,
     /// What those keys of the plan say.
     pub later: BTreeMap<String, Value>,
+    /// When breakers open; `None` is never. Left out where there is none, as are further keys of later versions, so
+    /// that the digest of a plan without them stays what it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<Breaker>,
 }
 
 /// Which document a plan was read from.
@@ -210,6 +215,24 @@ pub struct Task {
     pub families: BTreeMap<String, Vec<String>>,
     /// What keys say whose feature is not built yet.
     pub later: BTreeMap<String, Value>,
+    /// The tool it was written as a call of, although its action is a command (`tool: shell`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called: Option<String>,
+}
+
+impl Task {
+    /// The tool that does it, if one does.
+    #[must_use]
+    pub fn tool(&self) -> Option<&str> {
+        match &self.action {
+            Action::Tool { tool, .. } => Some(tool),
+            Action::Argv(_)
+            | Action::Shell { .. }
+            | Action::Agent { .. }
+            | Action::Join { .. }
+            | Action::Gate { .. } => self.called.as_deref(),
+        }
+    }
 }
 
 /// A claim.
@@ -231,28 +254,4 @@ pub enum Claim {
     Shared,
     /// Alone.
     Exclusive,
-}
-
-/// Retry policy.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Retry {
-    /// Attempts that count.
-    pub max_attempts: u32,
-    /// `linear`, `exponential` or `fixed`.
-    pub strategy: String,
-    /// Base of the back-off.
-    pub backoff_ms: u64,
-    /// Bound of the back-off.
-    pub max_backoff_ms: u64,
-}
-
-/// Timeouts of a task.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Timeout {
-    /// Of one attempt.
-    pub attempt_ms: u64,
-    /// Of silence.
-    pub idle_ms: Option<u64>,
-    /// Between TERM and KILL.
-    pub grace_ms: u64,
 }

@@ -13,8 +13,8 @@ use std::path::PathBuf;
     max_term_width = 100,
     propagate_version = true,
     after_help = "\
-Exit codes: 0 success, 1 some task failed, 2 usage, 3 invalid plan, 4 environment, 5 waits for a person, \
-130 interrupted.
+Exit codes: 0 success, 1 some task failed, 2 usage, 3 invalid plan, 4 environment, 5 escalated or \
+waiting for a person, 130 interrupted.
 
 Examples:
   regatta run plan.yaml          run a plan
@@ -69,6 +69,8 @@ pub enum Verb {
     Replay(ReplayArgs),
     /// Say what this machine and workspace permit, and what stands in the way.
     Doctor(DoctorArgs),
+    /// Report what the journal knows of a run: what went wrong, what it cost, what is open.
+    PostMortem(PostMortemArgs),
     /// Print the JSON Schema of a document.
     Schema(SchemaArgs),
     /// Own the processes of a run; started by `run` and `resume`.
@@ -437,6 +439,24 @@ pub struct DoctorArgs {
     /// As JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `regatta post-mortem`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta post-mortem                       the newest run, as Markdown
+  regatta post-mortem 5f3a --out report.md
+  regatta post-mortem --json | jq .challenges")]
+pub struct PostMortemArgs {
+    /// The run [default: the newest].
+    pub run: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Write it to a file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// `regatta keeper`

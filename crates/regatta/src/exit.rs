@@ -15,7 +15,7 @@ pub enum Exit {
     InvalidPlan,
     /// The environment is at fault: store, disk, another orchestrator.
     Environment,
-    /// The run waits for a person.
+    /// The run waits for a person, or ended with something that a person must look at.
     Waiting,
     /// A signal interrupted it.
     Interrupted,

@@ -12,6 +12,7 @@ pub mod exit;
 pub mod overrides;
 pub mod parallel;
 pub mod plain_file;
+pub mod post_mortem;
 pub mod render;
 pub mod session;
 pub mod snapshots;

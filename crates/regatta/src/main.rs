@@ -55,6 +55,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Verb::Explain(args) => commands::explain::run(&context, args),
         Verb::Replay(args) => commands::replay::run(&context, args),
         Verb::Doctor(args) => commands::doctor::run(&context, args),
+        Verb::PostMortem(args) => commands::post_mortem::run(&context, args),
         Verb::Schema(args) => Ok(commands::schema::run(args)),
         Verb::Keeper(args) => commands::keeper::run(args),
     }

@@ -16,6 +16,7 @@ use regatta_engine::event::Event;
 use regatta_engine::outcome::RunStatus;
 use regatta_engine::state::Phase;
 use regatta_journal::{RunJournal, Which};
+use regatta_runtime::escalation::{self, Case};
 use regatta_runtime::local::{Observer, Told};
 use regatta_runtime::orchestrator::{Left, Machine, Orchestrator, Work};
 use regatta_runtime::run_error::RunError;
@@ -144,11 +145,12 @@ fn run_error(error: RunError, run_id: &str) -> CliError {
     }
 }
 
-/// Tells how a run stands, also in its state file, writes its snapshots if it has ended, and answers its phase.
+/// Tells how a run stands, also in its state file, writes its snapshots if it has ended and the files of escalations
+/// that are missing, and answers the exit code.
 ///
 /// # Errors
-/// The journal cannot be read, or a snapshot not written.
-pub fn tell(context: &Context, run_id: &str, watchers: &Watchers) -> Result<Phase, CliError> {
+/// The journal cannot be read, or a file not written.
+pub fn tell(context: &Context, run_id: &str, watchers: &Watchers) -> Result<Exit, CliError> {
     refresh(context, run_id, watchers)?;
     let reader = view::reader(&context.workspace)?;
     let mut log = snapshots::Collector::default();
@@ -161,6 +163,7 @@ pub fn tell(context: &Context, run_id: &str, watchers: &Watchers) -> Result<Phas
     if let Phase::Ended(_) = view.engine.state().phase {
         log.write(&view.engine, &run_dir)?;
     }
+    write_escalations(&view, &run_dir)?;
     match watchers.show {
         Show::People => {
             let text = summary::text(&view);
@@ -171,7 +174,21 @@ pub fn tell(context: &Context, run_id: &str, watchers: &Watchers) -> Result<Phas
             out(&format!("{}\n", answer.result(&view, &run_dir).unwrap_or_else(summary)));
         }
     }
-    Ok(view.engine.state().phase)
+    Ok(exit_of(&view.engine))
+}
+
+/// Files that whoever ran the run could not write any more.
+fn write_escalations(view: &RunView, run_dir: &Path) -> Result<(), CliError> {
+    let run_id = view.record.summary.run_id.as_str();
+    let run = escalation::Run { run_id, run_dir, plan: &view.plan, graph: view.engine.graph() };
+    for (&about, &why) in &view.engine.state().scopes.escalations {
+        let case = || Case::of(run, &view.story, (about, why));
+        escalation::write_missing(run, about, case).map_err(|e| {
+            let what = about.words(run.graph);
+            CliError::environment(format!("the escalation of {what} in run {run_id} cannot be written: {e}"))
+        })?;
+    }
+    Ok(())
 }
 
 /// The exit code of a run that was left.
@@ -179,14 +196,15 @@ fn exit(left: &Left) -> Exit {
     match left.leave {
         Leave::Interrupted => Exit::Interrupted,
         Leave::Waiting => Exit::Waiting,
-        Leave::Ended => exit_of(left.engine.state().phase),
+        Leave::Ended => exit_of(&left.engine),
     }
 }
 
-/// The exit code of a phase.
+/// The exit code of a run as it stands. One that has ended with something that a person must look at waits for that.
 #[must_use]
-pub fn exit_of(phase: Phase) -> Exit {
-    match phase {
+pub fn exit_of(engine: &Engine) -> Exit {
+    match engine.state().phase {
+        Phase::Ended(_) if !engine.state().scopes.escalations.is_empty() => Exit::Waiting,
         Phase::Ended(RunStatus::Succeeded) => Exit::Success,
         Phase::Ended(_) => Exit::Failed,
         Phase::New | Phase::Running | Phase::Paused(_) => Exit::Waiting,

@@ -16,6 +16,7 @@ use regatta_engine::outcome::AttemptOutcome;
 use regatta_engine::report::Report;
 use regatta_journal::{Holder, Reader, RunId, RunRecord, RunState, StoreError, StoredEvent, Which};
 use regatta_plan::Plan;
+use regatta_runtime::escalation::Story;
 use regatta_runtime::keeper;
 use regatta_runtime::metrics::Metrics;
 use regatta_runtime::owner::live_attempts;
@@ -44,6 +45,8 @@ pub struct RunView {
     pub reuse_missed: BTreeMap<NodeId, Box<str>>,
     /// Undos that failed, and why.
     pub failed_undos: BTreeMap<NodeId, (Cause, Box<Report>)>,
+    /// Its attempts that did not end well.
+    pub story: Story,
 }
 
 /// What went wrong with a node.
@@ -151,12 +154,14 @@ impl RunView {
         let mut metrics = Metrics::default();
         let (mut illegal, mut failures, mut failed_undos) = (None, BTreeMap::new(), BTreeMap::new());
         let (mut reused, mut reuse_missed) = (BTreeMap::new(), BTreeMap::new());
+        let mut story = Story::default();
         reader
             .fold(&summary.run_id, &mut |stored| {
                 if let Err(error) = engine.apply(&stored.event) {
                     illegal.get_or_insert((stored.pos, error));
                 }
                 metrics.push(&stored.event);
+                story.absorb(engine.graph(), &stored.event);
                 note(&mut failures, &stored.event.kind);
                 match &stored.event.kind {
                     EventKind::UndoEnded { node, cause: Some(cause), report, .. } => {
@@ -179,7 +184,18 @@ impl RunView {
             return Err(CliError::environment(message));
         }
         let holder = reader.holder(&summary.run_id).map_err(store_error)?;
-        Ok(RunView { record, plan, engine, metrics, holder, failures, reused, reuse_missed, failed_undos })
+        Ok(RunView {
+            record,
+            plan,
+            engine,
+            metrics,
+            holder,
+            failures,
+            reused,
+            reuse_missed,
+            failed_undos,
+            story,
+        })
     }
 
     /// The state for people: a run whose orchestrator is dead is interrupted.

@@ -4,6 +4,7 @@
 
 use crate::environment::{Environment, Passing};
 use crate::outputs::Outputs;
+use crate::rate_limit;
 use crate::scope::{Refusal, TaskScope, inputs, resolve_script, resolve_text};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
@@ -308,6 +309,7 @@ impl Actions {
             ("REGATTA_RESULT".into(), result_path.into()),
             ("REGATTA_WORKSPACE".into(), self.workspace.as_os_str().into()),
         ];
+        own.extend((kind == Kind::Attempt).then(|| rate_limit::variable(result_path)));
         let matrix = task.matrix.iter().map(|(axis, value)| (format!("REGATTA_MATRIX_{axis}"), value.into()));
         own.extend(matrix);
         own

@@ -10,7 +10,7 @@
 //! covered: a process that got away from its tree *and* holds the directory itself open could write into that of a
 //! later attempt. It runs as the same user, so it could do that by path as well. Knows no attempt and no journal.
 
-use crate::collect;
+use crate::{collect, rate_limit};
 use rustix::fs::{
     AtFlags, CWD, Mode, OFlags, RawDir, Stat, fstat, mkdirat, open, openat, renameat, statat, unlinkat,
 };
@@ -25,6 +25,8 @@ use std::path::{Path, PathBuf};
 const MOST_SPARE: usize = 128;
 /// Entries read at once, in bytes; most directories have none but their own two.
 const CHUNK_BYTES: usize = 1_024;
+/// What an attempt writes for us alone: it was read by the end.
+const RAW: [&str; 2] = [collect::RESULT, rate_limit::FILE];
 /// What an attempt finds.
 const PRIVATE: Mode = Mode::RWXU;
 /// How long ago the last change must be for the next one to show in the time of change: time stamps of a file system
@@ -136,7 +138,7 @@ fn settled((seconds, ns): Changed) -> bool {
         || (fine && past_seconds.saturating_mul(1_000_000_000).saturating_add(past_ns) > SETTLED_FINE_NS)
 }
 
-/// Deletes the raw result in a directory. Answers the time of its last change if nothing is left in it and it is as it
+/// Deletes what an attempt wrote for us alone. Answers the time of its last change if nothing is left in it and it is as it
 /// was made.
 fn changed_if_empty(home: &OwnedFd, dir: &AttemptDir) -> Result<Option<Changed>, Errno> {
     if let Some(since) = dir.empty_since {
@@ -147,18 +149,20 @@ fn changed_if_empty(home: &OwnedFd, dir: &AttemptDir) -> Result<Option<Changed>,
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = openat(home, name(&dir.path), flags, Mode::empty())?;
-    let (mut result, mut others) = (false, false);
+    let (mut raw, mut others) = ([false; RAW.len()], false);
     let mut chunk = [const { MaybeUninit::uninit() }; CHUNK_BYTES];
     let mut entries = RawDir::new(&fd, &mut chunk);
     while let Some(entry) = entries.next() {
         match entry?.file_name().to_bytes() {
             b"." | b".." => {}
-            name if name == collect::RESULT.as_bytes() => result = true,
-            _ => others = true,
+            name => match RAW.iter().position(|raw| raw.as_bytes() == name) {
+                Some(i) => raw[i] = true,
+                None => others = true,
+            },
         }
     }
-    if result {
-        unlinkat(&fd, collect::RESULT, AtFlags::empty())?;
+    for (name, _) in RAW.iter().zip(raw).filter(|(_, there)| *there) {
+        unlinkat(&fd, *name, AtFlags::empty())?;
     }
     let stat = fstat(&fd)?;
     Ok((!others && as_made(&stat)).then(|| changed(&stat)))

@@ -4,6 +4,7 @@
 //! engine and no plan.
 
 use crate::fault;
+use crate::rate_limit;
 use crate::redact::{redact, redact_stream};
 use regatta_engine::report::Digest;
 use sha2::{Digest as _, Sha256};
@@ -113,10 +114,11 @@ pub fn result_file(dir: &Path) -> Result<Option<TaskResult>, ResultError> {
     read_json(file, meta.len()).map(Some)
 }
 
-/// Deletes the raw result of an attempt, and its directory if nothing is left in it.
+/// Deletes the raw result of an attempt and its word about a rate limit, and its directory if nothing is left in it.
 pub fn forget(dir: &Path) {
     // Most wrote none, and most directories hold something.
     let _ = fs::remove_file(dir.join(RESULT));
+    let _ = fs::remove_file(dir.join(rate_limit::FILE));
     let _ = fs::remove_dir(dir);
 }
 

@@ -6,6 +6,7 @@ use crate::action::{Actions, Kind};
 use crate::attempt_dirs::AttemptDir;
 use crate::collect::{self, ResultError, TaskResult};
 use crate::keeper::{self, How};
+use crate::rate_limit;
 use crate::reuse;
 use crate::turn::Arrival;
 use regatta_engine::cause::Cause;
@@ -83,6 +84,7 @@ pub(crate) fn judge(
     let verdict = match verdict {
         _ if ended.output_limit => Verdict::Failed(Cause::OutputLimit),
         _ if ended.deadline => Verdict::Failed(Cause::Timeout),
+        Verdict::Failed(Cause::Exit) if job.kind == Kind::Attempt => limited(job, &mut facts),
         other => other,
     };
     let result = match result(actions, job, verdict) {
@@ -107,6 +109,15 @@ pub(crate) fn judge(
         }
     }
     Ok(judged(job, verdict, (facts, result)))
+}
+
+/// An exit code that is not 0 is a failure, unless the command said beside it that it met a rate limit.
+fn limited(job: &Job, facts: &mut Facts) -> Verdict {
+    let Some(retry_after_ms) = rate_limit::asked_ms(&job.dir.path) else {
+        return Verdict::Failed(Cause::Exit);
+    };
+    facts.message = Some(format!("asks to be left alone for {} s", retry_after_ms.div_ceil(1_000)).into());
+    Verdict::RateLimited { retry_after_ms }
 }
 
 /// An attempt that was never started.
@@ -170,7 +181,7 @@ fn reconciliation(verdict: Verdict, exit: Option<i32>, result: Option<Digest>) -
     match (verdict, exit) {
         (Verdict::Succeeded, _) => Reconciliation::Done(result),
         (Verdict::Failed(Cause::Exit), Some(1)) => Reconciliation::NotDone,
-        (Verdict::Failed(_), _) => Reconciliation::Unknown,
+        (Verdict::Failed(_) | Verdict::RateLimited { .. }, _) => Reconciliation::Unknown,
     }
 }
 

@@ -7,6 +7,7 @@
 use crate::action::{Actions, Kind, Prepared};
 use crate::attempt_dirs::{AttemptDir, AttemptDirs};
 use crate::collect;
+use crate::escalation::{self, Case, Story};
 use crate::judge::{Job, NoRoom, judge, refusal};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper, StartOrder};
 use crate::leases::Leases;
@@ -17,17 +18,22 @@ use crate::workspace;
 use regatta_engine::Engine;
 use regatta_engine::cause::Cause;
 use regatta_engine::effect::Effect;
+use regatta_engine::escalation::Escalation;
 use regatta_engine::event::Event;
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{Claimed, ConditionAnswer, Input, Reconciliation};
+use regatta_engine::scope::Scope;
 use regatta_engine::state::State;
 use regatta_engine::state::node::NodeState;
 use regatta_journal::Payload;
+use regatta_plan::Plan;
 use rustix::io::Errno;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A `reconcile` command may take this long, in milliseconds.
@@ -116,6 +122,9 @@ pub struct Local {
     observer: Observer,
     /// When the observer wants to be told again.
     look_again: Option<Timestamp>,
+    plan: Arc<Plan>,
+    graph: Arc<Graph>,
+    story: Story,
 }
 
 impl Local {
@@ -123,6 +132,7 @@ impl Local {
     #[must_use]
     pub fn new(
         (actions, memory, leases): (Actions, Memory, Leases),
+        (plan, graph): (Arc<Plan>, Arc<Graph>),
         place: Place,
         observer: Observer,
     ) -> Local {
@@ -146,6 +156,9 @@ impl Local {
             broken: None,
             observer,
             look_again: None,
+            plan,
+            graph,
+            story: Story::default(),
         }
     }
 
@@ -361,6 +374,18 @@ impl Local {
         }
     }
 
+    /// Tells a person. Without room the run stops; else whoever shows the run writes what is missing, or says why not.
+    fn escalate(&mut self, about: Scope, escalation: Escalation) {
+        let Place { run_id, run_dir, .. } = &self.place;
+        let run = escalation::Run { run_id, run_dir, plan: &self.plan, graph: &self.graph };
+        let case = Case::of(run, &self.story, (about, escalation));
+        if let Err(error) = escalation::write(run, about, &case)
+            && error.kind() == ErrorKind::StorageFull
+        {
+            self.broken = Some(Broken::NoRoom(format!("an escalation could not be written: {error}")));
+        }
+    }
+
     fn order(&mut self, job: Job, mut prepared: Prepared) {
         if let Some(epoch) = self.epochs.remove(&job.node).filter(|_| job.kind == Kind::Attempt) {
             prepared.env.push(("REGATTA_LEASE_EPOCH".into(), epoch.to_string().into()));
@@ -392,6 +417,7 @@ impl Local {
 impl Driver for Local {
     fn absorb(&mut self, event: &Event, payload: Option<&Payload>) {
         self.outputs.absorb(event, payload);
+        self.story.absorb(&self.graph, event);
     }
 
     fn evaluate(&mut self, node: NodeId) -> ConditionAnswer {
@@ -433,6 +459,7 @@ impl Driver for Local {
             Effect::Release { node } | Effect::Unclaim { node } => self.give_back(*node),
             Effect::Suspend => self.asks.push(Ask::Suspend),
             Effect::Continue => self.asks.push(Ask::Continue),
+            Effect::Escalate { about, escalation } => self.escalate(*about, *escalation),
             Effect::Evaluate { .. }
             | Effect::Recall { .. }
             | Effect::Claim { .. }

@@ -5,6 +5,7 @@
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{NodeId, Timestamp};
+use regatta_engine::outcome::AttemptOutcome;
 use regatta_engine::report::Usage;
 use regatta_engine::schedule;
 use regatta_engine::spec::Limits;
@@ -18,6 +19,10 @@ pub struct Metrics {
     pub retries: u64,
     /// Attempts that were lost or interrupted.
     pub lost: u64,
+    /// Attempts that met a rate limit.
+    pub held: u64,
+    /// Breakers that opened.
+    pub breaker_opens: u64,
     /// Sum of the durations of all attempts.
     pub busy_ms: u64,
     /// Engine time of the last event.
@@ -39,7 +44,9 @@ impl Metrics {
                 self.retries += u64::from(*number > 1);
             }
             EventKind::DispatchEnded { node, outcome, duration_ms, report, .. } => {
-                self.lost += u64::from(!outcome.counts());
+                let held = *outcome == AttemptOutcome::Held;
+                self.held += u64::from(held);
+                self.lost += u64::from(!held && !outcome.counts());
                 self.busy_ms += duration_ms;
                 if self.node_ms.len() <= node.index() {
                     self.node_ms.resize(node.index() + 1, 0);
@@ -48,6 +55,7 @@ impl Metrics {
                 self.add_usage(report.usage.as_ref());
             }
             EventKind::NodeReused { .. } => self.reused += 1,
+            EventKind::BreakerOpened { .. } => self.breaker_opens += 1,
             _ => {}
         }
     }

@@ -140,7 +140,7 @@ impl Orchestrator {
         let caches = plan.tasks.iter().any(|task| task.cache);
         let memory = Memory::open((store.run_id(), store.dir()), machine.workspace, (reuse, caches))?;
         let ids = (store.run_id().as_str(), memory.first_run());
-        let actions = Actions::new(plan, machine.workspace, ids, std::env::vars_os())?;
+        let actions = Actions::new(plan.clone(), machine.workspace, ids, std::env::vars_os())?;
         let place = Place { run_id: store.run_id().to_string(), run_dir: store.dir(), epoch: store.epoch() };
         let (freed, bell) = (Arc::<AtomicBool>::default(), sender.clone());
         let raised = Arc::clone(&freed);
@@ -150,7 +150,7 @@ impl Orchestrator {
             let _ = bell.try_send(Message::LeasesFreed);
         });
         let leases = Leases::new(machine.workspace, &place.run_dir, &place.run_id, wake);
-        let mut local = Local::new((actions, memory, leases), place.clone(), observer);
+        let mut local = Local::new((actions, memory, leases), (plan, graph.clone()), place.clone(), observer);
         let mut engine = Engine::new(graph, config);
         let now = recover(&mut engine, &mut store, &mut local)?;
         recovery::check_attempts(&engine, &store)?;

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! seed -> Scenario (plan, settings, fates)  -> World: turn() + FaultyStore + Machine -> Outcome
-//!                                           `-> model::expect, which knows nothing of the engine
+//!                                           |-> model::expect, which knows nothing of the engine
+//!                                           `-> Watch: who may start when, from the durable events alone
 //! ```
 
 pub mod machine;
@@ -11,4 +12,5 @@ pub mod rng;
 pub mod scenario;
 pub mod seed;
 pub mod store;
+pub mod watch;
 pub mod world;

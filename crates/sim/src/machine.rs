@@ -15,6 +15,7 @@ use regatta_engine::input::{
 };
 use regatta_engine::outcome::NodeOutcome;
 use regatta_engine::report::Report;
+use regatta_engine::scope::Scope;
 use regatta_engine::spec::Claim;
 use regatta_journal::Payload;
 use regatta_runtime::turn::{Arrival, Driver};
@@ -54,6 +55,10 @@ pub struct Machine {
     pub effects_left: Option<u32>,
     /// Nodes for which all leases are held.
     leased: BTreeSet<NodeId>,
+    /// Providers answer with rate limits now and then.
+    pub limits: bool,
+    /// What people were told.
+    pub told: BTreeSet<Scope>,
     /// Broken laws.
     pub violations: Vec<String>,
 }
@@ -75,6 +80,8 @@ impl Machine {
             started: BTreeSet::new(),
             effects_left: None,
             leased: BTreeSet::new(),
+            limits: false,
+            told: BTreeSet::new(),
             violations: Vec::new(),
         }
     }
@@ -150,6 +157,13 @@ impl Machine {
             .attempt_timeout_ms
             .unwrap_or(1_000);
         let duration = self.rng.between(0, timeout.saturating_sub(1));
+        if self.limits && alive.number > 0 && self.rng.one_in(8) {
+            // A matter of the weather, as a loss is: it takes no number.
+            let retry_after_ms = self.rng.between(0, 3_000);
+            self.plan(duration, ended(attempt, Verdict::RateLimited { retry_after_ms }));
+            self.alive.insert(attempt, alive);
+            return;
+        }
         match alive.fate {
             Fate::Hang => {}
             fate => self.plan(duration, ended(attempt, verdict(fate))),
@@ -248,6 +262,9 @@ impl Driver for Machine {
             Effect::Suspend | Effect::Continue => {}
             Effect::Release { node } | Effect::Unclaim { node } => {
                 self.leased.remove(node);
+            }
+            Effect::Escalate { about, .. } => {
+                self.told.insert(*about);
             }
             Effect::Evaluate { .. }
             | Effect::Recall { .. }

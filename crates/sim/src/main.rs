@@ -44,6 +44,8 @@ fn play(seeds: u64, from: u64) -> ExitCode {
             Ok(seen) => {
                 total.events += seen.events;
                 total.crashes += seen.crashes;
+                total.openings += seen.openings;
+                total.holds += seen.holds;
             }
             Err(law) => {
                 eprintln!("seed {seed}: {law}\nreplay: cargo xtask sim --seeds 1 --from {seed}");
@@ -52,8 +54,8 @@ fn play(seeds: u64, from: u64) -> ExitCode {
         }
     }
     println!(
-        "{seeds} seeds from {from}: every law holds ({} events, {} crashes)",
-        total.events, total.crashes
+        "{seeds} seeds from {from}: every law holds ({} events, {} crashes, {} breakers opened, {} rate limits)",
+        total.events, total.crashes, total.openings, total.holds
     );
     ExitCode::SUCCESS
 }

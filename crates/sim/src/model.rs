@@ -1,7 +1,7 @@
 //! The reference model: what must come out of a scenario, worked out without the engine.
 //!
 //! Reads the scenario only; imports none of the engine's decisions. Holds for `on_failure: continue`, where no
-//! outcome depends on timing.
+//! outcome depends on timing; breakers and rate limits make waiting longer and change no outcome (`when_open: wait`).
 
 use crate::scenario::{Condition, Fate, Scenario};
 use std::collections::BTreeMap;

@@ -3,6 +3,7 @@
 //! Outcomes hang on (node, attempt number) alone, never on time, so two runs with other timing must agree.
 
 use crate::rng::Rng;
+use regatta_engine::breaker::{BreakerPolicy, WhenOpen, Window};
 use regatta_engine::spec::{
     Claim, ClaimKind, EffectContract, GraphSpec, Limits, NodeSpec, OnFailure, Policy, Priority, ResourceSpec,
     RetryPolicy, RetryStrategy, RunConfig, Schedule,
@@ -70,8 +71,13 @@ impl Scenario {
             ResourceSpec { name: "db".into(), capacity: None, lease: rng.one_in(2) },
         ];
         let density = rng.between(1, 4);
-        let nodes: Vec<NodeSpec> =
+        let mut nodes: Vec<NodeSpec> =
             (0..nodes as u32).map(|i| node(rng, (i, density), &policies, &resources)).collect();
+        // A stream of its own: older seeds keep their plans.
+        let mut callers = Rng::new(seed, 2);
+        for node in nodes.iter_mut().filter(|node| node.agent.is_none()) {
+            node.tool = callers.one_in(3).then_some(0);
+        }
         let fates = (0..nodes.len()).map(|_| fates(rng)).collect();
         let conditions = (0..nodes.len()).map(|_| condition(rng)).collect();
         let spec = GraphSpec {
@@ -80,8 +86,9 @@ impl Scenario {
             tags: vec!["db".into(), "net".into()],
             resources,
             policies,
+            tools: vec!["shell".into()],
         };
-        let config = config(rng);
+        let config = RunConfig { breaker: breaker(&mut callers), ..config(rng) };
         let done_before = (0..spec.nodes.len()).map(|_| rng.one_in(2)).collect();
         Scenario { seed, spec, config, fates, conditions, done_before }
     }
@@ -152,6 +159,7 @@ fn node(
         claims,
         policy: rng.index(policies.len()) as u32,
         estimate_ms: rng.one_in(2).then(|| rng.between(0, 500)),
+        tool: None,
     }
 }
 
@@ -177,6 +185,21 @@ fn condition(rng: &mut Rng) -> Condition {
     }
 }
 
+fn breaker(rng: &mut Rng) -> Option<BreakerPolicy> {
+    if rng.one_in(3) {
+        return None;
+    }
+    let attempts = rng.between(1, 8) as u32;
+    let window = Window { attempts, failures: rng.between(1, u64::from(attempts)) as u32 };
+    Some(BreakerPolicy {
+        failures: rng.between(1, 4) as u32,
+        window: rng.one_in(2).then_some(window),
+        cool_down_ms: rng.between(0, 4_000),
+        when_open: if rng.one_in(4) { WhenOpen::Fail } else { WhenOpen::Wait },
+        limit_ms: rng.between(0, 8_000),
+    })
+}
+
 fn config(rng: &mut Rng) -> RunConfig {
     let cap = |rng: &mut Rng| rng.one_in(3).then(|| rng.between(1, 4) as u32);
     RunConfig {
@@ -198,5 +221,6 @@ fn config(rng: &mut Rng) -> RunConfig {
         reuse: rng.one_in(8),
         wave_delay_ms: if rng.one_in(4) { rng.between(1, 500) } else { 0 },
         ageing_rounds: rng.between(1, 32) as u32,
+        breaker: None,
     }
 }

@@ -5,6 +5,7 @@
 use crate::model;
 use crate::scenario::Scenario;
 use crate::world::{Outcome, Weather, World};
+use regatta_engine::breaker::WhenOpen;
 use regatta_engine::spec::OnFailure;
 use std::rc::Rc;
 
@@ -15,6 +16,10 @@ pub struct Seen {
     pub events: u64,
     /// Crashes in all worlds.
     pub crashes: u64,
+    /// Breakers that opened in all worlds.
+    pub openings: u64,
+    /// Attempts that met a rate limit in all worlds.
+    pub holds: u64,
 }
 
 /// Plays a seed in every weather.
@@ -31,12 +36,12 @@ pub fn check(seed: u64) -> Result<Seen, String> {
 /// # Errors
 /// The first broken law, with the weather in which it broke.
 pub fn check_scenario(scenario: &Rc<Scenario>) -> Result<Seen, String> {
-    let fair = Weather { timing: 1, crashes: false, keeper: false, people: false };
+    let fair = Weather { timing: 1, crashes: false, keeper: false, people: false, limits: false };
     let weathers = [
         fair,
-        Weather { timing: 2, ..fair },
+        Weather { timing: 2, limits: true, ..fair },
         Weather { timing: 3, crashes: true, ..fair },
-        Weather { timing: 4, crashes: true, keeper: true, ..fair },
+        Weather { timing: 4, crashes: true, keeper: true, limits: true, ..fair },
         Weather { timing: 5, crashes: true, people: true, ..fair },
     ];
     let mut seen = Seen::default();
@@ -46,7 +51,10 @@ pub fn check_scenario(scenario: &Rc<Scenario>) -> Result<Seen, String> {
         let outcome = play.map_err(|e| format!("{e} ({weather:?})"))?;
         seen.events += outcome.events as u64;
         seen.crashes += u64::from(outcome.crashes);
-        if scenario.config.on_failure == OnFailure::Continue {
+        seen.openings += u64::from(outcome.openings);
+        seen.holds += u64::from(outcome.holds);
+        let fails = scenario.config.breaker.is_some_and(|policy| policy.when_open == WhenOpen::Fail);
+        if scenario.config.on_failure == OnFailure::Continue && !fails {
             compare(scenario, &outcome, first.as_ref()).map_err(|e| format!("{e} ({weather:?})"))?;
         }
         first.get_or_insert(outcome);

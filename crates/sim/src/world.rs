@@ -7,6 +7,7 @@ use crate::machine::Machine;
 use crate::rng::Rng;
 use crate::scenario::Scenario;
 use crate::store::{Fault, FaultyStore};
+use crate::watch::Watch;
 use regatta_engine::Engine;
 use regatta_engine::canonical::CanonicalLog;
 use regatta_engine::effect::Leave;
@@ -35,6 +36,8 @@ pub struct Weather {
     pub keeper: bool,
     /// People pause, interrupt and resume the run.
     pub people: bool,
+    /// Providers answer with rate limits.
+    pub limits: bool,
 }
 
 /// How a scenario ended.
@@ -50,6 +53,10 @@ pub struct Outcome {
     pub events: usize,
     /// Crashes that happened.
     pub crashes: u32,
+    /// Breakers that opened.
+    pub openings: u32,
+    /// Attempts that met a rate limit.
+    pub holds: u32,
 }
 
 /// The world.
@@ -61,6 +68,7 @@ pub struct World {
     shadow: Engine,
     store: FaultyStore,
     machine: Machine,
+    watch: Watch,
     rng: Rng,
     weather: Weather,
     epoch: u64,
@@ -76,8 +84,11 @@ impl World {
     pub fn new(scenario: &Rc<Scenario>, weather: Weather) -> Result<World, String> {
         let graph = Arc::new(Graph::build(scenario.spec.clone()).map_err(|e| e.to_string())?);
         let engine = Engine::new(graph.clone(), scenario.config.clone());
+        let mut machine = Machine::new(scenario.clone(), weather.timing);
+        machine.limits = weather.limits;
         Ok(World {
-            machine: Machine::new(scenario.clone(), weather.timing),
+            machine,
+            watch: Watch::default(),
             rng: Rng::new(scenario.seed, 1_000 + weather.timing),
             scenario: scenario.clone(),
             shadow: engine.clone(),
@@ -237,6 +248,7 @@ impl World {
     }
 
     fn check_laws(&mut self) -> Result<(), String> {
+        self.watch.look(&self.scenario, &self.store.durable)?;
         if let Some(law) = self.machine.violations.first() {
             return Err(law.clone());
         }
@@ -273,7 +285,12 @@ impl World {
         if broken { Err("law 8: live work exceeds a cap".to_owned()) } else { Ok(()) }
     }
 
-    fn outcome(&self) -> Result<Outcome, String> {
+    fn outcome(&mut self) -> Result<Outcome, String> {
+        self.watch.look(&self.scenario, &self.store.durable)?;
+        let open = &self.engine.state().scopes.escalations;
+        if let Some(about) = open.keys().find(|about| !self.machine.told.contains(about)) {
+            return Err(format!("law 5: nobody was told that {about:?} is escalated"));
+        }
         let Phase::Ended(status) = self.engine.state().phase else {
             return Err("the run may leave but has not ended".to_owned());
         };
@@ -290,6 +307,8 @@ impl World {
             canonical: log.write(&self.graph),
             events: events.len(),
             crashes: self.crashes,
+            openings: self.watch.openings,
+            holds: self.watch.holds,
         })
     }
 
@@ -303,7 +322,7 @@ impl World {
                 undone.insert(attempt);
             }
             let undo = event.kind.attempt().is_some_and(|a| undone.contains(&a));
-            let about_run = matches!(event.kind, EventKind::RunStopping { .. });
+            let about_run = matches!(event.kind, EventKind::RunStopping { .. } | EventKind::Escalated { .. });
             if ended[node.index()] && !undo && !about_run {
                 let story: Vec<String> = events
                     .iter()

@@ -24,19 +24,25 @@ impl Decider<'_> {
 
     /// One at a time in order key; a node keeps its turn through its back-off. Nodes in doubt are passed over.
     fn admit_next(&mut self) {
+        let free = |node: &NodeId| self.state().bar(self.graph(), *node).is_none();
+        let Some(node) = self.next_in_turn().filter(free) else { return };
+        if self.must_claim(node) {
+            return self.claim(node);
+        }
+        if self.state().lease_wait(node).is_none() {
+            self.dispatch(node, self.state().round + 1);
+        }
+    }
+
+    /// Under `sequential`: the ready node whose turn it is; what bars it does not pass the turn on.
+    pub(super) fn next_in_turn(&self) -> Option<NodeId> {
         let state = self.state();
         let backs_off = state.timers.iter().any(|(_, timer)| matches!(timer, Timer::Retry(_)));
         if state.used.total > 0 || backs_off {
-            return;
+            return None;
         }
         let mut walk = state.ready.walk(self.graph(), state.round);
-        let Some(next) = state.ready.next(&mut walk) else { return };
-        if self.must_claim(next.node) {
-            return self.claim(next.node);
-        }
-        if !state.lease_waits.contains_key(&next.node) {
-            self.dispatch(next.node, self.state().round + 1);
-        }
+        state.ready.next(&mut walk).map(|next| next.node)
     }
 
     fn admit_many(&mut self) {
@@ -50,6 +56,9 @@ impl Decider<'_> {
             let Some(next) = self.state().ready.next(&mut walk) else { return };
             if wave_limit.is_some_and(|limit| self.graph().facts(next.node).wave > limit) {
                 continue;
+            }
+            if self.state().bar(self.graph(), next.node).is_some() {
+                continue; // and all of its group with it; who is barred does not age
             }
             let lacks = self.lacks(next.node, &reserved);
             let Some(&first) = lacks.first() else {
@@ -70,7 +79,7 @@ impl Decider<'_> {
     }
 
     /// Under `waves`: the last wave that may start; nothing before the pause between waves has passed.
-    fn open_wave(&self) -> Option<u32> {
+    pub(super) fn open_wave(&self) -> Option<u32> {
         if self.config.schedule != Schedule::Waves {
             return None;
         }

@@ -24,9 +24,11 @@ impl Decider<'_> {
             return self.undo_ended(verdict, report);
         }
         let Some((node, live)) = self.live(attempt) else {
-            return self.emit(EventKind::ReportIgnored { attempt });
+            return self.emit(EventKind::ReportIgnored(attempt));
         };
         let (outcome, cause) = judge(&live, verdict);
+        let retry_after_ms =
+            if let Verdict::RateLimited { retry_after_ms } = verdict { retry_after_ms } else { 0 };
         let leaked = report.leaked;
         self.record_end(node, &live, Judged { outcome, cause, report });
         if leaked > 0 {
@@ -45,6 +47,7 @@ impl Decider<'_> {
                 }
             }
             AttemptOutcome::Interrupted | AttemptOutcome::Lost => self.after_loss(node, &live, outcome),
+            AttemptOutcome::Held => self.attempt_held(node, &live, retry_after_ms),
         }
     }
 
@@ -53,7 +56,7 @@ impl Decider<'_> {
             return self.undo_gone(AttemptOutcome::Lost, Report::default());
         }
         let Some((node, live)) = self.live(attempt) else {
-            return self.emit(EventKind::ReportIgnored { attempt });
+            return self.emit(EventKind::ReportIgnored(attempt));
         };
         // An attempt that was being cancelled is gone, which is what was asked for.
         let cancelled = live.ending.is_some_and(cancels);
@@ -81,6 +84,7 @@ impl Decider<'_> {
         if self.graph().has_lease(node) {
             self.effect(Effect::Release { node });
         }
+        self.mind_breakers(node, (outcome, cause));
     }
 
     pub(super) fn attempt_succeeded(&mut self, node: NodeId, number: u32) {
@@ -117,7 +121,7 @@ impl Decider<'_> {
         let policy = *self.graph().policy(node);
         let attempt = live.attempt;
         if outcome == AttemptOutcome::Lost && self.node(node).lost >= policy.max_lost.max(1) {
-            return self.emit(EventKind::NodeInDoubt { node, attempt, cause: Cause::MaxLost, asking: false });
+            return self.put_in_doubt(node, attempt, Cause::MaxLost);
         }
         match policy.effect {
             EffectContract::Pure | EffectContract::Idempotent => {
@@ -126,7 +130,7 @@ impl Decider<'_> {
                 }
             }
             EffectContract::AtMostOnce => {
-                self.emit(EventKind::NodeInDoubt { node, attempt, cause: Cause::Lost, asking: false });
+                self.put_in_doubt(node, attempt, Cause::Lost);
             }
             EffectContract::Reconcile => {
                 self.emit(EventKind::NodeInDoubt { node, attempt, cause: Cause::Lost, asking: true });
@@ -187,5 +191,6 @@ fn judge(live: &Live, verdict: Verdict) -> (AttemptOutcome, Option<Cause>) {
         (None, Verdict::Failed(Cause::DiskFull)) => (AttemptOutcome::Interrupted, Some(Cause::DiskFull)),
         (None, Verdict::Succeeded) => (AttemptOutcome::Succeeded, None),
         (None, Verdict::Failed(cause)) => (AttemptOutcome::Failed, Some(cause)),
+        (None, Verdict::RateLimited { .. }) => (AttemptOutcome::Held, Some(Cause::RateLimit)),
     }
 }

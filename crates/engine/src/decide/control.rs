@@ -134,7 +134,7 @@ impl Decider<'_> {
             Reconciliation::NotDone => self.settle_doubt(node, Answer::Again, false),
             Reconciliation::Unknown if doubt.asking => {
                 let attempt = doubt.attempt;
-                self.emit(EventKind::NodeInDoubt { node, attempt, cause: Cause::Lost, asking: false });
+                self.put_in_doubt(node, attempt, Cause::Lost);
             }
             Reconciliation::Unknown => {}
         }

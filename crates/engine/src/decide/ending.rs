@@ -55,7 +55,10 @@ impl Decider<'_> {
             | NodeState::Collected
             | NodeState::Ended { .. } => false,
         });
-        let timed = state.timers.iter().any(|(_, timer)| *timer != Timer::Run);
+        // A breaker or a hold that nobody stands before moves nothing.
+        let idle =
+            |timer: &Timer| matches!(timer, Timer::Hold(_) | Timer::CoolDown(_)) && state.ready.is_empty();
+        let timed = state.timers.iter().any(|(_, timer)| *timer != Timer::Run && !idle(timer));
         let gated = self.state().wave_gate(self.config).is_some_and(|(at, _)| at > self.now);
         if asking || timed || gated || state.in_doubt.is_empty() || !state.lease_waits.is_empty() {
             return;
@@ -105,6 +108,7 @@ impl Decider<'_> {
         let cause = match (undo.ending, verdict) {
             (Some(Cause::Stopped), _) => return self.undo_gone(AttemptOutcome::Interrupted, report),
             (Some(cause), _) | (None, Verdict::Failed(cause)) => Some(cause),
+            (None, Verdict::RateLimited { .. }) => Some(Cause::RateLimit),
             (None, Verdict::Succeeded) => None,
         };
         let (node, attempt) = (undo.node, undo.attempt);

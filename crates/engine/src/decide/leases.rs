@@ -28,16 +28,13 @@ impl Decider<'_> {
         if self.node(node).state != NodeState::Ready || !self.must_claim(node) {
             return;
         }
-        match answer {
-            Claimed::Granted { epoch } => self.emit(EventKind::LeaseAcquired { node, epoch }),
-            Claimed::Taken { resource, by } => self.emit(EventKind::LeaseAwaited { node, resource, by }),
-        }
+        self.emit(EventKind::LeaseClaimed { node, answer });
     }
 
     /// Everybody who waits asks again, in admission order.
     pub(super) fn leases_freed(&mut self) {
         for node in self.state().lease_waits.keys().copied().collect::<Vec<_>>() {
-            self.emit(EventKind::LeaseWaitEnded { node });
+            self.emit(EventKind::LeaseWaitEnded(node));
         }
     }
 
@@ -58,7 +55,7 @@ impl Decider<'_> {
     /// The node wants no leases now.
     pub(super) fn leave_line(&mut self, node: NodeId) {
         if self.state().lease_waits.contains_key(&node) || self.state().lease_grants.contains(&node) {
-            self.emit(EventKind::LeaseWaitEnded { node });
+            self.emit(EventKind::LeaseWaitEnded(node));
             self.effect(Effect::Unclaim { node });
         }
     }

@@ -4,8 +4,10 @@
 
 mod admission;
 mod attempts;
+mod breaker;
 mod control;
 mod ending;
+mod escalation;
 mod leases;
 mod nodes;
 mod recovery;
@@ -17,6 +19,7 @@ use crate::graph::Graph;
 use crate::ids::{NodeId, Timestamp};
 use crate::input::Input;
 use crate::schedule;
+use crate::scope::Scope;
 use crate::spec::RunConfig;
 use crate::state::node::Node;
 use crate::state::{Phase, State, Timer};
@@ -89,7 +92,10 @@ impl<'a> Decider<'a> {
         if let Input::AttemptEnded(crate::input::Ended { attempt, .. }) | Input::AttemptLost { attempt } =
             input
         {
-            self.emit(EventKind::ReportIgnored { attempt: *attempt });
+            self.emit(EventKind::ReportIgnored(*attempt));
+        }
+        if let Input::Resumed(_) = input {
+            self.tell_again();
         }
         if *input == Input::Settle {
             self.effect(Effect::Leave(Leave::Ended));
@@ -110,6 +116,9 @@ impl<'a> Decider<'a> {
     fn settle(&mut self) {
         self.expire();
         self.release_all();
+        while self.fail_fast() {
+            self.release_all();
+        }
         if self.step.effects.iter().any(Effect::is_query) {
             return; // the turn answers first and settles again
         }
@@ -118,6 +127,7 @@ impl<'a> Decider<'a> {
             return;
         }
         self.end_lease_waits();
+        self.escalate_breakers();
         self.end_if_done();
     }
 
@@ -131,10 +141,15 @@ impl<'a> Decider<'a> {
                 Timer::Attempt(node) => self.end_attempt(node, crate::cause::Cause::Timeout),
                 Timer::Retry(node) => {
                     let number = self.node(node).attempts + 1;
+                    if self.node(node).is_held() {
+                        self.emit(EventKind::HoldEnded(Scope::Node(node)));
+                    }
                     self.emit(EventKind::NodeReady { node, number });
                 }
                 Timer::Undo(_) => self.end_undo(crate::cause::Cause::Timeout),
-                Timer::Wave(_) => return,
+                Timer::Hold(scope) => self.emit(EventKind::HoldEnded(scope)),
+                Timer::CoolDown(scope) => self.emit(EventKind::BreakerHalfOpen(scope)),
+                Timer::Wave(_) | Timer::OpenTooLong(_) => return,
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::event::EventKind;
 use crate::ids::NodeId;
 use crate::input::ConditionAnswer;
 use crate::outcome::NodeOutcome;
+use crate::scope::Scope;
 use crate::spec::OnFailure;
 use crate::state::Closing;
 use crate::state::node::NodeState;
@@ -100,6 +101,9 @@ impl Decider<'_> {
         self.emit(EventKind::NodeEnded { node, number, outcome, cause, upstream });
         if !was_collected {
             self.after_settled(node);
+        }
+        if outcome == NodeOutcome::Exhausted {
+            self.escalate(Scope::Node(node), cause.unwrap_or(Cause::Exit));
         }
         if outcome.is_failure() {
             self.on_failure(node);

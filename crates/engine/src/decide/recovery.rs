@@ -24,6 +24,7 @@ impl Decider<'_> {
         }
         self.leases_freed();
         self.ask_again();
+        self.tell_again();
         let alive: BTreeSet<AttemptId> = found.live.into_iter().collect();
         let mut ended = found.ended;
         ended.sort_by_key(|e| e.attempt);

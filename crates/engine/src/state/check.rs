@@ -4,6 +4,7 @@
 
 use super::State;
 use super::node::NodeState;
+use crate::breaker::BreakerPhase;
 use crate::caps::InUse;
 use crate::graph::Graph;
 use crate::ids::NodeId;
@@ -38,6 +39,11 @@ impl State {
         expect(ready == self.ready.len(), "the queue holds the ready nodes");
         expect(used == self.used, "live work is counted");
         expect(self.live.len() == used.total as usize, "every live attempt has a node");
+        let probes = self.scopes.breakers.values().filter_map(|breaker| match breaker.phase {
+            BreakerPhase::HalfOpen { probe } => probe,
+            BreakerPhase::Closed | BreakerPhase::Open { .. } => None,
+        });
+        expect(probes.into_iter().all(|probe| self.live.contains_key(&probe)), "a probe is alive");
         self.check_caps(graph, &mut expect);
         found
     }

@@ -6,9 +6,11 @@ mod apply;
 mod check;
 mod hub;
 pub mod node;
+mod scopes;
 
 pub use apply::IllegalEvent;
 pub use check::Violation;
+pub use scopes::{Bar, Scopes};
 
 use crate::caps::InUse;
 use crate::cause::Cause;
@@ -16,6 +18,7 @@ use crate::graph::Graph;
 use crate::ids::{AttemptId, NodeId, Timestamp};
 use crate::outcome::{NodeOutcome, PauseReason, RunStatus};
 use crate::queue::ReadyQueue;
+use crate::scope::Scope;
 use crate::spec::{Limits, RunConfig, Schedule};
 use hub::queue_order;
 use node::{Node, NodeState};
@@ -58,6 +61,12 @@ pub enum Timer {
     Retry(NodeId),
     /// An undo's timeout.
     Undo(NodeId),
+    /// The end of a rate limit.
+    Hold(Scope),
+    /// The end of a breaker's cool-down.
+    CoolDown(Scope),
+    /// A breaker has been open for too long.
+    OpenTooLong(Scope),
 }
 
 /// A running undo.
@@ -130,6 +139,8 @@ pub struct State {
     pub high_water: InUse,
     /// Progress of a rollback.
     pub rollback: Rollback,
+    /// What holds agents, tools and tags back, and what a person must look at.
+    pub scopes: Scopes,
     pub(crate) nodes: Vec<Node>,
     pub(crate) waves: Vec<Wave>,
     pub(crate) ready: ReadyQueue,
@@ -169,6 +180,7 @@ impl State {
             used: InUse::none(graph),
             high_water: InUse::none(graph),
             rollback: Rollback::default(),
+            scopes: Scopes::default(),
             nodes: (0..graph.len() as u32)
                 .map(|i| Node {
                     state: NodeState::Pending,

@@ -37,6 +37,8 @@ pub struct Doubt {
     pub number: u32,
     /// The `reconcile` command is being asked.
     pub asking: bool,
+    /// Why there is a doubt.
+    pub cause: Cause,
 }
 
 /// The state of a node.
@@ -48,7 +50,7 @@ pub enum NodeState {
     Ready,
     /// An attempt is alive.
     Running(Box<Live>),
-    /// A back-off runs until then.
+    /// A back-off runs until then, or a rate limit of this task alone.
     WaitingRetry {
         /// Its end.
         until: Timestamp,
@@ -75,7 +77,7 @@ pub struct Node {
     pub open: u32,
     /// Attempts that counted.
     pub attempts: u32,
-    /// Attempts lost since the last one that counted.
+    /// Attempts lost or held since the last one that counted.
     pub lost: u32,
     /// The outcome of an earlier run stands for it.
     pub reused: bool,
@@ -114,6 +116,12 @@ impl Node {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         matches!(self.state, NodeState::Ended { .. } | NodeState::Collected)
+    }
+
+    /// True while a rate limit holds this task alone: after an attempt that counted no retry is awaited with lost ones.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.lost > 0 && matches!(self.state, NodeState::WaitingRetry { .. })
     }
 
     /// The live attempt.

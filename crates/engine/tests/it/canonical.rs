@@ -4,11 +4,15 @@ use crate::script::Script;
 use crate::world::World;
 use regatta_engine::caps::CapRef;
 use regatta_engine::cause::Cause;
+use regatta_engine::escalation::CauseClass;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
-use regatta_engine::input::{Answer, ConditionAnswer, Ended, Input, LeaseChange, Reused, ReusedBy, Verdict};
+use regatta_engine::input::{
+    Answer, Claimed, ConditionAnswer, Ended, Input, LeaseChange, Reused, ReusedBy, Verdict,
+};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use regatta_engine::report::{Digest, Report};
+use regatta_engine::scope::Scope;
 use regatta_engine::spec::Limits;
 
 fn reused() -> Reused {
@@ -46,13 +50,13 @@ pub(crate) fn every_kind() -> Vec<EventKind> {
         EventKind::UndoEnded { node, attempt, cause, report: report.clone() },
         EventKind::UndoEnded { node, attempt, cause: Some(Cause::Exit), report: report.clone() },
         EventKind::LimitsChanged { limits: Box::<Limits>::default() },
-        EventKind::ReportIgnored { attempt },
+        EventKind::ReportIgnored(attempt),
         EventKind::RunSuspended,
         EventKind::NodeReused { node, attempt, reused: Box::new(reused()) },
         EventKind::ReuseMissed { node, why: "".into() },
-        EventKind::LeaseAcquired { node, epoch: 1 },
-        EventKind::LeaseAwaited { node, resource: 0, by: "".into() },
-        EventKind::LeaseWaitEnded { node },
+        EventKind::LeaseClaimed { node, answer: Claimed::Granted { epoch: 1 } },
+        EventKind::LeaseClaimed { node, answer: Claimed::Taken { resource: 0, by: "".into() } },
+        EventKind::LeaseWaitEnded(node),
         EventKind::LeaseTold { node, attempt, change: LeaseChange::Acquired, text: "".into() },
     ];
     kinds.extend(AttemptOutcome::ALL.map(|outcome| EventKind::DispatchEnded {
@@ -71,6 +75,15 @@ pub(crate) fn every_kind() -> Vec<EventKind> {
         cause,
         upstream: Box::default(),
     }));
+    let (scope, until) = (Scope::Agent(0), Timestamp(9));
+    kinds.extend([
+        EventKind::BreakerOpened { scope, until, failures: 3 },
+        EventKind::BreakerHalfOpen(scope),
+        EventKind::BreakerClosed(scope),
+        EventKind::HoldStarted(Scope::Node(node), until),
+        EventKind::HoldEnded(scope),
+        EventKind::Escalated { about: Scope::Node(node), class: CauseClass::Tool, cause: Cause::Exit },
+    ]);
     kinds
 }
 
@@ -124,6 +137,7 @@ fn the_class_and_the_key_of_every_kind() {
     dispatch_cancelled     Logical 1.0.2.2
     dispatch_interrupted   Operational 1.0.2.2
     dispatch_lost          Operational 1.0.2.2
+    dispatch_held          Operational 1.0.2.2
     node_succeeded         Logical 1.0.2.4
     node_failed            Logical 1.0.2.4
     node_timed_out         Logical 1.0.2.4
@@ -131,6 +145,12 @@ fn the_class_and_the_key_of_every_kind() {
     node_blocked           Logical 1.0.2.4
     node_skipped           Logical 1.0.2.4
     node_cancelled         Logical 1.0.2.4
+    breaker_opened         Operational 0.0.0.0
+    breaker_half_open      Operational 0.0.0.0
+    breaker_closed         Operational 0.0.0.0
+    hold_started           Operational 0.0.0.0
+    hold_ended             Operational 0.0.0.0
+    escalated              Operational 0.0.0.0
     ");
 }
 
@@ -147,6 +167,10 @@ fn a_kind_names_its_node_and_its_attempt() {
             "wave_started",
             "wave_ended",
             "limits_changed",
+            "breaker_opened",
+            "breaker_half_open",
+            "breaker_closed",
+            "hold_ended",
         ];
         let name = kind.name();
         let none = about_run.contains(&name) || name == "report_ignored";

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod admission;
+mod breaker;
 mod canonical;
 mod control;
 mod explain;

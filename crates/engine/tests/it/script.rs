@@ -3,6 +3,7 @@
 //! Knows the engine's input types only. The entry that begins with `!` sets the run; every other is a task, its
 //! predecessors in brackets, then words.
 
+use regatta_engine::breaker::{WhenOpen, Window};
 use regatta_engine::cause::Cause;
 use regatta_engine::graph::Graph;
 use regatta_engine::input::{ConditionAnswer, Reconciliation};
@@ -19,6 +20,8 @@ pub(crate) enum Does {
     Fail(Cause),
     Hang,
     GetLost,
+    /// Meets a rate limit of so many milliseconds.
+    MeetLimit(u64),
 }
 
 /// How a task behaves in the world.
@@ -87,6 +90,7 @@ impl Reader {
             "run" => self.config.run_timeout_ms = Some(u64::from(number())),
             "delay" => self.config.wave_delay_ms = u64::from(number()),
             "ageing" => self.config.ageing_rounds = number(),
+            "breaker" | "cool" | "limit" | "window" | "fail_fast" => self.breaker(key, value),
             other => match other.split_once('.').unwrap() {
                 ("tag", name) => {
                     let tag = index(&mut self.spec.tags, name) as usize;
@@ -104,6 +108,21 @@ impl Reader {
                 }
                 _ => panic!("unknown setting `{word}`"),
             },
+        }
+    }
+
+    fn breaker(&mut self, key: &str, value: &str) {
+        let policy = self.config.breaker.get_or_insert_default();
+        let number = |text: &str| text.parse::<u32>().unwrap();
+        match key {
+            "breaker" => policy.failures = number(value),
+            "cool" => policy.cool_down_ms = number(value).into(),
+            "limit" => policy.limit_ms = number(value).into(),
+            "fail_fast" => policy.when_open = WhenOpen::Fail,
+            _ => {
+                let (failures, attempts) = value.split_once('/').unwrap();
+                policy.window = Some(Window { attempts: number(attempts), failures: number(failures) });
+            }
         }
     }
 
@@ -152,6 +171,7 @@ impl Task {
             "P0" | "P1" | "P2" | "P3" => self.node.priority = priority(key),
             "tags" => self.node.tags = value.split(',').map(|t| index(&mut spec.tags, t)).collect(),
             "agent" => self.node.agent = Some(index(&mut spec.agents, value)),
+            "tool" => self.node.tool = Some(index(&mut spec.tools, value)),
             "est" => self.node.estimate_ms = Some(number()),
             "uses" | "lock" | "share" | "lease" => value.split(',').for_each(|c| self.claim(spec, (key, c))),
             "retry" => policy.retry.max_attempts = number() as u32,
@@ -233,6 +253,7 @@ fn does(word: &str) -> Does {
         "fail" => Does::Fail(Cause::Exit),
         "hang" => Does::Hang,
         "lost" => Does::GetLost,
+        word if word.starts_with("held:") => Does::MeetLimit(word[5..].parse().unwrap()),
         code => Does::Fail(Cause::from_code(code).unwrap()),
     }
 }

@@ -12,6 +12,7 @@ use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{Claimed, Ended, Input, Recalled, Resumed, Reused, ReusedBy, Verdict};
 use regatta_engine::report::Report;
+use regatta_engine::scope::Scope;
 use regatta_engine::state::Phase;
 use std::collections::BTreeMap;
 
@@ -221,7 +222,7 @@ impl World {
             Effect::Suspend => self.freeze(),
             Effect::Continue => self.thaw(),
             Effect::Leave(leave) => self.left = Some(leave),
-            Effect::Land => {}
+            Effect::Land | Effect::Escalate { .. } => {}
             Effect::Release { .. } | Effect::Unclaim { .. } => {}
             Effect::Evaluate { .. } | Effect::Recall { .. } | Effect::Claim { .. } => {
                 panic!("queries are answered before the commit")
@@ -238,7 +239,7 @@ impl World {
         let takes = behaviour.takes;
         *tries += 1;
         self.alive.insert(attempt, node);
-        if !matches!(does, Does::GetLost) {
+        if !matches!(does, Does::GetLost | Does::MeetLimit(_)) {
             self.scripted.insert(attempt, undo);
         }
         match does {
@@ -246,6 +247,9 @@ impl World {
             Does::Fail(cause) => self.later(takes, ended(attempt, Verdict::Failed(cause))),
             Does::GetLost => self.later(takes, Input::AttemptLost { attempt }),
             Does::Hang => {}
+            Does::MeetLimit(retry_after_ms) => {
+                self.later(takes, ended(attempt, Verdict::RateLimited { retry_after_ms }));
+            }
         }
     }
 
@@ -385,10 +389,23 @@ impl World {
 
     fn short(&self, event: &Event) -> String {
         let mut text = format!("{} {}", event.at.0, event.kind.name());
-        if let Some(node) = event.kind.node() {
+        let about_scope = event.kind.name().split('_').any(|w| matches!(w, "breaker" | "hold" | "escalated"));
+        if let Some(node) = event.kind.node().filter(|_| !about_scope) {
             text += &format!(" {}", self.name(node));
         }
         match &event.kind {
+            EventKind::BreakerOpened { scope, until, failures } => {
+                text += &format!(" {} until {} after {failures}", self.scope(*scope), until.0);
+            }
+            EventKind::HoldStarted(scope, until) => {
+                text += &format!(" {} until {}", self.scope(*scope), until.0);
+            }
+            EventKind::BreakerHalfOpen(scope)
+            | EventKind::BreakerClosed(scope)
+            | EventKind::HoldEnded(scope) => text += &format!(" {}", self.scope(*scope)),
+            EventKind::Escalated { about, class, cause } => {
+                text += &format!(" {} {} {}", self.scope(*about), class.name(), cause.code());
+            }
             EventKind::RunPaused { reason } => text += &format!(" {}", reason.name()),
             EventKind::RunEnded { status } => text += &format!(" {}", status.name()),
             EventKind::WaveStarted { wave } | EventKind::WaveEnded { wave } => text += &format!(" {wave}"),
@@ -404,6 +421,10 @@ impl World {
             _ => {}
         }
         text
+    }
+
+    fn scope(&self, scope: Scope) -> String {
+        format!("{}:{}", scope.kind(), scope.name(&self.script.graph).unwrap())
     }
 
     /// Only the lines of the journal that name one of `kinds`.

@@ -5,6 +5,8 @@
 use super::parts::{self, DigestRecord, LimitsRecord, ReportRecord, ReusedRecord, Text};
 use regatta_engine::caps::CapRef;
 use regatta_engine::event::{Event, EventKind};
+use regatta_engine::input::Claimed;
+use regatta_engine::scope::Scope;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -74,6 +76,11 @@ pub(super) struct EventRecord<'a> {
     pub(super) why: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) by: Text<'a>,
+    /// The sort of a scope; its place among those is `index`, a task's is `node`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) scope: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) class: Text<'a>,
 }
 
 impl<'a> From<&'a Event> for EventRecord<'a> {
@@ -127,14 +134,26 @@ impl<'a> EventRecord<'a> {
                 let (name, result) = parts::answer(answer);
                 (self.answer, self.result, self.by_person) = (named(name), result, Some(*by_person));
             }
-            EventKind::LimitsChanged { limits } => self.limits = Some(LimitsRecord::from(&**limits)),
-            EventKind::NodeReused { reused, .. } => self.reused = Some(ReusedRecord::from(&**reused)),
-            EventKind::ReuseMissed { why, .. } => self.why = Some(Cow::Borrowed(why)),
-            EventKind::LeaseAcquired { epoch, .. } => self.epoch = Some(*epoch),
-            EventKind::LeaseAwaited { resource, by, .. } => {
-                (self.index, self.by) = (Some(*resource), Some(Cow::Borrowed(&**by)));
+            EventKind::BreakerOpened { scope, until, failures } => {
+                self.scope(*scope);
+                (self.until, self.count) = (Some(until.0), Some(*failures));
             }
-            EventKind::LeaseTold { text, .. } => self.why = Some(Cow::Borrowed(text)),
+            EventKind::HoldStarted(scope, until) => {
+                self.scope(*scope);
+                self.until = Some(until.0);
+            }
+            EventKind::BreakerHalfOpen(scope)
+            | EventKind::BreakerClosed(scope)
+            | EventKind::HoldEnded(scope) => self.scope(*scope),
+            EventKind::Escalated { about, class, cause } => {
+                self.scope(*about);
+                (self.class, self.cause) = (named(class.name()), named(cause.code()));
+            }
+            EventKind::LimitsChanged { limits } => self.limits = Some(LimitsRecord::from(&**limits)),
+            EventKind::NodeReused { .. }
+            | EventKind::ReuseMissed { .. }
+            | EventKind::LeaseClaimed { .. }
+            | EventKind::LeaseTold { .. } => self.fill_shared(kind),
             EventKind::DispatchStarted { .. }
             | EventKind::DispatchEnded { .. }
             | EventKind::NodeEnded { .. }
@@ -147,6 +166,28 @@ impl<'a> EventRecord<'a> {
             | EventKind::UndoStarted { .. }
             | EventKind::LeaseWaitEnded { .. }
             | EventKind::ReportIgnored { .. } => {}
+        }
+    }
+
+    fn scope(&mut self, scope: Scope) {
+        self.scope = named(scope.kind());
+        self.index = match scope {
+            Scope::Agent(i) | Scope::Tool(i) | Scope::Tag(i) => Some(i),
+            Scope::Node(_) => None,
+        };
+    }
+
+    /// What runs of a workspace share: outcomes and leases.
+    fn fill_shared(&mut self, kind: &'a EventKind) {
+        match kind {
+            EventKind::NodeReused { reused, .. } => self.reused = Some(ReusedRecord::from(&**reused)),
+            EventKind::ReuseMissed { why, .. } => self.why = Some(Cow::Borrowed(why)),
+            EventKind::LeaseClaimed { answer: Claimed::Granted { epoch }, .. } => self.epoch = Some(*epoch),
+            EventKind::LeaseClaimed { answer: Claimed::Taken { resource, by }, .. } => {
+                (self.index, self.by) = (Some(*resource), Some(Cow::Borrowed(&**by)));
+            }
+            EventKind::LeaseTold { text, .. } => self.why = Some(Cow::Borrowed(text)),
+            _ => {}
         }
     }
 

@@ -5,13 +5,16 @@ use super::parts::{self, bad_value, to_cause};
 use super::{RecordError, unknown_kind};
 use regatta_engine::caps::CapRef;
 use regatta_engine::cause::Cause;
+use regatta_engine::escalation::CauseClass;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
+use regatta_engine::input::Claimed;
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use regatta_engine::report::Report;
+use regatta_engine::scope::Scope;
 
 /// Kinds without an outcome in their name.
-const PLAIN: [&str; 35] = [
+const PLAIN: [&str; 41] = [
     "run_started",
     "run_paused",
     "run_resumed",
@@ -47,7 +50,17 @@ const PLAIN: [&str; 35] = [
     "lease_taken",
     "lease_dropped",
     "lease_denied",
+    "breaker_opened",
+    "breaker_half_open",
+    "breaker_closed",
+    "hold_started",
+    "hold_ended",
+    "escalated",
 ];
+
+/// Kinds that need a scope.
+const OF_SCOPES: [&str; 6] =
+    ["breaker_opened", "breaker_half_open", "breaker_closed", "hold_started", "hold_ended", "escalated"];
 
 /// True for a kind of this version.
 pub(super) fn knows(kind: &str) -> bool {
@@ -77,6 +90,8 @@ impl EventRecord<'_> {
             self.node_ended(outcome)?
         } else if self.kind.starts_with("run_") || self.kind.starts_with("wave_") {
             self.of_run()?
+        } else if self.scope.is_some() {
+            self.of_scope()?
         } else {
             self.of_node()?
         };
@@ -158,19 +173,54 @@ impl EventRecord<'_> {
                 EventKind::ReuseMissed { node, why: self.need(why, "why")?.into_owned().into() }
             }
             "lease_acquired" => {
-                EventKind::LeaseAcquired { node: self.node()?, epoch: self.need(self.epoch, "epoch")? }
+                let answer = Claimed::Granted { epoch: self.need(self.epoch, "epoch")? };
+                EventKind::LeaseClaimed { node: self.node()?, answer }
             }
             "lease_awaited" => {
                 let by = self.by.take();
-                EventKind::LeaseAwaited {
-                    node: self.node()?,
+                let answer = Claimed::Taken {
                     resource: self.need(self.index, "index")?,
                     by: self.need(by, "by")?.into_owned().into(),
-                }
+                };
+                EventKind::LeaseClaimed { node: self.node()?, answer }
             }
-            "lease_wait_ended" => EventKind::LeaseWaitEnded { node: self.node()? },
-            "report_ignored" => EventKind::ReportIgnored { attempt: self.attempt()? },
+            "lease_wait_ended" => EventKind::LeaseWaitEnded(self.node()?),
+            "report_ignored" => EventKind::ReportIgnored(self.attempt()?),
             _ => self.of_attempt()?,
+        })
+    }
+
+    /// Kinds about an agent, a tool, a tag or one task.
+    fn of_scope(self) -> Result<EventKind, RecordError> {
+        let scope = self.to_scope()?;
+        let until = || self.need(self.until, "until").map(Timestamp);
+        Ok(match &*self.kind {
+            "breaker_opened" => {
+                EventKind::BreakerOpened { scope, until: until()?, failures: self.need(self.count, "count")? }
+            }
+            "breaker_half_open" => EventKind::BreakerHalfOpen(scope),
+            "breaker_closed" => EventKind::BreakerClosed(scope),
+            "hold_started" => EventKind::HoldStarted(scope, until()?),
+            "hold_ended" => EventKind::HoldEnded(scope),
+            "escalated" => {
+                let name = self.need(self.class.as_deref(), "class")?;
+                let class = CauseClass::ALL.into_iter().find(|c| c.name() == name);
+                let class = class.ok_or_else(|| bad_value("class", name))?;
+                EventKind::Escalated { about: scope, class, cause: self.cause()? }
+            }
+            other => return Err(unknown_kind(other)),
+        })
+    }
+
+    fn to_scope(&self) -> Result<Scope, RecordError> {
+        let name = self.need(self.scope.as_deref(), "scope")?;
+        let index = || self.need(self.index, "index");
+        Ok(match name {
+            "agent" => Scope::Agent(index()?),
+            "tool" => Scope::Tool(index()?),
+            "tag" => Scope::Tag(index()?),
+            "task" => Scope::Node(self.node()?),
+            other => return Err(bad_value("scope", other)),
         })
     }
 
@@ -178,6 +228,9 @@ impl EventRecord<'_> {
     fn of_attempt(mut self) -> Result<EventKind, RecordError> {
         if !knows(&self.kind) {
             return Err(unknown_kind(&self.kind));
+        }
+        if OF_SCOPES.contains(&&*self.kind) {
+            self.need(self.scope.as_deref(), "scope")?;
         }
         let (node, attempt) = (self.node()?, self.attempt()?);
         Ok(match &*self.kind {

@@ -2,6 +2,7 @@
 
 use super::parts::{self, DigestRecord, LimitsRecord, ReportRecord, ReusedRecord, Text, bad_value, to_cause};
 use super::{RecordError, unknown_kind};
+use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::{Claimed, Ended, Input, Recalled, Reconciliation, Resumed, Verdict};
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,9 @@ pub(super) struct InputRecord<'a> {
     by: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<u32>,
+    /// With cause `rate_limit`: for how long it asks to be left alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
 }
 
 /// How an attempt ended.
@@ -91,26 +95,36 @@ struct EndedRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Text<'a>,
     report: ReportRecord<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
 }
 
 impl<'a> From<&'a Ended> for EndedRecord<'a> {
     fn from(ended: &'a Ended) -> Self {
         let report = ReportRecord::from(&ended.report);
-        EndedRecord { attempt_id: ended.attempt.0, cause: cause_of(ended.verdict), report }
+        let (cause, retry_after_ms) = cause_of(ended.verdict);
+        EndedRecord { attempt_id: ended.attempt.0, cause, report, retry_after_ms }
     }
 }
 
 impl EndedRecord<'_> {
     fn into_ended(self) -> Result<Ended, RecordError> {
-        let verdict = to_cause(self.cause.as_deref())?.map_or(Verdict::Succeeded, Verdict::Failed);
+        let verdict = match (to_cause(self.cause.as_deref())?, self.retry_after_ms) {
+            (None, _) => Verdict::Succeeded,
+            (Some(Cause::RateLimit), Some(retry_after_ms)) => Verdict::RateLimited { retry_after_ms },
+            (Some(cause), _) => Verdict::Failed(cause),
+        };
         Ok(Ended { attempt: AttemptId(self.attempt_id), verdict, report: self.report.into() })
     }
 }
 
-fn cause_of<'a>(verdict: Verdict) -> Text<'a> {
+/// The cause, and for how long a provider asks to be left alone.
+fn cause_of<'a>(verdict: Verdict) -> (Text<'a>, Option<u64>) {
+    let code = |cause: Cause| Some(Cow::Borrowed(cause.code()));
     match verdict {
-        Verdict::Succeeded => None,
-        Verdict::Failed(cause) => Some(Cow::Borrowed(cause.code())),
+        Verdict::Succeeded => (None, None),
+        Verdict::Failed(cause) => (code(cause), None),
+        Verdict::RateLimited { retry_after_ms } => (code(Cause::RateLimit), Some(retry_after_ms)),
     }
 }
 
@@ -170,8 +184,9 @@ impl<'a> InputRecord<'a> {
                 (self.node, self.answer, self.error) = (Some(node.0), Some(Cow::Borrowed(name)), error);
             }
             Input::AttemptEnded(ended) => {
-                let EndedRecord { attempt_id, cause, report } = EndedRecord::from(ended);
+                let EndedRecord { attempt_id, cause, report, retry_after_ms } = EndedRecord::from(ended);
                 (self.attempt_id, self.cause, self.report) = (Some(attempt_id), cause, Some(report));
+                self.retry_after_ms = retry_after_ms;
             }
             Input::AttemptLost { attempt } | Input::AttemptIdle { attempt } => {
                 self.attempt_id = Some(attempt.0);
@@ -283,7 +298,8 @@ impl<'a> InputRecord<'a> {
             "attempt_ended" => {
                 let (attempt, report) = (self.attempt()?.0, self.report.take());
                 let report = self.need(report, "report")?;
-                let ended = EndedRecord { attempt_id: attempt, cause: self.cause.take(), report };
+                let (cause, retry_after_ms) = (self.cause.take(), self.retry_after_ms);
+                let ended = EndedRecord { attempt_id: attempt, cause, report, retry_after_ms };
                 Input::AttemptEnded(ended.into_ended()?)
             }
             "resumed" => Input::Resumed(self.into_resumed()?),

@@ -113,7 +113,7 @@ fn an_unknown_kind_is_told_apart_from_a_bad_record() {
     let unknown = [
         r#"{"kind":"gate_passed","at":1,"gate":"g1"}"#,
         r#"{"kind":"node_forked","at":1,"node":3}"#,
-        r#"{"kind":"dispatch_held","at":1}"#,
+        r#"{"kind":"dispatch_delayed","at":1}"#,
         r#"{"kind":"run_forked","at":1}"#,
         r#"{"kind":"","at":1}"#,
     ];
@@ -134,6 +134,9 @@ fn an_unknown_kind_is_told_apart_from_a_bad_record() {
         r#"{"kind":"node_failed","at":1,"node":1,"number":1,"cause":"fate"}"#,
         r#"{"kind":"answered","at":1,"node":1,"attempt_id":1,"answer":"perhaps","by_person":true}"#,
         r#"{"kind":"lease_refused","at":1,"node":1,"cap":"moon"}"#,
+        r#"{"kind":"hold_ended","at":1,"scope":"moon"}"#,
+        r#"{"kind":"hold_ended","at":1,"index":1}"#,
+        r#"{"kind":"escalated","at":1,"scope":"tag","index":1,"class":"fate","cause":"exit"}"#,
         "\u{0}\u{0}\u{0}",
     ];
     for record in bad {

@@ -16,6 +16,7 @@ fn graph() -> Graph {
     };
     let name = |n: u32| format!("n{n}");
     let spec = GraphSpec {
+        tools: vec!["shell".into()],
         nodes: vec![node("a", &[]), node("b", &[]), node("c", &[]), node("d", &[0, 2])],
         agents: (0..4).map(name).collect(),
         tags: (0..5).map(name).collect(),

@@ -2,6 +2,7 @@
 
 use regatta_engine::caps::CapRef;
 use regatta_engine::cause::Cause;
+use regatta_engine::escalation::CauseClass;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{
@@ -10,6 +11,7 @@ use regatta_engine::input::{
 };
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use regatta_engine::report::{Content, Digest, Report, Usage};
+use regatta_engine::scope::Scope;
 use regatta_engine::spec::Limits;
 
 const NODE: NodeId = NodeId(3);
@@ -78,21 +80,25 @@ pub(crate) fn events() -> Vec<Event> {
     kinds.extend(attempt_kinds());
     kinds.extend(node_kinds());
     kinds.push(EventKind::LimitsChanged { limits: limits() });
-    kinds.push(EventKind::ReportIgnored { attempt: AttemptId(u64::MAX) });
+    kinds.push(EventKind::ReportIgnored(AttemptId(u64::MAX)));
     kinds.push(EventKind::RunSuspended);
     for by in [ReusedBy::Retry, ReusedBy::Content] {
         kinds.push(EventKind::NodeReused { node: NODE, attempt: ATTEMPT, reused: Box::new(reused(by)) });
     }
     kinds.push(EventKind::ReuseMissed { node: NODE, why: "`run` was \"a\"".into() });
-    kinds.push(EventKind::LeaseAcquired { node: NODE, epoch: 1_790_000_000_001 });
-    kinds.push(EventKind::LeaseAwaited { node: NODE, resource: 2, by: "`a` of run r".into() });
-    kinds.push(EventKind::LeaseWaitEnded { node: NODE });
+    kinds.push(EventKind::LeaseClaimed { node: NODE, answer: Claimed::Granted { epoch: 1_790_000_000_001 } });
+    kinds.push(EventKind::LeaseClaimed {
+        node: NODE,
+        answer: Claimed::Taken { resource: 2, by: "`a` of run r".into() },
+    });
+    kinds.push(EventKind::LeaseWaitEnded(NODE));
     kinds.extend(changes().map(|change| {
         let text = "`db`".into();
         EventKind::LeaseTold { node: NODE, attempt: ATTEMPT, change, text }
     }));
     let report = Box::new(keyed_report());
     kinds.push(EventKind::UndoEnded { node: NODE, attempt: ATTEMPT, cause: None, report });
+    kinds.extend(scope_kinds());
     kinds.into_iter().enumerate().map(|(i, kind)| Event { at: Timestamp(i as u64 * 10), kind }).collect()
 }
 
@@ -108,6 +114,30 @@ fn keyed_report() -> Report {
 fn reused(by: ReusedBy) -> Reused {
     let run = "9f1c2d3e-0000-4000-8000-000000000000".into();
     Reused { run, attempt: AttemptId(3), by, duration_ms: 12, report: keyed_report() }
+}
+
+fn scope_kinds() -> Vec<EventKind> {
+    let (scope, until) = (Scope::Agent(1), Timestamp(300_000));
+    let mut kinds = vec![
+        EventKind::DispatchEnded {
+            node: NODE,
+            attempt: ATTEMPT,
+            number: 2,
+            outcome: AttemptOutcome::Held,
+            cause: Some(Cause::RateLimit),
+            duration_ms: 31,
+            report: Box::new(Report { exit: Some(1), ..Report::default() }),
+        },
+        EventKind::BreakerOpened { scope, until, failures: 3 },
+        EventKind::BreakerHalfOpen(Scope::Tool(0)),
+        EventKind::BreakerClosed(Scope::Tag(2)),
+        EventKind::HoldStarted(Scope::Node(NODE), until),
+        EventKind::HoldEnded(scope),
+        EventKind::Escalated { about: scope, class: CauseClass::Agent, cause: Cause::BreakerOpen },
+    ];
+    let about = Scope::Node(NODE);
+    kinds.extend(CauseClass::ALL.map(|class| EventKind::Escalated { about, class, cause: Cause::Exit }));
+    kinds
 }
 
 fn attempt_kinds() -> Vec<EventKind> {
@@ -126,6 +156,7 @@ fn attempt_kinds() -> Vec<EventKind> {
         Report::default(),
         Report { message: Some("".into()), ..Report::default() },
     ];
+    // Held ones come later: lines are added to the golden file, not changed.
     for (outcome, report) in AttemptOutcome::ALL.into_iter().zip(reports) {
         let cause = match outcome {
             AttemptOutcome::Succeeded => None,
@@ -134,6 +165,7 @@ fn attempt_kinds() -> Vec<EventKind> {
             AttemptOutcome::Cancelled => Some(Cause::User),
             AttemptOutcome::Interrupted => Some(Cause::Stopped),
             AttemptOutcome::Lost => Some(Cause::Lost),
+            AttemptOutcome::Held => Some(Cause::RateLimit),
         };
         let report = Box::new(report);
         kinds.push(EventKind::DispatchEnded {
@@ -200,6 +232,10 @@ pub(crate) fn inputs() -> Vec<Input> {
     ];
     let failed = |cause| Ended { attempt, verdict: Verdict::Failed(cause), report: Report::default() };
     inputs.extend(Cause::ALL.map(|cause| Input::AttemptEnded(failed(cause))));
+    let verdict = Verdict::RateLimited { retry_after_ms: 60_000 };
+    let limited = || Ended { attempt, verdict, report: Report::default() };
+    inputs.push(Input::AttemptEnded(limited()));
+    inputs.push(Input::Resumed(Resumed { ended: vec![limited()], ..Resumed::default() }));
     inputs.push(Input::AttemptLost { attempt });
     inputs.push(Input::AttemptIdle { attempt });
     let found = [

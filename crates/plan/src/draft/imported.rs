@@ -119,6 +119,7 @@ fn empty(dialect: Dialect, (config, slots): (Fields<'_>, u32)) -> Draft {
         wave_delay_ms: 0,
         ageing: 32,
         max_lost: 5,
+        breaker: None,
         env: Some(vec![]),
         inputs: BTreeMap::new(),
         agents: BTreeMap::new(),

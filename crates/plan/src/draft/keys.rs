@@ -2,7 +2,7 @@
 //!
 //! Plain data with places; the defaults of retry and timeout live here.
 
-use crate::model::{Action, Dialect, Limits, Lock, Retry, Timeout, Unbuilt};
+use crate::model::{Action, Breaker, Dialect, Limits, Lock, Retry, Timeout, Unbuilt};
 use crate::tree::Span;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +66,8 @@ pub(crate) struct TaskDraft {
     pub(crate) cache_key: Option<String>,
     pub(crate) matrix: BTreeMap<String, Vec<String>>,
     pub(crate) for_each: Option<Spanned<Json>>,
+    /// The tool it calls, where that is a command of ours.
+    pub(crate) called: Option<String>,
     /// Keys whose feature is not built yet, as they stand.
     pub(crate) later: BTreeMap<String, Json>,
     pub(crate) unbuilt: Vec<String>,
@@ -91,6 +93,7 @@ pub(crate) struct Draft {
     pub(crate) wave_delay_ms: u64,
     pub(crate) ageing: u32,
     pub(crate) max_lost: u32,
+    pub(crate) breaker: Option<Breaker>,
     pub(crate) env: Option<Vec<String>>,
     pub(crate) inputs: BTreeMap<String, Json>,
     pub(crate) agents: BTreeMap<String, Json>,

@@ -11,7 +11,7 @@ pub(crate) use keys::{Draft, Spanned, TaskDraft};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, json};
 use crate::language::{BATCH, Kind, PLAN, REQUEST, Shape, What, check};
-use crate::model::{Dialect, Limits, Unbuilt};
+use crate::model::{Breaker, Dialect, Limits, Share, Unbuilt};
 use crate::tree::{Item, Key, Span, Value};
 use keys::{RetryKeys, TimeoutKeys};
 use serde_json::Value as Json;
@@ -91,6 +91,7 @@ fn plan(f: Fields<'_>, problems: &mut Problems) -> Draft {
         wave_delay_ms: f.duration_ms("wave_delay").unwrap_or(0),
         ageing: f.small("ageing").unwrap_or(32),
         max_lost: f.small("max_lost").unwrap_or(5),
+        breaker: f.get("breaker").map(|item| breaker(Fields::of(item))),
         env: passed(f),
         inputs: f.inside("inputs").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect(),
         agents: f.inside("agents").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect(),
@@ -126,6 +127,20 @@ fn limits(f: Fields<'_>, max_parallel: u32) -> Limits {
         per_agent: f.counts("per_agent"),
         per_tag: f.counts("per_tag"),
         output_bytes: f.text("output").and_then(|t| fields::parse_bytes(&t)).unwrap_or(64 << 20),
+    }
+}
+
+fn breaker(f: Fields<'_>) -> Breaker {
+    let share = (f.permille("share").is_some() || f.small("window").is_some()).then(|| Share {
+        permille: f.permille("share").unwrap_or(500),
+        window: f.small("window").unwrap_or(10),
+    });
+    Breaker {
+        failures: f.small("failures").unwrap_or(3),
+        share,
+        cool_down_ms: f.duration_ms("cool_down").unwrap_or(300_000),
+        when_open: f.text("when_open").unwrap_or_else(|| "wait".to_owned()),
+        limit_ms: f.duration_ms("limit").unwrap_or(1_800_000),
     }
 }
 

@@ -115,6 +115,9 @@ pub(super) fn tool_call(
         };
         check(params, &Kind::Record(&SHELL_PARAMS), what, problems);
         let script = Fields::of(params).get("cmd").and_then(|cmd| command(cmd, "`cmd`", problems))?;
+        if key == "tool" {
+            draft.called = Some(tool.value);
+        }
         return Some(script);
     }
     draft.unbuilt.push(format!("{key}: {}", tool.value));

@@ -5,7 +5,7 @@
 
 use super::{Field, Kind, Shape};
 use crate::diagnostic::{Code, Diagnostic, Problems};
-use crate::fields::{nearest, parse_bytes, parse_duration_ms};
+use crate::fields::{nearest, parse_bytes, parse_duration_ms, parse_permille};
 use crate::tree::{Item, Key, Span, Value};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -186,6 +186,7 @@ fn scalar(item: &Item, kind: &Kind, what: What<'_>, problems: &mut Problems) {
         (Kind::Flag, Value::Plain(text)) if text == "true" || text == "false" => return,
         (Kind::Whole(low, high), Value::Plain(text) | Value::Number(text)) => whole(text, (*low, *high)),
         (Kind::Decimal, Value::Plain(text) | Value::Number(text)) => decimal(text),
+        (Kind::Share, Value::Plain(text) | Value::Number(text)) => share(text),
         (Kind::Text, Value::Plain(_) | Value::Text(_)) => return,
         (Kind::Duration | Kind::Size | Kind::Choice(_), Value::Plain(text) | Value::Text(text)) => {
             written(text, kind)
@@ -217,6 +218,13 @@ fn decimal(text: &str) -> Fits {
     }
 }
 
+fn share(text: &str) -> Fits {
+    match parse_permille(text) {
+        Some(_) => Ok(()),
+        None => Err((format!("must be a number above 0 and at most 1, such as 0.5, not `{text}`"), None)),
+    }
+}
+
 fn written(text: &str, kind: &Kind) -> Fits {
     match kind {
         Kind::Duration if parse_duration_ms(text).is_none() => Err((
@@ -245,7 +253,7 @@ fn wanted(kind: &Kind) -> String {
         Kind::Text | Kind::Duration | Kind::Size | Kind::Choice(_) => "a text".to_owned(),
         Kind::Flag => "true or false".to_owned(),
         Kind::Whole(..) => "a whole number".to_owned(),
-        Kind::Decimal => "a number".to_owned(),
+        Kind::Decimal | Kind::Share => "a number".to_owned(),
         Kind::Free => "a value".to_owned(),
         Kind::List(_) => "a list".to_owned(),
         Kind::Map(_) | Kind::Record(_) => "a map".to_owned(),

@@ -71,21 +71,6 @@ pub(super) static BUDGET: Shape = Shape {
     ],
 };
 
-pub(super) static BREAKER: Shape = Shape {
-    name: "breaker",
-    doc: "A circuit breaker.",
-    exactly_one: None,
-    fields: &[
-        key("failures", Kind::Whole(1, 1_000), "Failures in a row that open it. Default 3."),
-        key("cool_down", Kind::Duration, "Time until it lets a probe through. Default `5m`."),
-        key(
-            "when_open",
-            Kind::Choice(&["wait", "fail"]),
-            "What happens to ready tasks meanwhile. Default `wait`.",
-        ),
-    ],
-};
-
 pub(super) static TOOL_CALL: Shape = Shape {
     name: "tool call",
     doc: "A call of a tool.",

@@ -59,6 +59,7 @@ fn value(kind: &Kind) -> String {
         Kind::Whole(low, high) if low == high => format!("{low}"),
         Kind::Whole(low, high) => format!("{low} to {high}"),
         Kind::Decimal => "number".to_owned(),
+        Kind::Share => "number above 0, at most 1".to_owned(),
         Kind::Duration => "duration".to_owned(),
         Kind::Size => "size".to_owned(),
         Kind::Choice(among) => format!("`{}`", among.join("`, `")),
@@ -79,6 +80,7 @@ fn shapes(kind: &Kind, found: &mut Vec<&'static Shape>) {
         | Kind::Flag
         | Kind::Whole(..)
         | Kind::Decimal
+        | Kind::Share
         | Kind::Duration
         | Kind::Size
         | Kind::Choice(_)

@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     Whole(u64, u64),
     /// A number that is not negative.
     Decimal,
+    /// A number above 0 and at most 1, of at most three decimal places.
+    Share,
     /// A duration such as `90s`.
     Duration,
     /// A size such as `64MiB`.

@@ -2,7 +2,7 @@
 //!
 //! Declarations only.
 
-use super::later_keys::{AGENT, BREAKER, BUDGET, GATE, MCP_SERVER, MERGE, SECRET, WORKTREE};
+use super::later_keys::{AGENT, BUDGET, GATE, MCP_SERVER, MERGE, SECRET, WORKTREE};
 use super::task_keys::TASK;
 use super::{Field, Kind, Shape, key};
 
@@ -73,6 +73,11 @@ pub(crate) static PLAN: Shape = Shape {
             "Admission rounds after which a task that is passed over rises one priority class. Default 32.",
         ),
         key("max_lost", COUNT, "Lost attempts of a task after which a person is asked. Default 5."),
+        key(
+            "breaker",
+            Kind::Record(&BREAKER),
+            "Circuit breakers: a rest for an agent, tool or tag whose tasks keep failing. None unless it is given; `{}` takes the defaults.",
+        ),
         key("task_type", Kind::Text, "The kind of work, for statistics."),
         key(
             "mode",
@@ -90,7 +95,6 @@ pub(crate) static PLAN: Shape = Shape {
         key("secrets", TEXTS, "Variables whose values are redacted.").later(),
         key("vault", Kind::Map(&Kind::Record(&SECRET)), "Secrets by name, for `${vault.x}`.").later(),
         key("budget", Kind::Record(&BUDGET), "Budget of the run.").later(),
-        key("breaker", Kind::Record(&BREAKER), "Circuit breaker for agents and tools.").later(),
         key("worktree", Kind::Record(&WORKTREE), "How worktrees are made.").later(),
         key(
             "merge",
@@ -125,6 +129,32 @@ static LIMITS: Shape = Shape {
             "output",
             Kind::Size,
             "Most output of one stream of an attempt; more ends it with cause `output_limit`. Default `64MiB`.",
+        ),
+    ],
+};
+
+static BREAKER: Shape = Shape {
+    name: "breaker",
+    doc: "When breakers open. Each agent and each tool has one, and each tag for tasks that have neither. Attempts that failed or timed out count; lost, cancelled, interrupted and rate-limited ones do not.",
+    exactly_one: None,
+    fields: &[
+        key("failures", Kind::Whole(1, 1_000), "Failures in a row that open it. Default 3."),
+        key(
+            "share",
+            Kind::Share,
+            "Share of failures among the last `window` attempts that opens it too. Default none; with `window` alone 0.5.",
+        ),
+        key("window", Kind::Whole(1, 1_000), "Attempts that `share` is of; fewer open nothing. Default 10."),
+        key("cool_down", Kind::Duration, "Time until it lets one task through as a probe. Default `5m`."),
+        key(
+            "when_open",
+            Kind::Choice(&["wait", "fail"]),
+            "What ready tasks do meanwhile: wait, or fail without an attempt, with cause `breaker_open`. Default `wait`.",
+        ),
+        key(
+            "limit",
+            Kind::Duration,
+            "Time without a success from its first opening on after which a person is told, if a task waits for it. Default `30m`.",
         ),
     ],
 };

@@ -99,6 +99,7 @@ fn of(kind: &Kind, open: &mut Vec<&'static Shape>) -> Value {
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Whole(low, high) => json!({ "type": "integer", "minimum": low, "maximum": high }),
         Kind::Decimal => json!({ "type": "number", "minimum": 0 }),
+        Kind::Share => json!({ "type": "number", "exclusiveMinimum": 0, "maximum": 1 }),
         Kind::Duration => json!({ "type": "string", "pattern": "^(0|([0-9]+(ms|s|m|h|d))+)$" }),
         Kind::Size => json!({ "type": "string", "pattern": "^0*[1-9][0-9]* *(B|KiB|MiB|GiB|kB|MB|GB)?$" }),
         Kind::Choice(among) => json!({ "enum": among }),

@@ -10,6 +10,7 @@ pub mod lock;
 pub mod logs;
 pub mod ls;
 pub mod plan;
+pub mod post_mortem;
 pub mod replay;
 pub mod resume;
 pub mod retry;

@@ -46,7 +46,7 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
     let state_file = asked.clone().or_else(kept);
     let watchers = Watchers { show, state_file: state_file.map(StateFile::at) };
     if ended {
-        return session::tell(context, summary.run_id.as_str(), &watchers).map(session::exit_of);
+        return session::tell(context, summary.run_id.as_str(), &watchers);
     }
     let (plan, overrides) = plan_of(&record)?;
     if !args.stored {

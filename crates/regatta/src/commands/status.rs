@@ -5,6 +5,7 @@ use crate::commands::run::DETACHED_LOG;
 use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::render::escalations;
 use crate::render::escape::escape;
 use crate::render::why::why;
 use crate::render::{count, summary};
@@ -67,6 +68,7 @@ fn text(view: &RunView, live: u64, said: &str) -> String {
     for line in said.lines().filter(|_| view.holder.is_none()).take(MAX_SAID) {
         text.push_str(&format!("  the detached process said: {}\n", escape(line)));
     }
+    text.push_str(&escalations::text(view));
     if view.status() == "interrupted" {
         if live > 0 {
             let go = if live == 1 { "goes" } else { "go" };

@@ -7,9 +7,11 @@ use super::escape::escape;
 use regatta_engine::Engine;
 use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
-use regatta_engine::input::LeaseChange;
+use regatta_engine::graph::Graph;
+use regatta_engine::input::{Claimed, LeaseChange};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::report::Report;
+use regatta_engine::scope::Scope;
 
 /// The line for an event, without newline; `None` for events that say nothing new to a person.
 #[must_use]
@@ -54,18 +56,16 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         EventKind::NodeEnded { outcome, cause, upstream, .. } => {
             ended(*outcome, *cause, (task, &names(engine, upstream)))?
         }
-        EventKind::UndoStarted { .. } => format!("undoing    {task}"),
-        EventKind::UndoEnded { cause: None, .. } => format!("undone     {task}"),
-        EventKind::UndoEnded { cause: Some(cause), report, .. } => {
-            format!("not undone {task}{}", reason(Some(*cause), report))
-        }
-        EventKind::LeaseAwaited { by, .. } => {
-            format!("waiting    {task}: for a lease that {} has", escape(by))
-        }
-        EventKind::LeaseTold { change: LeaseChange::Denied, text, .. } => {
-            format!("refused    {task}: {}", escape(text))
-        }
-        EventKind::NodeReused { reused, .. } => format!("reused     {task} from run {}", short(&reused.run)),
+        EventKind::UndoStarted { .. } | EventKind::UndoEnded { .. } => of_undo(&event.kind, task)?,
+        EventKind::LeaseClaimed { answer: Claimed::Taken { .. }, .. }
+        | EventKind::LeaseTold { .. }
+        | EventKind::NodeReused { .. } => of_other_runs(&event.kind, task)?,
+        EventKind::BreakerOpened { .. }
+        | EventKind::BreakerHalfOpen { .. }
+        | EventKind::BreakerClosed { .. }
+        | EventKind::HoldStarted { .. }
+        | EventKind::HoldEnded { .. }
+        | EventKind::Escalated { .. } => of_scope(graph, &event.kind)?,
         EventKind::NodeReady { .. }
         | EventKind::WaveStarted { .. }
         | EventKind::WaveEnded { .. }
@@ -76,12 +76,60 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         | EventKind::NodeCollected { .. }
         | EventKind::LimitsChanged { .. }
         | EventKind::ReuseMissed { .. }
-        | EventKind::LeaseAcquired { .. }
+        | EventKind::LeaseClaimed { .. }
         | EventKind::LeaseWaitEnded { .. }
-        | EventKind::LeaseTold { .. }
         | EventKind::ReportIgnored { .. } => return None,
     };
     Some(format!("{:>9} {text}", seconds(event.at.0)))
+}
+
+/// What an undo does.
+fn of_undo(kind: &EventKind, task: &str) -> Option<String> {
+    Some(match kind {
+        EventKind::UndoStarted { .. } => format!("undoing    {task}"),
+        EventKind::UndoEnded { cause: None, .. } => format!("undone     {task}"),
+        EventKind::UndoEnded { cause: Some(cause), report, .. } => {
+            format!("not undone {task}{}", reason(Some(*cause), report))
+        }
+        _ => return None,
+    })
+}
+
+/// What other runs of the workspace have to do with it.
+fn of_other_runs(kind: &EventKind, task: &str) -> Option<String> {
+    Some(match kind {
+        EventKind::LeaseClaimed { answer: Claimed::Taken { by, .. }, .. } => {
+            format!("waiting    {task}: for a lease that {} has", escape(by))
+        }
+        EventKind::LeaseTold { change: LeaseChange::Denied, text, .. } => {
+            format!("refused    {task}: {}", escape(text))
+        }
+        EventKind::NodeReused { reused, .. } => format!("reused     {task} from run {}", short(&reused.run)),
+        _ => return None,
+    })
+}
+
+/// What happened to an agent, a tool, a tag, or to what a person must look at.
+fn of_scope(graph: &Graph, kind: &EventKind) -> Option<String> {
+    let words = |scope: &Scope| escape(&scope.words(graph));
+    Some(match kind {
+        EventKind::BreakerOpened { scope, until, failures } => {
+            let failures = super::count(u64::from(*failures), "failure");
+            format!("breaker    of {} opened after {failures}, until {}", words(scope), seconds(until.0))
+        }
+        EventKind::BreakerHalfOpen(scope) => {
+            format!("breaker    of {} half open: one task may try", words(scope))
+        }
+        EventKind::BreakerClosed(scope) => format!("breaker    of {} closed", words(scope)),
+        EventKind::HoldStarted(scope, until) => {
+            format!("holding    {} until {}: rate limit", words(scope), seconds(until.0))
+        }
+        EventKind::HoldEnded(scope) => format!("free       {}", words(scope)),
+        EventKind::Escalated { about, class, cause } => {
+            format!("escalated  {} ({}: {})", words(about), class.name(), cause.code())
+        }
+        _ => return None,
+    })
 }
 
 /// A node that ended by its own attempt was told already; the others are told here.
@@ -90,7 +138,9 @@ fn ended(outcome: NodeOutcome, cause: Option<Cause>, (task, upstream): (&str, &s
     match outcome {
         NodeOutcome::Succeeded => None,
         NodeOutcome::Exhausted => Some(format!("exhausted  {task}: no attempt is left")),
-        NodeOutcome::Failed if matches!(cause, Some(Cause::Plan | Cause::Stopped | Cause::User)) => {
+        NodeOutcome::Failed
+            if matches!(cause, Some(Cause::Plan | Cause::Stopped | Cause::User | Cause::BreakerOpen)) =>
+        {
             Some(format!("failed     {task} ({code})"))
         }
         NodeOutcome::Failed | NodeOutcome::TimedOut => None,

@@ -3,6 +3,7 @@
 //! Everything that a task or a plan can influence passes [`escape::escape`] before it reaches a terminal.
 
 pub mod conflicts;
+pub mod escalations;
 pub mod escape;
 pub mod lines;
 pub mod live;

@@ -2,6 +2,7 @@
 //!
 //! As text for people and as JSON for programs; both from the same numbers.
 
+use super::escalations;
 use super::escape::escape;
 use super::lines;
 use super::why::why;
@@ -38,12 +39,7 @@ pub fn text(view: &RunView) -> String {
     let mut out = format!("\nrun {run_id} {}\n", status(engine));
     let reused = if metrics.reused > 0 { format!(" ({} reused)", metrics.reused) } else { String::new() };
     out.push_str(&format!("  tasks        {}{reused}\n", counts(engine)));
-    let attempts = match (metrics.retries, metrics.lost) {
-        (0, 0) => metrics.attempts.to_string(),
-        (retries, 0) => format!("{} ({})", metrics.attempts, retried(retries)),
-        (retries, lost) => format!("{} ({}, {lost} lost or interrupted)", metrics.attempts, retried(retries)),
-    };
-    out.push_str(&format!("  attempts     {attempts}\n"));
+    out.push_str(&format!("  attempts     {}\n", attempts(metrics)));
     let slots = engine.state().limits.max_parallel;
     let bound = metrics.lower_bound_ms(engine.graph(), &engine.state().limits);
     out.push_str(&format!("  wall         {}\n", duration(metrics.wall_ms)));
@@ -60,8 +56,24 @@ pub fn text(view: &RunView) -> String {
         let reason = lines::reason(Some(*cause), report);
         out.push_str(&format!("  {}: its undo failed{reason}\n", escape(engine.graph().name(*node))));
     }
+    out.push_str(&escalations::text(view));
     out.push_str(&next(view));
     out
+}
+
+fn attempts(metrics: &Metrics) -> String {
+    let Metrics { attempts, retries, lost, held, .. } = metrics;
+    let mut of_them = Vec::new();
+    if retries + lost > 0 {
+        of_them.push(retried(*retries));
+    }
+    if *lost > 0 {
+        of_them.push(format!("{lost} lost or interrupted"));
+    }
+    if *held > 0 {
+        of_them.push(format!("{held} held by a rate limit"));
+    }
+    if of_them.is_empty() { attempts.to_string() } else { format!("{attempts} ({})", of_them.join(", ")) }
 }
 
 fn retried(retries: u64) -> String {
@@ -76,7 +88,9 @@ fn speed_up(metrics: &Metrics) -> String {
     format!("  (speed-up {}.{})", tenths / 10, tenths % 10)
 }
 
-fn counts(engine: &Engine) -> String {
+/// How many tasks ended in which way: `3 succeeded, 1 failed`.
+#[must_use]
+pub fn counts(engine: &Engine) -> String {
     let state = engine.state();
     let mut parts: Vec<String> = NodeOutcome::ALL
         .into_iter()
@@ -121,6 +135,8 @@ pub fn next(view: &RunView) -> String {
         ),
         (Phase::New | Phase::Running | Phase::Paused(_), _) => format!("next: regatta resume {run_id}\n"),
         (Phase::Ended(RunStatus::Succeeded), _) => String::new(),
+        // Each says its own.
+        (Phase::Ended(_), _) if !engine.state().scopes.escalations.is_empty() => String::new(),
         (Phase::Ended(_), _) => {
             let tried = |node: &NodeId| engine.state().node(*node).attempts > 0;
             let (tried, first) = (unwell(engine).find(tried), unwell(engine).next());
@@ -168,11 +184,13 @@ pub fn json(view: &RunView) -> Value {
         "retries": metrics.retries,
         "reused": metrics.reused,
         "lost": metrics.lost,
+        "held": metrics.held,
         "wall_ms": metrics.wall_ms,
         "sum_ms": metrics.busy_ms,
         "lower_bound_ms": metrics.lower_bound_ms(graph, &engine.state().limits),
         "max_parallel": slots,
         "most_at_once": engine.state().high_water.total,
+        "escalations": escalations::json(view),
         "tasks": tasks,
     })
 }

@@ -68,7 +68,7 @@ fn a_store_is_verified_to_its_last_event_and_damage_is_told_without_touching_it(
     world.run();
     let events = world.regatta(&["events"]).out.lines().count();
     let facts = doctor(&world).exits(0).json();
-    let sound = format!("sound: schema version 1, {events} events of 1 run verified");
+    let sound = format!("sound: schema version 2, {events} events of 1 run verified");
     assert_eq!(check(&facts, "store"), ("ok", sound.as_str()));
     let db = rusqlite::Connection::open(world.path(".regatta/regatta.db")).unwrap();
     db.execute("UPDATE events SET body = replace(body, 'succeeded', 'succeedeX')", []).unwrap();

@@ -85,7 +85,11 @@ tasks:
     assert_eq!(plan["nodes"][2]["dependsOn"], serde_json::json!(["a", "b"]));
     let check = one_json(&world, &["check", "plan.yaml", "--json"], 0);
     assert_eq!((&check["valid"], check["problems"].as_array().map(Vec::len)), (&Value::Bool(true), Some(0)));
-    let run = one_json(&world, &["run", "plan.yaml", "--json"], 1);
+    let run = one_json(&world, &["run", "plan.yaml", "--json"], 5);
+    assert_eq!(
+        (&run["escalations"][0]["name"], &run["escalations"][0]["cause"]),
+        (&"b".into(), &"exit".into())
+    );
     assert_eq!(
         (&run["status"], &run["attempts"], &run["retries"]),
         (&"partial".into(), &3.into(), &1.into())
@@ -97,7 +101,7 @@ tasks:
     let id = run["run_id"].as_str().unwrap();
     let shown = one_json(&world, &["status", id, "--json"], 0);
     assert_eq!((&shown["tasks"], &shown["plan_name"]), (&run["tasks"], &"faces".into()));
-    assert_eq!(one_json(&world, &["resume", id, "--json"], 1)["tasks"], run["tasks"]);
+    assert_eq!(one_json(&world, &["resume", id, "--json"], 5)["tasks"], run["tasks"]);
     let listed = one_json(&world, &["ls", "--json"], 0);
     assert_eq!((&listed[0]["run_id"], &listed[0]["status"]), (&run["run_id"], &run["status"]));
     assert!(listed[0]["ended_at"].as_str() > listed[0]["started_at"].as_str());

@@ -5,6 +5,7 @@
 #![expect(unreachable_pub, reason = "one binary of modules: `pub` is between them")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod breaker;
 mod caps;
 mod command_line;
 mod conflicts;
@@ -17,6 +18,7 @@ mod doctor;
 mod documents;
 mod effects;
 mod endings;
+mod escalation;
 mod faces;
 mod injection;
 mod keeper;
@@ -25,6 +27,7 @@ mod ledger;
 mod outcomes;
 mod places;
 mod plans;
+mod post_mortem;
 mod refusals;
 mod repeat;
 mod replay;

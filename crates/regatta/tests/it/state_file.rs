@@ -37,7 +37,7 @@ fn at<'a>(document: &'a Value, task: &str) -> &'a str {
 #[test]
 fn a_state_file_has_every_field_and_a_checksum_that_others_find_right() {
     let world = World::with(PLAN);
-    world.regatta(&["run", "plan.yaml", "--state-file"]).exits(1);
+    world.regatta(&["run", "plan.yaml", "--state-file"]).exits(5);
     let text = world.read("parallel-state.json");
     let state = whole(&text);
     let found = ["a", "b", "c", "d", "e"].map(|task| at(&state, task));
@@ -85,7 +85,7 @@ fn a_state_file_has_every_field_and_a_checksum_that_others_find_right() {
 #[test]
 fn python_reads_the_file_and_finds_the_same_checksum() {
     let world = World::with(PLAN);
-    world.regatta(&["run", "plan.yaml", "--state-file", "view.json"]).exits(1);
+    world.regatta(&["run", "plan.yaml", "--state-file", "view.json"]).exits(5);
     let script = "
 import hashlib, json, sys
 document = json.load(open(sys.argv[1], encoding='utf-8'))
@@ -248,7 +248,7 @@ fn a_state_file_that_cannot_be_written_is_told_once_and_stops_nothing() {
         ("link.json", "is a link"),
         ("dir", "is a directory"),
     ] {
-        let said = world.regatta(&["run", "plan.yaml", "--json", "--state-file", place]).exits(1);
+        let said = world.regatta(&["run", "plan.yaml", "--json", "--state-file", place]).exits(5);
         assert_eq!(said.err.matches("warning: state file").count(), 1, "{place}: {}", said.err);
         assert!(said.err.contains(why) && said.err.contains("hint: "), "{place}: {}", said.err);
         assert_eq!(status(&said.json(), "e"), "succeeded");
@@ -260,7 +260,7 @@ fn a_state_file_that_cannot_be_written_is_told_once_and_stops_nothing() {
 #[test]
 fn check_says_what_is_wrong_with_a_state_file() {
     let world = World::with(PLAN);
-    world.regatta(&["run", "plan.yaml", "--state-file"]).exits(1);
+    world.regatta(&["run", "plan.yaml", "--state-file"]).exits(5);
     let good = world.read("parallel-state.json");
     let check = |text: &str| {
         world.write("x.json", text);

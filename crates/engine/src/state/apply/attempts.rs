@@ -21,6 +21,7 @@ impl State {
         self.round = round;
         let live = Live { attempt, number, started: fact.event.at, ending: None, suspended_ms: 0 };
         self.set(fact.graph, node, NodeState::Running(Box::new(live)));
+        self.probe_started(fact.graph, node, attempt);
         Ok(())
     }
 
@@ -40,7 +41,7 @@ impl State {
     }
 
     pub(super) fn dispatch_ended(&mut self, fact: &Fact<'_>) -> Applied {
-        let EventKind::DispatchEnded { node, attempt, outcome, .. } = fact.event.kind else {
+        let EventKind::DispatchEnded { node, attempt, outcome, cause, .. } = fact.event.kind else {
             return Ok(());
         };
         if self.rollback.current.is_some_and(|u| u.attempt == attempt) {
@@ -51,6 +52,7 @@ impl State {
         }
         self.require_live(fact, node, attempt)?;
         self.count_attempt(node, outcome);
+        self.count_for_breakers(fact, (node, attempt), (outcome, cause));
         self.set(fact.graph, node, NodeState::Ready);
         Ok(())
     }
@@ -58,7 +60,7 @@ impl State {
     fn count_attempt(&mut self, node: NodeId, outcome: AttemptOutcome) {
         let node = &mut self.nodes[node.index()];
         match outcome {
-            AttemptOutcome::Lost => node.lost += 1,
+            AttemptOutcome::Lost | AttemptOutcome::Held => node.lost += 1,
             AttemptOutcome::Interrupted => {}
             AttemptOutcome::Succeeded
             | AttemptOutcome::Failed

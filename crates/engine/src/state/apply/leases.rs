@@ -4,20 +4,22 @@
 
 use super::{Applied, Fact};
 use crate::ids::NodeId;
+use crate::input::Claimed;
 use crate::state::node::NodeState;
 use crate::state::{LeaseWait, State};
 
 impl State {
-    pub(super) fn lease_acquired(&mut self, fact: &Fact<'_>, node: NodeId) -> Applied {
+    pub(super) fn lease_claimed(&mut self, fact: &Fact<'_>, node: NodeId, answer: &Claimed) -> Applied {
         self.require(fact, self.may_claim(fact, node))?;
-        self.lease_grants.insert(node);
-        Ok(())
-    }
-
-    pub(super) fn lease_awaited(&mut self, fact: &Fact<'_>, node: NodeId, wait: LeaseWait) -> Applied {
-        let known = (wait.resource as usize) < fact.graph.resources.len();
-        self.require(fact, known && self.may_claim(fact, node))?;
-        self.lease_waits.insert(node, wait);
+        match answer {
+            Claimed::Granted { .. } => {
+                self.lease_grants.insert(node);
+            }
+            Claimed::Taken { resource, by } => {
+                self.require(fact, (*resource as usize) < fact.graph.resources.len())?;
+                self.lease_waits.insert(node, LeaseWait { resource: *resource, by: by.clone() });
+            }
+        }
         Ok(())
     }
 

@@ -6,8 +6,9 @@ mod attempts;
 mod leases;
 mod nodes;
 mod run;
+mod scopes;
 
-use super::{LeaseWait, Phase, State};
+use super::{Phase, State};
 use crate::event::{Event, EventKind};
 use crate::graph::Graph;
 use crate::spec::RunConfig;
@@ -67,11 +68,8 @@ impl State {
             EventKind::DispatchEnded { .. } => self.dispatch_ended(&fact),
             EventKind::RetryScheduled { node, until, .. } => self.retry_scheduled(&fact, *node, *until),
             EventKind::NodeCollected { node, .. } => self.node_collected(&fact, *node),
-            EventKind::LeaseAcquired { node, .. } => self.lease_acquired(&fact, *node),
-            EventKind::LeaseAwaited { node, resource, by } => {
-                self.lease_awaited(&fact, *node, LeaseWait { resource: *resource, by: by.clone() })
-            }
-            EventKind::LeaseWaitEnded { node } => self.lease_wait_ended(&fact, *node),
+            EventKind::LeaseClaimed { node, answer } => self.lease_claimed(&fact, *node, answer),
+            EventKind::LeaseWaitEnded(node) => self.lease_wait_ended(&fact, *node),
             EventKind::LeaseTold { node, attempt, .. } => {
                 self.require_live(&fact, *node, *attempt).map(|_| ())
             }
@@ -81,6 +79,14 @@ impl State {
             EventKind::Answered { .. } => self.answered(&fact),
             EventKind::UndoStarted { node, attempt } => self.undo_started(&fact, *node, *attempt),
             EventKind::UndoEnded { .. } => self.undo_ended(&fact),
+            EventKind::BreakerOpened { scope, until, failures } => {
+                self.breaker_opened(&fact, *scope, (*until, *failures))
+            }
+            EventKind::BreakerHalfOpen(scope) => self.breaker_half_open(&fact, *scope),
+            EventKind::BreakerClosed(scope) => self.breaker_closed(&fact, *scope),
+            EventKind::HoldStarted(scope, until) => self.hold_started(&fact, *scope, *until),
+            EventKind::HoldEnded(scope) => self.hold_ended(&fact, *scope),
+            EventKind::Escalated { about, class, cause } => self.escalated(&fact, *about, (*class, *cause)),
             EventKind::ConditionEvaluated { .. }
             | EventKind::LeaseGranted { .. }
             | EventKind::LeaseReleased { .. }

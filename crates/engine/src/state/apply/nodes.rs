@@ -7,6 +7,7 @@ use crate::event::EventKind;
 use crate::ids::{AttemptId, NodeId, Timestamp};
 use crate::input::Answer;
 use crate::outcome::NodeOutcome;
+use crate::scope::Scope;
 use crate::state::State;
 use crate::state::node::{Doubt, Node, NodeState};
 
@@ -25,7 +26,7 @@ impl State {
     }
 
     pub(super) fn retry_scheduled(&mut self, fact: &Fact<'_>, node: NodeId, until: Timestamp) -> Applied {
-        self.require(fact, self.node(node).state == NodeState::Ready)?;
+        self.require(fact, self.node(node).state == NodeState::Ready && self.node(node).lost == 0)?;
         self.set(fact.graph, node, NodeState::WaitingRetry { until });
         Ok(())
     }
@@ -48,15 +49,16 @@ impl State {
     pub(super) fn node_ended(&mut self, fact: &Fact<'_>) -> Applied {
         let EventKind::NodeEnded { node, outcome, cause, .. } = fact.event.kind else { return Ok(()) };
         self.require(fact, may_end(self.node(node), outcome))?;
+        self.scopes.escalations.remove(&Scope::Node(node));
         self.set(fact.graph, node, NodeState::Ended { outcome, cause });
         Ok(())
     }
 
     pub(super) fn node_in_doubt(&mut self, fact: &Fact<'_>) -> Applied {
-        let EventKind::NodeInDoubt { node, attempt, asking, .. } = fact.event.kind else { return Ok(()) };
+        let EventKind::NodeInDoubt { node, attempt, asking, cause } = fact.event.kind else { return Ok(()) };
         let from = self.node(node);
         self.require(fact, matches!(from.state, NodeState::Ready | NodeState::InDoubt(_)))?;
-        let doubt = Doubt { attempt, number: from.attempts + 1, asking };
+        let doubt = Doubt { attempt, number: from.attempts + 1, asking, cause };
         self.set(fact.graph, node, NodeState::InDoubt(Box::new(doubt)));
         Ok(())
     }
@@ -68,6 +70,7 @@ impl State {
         if *answer == Answer::Again && *by_person {
             self.nodes[node.index()].lost = 0;
         }
+        self.scopes.escalations.remove(&Scope::Node(*node));
         self.set(fact.graph, *node, NodeState::Ready);
         Ok(())
     }

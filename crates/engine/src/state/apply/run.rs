@@ -46,7 +46,12 @@ impl State {
             let goes_on = match timer {
                 Timer::Attempt(node) => self.add_still(node, still_ms),
                 Timer::Undo(_) => self.rollback.current.is_some_and(|undo| undo.ending.is_none()),
-                Timer::Run | Timer::Wave(_) | Timer::Retry(_) => false,
+                Timer::Run
+                | Timer::Wave(_)
+                | Timer::Retry(_)
+                | Timer::Hold(_)
+                | Timer::CoolDown(_)
+                | Timer::OpenTooLong(_) => false,
             };
             if goes_on {
                 self.timers.insert((deadline + still_ms, timer));

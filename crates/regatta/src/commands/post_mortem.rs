@@ -1,0 +1,34 @@
+//! `regatta post-mortem`: what the journal knows of a run, as a report in Markdown or JSON.
+
+use crate::args::PostMortemArgs;
+use crate::context::{Context, out};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::post_mortem::{self, Gathered};
+use crate::view::{RunView, reader};
+use regatta_journal::Which;
+
+/// Runs the verb.
+///
+/// # Errors
+/// No such run, the journal cannot be read, or the file cannot be written.
+pub fn run(context: &Context, args: &PostMortemArgs) -> Result<Exit, CliError> {
+    let reader = reader(&context.workspace)?;
+    let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
+    let mut gathered = Gathered::default();
+    let view = RunView::load(&reader, which, &mut |stored| gathered.push(stored))?;
+    let report = post_mortem::of(&view, &gathered);
+    let text = if args.json {
+        let json = serde_json::to_string_pretty(&report);
+        json.map_err(|e| CliError::environment(format!("the report cannot be written as JSON: {e}")))? + "\n"
+    } else {
+        post_mortem::text(&report)
+    };
+    let Some(path) = &args.out else {
+        out(&text);
+        return Ok(Exit::Success);
+    };
+    std::fs::write(context.cwd.join(path), text)
+        .map_err(|e| CliError::environment(format!("cannot write `{}`: {e}", path.display())))?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,130 @@
+//! The challenges of a run: tasks that did not end well, or only after more than one attempt; breakers; rate limits.
+//!
+//! Says what happened. Why, and what is to be learned, somebody else must say.
+
+use super::gathered::{Gathered, Rests, Told};
+use super::{NOT_ANALYSED, plain};
+use crate::render::why::last;
+use crate::render::{count, duration};
+use crate::view::RunView;
+use regatta_engine::cause::Cause;
+use regatta_engine::graph::Graph;
+use regatta_engine::ids::NodeId;
+use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
+use regatta_engine::scope::Scope;
+use regatta_engine::state::node::NodeState;
+use serde::Serialize;
+
+/// Challenges that are told one by one.
+const MAX_TOLD: usize = 100;
+/// Tasks that are named in one.
+const MAX_NAMED: usize = 10;
+
+/// Something that did not go as it should.
+#[derive(Debug, Serialize)]
+pub(super) struct Challenge {
+    pub(super) description: String,
+    pub(super) impact: String,
+    pub(super) root_cause: String,
+    pub(super) resolution: String,
+    pub(super) lesson: &'static str,
+}
+
+/// The challenges of a run: tasks in order key, then breakers and rate limits.
+pub(super) fn of(view: &RunView, gathered: &Gathered) -> Vec<Challenge> {
+    let order = view.engine.graph().order().iter();
+    let tasks = order.filter_map(|&node| of_task(view, node, gathered.tasks.get(&node)?));
+    let shared = gathered.scopes.iter().filter(|(scope, _)| scope.node().is_none());
+    let graph = view.engine.graph();
+    tasks.chain(shared.map(|(scope, rests)| of_scope(graph, *scope, *rests))).take(MAX_TOLD).collect()
+}
+
+fn of_task(view: &RunView, node: NodeId, told: &Told) -> Option<Challenge> {
+    let (graph, state) = (view.engine.graph(), view.engine.state().node(node));
+    let failed = told.outcome.is_some_and(NodeOutcome::is_failure);
+    let in_doubt = matches!(state.state, NodeState::InDoubt(_));
+    if !failed && !in_doubt && told.unwell() == 0 {
+        return None;
+    }
+    let name = graph.name(node);
+    let state_name = state.state_name().replace('_', " ");
+    let blocked: Vec<&str> = graph.succs(node).map(|n| graph.name(n)).collect();
+    let wasted = format!("{} of attempts that did not succeed", duration(told.wasted_ms));
+    let impact = if (failed || in_doubt) && !blocked.is_empty() {
+        format!("{} directly: {}; {wasted}", if failed { "blocks" } else { "holds back" }, named(&blocked))
+    } else {
+        wasted
+    };
+    Some(Challenge {
+        description: format!("task {name}: {state_name} after {}", attempts(told)),
+        impact,
+        root_cause: match view.failures.get(&node) {
+            Some(failure) => format!("{}; why is {NOT_ANALYSED}", last(failure)),
+            None => match told.cause.map(Cause::code).or(view.cause(node)) {
+                Some(cause) => format!("cause {cause}; why is {NOT_ANALYSED}"),
+                None => NOT_ANALYSED.to_owned(),
+            },
+        },
+        resolution: resolution(view, node, (told, in_doubt)),
+        lesson: NOT_ANALYSED,
+    })
+}
+
+fn resolution(view: &RunView, node: NodeId, (told, in_doubt): (&Told, bool)) -> String {
+    let open = view.engine.state().scopes.escalations.contains_key(&Scope::Node(node));
+    match told.outcome {
+        Some(NodeOutcome::Succeeded) if told.answered => "a person answered; it succeeded".to_owned(),
+        Some(NodeOutcome::Succeeded) => "a further attempt succeeded".to_owned(),
+        _ if in_doubt => "open: waits for a person's answer".to_owned(),
+        _ if open => "open: escalated".to_owned(),
+        Some(_) => "none".to_owned(),
+        None => "open: the run has not ended".to_owned(),
+    }
+}
+
+fn of_scope(graph: &Graph, scope: Scope, rests: Rests) -> Challenge {
+    let mut what = Vec::new();
+    if rests.openings > 0 {
+        what.push(format!("its breaker opened {}", times(rests.openings)));
+    }
+    if rests.holds > 0 {
+        what.push(format!("rate limits held it {}", times(rests.holds)));
+    }
+    let resolution = match (rests.openings, rests.closed) {
+        (0, _) => "the named time was waited for",
+        (_, true) => "a task that tried succeeded",
+        (_, false) => "open: no task succeeded since",
+    };
+    Challenge {
+        description: format!("{}: {}", plain(graph, scope), what.join("; ")),
+        impact: "its tasks did not start meanwhile".to_owned(),
+        root_cause: NOT_ANALYSED.to_owned(),
+        resolution: resolution.to_owned(),
+        lesson: NOT_ANALYSED,
+    }
+}
+
+fn times(n: u32) -> String {
+    if n == 1 { "once".to_owned() } else { format!("{n} times") }
+}
+
+/// `3 attempts (2 failed, 1 lost)`.
+fn attempts(told: &Told) -> String {
+    let all = told.attempts.iter().sum::<u32>();
+    let of = |outcome: AttemptOutcome| {
+        let n = told.count(outcome);
+        (n > 0).then(|| format!("{n} {}", outcome.name().replace('_', " ")))
+    };
+    let each: Vec<String> = AttemptOutcome::ALL.into_iter().filter_map(of).collect();
+    if each.is_empty() {
+        "no attempt".to_owned()
+    } else {
+        format!("{} ({})", count(all.into(), "attempt"), each.join(", "))
+    }
+}
+
+fn named(names: &[&str]) -> String {
+    let shown = names[..names.len().min(MAX_NAMED)].join(", ");
+    let more = names.len().saturating_sub(MAX_NAMED);
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}

@@ -1,0 +1,197 @@
+//! The post-mortem of a run (formats 5): what the journal knows, in the sections of a report.
+//! ```text
+//! events --Gathered::push--> Gathered --\
+//! RunView -------------------------------+--of--> PostMortem --> Markdown, JSON
+//! ```
+//! Facts only: whatever would be a judgement reads "not analysed". Text of tasks is as they wrote it; who shows it
+//! escapes it.
+
+mod challenges;
+mod gathered;
+mod markdown;
+
+pub use gathered::Gathered;
+pub use markdown::text;
+
+use crate::render::{count, duration, escalations, summary};
+use crate::snapshots::FILES;
+use crate::view::RunView;
+use challenges::Challenge;
+use regatta_engine::graph::Graph;
+use regatta_engine::ids::NodeId;
+use regatta_engine::scope::Scope;
+use regatta_engine::state::Phase;
+use regatta_journal::rfc3339;
+use regatta_runtime::escalation::remedies;
+use regatta_runtime::workspace::DOT_DIR;
+use serde::Serialize;
+use serde_json::Value;
+
+/// What stands where somebody would have to judge.
+pub const NOT_ANALYSED: &str = "not analysed";
+/// Tasks, and files, that are listed one by one.
+const MAX_LISTED: usize = 200;
+
+/// The post-mortem of a run.
+#[derive(Debug, Serialize)]
+pub struct PostMortem {
+    epic_id: String,
+    title: String,
+    /// RFC 3339; none while the run goes on.
+    completed_at: Option<String>,
+    /// The schedule.
+    execution_mode: String,
+    /// The most that ran at once.
+    parallel_agents: u32,
+    summary: Vec<String>,
+    execution_details: Details,
+    what_worked_well: Vec<String>,
+    challenges: Vec<Challenge>,
+    recommendations: Vec<Recommendation>,
+    metrics: Numbers,
+    artifacts: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Details {
+    run_id: String,
+    status: &'static str,
+    started_at: Option<String>,
+    waves: u32,
+    resumed: u32,
+    tasks: Vec<Row>,
+    tasks_in_all: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    task: String,
+    title: Option<String>,
+    status: &'static str,
+    attempts: u32,
+    duration_ms: u64,
+    cause: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Recommendation {
+    about: String,
+    command: String,
+    does: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Numbers {
+    attempts: u64,
+    retries: u64,
+    lost_or_interrupted: u64,
+    held: u64,
+    breaker_opens: u64,
+    wall_ms: u64,
+    sum_ms: u64,
+    lower_bound_ms: u64,
+    max_parallel: u32,
+    most_at_once: u32,
+    token_input: u64,
+    token_output: u64,
+}
+
+/// The post-mortem of a run as its journal tells it.
+#[must_use]
+pub fn of(view: &RunView, gathered: &Gathered) -> PostMortem {
+    let (engine, run_id) = (&view.engine, view.record.summary.run_id.as_str());
+    let graph = engine.graph();
+    let epic = view.plan.later.get("epic").and_then(Value::as_str);
+    let row = |&node: &NodeId| Row {
+        task: graph.name(node).to_owned(),
+        title: view.plan.tasks[node.index()].title.clone(),
+        status: engine.state().node(node).state_name(),
+        attempts: engine.state().node(node).attempts,
+        duration_ms: view.metrics.node_ms(node),
+        cause: view.cause(node),
+    };
+    PostMortem {
+        epic_id: epic.unwrap_or(run_id).to_owned(),
+        title: view.record.summary.plan_name.clone(),
+        completed_at: gathered.ended_wall_ms.map(rfc3339),
+        execution_mode: view.plan.schedule.clone(),
+        parallel_agents: engine.state().high_water.total,
+        summary: summary_of(view),
+        execution_details: Details {
+            run_id: run_id.to_owned(),
+            status: view.status(),
+            started_at: gathered.started_wall_ms.map(rfc3339),
+            waves: graph.waves(),
+            resumed: gathered.resumed,
+            tasks: graph.order().iter().take(MAX_LISTED).map(row).collect(),
+            tasks_in_all: graph.len(),
+        },
+        what_worked_well: gathered.worked_well(graph),
+        challenges: challenges::of(view, gathered),
+        recommendations: recommendations(view),
+        metrics: metrics(view),
+        artifacts: artifacts(view, gathered),
+    }
+}
+
+fn summary_of(view: &RunView) -> Vec<String> {
+    let metrics = &view.metrics;
+    let status = match view.engine.state().phase {
+        Phase::Ended(status) => format!("The run ended as {}", status.name()),
+        Phase::New | Phase::Running | Phase::Paused(_) => format!("The run has not ended: {}", view.status()),
+    };
+    vec![
+        format!("{status}: {}.", summary::counts(&view.engine)),
+        format!(
+            "{} took {} in all, within {}.",
+            count(metrics.attempts, "attempt"),
+            duration(metrics.busy_ms),
+            duration(metrics.wall_ms)
+        ),
+    ]
+}
+
+/// The commands that go on where something is open; more would be a judgement.
+fn recommendations(view: &RunView) -> Vec<Recommendation> {
+    let (graph, run_id) = (view.engine.graph(), view.record.summary.run_id.as_str());
+    let open = view.engine.state().scopes.escalations.iter().take(MAX_LISTED);
+    open.filter_map(|(about, escalation)| {
+        let first = remedies(run_id, graph, (*about, escalation.cause)).into_iter().next()?;
+        Some(Recommendation { about: plain(graph, *about), command: first.command, does: first.does })
+    })
+    .collect()
+}
+
+fn metrics(view: &RunView) -> Numbers {
+    let (metrics, state) = (&view.metrics, view.engine.state());
+    let usage = &metrics.usage;
+    Numbers {
+        attempts: metrics.attempts,
+        retries: metrics.retries,
+        lost_or_interrupted: metrics.lost,
+        held: metrics.held,
+        breaker_opens: metrics.breaker_opens,
+        wall_ms: metrics.wall_ms,
+        sum_ms: metrics.busy_ms,
+        lower_bound_ms: metrics.lower_bound_ms(view.engine.graph(), &state.limits),
+        max_parallel: state.limits.max_parallel,
+        most_at_once: state.high_water.total,
+        token_input: usage.input_tokens + usage.cached_tokens,
+        token_output: usage.output_tokens,
+    }
+}
+
+/// `tag api`: a scope in a sentence that is escaped as a whole.
+fn plain(graph: &Graph, scope: Scope) -> String {
+    format!("{} {}", scope.kind(), scope.name(graph).unwrap_or_default())
+}
+
+/// Files beside the run, from the workspace on, as the journal knows of them.
+fn artifacts(view: &RunView, gathered: &Gathered) -> Vec<String> {
+    let run_dir = format!("{DOT_DIR}/runs/{}", view.record.summary.run_id);
+    let ended = matches!(view.engine.state().phase, Phase::Ended(_));
+    let snapshots = FILES.iter().filter(|_| ended).map(|name| format!("{run_dir}/{name}"));
+    let told = view.engine.state().scopes.escalations.keys().map(|about| escalations::file(view, *about));
+    let wrote = gathered.outputs(view.engine.graph()).map(|path| format!("{run_dir}/attempts/{path}"));
+    snapshots.chain(told).chain(wrote).take(MAX_LISTED).collect()
+}

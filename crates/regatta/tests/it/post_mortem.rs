@@ -1,0 +1,209 @@
+//! `regatta post-mortem` on the real binary: facts of the journal in the sections of the format, nothing made up.
+
+use crate::world::World;
+use serde_json::Value;
+
+const PLAN: &str = "version: 1
+name: \"night *run*\\n---\\nepic_id: evil\"
+breaker: { failures: 2, cool_down: 10ms }
+limits: { max_parallel: 1 }
+tasks:
+  - { id: good, priority: P0, run: echo fine }
+  - { id: flaky, priority: P1, tags: [net], retry: { max_attempts: 3, backoff: 1ms }, run: test $REGATTA_ATTEMPT = 3 }
+  - id: worn
+    title: \"a | b <i>\\e[31m`x`\"
+    retry: { max_attempts: 2, backoff: 1ms }
+    run: echo gone >&2; exit 4
+  - { id: child, needs: [worn], run: 'true' }
+";
+
+/// The text with everything masked that differs from run to run.
+fn masked(world: &World, text: &str) -> String {
+    let time = |word: &str| word.len() == 26 && word.starts_with("\"20") && word.ends_with("Z\"");
+    let mut out = String::new();
+    for line in text.replace(&world.run_id(), "RUN").lines() {
+        if let Some((before, after)) = line.split_once("/attempts/") {
+            // Who comes first after a back-off is timing.
+            let (_, name) = after.split_once('/').unwrap();
+            out.push_str(&format!("{before}/attempts/N/{name}\n"));
+            continue;
+        }
+        let mut words: Vec<&str> = line.split(' ').collect();
+        for i in 0..words.len() {
+            if time(words[i]) || words[i].len() == 24 && words[i].ends_with('Z') {
+                words[i] = "WALL";
+            }
+            let unit =
+                words.get(i + 1).is_some_and(|next| matches!(next.trim_end_matches([',', '.']), "ms" | "s"));
+            let metric = i >= 3 && words[1].ends_with("_ms") && words[i].parse::<u64>().is_ok();
+            if metric || unit && words[i].parse::<f64>().is_ok() {
+                words[i] = "N";
+            }
+            if i > 0 && words[i - 1] == "N" && words[i].starts_with(['m', 's']) {
+                words[i] = if words[i].ends_with('.') { "UNIT." } else { "UNIT" };
+            }
+        }
+        out.push_str(&words.join(" "));
+        out.push('\n');
+    }
+    out
+}
+
+#[test]
+fn a_post_mortem_has_the_sections_of_the_format_and_says_what_it_does_not_know() {
+    let world = World::with(PLAN);
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let said = world.regatta(&["post-mortem"]).exits(0);
+    assert_eq!(world.regatta(&["post-mortem"]).out, said.out, "the same journal gives the same bytes");
+    insta::assert_snapshot!(masked(&world, &said.out), @r#"
+    ---
+    epic_id: "RUN"
+    title: "night *run*\\n---\\nepic_id: evil"
+    completed_at: WALL
+    execution_mode: "dataflow"
+    parallel_agents: 1
+    ---
+
+    # Post-mortem: night \*run\*\\n---\\nepic\_id: evil
+
+    ## Summary
+
+    - The run ended as partial: 2 succeeded, 1 exhausted, 1 blocked.
+    - 6 attempts took N UNIT in all, within N UNIT.
+
+    ## Execution Details
+
+    - run: RUN
+    - status: partial
+    - started: WALL
+    - waves: 2
+    - taken up again: 0
+
+    | task | status | attempts | time | cause |
+    |---|---|---|---|---|
+    | good | succeeded | 1 | N UNIT |  |
+    | flaky | succeeded | 3 | N UNIT |  |
+    | worn: a \| b \<i\>\\e\[31m\`x\` | exhausted | 2 | N UNIT | exit |
+    | child | blocked | 0 | N UNIT | upstream |
+
+    ## What Worked Well
+
+    - 1 of 4 tasks succeeded at the first attempt.
+    - Succeeded after further attempts: flaky.
+    - The breaker of tag net closed again.
+
+    ## Challenges
+
+    ### Challenge 1
+
+    - Description: task flaky: succeeded after 3 attempts (1 succeeded, 2 failed)
+    - Impact: N UNIT of attempts that did not succeed
+    - Root cause: cause exit; why is not analysed
+    - Resolution: a further attempt succeeded
+    - Lesson: not analysed
+
+    ### Challenge 2
+
+    - Description: task worn: exhausted after 2 attempts (2 failed)
+    - Impact: blocks directly: child; N UNIT of attempts that did not succeed
+    - Root cause: attempt 2 failed: exit 4; why is not analysed
+    - Resolution: open: escalated
+    - Lesson: not analysed
+
+    ### Challenge 3
+
+    - Description: tag net: its breaker opened once
+    - Impact: its tasks did not start meanwhile
+    - Root cause: not analysed
+    - Resolution: a task that tried succeeded
+    - Lesson: not analysed
+
+    ## Recommendations
+
+    - task worn: `regatta logs --run RUN worn --stderr` shows what it wrote last
+    - Anything more is not analysed.
+
+    ## Metrics
+
+    | metric | value |
+    |---|---|
+    | attempts | 6 |
+    | retries | 3 |
+    | lost_or_interrupted | 0 |
+    | held | 0 |
+    | breaker_opens | 1 |
+    | wall_ms | N |
+    | sum_ms | N |
+    | lower_bound_ms | N |
+    | max_parallel | 1 |
+    | most_at_once | 1 |
+    | token_input | 0 |
+    | token_output | 0 |
+
+    ## Artifacts
+
+    - `.regatta/runs/RUN/schedule.snapshot.json`
+    - `.regatta/runs/RUN/events.snapshot.json`
+    - `.regatta/runs/RUN/attempts.snapshot.json`
+    - `.regatta/runs/RUN/escalations/worn.md`
+    - `.regatta/runs/RUN/attempts/N/stdout`
+    - `.regatta/runs/RUN/attempts/N/stderr`
+    "#);
+}
+
+#[test]
+fn a_post_mortem_as_json_has_the_same_facts_and_goes_where_it_is_told() {
+    let world = World::with(PLAN);
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let report = world.regatta(&["post-mortem", "--json"]).exits(0).json();
+    let keys: Vec<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
+    let expect = [
+        "epic_id",
+        "title",
+        "completed_at",
+        "execution_mode",
+        "parallel_agents",
+        "summary",
+        "execution_details",
+        "what_worked_well",
+        "challenges",
+        "recommendations",
+        "metrics",
+        "artifacts",
+    ];
+    assert_eq!(keys, expect);
+    assert_eq!((&report["epic_id"], &report["parallel_agents"]), (&world.run_id().into(), &1.into()));
+    let challenge = &report["challenges"][1];
+    assert_eq!(challenge["description"], "task worn: exhausted after 2 attempts (2 failed)");
+    assert_eq!(
+        (&challenge["lesson"], &challenge["resolution"]),
+        (&"not analysed".into(), &"open: escalated".into())
+    );
+    assert_eq!((&report["metrics"]["attempts"], &report["metrics"]["breaker_opens"]), (&6.into(), &1.into()));
+    for path in report["artifacts"].as_array().unwrap() {
+        assert!(world.path(path.as_str().unwrap()).exists(), "{path}");
+    }
+    let id = world.run_id();
+    let said = world.regatta(&["post-mortem", &id[..8], "--json", "--out", "report.json"]).exits(0);
+    assert_eq!(said.out, "");
+    assert_eq!(serde_json::from_str::<Value>(&world.read("report.json")).unwrap(), report);
+    let said = world.regatta(&["post-mortem", "--out", "missing/report.md"]).exits(4);
+    assert!(said.err.starts_with("error: cannot write `missing/report.md`: "), "{}", said.err);
+    world.regatta(&["post-mortem", "nope"]).exits(2);
+}
+
+#[test]
+fn a_run_that_has_not_ended_has_a_post_mortem_too() {
+    let world = World::with("version: 1\ntasks:\n  - { id: a, run: 'echo up >begun; sleep 60' }\n");
+    world.fifo("begun");
+    let mut child = world.start(&["run", "plan.yaml"]);
+    world.hear("begun");
+    crate::world::signal(&child, rustix::process::Signal::INT);
+    crate::world::ends(&mut child);
+    let report = world.regatta(&["post-mortem", "--json"]).exits(0).json();
+    assert_eq!(report["completed_at"], Value::Null);
+    assert_eq!(report["challenges"][0]["resolution"], "open: waits for a person's answer");
+    assert_eq!(report["summary"][0], "The run has not ended: interrupted: 1 open.");
+    let id = world.run_id();
+    assert_eq!(report["recommendations"][0]["command"], format!("regatta answer {id} a --again"));
+}

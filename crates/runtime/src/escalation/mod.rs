@@ -1,0 +1,125 @@
+//! What a person is told about an escalation: two files beside the run, one to read and one for programs.
+//! ```text
+//! events --absorb--> Story (attempts that did not end well)  --Case::of--> Case --files--> <task>.md, <task>.json
+//! ```
+//! Made of the journal and the outputs alone, so whoever folds the same events writes the same files. Knows no engine
+//! beyond its graph and events.
+
+mod files;
+mod markdown;
+mod remedies;
+mod story;
+
+pub use files::{file_stem, write, write_missing};
+pub use remedies::{Remedy, remedies};
+pub use story::{Story, Tried};
+
+use regatta_engine::escalation::Escalation;
+use regatta_engine::graph::Graph;
+use regatta_engine::ids::NodeId;
+use regatta_engine::scope::Scope;
+use regatta_plan::Plan;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Version of the files.
+const VERSION: u32 = 1;
+/// Tasks that are named one by one.
+const MAX_NAMED: usize = 100;
+/// Tasks that are looked for at most.
+const MAX_COUNTED: usize = 10_000;
+
+/// The run that an escalation belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    /// Its id.
+    pub run_id: &'a str,
+    /// Its directory.
+    pub run_dir: &'a Path,
+    /// Its plan.
+    pub plan: &'a Plan,
+    /// Its graph.
+    pub graph: &'a Graph,
+}
+
+/// An escalation as it is told. Text of tasks is as they wrote it; who shows it escapes it.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Case {
+    version: u32,
+    run_id: String,
+    /// `task`, or `agent`, `tool`, `tag` for a breaker.
+    about: &'static str,
+    /// Its name.
+    name: String,
+    /// The title of the task.
+    title: Option<String>,
+    class: &'static str,
+    /// The code of the cause.
+    cause: &'static str,
+    /// Engine time in milliseconds.
+    at_ms: u64,
+    /// The last attempts that did not end well, oldest first.
+    attempts: Vec<Tried>,
+    /// How many there were in all.
+    attempts_in_all: u32,
+    /// The last lines of the last attempt.
+    output: Option<Output>,
+    /// What waits for it.
+    blocks: Vec<String>,
+    /// How many tasks do; no more than 10,000 are counted.
+    blocks_in_all: usize,
+    remedies: Vec<Remedy>,
+}
+
+/// The last lines that an attempt wrote.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Output {
+    /// `stderr`, or `stdout` if that is empty.
+    stream: &'static str,
+    lines: Vec<String>,
+}
+
+impl Case {
+    /// What there is to tell about an escalation.
+    #[must_use]
+    pub fn of(run: Run<'_>, story: &Story, (about, escalation): (Scope, Escalation)) -> Case {
+        let (attempts, attempts_in_all) = story.attempts(run.graph, about);
+        let waiting = match about {
+            Scope::Node(node) => descendants(run.graph, node),
+            Scope::Agent(_) | Scope::Tool(_) | Scope::Tag(_) => story.open(run.graph, about, MAX_COUNTED),
+        };
+        let name = |node: &NodeId| run.graph.name(*node).to_owned();
+        Case {
+            version: VERSION,
+            run_id: run.run_id.to_owned(),
+            about: about.kind(),
+            name: about.name(run.graph).unwrap_or_default().to_owned(),
+            title: about.node().and_then(|node| run.plan.tasks.get(node.index())?.title.clone()),
+            class: escalation.class.name(),
+            cause: escalation.cause.code(),
+            at_ms: escalation.at.0,
+            output: attempts.last().and_then(|last| files::tail(run.run_dir, last)),
+            attempts,
+            attempts_in_all,
+            blocks: waiting.iter().take(MAX_NAMED).map(name).collect(),
+            blocks_in_all: waiting.len(),
+            remedies: remedies(run.run_id, run.graph, (about, escalation.cause)),
+        }
+    }
+}
+
+/// Everything that needs a node, directly or not, in order key; a worklist, never recursion.
+fn descendants(graph: &Graph, node: NodeId) -> Vec<NodeId> {
+    let (mut seen, mut open) = (BTreeSet::new(), vec![node]);
+    while let Some(next) = open.pop() {
+        for after in graph.succs(next) {
+            if seen.len() < MAX_COUNTED && seen.insert(after) {
+                open.push(after);
+            }
+        }
+    }
+    let mut found: Vec<NodeId> = seen.into_iter().collect();
+    found.sort_unstable_by_key(|&n| graph.facts(n).pos);
+    found
+}

@@ -1,0 +1,64 @@
+//! The commands that go on after an escalation, the first of them first.
+//!
+//! Ids of tasks and runs are safe words of a shell but for brackets, which are quoted. Runs nothing.
+
+use regatta_engine::cause::Cause;
+use regatta_engine::graph::Graph;
+use regatta_engine::scope::Scope;
+use serde::Serialize;
+
+/// A command and what it does.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Remedy {
+    /// The command.
+    pub command: String,
+    /// What it does.
+    pub does: &'static str,
+}
+
+/// What can be done about an escalation.
+#[must_use]
+pub fn remedies(run_id: &str, graph: &Graph, (about, cause): (Scope, Cause)) -> Vec<Remedy> {
+    let Scope::Node(node) = about else {
+        return vec![
+            remedy(format!("regatta explain --run {run_id}"), "says what waits, and until when"),
+            remedy(format!("regatta status {run_id}"), "shows which tasks failed before"),
+            remedy(format!("regatta cancel {run_id}"), "ends the run, if it is of no use to wait"),
+            remedy(
+                format!("regatta resume {run_id}"),
+                "goes on, once the cause is mended, if nobody runs it",
+            ),
+        ];
+    };
+    let task = word(graph.name(node));
+    let logs = remedy(format!("regatta logs --run {run_id} {task} --stderr"), "shows what it wrote last");
+    let explain = remedy(format!("regatta explain --run {run_id} {task}"), "says where it stands and why");
+    if matches!(cause, Cause::Lost | Cause::MaxLost | Cause::RateLimit) {
+        let answer = |how: &str, does| remedy(format!("regatta answer {run_id} {task} --{how}"), does);
+        return vec![
+            answer("again", "allows exactly one more attempt"),
+            answer("succeeded", "records that it was done; `--result JSON` gives its result"),
+            answer("failed", "records that it was not done and shall not be tried again"),
+            remedy(format!("regatta resume {run_id}"), "goes on after the answer, if nobody runs it"),
+            explain,
+            logs,
+        ];
+    }
+    vec![
+        logs,
+        explain,
+        remedy(
+            format!("regatta retry {run_id} --task {task}"),
+            "runs it and what it blocks again as a new run, with the results of what succeeded",
+        ),
+    ]
+}
+
+fn remedy(command: String, does: &'static str) -> Remedy {
+    Remedy { command, does }
+}
+
+/// A task as one word of a shell: cells of a matrix have brackets.
+fn word(task: &str) -> String {
+    if task.contains('[') { format!("'{task}'") } else { task.to_owned() }
+}
