@@ -10,8 +10,11 @@
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::limits::BUSY_MS;
+use crate::place::io_error;
 use crate::version::SchemaVersion;
 use rusqlite::Connection;
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// `RGTA` in the header of the database file.
@@ -111,8 +114,14 @@ enum Found {
 /// # Errors
 /// A newer or foreign database; any failure of SQLite.
 pub(crate) fn prepare(db: &Db) -> Result<(), StoreError> {
-    if found(db)? == Found::Version(SchemaVersion::CURRENT.0) {
-        return Ok(());
+    let alone = match found(db)? {
+        Found::Version(version) if version == SchemaVersion::CURRENT.0 => return Ok(()),
+        Found::Empty => Some(alone(db)?),
+        Found::Version(_) | Found::Foreign => None,
+    };
+    // Again: somebody may have made it while we waited.
+    if alone.is_some() && found(db)? == Found::Empty {
+        without_rollback_file(db)?;
     }
     write_ahead(db)?;
     let tx = db.begin()?;
@@ -174,6 +183,23 @@ fn found(db: &Db) -> Result<Found, StoreError> {
 
 /// Between two attempts to switch the journal mode, in milliseconds.
 const ASK_AGAIN_MS: u64 = 5;
+
+/// Waits until nobody else makes the database of this workspace; over when the answer is dropped.
+fn alone(db: &Db) -> Result<OwnedFd, StoreError> {
+    let home = db.place.home();
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let dir = open(home, flags, Mode::empty()).map_err(|e| io_error("open", home, e.into()))?;
+    flock(&dir, FlockOperation::LockExclusive).map_err(|e| io_error("lock", home, e.into()))?;
+    Ok(dir)
+}
+
+/// The switch to the write-ahead log writes one page into an empty file. There is nothing to roll back to, so the file
+/// for that, its three syncs and its removal serve nobody. Only while we are [`alone`]: asked of a database that has a
+/// log already, this would switch it off.
+fn without_rollback_file(db: &Db) -> Result<(), StoreError> {
+    let switched = db.conn.pragma_update_and_check(None, "journal_mode", "memory", |_| Ok(()));
+    switched.map_err(|e| db.fault("prepare", e))
+}
 
 /// Switches to the write-ahead log, which the file remembers. Two processes at once: one is told "locked" at once,
 /// whatever its busy timeout, so it asks again.

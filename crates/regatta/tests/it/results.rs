@@ -184,3 +184,41 @@ tasks:
     assert_eq!(summary["tasks"]["use"]["cause"], "VARIABLE_RESOLUTION_ERROR");
     assert!(!world.path("used").exists());
 }
+
+#[test]
+fn an_attempt_finds_its_directory_private_and_empty_whatever_the_one_before_left() {
+    // Each tells the inode of its directory and what it found there.
+    let look = "d=$(dirname \"$REGATTA_RESULT\"); stat -c '%i %a' \"$d\" >>seen; ls -A \"$d\" >>seen; ";
+    let task = |n: usize, then: &str| json!({ "id": format!("t{n}"), "run": format!("{look}{then}") });
+    let leave = [
+        "true",
+        "echo 1 >\"$REGATTA_RESULT\"",
+        "echo said",
+        "echo mine >\"$d/mine\"",
+        "true",
+        "chmod 755 \"$d\"",
+        "echo 2 >\"$REGATTA_RESULT\"; exit 1",
+        "true",
+        "echo 3 >\"$REGATTA_RESULT\"",
+        "true",
+    ];
+    let world = World::new();
+    let tasks: Vec<Value> = leave.iter().enumerate().map(|(n, then)| task(n, then)).collect();
+    let plan = json!({ "version": 1, "limits": { "max_parallel": 1 }, "tasks": tasks });
+    world.write("plan.json", &plan.to_string());
+    let summary = world.regatta(&["run", "plan.json", "--json"]).json();
+    assert_eq!((status(&summary, "t6"), status(&summary, "t9")), ("failed", "succeeded"));
+    let seen = world.read("seen");
+    let lines: Vec<(&str, &str)> = seen.lines().filter_map(|line| line.split_once(' ')).collect();
+    assert_eq!(seen.lines().count(), leave.len(), "an attempt found something: {seen}");
+    assert!(lines.iter().all(|(_, mode)| *mode == "700"), "{seen}");
+    let inodes: std::collections::BTreeSet<&str> = lines.iter().map(|(inode, _)| *inode).collect();
+    assert!(inodes.len() < leave.len(), "none was used again");
+    let attempts = world.run_dir().join("attempts");
+    let mut left: Vec<String> = std::fs::read_dir(attempts)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["3", "4", "6"], "only what an attempt left is kept");
+}

@@ -5,7 +5,7 @@
 //! orchestrator                              keeper (same binary, own session)
 //!   client ── Unix socket runs/<run>/k ──>    host: one connection at a time, the highest epoch wins
 //!      ^                                        ledger   what lives, what ended and is not acknowledged
-//!      `── Started, Exited + descriptors ──     spool    started, ended, acked: survives the death of any process
+//!      `── Ended + descriptors, Idle, … ───      spool    started, ended, acked: survives the death of any process
 //!                                               owner    the processes (crate::owner), output without names
 //! ```
 //!
