@@ -14,6 +14,7 @@ use crate::run_table::{self, Progress, missing_run};
 use crate::schema;
 use crate::verify::{Heads, RunRows};
 use crate::wal::{self, Tail};
+use regatta_fault as fault;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -51,8 +52,10 @@ impl Journal {
         refuse_emptied(&place, Access::Write)?;
         refuse_hole(&place)?;
         make_private_file(&place.database())?;
+        fault::point("store.made");
         let db = Db::open(place, Access::Write)?;
         schema::prepare(&db)?;
+        fault::point("store.prepared");
         db.prepare_writing()?;
         refuse_lost_runs(&db)?;
         Ok(Journal { db })
@@ -76,6 +79,7 @@ impl Journal {
             return Err(StoreError::RunExists { run: run.run_id.clone(), path: db.place.database() });
         };
         tx.commit().map_err(fault)?;
+        fault::point("run.recorded");
         let dir = db.place.make_run_dir(&run.run_id)?;
         let lock = RunLock::acquire(&dir, &run.run_id, run.created_wall_ms)?;
         let heads = Heads::none(&run.run_id);
@@ -93,6 +97,7 @@ impl Journal {
         }
         let dir = db.place.make_run_dir(run)?;
         let lock = RunLock::acquire(&dir, run, wall_ms)?;
+        fault::point("epoch.before");
         let tx = db.begin()?;
         // Again, under the lock: the orchestrator before us may have written meanwhile.
         let Some(summary) = run_table::find(&db, run)? else { return Err(missing_run(&db, run)) };
@@ -106,6 +111,7 @@ impl Journal {
         let fault = |e| db.fault("write", e);
         progress.write(&db.conn, run, seq).map_err(fault)?;
         tx.commit().map_err(fault)?;
+        fault::point("epoch.after");
         let heads = RunRows { db: &db, run, seq }.heads()?;
         Ok(RunJournal::new(db, (run.clone(), seq), (progress, heads), lock))
     }

@@ -11,7 +11,6 @@ pub mod clock;
 pub mod collect;
 pub mod control;
 pub mod environment;
-pub mod fault;
 mod judge;
 pub mod keeper;
 pub mod local;

@@ -19,6 +19,7 @@ use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{ConditionAnswer, Input, Reconciliation};
 use regatta_engine::state::State;
 use regatta_engine::state::node::NodeState;
+use regatta_fault as fault;
 use regatta_journal::Payload;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
@@ -246,7 +247,9 @@ impl Local {
         let Some(job) = self.jobs.remove(&id) else {
             return self.to_ack.0.push(Judged { id, dir: None }); // nobody asks about it any more
         };
-        match judge(&self.actions, &job, (ended, streams)) {
+        let judged = judge(&self.actions, &job, (ended, streams));
+        fault::point("end.judged");
+        match judged {
             Ok(arrival) => {
                 self.arrivals.push_back(arrival);
                 self.to_ack.0.push(Judged { id, dir: Some(job.dir) });

@@ -9,18 +9,20 @@
 
 use crate::action::Actions;
 use crate::clock::{RunClock, wall_ms};
+use crate::collect;
 use crate::control::{self, Meaning, Reply};
-use crate::fault;
 use crate::keeper::{Found, Heard, Keeper};
 use crate::local::{Broken, Local, Observer, Place};
 use crate::recovery::{self, recover};
 use crate::run_error::{MOST_KEEPERS, RunError};
 use crate::turn::{Arrival, When, turn};
+use crate::workspace;
 use regatta_engine::Engine;
 use regatta_engine::effect::Leave;
 use regatta_engine::graph::Graph;
 use regatta_engine::input::Input;
 use regatta_engine::state::Phase;
+use regatta_fault as fault;
 use regatta_journal::RunJournal;
 use regatta_plan::Plan;
 use std::path::{Path, PathBuf};
@@ -182,12 +184,14 @@ impl Orchestrator {
 
     /// Lets everything go in the right order: nobody listens to the keeper any more, it leaves, the store is closed.
     fn leave(mut self, leave: Leave, control: control::Listener) -> Result<Left, RunError> {
+        fault::point("leave.before");
         let keeper = self.local.release();
         drop(self.inbox);
         drop(control);
         if let Some(keeper) = keeper {
             keeper.leave();
         }
+        fault::point("leave.after");
         self.store.close()?;
         Ok(Left { leave, engine: self.engine })
     }
@@ -213,6 +217,7 @@ impl Orchestrator {
         }
         let live = live.into_iter().filter(|id| known.contains(id)).collect();
         let judged: Vec<Arrival> = self.local.take_arrivals().collect();
+        fault::point("adopted");
         let resumed = recovery::resumed((self.place.epoch, boot_changed), live, judged);
         // What somebody said while we were waiting comes after.
         self.first.insert(0, resumed);
@@ -230,6 +235,7 @@ impl Orchestrator {
         let deliver = Box::new(move |heard| drop(handle.0.send(Message::Heard(number, heard))));
         let (keeper, found) = Keeper::meet(&self.program, &self.place.run_dir, self.place.epoch, deliver)?;
         self.local.employ(keeper);
+        fault::point("met");
         Ok(found)
     }
 
@@ -252,6 +258,7 @@ impl Orchestrator {
 
     /// Nothing of an earlier keeper may live when anything is started.
     fn sweep(&mut self) {
+        fault::point("sweep.before");
         self.swept = false;
         self.local.sweep();
         while !self.swept && self.local.broken().is_none() {
@@ -260,6 +267,7 @@ impl Orchestrator {
                 Err(_) => return,
             }
         }
+        fault::point("sweep.after");
     }
 
     /// Waits for something to happen and takes all of it.
@@ -307,6 +315,7 @@ impl Orchestrator {
     }
 
     fn asked(&mut self, control::Request { command, reply }: control::Request) {
+        fault::point("control.heard");
         let answer = match control::interpret(&self.engine, &command) {
             Meaning::Feed(arrival, said) => {
                 self.first.push(*arrival);
@@ -318,6 +327,17 @@ impl Orchestrator {
         // Whoever asked may have gone away.
         let _ = reply.send(answer);
     }
+}
+
+/// Lets the keeper of a run that has ended go: its orchestrator may have died before it could. Answers when it is gone.
+///
+/// # Errors
+/// It lives, but does not obey.
+pub fn dismiss(run_dir: &Path, epoch: u64) -> Result<(), RunError> {
+    for attempt in Keeper::dismiss(run_dir, epoch)? {
+        collect::forget(&workspace::attempt_dir(run_dir, attempt));
+    }
+    Ok(())
 }
 
 /// Wall clock now, for records.

@@ -5,12 +5,12 @@
 //! ```
 //! The shipped loop and the simulator drive exactly this function. Knows no process, file or clock.
 
-use crate::fault;
 use regatta_engine::Engine;
 use regatta_engine::effect::{Effect, Leave};
 use regatta_engine::event::Event;
 use regatta_engine::ids::{NodeId, Timestamp};
 use regatta_engine::input::{ConditionAnswer, Input};
+use regatta_fault as fault;
 use regatta_journal::{Payload, Store, StoreError, Turn};
 
 /// The driver seam: the real machine, or the simulator's fake world.
@@ -105,6 +105,7 @@ fn perform_all(driver: &mut dyn Driver, effects: &[Effect]) {
     if effects.iter().any(|e| matches!(e, Effect::Start { .. })) {
         fault::point("start.after");
     }
+    fault::point("turn.performed");
 }
 
 /// What a turn has gathered so far.

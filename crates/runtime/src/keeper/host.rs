@@ -11,10 +11,10 @@ use super::ledger::{Ledger, Streams};
 use super::message::{Ask, Bytes, Ended, Tell};
 use super::spool::{Record, Spool};
 use super::{LOCK, OLDEST_PROTOCOL, PROTOCOL, SOCKET, SPOOL};
-use crate::fault;
 use crate::owner::{Config, Owner, Refused, Report, Request, Returned, Status};
-use crate::socket::door::{Door, is_same_user};
+use crate::socket::door::{Door, is_same_user, peer};
 use crate::socket::wire::Wire;
+use regatta_fault as fault;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 use std::io::{self, Write as _};
@@ -60,9 +60,11 @@ pub fn serve(run_dir: &Path) -> Result<(), HostError> {
     let door = Door::open(run_dir).map_err(io_error("cannot open the directory of the run"))?;
     let lock = door.lock(LOCK).map_err(io_error("cannot lock the run"))?.ok_or(HostError::Taken)?;
     let mut host = Host::new(run_dir, &door)?;
+    fault::point("keeper.ready");
     say_ready().map_err(io_error("cannot say that it is ready"))?;
     let done = host.run().map_err(io_error("cannot go on"));
     drop(host);
+    fault::point("keeper.leaving");
     // The next keeper replaces what is left of it.
     let _ = door.remove_socket(SOCKET);
     drop(lock);
@@ -268,6 +270,7 @@ impl Host {
             Ask::Start(order) => {
                 let times = (order.grace_ms, order.kill_after_ms);
                 if self.ledger.start(order.attempt, times, Instant::now()) {
+                    fault::point("keeper.ordered");
                     requests.push(Request::Start(Box::new(order.spec(&self.common))));
                 }
             }
@@ -314,6 +317,8 @@ impl Host {
             return Ok(());
         }
         (self.epoch, self.met, talk.hello) = (epoch, true, true);
+        fault::partner(|| peer(talk.wire.fd()));
+        fault::point("keeper.greeted");
         let unacked = self.ledger.unacked().count() as u64;
         let live = self.ledger.live();
         let boot_changed = self.boot_changed;
@@ -359,6 +364,7 @@ impl Host {
         for report in self.reports.take() {
             match report {
                 Report::Started { attempt, pid, start_time_ticks } => {
+                    fault::point("keeper.spawned");
                     let boot_id = self.boot_id.clone();
                     self.records.push(Record::Started { attempt, pid, start_time_ticks, boot_id });
                     self.tell(&Tell::Started { attempt, pid, start_time_ticks })?;
@@ -372,6 +378,7 @@ impl Host {
                 Report::Idle { attempt, idle_ms } => self.ledger.idle(attempt, idle_ms),
                 Report::OutputLimit { attempt, .. } => self.ledger.output_limit(attempt),
                 Report::Exited { attempt, status, stdout, stderr, leaked, usage, .. } => {
+                    fault::point("keeper.ended");
                     let disk_full = status != Status::Code(0) && self.disk_is_full();
                     let ended = Ended { leaked, disk_full, ..Ended::exited(attempt, status, usage) };
                     self.ended(ended, [stdout, stderr])?;
