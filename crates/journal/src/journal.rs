@@ -18,7 +18,7 @@ use regatta_fault as fault;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The journal of a workspace, opened for writing.
@@ -50,7 +50,7 @@ impl Journal {
 
     fn at(place: Place) -> Result<Journal, StoreError> {
         refuse_emptied(&place, Access::Write)?;
-        refuse_hole(&place)?;
+        refuse_hole(&place, Access::Write)?;
         make_private_file(&place.database())?;
         fault::point("store.made");
         let db = Db::open(place, Access::Write)?;
@@ -147,27 +147,46 @@ const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// A hole in the write-ahead log would cost every later commit without a word.
-fn refuse_hole(place: &Place) -> Result<(), StoreError> {
-    let wal = with_suffix(&place.database(), "-wal");
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+///
+/// # Errors
+/// There is one; the log cannot be read.
+pub(crate) fn refuse_hole(place: &Place, access: Access) -> Result<(), StoreError> {
     let mut looks = 1;
     loop {
-        let file = match rustix::fs::open(&wal, flags, Mode::empty()) {
-            Ok(fd) => File::from(fd),
-            // None, or the last writer closed and removed it.
-            Err(Errno::NOENT) => return Ok(()),
-            Err(e) => return Err(io_error("open", &wal, e.into())),
-        };
+        let Some((wal, file)) = open_log(place)? else { return Ok(()) };
         match wal::examine(file).map_err(|e| io_error("read", &wal, e))? {
             Tail::Sound { .. } => return Ok(()),
             Tail::Hole { .. } if looks < LOOKS => std::thread::sleep(BETWEEN_LOOKS),
             Tail::Hole { frame, lost } => {
                 let what =
                     format!("frame {frame} of its write-ahead log is bad, {lost} commits would be lost");
-                return Err(db::damaged(place, Access::Write, what));
+                return Err(db::damaged(place, access, what));
             }
         }
         looks += 1;
+    }
+}
+
+/// As [`refuse_hole`], where only the head of the log is looked at first: without it SQLite sees no commit at all.
+///
+/// # Errors
+/// As [`refuse_hole`].
+pub(crate) fn refuse_headless(place: &Place, access: Access) -> Result<(), StoreError> {
+    let Some((wal, file)) = open_log(place)? else { return Ok(()) };
+    if wal::has_head(file).map_err(|e| io_error("read", &wal, e))? {
+        return Ok(());
+    }
+    refuse_hole(place, access)
+}
+
+/// The write-ahead log; none if there is none, or the last writer closed and removed it.
+fn open_log(place: &Place) -> Result<Option<(PathBuf, File)>, StoreError> {
+    let wal = with_suffix(&place.database(), "-wal");
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match rustix::fs::open(&wal, flags, Mode::empty()) {
+        Ok(fd) => Ok(Some((wal, File::from(fd)))),
+        Err(Errno::NOENT) => Ok(None),
+        Err(e) => Err(io_error("open", &wal, e.into())),
     }
 }
 
