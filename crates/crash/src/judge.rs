@@ -21,6 +21,7 @@ pub struct Reference {
     statuses: BTreeMap<String, String>,
     canonical: Vec<Value>,
     bytes: String,
+    settled: BTreeSet<String>,
     effects: BTreeMap<String, u64>,
     out: String,
 }
@@ -33,11 +34,13 @@ impl Reference {
     pub fn of(played: &Played) -> Outcome<Reference> {
         let place = &played.place;
         let bytes = place.expect(&["events", "--canonical"], 0)?.out;
+        let events = lines(&place.expect(&["events"], 0)?.out)?;
         Ok(Reference {
             code: played.code,
             statuses: statuses(place)?,
             canonical: lines(&bytes)?,
             bytes,
+            settled: settled(&events),
             effects: effects(place),
             out: place.read("out"),
         })
@@ -95,14 +98,19 @@ fn nothing_lives(place: &Place) -> Outcome<()> {
     }
 }
 
+/// Tasks that a person or a command has settled.
+fn settled(events: &[Value]) -> BTreeSet<String> {
+    let answered = events.iter().filter(|event| event["kind"] == "answered");
+    answered.filter_map(|event| Some(event["node_id"].as_str()?.to_owned())).collect()
+}
+
 /// Byte-equal; but what a person or a command has settled was recorded otherwise, and only there.
 fn same_log(place: &Place, events: &[Value], reference: &Reference) -> Outcome<()> {
     let bytes = place.expect(&["events", "--canonical"], 0)?.out;
     if bytes == reference.bytes {
         return Ok(());
     }
-    let answered = events.iter().filter(|event| event["kind"] == "answered");
-    let settled: BTreeSet<&str> = answered.filter_map(|event| event["node_id"].as_str()).collect();
+    let settled: BTreeSet<String> = settled(events).union(&reference.settled).cloned().collect();
     let others = |log: &[Value]| -> Vec<Value> {
         let of_others = |line: &&Value| !line["node_id"].as_str().is_some_and(|id| settled.contains(id));
         let strip = |line: &Value| {

@@ -118,14 +118,15 @@ pub fn ask(
 ) -> Result<Option<Exit>, CliError> {
     let until = Instant::now() + PATIENCE;
     loop {
-        let answer = control::ask(&reader.place().run_dir(id), command);
-        match answer.map_err(|e| CliError::environment(format!("run {id} does not answer: {e}")))? {
-            Some(Reply::Done(said)) => return told(&format!("{said}\n")).map(Some),
-            Some(Reply::Refused(why)) => return Err(refused(id, &why)),
-            None => {}
-        }
+        let nobody = match control::ask(&reader.place().run_dir(id), command) {
+            Ok(Some(Reply::Done(said))) => return told(&format!("{said}\n")).map(Some),
+            Ok(Some(Reply::Refused(why))) => return Err(refused(id, &why)),
+            Ok(None) => true,
+            Err(_) => false,
+        };
         let Some(holder) = reader.holder(id).map_err(writing(&context.workspace))? else { return Ok(None) };
-        if Instant::now() > until {
+        // Whoever took the request and is silent may still obey it: it is not asked twice.
+        if !nobody || Instant::now() > until {
             return Err(silent(id, &holder));
         }
         std::thread::sleep(PAUSE);
@@ -137,7 +138,7 @@ fn silent(id: &RunId, holder: &Holder) -> CliError {
     let Holder { pid, host, since_wall_ms, .. } = holder;
     let since = rfc3339(*since_wall_ms);
     CliError::environment(format!(
-        "run {id} is held by process {pid} on {host} since {since}, which does not listen"
+        "run {id} is held by process {pid} on {host} since {since}, which does not answer"
     ))
     .hint(format!("if it hangs, end process {pid}; then: regatta resume {id}"))
 }

@@ -1,9 +1,9 @@
 //! Who may orchestrate a run: one process at a time, however many want to at the same instant.
 
 use crate::world::{World, ends, signal};
-use rustix::fs::{FlockOperation, flock};
-use rustix::process::Signal;
-use std::fs::File;
+use regatta_crash::processes;
+use rustix::process::{Pid, Signal, kill_process};
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Stdio};
 
 /// Rounds in which two processes want the same run.
@@ -57,22 +57,42 @@ fn of_two_resumes_at_once_exactly_one_orchestrates_and_the_other_finds_it_at_wor
 }
 
 #[test]
-fn whoever_holds_a_run_and_does_not_listen_is_named_with_process_host_and_time() {
+fn whoever_holds_a_run_and_does_not_answer_is_named_with_process_host_and_time() {
     let (world, mut child) = waiting();
-    let pid = child.id();
-    signal(&child, Signal::KILL);
-    ends(&mut child);
-    // The lock is taken and nobody listens, as with a process that hangs before it listens.
-    std::fs::remove_file(world.run_dir().join("c")).unwrap();
-    let held = File::open(world.run_dir().join("lock")).unwrap();
-    flock(&held, FlockOperation::NonBlockingLockExclusive).unwrap();
+    signal(&child, Signal::STOP);
     let said = world.regatta(&["resume"]).exits(4);
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    let wanted = format!("is held by process {pid} on {} since 20", host.trim());
-    assert!(said.err.contains(&wanted) && said.err.contains("which does not listen"), "{}", said.err);
-    assert!(said.err.contains(&format!("hint: if it hangs, end process {pid}")), "{}", said.err);
-    drop(held);
+    let wanted = format!("is held by process {} on {} since 20", child.id(), host.trim());
+    assert!(said.err.contains(&wanted) && said.err.contains("which does not answer"), "{}", said.err);
+    assert!(said.err.contains(&format!("hint: if it hangs, end process {}", child.id())), "{}", said.err);
+    signal(&child, Signal::CONT);
+    std::fs::write(world.path("gate"), "go\n").unwrap();
+    assert_eq!(ends(&mut child), Some(0));
+    assert_eq!((world.read("started"), world.read("done")), ("a\n".to_owned(), "a\n".to_owned()));
+}
+
+#[test]
+fn a_keeper_that_stands_still_is_said_to_and_the_run_goes_on_when_it_does() {
+    let (world, mut child) = waiting();
+    let keeper = Pid::from_raw(processes::keeper(world.root()).unwrap().cast_signed()).unwrap();
+    signal(&child, Signal::KILL);
+    ends(&mut child);
+    kill_process(keeper, Signal::STOP).unwrap();
+    let said = world.regatta(&["resume"]).exits(4);
+    assert!(said.err.contains("the keeper of this run lives but does not answer"), "{}", said.err);
+    kill_process(keeper, Signal::CONT).unwrap();
     std::fs::write(world.path("gate"), "go\n").unwrap();
     world.regatta(&["resume"]).exits(0);
     assert_eq!((world.read("started"), world.read("done")), ("a\n".to_owned(), "a\n".to_owned()));
+}
+
+#[test]
+fn a_visitor_who_says_nothing_does_not_keep_others_from_being_heard() {
+    let (world, mut child) = waiting();
+    let visitor = UnixStream::connect(world.run_dir().join("c")).unwrap();
+    world.regatta(&["pause"]).exits(0);
+    world.regatta(&["resume"]).exits(0);
+    drop(visitor);
+    std::fs::write(world.path("gate"), "go\n").unwrap();
+    assert_eq!(ends(&mut child), Some(0));
 }

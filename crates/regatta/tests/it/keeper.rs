@@ -224,6 +224,8 @@ fn the_heir_of_a_dead_keeper_tells_recorded_ends_without_output_and_the_rest_is_
     first.ask(&[Ask::Ack { attempt: 2 }]);
     first.start(room.order(3, "echo $$ >leader; echo $PPID >keeper; exec sleep 300"));
     let keeper = room.keeper_pid();
+    // What it was asked before is in the spool by then.
+    while !matches!(first.heard.recv_timeout(PATIENCE).unwrap(), Heard::Started { attempt: 3, .. }) {}
     kill_process(keeper, Signal::KILL).unwrap();
     assert!(first.gone());
     drop(first);

@@ -172,7 +172,10 @@ pub fn ends(child: &mut Child) -> Option<i32> {
 
 /// Waits until a process that is nobody's child here is gone.
 pub fn gone(pid: Pid) -> bool {
-    pidfd_open(pid, PidfdFlags::empty()).is_ok_and(|handle| comes(&handle))
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(handle) => comes(&handle),
+        Err(error) => error == rustix::io::Errno::SRCH,
+    }
 }
 
 /// Sends a signal to a child.

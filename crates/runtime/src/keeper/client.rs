@@ -171,6 +171,14 @@ impl Keeper {
     }
 
     fn greet(&mut self, ours: u64) -> Result<Found, KeeperError> {
+        self.wire.wait_at_most(Some(PATIENCE)).map_err(failed("cannot be heard"))?;
+        let found = self.greet_in_time(ours)?;
+        self.wire.wait_at_most(None).map_err(failed("cannot be heard"))?;
+        Ok(found)
+    }
+
+    fn greet_in_time(&mut self, ours: u64) -> Result<Found, KeeperError> {
+        let until = Instant::now() + PATIENCE;
         self.ask(&[Ask::Hello { protocols: (PROTOCOL, OLDEST_PROTOCOL), epoch: ours }])?;
         let (mut found, mut missing) = (Found::default(), None);
         loop {
@@ -193,7 +201,9 @@ impl Keeper {
                 Some(Tell::Started { .. } | Tell::Idle { .. } | Tell::Swept { .. }) => {}
                 None if missing == Some(found.ended.len() as u64) => return Ok(found),
                 None => {
-                    if !self.wire.fill().map_err(failed("cannot be heard"))? {
+                    let more = self.wire.fill().map_err(failed("cannot be heard"))?;
+                    // One that was stopped takes the connection and never answers.
+                    if !more || Instant::now() >= until {
                         return Err(KeeperError::Silent);
                     }
                 }
