@@ -114,7 +114,7 @@ fn crash(options: &Options) -> Outcome<bool> {
     }
     if let Some(file) = &options.write {
         let text = format!(
-            "`cargo xtask crash{} --seed {}`: {}. In each cell: kills/survived/effects repeated.\n\n{}\n{words}",
+            "`cargo xtask crash{} --seed {}`: {}.\nIn each cell: kills/survived/effects repeated.\n\n{}\n{words}",
             if options.trials.is_some() { " --trials DIR" } else { "" },
             options.seed,
             table::totals(&report),
@@ -140,13 +140,13 @@ fn real(options: &Options, dir: &std::path::Path, (rng, report): (&mut Rng, &mut
         report.merge(one);
     }
     Ok(format!(
-        "{kills} of these kills hit {count} real workflows of up to {MOST_TASKS} tasks, their durations scaled to milliseconds.\n"
+        "{kills} of these kills hit {count} real workflows of up to {MOST_TASKS} tasks, their durations scaled to\nmilliseconds. "
     ))
 }
 
 /// Random plans, killed at random instants.
 fn random(options: &Options, report: &mut Report) -> Outcome<String> {
-    let mut words = "At random instants:".to_owned();
+    let mut words = "At random instants:\n".to_owned();
     for victim in Victim::ALL {
         let (mut kills, mut repeats) = (0, 0);
         for n in 0..RANDOM.0 {
@@ -157,10 +157,10 @@ fn random(options: &Options, report: &mut Report) -> Outcome<String> {
             }
         }
         println!("random plans, {}: {kills} kills, {repeats} effects repeated", victim.name());
-        write!(words, " {kills} kills of {}, {repeats} effects repeated;", victim.name())
+        writeln!(words, "{kills} kills of {}, {repeats} effects repeated;", victim.name())
             .map_err(|e| e.to_string())?;
     }
-    Ok(words.trim_end_matches(';').to_owned() + ".\n")
+    Ok(words.trim_end_matches([';', '\n']).to_owned() + ".\n")
 }
 
 /// The full load, and whether it stayed within its bounds.
