@@ -1,8 +1,8 @@
-//! The short verbs: `fix`, `docs` and `sim`.
+//! The short verbs: `fix`, `docs`, `sim` and `crash`.
 //!
 //! Each one is a few cargo commands; their arguments are the only thing known here.
 
-use crate::cargo::{cargo, run};
+use crate::cargo::{cargo, query, run};
 use crate::tidy;
 use std::path::Path;
 use std::process::Command;
@@ -55,6 +55,32 @@ pub(crate) fn sim_command(root: &Path, args: &[String]) -> Command {
     command
 }
 
+/// The page with the figures of `crash`.
+const RELIABILITY: &str = "docs/reliability.md";
+
+/// Builds the binary with its fault points and kills it; `--write` among the arguments stands for the page of figures.
+pub(crate) fn crash(root: &Path, args: &[String]) -> Result<(), String> {
+    run(&mut cargo(root, &["build", "-p", "regatta", "--features", "faults"]))?;
+    let text = query(root, &["metadata", "--format-version", "1", "--no-deps"])?;
+    let metadata: serde_json::Value =
+        serde_json::from_str(&text).map_err(|e| format!("`cargo metadata` is no JSON: {e}"))?;
+    let target = metadata["target_directory"].as_str().ok_or("`cargo metadata` names no target directory")?;
+    run(&mut crash_command(root, &Path::new(target).join("debug/regatta"), args))
+}
+
+/// The program that kills; its arguments are passed through as they are but for `--write`.
+fn crash_command(root: &Path, binary: &Path, args: &[String]) -> Command {
+    let mut command = cargo(root, &["run", "--quiet", "-p", "regatta-crash", "--", "--binary"]);
+    command.arg(binary);
+    for arg in args {
+        command.arg(arg);
+        if arg == "--write" {
+            command.arg(RELIABILITY);
+        }
+    }
+    command
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +92,12 @@ mod tests {
         let shown = show(&sim_command(Path::new("."), &args));
         assert_eq!(shown, "cargo run --release --quiet -p regatta-sim -- --seeds 1 --from 77");
         assert!(show(&sim_command(Path::new("."), &[])).ends_with("-- --seeds 2000"));
+    }
+    #[test]
+    fn the_page_of_figures_is_written_where_it_lies() {
+        let args = ["--seed", "7", "--write"].map(str::to_owned);
+        let shown = show(&crash_command(Path::new("."), Path::new("b/regatta"), &args));
+        let expect = "-- --binary b/regatta --seed 7 --write docs/reliability.md";
+        assert!(shown.ends_with(expect), "{shown}");
     }
 }

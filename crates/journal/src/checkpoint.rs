@@ -10,6 +10,7 @@
 
 use crate::db::{Access, Db};
 use crate::place::Place;
+use regatta_fault as fault;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
@@ -76,7 +77,9 @@ impl Helper {
             let Ok(db) = Db::open(place, Access::Write) else { return };
             while woken.recv().is_ok() {
                 // Failing leaves the log as it is; the writer is told all the same and goes on.
+                fault::point("checkpoint.before");
                 let _moved = passive(&db);
+                fault::point("checkpoint.after");
                 if tell.send(()).is_err() {
                     return;
                 }

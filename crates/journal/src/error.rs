@@ -237,8 +237,11 @@ impl StoreError {
             StoreError::Io { path, .. } => {
                 format!("check that `{}` exists and that you may write there", path.display())
             }
-            StoreError::Sqlite { .. }
-            | StoreError::RunExists { .. }
+            StoreError::Sqlite { path, .. } => format!(
+                "check the disk of `{}`, and that you may write there; then `regatta resume`: what is recorded stays",
+                path.display()
+            ),
+            StoreError::RunExists { .. }
             | StoreError::Record { .. }
             | StoreError::Illegal { .. }
             | StoreError::PayloadTooLarge { .. } => return None,

@@ -14,10 +14,11 @@ use crate::run_table::{self, Progress, missing_run};
 use crate::schema;
 use crate::verify::{Heads, RunRows};
 use crate::wal::{self, Tail};
+use regatta_fault as fault;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The journal of a workspace, opened for writing.
@@ -51,8 +52,10 @@ impl Journal {
         refuse_emptied(&place, Access::Write)?;
         refuse_hole(&place, Access::Write)?;
         make_private_file(&place.database())?;
+        fault::point("store.made");
         let db = Db::open(place, Access::Write)?;
         schema::prepare(&db)?;
+        fault::point("store.prepared");
         db.prepare_writing()?;
         refuse_lost_runs(&db)?;
         Ok(Journal { db })
@@ -76,6 +79,7 @@ impl Journal {
             return Err(StoreError::RunExists { run: run.run_id.clone(), path: db.place.database() });
         };
         tx.commit().map_err(fault)?;
+        fault::point("run.recorded");
         let dir = db.place.make_run_dir(&run.run_id)?;
         let lock = RunLock::acquire(&dir, &run.run_id, run.created_wall_ms)?;
         let heads = Heads::none(&run.run_id);
@@ -93,6 +97,7 @@ impl Journal {
         }
         let dir = db.place.make_run_dir(run)?;
         let lock = RunLock::acquire(&dir, run, wall_ms)?;
+        fault::point("epoch.before");
         let tx = db.begin()?;
         // Again, under the lock: the orchestrator before us may have written meanwhile.
         let Some(summary) = run_table::find(&db, run)? else { return Err(missing_run(&db, run)) };
@@ -106,6 +111,7 @@ impl Journal {
         let fault = |e| db.fault("write", e);
         progress.write(&db.conn, run, seq).map_err(fault)?;
         tx.commit().map_err(fault)?;
+        fault::point("epoch.after");
         let heads = RunRows { db: &db, run, seq }.heads()?;
         Ok(RunJournal::new(db, (run.clone(), seq), (progress, heads), lock))
     }
@@ -141,17 +147,13 @@ const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// A hole in the write-ahead log would cost every later commit without a word.
+///
+/// # Errors
+/// There is one; the log cannot be read.
 pub(crate) fn refuse_hole(place: &Place, access: Access) -> Result<(), StoreError> {
-    let wal = with_suffix(&place.database(), "-wal");
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut looks = 1;
     loop {
-        let file = match rustix::fs::open(&wal, flags, Mode::empty()) {
-            Ok(fd) => File::from(fd),
-            // None, or the last writer closed and removed it.
-            Err(Errno::NOENT) => return Ok(()),
-            Err(e) => return Err(io_error("open", &wal, e.into())),
-        };
+        let Some((wal, file)) = open_log(place)? else { return Ok(()) };
         match wal::examine(file).map_err(|e| io_error("read", &wal, e))? {
             Tail::Sound { .. } => return Ok(()),
             Tail::Hole { .. } if looks < LOOKS => std::thread::sleep(BETWEEN_LOOKS),
@@ -162,6 +164,29 @@ pub(crate) fn refuse_hole(place: &Place, access: Access) -> Result<(), StoreErro
             }
         }
         looks += 1;
+    }
+}
+
+/// As [`refuse_hole`], where only the head of the log is looked at first: without it SQLite sees no commit at all.
+///
+/// # Errors
+/// As [`refuse_hole`].
+pub(crate) fn refuse_headless(place: &Place, access: Access) -> Result<(), StoreError> {
+    let Some((wal, file)) = open_log(place)? else { return Ok(()) };
+    if wal::has_head(file).map_err(|e| io_error("read", &wal, e))? {
+        return Ok(());
+    }
+    refuse_hole(place, access)
+}
+
+/// The write-ahead log; none if there is none, or the last writer closed and removed it.
+fn open_log(place: &Place) -> Result<Option<(PathBuf, File)>, StoreError> {
+    let wal = with_suffix(&place.database(), "-wal");
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match rustix::fs::open(&wal, flags, Mode::empty()) {
+        Ok(fd) => Ok(Some((wal, File::from(fd)))),
+        Err(Errno::NOENT) => Ok(None),
+        Err(e) => Err(io_error("open", &wal, e.into())),
     }
 }
 

@@ -5,7 +5,7 @@
 use crate::db::{Access, Db};
 use crate::error::StoreError;
 use crate::holder::Holder;
-use crate::journal::{refuse_emptied, refuse_lost_runs};
+use crate::journal::{refuse_emptied, refuse_headless, refuse_hole, refuse_lost_runs};
 use crate::lock::is_locked;
 use crate::place::{Place, look_at};
 use crate::record;
@@ -45,19 +45,38 @@ impl Reader {
     ///
     /// # Errors
     /// As [`crate::Journal::open`]; a damaged database is not copied aside, and the write-ahead log is not searched for
-    /// holes, which takes longer than a look.
+    /// holes behind its head, which takes longer than a look.
     pub fn open(workspace: &Path) -> Result<Option<Reader>, StoreError> {
         let Some(place) = Place::find(workspace)? else { return Ok(None) };
         refuse_emptied(&place, Access::Read)?;
         if look_at(&place.database())?.is_none_or(|bytes| bytes == 0) {
             return Ok(None);
         }
+        refuse_headless(&place, Access::Read)?;
         let db = Db::open(place, Access::Read)?;
         if !schema::check(&db)? {
-            return Ok(None);
+            return match db.place.some_run_dirs(1)?.first() {
+                // Again: the tables and the run may have been made since.
+                Some(run) if !schema::check(&db)? => {
+                    Err(db.damaged(format!("it has no tables beside the directory of run {run}")))
+                }
+                _ => Ok(None),
+            };
         }
         refuse_lost_runs(&db)?;
         Ok(Some(Reader { db }))
+    }
+
+    /// As [`Reader::open`], for somebody who is about to write: the whole log is searched for holes, so that no older
+    /// run is taken for the newest one.
+    ///
+    /// # Errors
+    /// As [`crate::Journal::open`].
+    pub fn open_to_write(workspace: &Path) -> Result<Option<Reader>, StoreError> {
+        if let Some(place) = Place::find(workspace)? {
+            refuse_hole(&place, Access::Write)?;
+        }
+        Reader::open(workspace)
     }
 
     /// The places of the workspace.

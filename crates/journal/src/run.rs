@@ -20,6 +20,7 @@ use crate::schema::row_id;
 use crate::store::{Store, StoredEvent, Turn};
 use crate::verify::{Heads, Item, RunRows};
 use regatta_engine::event::{Event, EventKind};
+use regatta_fault as fault;
 use rusqlite::params;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use std::path::PathBuf;
@@ -154,6 +155,7 @@ impl RunJournal {
         if progress.take(&turn.events, turn.wall_ms) {
             progress.write(&self.db.conn, &self.run, self.seq).map_err(|e| self.db.fault("write", e))?;
         }
+        fault::point("turn.written");
         tx.commit().map_err(|e| self.db.fault("write", e))?;
         (self.heads, self.progress) = (heads, progress);
         self.checkpointer.committed(&self.db, bytes);

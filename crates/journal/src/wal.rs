@@ -75,6 +75,11 @@ pub(crate) fn examine(file: File) -> io::Result<Tail> {
     Ok(Tail::Sound { commits })
 }
 
+/// Whether SQLite takes the head of the log for its own, or nothing was ever written.
+pub(crate) fn has_head(file: File) -> io::Result<bool> {
+    Ok(Log { file: BufReader::new(file) }.header()?.is_none_or(|header| header.good))
+}
+
 /// Where the chain of checksums stands.
 #[derive(Clone, Copy)]
 struct Cursor {

@@ -8,6 +8,7 @@ use regatta_engine::Engine;
 use regatta_engine::canonical::CanonicalLog;
 use regatta_engine::event::Event;
 use regatta_engine::schedule;
+use regatta_fault as fault;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -40,7 +41,8 @@ impl Collector {
         [schedule, log().write(graph), log().attempts(graph)]
     }
 
-    /// Writes the files that are missing.
+    /// Writes the files that are missing. Each gets its name when it is whole: who dies on the way leaves none behind
+    /// that lacks its end.
     ///
     /// # Errors
     /// One cannot be written.
@@ -53,11 +55,24 @@ impl Collector {
             if path.exists() {
                 continue;
             }
-            let written = regatta_journal::create_private(&path)
-                .map_err(|e| e.to_string())
-                .and_then(|mut file| file.write_all(&bytes).map_err(|e| e.to_string()));
-            written.map_err(|e| CliError::environment(format!("cannot write `{}`: {e}", path.display())))?;
+            write_whole(&path, &bytes)
+                .map_err(|e| CliError::environment(format!("cannot write `{}`: {e}", path.display())))?;
         }
         Ok(())
     }
+}
+
+/// Two processes may write the same bytes at the same time: each has a file of its own until then.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let unnamed = path.with_extension(format!("{}.tmp", std::process::id()));
+    let mut file = regatta_journal::create_private(&unnamed).map_err(|e| e.to_string())?;
+    let written = file.write_all(bytes).and_then(|()| {
+        fault::point("snapshot.written");
+        std::fs::rename(&unnamed, path)
+    });
+    if written.is_err() {
+        // What is not whole is nobody's; the next one to write begins anew.
+        let _ = std::fs::remove_file(&unnamed);
+    }
+    written.map_err(|e| e.to_string())
 }

@@ -90,7 +90,7 @@ pub fn writing(workspace: &Path) -> impl Fn(StoreError) -> CliError + '_ {
 /// # Errors
 /// There is none, or it cannot be read.
 pub fn reader_to_write(workspace: &Path) -> Result<Reader, CliError> {
-    Reader::open(workspace).map_err(writing(workspace))?.ok_or_else(|| nothing_here(workspace))
+    Reader::open_to_write(workspace).map_err(writing(workspace))?.ok_or_else(|| nothing_here(workspace))
 }
 
 /// An error of the store for people.

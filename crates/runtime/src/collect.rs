@@ -3,10 +3,10 @@
 //! Reads unnamed files that the process owner hands over; writes only below the attempt's directory. Knows no
 //! engine and no plan.
 
-use crate::fault;
 use crate::rate_limit;
 use crate::redact::{redact, redact_stream};
 use regatta_engine::report::Digest;
+use regatta_fault as fault;
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};

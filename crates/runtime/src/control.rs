@@ -21,14 +21,14 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The socket in the directory of a run.
 const SOCKET: &str = "c";
 /// Whoever knocks has so long to say what it wants, and to take the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The loop has so long to answer: a turn takes milliseconds.
-const ANSWER: Duration = Duration::from_secs(30);
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// What a person wants of a run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -289,7 +289,7 @@ fn serve(socket: UnixStream, deliver: &Deliver) -> io::Result<()> {
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
     let mut wire = Wire::new(socket);
-    let Some(command) = next(&mut wire)? else { return Ok(()) };
+    let Some(command) = next(&mut wire, PATIENCE)? else { return Ok(()) };
     let (reply, answer) = sync_channel(1);
     let waits = matches!(command, Command::Acquire { .. });
     if !deliver(Request { command, reply }) {
@@ -311,10 +311,15 @@ fn say(wire: &mut Wire, reply: &Reply) -> io::Result<()> {
     wire.flush().map(|_| ())
 }
 
-fn next<T: serde::de::DeserializeOwned>(wire: &mut Wire) -> io::Result<Option<T>> {
+/// The next message; none at the end of the stream. Whoever says nothing for so long is not waited for.
+fn next<T: serde::de::DeserializeOwned>(wire: &mut Wire, patience: Duration) -> io::Result<Option<T>> {
+    let until = Instant::now() + patience;
     loop {
         if let Some(message) = wire.next()? {
             return Ok(Some(message));
+        }
+        if Instant::now() >= until {
+            return Err(io::ErrorKind::TimedOut.into());
         }
         if !wire.fill()? {
             return Ok(None);
@@ -333,7 +338,7 @@ pub fn ask(run_dir: &Path, command: &Command) -> io::Result<Option<Reply>> {
     let mut wire = Wire::new(socket);
     wire.push(command, vec![])?;
     wire.flush()?;
-    match next(&mut wire) {
+    match next(&mut wire, ANSWER) {
         Ok(Some(reply)) => Ok(Some(reply)),
         // It left between our knock and its answer.
         Ok(None) => Ok(None),

@@ -14,7 +14,6 @@ pub mod control;
 pub mod environment;
 pub mod escalation;
 pub mod escape;
-pub mod fault;
 mod judge;
 pub mod keeper;
 pub mod leases;

@@ -26,6 +26,7 @@ use regatta_engine::input::{Claimed, ConditionAnswer, Input, Reconciliation};
 use regatta_engine::scope::Scope;
 use regatta_engine::state::State;
 use regatta_engine::state::node::NodeState;
+use regatta_fault as fault;
 use regatta_journal::Payload;
 use regatta_plan::Plan;
 use rustix::io::Errno;
@@ -322,7 +323,9 @@ impl Local {
         let Some(job) = self.jobs.remove(&id) else {
             return self.to_ack.0.push(Judged { id, dir: None }); // nobody asks about it any more
         };
-        match judge(&self.actions, &job, (ended, streams)) {
+        let judged = judge(&self.actions, &job, (ended, streams));
+        fault::point("end.judged");
+        match judged {
             Ok(arrival) => {
                 self.arrivals.push_back(arrival);
                 self.to_ack.0.push(Judged { id, dir: Some(job.dir) });

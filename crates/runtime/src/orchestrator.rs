@@ -9,8 +9,8 @@
 
 use crate::action::Actions;
 use crate::clock::{RunClock, wall_ms};
+use crate::collect;
 use crate::control::{self, Meaning, Reply};
-use crate::fault;
 use crate::keeper::{Found, Heard, Keeper};
 use crate::leases::{Leases, Settled};
 use crate::leasing;
@@ -19,12 +19,14 @@ use crate::recovery::{self, recover};
 use crate::reuse::{Memory, Reuse};
 use crate::run_error::{MOST_KEEPERS, RunError};
 use crate::turn::{Arrival, When, turn};
+use crate::workspace;
 use regatta_engine::Engine;
 use regatta_engine::effect::Leave;
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
 use regatta_engine::input::{Input, LeaseChange};
 use regatta_engine::state::Phase;
+use regatta_fault as fault;
 use regatta_journal::RunJournal;
 use regatta_plan::Plan;
 use std::path::{Path, PathBuf};
@@ -214,6 +216,7 @@ impl Orchestrator {
 
     /// Lets everything go in the right order: nobody listens to the keeper any more, it leaves, the store is closed.
     fn leave(mut self, leave: Leave, control: control::Listener) -> Result<Left, RunError> {
+        fault::point("leave.before");
         self.local.leases.leave()?;
         let keeper = self.local.release();
         drop(self.inbox);
@@ -221,6 +224,7 @@ impl Orchestrator {
         if let Some(keeper) = keeper {
             keeper.leave();
         }
+        fault::point("leave.after");
         self.store.close()?;
         Ok(Left { leave, engine: self.engine })
     }
@@ -249,6 +253,7 @@ impl Orchestrator {
         }
         let live = live.into_iter().filter(|id| known.contains(id)).collect();
         let judged: Vec<Arrival> = self.local.take_arrivals().collect();
+        fault::point("adopted");
         let resumed = recovery::resumed((self.place.epoch, boot_changed), live, judged);
         // What somebody said while we were waiting comes after.
         self.first.insert(0, resumed);
@@ -274,6 +279,7 @@ impl Orchestrator {
         let deliver = Box::new(move |heard| drop(handle.0.send(Message::Heard(number, heard))));
         let (keeper, found) = Keeper::meet(&self.program, &self.place.run_dir, self.place.epoch, deliver)?;
         self.local.employ(keeper);
+        fault::point("met");
         Ok(found)
     }
 
@@ -296,6 +302,7 @@ impl Orchestrator {
 
     /// Nothing of an earlier keeper may live when anything is started.
     fn sweep(&mut self) {
+        fault::point("sweep.before");
         self.swept = false;
         self.local.sweep();
         while !self.swept && self.local.broken().is_none() {
@@ -304,6 +311,7 @@ impl Orchestrator {
                 Err(_) => return,
             }
         }
+        fault::point("sweep.after");
     }
 
     /// Waits for something to happen and takes all of it.
@@ -402,6 +410,7 @@ impl Orchestrator {
     }
 
     fn asked(&mut self, control::Request { command, reply }: control::Request) {
+        fault::point("control.heard");
         match &command {
             control::Command::LeasesFreed => {
                 self.leases_freed();
@@ -424,6 +433,17 @@ impl Orchestrator {
         // Whoever asked may have gone away.
         let _ = reply.send(answer);
     }
+}
+
+/// Lets the keeper of a run that has ended go: its orchestrator may have died before it could. Answers when it is gone.
+///
+/// # Errors
+/// It lives, but does not obey.
+pub fn dismiss(run_dir: &Path, epoch: u64) -> Result<(), RunError> {
+    for attempt in Keeper::dismiss(run_dir, epoch)? {
+        collect::forget(&workspace::attempt_dir(run_dir, attempt));
+    }
+    Ok(())
 }
 
 /// Wall clock now, for records.

@@ -5,7 +5,6 @@
 //! ```
 //! The shipped loop and the simulator drive exactly this function. Knows no process, file or clock.
 
-use crate::fault;
 use regatta_engine::Engine;
 use regatta_engine::effect::{Effect, Leave};
 use regatta_engine::event::{Event, EventKind};
@@ -13,6 +12,7 @@ use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{Claimed, ConditionAnswer, Input};
 use regatta_engine::outcome::AttemptOutcome;
+use regatta_fault as fault;
 use regatta_journal::{Payload, Store, StoreError, Turn};
 use std::collections::VecDeque;
 
@@ -125,6 +125,7 @@ fn perform_all(driver: &mut dyn Driver, effects: &[Effect]) {
     if effects.iter().any(|e| matches!(e, Effect::Start { .. })) {
         fault::point("start.after");
     }
+    fault::point("turn.performed");
 }
 
 /// What a turn has gathered so far.

@@ -42,7 +42,16 @@ pub(crate) const CRATES: &[Allowed] = &[
     Allowed {
         name: "regatta-journal",
         directory: "crates/journal",
-        normal: &["regatta-engine", "rusqlite", "rustix", "serde", "serde_json", "sha2", "thiserror"],
+        normal: &[
+            "regatta-engine",
+            "regatta-fault",
+            "rusqlite",
+            "rustix",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+        ],
         dev: &["insta", "tempfile"],
         build: &[],
     },
@@ -51,6 +60,7 @@ pub(crate) const CRATES: &[Allowed] = &[
         directory: "crates/runtime",
         normal: &[
             "regatta-engine",
+            "regatta-fault",
             "regatta-journal",
             "regatta-plan",
             "ignore",
@@ -69,6 +79,7 @@ pub(crate) const CRATES: &[Allowed] = &[
         directory: "crates/regatta",
         normal: &[
             "regatta-engine",
+            "regatta-fault",
             "regatta-journal",
             "regatta-plan",
             "regatta-runtime",
@@ -83,7 +94,7 @@ pub(crate) const CRATES: &[Allowed] = &[
             "unicode-width",
             "uuid",
         ],
-        dev: &["insta", "rusqlite", "serde_jcs", "snapbox", "tempfile"],
+        dev: &["insta", "regatta-crash", "rusqlite", "serde_jcs", "snapbox", "tempfile"],
         build: &[],
     },
     Allowed {
@@ -91,6 +102,14 @@ pub(crate) const CRATES: &[Allowed] = &[
         directory: "crates/sim",
         normal: &["regatta-engine", "regatta-journal", "regatta-runtime"],
         dev: &["proptest", "tempfile"],
+        build: &[],
+    },
+    Allowed { name: "regatta-fault", directory: "crates/fault", normal: &["rustix"], dev: &[], build: &[] },
+    Allowed {
+        name: "regatta-crash",
+        directory: "crates/crash",
+        normal: &["regatta-fault", "flate2", "rustix", "serde_json", "tempfile"],
+        dev: &[],
         build: &[],
     },
     Allowed { name: "xtask", directory: "xtask", normal: &["serde", "serde_json"], dev: &[], build: &[] },
@@ -200,14 +219,25 @@ mod tests {
     use super::*;
 
     /// Who may look where: the law, written down a second time so that a slip in the table is seen.
-    const DIRECTION: [(&str, &[&str]); 7] = [
+    const DIRECTION: [(&str, &[&str]); 9] = [
         ("regatta-engine", &[]),
         ("regatta-plan", &["regatta-engine"]),
-        ("regatta-journal", &["regatta-engine"]),
-        ("regatta-runtime", &["regatta-engine", "regatta-journal", "regatta-plan"]),
-        ("regatta", &["regatta-engine", "regatta-journal", "regatta-plan", "regatta-runtime"]),
+        ("regatta-journal", &["regatta-engine", "regatta-fault"]),
+        ("regatta-runtime", &["regatta-engine", "regatta-fault", "regatta-journal", "regatta-plan"]),
+        ("regatta", &OF_REGATTA),
         ("regatta-sim", &["regatta-engine", "regatta-journal", "regatta-runtime"]),
+        ("regatta-fault", &[]),
+        ("regatta-crash", &["regatta-fault"]),
         ("xtask", &[]),
+    ];
+
+    const OF_REGATTA: [&str; 6] = [
+        "regatta-engine",
+        "regatta-fault",
+        "regatta-journal",
+        "regatta-plan",
+        "regatta-runtime",
+        "regatta-crash",
     ];
 
     #[test]

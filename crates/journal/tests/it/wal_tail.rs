@@ -1,7 +1,7 @@
 //! A torn tail of the write-ahead log is cut off; a hole in its middle is damage.
 
 use crate::world::{World, all, started, turn};
-use regatta_journal::{Journal, Store, StoreError};
+use regatta_journal::{Journal, Reader, Store, StoreError};
 
 const HEADER: usize = 32;
 const FRAME: usize = 24 + 4096;
@@ -74,6 +74,26 @@ fn a_flipped_bit_in_the_header_of_the_log_is_damage() {
         std::fs::write(world.wal(), &bad).unwrap();
         let text = Journal::open(world.crashed_as_is().path()).unwrap_err().to_string();
         assert!(text.contains("frame 0 of its write-ahead log is bad"), "{text}");
+    }
+}
+
+#[test]
+fn a_reader_refuses_a_log_without_its_head_and_one_that_is_to_write_a_log_with_a_hole() {
+    let (world, log) = killed();
+    for (byte, by_every_reader) in
+        [(0, true), (17, true), (HEADER + commit_frames(&log)[4] * FRAME + 30, false)]
+    {
+        let mut bad = log.clone();
+        bad[byte] ^= 1;
+        std::fs::write(world.wal(), &bad).unwrap();
+        let copy = world.crashed_as_is();
+        let refused = |opened: Result<Option<Reader>, StoreError>| match opened {
+            Err(StoreError::Damaged { copy, .. }) => Some(copy.is_some()),
+            Err(e) => panic!("byte {byte}: {e}"),
+            Ok(_) => None,
+        };
+        assert_eq!(refused(Reader::open(copy.path())), by_every_reader.then_some(false), "byte {byte}");
+        assert_eq!(refused(Reader::open_to_write(copy.path())), Some(true), "byte {byte}");
     }
 }
 

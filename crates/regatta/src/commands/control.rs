@@ -9,7 +9,10 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::plain_file;
 use crate::view::{engine_of, plan_of, reader_to_write, writing};
-use regatta_journal::{Journal, Reader, RunId, RunRecord, Store as _, StoreError, Turn, Which};
+use regatta_fault as fault;
+use regatta_journal::{
+    Holder, Journal, Reader, RunId, RunRecord, Store as _, StoreError, Turn, Which, rfc3339,
+};
 use regatta_runtime::control::{self, Command, Meaning, Reply, Settle};
 use regatta_runtime::orchestrator::now_wall_ms;
 use regatta_runtime::turn::Arrival;
@@ -94,23 +97,50 @@ pub fn deliver(context: &Context, run: Option<&str>, command: &Command) -> Resul
     let summary =
         reader.resolve(run.map_or(Which::NewestOpen, Which::Named)).map_err(writing(&context.workspace))?;
     let id = summary.run_id;
-    let until = Instant::now() + PATIENCE;
     loop {
-        let answer = control::ask(&reader.place().run_dir(&id), command);
-        match answer.map_err(|e| CliError::environment(format!("run {id} does not answer: {e}")))? {
-            Some(Reply::Done(said)) => return told(&format!("{said}\n")),
-            Some(Reply::Refused(why)) => return Err(refused(&id, &why)),
-            None => {}
-        }
-        let held = reader.holder(&id).map_err(writing(&context.workspace))?.is_some();
-        if !held && let Some(exit) = record(context, &reader, (&id, command))? {
+        if let Some(exit) = ask(context, &reader, (&id, command))? {
             return Ok(exit);
         }
-        if Instant::now() > until {
-            return Err(CliError::environment(format!("the orchestrator of run {id} does not listen")));
+        if let Some(exit) = record(context, &reader, (&id, command))? {
+            return Ok(exit);
+        }
+    }
+}
+
+/// Asks the orchestrator of a run, if there is one. None as soon as nobody holds the run.
+///
+/// # Errors
+/// The request does not fit the state, or whoever holds the run does not answer.
+pub fn ask(
+    context: &Context,
+    reader: &Reader,
+    (id, command): (&RunId, &Command),
+) -> Result<Option<Exit>, CliError> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let nobody = match control::ask(&reader.place().run_dir(id), command) {
+            Ok(Some(Reply::Done(said))) => return told(&format!("{said}\n")).map(Some),
+            Ok(Some(Reply::Refused(why))) => return Err(refused(id, &why)),
+            Ok(None) => true,
+            Err(_) => false,
+        };
+        let Some(holder) = reader.holder(id).map_err(writing(&context.workspace))? else { return Ok(None) };
+        // Whoever took the request and is silent may still obey it: it is not asked twice.
+        if !nobody || Instant::now() > until {
+            return Err(silent(id, &holder));
         }
         std::thread::sleep(PAUSE);
     }
+}
+
+/// It has the lock and does not listen: it hangs, or was stopped.
+fn silent(id: &RunId, holder: &Holder) -> CliError {
+    let Holder { pid, host, since_wall_ms, .. } = holder;
+    let since = rfc3339(*since_wall_ms);
+    CliError::environment(format!(
+        "run {id} is held by process {pid} on {host} since {since}, which does not answer"
+    ))
+    .hint(format!("if it hangs, end process {pid}; then: regatta resume {id}"))
 }
 
 fn told(said: &str) -> Result<Exit, CliError> {
@@ -167,6 +197,7 @@ fn record(
         shared: Vec::new(),
     };
     run.append(&turn).map_err(writing(&context.workspace))?;
+    fault::point("control.recorded");
     run.close().map_err(writing(&context.workspace))?;
     told(&format!("recorded, to be obeyed first; next: regatta resume {id}\n")).map(Some)
 }

@@ -10,11 +10,10 @@ use crate::session::{self, Show, Watchers};
 use crate::source;
 use crate::state_view::{self, StateFile};
 use crate::view::{self, plan_of, reader_to_write, writing};
-use regatta_journal::{Journal, RunId, RunRecord, StoreError, Which};
+use regatta_journal::{Journal, Reader, RunId, RunRecord, StoreError, Which};
 use regatta_plan::Plan;
 use regatta_runtime::control::Command;
-use regatta_runtime::orchestrator::Work;
-use regatta_runtime::orchestrator::now_wall_ms;
+use regatta_runtime::orchestrator::{self, Work, now_wall_ms};
 use serde_json::Value;
 use std::path::Path;
 
@@ -31,22 +30,42 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
         // Already a session leader is as good.
         let _ = rustix::process::setsid();
     }
-    let show = if args.json { Show::Json } else { Show::People };
-    let reader = reader_to_write(&context.workspace)?;
-    let which = args.run.as_deref().map_or(Which::NewestOpen, Which::Named);
-    let summary = reader.resolve(which).map_err(writing(&context.workspace))?;
-    let record = reader.run(&summary.run_id).map_err(writing(&context.workspace))?;
-    if reader.holder(&summary.run_id).map_err(writing(&context.workspace))?.is_some() {
-        return lift(context, &summary.run_id);
+    let mut named = args.run.clone();
+    // Whoever held the run may let it go without bringing it to its end: then it is taken up here.
+    loop {
+        let reader = reader_to_write(&context.workspace)?;
+        let which = named.as_deref().map_or(Which::NewestOpen, Which::Named);
+        let id = reader.resolve(which).map_err(writing(&context.workspace))?.run_id;
+        if reader.holder(&id).map_err(writing(&context.workspace))?.is_some()
+            && let Some(exit) = super::control::ask(context, &reader, (&id, &Command::Resume))?
+        {
+            return Ok(exit);
+        }
+        if let Some(exit) = take_up(context, args, (reader, &id))? {
+            return Ok(exit);
+        }
+        named = Some(id.to_string());
     }
-    let ended = summary.state.has_ended();
+}
+
+/// Becomes the orchestrator of a run that nobody holds; none if somebody was faster.
+fn take_up(
+    context: &Context,
+    args: &ResumeArgs,
+    (reader, id): (Reader, &RunId),
+) -> Result<Option<Exit>, CliError> {
+    let show = if args.json { Show::Json } else { Show::People };
+    let record = reader.run(id).map_err(writing(&context.workspace))?;
+    let ended = record.summary.state.has_ended();
     let asked = state_view::asked(context, args.state_file.as_ref())?;
-    let kept =
-        || kept_state_file(&record).filter(|path| !ended || state_view::speaks_of(path, &summary.run_id));
+    let kept = || kept_state_file(&record).filter(|path| !ended || state_view::speaks_of(path, id));
     let state_file = asked.clone().or_else(kept);
     let watchers = Watchers { show, state_file: state_file.map(StateFile::at) };
     if ended {
-        return session::tell(context, summary.run_id.as_str(), &watchers);
+        let run_dir = reader.place().run_dir(id);
+        orchestrator::dismiss(&run_dir, record.summary.epoch)
+            .map_err(|e| CliError::environment(e.to_string()).hint(format!("regatta resume {id}")))?;
+        return session::tell(context, id.as_str(), &watchers).map(Some);
     }
     let (plan, overrides) = plan_of(&record)?;
     if !args.stored {
@@ -55,18 +74,17 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
     tell_changed_variables(&plan, &record);
     drop(reader);
     if args.detach {
-        return super::run::detach(context, summary.run_id.as_str(), asked.as_deref());
+        return super::run::detach(context, id.as_str(), asked.as_deref()).map(Some);
     }
     let journal = Journal::open(&context.workspace).map_err(writing(&context.workspace))?;
-    let run = match journal.open_run(&summary.run_id, now_wall_ms()) {
-        // Somebody was faster: it is asked to go on.
-        Err(StoreError::Held { .. }) => return lift(context, &summary.run_id),
+    let run = match journal.open_run(id, now_wall_ms()) {
+        Err(StoreError::Held { .. }) => return Ok(None),
         opened => opened.map_err(writing(&context.workspace))?,
     };
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
     }
-    session::go(context, run, Work { plan: plan.into(), reuse: overrides.reuse }, &watchers)
+    session::go(context, run, Work { plan: plan.into(), reuse: overrides.reuse }, &watchers).map(Some)
 }
 
 /// The state file that the run was started with.
@@ -85,11 +103,6 @@ fn tell_changed_variables(plan: &Plan, record: &RunRecord) {
     if !changed.is_empty() {
         err(&format!("variables have changed since the run began: {}\n", changed.join(", ")));
     }
-}
-
-/// Asks the orchestrator that lives to go on.
-fn lift(context: &Context, run: &RunId) -> Result<Exit, CliError> {
-    super::control::deliver(context, Some(run.as_str()), &Command::Resume)
 }
 
 /// The file may be gone; if it is there it must say what was validated.

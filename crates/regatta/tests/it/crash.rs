@@ -1,102 +1,91 @@
-//! `kill -9` of the orchestrator and of the keeper at every fault point of a 30-task plan: the run ends as the
-//! undisturbed one and no finished task has run twice.
+//! `kill -9` of the orchestrator, of the keeper and of both at fault points of real runs: each run ends as the
+//! undisturbed one. A seeded sample of what `cargo xtask crash` does at every passage of every point.
 
-use crate::world::World;
-use regatta_runtime::fault::POINTS;
-use std::collections::BTreeMap;
+use crate::world::{World, ends};
+use regatta_crash::matrix::{self, Report, Share};
+use regatta_crash::plans::{self, Plan};
+use regatta_crash::processes::keeper;
+use regatta_crash::rng::Rng;
+use regatta_crash::table;
+use regatta_fault::POINTS;
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 
-/// Thirty tasks in layers; each appends a line when it has done its work.
-fn plan() -> String {
-    let mut plan =
-        "version: 1\nname: thirty\neffect: idempotent\nlimits: { max_parallel: 4 }\ntasks:\n".to_owned();
-    for n in 0..30 {
-        let needs = match n {
-            0..=4 => "[]".to_owned(),
-            _ => format!("[t{:02}, t{:02}]", n - 5, n - 3),
-        };
-        let run = match n {
-            7 => "test $REGATTA_ATTEMPT -ge 2 && echo t07 >>done".to_owned(),
-            9 => "printf ''{\\\"pad\\\": \\\"%070000d\\\"}'' 1 >\\\"$REGATTA_RESULT\\\"; echo t09 >>done"
-                .to_owned(),
-            _ => format!("echo t{n:02} >>done"),
-        };
-        let run = run.replace("''", "'");
-        plan.push_str(&format!(
-            "  - {{ id: t{n:02}, needs: {needs}, retry: {{ max_attempts: 2, backoff: 1ms }}, run: \"{run}\" }}\n"
-        ));
-    }
-    plan
+fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_regatta"))
 }
 
-/// How often each point is passed in an undisturbed run.
-fn passages() -> (BTreeMap<String, u64>, String) {
-    let mut world = World::with(&plan());
-    let trace = world.path("trace").display().to_string();
-    world.set("REGATTA_FAULT_TRACE", &trace);
-    world.regatta(&["run", "plan.yaml"]).exits(0);
-    let counts = (world.read("trace") + &world.read("trace.keeper"))
-        .lines()
-        .map(|line| {
-            let (point, n) = line.split_once(' ').unwrap();
-            (point.to_owned(), n.parse().unwrap())
-        })
-        .collect();
-    (counts, world.canonical())
-}
-
-#[test]
-fn every_fault_point_is_reached() {
-    let (counts, _) = passages();
-    for point in POINTS {
-        assert!(counts.contains_key(point), "fault point {point} is never reached: {counts:?}");
+fn sample(plans: &[Plan], share: Share) -> Report {
+    let (mut report, mut rng) = (Report::default(), Rng::new(1, 0));
+    for plan in plans {
+        report.merge(matrix::run(plan, binary(), (share, &mut rng)).unwrap());
     }
+    assert!(report.failures.is_empty(), "{}", report.failures.join("\n\n"));
+    report
 }
 
 #[test]
 fn after_kill_9_at_any_instant_the_run_ends_as_the_undisturbed_one() {
-    let (counts, undisturbed) = passages();
-    let mut kills = 0;
-    for (point, &most) in &counts {
-        for n in 1..=most {
-            kills += u32::from(crash_at(point, n, &undisturbed));
-        }
+    let report = sample(&[plans::layers(), plans::fat(), plans::asks(binary())], Share::Each(1));
+    for (point, what) in POINTS {
+        assert!(report.passages.contains_key(point), "fault point {point} is never reached: {what}");
     }
-    assert!(kills > 60, "only {kills} kills happened");
+    assert!(report.kills() > 70, "only {}\n{}", table::totals(&report), table::text(&report));
 }
 
-/// Kills at one passage of a point and resumes. A run may pass a point less often when its timing differs.
-fn crash_at(point: &str, n: u64, undisturbed: &str) -> bool {
-    let mut world = World::with(&plan());
-    world.set("REGATTA_FAULT", &format!("{point}:{n}"));
+/// A plan of one task, and a kill at a point of its run.
+fn killed_at(fault: &str, code: Option<i32>) -> World {
+    let mut world =
+        World::with("version: 1\ntasks:\n  - { id: a, effect: idempotent, run: 'echo a >>done' }\n");
+    world.set("REGATTA_FAULT", fault);
     world.set("REGATTA_FAULT_FIRED", &world.path("fired").display().to_string());
     let said = world.regatta(&["run", "plan.yaml"]);
-    let killed = world.path("fired").exists();
-    let by_keeper = point.starts_with("keeper.");
-    let code = if killed && !by_keeper { None } else { Some(0) };
-    assert_eq!(said.code, code, "a run survives its keeper ({point}:{n})\n{}{}", said.out, said.err);
+    assert_eq!(said.code, code, "{}{}", said.out, said.err);
+    assert!(world.path("fired").exists(), "{fault} is not reached");
     world.unset("REGATTA_FAULT");
-    let before = finished(&world);
-    world.regatta(&["resume"]).exits(0);
-    assert_eq!(world.canonical(), undisturbed, "{point}:{n}");
-    let mut lines: BTreeMap<String, u32> = BTreeMap::new();
-    for line in world.read("done").lines() {
-        *lines.entry(line.to_owned()).or_default() += 1;
-    }
-    assert_eq!(lines.len(), 30, "{point}:{n}");
-    for task in before {
-        assert_eq!(lines[&task], 1, "{task} was finished and ran again ({point}:{n})");
-    }
-    killed
+    world
 }
 
-/// Tasks whose success is in the journal, before anything was lost.
-fn finished(world: &World) -> Vec<String> {
-    let said = world.regatta(&["events"]);
-    said.out
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
-        .take_while(|event| event["kind"] != "dispatch_lost")
-        .filter(|event| event["kind"] == "node_succeeded")
-        .map(|event| event["node_id"].as_str().unwrap().to_owned())
-        .collect()
+#[test]
+fn a_death_while_a_snapshot_is_written_leaves_none_that_lacks_its_end() {
+    for n in 1..=3 {
+        let world = killed_at(&format!("snapshot.written:{n}"), None);
+        world.regatta(&["resume"]).exits(0);
+        world.regatta(&["replay"]).exits(0);
+        assert!(world.run_dir().join("attempts.snapshot.json").metadata().unwrap().len() > 0);
+    }
+}
+
+#[test]
+fn a_keeper_that_is_killed_before_it_listens_is_replaced() {
+    let world = killed_at("keeper.ready:1", Some(0));
+    assert_eq!(world.read("done"), "a\n");
+}
+
+#[test]
+fn a_keeper_whose_orchestrator_died_in_the_last_turn_is_let_go_by_resume() {
+    let world = killed_at("commit.after:2", None);
+    assert_eq!(world.regatta(&["status", "--json"]).json()["status"], "succeeded");
+    assert!(keeper(world.root()).is_some(), "it owns an end that nobody has acknowledged");
+    world.regatta(&["resume"]).exits(0);
+    assert_eq!(keeper(world.root()), None);
+}
+
+#[test]
+fn a_run_that_somebody_held_only_for_a_moment_is_resumed_all_the_same() {
+    let world = killed_at("start.before:1", None);
+    let held = File::open(world.run_dir().join("lock")).unwrap();
+    flock(&held, FlockOperation::NonBlockingLockExclusive).unwrap();
+    // Whoever records a command holds the run and hears nobody: the knock tells that `resume` has seen it held.
+    std::fs::remove_file(world.run_dir().join("c")).unwrap();
+    let door = UnixListener::bind(world.run_dir().join("c")).unwrap();
+    let mut child = world.start(&["resume"]);
+    let (knock, _) = door.accept().unwrap();
+    std::fs::remove_file(world.run_dir().join("c")).unwrap();
+    drop((door, held, knock));
+    assert_eq!(ends(&mut child), Some(0));
+    assert_eq!(world.regatta(&["status", "--json"]).json()["status"], "succeeded");
+    assert_eq!(world.read("done"), "a\n");
 }

@@ -3,7 +3,8 @@
 //!
 //! Needs the right to mount a tmpfs; says that it is skipped where that is missing.
 
-use crate::world::{World, ends, status};
+use crate::world::{World, ends, signal, status};
+use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -30,6 +31,12 @@ impl Small {
             .current_dir(&self.0)
             .status();
         assert!(status.is_ok_and(|s| !s.success()));
+    }
+
+    /// Nothing can be written any more, not even by root.
+    fn read_only(&self, yes: bool) {
+        let how = if yes { "remount,ro" } else { "remount,rw" };
+        assert!(Command::new("mount").args(["-o", how]).arg(&self.0).status().unwrap().success());
     }
 
     fn free(&self) {
@@ -104,4 +111,41 @@ fn a_store_that_cannot_be_written_stops_the_run_and_nothing_finished_is_repeated
     lines.dedup();
     assert_eq!(lines.len(), 40);
     world.regatta(&["--workspace", "small", "replay"]).exits(0);
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_starts_nothing_and_what_is_there_can_be_read() {
+    let world = World::new();
+    let Some(small) = Small::mount(&world.path("small")) else { return };
+    let here = world.root().display().to_string();
+    world.write(
+        "plan.yaml",
+        &format!(
+            "version: 1\neffect: idempotent\ntasks:\n\
+             - {{ id: a, run: echo a >>{here}/ran }}\n\
+             - {{ id: b, needs: [a], run: 'test -e {here}/go || {{ echo up >{here}/up; exec sleep 300; }}; echo b >>{here}/ran' }}\n"
+        ),
+    );
+    world.fifo("up");
+    let mut child = world.start(&["--workspace", "small", "run", "plan.yaml"]);
+    assert_eq!(world.hear("up"), "up");
+    signal(&child, Signal::INT);
+    assert_eq!(ends(&mut child), Some(130));
+    world.write("go", "");
+    small.read_only(true);
+    for words in [&["resume"][..], &["run", "plan.yaml"], &["cancel"]] {
+        let said = world.regatta(&[&["--workspace", "small"], words].concat()).exits(4);
+        assert!(
+            said.err.contains("small/.regatta/") && said.err.contains("hint: "),
+            "{words:?}: {}",
+            said.err
+        );
+    }
+    for words in [&["status"][..], &["events"], &["ls"], &["replay"]] {
+        world.regatta(&[&["--workspace", "small"], words].concat()).exits(0);
+    }
+    assert_eq!(world.read("ran"), "a\n", "nothing was started");
+    small.read_only(false);
+    world.regatta(&["--workspace", "small", "resume"]).exits(0);
+    assert_eq!(world.read("ran"), "a\nb\n");
 }

@@ -225,6 +225,9 @@ fn the_heir_of_a_dead_keeper_tells_recorded_ends_without_output_and_the_rest_is_
     first.ask(&[Ask::Ack { attempt: 2 }]);
     first.start(room.order(3, "echo $$ >leader; echo $PPID >keeper; exec sleep 300"));
     let keeper = room.keeper_pid();
+    // What it was asked before is in the spool once it tells a later end.
+    first.start(room.order(4, "exit 0"));
+    assert_eq!(first.end().0.attempt, 4);
     kill_process(keeper, Signal::KILL).unwrap();
     assert!(first.gone());
     drop(first);
@@ -232,8 +235,11 @@ fn the_heir_of_a_dead_keeper_tells_recorded_ends_without_output_and_the_rest_is_
     assert!(crate::world::gone(leader), "leaders die with their keeper");
     let next = room.meet(2);
     assert!(next.found.fresh && next.found.live.is_empty());
-    let [(ended, [None, None])] = &next.found.ended[..] else { panic!("{:?}", next.found) };
+    let [(ended, [None, None]), (last, [None, None])] = &next.found.ended[..] else {
+        panic!("{:?}", next.found)
+    };
     assert_eq!((ended.attempt, &ended.how, ended.output_lost), (1, &How::Code(4), true));
+    assert_eq!(last.attempt, 4);
     next.keeper.leave();
 }
 

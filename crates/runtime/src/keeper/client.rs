@@ -4,11 +4,12 @@
 
 use super::message::{Ask, Ended, Tell};
 use super::{LOCK, LOG, OLDEST_PROTOCOL, PROTOCOL, SOCKET};
-use crate::socket::door::Door;
+use crate::socket::door::{Door, peer};
 use crate::socket::wire::Wire;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -114,6 +115,7 @@ impl Keeper {
         let until = Instant::now() + PATIENCE;
         let (mut keeper, mut found) = loop {
             let (socket, child) = reach(&door, program, run_dir, until)?;
+            regatta_fault::partner(|| peer(&socket));
             let mut keeper = Keeper { wire: Wire::new(socket), reader: None, child };
             match keeper.greet(epoch) {
                 // A keeper that was just dying: its socket may outlive it for a moment.
@@ -134,7 +136,42 @@ impl Keeper {
         Ok((keeper, found))
     }
 
+    /// Lets the keeper of a run that has ended go, if there is one; answers the attempts whose ends nobody had
+    /// acknowledged.
+    ///
+    /// # Errors
+    /// It lives, but does not obey.
+    pub fn dismiss(run_dir: &Path, epoch: u64) -> Result<Vec<u64>, KeeperError> {
+        let door = Door::open(run_dir).map_err(failed("cannot be reached"))?;
+        let until = Instant::now() + PATIENCE;
+        let mut ended = Vec::new();
+        while door.is_locked(LOCK).map_err(failed("cannot be looked for"))? {
+            if Instant::now() > until {
+                return Err(KeeperError::Silent);
+            }
+            if let Ok(socket) = door.knock(SOCKET) {
+                let mut keeper = Keeper { wire: Wire::new(socket), reader: None, child: None };
+                // One that is leaving by itself says nothing any more.
+                if let Ok(found) = keeper.greet(epoch) {
+                    ended.extend(found.ended.iter().map(|(ended, _)| ended.attempt));
+                    keeper.ask(&[Ask::Bye])?;
+                    while keeper.wire.fill().unwrap_or(false) {}
+                }
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Ok(ended)
+    }
+
     fn greet(&mut self, ours: u64) -> Result<Found, KeeperError> {
+        self.wire.wait_at_most(Some(PATIENCE)).map_err(failed("cannot be heard"))?;
+        let found = self.greet_in_time(ours)?;
+        self.wire.wait_at_most(None).map_err(failed("cannot be heard"))?;
+        Ok(found)
+    }
+
+    fn greet_in_time(&mut self, ours: u64) -> Result<Found, KeeperError> {
+        let until = Instant::now() + PATIENCE;
         self.ask(&[Ask::Hello { protocols: (PROTOCOL, OLDEST_PROTOCOL), epoch: ours }])?;
         let (mut found, mut missing) = (Found::default(), None);
         loop {
@@ -157,7 +194,9 @@ impl Keeper {
                 Some(Tell::Idle { .. } | Tell::Swept { .. }) => {}
                 None if missing == Some(found.ended.len() as u64) => return Ok(found),
                 None => {
-                    if !self.wire.fill().map_err(failed("cannot be heard"))? {
+                    let more = self.wire.fill().map_err(failed("cannot be heard"))?;
+                    // One that was stopped takes the connection and never answers.
+                    if !more || Instant::now() >= until {
                         return Err(KeeperError::Silent);
                     }
                 }
@@ -221,7 +260,7 @@ fn reach(
 ) -> Result<(UnixStream, Option<Child>), KeeperError> {
     while Instant::now() < until {
         if !door.is_locked(LOCK).map_err(failed("cannot be looked for"))? {
-            if let Some(child) = start(door, program, run_dir)? {
+            if let Some(child) = start(door, program, run_dir, until)? {
                 let socket = door.knock(SOCKET).map_err(failed("cannot be reached"))?;
                 return Ok((socket, Some(child)));
             }
@@ -231,11 +270,14 @@ fn reach(
         // It has the lock and does not listen yet, or does not listen any more.
         std::thread::sleep(PAUSE);
     }
-    Err(KeeperError::Silent)
+    if door.is_locked(LOCK).map_err(failed("cannot be looked for"))? {
+        return Err(KeeperError::Silent);
+    }
+    Err(KeeperError::NotStarted("it is killed before it listens".to_owned()))
 }
 
-/// Starts a keeper and waits until it listens; none if another one was faster.
-fn start(door: &Door, program: &Path, run_dir: &Path) -> Result<Option<Child>, KeeperError> {
+/// Starts a keeper and waits until it listens; none if another one was faster, or if it was killed on the way.
+fn start(door: &Door, program: &Path, run_dir: &Path, until: Instant) -> Result<Option<Child>, KeeperError> {
     let log = door.file(LOG).map_err(failed("has no log"))?;
     log.set_len(0).map_err(failed("has no log"))?;
     let mut child = Command::new(program)
@@ -251,8 +293,12 @@ fn start(door: &Door, program: &Path, run_dir: &Path) -> Result<Option<Child>, K
     if ready && &word == b"ready\n" {
         return Ok(Some(child));
     }
-    let _ = child.wait();
+    let ended = child.wait().map_err(failed("cannot be waited for"))?;
     if door.is_locked(LOCK).map_err(failed("cannot be looked for"))? {
+        return Ok(None);
+    }
+    // It was killed before it had done anything: the next one may live.
+    if ended.signal().is_some() && Instant::now() < until {
         return Ok(None);
     }
     let said = std::fs::read_to_string(run_dir.join(LOG)).unwrap_or_default();

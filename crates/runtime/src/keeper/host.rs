@@ -14,11 +14,11 @@ use super::ledger::{Ledger, Streams};
 use super::message::{Ask, Bytes, Ended, Tell};
 use super::spool::{Record, Spool};
 use super::{LOCK, OLDEST_PROTOCOL, PROTOCOL, SOCKET, SPOOL};
-use crate::fault;
 use crate::leases::ALIVE;
 use crate::owner::{Config, Owner, Report, Request, Status};
-use crate::socket::door::{Door, is_same_user};
+use crate::socket::door::{Door, is_same_user, peer};
 use crate::socket::wire::Wire;
+use regatta_fault as fault;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::fs::File;
@@ -67,9 +67,11 @@ pub fn serve(run_dir: &Path) -> Result<(), HostError> {
     let lock = door.lock(LOCK).map_err(io_error("cannot lock the run"))?.ok_or(HostError::Taken)?;
     let mut host =
         Host::new(run_dir, Door::open(run_dir).map_err(io_error("cannot open the directory of the run"))?)?;
+    fault::point("keeper.ready");
     say_ready().map_err(io_error("cannot say that it is ready"))?;
     let done = host.run().map_err(io_error("cannot go on"));
     drop(host);
+    fault::point("keeper.leaving");
     // The next keeper replaces what is left of it.
     let _ = door.remove_socket(SOCKET);
     drop(lock);
@@ -268,6 +270,7 @@ impl Host {
             Ask::Start(order) => {
                 let times = (order.grace_ms, order.kill_after_ms);
                 if self.ledger.start(order.attempt, times, Instant::now()) {
+                    fault::point("keeper.ordered");
                     self.owner.ask([Request::Start(Box::new(order.spec(&self.common)))]);
                 }
             }
@@ -315,6 +318,8 @@ impl Host {
             return Ok(());
         }
         (self.epoch, self.met, talk.hello) = (epoch, true, true);
+        fault::partner(|| peer(talk.wire.fd()));
+        fault::point("keeper.greeted");
         let unacked = self.ledger.unacked().count() as u64;
         let live = self.ledger.live();
         let boot_changed = self.boot_changed;
@@ -335,6 +340,7 @@ impl Host {
         for report in reports {
             match report {
                 Report::Started { attempt, pid, start_time_ticks } => {
+                    fault::point("keeper.spawned");
                     let boot_id = self.boot_id.clone();
                     self.records.push(Record::Started { attempt, pid, start_time_ticks, boot_id });
                 }
@@ -347,6 +353,7 @@ impl Host {
                 Report::Idle { attempt, idle_ms } => self.ledger.idle(attempt, idle_ms),
                 Report::OutputLimit { attempt, .. } => self.ledger.output_limit(attempt),
                 Report::Exited { attempt, status, stdout, stderr, leaked, usage, .. } => {
+                    fault::point("keeper.ended");
                     let disk_full = status != Status::Code(0) && self.disk_is_full();
                     let ended = Ended { leaked, disk_full, ..Ended::exited(attempt, status, usage) };
                     self.ended(ended, [stdout, stderr])?;

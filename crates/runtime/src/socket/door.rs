@@ -6,7 +6,7 @@ use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -93,4 +93,10 @@ impl Door {
 /// Whether the other side runs as the same user.
 pub(crate) fn is_same_user(socket: &UnixStream) -> io::Result<bool> {
     Ok(rustix::net::sockopt::socket_peercred(socket)?.uid == rustix::process::getuid())
+}
+
+/// The process at the other side.
+pub(crate) fn peer(socket: impl AsFd) -> Option<u32> {
+    let pid = rustix::net::sockopt::socket_peercred(socket).ok()?.pid;
+    Some(pid.as_raw_nonzero().get().cast_unsigned())
 }

@@ -15,6 +15,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 /// A longer frame is nobody's of ours. Arguments and environment of one program are at most a few MiB.
 const MAX_FRAME_BYTES: usize = 16 << 20;
@@ -50,6 +51,11 @@ impl Wire {
     /// The socket, to wait for.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+
+    /// Reading waits so long at most; without a limit for ever.
+    pub(crate) fn wait_at_most(&self, time: Option<Duration>) -> io::Result<()> {
+        self.socket.set_read_timeout(time)
     }
 
     /// A second handle on the socket, without what waits here.
