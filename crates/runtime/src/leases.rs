@@ -247,6 +247,11 @@ impl Leases {
         self.sweeping.clone()
     }
 
+    /// The keeper that was asked to sweep is gone.
+    pub fn sweep_again(&mut self) {
+        self.dead.extend(self.sweeping.take());
+    }
+
     /// Nothing of the dead run lives any more: its leases are free, unless somebody resumed it meanwhile.
     ///
     /// # Errors

@@ -292,6 +292,7 @@ impl Local {
     /// Takes what the keeper said.
     pub fn hear(&mut self, heard: Heard) {
         match heard {
+            Heard::Still => {}
             Heard::Swept => {
                 let swept = self.leases.swept();
                 self.check(swept);

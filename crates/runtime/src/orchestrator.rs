@@ -117,6 +117,8 @@ pub struct Orchestrator {
     first: Vec<Arrival>,
     /// Answers that are given when the turn that obeys is durable.
     answers: Vec<(SyncSender<Reply>, Reply)>,
+    /// Answers that are given when everything stands still.
+    still: Vec<(SyncSender<Reply>, Reply)>,
     /// Leases may be free.
     freed: Arc<AtomicBool>,
     interrupts: u32,
@@ -167,6 +169,7 @@ impl Orchestrator {
             place,
             first: Vec::new(),
             answers: Vec::new(),
+            still: Vec::new(),
             freed,
             interrupts: 0,
             keepers: 0,
@@ -199,6 +202,9 @@ impl Orchestrator {
             for (to, said) in answers {
                 // Whoever asked may have gone away.
                 let _ = to.send(said);
+            }
+            if !self.engine.state().is_suspended() {
+                self.say_still(); // nothing will be told: it was not the moment for it
             }
             if let Some(leave) = leave {
                 return self.leave(leave, control);
@@ -285,6 +291,9 @@ impl Orchestrator {
 
     /// The keeper died, and its children with it: what it recorded stands, the rest is lost.
     fn replace_keeper(&mut self) -> Result<(), RunError> {
+        // What it owned is dead, which stands still enough.
+        self.say_still();
+        self.local.leases.sweep_again();
         drop(self.local.release());
         let found = self.meet()?;
         if found.fresh {
@@ -297,6 +306,7 @@ impl Orchestrator {
         let lost = self.local.forget_jobs(&found.live);
         self.local.forget_results(self.engine.state(), &found.live);
         self.first.extend(lost);
+        self.local.sweep_dead();
         Ok(())
     }
 
@@ -349,6 +359,9 @@ impl Orchestrator {
             Message::Heard(number, heard) if number == self.keepers => {
                 for word in heard {
                     self.swept |= matches!(word, Heard::Swept);
+                    if matches!(word, Heard::Still) {
+                        self.say_still();
+                    }
                     self.local.hear(word);
                 }
             }
@@ -360,6 +373,13 @@ impl Orchestrator {
             Message::Input(arrival) => self.first.push(*arrival),
             Message::LeasesFreed => {}
             Message::Asked(request) => self.asked(request),
+        }
+    }
+
+    fn say_still(&mut self) {
+        for (to, said) in self.still.drain(..) {
+            // Whoever asked may have gone away.
+            let _ = to.send(said);
         }
     }
 
@@ -425,7 +445,9 @@ impl Orchestrator {
         let answer = match control::interpret(&self.engine, &command) {
             Meaning::Feed(arrival, said) => {
                 self.first.push(*arrival);
-                return self.answers.push((reply, Reply::Done(said)));
+                let stands_still = command == control::Command::Pause { now: true };
+                let answers = if stands_still { &mut self.still } else { &mut self.answers };
+                return answers.push((reply, Reply::Done(said)));
             }
             Meaning::So(said) => Reply::Done(said),
             Meaning::Refused(why) => Reply::Refused(why),

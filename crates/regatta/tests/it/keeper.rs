@@ -103,7 +103,7 @@ impl Talk {
             match self.heard.recv_timeout(PATIENCE).unwrap() {
                 Heard::Ended(ended, streams) => return (ended, streams),
                 Heard::Gone => panic!("the keeper is gone"),
-                Heard::Idle { .. } | Heard::Swept => {}
+                Heard::Idle { .. } | Heard::Swept | Heard::Still => {}
             }
         }
     }

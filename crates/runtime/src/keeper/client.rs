@@ -30,6 +30,8 @@ pub enum Heard {
     },
     /// An attempt ended: how, and what it wrote to standard output and error.
     Ended(Ended, [Option<File>; 2]),
+    /// Every tree that lives stands still.
+    Still,
     /// No process with the run's marker is left.
     Swept,
     /// The keeper is gone.
@@ -191,7 +193,7 @@ impl Keeper {
                     found.ended.push((ended, streams));
                 }
                 // Not before the greeting is over.
-                Some(Tell::Idle { .. } | Tell::Swept { .. }) => {}
+                Some(Tell::Idle { .. } | Tell::Still | Tell::Swept { .. }) => {}
                 None if missing == Some(found.ended.len() as u64) => return Ok(found),
                 None => {
                     let more = self.wire.fill().map_err(failed("cannot be heard"))?;
@@ -337,6 +339,7 @@ fn said(wire: &mut Wire, tell: Tell) -> Option<Heard> {
             let streams = streams(wire, &ended);
             Some(Heard::Ended(ended, streams))
         }
+        Tell::Still => Some(Heard::Still),
         Tell::Swept { .. } => Some(Heard::Swept),
         // The greeting is over.
         Tell::Hello { .. } | Tell::Refused { .. } => None,

@@ -103,7 +103,9 @@ struct Host {
     met: bool,
     door: Door,
     /// Held while somebody is connected or an attempt lives: leases of the run are good so long.
-    alive: Option<std::fs::File>,
+    alive: Option<File>,
+    /// The owner is asked to let everything stand still; whoever asked is told when it does.
+    to_tell_still: bool,
 }
 
 /// A connection.
@@ -140,6 +142,7 @@ impl Host {
             met: false,
             door,
             alive: None,
+            to_tell_still: false,
         })
     }
 
@@ -161,6 +164,9 @@ impl Host {
             self.enforce_deadlines(Instant::now());
             let reports = self.owner.work();
             self.take_reports(reports)?;
+            if std::mem::take(&mut self.to_tell_still) {
+                self.tell(&Tell::Still)?;
+            }
             self.settle_accounts();
         }
         Ok(())
@@ -278,6 +284,7 @@ impl Host {
             Ask::Suspend => {
                 self.ledger.suspend(Instant::now());
                 self.owner.ask([Request::Suspend]);
+                self.to_tell_still = true;
             }
             Ask::Continue => {
                 self.ledger.go_on(Instant::now());

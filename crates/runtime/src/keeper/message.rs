@@ -125,6 +125,8 @@ pub(super) enum Tell {
     },
     /// An attempt ended, or could not be started. Descriptors of its streams come with it.
     Ended(Ended),
+    /// Every tree that lives stands still.
+    Still,
     /// No process with the marker is left.
     Swept {
         /// How many were ended.
