@@ -167,6 +167,70 @@ pub fn pauses(binary: &Path, cycles: u64) -> Outcome<Duration> {
     }
 }
 
+/// What orchestrators that fought for the same leases did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fight {
+    /// Tasks that held the leases, one after the other.
+    pub held: u64,
+    /// How often a task had to wait for another run.
+    pub waited: u64,
+    /// Orchestrators that were killed while they waited or held.
+    pub kills: u64,
+    /// Wall clock.
+    pub time: Duration,
+}
+
+/// So many orchestrators on one workspace run plans of so many tasks that all want the same two leases; every fourth is
+/// killed and resumed.
+///
+/// # Errors
+/// Two tasks were inside at once, a lease is left over, or a run does not come to its end.
+pub fn leases(binary: &Path, orchestrators: u64, tasks: u64) -> Outcome<Fight> {
+    let body = "mkdir inside || echo overlap >>log; echo in >>log; rmdir inside";
+    let nodes = (0..tasks).map(|n| json!({ "id": format!("t{n}"), "locks": ["one", "two"], "run": body }));
+    let nodes: Vec<Value> = nodes.collect();
+    let plan = json!({ "version": 1, "effect": "idempotent", "max_lost": 1_000, "tasks": nodes });
+    let place = Place::with(binary, &plan.to_string())?;
+    let began = Instant::now();
+    let all: Vec<_> = (0..orchestrators)
+        .map(|_| place.start(&["run", "plan.yaml", "--json"], &Env::new()))
+        .collect::<Outcome<_>>()?;
+    let mut kills = 0;
+    for (n, run) in (0..orchestrators).zip(all) {
+        if n % 4 == 3 && run.kill_if_alive() {
+            kills += 1;
+            run.wait()?;
+        } else if run.wait()?.code != Some(0) {
+            return Err(format!("orchestrator {n} did not bring its run to its end"));
+        }
+    }
+    for id in ids(&place)? {
+        place.expect(&["resume", &id], 0)?;
+    }
+    let log = place.read("log");
+    let held = log.lines().filter(|line| *line == "in").count() as u64;
+    if log.contains("overlap") {
+        return Err("two tasks were inside at once".to_owned());
+    }
+    let left = place.expect(&["locks"], 0)?.out;
+    if left != "no lease is held\n" {
+        return Err(format!("leases are left over: {left}"));
+    }
+    let mut waited = 0;
+    for id in ids(&place)? {
+        let events = place.expect(&["events", &id], 0)?.out;
+        waited += events.matches("\"kind\":\"lease_awaited\"").count() as u64;
+    }
+    Ok(Fight { held, waited, kills, time: began.elapsed() })
+}
+
+fn ids(place: &Place) -> Outcome<Vec<String>> {
+    let said = place.expect(&["ls", "--json", "--limit", "1000"], 0)?.out;
+    let rows: Value = serde_json::from_str(&said).map_err(|e| format!("`ls --json` is no JSON: {e}"))?;
+    let rows = rows.as_array().cloned().unwrap_or_default();
+    Ok(rows.iter().filter_map(|row| row["run_id"].as_str().map(str::to_owned)).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

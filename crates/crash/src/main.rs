@@ -192,6 +192,15 @@ fn heavy(options: &Options) -> Outcome<bool> {
         "| {PAUSES} cycles of `pause` (every second `--now`) and `resume` | every effect once; {:.0} s | |",
         pauses.as_secs_f64()
     ));
+    let fight = load::leases(&options.binary, 8, 50)?;
+    rows.push(format!(
+        "| 8 orchestrators, 50 tasks each, all of which want the same two leases; {} killed and resumed | {} times held, \
+         never by two at once, {} waits for another run, nothing left over; {:.0} s | |",
+        fight.kills,
+        fight.held,
+        fight.waited,
+        fight.time.as_secs_f64()
+    ));
     let text = format!("| load | what came of it | bound |\n|---|---|---|\n{}\n", rows.join("\n"));
     println!("{text}");
     if let Some(file) = &options.write {

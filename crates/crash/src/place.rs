@@ -47,6 +47,16 @@ impl Started {
         gone(self.pid(), most)
     }
 
+    /// Kills it, unless it has ended already; answers whether it was killed.
+    #[must_use]
+    pub fn kill_if_alive(&self) -> bool {
+        let alive = !self.ends(Duration::ZERO);
+        if alive {
+            kill(self.pid());
+        }
+        alive
+    }
+
     /// Waits for its end and answers what it said.
     ///
     /// # Errors

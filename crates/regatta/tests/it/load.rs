@@ -28,3 +28,9 @@ fn an_output_flood_of_64_tasks_leaves_orchestrator_and_keeper_small() {
 fn a_run_may_be_paused_and_resumed_again_and_again() {
     load::pauses(binary(), 20).unwrap();
 }
+
+#[test]
+fn orchestrators_that_fight_for_the_same_leases_never_hold_them_together() {
+    let fight = load::leases(binary(), 4, 8).unwrap();
+    assert!(fight.held >= 32, "{fight:?}");
+}
