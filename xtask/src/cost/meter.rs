@@ -29,6 +29,13 @@ pub(super) fn measure(command: &mut Command, dir: &Path) -> Result<Used, String>
     Ok(Used { wall_us, cpu_us: ticks / TICKS_PER_SECOND * 1e6 })
 }
 
+/// Microseconds that a reference told of in clock ticks.
+pub(super) fn told(file: &Path) -> Result<f64, String> {
+    let text = std::fs::read_to_string(file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
+    let ticks: f64 = text.parse().map_err(|e| format!("{} holds no number: {e}", file.display()))?;
+    Ok(ticks / TICKS_PER_SECOND * 1e6)
+}
+
 fn children_ticks() -> Result<f64, String> {
     let text = std::fs::read_to_string("/proc/self/stat")
         .map_err(|e| format!("cannot read /proc/self/stat: {e}"))?;
