@@ -167,6 +167,44 @@ pub fn pauses(binary: &Path, cycles: u64) -> Outcome<Duration> {
     }
 }
 
+/// How long it takes to get rid of a run: until the request is answered, and until nothing of it lives.
+///
+/// # Errors
+/// The request is refused, or something of the run lives on.
+pub fn abort(binary: &Path, tasks: u64) -> Outcome<(Duration, Duration)> {
+    // Nobody listens to TERM, and each has a child that left its group.
+    let stubborn = "trap '' TERM; setsid sleep 300 & echo up >>ups; while :; do sleep 1; done";
+    let mut nodes: Vec<Value> =
+        (0..tasks).map(|n| json!({ "id": format!("s{n}"), "run": stubborn })).collect();
+    nodes.push(json!({
+        "id": "gate",
+        "run": format!("while [ $(wc -l <ups) -lt {tasks} ]; do sleep 0.05; done; echo all >up; sleep 300"),
+    }));
+    let plan = json!({
+        "version": 1, "timeout": { "grace": "5s" }, "limits": { "max_parallel": tasks + 1 }, "tasks": nodes
+    });
+    let place = Place::with(binary, &plan.to_string())?;
+    place.fifo("up")?;
+    let run = place.start(&["run", "plan.yaml"], &Env::new())?;
+    place.hear("up")?;
+    let began = Instant::now();
+    place.expect(&["cancel"], 0)?;
+    let answered = began.elapsed();
+    let code = run.wait()?.code;
+    if code != Some(1) {
+        return Err(format!("the cancelled run ended with {code:?}"));
+    }
+    let ended = began.elapsed();
+    place.expect(&["replay"], 0)?;
+    for id in ids(&place)? {
+        let left = crate::processes::marked(&id);
+        if !left.is_empty() {
+            return Err(format!("processes carry the marker of the cancelled run: {left:?}"));
+        }
+    }
+    Ok((answered, ended))
+}
+
 /// What orchestrators that fought for the same leases did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fight {

@@ -14,6 +14,7 @@ use regatta_crash::{Outcome, chaos, load, page, plans, table, workflows};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 use std::time::Instant;
 
 const USAGE: &str =
@@ -29,6 +30,9 @@ const RANDOM: (u64, u64) = (6, 25);
 const LOAD_TASKS: u64 = 10_000;
 /// Pauses of a live run.
 const PAUSES: u64 = 1_000;
+/// A request to end a run is answered within this time, and everything of it is dead within that one.
+const ANSWERED: Duration = Duration::from_secs(3);
+const CLEANED: Duration = Duration::from_secs(10);
 /// What an orchestrator or a keeper may take at most.
 const MOST_MEMORY_BYTES: u64 = 128 << 20;
 
@@ -201,11 +205,19 @@ fn heavy(options: &Options) -> Outcome<bool> {
         fight.waited,
         fight.time.as_secs_f64()
     ));
+    let (answered, ended) = load::abort(&options.binary, 32)?;
+    rows.push(format!(
+        "| `cancel` of 32 trees that do not listen to TERM, each with a child that left its group, grace 5 s | \
+         answered after {:.2} s, everything dead after {:.1} s | 3 s, 10 s |",
+        answered.as_secs_f64(),
+        ended.as_secs_f64()
+    ));
     let text = format!("| load | what came of it | bound |\n|---|---|---|\n{}\n", rows.join("\n"));
     println!("{text}");
     if let Some(file) = &options.write {
         let command = format!("`cargo xtask crash --load --seed {}`", options.seed);
         page::write(file, "load", &format!("{command}:\n\n{text}"))?;
     }
-    Ok(bound >= 0.99 && flood.orchestrator_bytes.max(flood.keeper_bytes) <= MOST_MEMORY_BYTES)
+    let in_time = answered <= ANSWERED && ended <= CLEANED;
+    Ok(in_time && bound >= 0.99 && flood.orchestrator_bytes.max(flood.keeper_bytes) <= MOST_MEMORY_BYTES)
 }

@@ -34,3 +34,8 @@ fn orchestrators_that_fight_for_the_same_leases_never_hold_them_together() {
     let fight = load::leases(binary(), 4, 8).unwrap();
     assert!(fight.held >= 32, "{fight:?}");
 }
+
+#[test]
+fn a_cancelled_run_leaves_nothing_alive_however_stubborn_it_is() {
+    load::abort(binary(), 4).unwrap();
+}
