@@ -136,7 +136,8 @@ impl Leases {
             by_attempt: false,
             wall_ms: crate::clock::wall_ms(),
         };
-        let claimed = self.table()?.claim(&claim)?;
+        let (claimed, poke) = self.table()?.claim(&claim)?;
+        self.poke(poke);
         self.after(&claimed);
         Ok(claimed)
     }
@@ -163,10 +164,11 @@ impl Leases {
     }
 
     fn try_asked(&mut self, asked: Asked) -> Result<Option<Settled>, StoreError> {
-        let claimed = self.table()?.claim(&asked.claim)?;
+        let (claimed, poke) = self.table()?.claim(&asked.claim)?;
+        self.poke(poke);
         self.after(&claimed);
         let outcome = match claimed {
-            Claimed::Waits { .. } => {
+            Claimed::Waits(_) => {
                 self.asked.push(asked);
                 return Ok(None);
             }
@@ -189,17 +191,26 @@ impl Leases {
         Ok(settled)
     }
 
-    /// Gives leases of a task back, all of them or those named, and takes it out of every line.
+    /// An attempt of a task has ended; `renewed` if its declared leases were granted for the next one already.
     ///
     /// # Errors
     /// The table cannot be written.
-    pub fn release(&mut self, task: &str, names: Option<&[String]>) -> Result<(), StoreError> {
+    pub fn end_attempt(&mut self, task: &str, renewed: bool) -> Result<(), StoreError> {
         let who = self.who(task);
-        if names.is_none() {
-            self.asked.retain(|asked| asked.claim.who != who);
-            self.own.remove(task);
-        }
-        let freed = self.table()?.release(&who, names)?;
+        self.asked.retain(|asked| asked.claim.who != who);
+        self.own.remove(task);
+        let freed = self.table()?.end_attempt(&who, renewed)?;
+        self.poke(freed);
+        Ok(())
+    }
+
+    /// A task that is to start wants no leases now.
+    ///
+    /// # Errors
+    /// The table cannot be written.
+    pub fn withdraw(&mut self, task: &str) -> Result<(), StoreError> {
+        let who = self.who(task);
+        let freed = self.table()?.withdraw(&who)?;
         self.poke(freed);
         Ok(())
     }
@@ -209,13 +220,11 @@ impl Leases {
     ///
     /// # Errors
     /// The table cannot be read or written.
-    pub fn release_own(&mut self, task: &str, names: &[String]) -> Result<(), StoreError> {
+    pub fn give_back(&mut self, task: &str, names: &[String]) -> Result<(), StoreError> {
         let who = self.who(task);
-        let own = self.table()?.all()?.into_iter().filter(|row| row.who == who && row.by_attempt);
-        let own: Vec<String> = own.map(|row| row.want.name).collect();
-        let named: Vec<String> =
-            own.into_iter().filter(|name| names.is_empty() || names.contains(name)).collect();
-        self.release(task, Some(&named))
+        let freed = self.table()?.give_back(&who, names)?;
+        self.poke(freed);
+        Ok(())
     }
 
     /// True if an attempt of the task holds or wants leases of its own.
@@ -226,8 +235,7 @@ impl Leases {
 
     /// Whoever stands in the way is watched if it lives; what a dead one left is taken back.
     fn after(&mut self, claimed: &Claimed) {
-        let Claimed::Waits { by, poke } = claimed else { return };
-        self.poke(poke.clone());
+        let Claimed::Waits(by) = claimed else { return };
         let others: BTreeSet<&str> = by.iter().map(|row| row.who.run.as_str()).collect();
         for run in others.into_iter().filter(|run| *run != self.run) {
             if lives(&self.runs.join(run)) {

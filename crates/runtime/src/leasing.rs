@@ -41,7 +41,7 @@ impl Local {
                 self.epochs.insert(node, epoch);
                 Claimed::Granted { epoch }
             }
-            Some(Outcome::Waits { by, .. }) => {
+            Some(Outcome::Waits(by)) => {
                 let index =
                     |name: &str| claims.iter().find(|c| graph.resources[c.resource as usize].name == name);
                 let blocker = by.first();
@@ -64,16 +64,23 @@ impl Local {
         }
     }
 
-    pub(crate) fn give_back(&mut self, node: NodeId) {
+    /// The attempt of a node is dead. A grant that waits for its start is that of the next one.
+    pub(crate) fn release_leases(&mut self, node: NodeId) {
+        let task = self.actions.task(node).id.clone();
+        let released = self.leases.end_attempt(&task, self.epochs.contains_key(&node));
+        self.check(released);
+    }
+
+    pub(crate) fn leave_line(&mut self, node: NodeId) {
         self.epochs.remove(&node);
         let task = self.actions.task(node).id.clone();
-        let released = self.leases.release(&task, None);
-        self.check(released);
+        let withdrawn = self.leases.withdraw(&task);
+        self.check(withdrawn);
     }
 
     /// Leases that a running attempt took by itself go back: those named, or all of them.
     pub(crate) fn give_some_back(&mut self, task: &str, names: &[String]) {
-        let released = self.leases.release_own(task, names);
+        let released = self.leases.give_back(task, names);
         self.check(released);
     }
 
@@ -83,7 +90,7 @@ impl Local {
             let EventKind::DispatchEnded { node, .. } = &event.kind else { continue };
             let task = engine.graph().name(*node);
             if self.leases.has_own(task) && !engine.graph().has_lease(*node) {
-                let released = self.leases.release(task, None);
+                let released = self.leases.end_attempt(task, false);
                 self.check(released);
             }
         }

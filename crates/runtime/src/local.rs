@@ -460,7 +460,8 @@ impl Driver for Local {
             Effect::End { attempt, grace_ms } => {
                 self.asks.push(Ask::End { attempt: attempt.0, grace_ms: *grace_ms });
             }
-            Effect::Release { node } | Effect::Unclaim { node } => self.give_back(*node),
+            Effect::Release { node } => self.release_leases(*node),
+            Effect::Unclaim { node } => self.leave_line(*node),
             Effect::Suspend => self.asks.push(Ask::Suspend),
             Effect::Continue => self.asks.push(Ask::Continue),
             Effect::Escalate { about, escalation } => self.escalate(*about, *escalation),

@@ -54,7 +54,7 @@ pub struct Machine {
     /// Effects that may still be performed before the crash, if one is planned.
     pub effects_left: Option<u32>,
     /// Nodes for which all leases are held.
-    leased: BTreeSet<NodeId>,
+    leased: BTreeMap<NodeId, u32>,
     /// Providers answer with rate limits now and then.
     pub limits: bool,
     /// What people were told.
@@ -79,7 +79,7 @@ impl Machine {
             finished: BTreeSet::new(),
             started: BTreeSet::new(),
             effects_left: None,
-            leased: BTreeSet::new(),
+            leased: BTreeMap::new(),
             limits: false,
             told: BTreeSet::new(),
             violations: Vec::new(),
@@ -138,6 +138,12 @@ impl Machine {
         inputs
     }
 
+    fn wants_lease(&self, node: NodeId) -> bool {
+        let spec = &self.scenario.spec;
+        let leased = |claim: &Claim| spec.resources[claim.resource as usize].lease;
+        spec.nodes[node.index()].claims.iter().any(leased)
+    }
+
     fn fail(&mut self, law: &str) {
         self.violations.push(law.to_owned());
     }
@@ -148,6 +154,12 @@ impl Machine {
         }
         if alive.number > 0 && self.finished.contains(&alive.node) {
             self.fail("law 5: finished work was repeated");
+        }
+        if alive.number > 0
+            && self.wants_lease(alive.node)
+            && self.leased.get(&alive.node).is_none_or(|grants| *grants == 0)
+        {
+            self.fail("law 8: a task was started without the leases that it wants");
         }
         if !self.started.insert(attempt) {
             return; // keyed by attempt id: performing it twice does no harm
@@ -229,7 +241,7 @@ impl Driver for Machine {
             self.plan(after, Input::LeasesFreed);
             return Claimed::Taken { resource, by: "another run".into() };
         }
-        self.leased.insert(node);
+        *self.leased.entry(node).or_default() += 1;
         Claimed::Granted { epoch: 1 }
     }
 
@@ -261,7 +273,8 @@ impl Driver for Machine {
             // Reports that were under way come all the same.
             Effect::Suspend | Effect::Continue => {}
             Effect::Release { node } | Effect::Unclaim { node } => {
-                self.leased.remove(node);
+                let grants = self.leased.entry(*node).or_default();
+                *grants = grants.saturating_sub(1);
             }
             Effect::Escalate { about, .. } => {
                 self.told.insert(*about);

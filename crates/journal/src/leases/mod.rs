@@ -91,13 +91,8 @@ pub struct Claim {
 pub enum Claimed {
     /// All are held, under this fencing epoch.
     Granted(u64),
-    /// None is held, and the claim stands in line.
-    Waits {
-        /// What stands in the way.
-        by: Vec<LeaseRow>,
-        /// Runs of which a claim was refused to break a circle, and that must be told.
-        poke: Vec<String>,
-    },
+    /// None is held, and the claim stands in line, behind these.
+    Waits(Vec<LeaseRow>),
     /// None is held, and the claim stands in no line: waiting would never end. Who waits for whom, in words.
     Deadlock(String),
 }
@@ -184,24 +179,53 @@ impl Leases {
         })
     }
 
-    /// Takes all leases of a claim, or none and a place in the line. A claim that stands in it keeps its place.
+    /// Takes all leases of a claim, or none and a place in the line. A claim that stands in it keeps its place. Answers
+    /// also the runs that must be told: what a dead attempt of the task held is free, or a claim of theirs was refused
+    /// to break a circle.
     ///
     /// # Errors
     /// Any failure of SQLite.
-    pub fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+    pub fn claim(&self, claim: &Claim) -> Result<(Claimed, Vec<String>), StoreError> {
         self.write("write", |tx| table::claim(tx, claim))
     }
 
-    /// Gives leases of a claimant back and takes it out of every line; all of them, or those named. Answers the runs
-    /// that wait for something that was given back.
+    /// An attempt has ended: what it took by itself goes with it, and what its task declared, unless that was granted
+    /// anew for the next attempt already (`renewed`). A place in the line that the next attempt has stays. Answers the
+    /// runs that wait for something that was given back.
     ///
     /// # Errors
     /// Any failure of SQLite.
-    pub fn release(&self, who: &Claimant, names: Option<&[String]>) -> Result<Vec<String>, StoreError> {
-        self.write("write", |tx| table::release(tx, who, names))
+    pub fn end_attempt(&self, who: &Claimant, renewed: bool) -> Result<Vec<String>, StoreError> {
+        self.write("write", |tx| {
+            table::take_back_if(tx, |row| {
+                row.who == *who && (row.by_attempt || row.epoch.is_some() && !renewed)
+            })
+        })
     }
 
-    /// Takes back everything of a run but what `live` tasks of it hold. Answers as [`Leases::release`].
+    /// Gives back what a running attempt took by itself: the leases named, or all of them. Answers as
+    /// [`Leases::end_attempt`].
+    ///
+    /// # Errors
+    /// Any failure of SQLite.
+    pub fn give_back(&self, who: &Claimant, names: &[String]) -> Result<Vec<String>, StoreError> {
+        let named = |row: &LeaseRow| names.is_empty() || names.contains(&row.want.name);
+        self.write("write", |tx| {
+            table::take_back_if(tx, |row| {
+                row.who == *who && row.by_attempt && row.epoch.is_some() && named(row)
+            })
+        })
+    }
+
+    /// The claimant wants nothing and holds nothing any more. Answers as [`Leases::end_attempt`].
+    ///
+    /// # Errors
+    /// Any failure of SQLite.
+    pub fn withdraw(&self, who: &Claimant) -> Result<Vec<String>, StoreError> {
+        self.write("write", |tx| table::take_back_if(tx, |row| row.who == *who))
+    }
+
+    /// Takes back everything of a run but what `live` tasks of it hold. Answers as [`Leases::end_attempt`].
     ///
     /// # Errors
     /// Any failure of SQLite.

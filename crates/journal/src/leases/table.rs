@@ -103,9 +103,14 @@ fn with(held: &[LeaseRow], row: &LeaseRow) -> Vec<LeaseRow> {
     all
 }
 
-pub(super) fn claim(conn: &Connection, claim: &Claim) -> rusqlite::Result<Claimed> {
+pub(super) fn claim(conn: &Connection, claim: &Claim) -> rusqlite::Result<(Claimed, Vec<String>)> {
     if let Some(circle) = denied(conn, &claim.who)? {
-        return Ok(Claimed::Deadlock(circle));
+        return Ok((Claimed::Deadlock(circle), Vec::new()));
+    }
+    // A task that is to start has no live attempt, so what it still holds is that of a dead one.
+    let mut poke = Vec::new();
+    if !claim.by_attempt {
+        poke = take_back_if(conn, |row| row.who == claim.who && row.epoch.is_some())?;
     }
     let wants: BTreeSet<&LeaseWant> = claim.wants.iter().collect();
     let ticket = ticket_of(conn, &claim.who)?;
@@ -114,21 +119,24 @@ pub(super) fn claim(conn: &Connection, claim: &Claim) -> rusqlite::Result<Claime
         in_the_way.extend(blockers(conn, &claim.who, want, ticket.unwrap_or(u64::MAX))?);
     }
     if in_the_way.is_empty() {
-        return grant(conn, claim, &wants).map(Claimed::Granted);
+        return Ok((Claimed::Granted(grant(conn, claim, &wants)?), poke));
     }
     if ticket.is_none() {
         stand_in_line(conn, claim, &wants)?;
     }
-    break_circles(conn, &claim.who, in_the_way)
+    break_circles(conn, &claim.who, (in_the_way, poke))
 }
 
 /// Waiting must come to an end: as long as the claimant waits for itself, somebody in the circle steps back.
-fn break_circles(conn: &Connection, me: &Claimant, by: Vec<LeaseRow>) -> rusqlite::Result<Claimed> {
-    let mut poke = Vec::new();
+fn break_circles(
+    conn: &Connection,
+    me: &Claimant,
+    (by, mut poke): (Vec<LeaseRow>, Vec<String>),
+) -> rusqlite::Result<(Claimed, Vec<String>)> {
     while let Some(circle) = cycle(conn, me)? {
         let waiting = waiting(conn)?;
         let row_of = |who: &Claimant| waiting.iter().find(|row| row.who == *who);
-        // What has not started holds nothing: giving up its place in the line is enough.
+        // What has not started holds nothing: nobody waits for it once it has given up its place in the line.
         if let Some(idle) = circle.iter().filter_map(row_of).find(|row| !row.by_attempt) {
             give_up_place(conn, &idle.who)?;
             continue;
@@ -137,13 +145,13 @@ fn break_circles(conn: &Connection, me: &Claimant, by: Vec<LeaseRow>) -> rusqlit
         let Some(victim) = circle.iter().filter_map(row_of).max_by_key(|row| rank(row)) else { break };
         leave_line(conn, &victim.who)?;
         if victim.who == *me {
-            return Ok(Claimed::Deadlock(text));
+            return Ok((Claimed::Deadlock(text), poke));
         }
         let who = &victim.who;
         conn.execute("INSERT OR REPLACE INTO denied VALUES(?1,?2,?3)", params![who.run, who.task, text])?;
         poke.push(who.run.clone());
     }
-    Ok(Claimed::Waits { by, poke })
+    Ok((Claimed::Waits(by), poke))
 }
 
 /// Who is refused in a circle: the lowest priority, then the highest key.
@@ -275,14 +283,13 @@ fn way_back(from: &BTreeMap<Claimant, Claimant>, who: &Claimant, last: Claimant)
     way
 }
 
-pub(super) fn release(
+/// Takes back what is held or waited for by somebody; answers the runs that wait for it.
+pub(super) fn take_back_if(
     conn: &Connection,
-    who: &Claimant,
-    names: Option<&[String]>,
+    goes: impl Fn(&LeaseRow) -> bool,
 ) -> rusqlite::Result<Vec<String>> {
-    let both = [rows(conn, (HELD, true), None)?, rows(conn, (WAITING, false), None)?].concat();
-    let goes = |row: &LeaseRow| row.who == *who && names.is_none_or(|names| names.contains(&row.want.name));
-    let gone: Vec<LeaseRow> = both.into_iter().filter(|row| goes(row)).collect();
+    let mut gone = [rows(conn, (HELD, true), None)?, rows(conn, (WAITING, false), None)?].concat();
+    gone.retain(goes);
     take_back(conn, &gone)
 }
 

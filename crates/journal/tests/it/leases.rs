@@ -34,7 +34,7 @@ fn wants(text: &str) -> Vec<LeaseWant> {
 
 fn ask(leases: &Leases, name: &str, text: &str, (priority, by_attempt): (&str, bool)) -> Claimed {
     let (who, wants, priority) = (who(name), wants(text), priority.to_owned());
-    leases.claim(&Claim { who, wants, priority, by_attempt, wall_ms: 5 }).unwrap()
+    leases.claim(&Claim { who, wants, priority, by_attempt, wall_ms: 5 }).unwrap().0
 }
 
 /// A task that is to start claims.
@@ -68,10 +68,10 @@ fn all_or_nothing_and_in_the_order_of_the_line() {
     assert!(got(&leases, "a", "x"));
     assert!(!got(&leases, "b", "w x"), "`x` is taken, so `w` is not taken either");
     assert!(!got(&leases, "c", "w"), "`b` asked for `w` before");
-    assert_eq!(leases.release(&who("a"), None).unwrap(), ["r"], "the run of `b` waits for `x`");
+    assert_eq!(leases.end_attempt(&who("a"), false).unwrap(), ["r"], "the run of `b` waits for `x`");
     assert!(!got(&leases, "c", "w"), "its turn has not come");
     assert!(got(&leases, "b", "w x"));
-    leases.release(&who("b"), None).unwrap();
+    leases.end_attempt(&who("b"), false).unwrap();
     assert!(got(&leases, "c", "w"));
 }
 
@@ -105,13 +105,13 @@ fn a_circle_is_broken_by_the_lowest_priority_then_the_highest_key() {
         let (a, b) = ((a, true), (b, true));
         assert!(matches!(ask(&leases, "a", "one", a), Claimed::Granted(_)));
         assert!(matches!(ask(&leases, "b", "two", b), Claimed::Granted(_)));
-        assert!(matches!(ask(&leases, "a", "two", a), Claimed::Waits { .. }));
+        assert!(matches!(ask(&leases, "a", "two", a), Claimed::Waits(_)));
         let last = ask(&leases, "b", "one", b);
         let first = ask(&leases, "a", "two", a);
         let (denied, waits) = if refused == "b" { (last, first) } else { (first, last) };
         let Claimed::Deadlock(circle) = denied else { panic!("{denied:?}") };
         assert!(circle.contains("`a` of run r waits for `b` of run r"), "{circle}");
-        assert!(matches!(waits, Claimed::Waits { .. }), "{waits:?}");
+        assert!(matches!(waits, Claimed::Waits(_)), "{waits:?}");
     }
 }
 
@@ -121,8 +121,26 @@ fn what_has_not_started_gives_up_its_place_before_anybody_is_refused() {
     let running = ("P2", true);
     assert!(matches!(ask(&leases, "a", "one", running), Claimed::Granted(_)));
     assert!(!got(&leases, "t", "one two"), "it waits for `one`, and asked for `two` before `a`");
-    assert!(matches!(ask(&leases, "a", "two", running), Claimed::Waits { .. }));
+    assert!(matches!(ask(&leases, "a", "two", running), Claimed::Waits(_)));
     assert!(matches!(ask(&leases, "a", "two", running), Claimed::Granted(_)));
+}
+
+#[test]
+fn the_next_attempt_keeps_its_grant_and_its_place_when_the_one_before_has_ended() {
+    let (_world, leases) = fresh();
+    let running = ("P2", true);
+    assert!(got(&leases, "a", "x"));
+    assert!(matches!(ask(&leases, "a", "own", running), Claimed::Granted(_)));
+    assert!(got(&leases, "a", "x"), "granted anew before the end of the attempt before is done with");
+    leases.end_attempt(&who("a"), true).unwrap();
+    let held: Vec<String> = leases.all().unwrap().into_iter().map(|row| row.want.name).collect();
+    assert_eq!(held, ["x"], "what the attempt took by itself went with it");
+    // Somebody asked meanwhile: what the dead attempt held is free for it, and the next attempt stands behind it.
+    assert!(!got(&leases, "b", "x") && !got(&leases, "a", "x"));
+    leases.end_attempt(&who("a"), false).unwrap();
+    assert!(got(&leases, "b", "x") && !got(&leases, "a", "x"));
+    leases.end_attempt(&who("b"), false).unwrap();
+    assert!(got(&leases, "a", "x"));
 }
 
 #[test]

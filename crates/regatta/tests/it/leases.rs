@@ -232,6 +232,18 @@ fn a_running_task_acquires_and_releases_leases() {
 }
 
 #[test]
+fn an_attempt_that_follows_at_once_holds_the_leases_too() {
+    let world = World::with(&format!(
+        "version: 1\ntasks:\n  - {{ id: a, locks: [db], retry: {{ max_attempts: 3, backoff: 0ms }}, \
+         run: '{REGATTA} locks >>held; test $REGATTA_ATTEMPT -eq 3' }}\n"
+    ));
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let held = world.read("held");
+    assert_eq!(held.matches("db  exclusive  held by a of run").count(), 3, "{held}");
+    assert_eq!(world.regatta(&["locks"]).out, "no lease is held\n");
+}
+
+#[test]
 fn a_circle_is_broken_by_refusing_the_lowest_priority() {
     let world = World::new();
     ["x.has", "y.has"].iter().for_each(|name| world.fifo(name));
