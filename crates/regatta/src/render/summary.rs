@@ -135,8 +135,10 @@ pub fn next(view: &RunView) -> String {
         ),
         (Phase::New | Phase::Running | Phase::Paused(_), _) => format!("next: regatta resume {run_id}\n"),
         (Phase::Ended(RunStatus::Succeeded), _) => String::new(),
-        // Each says its own.
-        (Phase::Ended(_), _) if !engine.state().scopes.escalations.is_empty() => String::new(),
+        // Each has said where to look.
+        (Phase::Ended(_), _) if !engine.state().scopes.escalations.is_empty() => {
+            format!("then: regatta retry {run_id}\n")
+        }
         (Phase::Ended(_), _) => {
             let tried = |node: &NodeId| engine.state().node(*node).attempts > 0;
             let (tried, first) = (unwell(engine).find(tried), unwell(engine).next());
