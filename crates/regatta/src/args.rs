@@ -2,6 +2,7 @@
 //!
 //! Raw options only; commands turn them into what they need. Knows no environment.
 
+use crate::config::ContainmentArg;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -464,6 +465,9 @@ pub struct PostMortemArgs {
 pub struct KeeperArgs {
     /// The directory of the run.
     pub run_dir: PathBuf,
+    /// What holds the processes of an attempt together.
+    #[arg(long, value_enum, default_value_t = ContainmentArg::Auto)]
+    pub containment: ContainmentArg,
 }
 
 /// `regatta schema`

@@ -1,6 +1,7 @@
 //! The settings of a workspace: `.regatta/config.toml`.
 //!
 //! ```toml
+//! containment = "auto"   # or "group": no cgroups
 //! [leases]
 //! gpu = 3        # a counted lease: units that all runs of the workspace share
 //! ```
@@ -9,6 +10,8 @@
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::plain_file::small_text;
+use clap::ValueEnum;
+use regatta_runtime::keeper::Containment;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,6 +26,29 @@ pub struct Config {
     /// Counted leases: capacity in units.
     #[serde(default)]
     pub leases: BTreeMap<String, u32>,
+    /// What holds the processes of an attempt together.
+    #[serde(default)]
+    pub containment: ContainmentArg,
+}
+
+/// `containment`
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ContainmentArg {
+    /// A cgroup for each attempt, where the system permits it.
+    #[default]
+    Auto,
+    /// Process group, subreaper and marker only.
+    Group,
+}
+
+impl From<ContainmentArg> for Containment {
+    fn from(given: ContainmentArg) -> Containment {
+        match given {
+            ContainmentArg::Auto => Containment::Auto,
+            ContainmentArg::Group => Containment::Group,
+        }
+    }
 }
 
 /// Reads the settings; the defaults where there is no file.

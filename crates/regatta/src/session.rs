@@ -2,6 +2,7 @@
 //!
 //! Signals become messages to the loop; the loop runs on a thread with 8 MiB of stack, which conditions need.
 
+use crate::config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -17,6 +18,7 @@ use regatta_engine::outcome::RunStatus;
 use regatta_engine::state::Phase;
 use regatta_journal::{RunJournal, Which};
 use regatta_runtime::escalation::{self, Case};
+use regatta_runtime::keeper::{Containment, Program};
 use regatta_runtime::local::{Observer, Told};
 use regatta_runtime::orchestrator::{Left, Machine, Orchestrator, Work};
 use regatta_runtime::run_error::RunError;
@@ -58,10 +60,11 @@ pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watcher
     let feed = watchers.state_file.as_ref().map(feed).transpose()?;
     let observer = observer(context, (watchers.show, feed), nodes);
     let workspace = context.workspace.clone();
+    let containment = config::read(&workspace)?.containment.into();
     let thread = std::thread::Builder::new()
         .name("loop".to_owned())
         .stack_size(STACK_BYTES)
-        .spawn(move || play(journal, work, &workspace, observer))
+        .spawn(move || play(journal, work, (&workspace, containment), observer))
         .map_err(|e| CliError::environment(format!("the loop cannot be started: {e}")))?;
     let left = match thread.join() {
         Ok(Ok(left)) => left,
@@ -84,9 +87,14 @@ fn refresh(context: &Context, run_id: &str, watchers: &Watchers) -> Result<(), C
     file.refresh(&view::reader(&context.workspace)?, run_id)
 }
 
-fn play(journal: RunJournal, work: Work, workspace: &Path, observer: Observer) -> Result<Left, RunError> {
-    let orchestrator =
-        Orchestrator::open(journal, work, Machine { workspace, program: Path::new(OURSELVES) }, observer)?;
+fn play(
+    journal: RunJournal,
+    work: Work,
+    (workspace, containment): (&Path, Containment),
+    observer: Observer,
+) -> Result<Left, RunError> {
+    let keeper = Program { path: OURSELVES.into(), containment };
+    let orchestrator = Orchestrator::open(journal, work, Machine { workspace, keeper: &keeper }, observer)?;
     let handle = orchestrator.handle();
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(RunError::Signals)?;
     let closer = signals.handle();

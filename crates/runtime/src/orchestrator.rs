@@ -11,7 +11,7 @@ use crate::action::Actions;
 use crate::clock::{RunClock, wall_ms};
 use crate::collect;
 use crate::control::{self, Meaning, Reply};
-use crate::keeper::{Found, Heard, Keeper};
+use crate::keeper::{Found, Heard, Keeper, Program};
 use crate::leases::{Leases, Settled};
 use crate::leasing;
 use crate::local::{Broken, Local, Observer, Place};
@@ -29,7 +29,7 @@ use regatta_engine::state::Phase;
 use regatta_fault as fault;
 use regatta_journal::RunJournal;
 use regatta_plan::Plan;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -91,8 +91,8 @@ pub struct Left {
 pub struct Machine<'a> {
     /// The workspace.
     pub workspace: &'a Path,
-    /// The program that is started as the keeper.
-    pub program: &'a Path,
+    /// What is started as the keeper.
+    pub keeper: &'a Program,
 }
 
 /// What a run does.
@@ -112,7 +112,7 @@ pub struct Orchestrator {
     clock: RunClock,
     inbox: Receiver<Message>,
     handle: Handle,
-    program: PathBuf,
+    program: Program,
     place: Place,
     first: Vec<Arrival>,
     /// Answers that are given when the turn that obeys is durable.
@@ -165,7 +165,7 @@ impl Orchestrator {
             clock: RunClock::from(now),
             inbox,
             handle: Handle(sender),
-            program: machine.program.to_owned(),
+            program: machine.keeper.clone(),
             place,
             first: Vec::new(),
             answers: Vec::new(),

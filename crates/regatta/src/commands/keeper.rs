@@ -12,7 +12,7 @@ use regatta_runtime::keeper;
 /// # Errors
 /// Another keeper owns the run, or the system refused something.
 pub fn run(args: &KeeperArgs) -> Result<Exit, CliError> {
-    keeper::serve(&args.run_dir)
+    keeper::serve(&args.run_dir, args.containment.into())
         .map(|()| Exit::Success)
         .map_err(|e| CliError::environment(format!("keeper of `{}`: {e}", args.run_dir.display())))
 }

@@ -1,9 +1,10 @@
 //! What ends a whole process tree here, tried on a small tree of our own: a shell that leaves a child behind.
 //!
-//! Every run uses process group, child subreaper, marker and pidfd. What would be permitted beyond that is told as
-//! such: this version does not use it.
+//! Every run uses process group, child subreaper, marker and pidfd, and a cgroup for each task where that is permitted
+//! and wanted. A PID namespace is told as permitted or not: this version does not use it.
 
 use super::{Containment, Finding, cgroup};
+use crate::config::ContainmentArg;
 use regatta_runtime::owner::{MARKER_VARIABLE, live_attempts};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
@@ -23,7 +24,7 @@ const PIDFD: &str = "pidfd";
 const PATIENCE: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
 /// What is used and what is permitted.
-pub(super) fn examine() -> (Vec<Finding>, Containment) {
+pub(super) fn examine(wanted: ContainmentArg) -> (Vec<Finding>, Containment) {
     let mut containment = Containment::default();
     let mut findings = Vec::new();
     let tries = [
@@ -44,9 +45,16 @@ pub(super) fn examine() -> (Vec<Finding>, Containment) {
     }
     let cgroup = cgroup::tried();
     containment.cgroup = cgroup.is_ok();
+    if containment.cgroup && wanted == ContainmentArg::Auto {
+        containment.used.push("cgroup");
+    }
     findings.push(match cgroup {
-        Ok(at) => Finding::ok("cgroup", format!("permitted below {at}; not used by this version")),
-        Err(why) => Finding::note("cgroup", format!("not permitted: {why}; not used by this version")),
+        Ok(at) if wanted == ContainmentArg::Group => Finding::note(
+            "cgroup",
+            format!("permitted below {at}; not used, because the settings say `group`"),
+        ),
+        Ok(at) => Finding::ok("cgroup", format!("permitted below {at}, one for each task; used")),
+        Err(why) => Finding::note("cgroup", format!("not permitted: {why}; the other means are used")),
     });
     let (namespace, permitted) = namespace();
     containment.pid_namespace = permitted;

@@ -8,8 +8,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Open files of a live attempt in the keeper: two outputs, a handle on the process, and one to spare.
-const FILES_A_TASK: u64 = 4;
+/// Open files of a live attempt in the keeper: two outputs, a handle on the process, two of its cgroup, and one to
+/// spare.
+const FILES_A_TASK: u64 = 6;
 /// Open files of orchestrator or keeper besides.
 const FILES_BESIDES: u64 = 32;
 /// Processes of a small task: a shell and what it starts.

@@ -2,7 +2,7 @@
 //! ```text
 //! place        version, workspace, .regatta, store, file system, disk
 //! probe        a file without a name in the workspace: write, sync, lock
-//! containment  what ends a process tree: used by every run, and permitted but not used
+//! containment  what ends a process tree: used by every run, or permitted
 //! machine      git, limits, clock
 //! ```
 //! Leaves nothing behind: files have no name, processes are ended and reaped, a cgroup is removed. Makes no
@@ -14,6 +14,7 @@ mod machine;
 mod place;
 mod probe;
 
+use crate::config;
 use crate::context::Context;
 
 /// How a finding is to be taken.
@@ -109,7 +110,9 @@ pub fn examine(context: &Context, max_parallel: u32) -> Findings {
     let mut findings = place::examine(context);
     findings.extend(probe::examine(&place::probing_ground(&context.workspace)));
     findings.push(machine::disk(&context.workspace));
-    let (ends, containment) = containment::examine();
+    // Settings that cannot be read say nothing; whoever runs something is told.
+    let wanted = config::read(&context.workspace).unwrap_or_default().containment;
+    let (ends, containment) = containment::examine(wanted);
     findings.extend(ends);
     findings.push(machine::git());
     findings.extend(machine::limits(max_parallel));

@@ -21,10 +21,9 @@ fn a_healthy_workspace_has_no_problem_and_nothing_is_left_behind() {
     let mut world = World::new();
     world.set("DOCTOR_WAS_HERE", world.root().to_str().unwrap().to_owned().as_str());
     let facts = doctor(&world).exits(0).json();
-    assert_eq!(
-        (&facts["ok"], &facts["containment"]["used"]),
-        (&json!(true), &json!(["process group", "subreaper", "marker"]))
-    );
+    let mut used = vec!["process group", "subreaper", "marker"];
+    used.extend((facts["containment"]["permitted"]["cgroup"] == json!(true)).then_some("cgroup"));
+    assert_eq!((&facts["ok"], &facts["containment"]["used"]), (&json!(true), &json!(used)));
     for name in
         ["private", "store", "writes", "locks", "process group", "subreaper", "marker", "pidfd", "clock"]
     {
@@ -48,7 +47,7 @@ fn a_healthy_workspace_has_no_problem_and_nothing_is_left_behind() {
 }
 
 #[test]
-fn what_is_permitted_but_not_used_is_said_to_be_so() {
+fn what_is_permitted_is_said_with_whether_it_is_used() {
     let world = World::new();
     let facts = doctor(&world).exits(0).json();
     let permitted = &facts["containment"]["permitted"];
@@ -58,8 +57,22 @@ fn what_is_permitted_but_not_used_is_said_to_be_so() {
             (status, *told == json!(true)),
             (if detail.starts_with("permitted") { "ok" } else { "note" }, status == "ok")
         );
-        assert!(detail.contains("not used by this version") || detail.starts_with("not tried"), "{detail}");
     }
+    let (_, namespace) = check(&facts, "pid namespace");
+    assert!(
+        namespace.contains("not used by this version") || namespace.starts_with("not tried"),
+        "{namespace}"
+    );
+    let used = |facts: &Value| {
+        let used = facts["containment"]["used"].as_array().unwrap();
+        used.contains(&json!("cgroup"))
+    };
+    assert_eq!(json!(used(&facts)), permitted["cgroup"], "all that is permitted is used");
+    std::fs::create_dir(world.path(".regatta")).unwrap();
+    world.write(".regatta/config.toml", "containment = \"group\"\n");
+    let facts = doctor(&world).exits(0).json();
+    assert!(!used(&facts));
+    assert_eq!(check(&facts, "cgroup").0, "note");
 }
 
 #[test]
@@ -110,7 +123,7 @@ fn a_home_that_is_not_ours_or_open_to_others_is_told() {
 #[test]
 fn limits_are_held_against_the_tasks_that_are_asked_for() {
     let world = World::new();
-    let line = format!("ulimit -n 40; exec {} doctor --max-parallel \"$0\"", env!("CARGO_BIN_EXE_regatta"));
+    let line = format!("ulimit -n 44; exec {} doctor --max-parallel \"$0\"", env!("CARGO_BIN_EXE_regatta"));
     let under = |tasks: &str| {
         let mut command = Command::new("sh");
         command.args(["-c", &line, tasks]).current_dir(world.root()).stdin(Stdio::null());
@@ -120,7 +133,7 @@ fn limits_are_held_against_the_tasks_that_are_asked_for() {
     let (code, said) = under("100");
     assert_eq!(code, Some(4), "{said}");
     assert!(
-        said.contains("problem  open files     40 free: enough for 2 tasks at once, 100 asked for"),
+        said.contains("problem  open files     44 free: enough for 2 tasks at once, 100 asked for"),
         "{said}"
     );
     assert!(said.contains("hint: raise the limit (`ulimit -n`), or lower `max_parallel` to 2"), "{said}");

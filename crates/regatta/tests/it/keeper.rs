@@ -2,7 +2,10 @@
 //!
 //! Knows no plan; attempts are small scripts.
 
-use regatta_runtime::keeper::{Ask, Bytes, Ended, Found, Heard, How, Keeper, KeeperError, StartOrder};
+use crate::world::lives;
+use regatta_runtime::keeper::{
+    Ask, Bytes, Containment, Ended, Found, Heard, How, Keeper, KeeperError, Program, StartOrder,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::File;
@@ -13,6 +16,11 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// This version as a keeper.
+fn program() -> Program {
+    Program { path: env!("CARGO_BIN_EXE_regatta").into(), containment: Containment::Auto }
+}
 
 /// The directory of a run.
 struct Room(tempfile::TempDir);
@@ -38,8 +46,7 @@ impl Room {
     fn try_meet(&self, epoch: u64) -> Result<Talk, KeeperError> {
         let (sender, heard) = channel();
         let deliver = Box::new(move |words: Vec<Heard>| words.into_iter().for_each(|w| drop(sender.send(w))));
-        let program = Path::new(env!("CARGO_BIN_EXE_regatta"));
-        let (mut keeper, found) = Keeper::meet(program, self.path(), epoch, deliver)?;
+        let (mut keeper, found) = Keeper::meet(&program(), self.path(), epoch, deliver)?;
         let vars = vec![(Bytes("PATH".into()), Bytes(std::env::var_os("PATH").unwrap()))];
         keeper.ask(&[Ask::Environment { vars }])?;
         Ok(Talk { keeper, found, heard })
@@ -284,8 +291,46 @@ fn a_run_directory_with_a_long_path_is_no_hindrance() {
     let room = Room::new();
     let long = room.path().join("d".repeat(120));
     std::fs::create_dir_all(long.join("attempts")).unwrap();
-    let program = Path::new(env!("CARGO_BIN_EXE_regatta"));
-    let (keeper, found) = Keeper::meet(program, &long, 1, Box::new(drop)).unwrap();
+    let (keeper, found) = Keeper::meet(&program(), &long, 1, Box::new(drop)).unwrap();
     assert!(found.fresh);
     keeper.leave();
+}
+
+/// A daemon that nothing but its cgroup knows; it tells its number and that of the keeper.
+const NOBODYS: &str = r#"echo $PPID >keeper
+env -i /bin/sh -c 'PATH=/bin:/usr/bin; (setsid env -i /bin/sh -c "echo \$\$ >nobodys; exec sleep 300" &); exit' &
+exec sleep 300"#;
+
+#[test]
+fn the_heir_of_a_dead_keeper_ends_who_lives_in_its_cgroups_and_removes_them() {
+    if let Err(error) = regatta_runtime::owner::make_cgroup("it").and_then(std::fs::remove_dir) {
+        eprintln!("skipped: no cgroup can be made here: {error}");
+        return;
+    }
+    let room = Room::new();
+    room.fifo("keeper");
+    room.fifo("nobodys");
+    let mut first = room.meet(1);
+    first.start(room.order(1, NOBODYS));
+    let (keeper, nobodys) = (room.keeper_pid(), room.hear("nobodys"));
+    let noted = std::fs::read_to_string(room.path().join("keeper.lock")).unwrap();
+    let cgroup = Path::new(noted.lines().next().unwrap());
+    assert!(cgroup.join("0").exists(), "{noted:?}");
+    kill_process(keeper, Signal::KILL).unwrap();
+    assert!(first.gone());
+    assert!(lives(&nobodys), "its leader died with the keeper, and nobody knows of it");
+    // An heir that is killed before it sweeps leaves both to the next one.
+    let mut second = room.meet(2);
+    second.start(room.order(2, TELL_KEEPER));
+    kill_process(room.keeper_pid(), Signal::KILL).unwrap();
+    assert!(second.gone());
+    let mut third = room.meet(3);
+    third.ask(&[Ask::Sweep { run_marker: room.path().display().to_string() }]);
+    while !matches!(third.heard.recv_timeout(PATIENCE).unwrap(), Heard::Swept) {}
+    assert!(!lives(&nobodys) && !cgroup.exists());
+    third.keeper.leave();
+    let parent = std::fs::read_dir(cgroup.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name());
+    let run = cgroup.file_name().unwrap().to_string_lossy().into_owned();
+    let left: Vec<_> = parent.filter(|name| name.to_string_lossy().starts_with(&run)).collect();
+    assert!(left.is_empty(), "{left:?}");
 }

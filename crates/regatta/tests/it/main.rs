@@ -9,6 +9,7 @@ mod breaker;
 mod caps;
 mod command_line;
 mod conflicts;
+mod containment;
 mod control;
 #[cfg(feature = "faults")]
 mod crash;

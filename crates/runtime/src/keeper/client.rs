@@ -3,14 +3,14 @@
 //! A thread of its own reads, so that a keeper never waits for the loop. Knows no plan.
 
 use super::message::{Ask, Ended, Tell};
-use super::{LOCK, LOG, OLDEST_PROTOCOL, PROTOCOL, SOCKET};
+use super::{Containment, LOCK, LOG, OLDEST_PROTOCOL, PROTOCOL, SOCKET};
 use crate::socket::door::{Door, peer};
 use crate::socket::wire::Wire;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -80,6 +80,15 @@ fn failed(what: &'static str) -> impl FnOnce(io::Error) -> KeeperError {
     move |source| KeeperError::Io { what, source }
 }
 
+/// What is started as a keeper.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The program.
+    pub path: PathBuf,
+    /// How it holds processes together.
+    pub containment: Containment,
+}
+
 /// What was found when the keeper was met.
 #[derive(Debug, Default)]
 pub struct Found {
@@ -102,13 +111,13 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Meets the keeper of the run in `run_dir`, or starts one: `program` with the arguments `keeper` and the
-    /// directory.
+    /// Meets the keeper of the run in `run_dir`, or starts one: `program` with the arguments `keeper`, the directory
+    /// and the containment.
     ///
     /// # Errors
     /// There is none and none can be started, or it does not obey.
     pub fn meet(
-        program: &Path,
+        program: &Program,
         run_dir: &Path,
         epoch: u64,
         deliver: Deliver,
@@ -256,7 +265,7 @@ impl std::fmt::Debug for Keeper {
 /// Connects to the keeper that lives, or to one that is started.
 fn reach(
     door: &Door,
-    program: &Path,
+    program: &Program,
     run_dir: &Path,
     until: Instant,
 ) -> Result<(UnixStream, Option<Child>), KeeperError> {
@@ -279,12 +288,18 @@ fn reach(
 }
 
 /// Starts a keeper and waits until it listens; none if another one was faster, or if it was killed on the way.
-fn start(door: &Door, program: &Path, run_dir: &Path, until: Instant) -> Result<Option<Child>, KeeperError> {
+fn start(
+    door: &Door,
+    program: &Program,
+    run_dir: &Path,
+    until: Instant,
+) -> Result<Option<Child>, KeeperError> {
     let log = door.file(LOG).map_err(failed("has no log"))?;
     log.set_len(0).map_err(failed("has no log"))?;
-    let mut child = Command::new(program)
+    let mut child = Command::new(&program.path)
         .arg("keeper")
         .arg(run_dir)
+        .args(["--containment", program.containment.word()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)

@@ -10,10 +10,11 @@
 //! One connection at a time: the next one is taken when the one before was read to its end. Writing never waits, so
 //! an orchestrator that does not read cannot stop it. Knows no plan.
 
+use super::cgroups::Cgroups;
 use super::ledger::{Ledger, Streams};
 use super::message::{Ask, Bytes, Ended, Tell};
 use super::spool::{Record, Spool};
-use super::{LOCK, OLDEST_PROTOCOL, PROTOCOL, SOCKET, SPOOL};
+use super::{Containment, LOCK, OLDEST_PROTOCOL, PROTOCOL, SOCKET, SPOOL};
 use crate::leases::ALIVE;
 use crate::owner::{Config, Owner, Report, Request, Status};
 use crate::socket::door::{Door, is_same_user, peer};
@@ -60,13 +61,17 @@ fn io_error(what: &'static str) -> impl FnOnce(io::Error) -> HostError {
 ///
 /// # Errors
 /// Another keeper lives, or the system refused something that it cannot do without.
-pub fn serve(run_dir: &Path) -> Result<(), HostError> {
+pub fn serve(run_dir: &Path, containment: Containment) -> Result<(), HostError> {
     // Already a session leader is as good.
     let _ = rustix::process::setsid();
     let door = Door::open(run_dir).map_err(io_error("cannot open the directory of the run"))?;
     let lock = door.lock(LOCK).map_err(io_error("cannot lock the run"))?.ok_or(HostError::Taken)?;
-    let mut host =
-        Host::new(run_dir, Door::open(run_dir).map_err(io_error("cannot open the directory of the run"))?)?;
+    let cgroups =
+        Cgroups::prepare(&lock, run_dir, containment).map_err(io_error("cannot note its cgroup"))?;
+    let mut host = Host::new(
+        (run_dir, cgroups),
+        Door::open(run_dir).map_err(io_error("cannot open the directory of the run"))?,
+    )?;
     fault::point("keeper.ready");
     say_ready().map_err(io_error("cannot say that it is ready"))?;
     let done = host.run().map_err(io_error("cannot go on"));
@@ -116,7 +121,7 @@ struct Talk {
 }
 
 impl Host {
-    fn new(run_dir: &Path, door: Door) -> Result<Host, HostError> {
+    fn new((run_dir, cgroups): (&Path, Cgroups), door: Door) -> Result<Host, HostError> {
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let boot_id = boot_id.trim().to_owned();
         let file = door.file(SPOOL).map_err(io_error("cannot open the spool"))?;
@@ -124,7 +129,8 @@ impl Host {
         let listener = door.listen(SOCKET).map_err(io_error("cannot listen"))?;
         listener.set_nonblocking(true).map_err(io_error("cannot listen"))?;
         let attempts = run_dir.join("attempts");
-        let config = Config { tmp_dir: attempts.clone(), sole_parent: true };
+        let Cgroups { own: cgroup, left: left_cgroups } = cgroups;
+        let config = Config { tmp_dir: attempts.clone(), sole_parent: true, cgroup, left_cgroups };
         let owner = Owner::new(&config).map_err(io_error("cannot own processes"))?;
         Ok(Host {
             owner,

@@ -17,13 +17,14 @@
 //! - Nothing owned and nobody connected: it leaves.
 //! - A keeper is found by the kernel lock on `keeper.lock`, never by a process number.
 
+mod cgroups;
 mod client;
 mod host;
 mod ledger;
 mod message;
 mod spool;
 
-pub use client::{Deliver, Found, Heard, Keeper, KeeperError};
+pub use client::{Deliver, Found, Heard, Keeper, KeeperError, Program};
 pub use host::{HostError, serve};
 pub use message::{Ask, Bytes, Ended, How, StartOrder};
 
@@ -34,6 +35,27 @@ pub fn is_kept(run_dir: &std::path::Path) -> bool {
     crate::socket::door::Door::open(run_dir).and_then(|door| door.is_locked(LOCK)).unwrap_or(false)
 }
 
+/// What holds the processes of an attempt together, beside process group, subreaper and marker, which always do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Containment {
+    /// A cgroup for each attempt, where the system permits it.
+    #[default]
+    Auto,
+    /// Nothing else.
+    Group,
+}
+
+impl Containment {
+    /// The word for it in settings and commands.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Containment::Auto => "auto",
+            Containment::Group => "group",
+        }
+    }
+}
+
 /// The protocol that this version speaks, and the oldest that it still understands.
 pub const PROTOCOL: u32 = 1;
 /// The oldest protocol that this version understands.
@@ -41,7 +63,7 @@ pub const OLDEST_PROTOCOL: u32 = 1;
 
 /// The socket in the directory of a run.
 const SOCKET: &str = "k";
-/// The file whose lock tells that a keeper lives.
+/// The file whose lock tells that a keeper lives. Its content is the keeper's cgroup, if it has one.
 const LOCK: &str = "keeper.lock";
 /// The record of starts and ends.
 const SPOOL: &str = "keeper.spool";

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::kill_process_group;
 
+use super::cgroup::Cgroup;
 use super::due::Why;
 use super::life::{Leader, STRAY_GRACE};
 use super::orphans::pid_of;
@@ -74,6 +75,9 @@ impl Worker {
         self.hunt(attempts);
         for attempt in attempts {
             let Some(life) = self.lives.get(attempt) else { continue };
+            if life.phase == Phase::Killing {
+                life.cgroup.iter().for_each(Cgroup::kill);
+            }
             if !matches!(life.leader, Leader::Reaped(..)) {
                 for signal in life.phase.signals() {
                     // The leader is ours and unreaped, so the group exists. Members of another user are left to it.
@@ -91,7 +95,8 @@ impl Worker {
         if life.phase == Phase::Terminating && life.reaches(process) {
             return; // the group has it already, and a second TERM means "hurry" to many programs
         }
-        if life.strays.signal(process.pid, life.phase) == Sent::Refused {
+        // In a cgroup it waits for the KILL that asks nobody.
+        if life.strays.signal(process.pid, life.phase) == Sent::Refused && life.cgroup.is_none() {
             life.strays.remove(&mut self.watch, process.pid);
             self.orphans.give_up(process);
             if !life.runs() {
@@ -100,10 +105,10 @@ impl Worker {
         }
     }
 
-    /// Finds all processes of these trees: in the groups, below them, by marker, and what was seen before.
+    /// Finds all processes of these trees: in the groups and cgroups, below them, by marker, and what was seen before.
     pub(super) fn hunt(&mut self, attempts: &[u64]) {
         let Ok(all) = self.proc.processes() else { return }; // strays will still show as orphans
-        let owners = self.attribute(&all);
+        let owners = self.attribute(&all, attempts);
         let mut alive: BTreeMap<u64, u32> = BTreeMap::new();
         for process in &all {
             let Some(attempt) = owners.get(&process.pid).filter(|attempt| attempts.contains(attempt)) else {
@@ -131,8 +136,9 @@ impl Worker {
         }
     }
 
-    /// Whose each process is.
-    fn attribute(&mut self, all: &[Process]) -> BTreeMap<u32, u64> {
+    /// Whose each process is. Cgroups are asked after `all` was read: a number that has passed on meanwhile is found out
+    /// by its start when it is taken hold of.
+    fn attribute(&mut self, all: &[Process], attempts: &[u64]) -> BTreeMap<u32, u64> {
         let known = |process: &Process| {
             self.claims
                 .group(process.group)
@@ -140,6 +146,10 @@ impl Worker {
                 .map(|a| (process.pid, a))
         };
         let mut owners: BTreeMap<u32, u64> = all.iter().filter_map(known).collect();
+        for life in attempts.iter().filter_map(|attempt| self.lives.get(attempt)) {
+            let members = life.cgroup.iter().flat_map(Cgroup::members);
+            owners.extend(members.map(|pid| (pid, life.attempt)));
+        }
         inherit(all, &mut owners);
         for process in all {
             if !owners.contains_key(&process.pid)

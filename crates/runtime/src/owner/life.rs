@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
+use super::cgroup::Cgroup;
 use super::due::Key;
 use super::message::{Status, Usage};
 use super::output::Outputs;
@@ -36,6 +37,8 @@ pub(super) struct Life {
     pub(super) pid: Pid,
     pub(super) leader: Leader,
     pub(super) outputs: Outputs,
+    /// Who is born in it is of this attempt. None where the system permits none.
+    pub(super) cgroup: Option<Cgroup>,
     pub(super) phase: Phase,
     /// When KILL follows, in phase Terminating.
     pub(super) kill: Option<Key>,
@@ -62,6 +65,11 @@ impl Life {
     /// Whether a signal to the group reaches this process, and certainly no other group.
     pub(super) fn reaches(&self, process: &Process) -> bool {
         process.group == self.group() && !matches!(self.leader, Leader::Reaped(..))
+    }
+
+    /// Whether anybody is left in its cgroup.
+    pub(super) fn populates(&self) -> bool {
+        self.cgroup.as_ref().is_some_and(Cgroup::is_populated)
     }
 
     /// The grace of what the leader leaves behind.

@@ -13,17 +13,19 @@
 //!   `patience` says at most, then lets it look and work. All of this on the thread on which it was made, and not on
 //!   the main thread: the kernel lists orphans as children of that one, and a list without leaders costs nothing.
 //! - One start gives one `SpawnFailed`, or one `Started` and one `Exited` with `Idle` and `OutputLimit` between them.
-//! - `Exited` means: leader reaped, group empty, no live descendant. What defeats it: a process that leaves the group
-//!   *and* drops its environment *and* loses its parents before anybody looked.
+//! - `Exited` means: leader reaped, group empty, no live descendant. Where cgroups can be
+//!   made, each attempt has one, which nobody born in it leaves. Without, what defeats it: a process that leaves the
+//!   group *and* drops its environment *and* loses its parents before anybody looked.
 //! - Children are awaited by pidfd and by number, never "any child": other code of the host may have its own. SIGCHLD
 //!   is not used, so no other thread has to block it.
 //! - The process becomes a child subreaper; the parent-death signal of leaders hangs on the owner's thread.
-//! - No thread, timer or pipe per attempt; three descriptors each (the soft limit of the process is raised for them,
+//! - No thread, timer or pipe per attempt; five descriptors each (the soft limit of the process is raised for them,
 //!   children get the old one). Output files that stayed empty or were given back are used again. Without work it never
 //!   wakes.
 //! - Output is a file, not a pipe: a task that opens its own /dev/stdout with truncation loses what it wrote before.
 
 mod census;
+mod cgroup;
 mod command;
 mod due;
 mod ending;
@@ -50,6 +52,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub use census::live_attempts;
+pub use cgroup::{make_cgroup, own_cgroup};
 pub use message::{Report, Request, StartSpec, Status, Stream, Usage};
 
 use worker::Worker;
@@ -71,6 +74,11 @@ pub struct Config {
     /// Nobody else in this process starts or awaits children. Then the dead that nobody claims (a descendant that left
     /// its group and ended before it was seen) are reaped too; otherwise they stay until this process ends.
     pub sole_parent: bool,
+    /// An empty cgroup of our own ([`make_cgroup`]), below which each attempt gets one; none: group, subreaper and
+    /// marker do without.
+    pub cgroup: Option<PathBuf>,
+    /// Cgroups of owners of the same run that are dead: a sweep ends who lives there, and removes them.
+    pub left_cgroups: Vec<PathBuf>,
 }
 
 /// The owner. Dropping it kills what lives and waits until nothing does.

@@ -135,10 +135,14 @@ impl Worker {
                 Err(_) => life.leader = Leader::Reaped(Status::Code(-1), Usage::default()),
             }
         }
-        if test_kill_process_group(life.pid) != Err(Errno::SRCH) && self.group_lives(attempt, now) {
+        let group_lives = test_kill_process_group(life.pid) != Err(Errno::SRCH);
+        if (group_lives || life.populates()) && self.rest_lives(attempt, now) {
             return;
         }
-        let Some(life) = self.lives.remove(&attempt) else { return };
+        let Some(mut life) = self.lives.remove(&attempt) else { return };
+        if let Some(cgroup) = life.cgroup.take() {
+            self.cgroups.give_back(cgroup);
+        }
         self.claims.remove(life.group(), &life.marker);
         self.orphans.forget(attempt);
         if let Some(key) = life.kill {
@@ -147,8 +151,9 @@ impl Worker {
         self.report_exit(life);
     }
 
-    /// Members of a group without a leader that came to no list we read (CLONE_PARENT, a main thread that is gone).
-    fn group_lives(&mut self, attempt: u64, now: Instant) -> bool {
+    /// Members of a group without a leader, or of a cgroup, that came to no list we read (CLONE_PARENT, a main thread
+    /// that is gone) or were not known as ours (no group, no marker).
+    fn rest_lives(&mut self, attempt: u64, now: Instant) -> bool {
         let Some(life) = self.lives.get_mut(&attempt) else { return false };
         if life.phase == Phase::Running {
             life.leaked = 1;
@@ -160,7 +165,14 @@ impl Worker {
         } else {
             self.signal_trees(&[attempt]);
         }
-        self.lives.get(&attempt).is_some_and(|life| !life.strays.is_empty())
+        let Some(life) = self.lives.get(&attempt) else { return false };
+        if life.strays.is_empty() && life.populates() {
+            // Being born, or dying: between two looks.
+            self.unsettled.insert(attempt);
+            self.settle_later();
+            return true;
+        }
+        !life.strays.is_empty()
     }
 
     fn report_exit(&mut self, mut life: Life) {

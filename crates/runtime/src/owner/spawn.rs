@@ -4,7 +4,7 @@
 //! ```text
 //! owner's thread                          child (same memory, own stack, own descriptor table)
 //!   Command, files, Shared prepared
-//!   clone(VM|VFORK|PIDFD)  ── sleeps ──>  group, parent-death signal, parent check, 0/1/2, signals, cwd
+//!   clone(VM|VFORK|PIDFD)  ── sleeps ──>  cgroup, group, parent-death signal, parent check, 0/1/2, signals, cwd
 //!                                         execve: program after program of PATH
 //!   reads Shared.step      <── wakes ───  exec done, or step and errno stored and _exit
 //! ```
@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
 
+use super::cgroup::Cgroup;
 use super::command::Command;
 use super::message::{Status, Usage};
 
@@ -54,6 +55,8 @@ pub(super) struct Failure {
 pub(super) struct Spawned {
     pub(super) pid: Pid,
     pub(super) pidfd: OwnedFd,
+    /// It is in the cgroup it was given.
+    pub(super) joined: bool,
 }
 
 /// What all starts share. Lives and dies on the owner's thread: the parent-death signal follows that thread.
@@ -76,6 +79,10 @@ struct Shared {
     parent: libc::pid_t,
     files: *const libc::rlimit,
     altered: *const [c_int],
+    /// Where to join a cgroup, or -1.
+    cgroup: c_int,
+    /// 1 once it has joined.
+    joined: AtomicI32,
     step: AtomicI32,
     errno: AtomicI32,
 }
@@ -101,7 +108,12 @@ impl Spawner {
 
     /// Starts a leader in its own group and returns once it has executed its program. The caller closes `out` and
     /// `err` before it takes hold of the leader, which needs a descriptor and must not fail when the program works.
-    pub(super) fn spawn(&mut self, command: &Command, out: &File, err: &File) -> Result<Spawned, Failure> {
+    pub(super) fn spawn(
+        &mut self,
+        command: &Command,
+        (out, err): (&File, &File),
+        cgroup: Option<&Cgroup>,
+    ) -> Result<Spawned, Failure> {
         let (programs, argv, envp) =
             (pointers(&command.programs), pointers(&command.argv), pointers(&command.envp));
         let mut shared = Shared {
@@ -113,13 +125,16 @@ impl Spawner {
             parent: self.parent,
             files: &raw const self.files,
             altered: &raw const *self.altered,
+            cgroup: cgroup.map_or(-1, |cgroup| cgroup.procs.as_raw_fd()),
+            joined: AtomicI32::new(0),
             step: AtomicI32::new(0),
             errno: AtomicI32::new(0),
         };
         if shared.standard.iter().any(|fd| *fd < 3) {
             return Err(Failure { step: Step::Setup, errno: libc::EBADF });
         }
-        let spawned = self.clone(&mut shared)?;
+        let mut spawned = self.clone(&mut shared)?;
+        spawned.joined = shared.joined.load(Ordering::Acquire) == 1;
         let step = match shared.step.load(Ordering::Acquire) {
             0 => return Ok(spawned),
             step if step == Step::Directory as i32 => Step::Directory,
@@ -147,7 +162,7 @@ impl Spawner {
         let pid = pid.ok_or(failure)?;
         // SAFETY: with CLONE_PIDFD a successful clone has stored a fresh descriptor that nobody else owns.
         let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-        Ok(Spawned { pid, pidfd })
+        Ok(Spawned { pid, pidfd, joined: false })
     }
 }
 
@@ -264,7 +279,7 @@ extern "C" fn child(shared: *mut c_void) -> c_int {
     unsafe { libc::_exit(127) }
 }
 
-/// Group, parent-death signal, descriptors, limits, signals, directory.
+/// Cgroup, group, parent-death signal, descriptors, limits, signals, directory.
 fn set_up(shared: &Shared) -> Result<(), Step> {
     let check = |result: c_int, step: Step| if result < 0 { Err(step) } else { Ok(()) };
     let default = [0_u64; KERNEL_SIGACTION_WORDS]; // all zero is the default action
@@ -273,6 +288,10 @@ fn set_up(shared: &Shared) -> Result<(), Step> {
     // SAFETY: system calls on numbers and on pointers that the suspended parent keeps valid; none allocates or locks.
     // The descriptor table and the signal actions are this child's own copies.
     unsafe {
+        // First of all, so that nobody is ever born outside. `0` is whoever writes it.
+        if shared.cgroup >= 0 && libc::write(shared.cgroup, c"0".as_ptr().cast(), 1) == 1 {
+            shared.joined.store(1, Ordering::Release);
+        }
         check(libc::setpgid(0, 0), Step::Setup)?;
         check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL), Step::Setup)?;
         if libc::getppid() != shared.parent {

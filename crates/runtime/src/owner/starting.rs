@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::cgroup::Cgroup;
 use super::command::{Command, Refusal, explain};
 use super::life::{Leader, Life};
 use super::message::{Report, StartSpec};
@@ -15,13 +16,21 @@ use super::strays::{Phase, Strays};
 use super::watch::Subject;
 use super::worker::Worker;
 
+/// A leader that nobody waits for yet.
+struct Launched {
+    outputs: Outputs,
+    cgroup: Option<Cgroup>,
+    pid: Pid,
+    pidfd: OwnedFd,
+}
+
 impl Worker {
     /// Starts an attempt, unless it was asked for before.
     pub(super) fn start(&mut self, spec: &StartSpec, now: Instant) {
         if !self.seen.insert(spec.attempt) {
             return;
         }
-        let (outputs, Spawned { pid, pidfd }) = match self.launch(spec) {
+        let Launched { outputs, cgroup, pid, pidfd } = match self.launch(spec) {
             Ok(launched) => launched,
             Err(refusal) => return self.reports.push(failed(spec.attempt, refusal)),
         };
@@ -29,6 +38,7 @@ impl Worker {
             Ok(held) => held,
             Err(error) => {
                 // Nobody else knows of it, so it must not live, nor what it may have started by now.
+                cgroup.inspect(Cgroup::kill);
                 abandon(pid);
                 let last_word = failed(spec.attempt, Refusal::of_watching(&error));
                 return self.sweep(spec.marker.clone(), last_word, now);
@@ -41,6 +51,7 @@ impl Worker {
             pid,
             leader,
             outputs,
+            cgroup,
             phase: Phase::Running,
             kill: None,
             strays: Strays::default(),
@@ -54,7 +65,7 @@ impl Worker {
         self.lives.insert(spec.attempt, life);
     }
 
-    fn launch(&mut self, spec: &StartSpec) -> Result<(Outputs, Spawned), Refusal> {
+    fn launch(&mut self, spec: &StartSpec) -> Result<Launched, Refusal> {
         if self.claims.marker(spec.marker.as_bytes()).is_some() {
             let message = format!("the marker {:?} belongs to a live attempt", spec.marker);
             return Err(Refusal { errno: libc::EEXIST, message });
@@ -66,8 +77,16 @@ impl Worker {
             Outputs::new(&mut self.room, spec.output_limit_bytes, idle, Instant::now()).map_err(refused)?;
         let out = self.room.writer(&outputs.stdout).map_err(refused)?;
         let err = self.room.writer(&outputs.stderr).map_err(refused)?;
-        let spawned = self.spawner.spawn(&command, &out, &err);
-        Ok((outputs, spawned.map_err(|failure| explain(&failure, spec))?))
+        let mut cgroup = self.cgroups.take();
+        let spawned = self.spawner.spawn(&command, (&out, &err), cgroup.as_ref());
+        if let Some(unused) = cgroup.take_if(|_| !spawned.as_ref().is_ok_and(|spawned| spawned.joined)) {
+            self.cgroups.give_back(unused);
+            if spawned.is_ok() {
+                self.cgroups.give_up();
+            }
+        }
+        let Spawned { pid, pidfd, .. } = spawned.map_err(|failure| explain(&failure, spec))?;
+        Ok(Launched { outputs, cgroup, pid, pidfd })
     }
 
     /// The leader's start time, and its place in the set of things to wait for.

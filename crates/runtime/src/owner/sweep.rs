@@ -1,4 +1,5 @@
-//! A sweep: every process of this user with a marker of a run (or of one attempt) is ended, whoever started it.
+//! A sweep: every process of this user with a marker of a run (or of one attempt) is ended, whoever started it, and
+//! whoever lives in the cgroups of an owner that is dead.
 //! It does not know attempts; it never ends this process, and reaps nobody: what it ends has another parent.
 
 use std::time::{Duration, Instant};
@@ -12,6 +13,8 @@ use super::worker::Worker;
 
 /// Time between TERM and KILL.
 const GRACE: Duration = Duration::from_secs(2);
+/// Time until the next look where this one said nothing.
+const AGAIN: Duration = Duration::from_millis(50);
 /// Looks without a find before it is over: /proc is no snapshot, and a process in the middle of an exec has no marker.
 const CLEAN_LOOKS: u32 = 2;
 /// The same while somebody without any environment is there.
@@ -58,6 +61,7 @@ impl Worker {
             // What may not be signalled was let go at the first signal.
             let _ = sweep.strays.signal(process.pid, Phase::Killing);
         }
+        self.cgroups.kill_left();
     }
 
     /// A process of it has ended.
@@ -73,14 +77,19 @@ impl Worker {
     /// Looks for processes with the marker, until there are none for long enough.
     pub(super) fn rescan(&mut self, id: u64, now: Instant) {
         let Ok(all) = self.proc.processes() else {
-            self.due.arm(now + Duration::from_millis(50), Why::Rescan(id));
+            self.due.arm(now + AGAIN, Why::Rescan(id));
             return;
         };
+        // After `all`: a number that has passed on meanwhile is found out by its start.
+        let left = self.cgroups.left_members();
         let Some(sweep) = self.sweeps.get_mut(&id) else { return };
         let mut unsure = false;
         for process in &all {
-            match self.proc.mark(process) {
-                Mark::Is(marker) if belongs(&marker, &sweep.marker) && !sweep.refused.contains(process) => {
+            let mark = self.proc.mark(process);
+            let ours = left.contains(&process.pid)
+                || matches!(&mark, Mark::Is(marker) if belongs(marker, &sweep.marker));
+            match mark {
+                _ if ours && !sweep.refused.contains(process) => {
                     let subject = Subject::Swept(id, process.pid);
                     // Whether it could be held, has ended meanwhile or has to wait for a descriptor: look again.
                     let _ = sweep.strays.add(&mut self.proc, &mut self.watch, (process, subject));
@@ -97,6 +106,12 @@ impl Worker {
         if !sweep.strays.is_empty() {
             return;
         }
+        if !left.is_empty() {
+            // Born since, or not ours to signal: the KILL of their cgroup asks nobody.
+            self.cgroups.kill_left();
+            self.due.arm(now + AGAIN, Why::Rescan(id));
+            return;
+        }
         sweep.clean += 1;
         if sweep.clean < if unsure { UNSURE_LOOKS } else { CLEAN_LOOKS } {
             self.due.arm(now + Duration::from_millis(1 << sweep.clean.min(6)), Why::Rescan(id));
@@ -104,6 +119,7 @@ impl Worker {
             if let Report::Swept { killed, .. } = &mut sweep.last_word {
                 *killed = sweep.killed;
             }
+            self.cgroups.remove_left();
             self.reports.push(sweep.last_word);
         }
     }

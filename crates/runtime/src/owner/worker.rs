@@ -11,6 +11,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
+use super::cgroup::Cgroups;
 use super::due::{Due, Key, Why};
 use super::ids::Ids;
 use super::life::Life;
@@ -30,6 +31,7 @@ pub(super) struct Worker {
     tick: Option<Key>,
     pub(super) spawner: Spawner,
     pub(super) room: Room,
+    pub(super) cgroups: Cgroups,
     /// All attempts that were ever asked for.
     pub(super) seen: Ids,
     pub(super) proc: Proc,
@@ -54,6 +56,7 @@ impl Worker {
         Ok(Worker {
             spawner: Spawner::new()?,
             room: Room::open(&config.tmp_dir)?,
+            cgroups: Cgroups::new(config.cgroup.clone(), config.left_cgroups.clone()),
             seen: Ids::default(),
             queue: VecDeque::new(),
             tick: None,

@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use regatta_runtime::owner::{Report, Request, StartSpec, Status, Usage};
+use regatta_runtime::owner::{Config, Report, Request, StartSpec, Status, Usage};
 
 mod alone;
 mod bounds;
+mod cgroups;
 mod endings;
 mod measure;
 mod starts;
@@ -48,6 +49,12 @@ struct End {
     usage: Usage,
 }
 
+/// A name that no other test has.
+fn new_run() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
 impl Rig {
     /// An owner in a process with other children.
     fn new() -> Rig {
@@ -55,10 +62,19 @@ impl Rig {
     }
 
     fn with(sole_parent: bool) -> Rig {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
+        Rig::configured(new_run(), |config| config.sole_parent = sole_parent)
+    }
+
+    fn configured(run: String, alter: impl FnOnce(&mut Config)) -> Rig {
         let dir = tempfile::tempdir().unwrap();
-        let (owner, inbox) = OwnerThread::start(dir.path(), sole_parent);
-        let run = format!("test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut config = Config {
+            tmp_dir: dir.path().to_owned(),
+            sole_parent: false,
+            cgroup: None,
+            left_cgroups: Vec::new(),
+        };
+        alter(&mut config);
+        let (owner, inbox) = OwnerThread::start(config);
         Rig { owner: Some(owner), dir, run, inbox, early: VecDeque::new() }
     }
 

@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use regatta_runtime::owner::{Config, Owner};
+use regatta_runtime::owner::Owner;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::*;
@@ -18,12 +18,11 @@ pub(super) struct OwnerThread {
 
 impl OwnerThread {
     /// Starts it; what the owner reports comes out of the receiver.
-    pub(super) fn start(tmp_dir: &Path, sole_parent: bool) -> (OwnerThread, Receiver<Vec<Report>>) {
+    pub(super) fn start(config: Config) -> (OwnerThread, Receiver<Vec<Report>>) {
         let (requests, asked) = channel();
         let (reports, heard) = channel();
         let (wake, woken) = UnixStream::pair().unwrap();
         woken.set_nonblocking(true).unwrap();
-        let config = Config { tmp_dir: tmp_dir.to_owned(), sole_parent };
         let thread = std::thread::Builder::new().name("owner".to_owned());
         let thread = thread.spawn(move || own(&config, woken, &asked, &reports)).unwrap();
         assert!(heard.recv().unwrap().is_empty(), "it is ready, with all its descriptors");
