@@ -54,8 +54,8 @@ pub fn make_cgroup(run: &str) -> io::Result<PathBuf> {
 #[derive(Debug)]
 pub(super) struct Cgroup {
     path: PathBuf,
-    /// Whoever writes here joins.
-    pub(super) procs: File,
+    /// For the kernel, to start somebody in it.
+    pub(super) directory: File,
     events: File,
 }
 
@@ -63,11 +63,10 @@ impl Cgroup {
     fn make(path: PathBuf) -> io::Result<Cgroup> {
         fs::create_dir(&path)?;
         let opened = || -> io::Result<(File, File)> {
-            let procs = File::options().write(true).open(path.join("cgroup.procs"))?;
-            Ok((procs, File::open(path.join("cgroup.events"))?))
+            Ok((File::open(&path)?, File::open(path.join("cgroup.events"))?))
         };
         match opened() {
-            Ok((procs, events)) => Ok(Cgroup { path, procs, events }),
+            Ok((directory, events)) => Ok(Cgroup { path, directory, events }),
             Err(error) => {
                 fs::remove_dir(&path)?;
                 Err(error)
@@ -82,7 +81,7 @@ impl Cgroup {
 
     /// As it was when it was made: nothing below it, and whoever joins may run.
     fn is_as_new(&self) -> bool {
-        !self.says(b"frozen 1") && fs::metadata(&self.path).is_ok_and(|data| data.nlink() <= 2)
+        !self.says(b"frozen 1") && self.directory.metadata().is_ok_and(|data| data.nlink() <= 2)
     }
 
     fn says(&self, event: &[u8]) -> bool {

@@ -29,6 +29,9 @@ use super::message::{Status, Usage};
 const STACK_BYTES: usize = 64 * 1024;
 /// The highest signal number of Linux.
 const LAST_SIGNAL: c_int = 64;
+/// A child is born in the cgroup whose directory is given (Linux 5.7).
+#[cfg(target_arch = "x86_64")]
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 /// A set of that many signals, as the kernel counts.
 const SIGSET_BYTES: usize = 8;
 
@@ -79,7 +82,7 @@ struct Shared {
     parent: libc::pid_t,
     files: *const libc::rlimit,
     altered: *const [c_int],
-    /// Where to join a cgroup, or -1.
+    /// The directory of a cgroup, or -1.
     cgroup: c_int,
     /// 1 once it has joined.
     joined: AtomicI32,
@@ -125,7 +128,7 @@ impl Spawner {
             parent: self.parent,
             files: &raw const self.files,
             altered: &raw const *self.altered,
-            cgroup: cgroup.map_or(-1, |cgroup| cgroup.procs.as_raw_fd()),
+            cgroup: cgroup.map_or(-1, |cgroup| cgroup.directory.as_raw_fd()),
             joined: AtomicI32::new(0),
             step: AtomicI32::new(0),
             errno: AtomicI32::new(0),
@@ -133,7 +136,10 @@ impl Spawner {
         if shared.standard.iter().any(|fd| *fd < 3) {
             return Err(Failure { step: Step::Setup, errno: libc::EBADF });
         }
-        let mut spawned = self.clone(&mut shared)?;
+        let mut spawned = match self.clone_into_cgroup(&mut shared) {
+            Some(spawned) => spawned,
+            None => self.clone(&mut shared)?,
+        };
         spawned.joined = shared.joined.load(Ordering::Acquire) == 1;
         let step = match shared.step.load(Ordering::Acquire) {
             0 => return Ok(spawned),
@@ -144,6 +150,39 @@ impl Spawner {
         // The child has called _exit: nobody else can reap it, and the wait is over at once.
         let _ = reap(spawned.pid, Wait::Block);
         Err(Failure { step, errno: shared.errno.load(Ordering::Acquire) })
+    }
+
+    /// A child that is born in its cgroup. `None`: there is no cgroup, or this way to it is not permitted or not known
+    /// (Linux before 5.7, a filter of system calls, another kind of machine).
+    #[cfg(target_arch = "x86_64")]
+    fn clone_into_cgroup(&mut self, shared: &mut Shared) -> Option<Spawned> {
+        let cgroup = u64::try_from(shared.cgroup).ok()?;
+        let mut pidfd: c_int = -1;
+        let bottom = self.stack.as_mut_ptr().expose_provenance().next_multiple_of(16);
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD;
+        let args = CloneArgs {
+            flags: u64::from(flags.cast_unsigned()) | CLONE_INTO_CGROUP,
+            pidfd: (&raw mut pidfd).expose_provenance() as u64,
+            exit_signal: u64::from(libc::SIGCHLD.cast_unsigned()),
+            stack: bottom as u64,
+            stack_size: (STACK_BYTES - 16) as u64,
+            cgroup,
+            ..CloneArgs::default()
+        };
+        shared.joined.store(1, Ordering::Release);
+        // SAFETY: as in `clone`; the stack lies, aligned, inside of the one that is exclusively borrowed.
+        let pid = unsafe { clone3(&args, (&raw mut *shared).cast()) };
+        let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0).and_then(Pid::from_raw);
+        if pid.is_none() {
+            shared.joined.store(0, Ordering::Release);
+        }
+        // SAFETY: as in `clone`.
+        pid.map(|pid| Spawned { pid, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) }, joined: true })
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn clone_into_cgroup(&mut self, _: &mut Shared) -> Option<Spawned> {
+        None
     }
 
     fn clone(&mut self, shared: &mut Shared) -> Result<Spawned, Failure> {
@@ -267,6 +306,56 @@ fn last_errno() -> i32 {
     io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }
 
+/// The kernel's `clone_args`, as far as Linux 5.7 knows it.
+#[cfg(target_arch = "x86_64")]
+#[repr(C)]
+#[derive(Default)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
+}
+
+/// The system call, for which the library has no function: `child` runs on the stack that `args` names. Answers the
+/// number of the child, or an error number below zero.
+///
+/// # Safety
+/// `shared` is a [`Shared`], and it and the stack outlive the child's use of them.
+#[cfg(target_arch = "x86_64")]
+unsafe fn clone3(args: &CloneArgs, shared: *mut c_void) -> i64 {
+    let answer: i64;
+    // SAFETY: in the child the call returns 0 on an empty stack, where nothing of this frame may be touched: what it
+    // needs is in registers, and `child` never returns. The parent sees an ordinary call of the kernel.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "mov rdi, r12",
+            "call r13",
+            "ud2",
+            "2:",
+            inlateout("rax") libc::SYS_clone3 => answer,
+            in("rdi") args,
+            in("rsi") size_of::<CloneArgs>(),
+            in("r12") shared,
+            in("r13") child as extern "C" fn(*mut c_void) -> c_int,
+            lateout("rcx") _,
+            lateout("r11") _,
+        );
+    }
+    answer
+}
+
 /// The child from clone to exec.
 extern "C" fn child(shared: *mut c_void) -> c_int {
     // SAFETY: the parent passes its `Shared` and sleeps until this function has ended in exec or _exit.
@@ -288,8 +377,8 @@ fn set_up(shared: &Shared) -> Result<(), Step> {
     // SAFETY: system calls on numbers and on pointers that the suspended parent keeps valid; none allocates or locks.
     // The descriptor table and the signal actions are this child's own copies.
     unsafe {
-        // First of all, so that nobody is ever born outside. `0` is whoever writes it.
-        if shared.cgroup >= 0 && libc::write(shared.cgroup, c"0".as_ptr().cast(), 1) == 1 {
+        // First of all, so that nobody is ever born outside.
+        if shared.cgroup >= 0 && shared.joined.load(Ordering::Acquire) == 0 && join(shared.cgroup) {
             shared.joined.store(1, Ordering::Release);
         }
         check(libc::setpgid(0, 0), Step::Setup)?;
@@ -316,6 +405,16 @@ fn set_up(shared: &Shared) -> Result<(), Step> {
         libc::sigemptyset(none.as_mut_ptr());
         check(libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut()), Step::Setup)?;
         check(libc::chdir(shared.cwd), Step::Directory)
+    }
+}
+
+/// Moves the calling process into a cgroup; dearer than to be born there.
+fn join(directory: c_int) -> bool {
+    let flags = libc::O_WRONLY | libc::O_CLOEXEC;
+    // SAFETY: system calls on numbers and constants, fit for the child. `0` is whoever writes it; exec closes the file.
+    unsafe {
+        let procs = libc::openat(directory, c"cgroup.procs".as_ptr(), flags);
+        procs >= 0 && libc::write(procs, c"0".as_ptr().cast(), 1) == 1
     }
 }
 
