@@ -3,9 +3,10 @@
 //! A database of its own, `leases.db`, without syncs: a lease is worth nothing once its holder is dead, and a power cut
 //! kills every holder. So it survives the death of any process, and is emptied when the machine was started anew.
 //! ```text
-//! held     run, task, name, kind, units, epoch        all the leases of a claim are taken in one transaction, or none
+//! held     epoch, name, run, task, kind, units        all the leases of a claim are taken in one transaction, or none
 //! waiting  ticket, run, task, name, kind, units       nobody passes an earlier incompatible claim
 //! ```
+//! A grant has rows of its own: what an attempt claims by itself never touches what its task declares.
 //! Knows no process: whether a holder lives is asked elsewhere.
 
 mod table;
@@ -111,12 +112,12 @@ CREATE TABLE IF NOT EXISTS meta(boot TEXT NOT NULL, epoch INTEGER NOT NULL, tick
 CREATE TABLE IF NOT EXISTS held(
     run TEXT NOT NULL, task TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, units INTEGER NOT NULL,
     capacity INTEGER NOT NULL, epoch INTEGER NOT NULL, since INTEGER NOT NULL, priority TEXT NOT NULL,
-    own INTEGER NOT NULL, PRIMARY KEY(run, task, name)) STRICT, WITHOUT ROWID;
+    own INTEGER NOT NULL, PRIMARY KEY(epoch, name)) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS held_name ON held(name);
 CREATE TABLE IF NOT EXISTS waiting(
     run TEXT NOT NULL, task TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, units INTEGER NOT NULL,
     capacity INTEGER NOT NULL, ticket INTEGER NOT NULL, since INTEGER NOT NULL, priority TEXT NOT NULL,
-    own INTEGER NOT NULL, PRIMARY KEY(run, task, name)) STRICT, WITHOUT ROWID;
+    own INTEGER NOT NULL, PRIMARY KEY(ticket, name)) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS waiting_name ON waiting(name);
 CREATE TABLE IF NOT EXISTS denied(run TEXT NOT NULL, task TEXT NOT NULL, circle TEXT NOT NULL, PRIMARY KEY(run, task))
     STRICT, WITHOUT ROWID;

@@ -197,16 +197,26 @@ fn grant(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusq
     let epoch = next(conn, "epoch")?;
     let who = &claim.who;
     leave_line(conn, who)?;
+    let mut own = rows(conn, (HELD, true), None)?;
+    own.retain(|row| row.who == *who);
+    let missing = wants.iter().copied().filter(|want| !is_covered(want, &own)).collect();
     insert(
         conn,
-        (
-            "INSERT OR REPLACE INTO held(run, task, name, kind, units, capacity, epoch, since, priority, own)",
-            epoch,
-        ),
+        ("INSERT INTO held(run, task, name, kind, units, capacity, epoch, since, priority, own)", epoch),
         claim,
-        wants,
+        &missing,
     )?;
     Ok(epoch)
+}
+
+/// True if what the claimant has already of a name is as much as it wants now. Units are added, never the same.
+fn is_covered(want: &LeaseWant, own: &[LeaseRow]) -> bool {
+    let has = |kind| own.iter().any(|row| row.want.name == want.name && row.want.kind == kind);
+    match want.kind {
+        LeaseKind::Exclusive => has(LeaseKind::Exclusive),
+        LeaseKind::Shared => has(LeaseKind::Exclusive) || has(LeaseKind::Shared),
+        LeaseKind::Units { .. } => false,
+    }
 }
 
 fn stand_in_line(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusqlite::Result<()> {
@@ -302,9 +312,11 @@ pub(super) fn forget_run(conn: &Connection, run: &str, live: &[&str]) -> rusqlit
 
 fn take_back(conn: &Connection, gone: &[LeaseRow]) -> rusqlite::Result<Vec<String>> {
     for row in gone {
-        let table = if row.epoch.is_some() { "held" } else { "waiting" };
-        let sql = format!("DELETE FROM {table} WHERE run=?1 AND task=?2 AND name=?3");
-        conn.prepare_cached(&sql)?.execute(params![row.who.run, row.who.task, row.want.name])?;
+        let (sql, number) = match row.epoch {
+            Some(epoch) => ("DELETE FROM held WHERE epoch=?1 AND name=?2", epoch),
+            None => ("DELETE FROM waiting WHERE ticket=?1 AND name=?2", row.ticket.unwrap_or_default()),
+        };
+        conn.prepare_cached(sql)?.execute(params![number.cast_signed(), row.want.name])?;
     }
     let names: BTreeSet<&str> = gone.iter().map(|row| row.want.name.as_str()).collect();
     let mut runs = BTreeSet::new();

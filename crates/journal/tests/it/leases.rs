@@ -144,6 +144,29 @@ fn the_next_attempt_keeps_its_grant_and_its_place_when_the_one_before_has_ended(
 }
 
 #[test]
+fn what_a_task_declares_is_never_touched_by_what_its_attempt_claims() {
+    let running = ("P2", true);
+    for (declared, own, left) in [
+        ("db", "db:s", "db"),
+        ("db", "db", "db"),
+        ("db:s", "db", "db:s"),
+        ("db:s", "db:s", "db:s"),
+        ("gpu:1", "gpu:2", "gpu:1"),
+    ] {
+        let (_world, leases) = fresh();
+        assert!(got(&leases, "a", declared));
+        assert!(matches!(ask(&leases, "a", own, running), Claimed::Granted(_)), "{own}");
+        let other = if declared.starts_with("gpu") { "gpu:1" } else { "db:s" };
+        let weak = (declared, own) == ("db:s", "db:s");
+        assert_eq!(got(&leases, "b", other), weak, "{declared} and {own} beside {other}: units are added");
+        leases.give_back(&who("a"), &[]).unwrap();
+        leases.withdraw(&who("b")).unwrap();
+        let held: Vec<LeaseWant> = leases.all().unwrap().into_iter().map(|row| row.want).collect();
+        assert_eq!(held, wants(left), "{declared}, then {own} given back");
+    }
+}
+
+#[test]
 fn a_run_is_forgotten_but_for_its_live_tasks() {
     let (_world, leases) = fresh();
     assert!(got(&leases, "a", "x") && got(&leases, "b", "y") && !got(&leases, "c", "x"));

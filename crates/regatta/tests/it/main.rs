@@ -24,6 +24,8 @@ mod faces;
 mod holders;
 mod injection;
 mod keeper;
+mod lease_claims;
+mod lease_world;
 mod leases;
 mod ledger;
 mod load;

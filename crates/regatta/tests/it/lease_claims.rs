@@ -1,0 +1,50 @@
+//! Spec 4 "Leases": what a running attempt claims by itself, beside what its task declares.
+
+use crate::lease_world::{REGATTA, held, log, open, rows, taker, until, waiting};
+use crate::world::{World, ends};
+
+#[test]
+fn what_a_task_declares_stays_with_it_whatever_its_attempt_claims_and_gives_back() {
+    let world = World::new();
+    ["a.up", "gate"].iter().for_each(|name| world.fifo(name));
+    world.write(
+        "a.yaml",
+        &format!(
+            "version: 1\ntasks:\n  - id: a\n    locks: [db]\n    run: |\n      {REGATTA} lock acquire --shared db >/dev/null\n      \
+             {REGATTA} locks >while\n      {REGATTA} lock release >/dev/null\n      echo a+ >>log; echo up >a.up; cat <gate >/dev/null; echo a- >>log\n"
+        ),
+    );
+    let mut first = world.start(&["run", "a.yaml"]);
+    assert_eq!(world.hear("a.up"), "up");
+    assert!(world.read("while").starts_with("db  exclusive  held by a"), "{}", world.read("while"));
+    taker(&world, "b", "{ resource: db, mode: shared }");
+    let mut second = waiting(&world, "b.yaml");
+    open(&world.path("gate"));
+    assert_eq!((ends(&mut first), ends(&mut second)), (Some(0), Some(0)));
+    assert_eq!(log(&world), "a+ a- b+ b-");
+    assert!(rows(&world).is_empty());
+}
+
+#[test]
+fn a_shared_lease_becomes_exclusive_when_the_others_have_gone() {
+    let (world, mut first) = held("{ resource: db, mode: shared }");
+    ["u.up", "gate2"].iter().for_each(|name| world.fifo(name));
+    world.write(
+        "u.yaml",
+        &format!(
+            "version: 1\ntasks:\n  - id: u\n    locks: [{{ resource: db, mode: shared }}]\n    run: |\n      {REGATTA} lock acquire db >/dev/null\n      \
+             echo up >u.up; cat <gate2; {REGATTA} lock release db; echo u- >>log; {REGATTA} locks >left\n"
+        ),
+    );
+    let mut second = world.start(&["run", "u.yaml"]);
+    until("`u` waits for the other to go", || rows(&world).contains(&"db waiting by u".to_owned()));
+    open(&world.path("gate"));
+    assert_eq!(world.hear("u.up"), "up");
+    taker(&world, "b", "{ resource: db, mode: shared }");
+    let mut third = waiting(&world, "b.yaml");
+    open(&world.path("gate2"));
+    for run in [&mut first, &mut second, &mut third] {
+        assert_eq!(ends(run), Some(0));
+    }
+    assert!(world.read("left").contains("db  shared  held by u"), "{}", world.read("left"));
+}
