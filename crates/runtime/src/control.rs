@@ -107,6 +107,8 @@ pub enum Reply {
     Done(String),
     /// It does not fit the state; why, for people.
     Refused(String),
+    /// Waiting for it would never end; why, for people.
+    Endless(String),
 }
 
 /// A request under way to the loop.

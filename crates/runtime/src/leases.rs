@@ -8,7 +8,7 @@
 use crate::control;
 use crate::socket::door::Door;
 use regatta_journal::{
-    Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant, Leases as Table, StoreError, is_locked,
+    Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant, Leases as Table, Refusal, StoreError, is_locked,
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -35,8 +35,8 @@ struct Asked {
 pub struct Settled {
     /// Whose.
     pub task: String,
-    /// The fencing epoch, or the circle for which it was refused.
-    pub outcome: Result<u64, String>,
+    /// The fencing epoch, or why it was refused.
+    pub outcome: Result<u64, Refusal>,
     /// Which leases, for people.
     pub text: String,
     /// Takes the answer.
@@ -173,7 +173,7 @@ impl Leases {
                 return Ok(None);
             }
             Claimed::Granted(epoch) => Ok(epoch),
-            Claimed::Deadlock(circle) => Err(circle),
+            Claimed::Refused(why) => Err(why),
         };
         let text = names(&asked.claim.wants);
         Ok(Some(Settled { task: asked.claim.who.task, outcome, text, reply: asked.reply }))

@@ -13,7 +13,7 @@ use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
 use regatta_engine::input::{Claimed, Input, LeaseChange};
 use regatta_engine::spec::{Claim, ClaimKind};
-use regatta_journal::{Claimed as Outcome, LeaseKind, LeaseWant, StoreError};
+use regatta_journal::{Claimed as Outcome, LeaseKind, LeaseWant, Refusal, StoreError};
 use std::sync::mpsc::SyncSender;
 
 impl Local {
@@ -49,7 +49,11 @@ impl Local {
                 let who = blocker.map(|row| leases::blamed(row, &self.place.run_id));
                 taken(resource, who.unwrap_or_default())
             }
-            Some(Outcome::Deadlock(circle)) => taken(first, circle),
+            Some(Outcome::Refused(Refusal::Endless(why) | Refusal::Unfit(why))) => {
+                // Validation keeps such plans out, and what has not started stands in nobody's way.
+                self.broken.get_or_insert(Broken::Leases(why.clone()));
+                taken(first, why)
+            }
             None => taken(first, "nobody can tell".to_owned()),
         };
         self.sweep_dead();
@@ -103,23 +107,37 @@ impl Local {
         wants: &[Wanted],
         reply: SyncSender<Reply>,
     ) -> Option<Settled> {
-        let capacity = |name: &str| {
-            let resource = graph.resources.iter().find(|r| r.lease && r.name == name);
-            resource.and_then(|r| r.capacity).unwrap_or(1)
+        let wants: Result<Vec<LeaseWant>, String> = wants.iter().map(|want| self.wanted(want)).collect();
+        let wants = match wants {
+            Ok(wants) => wants,
+            Err(why) => {
+                // Whoever asked may have gone away.
+                let _ = reply.send(Reply::Refused(why));
+                return None;
+            }
         };
-        let wants = wants.iter().map(|want| LeaseWant {
-            kind: match (want.units, want.shared) {
-                (Some(units), _) => LeaseKind::Units { units, capacity: capacity(&want.name) },
-                (None, true) => LeaseKind::Shared,
-                (None, false) => LeaseKind::Exclusive,
-            },
-            name: want.name.clone(),
-        });
         let who = (graph.name(node), graph.facts(node).priority.name());
-        let settled = self.leases.acquire(who, wants.collect(), reply);
+        let settled = self.leases.acquire(who, wants, reply);
         let settled = self.check(settled).flatten();
         self.sweep_dead();
         settled
+    }
+
+    /// What a running attempt wants, if that can be: units of what is counted, and of nothing else.
+    fn wanted(&self, want: &Wanted) -> Result<LeaseWant, String> {
+        let capacity = self.actions.lease_units(&want.name)?;
+        let name = want.name.escape_debug();
+        let kind = match (want.units, capacity, want.shared) {
+            (Some(units), Some(capacity), _) if units > capacity => {
+                return Err(format!("`{name}` has {capacity} units, not {units}"));
+            }
+            (Some(units), Some(capacity), _) => LeaseKind::Units { units, capacity },
+            (Some(_), None, _) => return Err(format!("`{name}` is not counted: it has no units")),
+            (None, Some(_), _) => return Err(format!("`{name}` is counted: it is claimed by `--units`")),
+            (None, None, true) => LeaseKind::Shared,
+            (None, None, false) => LeaseKind::Exclusive,
+        };
+        Ok(LeaseWant { name: want.name.clone(), kind })
     }
 
     /// Something was given back: what running attempts wait for is tried again.
@@ -138,11 +156,11 @@ pub(crate) fn told(node: NodeId, settled: &Settled) -> (Input, Reply) {
             let text = format!("{} (epoch {epoch})", settled.text);
             (LeaseChange::Acquired, text, Reply::Done(epoch.to_string()))
         }
-        Err(circle) => {
-            let text = format!("{}: {circle}", settled.text);
-            let why = format!("waiting for {} would never end: {circle}", settled.text);
-            (LeaseChange::Denied, text, Reply::Refused(why))
+        Err(Refusal::Endless(why)) => {
+            let said = format!("waiting for {} would never end: {why}", settled.text);
+            (LeaseChange::Denied, format!("{}: {why}", settled.text), Reply::Endless(said))
         }
+        Err(Refusal::Unfit(why)) => (LeaseChange::Denied, why.clone(), Reply::Refused(why.clone())),
     };
     (Input::LeaseTold { node, change, text: text.into() }, reply)
 }

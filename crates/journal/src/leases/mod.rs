@@ -94,8 +94,17 @@ pub enum Claimed {
     Granted(u64),
     /// None is held, and the claim stands in line, behind these.
     Waits(Vec<LeaseRow>),
-    /// None is held, and the claim stands in no line: waiting would never end. Who waits for whom, in words.
-    Deadlock(String),
+    /// None is held, and the claim stands in no line.
+    Refused(Refusal),
+}
+
+/// Why a claim is refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// Waiting would never end: who waits for whom, in words.
+    Endless(String),
+    /// There are not so many units, in words.
+    Unfit(String),
 }
 
 /// The leases of a workspace.

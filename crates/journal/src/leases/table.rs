@@ -2,7 +2,7 @@
 //!
 //! Canonical order is by name. Knows no clock.
 
-use super::{Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant};
+use super::{Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant, Refusal};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,7 +83,8 @@ fn blockers(
     ticket: u64,
 ) -> rusqlite::Result<Vec<LeaseRow>> {
     let mut held = rows(conn, (HELD, true), Some(&want.name))?;
-    held.retain(|row| row.who != *who);
+    // What it has itself is not in its way, but its units count.
+    held.retain(|row| row.who != *who || units_of(row.want.kind) > 0 && units_of(want.kind) > 0);
     let mut found = if is_taken(want, &held) { held.clone() } else { Vec::new() };
     for row in rows(conn, (WAITING, false), Some(&want.name))? {
         let before = row.who != *who && row.ticket.is_some_and(|t| t < ticket);
@@ -105,7 +106,7 @@ fn with(held: &[LeaseRow], row: &LeaseRow) -> Vec<LeaseRow> {
 
 pub(super) fn claim(conn: &Connection, claim: &Claim) -> rusqlite::Result<(Claimed, Vec<String>)> {
     if let Some(circle) = denied(conn, &claim.who)? {
-        return Ok((Claimed::Deadlock(circle), Vec::new()));
+        return Ok((Claimed::Refused(Refusal::Endless(circle)), Vec::new()));
     }
     // A task that is to start has no live attempt, so what it still holds is that of a dead one.
     let mut poke = Vec::new();
@@ -113,6 +114,11 @@ pub(super) fn claim(conn: &Connection, claim: &Claim) -> rusqlite::Result<(Claim
         poke = take_back_if(conn, |row| row.who == claim.who && row.epoch.is_some())?;
     }
     let wants: BTreeSet<&LeaseWant> = claim.wants.iter().collect();
+    for want in &wants {
+        if let Some(refusal) = never(conn, &claim.who, want)? {
+            return Ok((Claimed::Refused(refusal), poke));
+        }
+    }
     let ticket = ticket_of(conn, &claim.who)?;
     let mut in_the_way: Vec<LeaseRow> = Vec::new();
     for want in &wants {
@@ -125,6 +131,19 @@ pub(super) fn claim(conn: &Connection, claim: &Claim) -> rusqlite::Result<(Claim
         stand_in_line(conn, claim, &wants)?;
     }
     break_circles(conn, &claim.who, (in_the_way, poke))
+}
+
+/// Why a claim could never be granted, whatever others do.
+fn never(conn: &Connection, who: &Claimant, want: &LeaseWant) -> rusqlite::Result<Option<Refusal>> {
+    let LeaseKind::Units { units, capacity } = want.kind else { return Ok(None) };
+    let name = &want.name;
+    if units > capacity {
+        return Ok(Some(Refusal::Unfit(format!("`{name}` has {capacity} units, not {units}"))));
+    }
+    let own = rows(conn, (HELD, true), Some(name))?.into_iter().filter(|row| row.who == *who);
+    let own: u64 = own.map(|row| units_of(row.want.kind)).sum();
+    let itself = || format!("the task itself has {own} of the {capacity} units of `{name}`");
+    Ok((own + u64::from(units) > u64::from(capacity)).then(|| Refusal::Endless(itself())))
 }
 
 /// Waiting must come to an end: as long as the claimant waits for itself, somebody in the circle steps back.
@@ -145,7 +164,7 @@ fn break_circles(
         let Some(victim) = circle.iter().filter_map(row_of).max_by_key(|row| rank(row)) else { break };
         leave_line(conn, &victim.who)?;
         if victim.who == *me {
-            return Ok((Claimed::Deadlock(text), poke));
+            return Ok((Claimed::Refused(Refusal::Endless(text)), poke));
         }
         let who = &victim.who;
         conn.execute("INSERT OR REPLACE INTO denied VALUES(?1,?2,?3)", params![who.run, who.task, text])?;

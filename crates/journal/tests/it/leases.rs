@@ -1,7 +1,7 @@
 //! Spec 4 "Leases", 11 "Leases": the rules of the table, and that it survives the death of a process.
 
 use crate::world::World;
-use regatta_journal::{Claim, Claimant, Claimed, LeaseKind, LeaseWant, Leases};
+use regatta_journal::{Claim, Claimant, Claimed, LeaseKind, LeaseWant, Leases, Refusal};
 
 fn open(world: &World) -> Leases {
     drop(world.create("r0"));
@@ -109,7 +109,7 @@ fn a_circle_is_broken_by_the_lowest_priority_then_the_highest_key() {
         let last = ask(&leases, "b", "one", b);
         let first = ask(&leases, "a", "two", a);
         let (denied, waits) = if refused == "b" { (last, first) } else { (first, last) };
-        let Claimed::Deadlock(circle) = denied else { panic!("{denied:?}") };
+        let Claimed::Refused(Refusal::Endless(circle)) = denied else { panic!("{denied:?}") };
         assert!(circle.contains("`a` of run r waits for `b` of run r"), "{circle}");
         assert!(matches!(waits, Claimed::Waits(_)), "{waits:?}");
     }
@@ -164,6 +164,23 @@ fn what_a_task_declares_is_never_touched_by_what_its_attempt_claims() {
         let held: Vec<LeaseWant> = leases.all().unwrap().into_iter().map(|row| row.want).collect();
         assert_eq!(held, wants(left), "{declared}, then {own} given back");
     }
+}
+
+#[test]
+fn no_more_units_are_granted_than_there_are_whoever_holds_none_yet() {
+    for by_attempt in [false, true] {
+        let (_world, leases) = fresh();
+        let Claimed::Refused(Refusal::Unfit(why)) = ask(&leases, "a", "gpu:9", ("P2", by_attempt)) else {
+            panic!("it is granted, or waits for ever")
+        };
+        assert_eq!(why, "`gpu` has 3 units, not 9");
+        assert!(leases.all().unwrap().is_empty());
+    }
+    let (_world, leases) = fresh();
+    assert!(got(&leases, "a", "gpu:2"));
+    assert!(matches!(ask(&leases, "a", "gpu:1", ("P2", true)), Claimed::Granted(_)));
+    let more = ask(&leases, "a", "gpu:1", ("P2", true));
+    assert!(matches!(&more, Claimed::Refused(Refusal::Endless(why)) if why.contains("itself")), "{more:?}");
 }
 
 #[test]

@@ -26,6 +26,38 @@ fn what_a_task_declares_stays_with_it_whatever_its_attempt_claims_and_gives_back
 }
 
 #[test]
+fn units_are_claimed_up_to_what_the_settings_say_and_only_of_what_is_counted() {
+    let claims = [
+        ("--units 9 gpu", 2, "`gpu` has 3 units"),
+        ("gpu", 2, "`gpu` is counted"),
+        ("--shared gpu", 2, "`gpu` is counted"),
+        ("--units 1 db", 2, "`db` is not counted"),
+        ("--units 0 gpu", 2, "0"),
+        ("cpu", 2, "`cpu` is a resource of the plan"),
+        ("--units 3 gpu", 0, ""),
+        ("--units 1 gpu", 1, "the task itself has 3 of the 3 units of `gpu`"),
+    ];
+    let script: String = claims
+        .iter()
+        .enumerate()
+        .map(|(n, (words, ..))| format!("      {REGATTA} lock acquire {words} 2>err.{n}; echo $? >>codes\n"))
+        .collect();
+    let world = World::with(&format!(
+        "version: 1\nresources: {{ cpu: 2 }}\ntasks:\n  - id: a\n    run: |\n{script}      {REGATTA} locks >held\n"
+    ));
+    world.write(".regatta/config.toml", "[leases]\ngpu = 3\n");
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let codes: Vec<i32> = world.read("codes").lines().map(|line| line.parse().unwrap()).collect();
+    for (n, (words, code, said)) in claims.iter().enumerate() {
+        let err = world.read(&format!("err.{n}"));
+        assert_eq!(codes.get(n), Some(code), "{words}: {err}");
+        assert!(err.contains(said), "{words}: {err}");
+    }
+    let held = world.read("held");
+    assert!(held.starts_with("gpu  3 of 3  held by a") && held.lines().count() == 1, "{held}");
+}
+
+#[test]
 fn a_shared_lease_becomes_exclusive_when_the_others_have_gone() {
     let (world, mut first) = held("{ resource: db, mode: shared }");
     ["u.up", "gate2"].iter().for_each(|name| world.fifo(name));
