@@ -134,6 +134,7 @@ impl Leases {
             wants,
             priority: priority.to_owned(),
             by_attempt: false,
+            ticket: None,
             wall_ms: crate::clock::wall_ms(),
         };
         let (claimed, poke) = self.table()?.claim(&claim)?;
@@ -157,18 +158,20 @@ impl Leases {
             wants,
             priority: priority.to_owned(),
             by_attempt: true,
+            ticket: None,
             wall_ms: crate::clock::wall_ms(),
         };
         self.own.insert(task.to_owned());
         self.try_asked(Asked { claim, reply })
     }
 
-    fn try_asked(&mut self, asked: Asked) -> Result<Option<Settled>, StoreError> {
+    fn try_asked(&mut self, mut asked: Asked) -> Result<Option<Settled>, StoreError> {
         let (claimed, poke) = self.table()?.claim(&asked.claim)?;
         self.poke(poke);
         self.after(&claimed);
         let outcome = match claimed {
-            Claimed::Waits(_) => {
+            Claimed::Waits { ticket, .. } => {
+                asked.claim.ticket = Some(ticket);
                 self.asked.push(asked);
                 return Ok(None);
             }
@@ -235,7 +238,7 @@ impl Leases {
 
     /// Whoever stands in the way is watched if it lives; what a dead one left is taken back.
     fn after(&mut self, claimed: &Claimed) {
-        let Claimed::Waits(by) = claimed else { return };
+        let Claimed::Waits { by, .. } = claimed else { return };
         let others: BTreeSet<&str> = by.iter().map(|row| row.who.run.as_str()).collect();
         for run in others.into_iter().filter(|run| *run != self.run) {
             if lives(&self.runs.join(run)) {

@@ -41,7 +41,7 @@ impl Local {
                 self.epochs.insert(node, epoch);
                 Claimed::Granted { epoch }
             }
-            Some(Outcome::Waits(by)) => {
+            Some(Outcome::Waits { by, .. }) => {
                 let index =
                     |name: &str| claims.iter().find(|c| graph.resources[c.resource as usize].name == name);
                 let blocker = by.first();

@@ -83,6 +83,9 @@ pub struct Claim {
     pub priority: String,
     /// A running attempt asks, which may hold others already.
     pub by_attempt: bool,
+    /// Its place in the line, if a running attempt asks again: it may have several claims. A task that is to start has
+    /// one, which is known.
+    pub ticket: Option<u64>,
     /// Now, wall clock in milliseconds since the Unix epoch.
     pub wall_ms: u64,
 }
@@ -92,8 +95,13 @@ pub struct Claim {
 pub enum Claimed {
     /// All are held, under this fencing epoch.
     Granted(u64),
-    /// None is held, and the claim stands in line, behind these.
-    Waits(Vec<LeaseRow>),
+    /// None is held, and the claim stands in line.
+    Waits {
+        /// Its place.
+        ticket: u64,
+        /// Who is in the way.
+        by: Vec<LeaseRow>,
+    },
     /// None is held, and the claim stands in no line.
     Refused(Refusal),
 }
@@ -128,8 +136,8 @@ CREATE TABLE IF NOT EXISTS waiting(
     capacity INTEGER NOT NULL, ticket INTEGER NOT NULL, since INTEGER NOT NULL, priority TEXT NOT NULL,
     own INTEGER NOT NULL, PRIMARY KEY(ticket, name)) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS waiting_name ON waiting(name);
-CREATE TABLE IF NOT EXISTS denied(run TEXT NOT NULL, task TEXT NOT NULL, circle TEXT NOT NULL, PRIMARY KEY(run, task))
-    STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS denied(
+    ticket INTEGER PRIMARY KEY, run TEXT NOT NULL, task TEXT NOT NULL, circle TEXT NOT NULL) STRICT;
 ";
 
 const SETTINGS: &str = "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; \
@@ -189,8 +197,8 @@ impl Leases {
         })
     }
 
-    /// Takes all leases of a claim, or none and a place in the line. A claim that stands in it keeps its place. Answers
-    /// also the runs that must be told: what a dead attempt of the task held is free, or a claim of theirs was refused
+    /// Takes all leases of a claim, or none and a place in the line. A claim that stands in it keeps its place, and
+    /// others of the same attempt have theirs. Answers also the runs that must be told: what a dead attempt of the task held is free, or a claim of theirs was refused
     /// to break a circle.
     ///
     /// # Errors

@@ -105,13 +105,14 @@ fn with(held: &[LeaseRow], row: &LeaseRow) -> Vec<LeaseRow> {
 }
 
 pub(super) fn claim(conn: &Connection, claim: &Claim) -> rusqlite::Result<(Claimed, Vec<String>)> {
-    if let Some(circle) = denied(conn, &claim.who)? {
+    if let Some(circle) = claim.ticket.map(|ticket| denied(conn, ticket)).transpose()?.flatten() {
         return Ok((Claimed::Refused(Refusal::Endless(circle)), Vec::new()));
     }
     // A task that is to start has no live attempt, so what it still holds is that of a dead one.
-    let mut poke = Vec::new();
+    let (mut poke, mut ticket) = (Vec::new(), claim.ticket);
     if !claim.by_attempt {
         poke = take_back_if(conn, |row| row.who == claim.who && row.epoch.is_some())?;
+        ticket = ticket_of(conn, &claim.who)?;
     }
     let wants: BTreeSet<&LeaseWant> = claim.wants.iter().collect();
     for want in &wants {
@@ -119,18 +120,19 @@ pub(super) fn claim(conn: &Connection, claim: &Claim) -> rusqlite::Result<(Claim
             return Ok((Claimed::Refused(refusal), poke));
         }
     }
-    let ticket = ticket_of(conn, &claim.who)?;
     let mut in_the_way: Vec<LeaseRow> = Vec::new();
     for want in &wants {
         in_the_way.extend(blockers(conn, &claim.who, want, ticket.unwrap_or(u64::MAX))?);
     }
     if in_the_way.is_empty() {
+        ticket.map(|ticket| leave_line(conn, ticket)).transpose()?;
         return Ok((Claimed::Granted(grant(conn, claim, &wants)?), poke));
     }
-    if ticket.is_none() {
-        stand_in_line(conn, claim, &wants)?;
-    }
-    break_circles(conn, &claim.who, (in_the_way, poke))
+    let ticket = match ticket {
+        Some(ticket) if stands(conn, ticket)? => ticket,
+        _ => stand_in_line(conn, claim, &wants)?,
+    };
+    break_circles(conn, (&claim.who, ticket), (in_the_way, poke))
 }
 
 /// Why a claim could never be granted, whatever others do.
@@ -149,7 +151,7 @@ fn never(conn: &Connection, who: &Claimant, want: &LeaseWant) -> rusqlite::Resul
 /// Waiting must come to an end: as long as the claimant waits for itself, somebody in the circle steps back.
 fn break_circles(
     conn: &Connection,
-    me: &Claimant,
+    (me, ticket): (&Claimant, u64),
     (by, mut poke): (Vec<LeaseRow>, Vec<String>),
 ) -> rusqlite::Result<(Claimed, Vec<String>)> {
     while let Some(circle) = cycle(conn, me)? {
@@ -162,15 +164,18 @@ fn break_circles(
         }
         let text = in_words(&circle);
         let Some(victim) = circle.iter().filter_map(row_of).max_by_key(|row| rank(row)) else { break };
-        leave_line(conn, &victim.who)?;
-        if victim.who == *me {
-            return Ok((Claimed::Refused(Refusal::Endless(text)), poke));
+        let tickets: BTreeSet<u64> =
+            waiting.iter().filter(|row| row.who == victim.who).filter_map(|row| row.ticket).collect();
+        for refused in tickets {
+            leave_line(conn, refused)?;
+            deny(conn, (&victim.who, refused), &text)?;
         }
-        let who = &victim.who;
-        conn.execute("INSERT OR REPLACE INTO denied VALUES(?1,?2,?3)", params![who.run, who.task, text])?;
-        poke.push(who.run.clone());
+        poke.push(victim.who.run.clone());
     }
-    Ok((Claimed::Waits(by), poke))
+    match denied(conn, ticket)? {
+        Some(circle) => Ok((Claimed::Refused(Refusal::Endless(circle)), poke)),
+        None => Ok((Claimed::Waits { ticket, by }, poke)),
+    }
 }
 
 /// Who is refused in a circle: the lowest priority, then the highest key.
@@ -183,28 +188,41 @@ fn in_words(circle: &[Claimant]) -> String {
     names.join(" waits for ")
 }
 
-fn leave_line(conn: &Connection, who: &Claimant) -> rusqlite::Result<()> {
-    conn.execute("DELETE FROM waiting WHERE run=?1 AND task=?2", params![who.run, who.task]).map(|_| ())
+fn leave_line(conn: &Connection, ticket: u64) -> rusqlite::Result<()> {
+    let ticket = ticket.cast_signed();
+    conn.prepare_cached("DELETE FROM waiting WHERE ticket=?1")?.execute([ticket]).map(|_| ())
 }
 
 /// To the end of the line.
 fn give_up_place(conn: &Connection, who: &Claimant) -> rusqlite::Result<()> {
     let ticket = next(conn, "ticket")?.cast_signed();
-    let sql = "UPDATE waiting SET ticket=?3 WHERE run=?1 AND task=?2";
+    let sql = "UPDATE waiting SET ticket=?3 WHERE run=?1 AND task=?2 AND own=0";
     conn.execute(sql, params![who.run, who.task, ticket]).map(|_| ())
 }
 
-/// The circle for which a claim was refused while nobody could tell it.
-fn denied(conn: &Connection, who: &Claimant) -> rusqlite::Result<Option<String>> {
-    let sql = "DELETE FROM denied WHERE run=?1 AND task=?2 RETURNING circle";
-    conn.prepare_cached(sql)?.query_row(params![who.run, who.task], |row| row.get(0)).optional()
+/// Leaves word for a claim that it is refused.
+fn deny(conn: &Connection, (who, ticket): (&Claimant, u64), circle: &str) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO denied VALUES(?1,?2,?3,?4)";
+    conn.execute(sql, params![ticket.cast_signed(), who.run, who.task, circle]).map(|_| ())
 }
 
+/// The circle for which a claim was refused, told once.
+fn denied(conn: &Connection, ticket: u64) -> rusqlite::Result<Option<String>> {
+    let sql = "DELETE FROM denied WHERE ticket=?1 RETURNING circle";
+    conn.prepare_cached(sql)?.query_row([ticket.cast_signed()], |row| row.get(0)).optional()
+}
+
+/// Where a task that is to start stands in the line.
 fn ticket_of(conn: &Connection, who: &Claimant) -> rusqlite::Result<Option<u64>> {
-    let sql = "SELECT min(ticket) FROM waiting WHERE run=?1 AND task=?2";
+    let sql = "SELECT min(ticket) FROM waiting WHERE run=?1 AND task=?2 AND own=0";
     let ticket: Option<i64> =
         conn.prepare_cached(sql)?.query_row(params![who.run, who.task], |r| r.get(0))?;
     Ok(ticket.map(i64::cast_unsigned))
+}
+
+fn stands(conn: &Connection, ticket: u64) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS(SELECT 1 FROM waiting WHERE ticket=?1)";
+    conn.prepare_cached(sql)?.query_row([ticket.cast_signed()], |row| row.get(0))
 }
 
 fn next(conn: &Connection, column: &str) -> rusqlite::Result<u64> {
@@ -215,7 +233,6 @@ fn next(conn: &Connection, column: &str) -> rusqlite::Result<u64> {
 fn grant(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusqlite::Result<u64> {
     let epoch = next(conn, "epoch")?;
     let who = &claim.who;
-    leave_line(conn, who)?;
     let mut own = rows(conn, (HELD, true), None)?;
     own.retain(|row| row.who == *who);
     let missing = wants.iter().copied().filter(|want| !is_covered(want, &own)).collect();
@@ -238,14 +255,15 @@ fn is_covered(want: &LeaseWant, own: &[LeaseRow]) -> bool {
     }
 }
 
-fn stand_in_line(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusqlite::Result<()> {
+fn stand_in_line(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusqlite::Result<u64> {
     let ticket = next(conn, "ticket")?;
     insert(
         conn,
         ("INSERT INTO waiting(run, task, name, kind, units, capacity, ticket, since, priority, own)", ticket),
         claim,
         wants,
-    )
+    )?;
+    Ok(ticket)
 }
 
 fn insert(

@@ -32,9 +32,19 @@ fn wants(text: &str) -> Vec<LeaseWant> {
     text.split(' ').map(want).collect()
 }
 
-fn ask(leases: &Leases, name: &str, text: &str, (priority, by_attempt): (&str, bool)) -> Claimed {
+fn claim(name: &str, text: &str, (priority, by_attempt): (&str, bool)) -> Claim {
     let (who, wants, priority) = (who(name), wants(text), priority.to_owned());
-    leases.claim(&Claim { who, wants, priority, by_attempt, wall_ms: 5 }).unwrap().0
+    Claim { who, wants, priority, by_attempt, ticket: None, wall_ms: 5 }
+}
+
+fn ask(leases: &Leases, name: &str, text: &str, how: (&str, bool)) -> Claimed {
+    leases.claim(&claim(name, text, how)).unwrap().0
+}
+
+/// The claim of a running attempt that has waited so far is tried again.
+fn again(leases: &Leases, name: &str, text: &str, before: &Claimed) -> Claimed {
+    let Claimed::Waits { ticket, .. } = before else { panic!("{before:?}") };
+    leases.claim(&Claim { ticket: Some(*ticket), ..claim(name, text, ("P2", true)) }).unwrap().0
 }
 
 /// A task that is to start claims.
@@ -105,13 +115,13 @@ fn a_circle_is_broken_by_the_lowest_priority_then_the_highest_key() {
         let (a, b) = ((a, true), (b, true));
         assert!(matches!(ask(&leases, "a", "one", a), Claimed::Granted(_)));
         assert!(matches!(ask(&leases, "b", "two", b), Claimed::Granted(_)));
-        assert!(matches!(ask(&leases, "a", "two", a), Claimed::Waits(_)));
-        let last = ask(&leases, "b", "one", b);
         let first = ask(&leases, "a", "two", a);
+        let last = ask(&leases, "b", "one", b);
+        let first = again(&leases, "a", "two", &first);
         let (denied, waits) = if refused == "b" { (last, first) } else { (first, last) };
         let Claimed::Refused(Refusal::Endless(circle)) = denied else { panic!("{denied:?}") };
         assert!(circle.contains("`a` of run r waits for `b` of run r"), "{circle}");
-        assert!(matches!(waits, Claimed::Waits(_)), "{waits:?}");
+        assert!(matches!(waits, Claimed::Waits { .. }), "{waits:?}");
     }
 }
 
@@ -121,8 +131,52 @@ fn what_has_not_started_gives_up_its_place_before_anybody_is_refused() {
     let running = ("P2", true);
     assert!(matches!(ask(&leases, "a", "one", running), Claimed::Granted(_)));
     assert!(!got(&leases, "t", "one two"), "it waits for `one`, and asked for `two` before `a`");
-    assert!(matches!(ask(&leases, "a", "two", running), Claimed::Waits(_)));
-    assert!(matches!(ask(&leases, "a", "two", running), Claimed::Granted(_)));
+    let waits = ask(&leases, "a", "two", running);
+    assert!(matches!(again(&leases, "a", "two", &waits), Claimed::Granted(_)));
+}
+
+#[test]
+fn each_claim_of_an_attempt_stands_in_the_line_by_itself() {
+    let (_world, leases) = fresh();
+    let running = ("P2", true);
+    assert!(got(&leases, "h", "one") && got(&leases, "i", "two"));
+    let one = ask(&leases, "a", "one", running);
+    let two = ask(&leases, "a", "two", running);
+    assert!(!got(&leases, "b", "two"), "`a` asked before");
+    leases.end_attempt(&who("i"), false).unwrap();
+    assert!(!got(&leases, "b", "two"), "its turn has not come");
+    assert!(matches!(again(&leases, "a", "two", &two), Claimed::Granted(_)), "although it waits for `one`");
+    let one = again(&leases, "a", "one", &one);
+    leases.end_attempt(&who("h"), false).unwrap();
+    assert!(!got(&leases, "c", "one"), "the other claim was not forgotten when one was granted");
+    assert!(matches!(again(&leases, "a", "one", &one), Claimed::Granted(_)));
+}
+
+#[test]
+fn a_later_claim_of_an_attempt_that_waits_passes_nobody() {
+    let (_world, leases) = fresh();
+    let running = ("P2", true);
+    assert!(got(&leases, "h", "one") && got(&leases, "i", "two"));
+    ask(&leases, "a", "one", running);
+    assert!(!got(&leases, "b", "two"));
+    let two = ask(&leases, "a", "two", running);
+    leases.end_attempt(&who("i"), false).unwrap();
+    assert!(matches!(again(&leases, "a", "two", &two), Claimed::Waits { .. }), "`b` asked before");
+    assert!(got(&leases, "b", "two"));
+}
+
+#[test]
+fn a_refusal_that_nobody_heard_is_not_that_of_the_next_claim() {
+    let (_world, leases) = fresh();
+    let (low, high) = (("P3", true), ("P1", true));
+    assert!(got(&leases, "b", "x"));
+    assert!(matches!(ask(&leases, "a", "one", high), Claimed::Granted(_)));
+    assert!(matches!(ask(&leases, "b", "two", low), Claimed::Granted(_)));
+    ask(&leases, "b", "one", low);
+    ask(&leases, "a", "two", high);
+    // `b` is refused, and its attempt ends before it has heard so.
+    leases.end_attempt(&who("b"), false).unwrap();
+    assert!(got(&leases, "b", "x"), "the next attempt has asked for nothing of the kind");
 }
 
 #[test]

@@ -1,7 +1,18 @@
 //! Spec 4 "Leases": what a running attempt claims by itself, beside what its task declares.
 
-use crate::lease_world::{REGATTA, held, log, open, rows, taker, until, waiting};
+use crate::lease_world::{REGATTA, held, holder, log, open, rows, taker, until, waiting};
 use crate::world::{World, ends};
+use std::process::Child;
+
+/// A workspace in which run `h` holds `one` until `gate` is opened.
+fn one_is_held() -> (World, Child) {
+    let world = World::new();
+    ["h.up", "gate"].iter().for_each(|name| world.fifo(name));
+    holder(&world, "h", "one", "gate");
+    let child = world.start(&["run", "h.yaml"]);
+    assert_eq!(world.hear("h.up"), "up");
+    (world, child)
+}
 
 #[test]
 fn what_a_task_declares_stays_with_it_whatever_its_attempt_claims_and_gives_back() {
@@ -55,6 +66,36 @@ fn units_are_claimed_up_to_what_the_settings_say_and_only_of_what_is_counted() {
     }
     let held = world.read("held");
     assert!(held.starts_with("gpu  3 of 3  held by a") && held.lines().count() == 1, "{held}");
+}
+
+#[test]
+fn each_claim_of_an_attempt_has_a_place_in_the_line_of_its_own() {
+    let (world, mut first) = one_is_held();
+    ["i.up", "gate2", "one.up", "two.up"].iter().for_each(|name| world.fifo(name));
+    holder(&world, "i", "two", "gate2");
+    let mut second = world.start(&["run", "i.yaml"]);
+    assert_eq!(world.hear("i.up"), "up");
+    world.write(
+        "a.yaml",
+        &format!(
+            "version: 1\ntasks:\n  - id: a\n    run: |\n      ({REGATTA} lock acquire one && echo one >one.up) &\n      \
+             ({REGATTA} lock acquire two && echo two >two.up) &\n      wait\n"
+        ),
+    );
+    let mut both = world.start(&["run", "a.yaml"]);
+    let wanted = |name: &str| rows(&world).contains(&format!("{name} waiting by a"));
+    until("both stand in the line", || wanted("one") && wanted("two"));
+    // Somebody who asks later does not pass.
+    taker(&world, "b", "two");
+    let mut later = waiting(&world, "b.yaml");
+    open(&world.path("gate2"));
+    assert_eq!(world.hear("two.up"), "two");
+    assert!(wanted("one"), "what is granted leaves the other claim where it stands");
+    open(&world.path("gate"));
+    assert_eq!(world.hear("one.up"), "one");
+    for run in [&mut first, &mut second, &mut both, &mut later] {
+        assert_eq!(ends(run), Some(0));
+    }
 }
 
 #[test]
