@@ -9,6 +9,7 @@
 //! A grant has rows of its own: what an attempt claims by itself never touches what its task declares.
 //! Knows no process: whether a holder lives is asked elsewhere.
 
+mod rules;
 mod table;
 
 use crate::db::fault_at;
@@ -215,6 +216,7 @@ impl Leases {
     /// Any failure of SQLite.
     pub fn end_attempt(&self, who: &Claimant, renewed: bool) -> Result<Vec<String>, StoreError> {
         self.write("write", |tx| {
+            table::forget_refusals(tx, &who.run, Some(&who.task))?;
             table::take_back_if(tx, |row| {
                 row.who == *who && (row.by_attempt || row.epoch.is_some() && !renewed)
             })
@@ -240,7 +242,10 @@ impl Leases {
     /// # Errors
     /// Any failure of SQLite.
     pub fn withdraw(&self, who: &Claimant) -> Result<Vec<String>, StoreError> {
-        self.write("write", |tx| table::take_back_if(tx, |row| row.who == *who))
+        self.write("write", |tx| {
+            table::forget_refusals(tx, &who.run, Some(&who.task))?;
+            table::take_back_if(tx, |row| row.who == *who)
+        })
     }
 
     /// Takes back everything of a run but what `live` tasks of it hold. Answers as [`Leases::end_attempt`].

@@ -1,10 +1,11 @@
-//! The rules of leases, inside one transaction: who is in the way of whom, and whether waiting could end.
+//! The leases of a workspace inside one transaction: granted, waited for, refused, given back.
 //!
-//! Canonical order is by name. Knows no clock.
+//! Canonical order is by name. Who is in the way of whom is told elsewhere. Knows no clock.
 
+use super::rules::{Board, Rivals, in_the_way, is_covered, units_of};
 use super::{Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant, Refusal};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 const HELD: &str = "SELECT run, task, name, kind, units, capacity, since, priority, own, epoch FROM held";
 const WAITING: &str =
@@ -53,55 +54,23 @@ pub(super) fn waiting(conn: &Connection) -> rusqlite::Result<Vec<LeaseRow>> {
     rows(conn, (WAITING, false), None)
 }
 
-/// True if `want` has no room beside what others hold of the same name.
-fn is_taken(want: &LeaseWant, others: &[LeaseRow]) -> bool {
-    let units: u64 = others.iter().map(|o| units_of(o.want.kind)).sum();
-    let exclusive = others.iter().any(|o| o.want.kind == LeaseKind::Exclusive);
-    let shared = others.iter().any(|o| o.want.kind == LeaseKind::Shared);
-    match want.kind {
-        LeaseKind::Exclusive => !others.is_empty(),
-        LeaseKind::Shared => exclusive || units > 0,
-        LeaseKind::Units { units: wanted, capacity } => {
-            exclusive || shared || units + u64::from(wanted) > u64::from(capacity)
-        }
-    }
+/// Everything that anybody holds or waits for.
+fn board(conn: &Connection) -> rusqlite::Result<Board> {
+    Ok(Board { held: held(conn)?, waiting: waiting(conn)? })
 }
 
-fn units_of(kind: LeaseKind) -> u64 {
-    match kind {
-        LeaseKind::Units { units, .. } => u64::from(units),
-        LeaseKind::Shared | LeaseKind::Exclusive => 0,
-    }
-}
-
-/// Who stands in the way of one wanted lease: those who hold it, and those before it in the line who want it in a way
-/// that does not go with it.
+/// Who stands in the way of one wanted lease: those who hold it, and those before it in the line.
 fn blockers(
     conn: &Connection,
     who: &Claimant,
     want: &LeaseWant,
-    ticket: u64,
+    ticket: Option<u64>,
 ) -> rusqlite::Result<Vec<LeaseRow>> {
-    let mut held = rows(conn, (HELD, true), Some(&want.name))?;
-    // What it has itself is not in its way, but its units count.
-    held.retain(|row| row.who != *who || units_of(row.want.kind) > 0 && units_of(want.kind) > 0);
-    let mut found = if is_taken(want, &held) { held.clone() } else { Vec::new() };
-    for row in rows(conn, (WAITING, false), Some(&want.name))? {
-        let before = row.who != *who && row.ticket.is_some_and(|t| t < ticket);
-        if before && is_taken(want, &with(&held, &row)) {
-            found.push(row);
-        }
-    }
-    Ok(found)
-}
-
-fn with(held: &[LeaseRow], row: &LeaseRow) -> Vec<LeaseRow> {
-    let compatible =
-        |kind: LeaseKind| matches!((kind, row.want.kind), (LeaseKind::Shared, LeaseKind::Shared));
-    let mut all: Vec<LeaseRow> =
-        held.iter().filter(|h| compatible(h.want.kind) || units_of(h.want.kind) > 0).cloned().collect();
-    all.push(row.clone());
-    all
+    let held = rows(conn, (HELD, true), Some(&want.name))?;
+    let waiting = rows(conn, (WAITING, false), Some(&want.name))?;
+    let before = waiting.iter().filter(|row| ticket.is_none() || row.ticket < ticket).collect::<Vec<_>>();
+    let rivals = Rivals { held: &held.iter().collect::<Vec<_>>(), before: &before };
+    Ok(in_the_way(who, want, rivals).into_iter().cloned().collect())
 }
 
 pub(super) fn claim(conn: &Connection, claim: &Claim) -> rusqlite::Result<(Claimed, Vec<String>)> {
@@ -120,11 +89,11 @@ pub(super) fn claim(conn: &Connection, claim: &Claim) -> rusqlite::Result<(Claim
             return Ok((Claimed::Refused(refusal), poke));
         }
     }
-    let mut in_the_way: Vec<LeaseRow> = Vec::new();
+    let mut by: Vec<LeaseRow> = Vec::new();
     for want in &wants {
-        in_the_way.extend(blockers(conn, &claim.who, want, ticket.unwrap_or(u64::MAX))?);
+        by.extend(blockers(conn, &claim.who, want, ticket)?);
     }
-    if in_the_way.is_empty() {
+    if by.is_empty() {
         ticket.map(|ticket| leave_line(conn, ticket)).transpose()?;
         return Ok((Claimed::Granted(grant(conn, claim, &wants)?), poke));
     }
@@ -132,7 +101,14 @@ pub(super) fn claim(conn: &Connection, claim: &Claim) -> rusqlite::Result<(Claim
         Some(ticket) if stands(conn, ticket)? => ticket,
         _ => stand_in_line(conn, claim, &wants)?,
     };
-    break_circles(conn, (&claim.who, ticket), (in_the_way, poke))
+    // What has not started holds nothing and stands at the end: nobody waits for it yet.
+    if claim.by_attempt {
+        poke.extend(break_circles(conn, &claim.who)?);
+    }
+    Ok(match denied(conn, ticket)? {
+        Some(circle) => (Claimed::Refused(Refusal::Endless(circle)), poke),
+        None => (Claimed::Waits { ticket, by }, poke),
+    })
 }
 
 /// Why a claim could never be granted, whatever others do.
@@ -148,33 +124,27 @@ fn never(conn: &Connection, who: &Claimant, want: &LeaseWant) -> rusqlite::Resul
     Ok((own + u64::from(units) > u64::from(capacity)).then(|| Refusal::Endless(itself())))
 }
 
-/// Waiting must come to an end: as long as the claimant waits for itself, somebody in the circle steps back.
-fn break_circles(
-    conn: &Connection,
-    (me, ticket): (&Claimant, u64),
-    (by, mut poke): (Vec<LeaseRow>, Vec<String>),
-) -> rusqlite::Result<(Claimed, Vec<String>)> {
-    while let Some(circle) = cycle(conn, me)? {
-        let waiting = waiting(conn)?;
-        let row_of = |who: &Claimant| waiting.iter().find(|row| row.who == *who);
+/// Waiting must come to an end: as long as the claimant waits for itself, somebody in the circle steps back. Answers
+/// the runs of those that are refused.
+fn break_circles(conn: &Connection, me: &Claimant) -> rusqlite::Result<Vec<String>> {
+    let mut poke = Vec::new();
+    loop {
+        let board = board(conn)?;
+        let Some(circle) = board.circle(me) else { return Ok(poke) };
+        let row_of = |who: &Claimant| board.waiting.iter().find(|row| row.who == *who);
         // What has not started holds nothing: nobody waits for it once it has given up its place in the line.
-        if let Some(idle) = circle.iter().filter_map(row_of).find(|row| !row.by_attempt) {
+        if let Some(idle) = circle.iter().filter_map(|(who, _)| row_of(who)).find(|row| !row.by_attempt) {
             give_up_place(conn, &idle.who)?;
             continue;
         }
         let text = in_words(&circle);
-        let Some(victim) = circle.iter().filter_map(row_of).max_by_key(|row| rank(row)) else { break };
-        let tickets: BTreeSet<u64> =
-            waiting.iter().filter(|row| row.who == victim.who).filter_map(|row| row.ticket).collect();
-        for refused in tickets {
-            leave_line(conn, refused)?;
-            deny(conn, (&victim.who, refused), &text)?;
+        let ranked = circle.iter().filter_map(|(who, tickets)| Some((rank(row_of(who)?), who, tickets)));
+        let Some((_, victim, tickets)) = ranked.max_by_key(|(rank, ..)| *rank) else { return Ok(poke) };
+        for &ticket in tickets {
+            leave_line(conn, ticket)?;
+            deny(conn, (victim, ticket), &text)?;
         }
-        poke.push(victim.who.run.clone());
-    }
-    match denied(conn, ticket)? {
-        Some(circle) => Ok((Claimed::Refused(Refusal::Endless(circle)), poke)),
-        None => Ok((Claimed::Waits { ticket, by }, poke)),
+        poke.push(victim.run.clone());
     }
 }
 
@@ -183,8 +153,9 @@ fn rank(row: &LeaseRow) -> (&str, &str, &str) {
     (&row.priority, &row.who.task, &row.who.run)
 }
 
-fn in_words(circle: &[Claimant]) -> String {
-    let names: Vec<String> = circle.iter().map(|who| format!("`{}` of run {}", who.task, who.run)).collect();
+fn in_words(circle: &[(Claimant, Vec<u64>)]) -> String {
+    let names = circle.iter().chain(circle.first());
+    let names: Vec<String> = names.map(|(who, _)| format!("`{}` of run {}", who.task, who.run)).collect();
     names.join(" waits for ")
 }
 
@@ -245,16 +216,6 @@ fn grant(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusq
     Ok(epoch)
 }
 
-/// True if what the claimant has already of a name is as much as it wants now. Units are added, never the same.
-fn is_covered(want: &LeaseWant, own: &[LeaseRow]) -> bool {
-    let has = |kind| own.iter().any(|row| row.want.name == want.name && row.want.kind == kind);
-    match want.kind {
-        LeaseKind::Exclusive => has(LeaseKind::Exclusive),
-        LeaseKind::Shared => has(LeaseKind::Exclusive) || has(LeaseKind::Shared),
-        LeaseKind::Units { .. } => false,
-    }
-}
-
 fn stand_in_line(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusqlite::Result<u64> {
     let ticket = next(conn, "ticket")?;
     insert(
@@ -295,39 +256,10 @@ fn insert(
     Ok(())
 }
 
-/// The way along which `who` waits for itself, if there is one.
-fn cycle(conn: &Connection, who: &Claimant) -> rusqlite::Result<Option<Vec<Claimant>>> {
-    let mut waits_for: BTreeMap<Claimant, BTreeSet<Claimant>> = BTreeMap::new();
-    for row in waiting(conn)? {
-        let found = blockers(conn, &row.who, &row.want, row.ticket.unwrap_or(u64::MAX))?;
-        waits_for.entry(row.who).or_default().extend(found.into_iter().map(|b| b.who));
-    }
-    let mut from: BTreeMap<Claimant, Claimant> = BTreeMap::new();
-    let mut open = vec![who.clone()];
-    while let Some(at) = open.pop() {
-        for next in waits_for.get(&at).into_iter().flatten() {
-            if next == who {
-                return Ok(Some(way_back(&from, who, at)));
-            }
-            if !from.contains_key(next) {
-                from.insert(next.clone(), at.clone());
-                open.push(next.clone());
-            }
-        }
-    }
-    Ok(None)
-}
-
-fn way_back(from: &BTreeMap<Claimant, Claimant>, who: &Claimant, last: Claimant) -> Vec<Claimant> {
-    let mut way = vec![who.clone(), last];
-    while let Some(before) = way.last().filter(|at| *at != who).and_then(|at| from.get(at)) {
-        way.push(before.clone());
-    }
-    way.reverse();
-    if way.last() != Some(who) {
-        way.push(who.clone());
-    }
-    way
+/// Refusals that nobody will hear any more: those of a task, or of the whole run.
+pub(super) fn forget_refusals(conn: &Connection, run: &str, task: Option<&str>) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM denied WHERE run=?1 AND task=ifnull(?2, task)";
+    conn.prepare_cached(sql)?.execute(params![run, task]).map(|_| ())
 }
 
 /// Takes back what is held or waited for by somebody; answers the runs that wait for it.
@@ -341,6 +273,7 @@ pub(super) fn take_back_if(
 }
 
 pub(super) fn forget_run(conn: &Connection, run: &str, live: &[&str]) -> rusqlite::Result<Vec<String>> {
+    forget_refusals(conn, run, None)?;
     let mut gone = rows(conn, (HELD, true), None)?;
     gone.retain(|row| row.who.run == run && !live.contains(&row.who.task.as_str()));
     gone.extend(rows(conn, (WAITING, false), None)?.into_iter().filter(|row| row.who.run == run));

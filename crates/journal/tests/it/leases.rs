@@ -167,7 +167,7 @@ fn a_later_claim_of_an_attempt_that_waits_passes_nobody() {
 
 #[test]
 fn a_refusal_that_nobody_heard_is_not_that_of_the_next_claim() {
-    let (_world, leases) = fresh();
+    let (world, leases) = fresh();
     let (low, high) = (("P3", true), ("P1", true));
     assert!(got(&leases, "b", "x"));
     assert!(matches!(ask(&leases, "a", "one", high), Claimed::Granted(_)));
@@ -177,6 +177,106 @@ fn a_refusal_that_nobody_heard_is_not_that_of_the_next_claim() {
     // `b` is refused, and its attempt ends before it has heard so.
     leases.end_attempt(&who("b"), false).unwrap();
     assert!(got(&leases, "b", "x"), "the next attempt has asked for nothing of the kind");
+    let file = rusqlite::Connection::open(world.home().join("leases.db")).unwrap();
+    let left: u32 = file.query_row("SELECT count(*) FROM denied", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0, "nobody will ever ask for it");
+}
+
+#[test]
+fn who_waits_for_units_is_refused_only_if_nobody_could_give_enough_back() {
+    let running = ("P2", true);
+    for others_wait in [false, true] {
+        let (_world, leases) = fresh();
+        for (name, text) in [("h", "gpu:1"), ("a", "gpu:1"), ("b", "gpu:1"), ("b", "x")] {
+            assert!(matches!(ask(&leases, name, text, running), Claimed::Granted(_)));
+        }
+        assert!(matches!(ask(&leases, "a", "x", running), Claimed::Waits { .. }));
+        if others_wait {
+            assert!(matches!(ask(&leases, "h", "x", running), Claimed::Waits { .. }));
+        }
+        // `a` waits for `b`, which wants a unit; `h` may give one back, unless it waits for `b` too.
+        let more = ask(&leases, "b", "gpu:1", running);
+        let refused = matches!(more, Claimed::Refused(Refusal::Endless(_)));
+        assert_eq!(refused, others_wait, "{more:?}");
+    }
+}
+
+/// A task that lives at random.
+#[derive(Clone, Debug, Default)]
+enum Life {
+    #[default]
+    Idle,
+    Wants(&'static str),
+    Runs(Option<(&'static str, Claimed)>),
+}
+
+/// One moment of it; `ending` it wants nothing new.
+fn moment(leases: &Leases, name: &str, life: Life, (dice, ending): (u64, bool)) -> Life {
+    let (declared, own) =
+        (["x", "x y", "x:s", "g:2", "y g:1", "g:1"], ["x", "y", "y:s", "x y", "g:1", "g:2", "g:3"]);
+    let pick = |of: &[&'static str]| of[(dice / 16) as usize % of.len()];
+    match life {
+        Life::Idle if ending => Life::Idle,
+        Life::Idle => Life::Wants(pick(&declared)),
+        Life::Wants(text) if got(leases, name, text) => Life::Runs(None),
+        Life::Wants(text) => Life::Wants(text),
+        Life::Runs(Some((text, waits @ Claimed::Waits { .. }))) => {
+            Life::Runs(Some((text, again(leases, name, text, &waits))))
+        }
+        Life::Runs(_) if ending || dice % 4 == 0 => {
+            leases.end_attempt(&who(name), false).unwrap();
+            Life::Idle
+        }
+        Life::Runs(_) if dice % 4 == 1 => {
+            leases.give_back(&who(name), &[]).unwrap();
+            Life::Runs(None)
+        }
+        Life::Runs(_) => {
+            let (text, priority) = (pick(&own), ["P1", "P2"][(dice / 4) as usize % 2]);
+            Life::Runs(Some((text, ask(leases, name, text, (priority, true)))))
+        }
+    }
+}
+
+/// No name is held by those that do not go together.
+fn check(leases: &Leases) {
+    let held: Vec<_> = leases.all().unwrap().into_iter().filter(|row| row.epoch.is_some()).collect();
+    for a in &held {
+        let of_name = held.iter().filter(|b| b.want.name == a.want.name);
+        let units: u32 = of_name
+            .clone()
+            .map(|b| if let LeaseKind::Units { units, .. } = b.want.kind { units } else { 0 })
+            .sum();
+        assert!(units <= 3, "{held:?}");
+        let alone = a.want.kind != LeaseKind::Exclusive || of_name.clone().all(|b| b.who == a.who);
+        assert!(alone, "{held:?}");
+    }
+}
+
+#[test]
+fn whatever_is_claimed_by_chance_nobody_overlaps_and_everybody_comes_to_an_end() {
+    let mut circles = 0;
+    for seed in 1..=40_u64 {
+        let (_world, leases) = fresh();
+        let (mut dice, mut lives) = (seed, vec![Life::Idle; 6]);
+        for step in 0..400 {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let n = (dice >> 33) as usize % lives.len();
+            let life = std::mem::take(&mut lives[n]);
+            lives[n] = moment(&leases, &format!("t{n}"), life, (dice >> 40, step > 200));
+            circles += u32::from(matches!(lives[n], Life::Runs(Some((_, Claimed::Refused(_))))));
+            check(&leases);
+        }
+        // Whoever waits now waits for somebody who goes on.
+        for _ in 0..20 {
+            for (n, life) in lives.iter_mut().enumerate() {
+                *life = moment(&leases, &format!("t{n}"), std::mem::take(life), (0, true));
+            }
+        }
+        assert!(lives.iter().all(|life| matches!(life, Life::Idle)), "seed {seed}: {lives:?}");
+        assert!(leases.all().unwrap().is_empty());
+    }
+    assert!(circles > 40, "chance should have made circles: {circles}");
 }
 
 #[test]
