@@ -5,14 +5,14 @@
 //! A holder lives while its orchestrator does, or its keeper owns a live attempt; both are told by kernel locks alone.
 //! What a dead holder left is swept before its leases are taken. Never waits. Knows no engine state.
 
-use crate::control;
+use crate::control::{self, Asker, ReplyTo};
 use crate::socket::door::Door;
+use regatta_engine::ids::NodeId;
 use regatta_journal::{
     Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant, Leases as Table, Refusal, StoreError, is_locked,
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The file whose lock tells that a keeper has an orchestrator or owns a live attempt.
@@ -26,8 +26,27 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 /// A claim of a running attempt that waits.
 #[derive(Debug)]
 struct Asked {
+    node: NodeId,
     claim: Claim,
-    reply: SyncSender<control::Reply>,
+    reply: ReplyTo,
+}
+
+/// What was granted to somebody in a running attempt who may not have heard so yet.
+#[derive(Debug)]
+struct Given {
+    node: NodeId,
+    task: String,
+    epoch: u64,
+    to: Asker,
+}
+
+/// What was given back because whoever asked has gone.
+#[derive(Debug)]
+pub struct Dropped {
+    /// Whose attempt it was.
+    pub node: NodeId,
+    /// Which leases, for people.
+    pub text: String,
 }
 
 /// What became of a claim of a running attempt.
@@ -40,7 +59,7 @@ pub struct Settled {
     /// Which leases, for people.
     pub text: String,
     /// Takes the answer.
-    pub reply: SyncSender<control::Reply>,
+    pub reply: ReplyTo,
 }
 
 /// The leases of a run.
@@ -55,6 +74,7 @@ pub struct Leases {
     dead: VecDeque<String>,
     sweeping: Option<String>,
     asked: Vec<Asked>,
+    given: Vec<Given>,
     /// Tasks whose attempts hold or want leases of their own.
     own: BTreeSet<String>,
 }
@@ -73,6 +93,7 @@ impl Leases {
             dead: VecDeque::new(),
             sweeping: None,
             asked: Vec::new(),
+            given: Vec::new(),
             own: BTreeSet::new(),
         }
     }
@@ -149,9 +170,9 @@ impl Leases {
     /// The table cannot be read or written.
     pub fn acquire(
         &mut self,
-        (task, priority): (&str, &str),
+        (node, task, priority): (NodeId, &str, &str),
         wants: Vec<LeaseWant>,
-        reply: SyncSender<control::Reply>,
+        reply: ReplyTo,
     ) -> Result<Option<Settled>, StoreError> {
         let claim = Claim {
             who: self.who(task),
@@ -162,7 +183,7 @@ impl Leases {
             wall_ms: crate::clock::wall_ms(),
         };
         self.own.insert(task.to_owned());
-        self.try_asked(Asked { claim, reply })
+        self.try_asked(Asked { node, claim, reply })
     }
 
     fn try_asked(&mut self, mut asked: Asked) -> Result<Option<Settled>, StoreError> {
@@ -175,11 +196,43 @@ impl Leases {
                 self.asked.push(asked);
                 return Ok(None);
             }
-            Claimed::Granted(epoch) => Ok(epoch),
+            Claimed::Granted(epoch) => {
+                let (node, task) = (asked.node, asked.claim.who.task.clone());
+                self.given.push(Given { node, task, epoch, to: asked.reply.asker().clone() });
+                Ok(epoch)
+            }
             Claimed::Refused(why) => Err(why),
         };
         let text = names(&asked.claim.wants);
         Ok(Some(Settled { task: asked.claim.who.task, outcome, text, reply: asked.reply }))
+    }
+
+    /// Takes back what nobody waits for any more, and what was granted to somebody who never heard so.
+    ///
+    /// # Errors
+    /// The table cannot be written.
+    pub fn forget_gone(&mut self) -> Result<Vec<Dropped>, StoreError> {
+        self.given.retain(|given| !given.to.has_heard());
+        let (gone, waiting) =
+            std::mem::take(&mut self.asked).into_iter().partition(|asked| asked.reply.asker().is_gone());
+        self.asked = waiting;
+        let gone: Vec<Asked> = gone;
+        for ticket in gone.into_iter().filter_map(|asked| asked.claim.ticket) {
+            let freed = self.table()?.leave_line(ticket)?;
+            self.poke(freed);
+        }
+        let (gone, rest) = std::mem::take(&mut self.given).into_iter().partition(|g| g.to.is_gone());
+        self.given = rest;
+        let gone: Vec<Given> = gone;
+        let mut dropped = Vec::new();
+        for Given { node, epoch, .. } in gone {
+            let (wants, freed) = self.table()?.give_back_grant(epoch)?;
+            self.poke(freed);
+            if !wants.is_empty() {
+                dropped.push(Dropped { node, text: format!("{}: who asked has gone", names(&wants)) });
+            }
+        }
+        Ok(dropped)
     }
 
     /// Tries what running attempts wait for again.
@@ -201,6 +254,7 @@ impl Leases {
     pub fn end_attempt(&mut self, task: &str, renewed: bool) -> Result<(), StoreError> {
         let who = self.who(task);
         self.asked.retain(|asked| asked.claim.who != who);
+        self.given.retain(|given| given.task != task);
         self.own.remove(task);
         let freed = self.table()?.end_attempt(&who, renewed)?;
         self.poke(freed);

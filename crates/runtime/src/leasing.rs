@@ -2,9 +2,9 @@
 //!
 //! The table cannot be used: the run cannot go on, for nobody may run without the lease that it believes it holds.
 
-use crate::control::{Reply, Wanted};
+use crate::control::{Reply, ReplyTo, Wanted};
 use crate::keeper::Ask;
-use crate::leases::{self, Settled};
+use crate::leases::{self, Dropped, Settled};
 use crate::local::{Broken, Local};
 use crate::turn::Driver as _;
 use regatta_engine::Engine;
@@ -14,7 +14,6 @@ use regatta_engine::ids::NodeId;
 use regatta_engine::input::{Claimed, Input, LeaseChange};
 use regatta_engine::spec::{Claim, ClaimKind};
 use regatta_journal::{Claimed as Outcome, LeaseKind, LeaseWant, Refusal, StoreError};
-use std::sync::mpsc::SyncSender;
 
 impl Local {
     pub(crate) fn check<T>(&mut self, done: Result<T, StoreError>) -> Option<T> {
@@ -105,7 +104,7 @@ impl Local {
         &mut self,
         (graph, node): (&Graph, NodeId),
         wants: &[Wanted],
-        reply: SyncSender<Reply>,
+        reply: ReplyTo,
     ) -> Option<Settled> {
         let wants: Result<Vec<LeaseWant>, String> = wants.iter().map(|want| self.wanted(want)).collect();
         let wants = match wants {
@@ -116,7 +115,7 @@ impl Local {
                 return None;
             }
         };
-        let who = (graph.name(node), graph.facts(node).priority.name());
+        let who = (node, graph.name(node), graph.facts(node).priority.name());
         let settled = self.leases.acquire(who, wants, reply);
         let settled = self.check(settled).flatten();
         self.sweep_dead();
@@ -140,8 +139,13 @@ impl Local {
         Ok(LeaseWant { name: want.name.clone(), kind })
     }
 
-    /// Something was given back: what running attempts wait for is tried again.
+    /// Something was given back, or somebody who asked has gone: what running attempts wait for is tried again.
     pub(crate) fn leases_freed(&mut self) -> Vec<Settled> {
+        let gone = self.leases.forget_gone();
+        for Dropped { node, text } in self.check(gone).unwrap_or_default() {
+            let told = Input::LeaseTold { node, change: LeaseChange::Dropped, text: text.into() };
+            self.arrivals.push_back(told.into());
+        }
         let settled = self.leases.try_again();
         let settled = self.check(settled).unwrap_or_default();
         self.sweep_dead();

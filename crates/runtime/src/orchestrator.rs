@@ -10,7 +10,7 @@
 use crate::action::Actions;
 use crate::clock::{RunClock, wall_ms};
 use crate::collect;
-use crate::control::{self, Meaning, Reply};
+use crate::control::{self, Meaning, Reply, ReplyTo};
 use crate::keeper::{Found, Heard, Keeper, Program};
 use crate::leases::{Leases, Settled};
 use crate::leasing;
@@ -116,9 +116,9 @@ pub struct Orchestrator {
     place: Place,
     first: Vec<Arrival>,
     /// Answers that are given when the turn that obeys is durable.
-    answers: Vec<(SyncSender<Reply>, Reply)>,
+    answers: Vec<(ReplyTo, Reply)>,
     /// Answers that are given when everything stands still.
-    still: Vec<(SyncSender<Reply>, Reply)>,
+    still: Vec<(ReplyTo, Reply)>,
     /// Leases may be free.
     freed: Arc<AtomicBool>,
     interrupts: u32,
@@ -400,7 +400,7 @@ impl Orchestrator {
     }
 
     /// Leases for a running attempt, or back from one.
-    fn lease(&mut self, command: &control::Command, reply: SyncSender<Reply>) {
+    fn lease(&mut self, command: &control::Command, reply: ReplyTo) {
         let (control::Command::Acquire { task, .. } | control::Command::Release { task, .. }) = command
         else {
             return;

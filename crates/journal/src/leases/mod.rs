@@ -237,6 +237,31 @@ impl Leases {
         })
     }
 
+    /// Gives back what one grant gave a running attempt, which never heard of it. Answers what that was, and as
+    /// [`Leases::end_attempt`].
+    ///
+    /// # Errors
+    /// Any failure of SQLite.
+    pub fn give_back_grant(&self, epoch: u64) -> Result<(Vec<LeaseWant>, Vec<String>), StoreError> {
+        self.write("write", |tx| {
+            let mut gone = table::held(tx)?;
+            gone.retain(|row| row.epoch == Some(epoch) && row.by_attempt);
+            let freed = table::take_back(tx, &gone)?;
+            Ok((gone.into_iter().map(|row| row.want).collect(), freed))
+        })
+    }
+
+    /// A claim of a running attempt stands in the line no more. Answers as [`Leases::end_attempt`].
+    ///
+    /// # Errors
+    /// Any failure of SQLite.
+    pub fn leave_line(&self, ticket: u64) -> Result<Vec<String>, StoreError> {
+        self.write("write", |tx| {
+            table::denied(tx, ticket)?;
+            table::take_back_if(tx, |row| row.ticket == Some(ticket))
+        })
+    }
+
     /// The claimant wants nothing and holds nothing any more. Answers as [`Leases::end_attempt`].
     ///
     /// # Errors

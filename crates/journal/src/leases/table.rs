@@ -178,7 +178,7 @@ fn deny(conn: &Connection, (who, ticket): (&Claimant, u64), circle: &str) -> rus
 }
 
 /// The circle for which a claim was refused, told once.
-fn denied(conn: &Connection, ticket: u64) -> rusqlite::Result<Option<String>> {
+pub(super) fn denied(conn: &Connection, ticket: u64) -> rusqlite::Result<Option<String>> {
     let sql = "DELETE FROM denied WHERE ticket=?1 RETURNING circle";
     conn.prepare_cached(sql)?.query_row([ticket.cast_signed()], |row| row.get(0)).optional()
 }
@@ -280,7 +280,7 @@ pub(super) fn forget_run(conn: &Connection, run: &str, live: &[&str]) -> rusqlit
     take_back(conn, &gone)
 }
 
-fn take_back(conn: &Connection, gone: &[LeaseRow]) -> rusqlite::Result<Vec<String>> {
+pub(super) fn take_back(conn: &Connection, gone: &[LeaseRow]) -> rusqlite::Result<Vec<String>> {
     for row in gone {
         let (sql, number) = match row.epoch {
             Some(epoch) => ("DELETE FROM held WHERE epoch=?1 AND name=?2", epoch),

@@ -99,6 +99,60 @@ fn each_claim_of_an_attempt_has_a_place_in_the_line_of_its_own() {
 }
 
 #[test]
+fn who_asked_and_went_away_leaves_the_line() {
+    let (world, mut first) = one_is_held();
+    ["go", "a.up", "gate2"].iter().for_each(|name| world.fifo(name));
+    world.write(
+        "a.yaml",
+        &format!(
+            "version: 1\ntasks:\n  - id: a\n    run: |\n      {REGATTA} lock acquire one & asked=$!\n      cat <go\n      \
+             kill $asked; wait $asked; echo up >a.up; cat <gate2\n"
+        ),
+    );
+    let mut patient = world.start(&["run", "a.yaml"]);
+    until("`a` waits", || rows(&world).contains(&"one waiting by a".to_owned()));
+    open(&world.path("go"));
+    assert_eq!(world.hear("a.up"), "up");
+    until("`a` waits no more", || rows(&world) == ["one held by h"]);
+    taker(&world, "b", "one");
+    let mut second = waiting(&world, "b.yaml");
+    open(&world.path("gate"));
+    assert_eq!((ends(&mut first), ends(&mut second)), (Some(0), Some(0)));
+    open(&world.path("gate2"));
+    assert_eq!(ends(&mut patient), Some(0));
+}
+
+#[test]
+fn a_lease_goes_back_if_who_asked_for_it_dies_before_it_hears_so() {
+    let (world, mut first) = one_is_held();
+    ["asked", "go", "a.up", "gate2"].iter().for_each(|name| world.fifo(name));
+    world.write(
+        "a.yaml",
+        &format!(
+            "version: 1\ntasks:\n  - id: a\n    run: |\n      {REGATTA} lock acquire one & asked=$!\n      cat <asked\n      \
+             kill -STOP $asked; echo up >a.up; cat <go\n      kill -KILL $asked; wait $asked; cat <gate2\n"
+        ),
+    );
+    let mut patient = world.start(&["run", "a.yaml"]);
+    until("`a` waits", || rows(&world).contains(&"one waiting by a".to_owned()));
+    open(&world.path("asked"));
+    assert_eq!(world.hear("a.up"), "up");
+    open(&world.path("gate"));
+    assert_eq!(ends(&mut first), Some(0));
+    until("`a` has it", || rows(&world) == ["one held by a"]);
+    open(&world.path("go"));
+    until("`a` has it no more", || rows(&world).is_empty());
+    open(&world.path("gate2"));
+    assert_eq!(ends(&mut patient), Some(0));
+    let kinds = world.kinds();
+    assert!(
+        kinds.contains(&"lease_taken".to_owned()) && kinds.contains(&"lease_dropped".to_owned()),
+        "{kinds:?}"
+    );
+    world.regatta(&["replay"]).exits(0);
+}
+
+#[test]
 fn a_shared_lease_becomes_exclusive_when_the_others_have_gone() {
     let (world, mut first) = held("{ resource: db, mode: shared }");
     ["u.up", "gate2"].iter().for_each(|name| world.fifo(name));
