@@ -12,13 +12,18 @@ use regatta_journal::{
     Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant, Leases as Table, Refusal, StoreError, is_locked,
 };
 use std::collections::{BTreeSet, VecDeque};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// The file whose lock tells that a keeper has an orchestrator or owns a live attempt.
 pub(crate) const ALIVE: &str = "keeper.alive";
 /// The file whose lock tells that an orchestrator lives.
 const ORCHESTRATOR: &str = "lock";
+
+/// A lock that cannot be waited for now, for want of a descriptor perhaps, is tried again after so long.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Wakes the loop: leases may be free.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -353,24 +358,40 @@ impl Leases {
             return;
         }
         let (dir, run, wake) = (self.runs.join(run), run.to_owned(), Arc::clone(&self.wake));
-        let watched = Arc::clone(&self.watched);
-        // Without a thread nobody is woken by a death, but whoever gives back still pokes.
-        let _ = std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
-            for name in [ORCHESTRATOR, ALIVE] {
-                // A lock that cannot be waited for is looked at again by whoever claims next.
-                let _ = Door::open(&dir).and_then(|door| door.wait_for(name));
-            }
-            watched.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
+        let (them, name) = (Arc::clone(&self.watched), run.clone());
+        let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
+            [ORCHESTRATOR, ALIVE].iter().for_each(|name| wait_for(&dir, name));
+            them.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
             wake();
         });
+        if thread.is_err() {
+            // Nobody is woken by that death, but whoever gives back still pokes, and whoever claims next tries again.
+            watched.remove(&name);
+        }
     }
 }
 
-/// Whether a run may still hold leases: its orchestrator lives, or its keeper has one or owns a live attempt.
+/// Waits until nobody has a lock of a run.
+fn wait_for(run_dir: &Path, name: &str) {
+    loop {
+        match Door::open(run_dir).and_then(|door| door.wait_for(name)) {
+            Ok(()) => return,
+            Err(error) if error.kind() == ErrorKind::NotFound => return,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => std::thread::sleep(LOOK_AGAIN),
+        }
+    }
+}
+
+/// Whether a run may still hold leases: its orchestrator lives, or its keeper has one or owns a live attempt. Only whose
+/// directory is gone is dead for certain; whoever cannot be looked at lives.
 #[must_use]
 pub fn lives(run_dir: &Path) -> bool {
-    let kept = Door::open(run_dir).and_then(|door| door.is_locked(ALIVE)).unwrap_or(false);
-    kept || is_locked(run_dir).is_ok_and(|holder| holder.is_some())
+    let door = match Door::open(run_dir) {
+        Ok(door) => door,
+        Err(error) => return error.kind() != ErrorKind::NotFound,
+    };
+    door.is_locked(ALIVE).unwrap_or(true) || is_locked(run_dir).map_or(true, |holder| holder.is_some())
 }
 
 /// Everything that is held and waited for in a workspace.

@@ -25,6 +25,7 @@ mod holders;
 mod injection;
 mod keeper;
 mod lease_claims;
+mod lease_deaths;
 mod lease_world;
 mod leases;
 mod ledger;
