@@ -5,25 +5,20 @@
 //! A holder lives while its orchestrator does, or its keeper owns a live attempt; both are told by kernel locks alone.
 //! What a dead holder left is swept before its leases are taken. Never waits. Knows no engine state.
 
+mod alive;
+
+pub(crate) use alive::ALIVE;
+pub use alive::lives;
+
 use crate::control::{self, Asker, ReplyTo};
-use crate::socket::door::Door;
+use alive::seize;
 use regatta_engine::ids::NodeId;
 use regatta_journal::{
-    Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant, Leases as Table, Refusal, StoreError, is_locked,
+    Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant, Leases as Table, Refusal, RunLock, StoreError,
 };
 use std::collections::{BTreeSet, VecDeque};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-/// The file whose lock tells that a keeper has an orchestrator or owns a live attempt.
-pub(crate) const ALIVE: &str = "keeper.alive";
-/// The file whose lock tells that an orchestrator lives.
-const ORCHESTRATOR: &str = "lock";
-
-/// A lock that cannot be waited for now, for want of a descriptor perhaps, is tried again after so long.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Wakes the loop: leases may be free.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -67,6 +62,14 @@ pub struct Settled {
     pub reply: ReplyTo,
 }
 
+/// A dead run that is swept. Nobody resumes it meanwhile, or what it starts would be swept too.
+#[derive(Debug)]
+struct Seized {
+    run: String,
+    /// Its lock; none where nobody could take it, because its directory is gone.
+    lock: Option<RunLock>,
+}
+
 /// The leases of a run.
 pub struct Leases {
     table: Option<Table>,
@@ -77,7 +80,7 @@ pub struct Leases {
     watched: Arc<Mutex<BTreeSet<String>>>,
     /// Dead runs whose processes are to be swept before their leases are taken back.
     dead: VecDeque<String>,
-    sweeping: Option<String>,
+    sweeping: Option<Seized>,
     asked: Vec<Asked>,
     given: Vec<Given>,
     /// Tasks whose attempts hold or want leases of their own.
@@ -302,36 +305,44 @@ impl Leases {
         for run in others.into_iter().filter(|run| *run != self.run) {
             if lives(&self.runs.join(run)) {
                 self.watch(run);
-            } else if self.sweeping.as_deref() != Some(run) && !self.dead.iter().any(|d| d == run) {
+            } else if !self.dead.iter().any(|d| d == run) {
                 self.dead.push_back(run.to_owned());
             }
         }
     }
 
-    /// The next dead run that is to be swept; [`Leases::swept`] goes on.
+    /// The next dead run that is to be swept, which is held from now on; [`Leases::swept`] goes on.
     pub fn next_dead(&mut self) -> Option<String> {
-        if self.sweeping.is_some() {
-            return None;
+        while self.sweeping.is_none() {
+            let run = self.dead.pop_front()?;
+            match seize(&self.runs.join(&run), &run) {
+                Some(lock) => {
+                    self.sweeping = Some(Seized { run: run.clone(), lock });
+                    return Some(run);
+                }
+                // Somebody was faster.
+                None => self.watch(&run),
+            }
         }
-        self.sweeping = self.dead.pop_front();
-        self.sweeping.clone()
+        None
     }
 
-    /// The keeper that was asked to sweep is gone.
+    /// The keeper that was asked to sweep is gone, and its sweep with it.
     pub fn sweep_again(&mut self) {
-        self.dead.extend(self.sweeping.take());
+        self.dead.extend(self.sweeping.take().map(|seized| seized.run));
     }
 
-    /// Nothing of the dead run lives any more: its leases are free, unless somebody resumed it meanwhile.
+    /// Nothing of the dead run lives any more: its leases are free, and whoever wants to may resume it.
     ///
     /// # Errors
     /// The table cannot be written.
     pub fn swept(&mut self) -> Result<(), StoreError> {
-        let Some(run) = self.sweeping.take() else { return Ok(()) };
-        if lives(&self.runs.join(&run)) {
+        let Some(Seized { run, lock }) = self.sweeping.take() else { return Ok(()) };
+        if lock.is_none() && lives(&self.runs.join(&run)) {
             return Ok(());
         }
         let freed = self.table()?.forget_run(&run, &[])?;
+        drop(lock);
         self.poke(freed);
         Ok(())
     }
@@ -360,7 +371,7 @@ impl Leases {
         let (dir, run, wake) = (self.runs.join(run), run.to_owned(), Arc::clone(&self.wake));
         let (them, name) = (Arc::clone(&self.watched), run.clone());
         let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
-            [ORCHESTRATOR, ALIVE].iter().for_each(|name| wait_for(&dir, name));
+            alive::wait_for_death(&dir);
             them.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
             wake();
         });
@@ -369,29 +380,6 @@ impl Leases {
             watched.remove(&name);
         }
     }
-}
-
-/// Waits until nobody has a lock of a run.
-fn wait_for(run_dir: &Path, name: &str) {
-    loop {
-        match Door::open(run_dir).and_then(|door| door.wait_for(name)) {
-            Ok(()) => return,
-            Err(error) if error.kind() == ErrorKind::NotFound => return,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => std::thread::sleep(LOOK_AGAIN),
-        }
-    }
-}
-
-/// Whether a run may still hold leases: its orchestrator lives, or its keeper has one or owns a live attempt. Only whose
-/// directory is gone is dead for certain; whoever cannot be looked at lives.
-#[must_use]
-pub fn lives(run_dir: &Path) -> bool {
-    let door = match Door::open(run_dir) {
-        Ok(door) => door,
-        Err(error) => return error.kind() != ErrorKind::NotFound,
-    };
-    door.is_locked(ALIVE).unwrap_or(true) || is_locked(run_dir).map_or(true, |holder| holder.is_some())
 }
 
 /// Everything that is held and waited for in a workspace.

@@ -1,9 +1,45 @@
 //! Spec 11 "Leases": whose death is believed, what is done about it, and what becomes of leases whose file is damaged.
 
-use crate::lease_world::{held, holder, keeper_of, log, open, taker, waiting};
+use crate::lease_world::{held, holder, keeper_of, log, open, rows, taker, waiting};
 use crate::world::{World, ends, signal};
 use rustix::process::{Signal, kill_process};
+use serde_json::Value;
 use std::os::unix::fs::symlink;
+
+#[test]
+fn nobody_resumes_a_dead_run_while_another_sweeps_it() {
+    let world = World::new();
+    ["x.up", "termed", "gate"].iter().for_each(|name| world.fifo(name));
+    // What is left of it ends only when it is killed.
+    world.write(
+        "x.yaml",
+        "version: 1\neffect: idempotent\ntasks:\n  - id: x\n    locks: [db]\n    run: |\n      echo x+ >>log\n      \
+         if [ $(wc -l <log) -eq 1 ]; then setsid sh -c 'trap \"echo termed >termed\" TERM; while :; do sleep 60 & wait; done' & fi\n      \
+         echo up >x.up; cat <gate >/dev/null; echo x- >>log\n",
+    );
+    let mut dead = world.start(&["run", "x.yaml"]);
+    assert_eq!(world.hear("x.up"), "up");
+    let x = world.run_id();
+    signal(&dead, Signal::KILL);
+    assert_eq!(ends(&mut dead), None);
+    kill_process(keeper_of(&world, &x), Signal::KILL).unwrap();
+    taker(&world, "b", "db");
+    let mut second = waiting(&world, "b.yaml");
+    assert_eq!(world.hear("termed"), "termed");
+    // The sweep stands still in the middle.
+    let keeper = keeper_of(&world, &world.run_id());
+    kill_process(keeper, Signal::STOP).unwrap();
+    let holder = world.regatta(&["status", &x, "--json"]).json()["orchestrator"]["pid"].clone();
+    assert_eq!(holder, Value::from(second.id()), "whoever sweeps holds the run");
+    let mut resumed = world.start(&["resume", &x]);
+    kill_process(keeper, Signal::CONT).unwrap();
+    assert_eq!(world.hear("x.up"), "up");
+    open(&world.path("gate"));
+    assert_eq!((ends(&mut second), ends(&mut resumed)), (Some(0), Some(0)));
+    assert_eq!(log(&world).matches("x-").count(), 1, "{}", log(&world));
+    assert!(!world.regatta(&["events", &x]).out.contains("\"status\":\"failed\""));
+    assert!(rows(&world).is_empty());
+}
 
 #[test]
 fn whoever_cannot_be_looked_at_lives() {
