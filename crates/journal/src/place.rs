@@ -4,6 +4,7 @@
 //! ```text
 //! WORKSPACE/.regatta/            0700, .gitignore: *
 //!           |- regatta.db, -wal, -shm      0600
+//!           |- leases.db, leases.open      0600
 //!           `- runs/<run>/       0700, made after the run's row is durable
 //!                 |- lock        who orchestrates it
 //!                 `- out/        named outputs

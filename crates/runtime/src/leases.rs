@@ -83,6 +83,8 @@ pub struct Leases {
     sweeping: Option<Seized>,
     asked: Vec<Asked>,
     given: Vec<Given>,
+    /// Attempts live that an earlier orchestrator started.
+    adopted: bool,
     /// Tasks whose attempts hold or want leases of their own.
     own: BTreeSet<String>,
 }
@@ -102,6 +104,7 @@ impl Leases {
             sweeping: None,
             asked: Vec::new(),
             given: Vec::new(),
+            adopted: false,
             own: BTreeSet::new(),
         }
     }
@@ -110,7 +113,9 @@ impl Leases {
         if self.table.is_none() {
             let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
             let now = (crate::clock::wall_ms(), boot.trim());
-            self.table = Some(Table::open(&self.workspace, now)?);
+            let (runs, run, adopted) = (&self.runs, &self.run, self.adopted);
+            let nobody = || !adopted && alive::nobody_else(runs, run);
+            self.table = Some(Table::open_or_renew(&self.workspace, now, &nobody)?);
         }
         self.table.as_ref().ok_or(StoreError::Busy { path: self.workspace.clone() })
     }
@@ -120,6 +125,7 @@ impl Leases {
     /// # Errors
     /// The table cannot be read or written.
     pub fn take_up(&mut self, live: &[&str]) -> Result<(), StoreError> {
+        self.adopted = !live.is_empty();
         if !Table::exists(&self.workspace)? {
             return Ok(());
         }

@@ -20,7 +20,8 @@ impl Local {
         match done {
             Ok(done) => Some(done),
             Err(error) => {
-                self.broken.get_or_insert(Broken::Leases(error.to_string()));
+                let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+                self.broken.get_or_insert(Broken::Leases(format!("{error}{hint}")));
                 None
             }
         }

@@ -9,16 +9,14 @@
 //! A grant has rows of its own: what an attempt claims by itself never touches what its task declares.
 //! Knows no process: whether a holder lives is asked elsewhere.
 
+mod file;
 mod rules;
 mod table;
 
-use crate::db::fault_at;
 use crate::error::StoreError;
-use crate::limits::BUSY_MS;
-use crate::place::{Place, make_private_file};
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::fs::File;
+use std::path::PathBuf;
 
 /// How a lease is held.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -121,83 +119,11 @@ pub enum Refusal {
 pub struct Leases {
     conn: Connection,
     path: PathBuf,
+    /// Locked together with all others who have the tables open.
+    _open: File,
 }
 
-const FILE: &str = "leases.db";
-
-const TABLES: &str = "
-CREATE TABLE IF NOT EXISTS meta(boot TEXT NOT NULL, epoch INTEGER NOT NULL, ticket INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS held(
-    run TEXT NOT NULL, task TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, units INTEGER NOT NULL,
-    capacity INTEGER NOT NULL, epoch INTEGER NOT NULL, since INTEGER NOT NULL, priority TEXT NOT NULL,
-    own INTEGER NOT NULL, PRIMARY KEY(epoch, name)) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS held_name ON held(name);
-CREATE TABLE IF NOT EXISTS waiting(
-    run TEXT NOT NULL, task TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, units INTEGER NOT NULL,
-    capacity INTEGER NOT NULL, ticket INTEGER NOT NULL, since INTEGER NOT NULL, priority TEXT NOT NULL,
-    own INTEGER NOT NULL, PRIMARY KEY(ticket, name)) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS waiting_name ON waiting(name);
-CREATE TABLE IF NOT EXISTS denied(
-    ticket INTEGER PRIMARY KEY, run TEXT NOT NULL, task TEXT NOT NULL, circle TEXT NOT NULL) STRICT;
-";
-
-const SETTINGS: &str = "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; \
-                        PRAGMA temp_store=MEMORY; PRAGMA synchronous=OFF;";
-
 impl Leases {
-    /// Whether any lease was ever claimed in a workspace.
-    ///
-    /// # Errors
-    /// `.regatta` cannot be looked at.
-    pub fn exists(workspace: &Path) -> Result<bool, StoreError> {
-        Ok(Place::find(workspace)?.is_some_and(|place| place.home().join(FILE).exists()))
-    }
-
-    /// Opens the leases of a workspace whose `.regatta` exists. `wall_ms` is now; `boot_id` names this start of the
-    /// machine.
-    ///
-    /// # Errors
-    /// The file cannot be made, or is no database of ours.
-    pub fn open(workspace: &Path, (wall_ms, boot_id): (u64, &str)) -> Result<Leases, StoreError> {
-        let path = Place::create(workspace)?.home().join(FILE);
-        make_private_file(&path)?;
-        let fault = |e| fault_at(&path, "open", e);
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_NOFOLLOW
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(&path, flags).map_err(fault)?;
-        conn.busy_timeout(Duration::from_millis(BUSY_MS)).map_err(fault)?;
-        conn.execute_batch(SETTINGS).map_err(fault)?;
-        let leases = Leases { conn, path };
-        leases.prepare((wall_ms, boot_id))?;
-        Ok(leases)
-    }
-
-    /// Makes the tables, and empties them after a start of the machine. Epochs go on from the clock where nothing is
-    /// known of the last one, so that they never go back.
-    fn prepare(&self, (wall_ms, boot_id): (u64, &str)) -> Result<(), StoreError> {
-        self.write("open", |tx| {
-            tx.execute_batch(TABLES)?;
-            let boot = tx.query_row("SELECT boot FROM meta", [], |row| row.get::<_, String>(0));
-            match boot {
-                Ok(boot) if boot == boot_id => {}
-                Ok(_) => {
-                    tx.execute_batch("DELETE FROM held; DELETE FROM waiting; DELETE FROM denied;")?;
-                    tx.execute("UPDATE meta SET boot=?1", [boot_id])?;
-                }
-                Err(rusqlite::Error::QueryReturnedNoRows) => {
-                    let first = wall_ms.cast_signed();
-                    tx.execute(
-                        "INSERT INTO meta(boot, epoch, ticket) VALUES(?1,?2,0)",
-                        params![boot_id, first],
-                    )?;
-                }
-                Err(e) => return Err(e),
-            }
-            Ok(())
-        })
-    }
-
     /// Takes all leases of a claim, or none and a place in the line. A claim that stands in it keeps its place, and
     /// others of the same attempt have theirs. Answers also the runs that must be told: what a dead attempt of the task held is free, or a claim of theirs was refused
     /// to break a circle.
@@ -286,7 +212,7 @@ impl Leases {
     /// # Errors
     /// Any failure of SQLite.
     pub fn all(&self) -> Result<Vec<LeaseRow>, StoreError> {
-        let fault = |e| fault_at(&self.path, "read", e);
+        let fault = |e| file::fault(&self.path, "read", e);
         let mut rows = table::held(&self.conn).map_err(fault)?;
         rows.extend(table::waiting(&self.conn).map_err(fault)?);
         Ok(rows)
@@ -297,7 +223,7 @@ impl Leases {
         action: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let fault = |e| fault_at(&self.path, action, e);
+        let fault = |e| file::fault(&self.path, action, e);
         let tx = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate).map_err(fault)?;
         let done = work(&tx).map_err(fault)?;
         tx.commit().map_err(fault)?;

@@ -354,3 +354,30 @@ fn a_file_that_is_no_database_is_an_error() {
     let error = Leases::open(world.path(), (1, "b")).unwrap_err().to_string();
     assert!(error.contains("leases.db` is damaged"), "{error}");
 }
+
+#[test]
+fn a_file_that_cannot_be_used_is_made_anew_only_if_nobody_loses_a_lease_by_it() {
+    let world = World::new();
+    drop(open(&world));
+    let file = world.home().join("leases.db");
+    let renew = |boot: &str, nobody_lives: bool| {
+        Leases::open_or_renew(world.path(), (9_000, boot), &|| nobody_lives).map_err(|e| e.to_string())
+    };
+    std::fs::write(&file, vec![7; 8192]).unwrap();
+    assert!(renew("boot-1", false).unwrap_err().contains("is damaged"));
+    let anew = renew("boot-1", true).unwrap();
+    let Claimed::Granted(epoch) = ask(&anew, "a", "db", ("P2", false)) else { panic!() };
+    assert!(epoch > 9_000, "epochs go on from the clock");
+    std::fs::write(&file, vec![7; 8192]).unwrap();
+    assert!(renew("boot-1", true).is_err(), "somebody has it open");
+    drop(anew);
+    // In another boot nobody can hold anything, whoever lives by now.
+    drop(renew("boot-2", false).unwrap());
+    let other = rusqlite::Connection::open(&file).unwrap();
+    other.pragma_update(None, "user_version", 7).unwrap();
+    drop(other);
+    assert!(
+        renew("boot-2", false).unwrap_err().ends_with("leases.db` is of version 7, this regatta knows 1")
+    );
+    assert!(renew("boot-2", true).unwrap().all().unwrap().is_empty());
+}

@@ -1,6 +1,6 @@
 //! Spec 11 "Leases": whose death is believed, what is done about it, and what becomes of leases whose file is damaged.
 
-use crate::lease_world::{held, holder, keeper_of, log, open, rows, taker, waiting};
+use crate::lease_world::{held, holder, keeper_of, log, open, rows, taker, until, waiting};
 use crate::world::{World, ends, signal};
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
@@ -71,6 +71,47 @@ fn a_run_whose_directory_is_gone_is_dead() {
     std::fs::remove_dir_all(dir).unwrap();
     taker(&world, "b", "db");
     world.regatta(&["run", "b.yaml"]).exits(0);
+}
+
+#[test]
+fn damaged_leases_are_made_anew_when_nobody_lives_who_could_hold_one() {
+    let world = World::new();
+    taker(&world, "b", "db");
+    world.regatta(&["run", "b.yaml"]).exits(0);
+    let file = world.path(".regatta/leases.db");
+    for damage in [vec![7; 8192], b"SQLite format 3\0 and then nothing".to_vec()] {
+        std::fs::write(&file, &damage).unwrap();
+        let said = world.regatta(&["locks"]).exits(4);
+        assert!(said.err.contains("leases.db` is damaged") && said.err.contains("made anew"), "{}", said.err);
+        assert!(!said.err.contains("runs` away"), "nothing else is lost: {}", said.err);
+        world.regatta(&["run", "b.yaml"]).exits(0);
+        assert!(rows(&world).is_empty());
+        let aside = std::fs::read(world.path(".regatta/leases.db.damaged")).unwrap();
+        assert_eq!(aside, damage, "what was found is kept");
+    }
+}
+
+#[test]
+fn damaged_leases_stop_runs_while_somebody_may_hold_one_and_resume_mends_them() {
+    let (world, mut first) = held("db");
+    let a = world.run_id();
+    std::fs::write(world.path(".regatta/leases.db"), vec![7; 8192]).unwrap();
+    taker(&world, "b", "db");
+    let said = world.regatta(&["run", "b.yaml"]).exits(4);
+    assert!(
+        said.err.contains("leases.db` is damaged") && said.err.contains("other run lives"),
+        "{}",
+        said.err
+    );
+    assert_eq!(log(&world), "a+", "nobody runs without the lease that it believes it holds");
+    open(&world.path("gate"));
+    assert_eq!(ends(&mut first), Some(4), "it cannot give back what it holds");
+    until("nothing of it lives", || {
+        world.regatta(&["status", &a, "--json"]).json()["orchestrator"].is_null()
+    });
+    world.regatta(&["resume", &a]).exits(0);
+    world.regatta(&["resume"]).exits(0);
+    assert_eq!(log(&world), "a+ a- b+ b-");
 }
 
 #[test]

@@ -57,3 +57,13 @@ fn is_kept(run_dir: &Path) -> bool {
 pub fn lives(run_dir: &Path) -> bool {
     is_kept(run_dir) || is_locked(run_dir).map_or(true, |holder| holder.is_some())
 }
+
+/// True if no other run lives for certain.
+pub(super) fn nobody_else(runs: &Path, own: &str) -> bool {
+    let Ok(mut entries) = std::fs::read_dir(runs) else { return false };
+    entries.all(|entry| match entry {
+        Ok(entry) if entry.file_name() == own || entry.file_type().is_ok_and(|t| t.is_file()) => true,
+        Ok(entry) => !lives(&entry.path()),
+        Err(_) => false,
+    })
+}
