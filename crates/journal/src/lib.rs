@@ -39,7 +39,7 @@ pub use error::StoreError;
 pub use holder::Holder;
 pub use instant::rfc3339;
 pub use journal::Journal;
-pub use leases::{Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant, Leases, Refusal};
+pub use leases::{Claim, Claimant, Claimed, Grant, LeaseKind, LeaseRow, LeaseWant, Leases, Refusal};
 pub use limits::MAX_PAYLOAD_BYTES;
 pub use lock::{RunLock, is_locked};
 pub use place::{Place, create_private, network_file_system, private_dir};

@@ -14,7 +14,8 @@ use crate::control::{self, Asker, ReplyTo};
 use alive::seize;
 use regatta_engine::ids::NodeId;
 use regatta_journal::{
-    Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant, Leases as Table, Refusal, RunLock, StoreError,
+    Claim, Claimant, Claimed, Grant, LeaseKind, LeaseRow, LeaseWant, Leases as Table, Refusal, RunLock,
+    StoreError,
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -45,8 +46,8 @@ struct Given {
 pub struct Dropped {
     /// Whose attempt it was.
     pub node: NodeId,
-    /// Which leases, for people.
-    pub text: String,
+    /// Which leases.
+    pub leases: Vec<LeaseWant>,
 }
 
 /// What became of a claim of a running attempt.
@@ -54,8 +55,8 @@ pub struct Dropped {
 pub struct Settled {
     /// Whose.
     pub task: String,
-    /// The fencing epoch, or why it was refused.
-    pub outcome: Result<u64, Refusal>,
+    /// What was granted, or why it was refused.
+    pub outcome: Result<Grant, Refusal>,
     /// Which leases, for people.
     pub text: String,
     /// Takes the answer.
@@ -210,10 +211,10 @@ impl Leases {
                 self.asked.push(asked);
                 return Ok(None);
             }
-            Claimed::Granted(epoch) => {
-                let (node, task) = (asked.node, asked.claim.who.task.clone());
+            Claimed::Granted(grant) => {
+                let (node, task, epoch) = (asked.node, asked.claim.who.task.clone(), grant.epoch);
                 self.given.push(Given { node, task, epoch, to: asked.reply.asker().clone() });
-                Ok(epoch)
+                Ok(grant)
             }
             Claimed::Refused(why) => Err(why),
         };
@@ -240,10 +241,10 @@ impl Leases {
         let gone: Vec<Given> = gone;
         let mut dropped = Vec::new();
         for Given { node, epoch, .. } in gone {
-            let (wants, freed) = self.table()?.give_back_grant(epoch)?;
+            let (leases, freed) = self.table()?.give_back_grant(epoch)?;
             self.poke(freed);
-            if !wants.is_empty() {
-                dropped.push(Dropped { node, text: format!("{}: who asked has gone", names(&wants)) });
+            if !leases.is_empty() {
+                dropped.push(Dropped { node, leases });
             }
         }
         Ok(dropped)
@@ -287,15 +288,15 @@ impl Leases {
     }
 
     /// Gives back what a running attempt took by itself: the leases named, or all of them. What the task declared stays
-    /// with it.
+    /// with it. Answers what that was.
     ///
     /// # Errors
     /// The table cannot be read or written.
-    pub fn give_back(&mut self, task: &str, names: &[String]) -> Result<(), StoreError> {
+    pub fn give_back(&mut self, task: &str, names: &[String]) -> Result<Vec<LeaseWant>, StoreError> {
         let who = self.who(task);
-        let freed = self.table()?.give_back(&who, names)?;
+        let (gone, freed) = self.table()?.give_back(&who, names)?;
         self.poke(freed);
-        Ok(())
+        Ok(gone)
     }
 
     /// True if an attempt of the task holds or wants leases of its own.

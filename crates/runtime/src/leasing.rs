@@ -11,9 +11,9 @@ use regatta_engine::Engine;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
-use regatta_engine::input::{Claimed, Input, LeaseChange};
+use regatta_engine::input::{Claimed, Input, LeaseChange, LeaseTold, OwnLease};
 use regatta_engine::spec::{Claim, ClaimKind};
-use regatta_journal::{Claimed as Outcome, LeaseKind, LeaseWant, Refusal, StoreError};
+use regatta_journal::{Claimed as Outcome, Grant, LeaseKind, LeaseWant, Refusal, StoreError};
 
 impl Local {
     pub(crate) fn check<T>(&mut self, done: Result<T, StoreError>) -> Option<T> {
@@ -37,7 +37,7 @@ impl Local {
         let taken = |resource: u32, by: String| Claimed::Taken { resource, by: by.into() };
         let first = claims.first().map_or(0, |claim| claim.resource);
         let answer = match self.check(claimed) {
-            Some(Outcome::Granted(epoch)) => {
+            Some(Outcome::Granted(Grant { epoch, .. })) => {
                 self.epochs.insert(node, epoch);
                 Claimed::Granted { epoch }
             }
@@ -82,10 +82,13 @@ impl Local {
         self.check(withdrawn);
     }
 
-    /// Leases that a running attempt took by itself go back: those named, or all of them.
-    pub(crate) fn give_some_back(&mut self, task: &str, names: &[String]) {
+    /// Leases that a running attempt took by itself go back: those named, or all of them. Answers which, for people.
+    pub(crate) fn give_some_back(&mut self, node: NodeId, task: &str, names: &[String]) -> String {
+        let text = if names.is_empty() { "all of its own".to_owned() } else { names.join(", ") };
         let released = self.leases.give_back(task, names);
-        self.check(released);
+        let gone = self.check(released).unwrap_or_default();
+        self.arrivals.push_back(input(node, (LeaseChange::Dropped, text.clone()), &gone).into());
+        text
     }
 
     /// Leases that attempts took by themselves go with them.
@@ -143,9 +146,9 @@ impl Local {
     /// Something was given back, or somebody who asked has gone: what running attempts wait for is tried again.
     pub(crate) fn leases_freed(&mut self) -> Vec<Settled> {
         let gone = self.leases.forget_gone();
-        for Dropped { node, text } in self.check(gone).unwrap_or_default() {
-            let told = Input::LeaseTold { node, change: LeaseChange::Dropped, text: text.into() };
-            self.arrivals.push_back(told.into());
+        for Dropped { node, leases } in self.check(gone).unwrap_or_default() {
+            let text = format!("{}: who asked has gone", leases::names(&leases));
+            self.arrivals.push_back(input(node, (LeaseChange::Dropped, text), &leases).into());
         }
         let settled = self.leases.try_again();
         let settled = self.check(settled).unwrap_or_default();
@@ -157,7 +160,7 @@ impl Local {
 /// What is recorded of a claim of a running attempt, and what it is answered once that is durable.
 pub(crate) fn told(node: NodeId, settled: &Settled) -> (Input, Reply) {
     let (change, text, reply) = match &settled.outcome {
-        Ok(epoch) => {
+        Ok(Grant { epoch, .. }) => {
             let text = format!("{} (epoch {epoch})", settled.text);
             (LeaseChange::Acquired, text, Reply::Done(epoch.to_string()))
         }
@@ -167,7 +170,21 @@ pub(crate) fn told(node: NodeId, settled: &Settled) -> (Input, Reply) {
         }
         Err(Refusal::Unfit(why)) => (LeaseChange::Denied, why.clone(), Reply::Refused(why.clone())),
     };
-    (Input::LeaseTold { node, change, text: text.into() }, reply)
+    let got = settled.outcome.as_ref().map_or(&[][..], |grant| &grant.got);
+    (input(node, (change, text), got), reply)
+}
+
+fn input(node: NodeId, (change, text): (LeaseChange, String), leases: &[LeaseWant]) -> Input {
+    let own = |want: &LeaseWant| {
+        let kind = match want.kind {
+            LeaseKind::Units { units, .. } => ClaimKind::Units(units),
+            LeaseKind::Shared => ClaimKind::Shared,
+            LeaseKind::Exclusive => ClaimKind::Exclusive,
+        };
+        OwnLease { name: want.name.as_str().into(), kind }
+    };
+    let told = LeaseTold { change, text: text.into(), leases: leases.iter().map(own).collect() };
+    Input::LeaseTold { node, told }
 }
 
 fn want(graph: &Graph, claim: &Claim) -> LeaseWant {

@@ -24,7 +24,7 @@ use regatta_engine::Engine;
 use regatta_engine::effect::Leave;
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
-use regatta_engine::input::{Input, LeaseChange};
+use regatta_engine::input::Input;
 use regatta_engine::state::Phase;
 use regatta_fault as fault;
 use regatta_journal::RunJournal;
@@ -418,11 +418,7 @@ impl Orchestrator {
                 settled.into_iter().for_each(|settled| self.settled(settled));
             }
             control::Command::Release { names, .. } => {
-                let text = if names.is_empty() { "all of its own".to_owned() } else { names.join(", ") };
-                self.local.give_some_back(task, names);
-                let input =
-                    Input::LeaseTold { node, change: LeaseChange::Dropped, text: text.clone().into() };
-                self.first.push(input.into());
+                let text = self.local.give_some_back(node, task, names);
                 self.answers.push((reply, Reply::Done(format!("given back: {text}"))));
             }
             _ => {}

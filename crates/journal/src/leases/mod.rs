@@ -92,8 +92,8 @@ pub struct Claim {
 /// What became of a claim.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Claimed {
-    /// All are held, under this fencing epoch.
-    Granted(u64),
+    /// All are held.
+    Granted(Grant),
     /// None is held, and the claim stands in line.
     Waits {
         /// Its place.
@@ -103,6 +103,15 @@ pub enum Claimed {
     },
     /// None is held, and the claim stands in no line.
     Refused(Refusal),
+}
+
+/// Leases that are granted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Grant {
+    /// The fencing epoch.
+    pub epoch: u64,
+    /// What the claimant did not have before.
+    pub got: Vec<LeaseWant>,
 }
 
 /// Why a claim is refused.
@@ -149,18 +158,18 @@ impl Leases {
         })
     }
 
-    /// Gives back what a running attempt took by itself: the leases named, or all of them. Answers as
-    /// [`Leases::end_attempt`].
+    /// Gives back what a running attempt took by itself: the leases named, or all of them. Answers what that was, and
+    /// as [`Leases::end_attempt`].
     ///
     /// # Errors
     /// Any failure of SQLite.
-    pub fn give_back(&self, who: &Claimant, names: &[String]) -> Result<Vec<String>, StoreError> {
+    pub fn give_back(
+        &self,
+        who: &Claimant,
+        names: &[String],
+    ) -> Result<(Vec<LeaseWant>, Vec<String>), StoreError> {
         let named = |row: &LeaseRow| names.is_empty() || names.contains(&row.want.name);
-        self.write("write", |tx| {
-            table::take_back_if(tx, |row| {
-                row.who == *who && row.by_attempt && row.epoch.is_some() && named(row)
-            })
-        })
+        self.drop_own(|row| row.who == *who && named(row))
     }
 
     /// Gives back what one grant gave a running attempt, which never heard of it. Answers what that was, and as
@@ -169,9 +178,16 @@ impl Leases {
     /// # Errors
     /// Any failure of SQLite.
     pub fn give_back_grant(&self, epoch: u64) -> Result<(Vec<LeaseWant>, Vec<String>), StoreError> {
+        self.drop_own(|row| row.epoch == Some(epoch))
+    }
+
+    fn drop_own(
+        &self,
+        goes: impl Fn(&LeaseRow) -> bool,
+    ) -> Result<(Vec<LeaseWant>, Vec<String>), StoreError> {
         self.write("write", |tx| {
             let mut gone = table::held(tx)?;
-            gone.retain(|row| row.epoch == Some(epoch) && row.by_attempt);
+            gone.retain(|row| row.by_attempt && goes(row));
             let freed = table::take_back(tx, &gone)?;
             Ok((gone.into_iter().map(|row| row.want).collect(), freed))
         })

@@ -3,7 +3,7 @@
 //! Canonical order is by name. Who is in the way of whom is told elsewhere. Knows no clock.
 
 use super::rules::{Board, Rivals, in_the_way, is_covered, units_of};
-use super::{Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant, Refusal};
+use super::{Claim, Claimant, Claimed, Grant, LeaseKind, LeaseRow, LeaseWant, Refusal};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use std::collections::BTreeSet;
 
@@ -201,19 +201,20 @@ fn next(conn: &Connection, column: &str) -> rusqlite::Result<u64> {
     conn.prepare_cached(&sql)?.query_row([], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
 }
 
-fn grant(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusqlite::Result<u64> {
+fn grant(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusqlite::Result<Grant> {
     let epoch = next(conn, "epoch")?;
     let who = &claim.who;
     let mut own = rows(conn, (HELD, true), None)?;
     own.retain(|row| row.who == *who);
-    let missing = wants.iter().copied().filter(|want| !is_covered(want, &own)).collect();
+    let missing: BTreeSet<&LeaseWant> =
+        wants.iter().copied().filter(|want| !is_covered(want, &own)).collect();
     insert(
         conn,
         ("INSERT INTO held(run, task, name, kind, units, capacity, epoch, since, priority, own)", epoch),
         claim,
         &missing,
     )?;
-    Ok(epoch)
+    Ok(Grant { epoch, got: missing.into_iter().cloned().collect() })
 }
 
 fn stand_in_line(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusqlite::Result<u64> {

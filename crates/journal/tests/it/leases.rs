@@ -1,7 +1,7 @@
 //! Spec 4 "Leases", 11 "Leases": the rules of the table, and that it survives the death of a process.
 
 use crate::world::World;
-use regatta_journal::{Claim, Claimant, Claimed, LeaseKind, LeaseWant, Leases, Refusal};
+use regatta_journal::{Claim, Claimant, Claimed, Grant, LeaseKind, LeaseWant, Leases, Refusal};
 
 fn open(world: &World) -> Leases {
     drop(world.create("r0"));
@@ -97,14 +97,18 @@ fn shared_claims_do_not_pass_an_exclusive_one_that_waits() {
 fn epochs_grow_also_after_a_start_of_the_machine_which_frees_everything() {
     let world = World::new();
     let leases = open(&world);
-    let Claimed::Granted(first) = ask(&leases, "a", "db", ("P2", false)) else { panic!() };
+    let Claimed::Granted(Grant { epoch: first, .. }) = ask(&leases, "a", "db", ("P2", false)) else {
+        panic!()
+    };
     drop(leases);
     let leases = Leases::open(world.path(), (10, "boot-1")).unwrap();
     assert_eq!(leases.all().unwrap().len(), 1, "it survives its process");
     drop(leases);
     let leases = Leases::open(world.path(), (10, "boot-2")).unwrap();
     assert!(leases.all().unwrap().is_empty());
-    let Claimed::Granted(second) = ask(&leases, "b", "db", ("P2", false)) else { panic!() };
+    let Claimed::Granted(Grant { epoch: second, .. }) = ask(&leases, "b", "db", ("P2", false)) else {
+        panic!()
+    };
     assert!(second > first && first > 1_000);
 }
 
@@ -313,7 +317,9 @@ fn what_a_task_declares_is_never_touched_by_what_its_attempt_claims() {
         let other = if declared.starts_with("gpu") { "gpu:1" } else { "db:s" };
         let weak = (declared, own) == ("db:s", "db:s");
         assert_eq!(got(&leases, "b", other), weak, "{declared} and {own} beside {other}: units are added");
-        leases.give_back(&who("a"), &[]).unwrap();
+        let (gone, _) = leases.give_back(&who("a"), &[]).unwrap();
+        let weaker = declared == "db" || weak;
+        assert_eq!(gone, if weaker { vec![] } else { wants(own) }, "what it did not have before");
         leases.withdraw(&who("b")).unwrap();
         let held: Vec<LeaseWant> = leases.all().unwrap().into_iter().map(|row| row.want).collect();
         assert_eq!(held, wants(left), "{declared}, then {own} given back");
@@ -366,7 +372,7 @@ fn a_file_that_cannot_be_used_is_made_anew_only_if_nobody_loses_a_lease_by_it() 
     std::fs::write(&file, vec![7; 8192]).unwrap();
     assert!(renew("boot-1", false).unwrap_err().contains("is damaged"));
     let anew = renew("boot-1", true).unwrap();
-    let Claimed::Granted(epoch) = ask(&anew, "a", "db", ("P2", false)) else { panic!() };
+    let Claimed::Granted(Grant { epoch, .. }) = ask(&anew, "a", "db", ("P2", false)) else { panic!() };
     assert!(epoch > 9_000, "epochs go on from the clock");
     std::fs::write(&file, vec![7; 8192]).unwrap();
     assert!(renew("boot-1", true).is_err(), "somebody has it open");
