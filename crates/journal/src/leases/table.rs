@@ -83,7 +83,10 @@ pub(super) fn claim(conn: &Connection, claim: &Claim) -> rusqlite::Result<(Claim
         poke = take_back_if(conn, |row| row.who == claim.who && row.epoch.is_some())?;
         ticket = ticket_of(conn, &claim.who)?;
     }
-    let wants: BTreeSet<&LeaseWant> = claim.wants.iter().collect();
+    // What it has already is not asked for, and nobody stands in front of it.
+    let mut own = rows(conn, (HELD, true), None)?;
+    own.retain(|row| row.who == claim.who);
+    let wants: BTreeSet<&LeaseWant> = claim.wants.iter().filter(|want| !is_covered(want, &own)).collect();
     for want in &wants {
         if let Some(refusal) = never(conn, &claim.who, want)? {
             return Ok((Claimed::Refused(refusal), poke));
@@ -203,18 +206,13 @@ fn next(conn: &Connection, column: &str) -> rusqlite::Result<u64> {
 
 fn grant(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusqlite::Result<Grant> {
     let epoch = next(conn, "epoch")?;
-    let who = &claim.who;
-    let mut own = rows(conn, (HELD, true), None)?;
-    own.retain(|row| row.who == *who);
-    let missing: BTreeSet<&LeaseWant> =
-        wants.iter().copied().filter(|want| !is_covered(want, &own)).collect();
     insert(
         conn,
         ("INSERT INTO held(run, task, name, kind, units, capacity, epoch, since, priority, own)", epoch),
         claim,
-        &missing,
+        wants,
     )?;
-    Ok(Grant { epoch, got: missing.into_iter().cloned().collect() })
+    Ok(Grant { epoch, got: wants.iter().copied().cloned().collect() })
 }
 
 fn stand_in_line(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusqlite::Result<u64> {

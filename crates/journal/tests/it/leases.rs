@@ -327,6 +327,18 @@ fn what_a_task_declares_is_never_touched_by_what_its_attempt_claims() {
 }
 
 #[test]
+fn who_has_a_lease_and_asks_again_has_it_whoever_stands_in_the_line() {
+    let running = ("P2", true);
+    for declared in [false, true] {
+        let (_world, leases) = fresh();
+        assert!(matches!(ask(&leases, "a", "db", ("P2", !declared)), Claimed::Granted(_)));
+        assert!(matches!(ask(&leases, "b", "db", running), Claimed::Waits { .. }));
+        let same = ask(&leases, "a", "db", running);
+        assert!(matches!(&same, Claimed::Granted(grant) if grant.got.is_empty()), "{same:?}");
+    }
+}
+
+#[test]
 fn no_more_units_are_granted_than_there_are_whoever_holds_none_yet() {
     for by_attempt in [false, true] {
         let (_world, leases) = fresh();
