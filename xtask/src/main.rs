@@ -26,7 +26,8 @@ usage: cargo xtask <verb>
   tidy    the house rules: dependencies, sizes, headers, pages, licences, links, text
   sim     the simulator: cargo xtask sim --seeds N [--from SEED]
   cost    CPU of a task and start-up beside references: cargo xtask cost [--tasks N] [--pairs N] [--check]
-  crash   kill real runs at every fault point: cargo xtask crash [--trials DIR] [--seed N] [--sample | --load] [--write]
+  crash   kill real runs at every fault point: cargo xtask crash [--trials DIR | --plan NAME] [--seed N] [--sample | --load]
+          [--write]
   docs    write the pages that the program makes, build the documentation, check pages and links
   help    this text
 ";

@@ -3,6 +3,7 @@
 //! Chance is seeded; instants are not, so a seed repeats the plan and the pauses, and the kills only roughly.
 
 use crate::Outcome;
+use crate::before::Before;
 use crate::judge::{Reference, judge};
 use crate::place::{Env, Place};
 use crate::plans::{EFFECT, Plan};
@@ -53,7 +54,14 @@ fn plan(rng: &mut Rng) -> Plan {
     let plan = serde_json::json!({
         "version": 1, "effect": "idempotent", "max_lost": 1_000, "limits": limits, "tasks": tasks
     });
-    Plan { name: "random".to_owned(), text: plan.to_string(), once: vec![], points: &[], spare: None }
+    Plan {
+        name: "random".to_owned(),
+        text: plan.to_string(),
+        once: vec![],
+        points: &[],
+        spare: None,
+        before: Before::Nothing,
+    }
 }
 
 /// Who is killed, and how long a process lives at least and at most before it.

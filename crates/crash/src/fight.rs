@@ -119,8 +119,9 @@ fn fighter(place: &Place, n: u64, size: Size) -> Outcome<u64> {
     let task = |n| json!({ "id": format!("t{n}"), "locks": ["one", "two"], "run": body });
     let mut tasks: Vec<Value> = (0..size.tasks).map(task).collect();
     if is_victim {
+        let gate = format!("until test -e open.{n}; do sleep 0.02; test -e {file} || exit 9; done");
         // It cannot come to its end before it was killed often enough.
-        tasks.push(json!({ "id": "gate", "run": format!("until test -e open.{n}; do sleep 0.02; done") }));
+        tasks.push(json!({ "id": "gate", "run": gate }));
     }
     let plan =
         json!({ "version": 1, "name": name, "effect": "idempotent", "max_lost": 1_000, "tasks": tasks });

@@ -68,6 +68,7 @@ fn lines(text: &str) -> Outcome<Vec<Value>> {
 pub fn judge(played: &Played, plan: &Plan, reference: &Reference) -> Outcome<u64> {
     let place = &played.place;
     nothing_lives(place)?;
+    no_lease_is_left(place)?;
     if played.code != reference.code {
         return Err(format!("the run ended with {}, undisturbed with {}", played.code, reference.code));
     }
@@ -84,6 +85,13 @@ pub fn judge(played: &Played, plan: &Plan, reference: &Reference) -> Outcome<u64
     same_log(place, &events, reference)?;
     place.expect(&["replay"], 0).map_err(|e| format!("replay: {e}"))?;
     judge_effects(played, plan, (reference, &events))
+}
+
+fn no_lease_is_left(place: &Place) -> Outcome<()> {
+    match place.expect(&["locks"], 0)?.out.as_str() {
+        "no lease is held\n" => Ok(()),
+        left => Err(format!("leases are left over: {left}")),
+    }
 }
 
 fn nothing_lives(place: &Place) -> Outcome<()> {

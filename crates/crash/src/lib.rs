@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! plans      built-in plans, and real workflows scaled to milliseconds; each task counts its effect
+//! before     what happened in the workspace before
 //! scenario   what a person does: run, resume, a command;  trial: one such story with one kill in it
 //! matrix     every passage of every point x victim   -> verdicts -> table -> page
 //! chaos      kills at random instants                   load  many tasks, much output, many pauses
@@ -9,6 +10,7 @@
 //! ```
 //! Sees only what a user sees: exit codes, output, files, processes. Knows nothing of the engine.
 
+pub mod before;
 pub mod chaos;
 pub mod fight;
 pub mod judge;

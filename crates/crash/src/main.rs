@@ -1,4 +1,4 @@
-//! `regatta-crash --binary FILE [--trials DIR] [--seed N] [--sample | --load] [--write PAGE]`
+//! `regatta-crash --binary FILE [--trials DIR] [--plan NAME] [--seed N] [--sample | --load] [--write PAGE]`
 //!
 //! Exit code 0: everything was survived; 1: something was not; 2: wrong use. `cargo xtask crash` builds the binary.
 #![expect(
@@ -18,7 +18,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 const USAGE: &str =
-    "regatta-crash --binary FILE [--trials DIR] [--seed N] [--sample | --load] [--write PAGE]";
+    "regatta-crash --binary FILE [--trials DIR] [--plan NAME] [--seed N] [--sample | --load] [--write PAGE]";
 /// Of a larger workflow a connected part of so many tasks is run.
 const MOST_TASKS: usize = 120;
 /// Kills in each workflow.
@@ -41,6 +41,8 @@ const MOST_MEMORY_BYTES: u64 = 128 << 20;
 struct Options {
     binary: PathBuf,
     trials: Option<PathBuf>,
+    /// Only this built-in plan, and nothing at random instants.
+    plan: Option<String>,
     seed: u64,
     sample: bool,
     load: bool,
@@ -73,8 +75,15 @@ fn main() -> ExitCode {
 }
 
 fn options(args: &[String]) -> Outcome<Options> {
-    let mut options =
-        Options { binary: PathBuf::new(), trials: None, seed: 1, sample: false, load: false, write: None };
+    let mut options = Options {
+        binary: PathBuf::new(),
+        trials: None,
+        plan: None,
+        seed: 1,
+        sample: false,
+        load: false,
+        write: None,
+    };
     let mut rest = args.iter();
     while let Some(name) = rest.next() {
         let mut value = || rest.next().ok_or_else(|| format!("`{name}` needs a value"));
@@ -83,10 +92,14 @@ fn options(args: &[String]) -> Outcome<Options> {
             "--load" => options.load = true,
             "--binary" => options.binary = PathBuf::from(value()?),
             "--trials" => options.trials = Some(PathBuf::from(value()?)),
+            "--plan" => options.plan = Some(value()?.clone()),
             "--write" => options.write = Some(PathBuf::from(value()?)),
             "--seed" => options.seed = value()?.parse().map_err(|e| format!("`--seed`: {e}"))?,
             _ => return Err(format!("unknown option `{name}`")),
         }
+    }
+    if options.plan.is_some() && (options.load || options.write.is_some()) {
+        return Err("`--plan` is for the terminal: a page tells of all plans".to_owned());
     }
     if !options.binary.is_file() {
         return Err("`--binary` names no file".to_owned());
@@ -103,14 +116,15 @@ fn crash(options: &Options) -> Outcome<bool> {
     let mut rng = Rng::new(options.seed, 0);
     let share = if options.sample { Share::Each(1) } else { Share::All };
     let mut report = Report::default();
-    for plan in [plans::layers(), plans::fat(), plans::asks(&options.binary)] {
+    let wanted = |plan: &plans::Plan| options.plan.as_ref().is_none_or(|name| *name == plan.name);
+    for plan in plans::all(&options.binary).into_iter().filter(wanted) {
         report.merge(told(&plan.name, matrix::run(&plan, &options.binary, (share, &mut rng))?));
     }
     let mut words = String::new();
     if let Some(dir) = &options.trials {
         words = real(options, dir, (&mut rng, &mut report))?;
     }
-    if !options.sample {
+    if !options.sample && options.plan.is_none() {
         words.push_str(&random(options, &mut report)?);
     }
     println!("\n{}\nin each cell: kills/survived/effects repeated", table::text(&report));

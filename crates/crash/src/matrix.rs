@@ -3,6 +3,7 @@
 //! Two stories are played at a time. What a story is, and what must be true in the end, is known elsewhere.
 
 use crate::Outcome;
+use crate::before::Before;
 use crate::judge::{Reference, judge};
 use crate::plans::Plan;
 use crate::rng::Rng;
@@ -114,9 +115,9 @@ fn next(queue: &Mutex<VecDeque<(usize, Kill)>>) -> Option<(usize, Kill)> {
 /// The stories that fit a plan, played undisturbed.
 fn acts<'a>(plan: &'a Plan, binary: &Path, report: &mut Report) -> Outcome<Vec<Act<'a>>> {
     let stories = match (plan.points.is_empty(), plan.spare) {
-        (false, _) => vec![Story::Run],
-        (true, None) => vec![Story::Run, Story::Resume, Story::Heir],
-        (true, Some(_)) => vec![Story::Run, Story::Resume, Story::Heir, Story::Command],
+        (false, _) if plan.before != Before::DeadNeighbour => vec![Story::Run],
+        (_, None) => vec![Story::Run, Story::Resume, Story::Heir],
+        (_, Some(_)) => vec![Story::Run, Story::Resume, Story::Heir, Story::Command],
     };
     let (mut acts, mut half) = (Vec::new(), 0);
     for story in stories {

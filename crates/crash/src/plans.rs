@@ -2,6 +2,9 @@
 //!
 //! Knows the plan language, and nothing of kills.
 
+use crate::before::Before;
+use std::path::Path;
+
 /// A plan, and what its contract promises of single tasks.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -15,10 +18,18 @@ pub struct Plan {
     pub points: &'static [&'static str],
     /// A task that a person skips where the story has a command.
     pub spare: Option<&'static str>,
+    /// What happened in the workspace before.
+    pub before: Before,
 }
 
 /// The effect of a task: one line, in one write, with the number of the attempt.
 pub(crate) const EFFECT: &str = "echo $REGATTA_TASK_ID.$REGATTA_ATTEMPT >>done";
+
+/// Every built-in plan; tasks of some call the binary.
+#[must_use]
+pub fn all(binary: &Path) -> [Plan; 5] {
+    [layers(), fat(), asks(binary), leases(binary), reuse()]
+}
 
 /// Layers, a retry, results small and large, conditions, a lock, every effect contract, a join in the end.
 #[must_use]
@@ -41,7 +52,7 @@ pub fn layers() -> Plan {
     let last = "echo ${t05.result.n} >out; echo z.1 >>done";
     text.push_str(&format!("  - {{ id: z, needs: [t16, t17, t18, t19], run: '{last}' }}\n"));
     let once = ["t14", "t15", "t18"].map(str::to_owned).to_vec();
-    Plan { name: "layers".to_owned(), text, once, points: &[], spare: Some("spare") }
+    Plan { name: "layers".to_owned(), text, once, points: &[], spare: Some("spare"), before: Before::Nothing }
 }
 
 /// Further keys of a task of [`layers`], and what it runs.
@@ -78,12 +89,12 @@ pub fn fat() -> Plan {
         text.push_str(&format!("  - id: f{n:02}\n    needs: {needs}\n    run: |\n      {run}\n"));
     }
     let points = &["checkpoint.before", "checkpoint.after"];
-    Plan { name: "fat".to_owned(), text, once: vec![], points, spare: None }
+    Plan { name: "fat".to_owned(), text, once: vec![], points, spare: None, before: Before::Nothing }
 }
 
 /// A task speaks to its own run: it skips another one.
 #[must_use]
-pub fn asks(binary: &std::path::Path) -> Plan {
+pub fn asks(binary: &Path) -> Plan {
     let skip = format!("'{}' skip spare >/dev/null 2>&1 || true", binary.display());
     let text = format!(
         "version: 1
@@ -112,5 +123,109 @@ tasks:
       {EFFECT}
 "
     );
-    Plan { name: "asks".to_owned(), text, once: vec![], points: &["control.heard"], spare: None }
+    Plan {
+        name: "asks".to_owned(),
+        text,
+        once: vec![],
+        points: &["control.heard"],
+        spare: None,
+        before: Before::Nothing,
+    }
+}
+
+/// Leases: of a dead neighbour, of two tasks that acquire the same, of somebody who asks and goes away.
+#[must_use]
+pub fn leases(binary: &Path) -> Plan {
+    let lock = format!("'{}' lock", binary.display());
+    // Nobody orchestrates for a while, and then somebody does.
+    let own = format!(
+        "until {lock} acquire one >/dev/null 2>&1; do sleep 0.02; test -e plan.yaml || exit 9; done
+      exec 9>own; flock -n 9 || exit 9
+      sleep 0.03; {EFFECT}
+      exec 9>&-; {lock} release one >/dev/null 2>&1 || true"
+    );
+    let text = format!(
+        "version: 1
+name: leases
+effect: idempotent
+max_lost: 1000
+limits: {{ max_parallel: 6 }}
+tasks:
+  - id: a
+    locks: [db]
+    run: |
+      exec 9>held; flock -n 9 || exit 9
+      {EFFECT}
+  - id: b
+    locks: [db, {{ resource: cache, mode: shared }}]
+    retry: {{ max_attempts: 2, backoff: 0ms }}
+    run: |
+      exec 9>held; flock -n 9 || exit 9
+      {EFFECT}; test $REGATTA_ATTEMPT -ge 2
+  - id: own1
+    run: |
+      {own}
+  - id: own2
+    run: |
+      {own}
+  - id: keeps
+    run: |
+      until {lock} acquire two >/dev/null 2>&1; do sleep 0.02; test -e plan.yaml || exit 9; done
+      touch two.held; until test -e left; do sleep 0.02; test -e plan.yaml || exit 9; done
+      {EFFECT}
+  - id: leaves
+    run: |
+      until test -e two.held; do sleep 0.02; test -e plan.yaml || exit 9; done
+      timeout 0.2 {lock} acquire two >/dev/null 2>&1
+      touch left; {EFFECT}
+  - {{ id: z, needs: [a, b, own1, own2, keeps, leaves], run: 'echo z.1 >>done' }}
+"
+    );
+    let points = &[
+        "lease.asked",
+        "lease.granted",
+        "lease.waits",
+        "lease.back.before",
+        "lease.back.after",
+        "lease.told.before",
+        "lease.told.after",
+        "lease.gone",
+        "lease.dead.held",
+        "lease.dead.swept",
+        "lease.kept",
+    ];
+    let before = Before::DeadNeighbour;
+    Plan { name: "leases".to_owned(), text, once: vec![], points, spare: None, before }
+}
+
+/// What an earlier run left stands for most of it: output, results small and large, files.
+#[must_use]
+pub fn reuse() -> Plan {
+    let text = format!(
+        "version: 1
+name: reuse
+effect: pure
+tasks:
+  - id: small
+    cache: true
+    run: |
+      echo '{{\"n\": 5}}' >$REGATTA_RESULT; echo said; echo noise >&2; {EFFECT}
+  - id: large
+    cache: true
+    needs: [small]
+    run: |
+      printf '{{\"pad\": \"%070000d\"}}' 1 >$REGATTA_RESULT; {EFFECT}
+  - id: files
+    cache: true
+    files: [made]
+    run: |
+      echo made >made; {EFFECT}
+  - id: fresh
+    needs: [small, large, files]
+    run: |
+      echo ${{small.result.n}} >out; {EFFECT}
+"
+    );
+    let points = &["reuse.found", "reuse.linked", "reuse.recorded"];
+    Plan { name: "reuse".to_owned(), text, once: vec![], points, spare: None, before: Before::EarlierRun }
 }

@@ -111,8 +111,10 @@ pub fn play(
     kill: Option<&Kill>,
 ) -> Outcome<Played> {
     let place = Place::with(binary, &plan.text)?;
-    let teller = Teller { place: &place, story, half, kill };
+    let before = plan.before.happens(&place)?;
+    let teller = Teller { place: &place, story, half, kill, before: before.as_deref() };
     let code = teller.tell(plan)?;
+    plan.before.ends(&place, before.as_deref())?;
     let fired = place.path("fired").exists();
     let keeper_died =
         story == Story::Heir || (fired && kill.is_some_and(|k| k.victim != Victim::Orchestrator));
@@ -125,6 +127,8 @@ struct Teller<'a> {
     story: Story,
     half: u64,
     kill: Option<&'a Kill>,
+    /// The run that was there before.
+    before: Option<&'a str>,
 }
 
 impl Teller<'_> {
@@ -142,12 +146,12 @@ impl Teller<'_> {
                 Some(_) => self.answer()?,
                 None => {}
             }
-            if self.place.run_id()?.is_none() {
+            let Some(run) = self.place.run_id()?.filter(|id| Some(id.as_str()) != self.before) else {
                 // It died before the run was recorded.
                 code = judge_code("run", &self.place.say(&["run", "plan.yaml"], &Env::new())?)?;
                 continue;
-            }
-            let said = self.place.say(&["resume"], &self.env(Story::Resume))?;
+            };
+            let said = self.place.say(&["resume", &run], &self.env(Story::Resume))?;
             code = judge_code("resume", &said)?;
         }
         Err("the run does not come to its end".to_owned())

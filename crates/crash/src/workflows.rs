@@ -3,6 +3,7 @@
 //! Reads the neutral format: `{"name", "nodes": [{"id", "duration_s", "deps"}]}`, packed with gzip. Knows no run.
 
 use crate::Outcome;
+use crate::before::Before;
 use crate::plans::{EFFECT, Plan};
 use crate::rng::Rng;
 use serde_json::Value;
@@ -88,7 +89,14 @@ fn plan(name: &str, nodes: &Nodes) -> Plan {
     }
     let plan = serde_json::json!({ "version": 1, "max_lost": 1_000, "limits": { "max_parallel": 6 }, "tasks": tasks });
     // JSON is YAML.
-    Plan { name: name.to_owned(), text: plan.to_string(), once, points: &[], spare: None }
+    Plan {
+        name: name.to_owned(),
+        text: plan.to_string(),
+        once,
+        points: &[],
+        spare: None,
+        before: Before::Nothing,
+    }
 }
 
 #[cfg(test)]

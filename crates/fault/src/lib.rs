@@ -9,7 +9,7 @@
 //! [`POINTS`] is the registry; a test fails if one of them is never reached. Knows nothing of what is done there.
 
 /// Every fault point, and what has just been done there.
-pub const POINTS: [(&str, &str); 34] = [
+pub const POINTS: [(&str, &str); 48] = [
     ("store.made", "the database file is there, without tables"),
     ("store.prepared", "the tables are there, no run is recorded"),
     ("run.recorded", "the run is in the database, it has no directory"),
@@ -32,6 +32,20 @@ pub const POINTS: [(&str, &str); 34] = [
     ("checkpoint.after", "the log was moved, nobody was told"),
     ("control.heard", "a request of a person is heard, not obeyed"),
     ("control.recorded", "a request without an orchestrator is durable, nobody was told"),
+    ("lease.asked", "leases are claimed, the table does not know"),
+    ("lease.granted", "leases are granted in the table, the journal does not know"),
+    ("lease.waits", "a claim stands in the line, the journal does not know"),
+    ("lease.back.before", "leases are to be given back, the table does not know"),
+    ("lease.back.after", "leases are given back, whoever waits was not told"),
+    ("lease.told.before", "what a running attempt claimed is recorded, it was not told"),
+    ("lease.told.after", "it was told, nobody knows whether it has heard"),
+    ("lease.gone", "whoever claimed has gone away, the claim or the grant is still there"),
+    ("lease.dead.held", "a dead run is in the way and held, its sweep is not asked for"),
+    ("lease.dead.swept", "nothing of the dead run lives, its leases are not taken back"),
+    ("lease.kept", "a run that is resumed has given back all but what lives holds"),
+    ("reuse.found", "earlier work stands for a task, its output has no name here"),
+    ("reuse.linked", "its output has a second name, the journal does not know"),
+    ("reuse.recorded", "that it stands is durable, nothing came of it yet"),
     ("leave.before", "the last turn is done, the keeper was not told"),
     ("leave.after", "the keeper has left, the store is open"),
     ("snapshot.written", "a snapshot is written, it has no name"),

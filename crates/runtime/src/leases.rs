@@ -13,6 +13,7 @@ pub use alive::lives;
 use crate::control::{self, Asker, ReplyTo};
 use alive::seize;
 use regatta_engine::ids::NodeId;
+use regatta_fault as fault;
 use regatta_journal::{
     Claim, Claimant, Claimed, Grant, LeaseKind, LeaseRow, LeaseWant, Leases as Table, Refusal, RunLock,
     StoreError,
@@ -112,8 +113,8 @@ impl Leases {
 
     fn table(&mut self) -> Result<&Table, StoreError> {
         if self.table.is_none() {
-            let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-            let now = (crate::clock::wall_ms(), boot.trim());
+            let boot = boot_id();
+            let now = (crate::clock::wall_ms(), boot.as_str());
             let (runs, run, adopted) = (&self.runs, &self.run, self.adopted);
             let nobody = || !adopted && alive::nobody_else(runs, run);
             self.table = Some(Table::open_or_renew(&self.workspace, now, &nobody)?);
@@ -132,6 +133,7 @@ impl Leases {
         }
         let run = self.run.clone();
         let freed = self.table()?.forget_run(&run, live)?;
+        fault::point("lease.kept");
         let own = self.table()?.all()?.into_iter().filter(|row| row.who.run == run && row.by_attempt);
         self.own = own.map(|row| row.who.task).collect();
         self.poke(freed);
@@ -325,6 +327,7 @@ impl Leases {
             match seize(&self.runs.join(&run), &run) {
                 Some(lock) => {
                     self.sweeping = Some(Seized { run: run.clone(), lock });
+                    fault::point("lease.dead.held");
                     return Some(run);
                 }
                 // Somebody was faster.
@@ -345,6 +348,7 @@ impl Leases {
     /// The table cannot be written.
     pub fn swept(&mut self) -> Result<(), StoreError> {
         let Some(Seized { run, lock }) = self.sweeping.take() else { return Ok(()) };
+        fault::point("lease.dead.swept");
         if lock.is_none() && lives(&self.runs.join(&run)) {
             return Ok(());
         }
@@ -394,11 +398,33 @@ impl Leases {
 /// # Errors
 /// The table cannot be read.
 pub fn all(workspace: &Path) -> Result<Vec<LeaseRow>, StoreError> {
-    if !Table::exists(workspace)? {
-        return Ok(Vec::new());
+    look(workspace)?.map_or(Ok(Vec::new()), |table| table.all())
+}
+
+/// Takes back what a run that has ended could not give back any more. Nothing of it may live.
+///
+/// # Errors
+/// The table cannot be written.
+pub fn forget(workspace: &Path, run: &str) -> Result<(), StoreError> {
+    let Some(table) = look(workspace)? else { return Ok(()) };
+    if table.all()?.iter().any(|row| row.who.run == run) {
+        // Whoever waits for it has noticed its death by itself.
+        table.forget_run(run, &[])?;
     }
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    Table::open(workspace, (crate::clock::wall_ms(), boot.trim()))?.all()
+    Ok(())
+}
+
+/// The table, if there is one.
+fn look(workspace: &Path) -> Result<Option<Table>, StoreError> {
+    if !Table::exists(workspace)? {
+        return Ok(None);
+    }
+    Table::open(workspace, (crate::clock::wall_ms(), &boot_id())).map(Some)
+}
+
+fn boot_id() -> String {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim().to_owned()
 }
 
 /// Who stands in the way, for people.

@@ -89,6 +89,9 @@ pub fn turn(
         fault::point("commit.before");
         store.append(&record)?;
         fault::point("commit.after");
+        if record.events.iter().any(|event| matches!(event.kind, EventKind::NodeReused { .. })) {
+            fault::point("reuse.recorded");
+        }
     }
     driver.committed(engine, &record.events);
     perform_all(driver, &effects);

@@ -14,6 +14,7 @@ mod rules;
 mod table;
 
 use crate::error::StoreError;
+use regatta_fault as fault;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::fs::File;
 use std::path::PathBuf;
@@ -140,7 +141,14 @@ impl Leases {
     /// # Errors
     /// Any failure of SQLite.
     pub fn claim(&self, claim: &Claim) -> Result<(Claimed, Vec<String>), StoreError> {
-        self.write("write", |tx| table::claim(tx, claim))
+        fault::point("lease.asked");
+        let done = self.write("write", |tx| table::claim(tx, claim))?;
+        match done.0 {
+            Claimed::Granted(_) => fault::point("lease.granted"),
+            Claimed::Waits { .. } => fault::point("lease.waits"),
+            Claimed::Refused(_) => {}
+        }
+        Ok(done)
     }
 
     /// An attempt has ended: what it took by itself goes with it, and what its task declared, unless that was granted
@@ -150,12 +158,15 @@ impl Leases {
     /// # Errors
     /// Any failure of SQLite.
     pub fn end_attempt(&self, who: &Claimant, renewed: bool) -> Result<Vec<String>, StoreError> {
-        self.write("write", |tx| {
+        fault::point("lease.back.before");
+        let freed = self.write("write", |tx| {
             table::forget_refusals(tx, &who.run, Some(&who.task))?;
             table::take_back_if(tx, |row| {
                 row.who == *who && (row.by_attempt || row.epoch.is_some() && !renewed)
             })
-        })
+        })?;
+        fault::point("lease.back.after");
+        Ok(freed)
     }
 
     /// Gives back what a running attempt took by itself: the leases named, or all of them. Answers what that was, and
@@ -185,12 +196,15 @@ impl Leases {
         &self,
         goes: impl Fn(&LeaseRow) -> bool,
     ) -> Result<(Vec<LeaseWant>, Vec<String>), StoreError> {
-        self.write("write", |tx| {
+        fault::point("lease.back.before");
+        let done = self.write("write", |tx| {
             let mut gone = table::held(tx)?;
             gone.retain(|row| row.by_attempt && goes(row));
             let freed = table::take_back(tx, &gone)?;
             Ok((gone.into_iter().map(|row| row.want).collect(), freed))
-        })
+        })?;
+        fault::point("lease.back.after");
+        Ok(done)
     }
 
     /// A claim of a running attempt stands in the line no more. Answers as [`Leases::end_attempt`].

@@ -13,6 +13,7 @@ use crate::view::{self, plan_of, reader_to_write, writing};
 use regatta_journal::{Journal, Reader, RunId, RunRecord, StoreError, Which};
 use regatta_plan::Plan;
 use regatta_runtime::control::Command;
+use regatta_runtime::leases;
 use regatta_runtime::orchestrator::{self, Work, now_wall_ms};
 use serde_json::Value;
 use std::path::Path;
@@ -65,6 +66,8 @@ fn take_up(
         let run_dir = reader.place().run_dir(id);
         orchestrator::dismiss(&run_dir, record.summary.epoch)
             .map_err(|e| CliError::environment(e.to_string()).hint(format!("regatta resume {id}")))?;
+        // What cannot be taken back now is free for whoever asks.
+        let _ = leases::forget(&context.workspace, id.as_str());
         return session::tell(context, id.as_str(), &watchers).map(Some);
     }
     let (plan, overrides) = plan_of(&record)?;

@@ -8,6 +8,7 @@
 
 use super::{Reply, say};
 use crate::socket::wire::Wire;
+use regatta_fault as fault;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::io;
@@ -103,8 +104,14 @@ impl Waiter {
             false
         } else {
             let Ok(reply) = self.answer.try_recv() else { return false };
-            say(wire, &reply).is_ok() && has_read(wire)
+            fault::point("lease.told.before");
+            let said = say(wire, &reply).is_ok();
+            fault::point("lease.told.after");
+            said && has_read(wire)
         };
+        if !heard {
+            fault::point("lease.gone");
+        }
         self.asker.0.store(if heard { HEARD } else { GONE }, Ordering::SeqCst);
         !heard
     }

@@ -24,6 +24,7 @@ use earlier::Done;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::{Input, Recalled, Reused, ReusedBy};
 use regatta_engine::report::Digest;
+use regatta_fault as fault;
 use regatta_journal::{Payload, Reader, RunId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -147,6 +148,7 @@ impl Memory {
             Look::Missed(why) => return missed(node, why),
             Look::Found(done, by) => (done, by),
         };
+        fault::point("reuse.found");
         let mut payloads = Vec::new();
         let mut report = done.report.clone();
         if let Err(lacks) = self.fetch((&done, attempt), &mut payloads) {
@@ -156,6 +158,7 @@ impl Memory {
             // Finished work is never repeated, not even for the sake of its output.
             report.message = Some(lacks.into());
         }
+        fault::point("reuse.linked");
         let reused =
             Reused { run: done.run.into(), attempt: done.attempt, by, duration_ms: done.duration_ms, report };
         let input = Input::Recalled { node, answer: Recalled::Found(Box::new(reused)) };
