@@ -215,6 +215,7 @@ impl Leases {
             }
             Claimed::Granted(grant) => {
                 let (node, task, epoch) = (asked.node, asked.claim.who.task.clone(), grant.epoch);
+                self.given.retain(|given| !given.to.has_heard());
                 self.given.push(Given { node, task, epoch, to: asked.reply.asker().clone() });
                 Ok(grant)
             }
@@ -314,7 +315,9 @@ impl Leases {
         for run in others.into_iter().filter(|run| *run != self.run) {
             if lives(&self.runs.join(run)) {
                 self.watch(run);
-            } else if !self.dead.iter().any(|d| d == run) {
+            } else if self.sweeping.as_ref().is_none_or(|seized| seized.run != run)
+                && !self.dead.iter().any(|dead| dead == run)
+            {
                 self.dead.push_back(run.to_owned());
             }
         }
