@@ -151,7 +151,8 @@ pub(crate) fn open_private(path: &Path) -> Result<File, StoreError> {
 pub(crate) fn make_private_file(path: &Path) -> Result<(), StoreError> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match fs::openat(fs::CWD, path, flags, PRIVATE_FILE) {
-        Ok(_) | Err(Errno::EXIST) => Ok(()),
+        Ok(_) => Ok(()),
+        Err(Errno::EXIST) => look_at(path).map(|_| ()),
         Err(e) => Err(io_error("make", path, e.into())),
     }
 }
@@ -178,7 +179,7 @@ pub(crate) fn look_at(path: &Path) -> Result<Option<u64>, StoreError> {
 }
 
 pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> StoreError {
-    if source.raw_os_error() == Some(Errno::NOSPC.raw_os_error()) {
+    if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
         return StoreError::DiskFull { path: path.to_owned() };
     }
     StoreError::Io { action, path: path.to_owned(), source }

@@ -468,6 +468,9 @@ pub struct KeeperArgs {
     /// What holds the processes of an attempt together.
     #[arg(long, value_enum, default_value_t = ContainmentArg::Auto)]
     pub containment: ContainmentArg,
+    /// How many files a task may have open at once.
+    #[arg(long, value_name = "N")]
+    pub open_files: Option<u64>,
 }
 
 /// `regatta schema`

@@ -18,9 +18,10 @@ use regatta_engine::outcome::RunStatus;
 use regatta_engine::state::Phase;
 use regatta_journal::{RunJournal, Which};
 use regatta_runtime::escalation::{self, Case};
-use regatta_runtime::keeper::{Containment, Program};
+use regatta_runtime::keeper::{Containment, KeeperError, Program, Terms};
 use regatta_runtime::local::{Observer, Told};
 use regatta_runtime::orchestrator::{Left, Machine, Orchestrator, Work};
+use regatta_runtime::owner::raise_open_files;
 use regatta_runtime::run_error::RunError;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -71,7 +72,7 @@ pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watcher
         Ok(Err(error)) => {
             // The journal may be what failed; then the file stays as it is, and the error is told either way.
             let _ = refresh(context, &run_id, watchers);
-            return Err(run_error(error, &run_id));
+            return Err(run_error(context, error, &run_id));
         }
         Err(_) => {
             return Err(CliError::environment(format!("run {run_id} broke off; this is a bug of regatta")));
@@ -93,7 +94,9 @@ fn play(
     (workspace, containment): (&Path, Containment),
     observer: Observer,
 ) -> Result<Left, RunError> {
-    let keeper = Program { path: OURSELVES.into(), containment };
+    // Each end comes with descriptors. Tasks keep the old bound: some close all they might have.
+    let terms = Terms { containment, open_files: raise_open_files() };
+    let keeper = Program { path: OURSELVES.into(), terms };
     let orchestrator = Orchestrator::open(journal, work, Machine { workspace, keeper: &keeper }, observer)?;
     let handle = orchestrator.handle();
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(RunError::Signals)?;
@@ -143,14 +146,26 @@ fn screen(context: &Context, show: Show, nodes: u64) -> Screen {
     Box::new(move |engine: &Engine, events: &[Event]| live.show(engine, events))
 }
 
-fn run_error(error: RunError, run_id: &str) -> CliError {
+fn run_error(context: &Context, error: RunError, run_id: &str) -> CliError {
     match error {
+        RunError::Keeper(KeeperError::Version { .. }) => {
+            let version = started_by(context, run_id).unwrap_or_else(|| "another version".to_owned());
+            CliError::environment(error.to_string())
+                .hint(format!("regatta {version}, which started the run, can resume it"))
+        }
         RunError::Store(error) => store_error(error),
         RunError::NoRoom(_) => {
             CliError::environment(error.to_string()).hint(format!("make room, then: regatta resume {run_id}"))
         }
         other => CliError::environment(other.to_string()).hint(format!("regatta resume {run_id}")),
     }
+}
+
+/// The version of the program that started a run.
+fn started_by(context: &Context, run_id: &str) -> Option<String> {
+    let reader = view::reader(&context.workspace).ok()?;
+    let id = reader.resolve(Which::Named(run_id)).ok()?;
+    Some(reader.run(&id.run_id).ok()?.run.engine_version)
 }
 
 /// Tells how a run stands, also in its state file, writes its snapshots if it has ended and the files of escalations

@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 
 /// The socket in the directory of a run.
 const SOCKET: &str = "c";
+/// After a knock that failed.
+const PAUSE: Duration = Duration::from_millis(2);
 /// Whoever knocks has so long to say what it wants, and to take the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The loop has so long to answer: a turn takes milliseconds.
@@ -261,8 +263,10 @@ pub fn listen(run_dir: &Path, deliver: Deliver) -> io::Result<Listener> {
             match knock {
                 // Whoever goes away in the middle gets no answer.
                 Ok(socket) => drop(serve(socket, &deliver)),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
+                // The door was shut.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
+                // Somebody went away while knocking, or a descriptor is missing for a moment.
+                Err(_) => std::thread::sleep(PAUSE),
             }
         }
     })?;

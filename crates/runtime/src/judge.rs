@@ -6,6 +6,7 @@ use crate::action::{Actions, Kind};
 use crate::attempt_dirs::AttemptDir;
 use crate::collect::{self, ResultError, TaskResult};
 use crate::keeper::{self, How};
+use crate::private_file::is_no_room;
 use crate::rate_limit;
 use crate::reuse;
 use crate::turn::Arrival;
@@ -68,7 +69,7 @@ pub(crate) fn judge(
     }
     if let Err(error) = store_streams(&mut facts, job, (actions.output_limit_bytes(), streams)) {
         let text = format!("output of {} could not be stored: {error}", job.dir.path.display());
-        if error.kind() == io::ErrorKind::StorageFull {
+        if is_no_room(&error) {
             return Err(NoRoom(text));
         }
         facts.message = Some(shorten(&text));
@@ -89,7 +90,7 @@ pub(crate) fn judge(
     };
     let result = match result(actions, job, verdict) {
         Ok(result) => result,
-        Err(ResultError::Unreadable(error)) if error.kind() == io::ErrorKind::StorageFull => {
+        Err(ResultError::Unreadable(error)) if is_no_room(&error) => {
             return Err(NoRoom(format!("the result of {} could not be stored", job.dir.path.display())));
         }
         Err(error) => {
@@ -101,7 +102,7 @@ pub(crate) fn judge(
     if let Some(key) = job.content_key.filter(|_| verdict == Verdict::Succeeded) {
         match reuse::list_files(actions, job.node, &job.dir.path) {
             Ok(files) => facts.content = Some(Box::new(Content { key, files })),
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            Err(error) if is_no_room(&error) => {
                 return Err(NoRoom(format!("the files of {} could not be listed", job.dir.path.display())));
             }
             // Nobody will find it by its key, which is always right.

@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod orchestrator;
 pub mod outputs;
 pub mod owner;
+mod private_file;
 pub mod rate_limit;
 mod recovery;
 pub mod redact;

@@ -12,6 +12,7 @@ use crate::judge::{Job, NoRoom, judge, refusal};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper, StartOrder};
 use crate::leases::Leases;
 use crate::outputs::Outputs;
+use crate::private_file::is_no_room;
 use crate::reuse::{self, Memory};
 use crate::turn::{Arrival, Driver, When};
 use crate::workspace;
@@ -29,10 +30,8 @@ use regatta_engine::state::node::NodeState;
 use regatta_fault as fault;
 use regatta_journal::Payload;
 use regatta_plan::Plan;
-use rustix::io::Errno;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -271,6 +270,14 @@ impl Local {
         self.asking.values().chain(&self.look_again).min().copied()
     }
 
+    /// What has no room, if that is why the run cannot go on here.
+    pub fn full(&self) -> Option<String> {
+        match &self.broken {
+            Some(Broken::NoRoom(what)) => Some(what.clone()),
+            _ => None,
+        }
+    }
+
     /// Tells the observer that a turn is over.
     pub fn turned(&mut self, engine: &Engine, turns: u64, pos: u64) {
         let again = (self.observer)(engine, Told::Turn { turns, pos });
@@ -309,7 +316,9 @@ impl Local {
                 self.broken = Some(Broken::NoRoom(what));
             }
             Heard::Ended(ended, streams) => self.ended(&ended, streams),
-            Heard::Gone => self.broken = Some(Broken::KeeperGone),
+            Heard::Gone => {
+                self.broken.get_or_insert(Broken::KeeperGone);
+            }
         }
     }
 
@@ -331,7 +340,11 @@ impl Local {
                 self.arrivals.push_back(arrival);
                 self.to_ack.0.push(Judged { id, dir: Some(job.dir) });
             }
-            Err(NoRoom(what)) => self.broken = Some(Broken::NoRoom(what)),
+            Err(NoRoom(what)) => {
+                // Nothing is known of it to anybody but the keeper, which still has it.
+                self.jobs.insert(id, job);
+                self.broken = Some(Broken::NoRoom(what));
+            }
         }
     }
 
@@ -356,11 +369,15 @@ impl Local {
             Ok(dir) => job.dir = dir,
             Err(error) => {
                 let text = format!("cannot create {}: {error}", job.dir.path.display());
-                if error == Errno::NOSPC {
-                    self.broken = Some(Broken::NoRoom(text));
-                    return;
+                let cause = if is_no_room(&error.into()) { Cause::DiskFull } else { Cause::Spawn };
+                // A question that could not be asked is asked again by whoever resumes.
+                if kind != Kind::Reconcile || cause != Cause::DiskFull {
+                    self.arrivals.push_back(refusal(&job, (cause, &text)));
                 }
-                return self.arrivals.push_back(refusal(&job, (Cause::Spawn, &text)));
+                if cause == Cause::DiskFull {
+                    self.broken = Some(Broken::NoRoom(text));
+                }
+                return;
             }
         }
         let result_path = job.dir.path.join(collect::RESULT);
@@ -384,7 +401,7 @@ impl Local {
         let run = escalation::Run { run_id, run_dir, plan: &self.plan, graph: &self.graph };
         let case = Case::of(run, &self.story, (about, escalation));
         if let Err(error) = escalation::write(run, about, &case)
-            && error.kind() == ErrorKind::StorageFull
+            && is_no_room(&error)
         {
             self.broken = Some(Broken::NoRoom(format!("an escalation could not be written: {error}")));
         }

@@ -211,7 +211,10 @@ impl Orchestrator {
             }
             self.local.turned(&self.engine, self.store.turns(), self.store.last_pos());
             match self.local.broken() {
-                Some(Broken::NoRoom(what)) => return Err(RunError::NoRoom(what.clone())),
+                Some(Broken::NoRoom(what)) => {
+                    let what = what.clone();
+                    return Err(self.stop_without_room(what));
+                }
                 Some(Broken::Leases(what)) => return Err(RunError::Leases(what.clone())),
                 Some(Broken::KeeperGone) => self.replace_keeper()?,
                 None => self.wait(),
@@ -257,6 +260,7 @@ impl Orchestrator {
         for (ended, streams) in ended {
             self.local.hear_kept(&ended, streams);
         }
+        self.check_room()?;
         let live = live.into_iter().filter(|id| known.contains(id)).collect();
         let judged: Vec<Arrival> = self.local.take_arrivals().collect();
         fault::point("adopted");
@@ -302,12 +306,32 @@ impl Orchestrator {
         for (ended, streams) in found.ended {
             self.local.hear(Heard::Ended(ended, streams));
         }
+        self.check_room()?;
         self.local.end_again(self.engine.state());
         let lost = self.local.forget_jobs(&found.live);
         self.local.forget_results(self.engine.state(), &found.live);
         self.first.extend(lost);
         self.local.sweep_dead();
         Ok(())
+    }
+
+    /// An end that could not be stored is known to the keeper alone: before any turn says that it is lost, the run stops.
+    fn check_room(&self) -> Result<(), RunError> {
+        self.local.full().map_or(Ok(()), |what| Err(RunError::NoRoom(what)))
+    }
+
+    /// Records what never came about, lest it count as lost, and that nothing more is to start; if there is no room for
+    /// that either, the effect contract decides at resume.
+    fn stop_without_room(&mut self, what: String) -> RunError {
+        let mut arrivals: Vec<Arrival> = vec![Input::Pause.into()];
+        arrivals.extend(self.drain());
+        if arrivals.len() > 1 {
+            let when = When { now: self.clock.now(), wall_ms: wall_ms() };
+            self.local.begin(when);
+            // What is told is that there is no room, whichever way that showed first.
+            let _ = turn(&mut self.engine, &mut self.store, &mut self.local, (when, arrivals));
+        }
+        RunError::NoRoom(what)
     }
 
     /// Nothing of an earlier keeper may live when anything is started.

@@ -14,8 +14,8 @@ use crate::spec::EffectContract;
 use crate::state::node::Live;
 use crate::state::{Closing, Phase};
 
-/// At most this long between TERM and KILL when the orchestrator was asked to leave.
-const INTERRUPT_GRACE_MS: u64 = 5_000;
+/// At most this long between TERM and KILL when a person asked for the end: everything is cleaned up within 10 s.
+const ABORT_GRACE_MS: u64 = 5_000;
 
 impl Decider<'_> {
     pub(super) fn attempt_ended(&mut self, ended: Ended) {
@@ -164,7 +164,7 @@ impl Decider<'_> {
     /// Milliseconds between TERM and KILL for a tree that is ended for `cause`.
     pub(super) fn grace_ms(&self, node: NodeId, cause: Cause) -> u64 {
         let policy = self.graph().policy(node).grace_ms;
-        if cause == Cause::Stopped { policy.min(INTERRUPT_GRACE_MS) } else { policy }
+        if matches!(cause, Cause::Stopped | Cause::User) { policy.min(ABORT_GRACE_MS) } else { policy }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::world::lives;
 use regatta_runtime::keeper::{
-    Ask, Bytes, Containment, Ended, Found, Heard, How, Keeper, KeeperError, Program, StartOrder,
+    Ask, Bytes, Ended, Found, Heard, How, Keeper, KeeperError, Program, StartOrder, Terms,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// This version as a keeper.
 fn program() -> Program {
-    Program { path: env!("CARGO_BIN_EXE_regatta").into(), containment: Containment::Auto }
+    Program { path: env!("CARGO_BIN_EXE_regatta").into(), terms: Terms::default() }
 }
 
 /// The directory of a run.

@@ -5,6 +5,7 @@
 #![expect(unreachable_pub, reason = "one binary of modules: `pub` is between them")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod attempt_dir;
 mod breaker;
 mod caps;
 mod command_line;
@@ -14,6 +15,7 @@ mod control;
 #[cfg(feature = "faults")]
 mod crash;
 mod data_flow;
+mod descriptors;
 mod disk;
 mod doctor;
 mod documents;

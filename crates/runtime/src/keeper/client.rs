@@ -3,7 +3,7 @@
 //! A thread of its own reads, so that a keeper never waits for the loop. Knows no plan.
 
 use super::message::{Ask, Ended, Tell};
-use super::{Containment, LOCK, LOG, OLDEST_PROTOCOL, PROTOCOL, SOCKET};
+use super::{LOCK, LOG, OLDEST_PROTOCOL, PROTOCOL, SOCKET, Terms};
 use crate::socket::door::{Door, peer};
 use crate::socket::wire::Wire;
 use std::fs::File;
@@ -85,8 +85,8 @@ fn failed(what: &'static str) -> impl FnOnce(io::Error) -> KeeperError {
 pub struct Program {
     /// The program.
     pub path: PathBuf,
-    /// How it holds processes together.
-    pub containment: Containment,
+    /// On what terms it keeps.
+    pub terms: Terms,
 }
 
 /// What was found when the keeper was met.
@@ -112,7 +112,7 @@ pub struct Keeper {
 
 impl Keeper {
     /// Meets the keeper of the run in `run_dir`, or starts one: `program` with the arguments `keeper`, the directory
-    /// and the containment.
+    /// and the terms.
     ///
     /// # Errors
     /// There is none and none can be started, or it does not obey.
@@ -299,7 +299,7 @@ fn start(
     let mut child = Command::new(&program.path)
         .arg("keeper")
         .arg(run_dir)
-        .args(["--containment", program.containment.word()])
+        .args(arguments(&program.terms))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)
@@ -320,6 +320,12 @@ fn start(
     }
     let said = std::fs::read_to_string(run_dir.join(LOG)).unwrap_or_default();
     Err(KeeperError::NotStarted(said.lines().last().unwrap_or("it said nothing").to_owned()))
+}
+
+fn arguments(terms: &Terms) -> Vec<String> {
+    let files = terms.open_files.map(|files| ["--open-files".to_owned(), files.to_string()]);
+    let containment = ["--containment".to_owned(), terms.containment.word().to_owned()];
+    containment.into_iter().chain(files.into_iter().flatten()).collect()
 }
 
 fn streams(wire: &mut Wire, ended: &Ended) -> [Option<File>; 2] {

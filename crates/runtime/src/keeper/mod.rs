@@ -56,6 +56,16 @@ impl Containment {
     }
 }
 
+/// On what terms a keeper keeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Terms {
+    /// What holds the processes of an attempt together.
+    pub containment: Containment,
+    /// How many files a task may have open at once, where the orchestrator has raised its own bound; none: as many as
+    /// the keeper.
+    pub open_files: Option<u64>,
+}
+
 /// The protocol that this version speaks, and the oldest that it still understands.
 pub const PROTOCOL: u32 = 1;
 /// The oldest protocol that this version understands.

@@ -129,9 +129,10 @@ impl Cgroups {
         Cgroup::make(path).ok()
     }
 
-    /// One in which nobody lives any more. A task may have changed it: then it is of no use.
-    pub(super) fn give_back(&mut self, cgroup: Cgroup) {
-        if cgroup.is_as_new() {
+    /// One in which nobody lives any more. It is of no use if a task changed it, or if it was killed: whoever is born in a
+    /// cgroup that ever was is killed at birth (Linux compares a count of its kills with that of the parent's).
+    pub(super) fn give_back(&mut self, cgroup: Cgroup, unharmed: bool) {
+        if unharmed && cgroup.is_as_new() {
             self.free.push(cgroup);
         } else {
             remove(&cgroup.path);

@@ -72,6 +72,11 @@ impl Life {
         self.cgroup.as_ref().is_some_and(Cgroup::is_populated)
     }
 
+    /// Whether nobody killed it, neither we nor somebody else.
+    pub(super) fn ended_by_itself(&self) -> bool {
+        self.phase != Phase::Killing && matches!(self.leader, Leader::Reaped(Status::Code(_), _))
+    }
+
     /// The grace of what the leader leaves behind.
     pub(super) fn stray_grace(&self) -> Duration {
         self.grace.min(STRAY_GRACE)

@@ -54,6 +54,7 @@ use std::time::{Duration, Instant};
 pub use census::live_attempts;
 pub use cgroup::{make_cgroup, own_cgroup};
 pub use message::{Report, Request, StartSpec, Status, Stream, Usage};
+pub use spawn::raise_open_files;
 
 use worker::Worker;
 
@@ -77,6 +78,8 @@ pub struct Config {
     /// An empty cgroup of our own ([`make_cgroup`]), below which each attempt gets one; none: group, subreaper and
     /// marker do without.
     pub cgroup: Option<PathBuf>,
+    /// How many files a task may have open at once; none: as many as this process when the owner is made.
+    pub open_files: Option<u64>,
     /// Cgroups of owners of the same run that are dead: a sweep ends who lives there, and removes them.
     pub left_cgroups: Vec<PathBuf>,
 }

@@ -141,7 +141,7 @@ impl Worker {
         }
         let Some(mut life) = self.lives.remove(&attempt) else { return };
         if let Some(cgroup) = life.cgroup.take() {
-            self.cgroups.give_back(cgroup);
+            self.cgroups.give_back(cgroup, life.ended_by_itself());
         }
         self.claims.remove(life.group(), &life.marker);
         self.orphans.forget(attempt);

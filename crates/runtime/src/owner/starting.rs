@@ -80,7 +80,7 @@ impl Worker {
         let mut cgroup = self.cgroups.take();
         let spawned = self.spawner.spawn(&command, (&out, &err), cgroup.as_ref());
         if let Some(unused) = cgroup.take_if(|_| !spawned.as_ref().is_ok_and(|spawned| spawned.joined)) {
-            self.cgroups.give_back(unused);
+            self.cgroups.give_back(unused, true);
             if spawned.is_ok() {
                 self.cgroups.give_up();
             }

@@ -71,6 +71,7 @@ impl Rig {
             tmp_dir: dir.path().to_owned(),
             sole_parent: false,
             cgroup: None,
+            open_files: None,
             left_cgroups: Vec::new(),
         };
         alter(&mut config);
