@@ -10,6 +10,7 @@
 //! ```
 
 use crate::error::StoreError;
+use crate::network::network_file_system;
 use crate::run_id::RunId;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -244,37 +245,6 @@ fn ignore_all(dir: &OwnedFd, home: &Path) -> Result<(), StoreError> {
         Err(Errno::EXIST) => Ok(()),
         Err(e) => Err(io_error("make", &home.join(".gitignore"), e.into())),
     }
-}
-
-/// Network file systems by their magic numbers (statfs(2)): their locks and syncs are not those of a local disk.
-const NETWORK: [(u32, &str); 9] = [
-    (0x6969, "nfs"),
-    (0xff53_4d42, "cifs"),
-    (0xfe53_4d42, "smb2"),
-    (0x517b, "smb"),
-    (0x0102_1997, "9p"),
-    (0x5346_414f, "afs"),
-    (0x6b41_4653, "afs"),
-    (0x00c3_6400, "ceph"),
-    (0x0bd0_0bd0, "lustre"),
-];
-
-/// The network file system of a magic number.
-pub(crate) fn network_kind(magic: u32) -> Option<&'static str> {
-    NETWORK.iter().find(|(m, _)| *m == magic).map(|(_, name)| *name)
-}
-
-/// The magic number of the file system of an open directory, and its name where it is a network one, on which no
-/// journal is kept.
-///
-/// # Errors
-/// The system refuses to tell.
-pub fn network_file_system(dir: impl AsFd) -> io::Result<(u32, Option<&'static str>)> {
-    let stat = fs::fstatfs(dir)?;
-    // The magic numbers are 32 bits wide; the field is wider, and sign-extended on some machines.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only 32 bits are defined")]
-    let magic = stat.f_type as u32;
-    Ok((magic, network_kind(magic)))
 }
 
 fn refuse_network(dir: &OwnedFd, path: &Path) -> Result<(), StoreError> {
