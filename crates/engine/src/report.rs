@@ -50,6 +50,8 @@ pub struct Report {
     pub stderr: Option<Digest>,
     /// What it used.
     pub usage: Option<Usage>,
+    /// How long it ran, in milliseconds, where engine time cannot tell: it was found by a later orchestrator.
+    pub ran_ms: Option<u64>,
     /// Processes that outlived their leader and had to be ended.
     pub leaked: u32,
     /// What the work was, where later runs may ask for equal work.

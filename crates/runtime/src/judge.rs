@@ -32,6 +32,8 @@ pub(crate) struct Job {
     pub(crate) kind: Kind,
     /// Where its files go.
     pub(crate) dir: AttemptDir,
+    /// It was started by an earlier orchestrator.
+    pub(crate) adopted: bool,
     /// The content key of the work; none for an attempt that was found running.
     pub(crate) content_key: Option<[u8; 32]>,
 }
@@ -49,7 +51,8 @@ pub(crate) fn judge(
     job: &Job,
     (ended, streams): (&keeper::Ended, [Option<File>; 2]),
 ) -> Result<Arrival, NoRoom> {
-    let mut facts = Facts { leaked: ended.leaked, ..Facts::default() };
+    let ran_ms = job.adopted.then_some(ended.ran_ms);
+    let mut facts = Facts { leaked: ended.leaked, ran_ms, ..Facts::default() };
     let verdict = match &ended.how {
         How::NotStarted { message } => {
             return Ok(refusal(job, (Cause::Spawn, message)));

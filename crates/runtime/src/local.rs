@@ -218,7 +218,7 @@ impl Local {
         let live = state.live().map(|(attempt, node)| (attempt, node, Kind::Attempt));
         for (attempt, node, kind) in live.chain(undo).filter(|(a, ..)| found.contains(&a.0)) {
             let dir = AttemptDir::found(self.dir(attempt, kind));
-            self.jobs.insert(attempt.0, Job { attempt, node, kind, dir, content_key: None });
+            self.jobs.insert(attempt.0, Job { attempt, node, kind, dir, adopted: true, content_key: None });
         }
         let (known, unknown): (Vec<u64>, Vec<u64>) = found.iter().partition(|id| self.jobs.contains_key(id));
         for id in unknown {
@@ -364,7 +364,14 @@ impl Local {
 
     fn start(&mut self, attempt: AttemptId, (node, number): (NodeId, u32), kind: Kind) {
         let path = self.dir(attempt, kind);
-        let mut job = Job { attempt, node, kind, dir: AttemptDir::found(path.clone()), content_key: None };
+        let mut job = Job {
+            attempt,
+            node,
+            kind,
+            dir: AttemptDir::found(path.clone()),
+            adopted: false,
+            content_key: None,
+        };
         match self.dirs.begin(path) {
             Ok(dir) => job.dir = dir,
             Err(error) => {

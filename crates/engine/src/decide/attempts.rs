@@ -76,7 +76,8 @@ impl Decider<'_> {
 
     fn record_end(&mut self, node: NodeId, live: &Live, Judged { outcome, cause, report }: Judged) {
         let Live { attempt, number, started, .. } = *live;
-        let (duration_ms, report) = (self.now.since_ms(started), Box::new(report));
+        let duration_ms = report.ran_ms.unwrap_or_else(|| self.now.since_ms(started));
+        let report = Box::new(report);
         self.emit(EventKind::DispatchEnded { node, attempt, number, outcome, cause, duration_ms, report });
         if !self.graph().claims(node).is_empty() {
             self.emit(EventKind::LeaseReleased { node, attempt });

@@ -188,6 +188,8 @@ pub(super) struct ReportRecord<'a> {
     content_key: Option<KeyRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<DigestRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ran_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "is_zero")]
     leaked: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -210,6 +212,7 @@ impl<'a> From<&'a Report> for ReportRecord<'a> {
             usage: r.usage.map(Into::into),
             content_key: r.content.as_ref().map(|c| KeyRecord(c.key)),
             files: r.content.as_ref().and_then(|c| c.files).map(Into::into),
+            ran_ms: r.ran_ms,
             leaked: r.leaked,
             message: r.message.as_deref().map(Cow::Borrowed),
         }
@@ -228,6 +231,7 @@ impl From<ReportRecord<'_>> for Report {
             content: r
                 .content_key
                 .map(|key| Box::new(Content { key: key.0, files: r.files.map(Into::into) })),
+            ran_ms: r.ran_ms,
             leaked: r.leaked,
             message: r.message.map(|m| m.into_owned().into_boxed_str()),
         }

@@ -373,10 +373,10 @@ impl Host {
                 }
                 Report::Idle { attempt, idle_ms } => self.ledger.idle(attempt, idle_ms),
                 Report::OutputLimit { attempt, .. } => self.ledger.output_limit(attempt),
-                Report::Exited { attempt, status, stdout, stderr, leaked, usage, .. } => {
+                Report::Exited { attempt, status, stdout, stderr, leaked, ran_ms, usage, .. } => {
                     fault::point("keeper.ended");
                     let disk_full = status != Status::Code(0) && self.disk_is_full();
-                    let ended = Ended { leaked, disk_full, ..Ended::exited(attempt, status, usage) };
+                    let ended = Ended { leaked, ran_ms, disk_full, ..Ended::exited(attempt, status, usage) };
                     self.ended(ended, [stdout, stderr])?;
                 }
                 Report::Swept { killed, .. } => {

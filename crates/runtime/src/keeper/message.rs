@@ -143,6 +143,9 @@ pub struct Ended {
     pub how: How,
     /// Processes that outlived the leader and were ended.
     pub leaked: u32,
+    /// How long it ran, in milliseconds.
+    #[serde(default)]
+    pub ran_ms: u64,
     /// A stream went over its limit.
     pub output_limit: bool,
     /// The keeper ended it at its deadline, because nobody was connected.
@@ -198,6 +201,7 @@ impl Ended {
             attempt,
             how,
             leaked: 0,
+            ran_ms: 0,
             output_limit: false,
             deadline: false,
             cpu_us: (0, 0),
