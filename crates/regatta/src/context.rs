@@ -46,9 +46,15 @@ impl Context {
 
 /// Writes data to standard output. A reader that went away ends nothing.
 pub fn out(text: &str) {
-    let mut stdout = std::io::stdout().lock();
     // A closed standard output does not stop the run.
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = try_out(text);
+}
+
+/// The same; answers whether somebody took it.
+#[must_use]
+pub fn try_out(text: &str) -> bool {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
 }
 
 /// Writes to standard error, for people.

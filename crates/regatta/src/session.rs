@@ -3,10 +3,11 @@
 //! Signals become messages to the loop; the loop runs on a thread with 8 MiB of stack, which conditions need.
 
 use crate::config;
-use crate::context::{Context, err, out};
+use crate::context::{Context, err, out, try_out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::parallel;
+use crate::printer::Printer;
 use crate::render::{lines, live::Live, summary};
 use crate::snapshots;
 use crate::state_view::{Feed, StateFile};
@@ -134,11 +135,15 @@ fn screen(context: &Context, show: Show, nodes: u64) -> Screen {
         return Box::new(|_, _| {});
     }
     if !context.terminal {
-        return Box::new(|engine: &Engine, events: &[Event]| {
+        // Nobody who sleeps over our lines holds the loop up. Where no thread is to be had, the loop prints.
+        let printer = Printer::start(Box::new(try_out)).ok();
+        return Box::new(move |engine: &Engine, events: &[Event]| {
             let text: String =
                 events.iter().filter_map(|e| lines::line(engine, e)).map(|line| line + "\n").collect();
-            if !text.is_empty() {
-                out(&text);
+            match &printer {
+                _ if text.is_empty() => {}
+                Some(printer) => printer.say(&text),
+                None => out(&text),
             }
         });
     }

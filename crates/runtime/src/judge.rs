@@ -17,6 +17,7 @@ use regatta_engine::report::{Content, Digest, Report as Facts};
 use regatta_journal::Payload;
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 
 /// A message for people holds at most this many bytes.
 const MESSAGE_BYTES: usize = 500;
@@ -51,7 +52,7 @@ pub(crate) fn judge(
     job: &Job,
     (ended, streams): (&keeper::Ended, [Option<File>; 2]),
 ) -> Result<Arrival, NoRoom> {
-    let ran_ms = job.adopted.then_some(ended.ran_ms);
+    let ran_ms = NonZeroU64::new(ended.ran_ms).filter(|_| job.adopted);
     let mut facts = Facts { leaked: ended.leaked, ran_ms, ..Facts::default() };
     let verdict = match &ended.how {
         How::NotStarted { message } => {

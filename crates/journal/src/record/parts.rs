@@ -9,6 +9,7 @@ use regatta_engine::spec::Limits;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
+use std::num::NonZeroU64;
 
 /// Text that is borrowed while it is written, and owned once it is read.
 pub(super) type Text<'a> = Option<Cow<'a, str>>;
@@ -189,7 +190,7 @@ pub(super) struct ReportRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<DigestRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ran_ms: Option<u64>,
+    ran_ms: Option<NonZeroU64>,
     #[serde(default, skip_serializing_if = "is_zero")]
     leaked: u32,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -33,6 +33,7 @@ mod outcomes;
 mod places;
 mod plans;
 mod post_mortem;
+mod readers;
 mod refusals;
 mod repeat;
 mod replay;
