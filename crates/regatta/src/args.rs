@@ -79,7 +79,7 @@ pub enum Verb {
 }
 
 /// Caps that override the plan's.
-#[derive(Args, Debug, Default, Clone)]
+#[derive(Args, Debug, Default, Clone, PartialEq, Eq)]
 pub struct CapArgs {
     /// Tasks alive at once.
     #[arg(long, value_name = "N")]
@@ -431,11 +431,19 @@ pub struct ReplayArgs {
 Examples:
   regatta doctor
   regatta doctor --max-parallel 64   would so many tasks at once fit?
-  regatta doctor --json | jq '.containment'")]
+  regatta doctor --json | jq '.containment'
+  regatta doctor --config            each setting, and where its value comes from
+  regatta doctor --config --plan plan.yaml --max-parallel 8")]
 pub struct DoctorArgs {
-    /// Tasks alive at once that the limits of this user are held against.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_parallel: u32,
+    /// Show each setting and where its value comes from, instead of examining anything.
+    #[arg(long)]
+    pub config: bool,
+    /// With `--config`: what this plan says counts too.
+    #[arg(long, value_name = "PLAN", requires = "config")]
+    pub plan: Option<PathBuf>,
+    /// Caps that override the plan's; `--max-parallel` is also what the limits of this user are held against.
+    #[command(flatten)]
+    pub caps: CapArgs,
     /// As JSON.
     #[arg(long)]
     pub json: bool,
@@ -471,7 +479,7 @@ pub struct KeeperArgs {
 #[command(after_help = "\
 Examples:
   regatta schema >plan.schema.json
-  regatta schema request")]
+  regatta schema settings >settings.schema.json")]
 pub struct SchemaArgs {
     /// The document.
     #[arg(value_enum, default_value_t = DocumentArg::Plan)]
@@ -487,4 +495,6 @@ pub enum DocumentArg {
     Request,
     /// The shell batch (JSON with `commands`).
     Batch,
+    /// The settings file (`config.toml`).
+    Settings,
 }

@@ -18,4 +18,5 @@ pub mod session;
 pub mod snapshots;
 pub mod source;
 pub mod state_view;
+pub mod variables;
 pub mod view;

@@ -2,7 +2,7 @@
 //!
 //! `-` is standard input, the one allowed pipe.
 
-use crate::config;
+use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -10,7 +10,7 @@ use crate::parallel;
 use crate::plain_file::{NotPlain, open};
 use crate::session::Show;
 use regatta_plan::model::Dialect;
-use regatta_plan::{Format, Given, Loaded, MAX_PLAN_BYTES, Plan};
+use regatta_plan::{Defaults, Format, Given, Loaded, MAX_PLAN_BYTES, Plan};
 use std::io::Read;
 use std::path::Path;
 
@@ -23,6 +23,8 @@ pub struct Source {
     pub text: String,
     /// Its path; `None` for standard input.
     pub path: Option<String>,
+    /// What held where it says nothing.
+    pub defaults: Defaults,
 }
 
 /// Loads a plan; its problems are told on standard error, and those of a request also as its answer.
@@ -35,7 +37,8 @@ pub fn load(
     inputs: &[(String, String)],
     show: Show,
 ) -> Result<Source, CliError> {
-    let (loaded, text) = load_raw(context, path, inputs)?;
+    let config = Config::read(context)?;
+    let (loaded, text) = load_raw(context, path, &given(&config, inputs))?;
     if show == Show::Json && loaded.errors() > 0 && loaded.dialect != Dialect::Plan {
         out(&format!("{}\n", parallel::refusal(&loaded)));
     }
@@ -44,7 +47,7 @@ pub fn load(
     match loaded.plan {
         Some(plan) => {
             let path = (path != Path::new("-")).then(|| context.cwd.join(path).display().to_string());
-            Ok(Source { plan, text, path })
+            Ok(Source { plan, text, path, defaults: config.defaults() })
         }
         None => {
             let what = crate::render::count(count as u64, "error");
@@ -53,19 +56,20 @@ pub fn load(
     }
 }
 
+/// What comes to a plan from beside it: inputs, and the settings as they are now.
+#[must_use]
+pub fn given<'a>(config: &Config, inputs: &'a [(String, String)]) -> Given<'a> {
+    Given { inputs, leases: config.leases(), defaults: config.defaults() }
+}
+
 /// Loads a plan without telling anything.
 ///
 /// # Errors
 /// It cannot be read.
-pub fn load_raw(
-    context: &Context,
-    path: &Path,
-    inputs: &[(String, String)],
-) -> Result<(Loaded, String), CliError> {
+pub fn load_raw(context: &Context, path: &Path, given: &Given<'_>) -> Result<(Loaded, String), CliError> {
     let bytes = read(&context.cwd, path)?;
     let name = path.display().to_string();
-    let given = Given { inputs, leases: config::read(&context.workspace)?.leases };
-    let loaded = regatta_plan::load((&name, &bytes), Format::detect(&name, &bytes), &given);
+    let loaded = regatta_plan::load((&name, &bytes), Format::detect(&name, &bytes), given);
     Ok((loaded, String::from_utf8_lossy(&bytes).into_owned()))
 }
 

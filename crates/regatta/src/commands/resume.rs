@@ -3,6 +3,7 @@
 //! A plan file that changed is refused with the difference; what was validated is what runs.
 
 use crate::args::ResumeArgs;
+use crate::config::Config;
 use crate::context::{Context, err};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -117,7 +118,10 @@ pub fn refuse_changed(context: &Context, record: &RunRecord, hint: &str) -> Resu
     let given = flags["inputs"].as_object().into_iter().flatten();
     let inputs: Vec<(String, String)> =
         given.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect();
-    let (loaded, _) = source::load_raw(context, path, &inputs)?;
+    let mut given = source::given(&Config::read(context)?, &inputs);
+    // Settings that changed since are no change of the plan: it was validated under those of its run.
+    given.defaults = serde_json::from_value(flags["defaults"].clone()).unwrap_or_default();
+    let (loaded, _) = source::load_raw(context, path, &given)?;
     let Some(now) = loaded.plan else {
         let message = format!("plan `{}` has changed and has errors now", path.display());
         return Err(CliError::new(Exit::InvalidPlan, message).hint(hint));

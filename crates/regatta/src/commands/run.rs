@@ -6,7 +6,7 @@ use crate::args::RunArgs;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::overrides::Overrides;
+use crate::overrides::{Asked, Overrides};
 use crate::render::conflicts;
 use crate::session::{self, Show, Watchers};
 use crate::source::{self, Source};
@@ -39,13 +39,14 @@ const MAX_NEEDS: usize = 10;
 /// The plan is not valid, needs what is not built, or the store fails.
 pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     let inputs = source::inputs(&args.inputs)?;
-    let mut overrides = Overrides::parse(&args.caps)?;
-    overrides.reuse = args.reuse.as_deref().map(|run| earlier(context, run)).transpose()?;
+    let asked = Asked::read(context, &args.caps)?;
+    let reuse = args.reuse.as_deref().map(|run| earlier(context, run)).transpose()?;
     let show = if args.json { Show::Json } else { Show::People };
     let source = source::load(context, &args.plan, &inputs, show)?;
     refuse_unbuilt(&source.plan)?;
     let mut plan = source.plan.clone();
-    overrides.check(&plan)?;
+    let mut overrides = asked.of(&plan)?;
+    overrides.reuse = reuse;
     overrides.apply(&mut plan);
     if args.dry_run {
         out(&crate::commands::plan::text(&plan)?);
@@ -155,6 +156,10 @@ fn record(
     let inputs: BTreeMap<&str, &str> = inputs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let run_id = uuid::Uuid::new_v4().to_string();
     let env = fingerprints(&source.plan, &run_id);
+    let mut flags = json!({ "inputs": inputs, "env": env, "state_file": state_file });
+    if !source.defaults.is_empty() {
+        flags["defaults"] = json!(source.defaults);
+    }
     Ok(NewRun {
         run_id: RunId::new(&run_id).map_err(store_error)?,
         plan_name: source.plan.name.clone(),
@@ -170,7 +175,7 @@ fn record(
         }),
         cohort: source.plan.cohort.unwrap_or(100),
         task_type: source.plan.task_type.clone(),
-        flags: json!({ "inputs": inputs, "env": env, "state_file": state_file }).to_string(),
+        flags: flags.to_string(),
         retry_of: None,
         created_wall_ms: now_wall_ms(),
     })

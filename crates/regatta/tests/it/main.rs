@@ -8,6 +8,7 @@
 mod breaker;
 mod caps;
 mod command_line;
+mod config;
 mod conflicts;
 mod control;
 #[cfg(feature = "faults")]
