@@ -27,6 +27,7 @@ mod keeper;
 mod leases;
 mod ledger;
 mod load;
+mod manual;
 mod outcomes;
 mod places;
 mod plans;

@@ -1,0 +1,66 @@
+//! Options of the verbs around the tool itself: documents, completions, manual pages.
+//!
+//! Raw options only; knows no environment.
+
+use clap::Args;
+use std::path::PathBuf;
+
+/// `regatta keeper`
+#[derive(Args, Debug)]
+pub struct KeeperArgs {
+    /// The directory of the run.
+    pub run_dir: PathBuf,
+}
+
+/// `regatta schema`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta schema >plan.schema.json
+  regatta schema settings >settings.schema.json")]
+pub struct SchemaArgs {
+    /// The document.
+    #[arg(value_enum, default_value_t = DocumentArg::Plan)]
+    pub document: DocumentArg,
+}
+
+/// A document that has a schema.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DocumentArg {
+    /// The plan.
+    Plan,
+    /// The parallel request (JSON with `tasks` and no `version`).
+    Request,
+    /// The shell batch (JSON with `commands`).
+    Batch,
+    /// The settings file (`config.toml`).
+    Settings,
+}
+
+/// `regatta completions`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta completions bash >~/.local/share/bash-completion/completions/regatta
+  regatta completions zsh >~/.zfunc/_regatta
+  regatta completions fish >~/.config/fish/completions/regatta.fish")]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `regatta man`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta man | man -l -
+  regatta man run | man -l -
+  regatta man --out ~/.local/share/man/man1   one page for each verb")]
+pub struct ManArgs {
+    /// The verb whose page is printed [default: the page of regatta itself].
+    pub verb: Option<String>,
+    /// Write every page into this directory, which is made if it is missing.
+    #[arg(long, value_name = "DIR", conflicts_with = "verb")]
+    pub out: Option<PathBuf>,
+}
