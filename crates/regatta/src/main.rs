@@ -35,6 +35,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
     // Some verbs need no workspace, and must work where there can be none.
     let context = || Context::read(cli.workspace.as_deref());
     match &cli.verb {
+        Verb::Init(args) => commands::init::run(&context()?, args),
         Verb::Run(args) => commands::run::run(&context()?, args),
         Verb::Plan(args) => commands::plan::run(&context()?, args),
         Verb::Check(args) => commands::check::run(&context()?, args),

@@ -5,6 +5,21 @@
 use clap::Args;
 use std::path::PathBuf;
 
+/// `regatta init`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta init                writes plan.yaml and .regatta/config.toml; replaces nothing
+  regatta init checks.yaml    under another name
+  regatta init - | less       prints the plan and writes nothing")]
+pub struct InitArgs {
+    /// Where the plan is written [default: `plan.yaml` in the workspace]; `-` prints it.
+    pub plan: Option<PathBuf>,
+    /// Say what was found and written as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `regatta keeper`
 #[derive(Args, Debug)]
 pub struct KeeperArgs {

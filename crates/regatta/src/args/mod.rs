@@ -27,6 +27,7 @@ Exit codes: 0 success, 1 some task failed, 2 usage, 3 invalid plan, 4 environmen
 waiting for a person, 130 interrupted.
 
 Examples:
+  regatta init                   write a first plan for this repository
   regatta run plan.yaml          run a plan
   regatta resume                 go on after a crash or an interruption
   regatta explain build          why is this task where it is?"
@@ -43,6 +44,8 @@ pub struct Cli {
 /// The verbs.
 #[derive(Subcommand, Debug)]
 pub enum Verb {
+    /// Write a first plan for the repository at hand, and a settings file.
+    Init(InitArgs),
     /// Run a plan.
     Run(RunArgs),
     /// Show the schedule of a plan without running it.

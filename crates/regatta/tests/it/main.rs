@@ -22,6 +22,7 @@ mod endings;
 mod escalation;
 mod faces;
 mod holders;
+mod init;
 mod injection;
 mod keeper;
 mod leases;
