@@ -55,6 +55,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Verb::Replay(args) => commands::replay::run(&context()?, args),
         Verb::Doctor(args) => commands::doctor::run(&context()?, args),
         Verb::PostMortem(args) => commands::post_mortem::run(&context()?, args),
+        Verb::Gc(args) => commands::gc::run(&context()?, args),
         Verb::Schema(args) => Ok(commands::schema::run(args)),
         Verb::Completions(args) => Ok(commands::completions::run(args)),
         Verb::Man(args) => commands::man::run(args),

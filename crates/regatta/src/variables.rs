@@ -2,11 +2,12 @@
 //!
 //! Reads no environment.
 
+use crate::config;
 use crate::overrides;
 use std::collections::BTreeMap;
 
-/// Variables that set something besides the caps.
-const SETTINGS: [&str; 3] = ["REGATTA_WORKSPACE", "REGATTA_GC_KEEP", "REGATTA_GC_OLDER_THAN"];
+/// Names the workspace.
+const WORKSPACE: &str = "REGATTA_WORKSPACE";
 /// Variables that tasks are given, and their names' beginnings; seen where a task calls Regatta.
 const OF_TASKS: [&str; 14] = [
     "REGATTA_RUN_ID",
@@ -28,7 +29,10 @@ const OF_TASKS: [&str; 14] = [
 /// Variables that nothing reads, each with the one that may be meant.
 #[must_use]
 pub fn unknown(variables: &BTreeMap<String, String>) -> Vec<(&str, Option<&'static str>)> {
-    let known: Vec<&'static str> = SETTINGS.into_iter().chain(overrides::variables()).collect();
+    let known: Vec<&'static str> = std::iter::once(WORKSPACE)
+        .chain(config::VARIABLES.iter().map(|(_, variable)| *variable))
+        .chain(overrides::variables())
+        .collect();
     let strange = variables
         .keys()
         .filter(|name| !known.contains(&name.as_str()) && !OF_TASKS.iter().any(|of| name.starts_with(of)));

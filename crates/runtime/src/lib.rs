@@ -14,6 +14,7 @@ pub mod control;
 pub mod environment;
 pub mod escalation;
 pub mod escape;
+pub mod gc;
 mod judge;
 pub mod keeper;
 pub mod leases;

@@ -20,6 +20,28 @@ pub struct InitArgs {
     pub json: bool,
 }
 
+/// `regatta gc`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta gc                              what would go
+  regatta gc --delete                     remove it
+  regatta gc --keep 5 --older-than 7d     the newest 5, and what ended within 7 days, stay")]
+pub struct GcArgs {
+    /// Remove it; without this option it is only shown.
+    #[arg(long)]
+    pub delete: bool,
+    /// Keep so many of the newest runs, however old [default: 20].
+    #[arg(long, value_name = "N")]
+    pub keep: Option<u32>,
+    /// Keep what ended within this time, such as `12h` [default: 30d].
+    #[arg(long, value_name = "TIME")]
+    pub older_than: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `regatta keeper`
 #[derive(Args, Debug)]
 pub struct KeeperArgs {

@@ -84,6 +84,8 @@ pub enum Verb {
     Doctor(DoctorArgs),
     /// Report what the journal knows of a run: what went wrong, what it cost, what is open.
     PostMortem(PostMortemArgs),
+    /// Show what nobody needs any more, old runs above all, and remove it.
+    Gc(GcArgs),
     /// Print the JSON Schema of a document.
     Schema(SchemaArgs),
     /// Print the completions of a shell: verbs, options, values.

@@ -15,7 +15,7 @@ use crate::view::{self, store_error};
 use regatta_engine::build::GraphError;
 use regatta_engine::graph::Graph;
 use regatta_engine::schedule;
-use regatta_journal::{Journal, NewRun, RunId, RunState, Which};
+use regatta_journal::{Journal, Keeping, NewRun, RunId, RunState, Which};
 use regatta_plan::Plan;
 use regatta_plan::model::Unbuilt;
 use regatta_runtime::environment::{Environment, Passing};
@@ -40,6 +40,9 @@ const MAX_NEEDS: usize = 10;
 pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     let inputs = source::inputs(&args.inputs)?;
     let asked = Asked::read(context, &args.caps)?;
+    // Until the record of this run names the earlier one, nothing else keeps it.
+    let keeping =
+        args.reuse.as_ref().map(|_| Keeping::begin(&context.workspace)).transpose().map_err(store_error)?;
     let reuse = args.reuse.as_deref().map(|run| earlier(context, run)).transpose()?;
     let show = if args.json { Show::Json } else { Show::People };
     let source = source::load(context, &args.plan, &inputs, show)?;
@@ -59,6 +62,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     let record = record(&source, (&plan, &overrides), (&inputs, state_file.as_deref()))?;
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     let run = journal.create_run(&record).map_err(store_error)?;
+    drop(keeping);
     if args.detach {
         let id = run.run_id().to_string();
         run.close().map_err(store_error)?;

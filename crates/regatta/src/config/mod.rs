@@ -5,8 +5,8 @@
 //!  `------.------'     |      `-------------------.---------------------'
 //!     overrides     the plan                 config (here): what holds where a plan says nothing
 //! ```
-//! What a key may be is declared with the plan language; an unknown one is an error. Reads two files, never the
-//! environment.
+//! What a key may be is declared with the plan language; an unknown one is an error. Reads two files; the
+//! environment was read before.
 
 mod rows;
 
@@ -23,6 +23,10 @@ use std::path::{Path, PathBuf};
 
 /// A settings file holds at most this many bytes.
 const MAX_BYTES: u64 = 1 << 20;
+
+/// Settings of which no plan speaks, and the variables that set them.
+pub const VARIABLES: [(&str, &str); 2] =
+    [("gc.keep", "REGATTA_GC_KEEP"), ("gc.older_than", "REGATTA_GC_OLDER_THAN")];
 
 /// Where a value comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -89,10 +93,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the settings of the user and, over them, those of the workspace.
+    /// Reads the settings of the user and, over them, those of the workspace, and over both the variables of which no
+    /// plan speaks.
     ///
     /// # Errors
-    /// A file is no plain one, is no TOML, or has keys or values that mean nothing (exit 3).
+    /// A file is no plain one, is no TOML, or has keys or values that mean nothing (exit 3); a variable is none (2).
     pub fn read(context: &Context) -> Result<Config, CliError> {
         let project = context.workspace.join(".regatta").join("config.toml");
         let user = context.user_settings.clone();
@@ -110,7 +115,27 @@ impl Config {
                 config.values.insert(setting.key, Valued { value: setting.value, origin });
             }
         }
+        config.take_variables(context)?;
         Ok(config)
+    }
+
+    /// What variables say that no plan can say.
+    fn take_variables(&mut self, context: &Context) -> Result<(), CliError> {
+        for (key, name) in VARIABLES {
+            let Some(text) = context.variables.get(name).filter(|text| !text.is_empty()) else { continue };
+            let wrong =
+                |what: &str| CliError::usage(format!("`${name}` is `{}`, no {what}", text.escape_debug()));
+            let value = match key {
+                "gc.keep" => Value::from(text.trim().parse::<u32>().map_err(|_| wrong("whole number"))?),
+                _ => {
+                    regatta_plan::parse_duration_ms(text).ok_or_else(|| wrong("duration"))?;
+                    Value::from(text.as_str())
+                }
+            };
+            let origin = Origin::Variable(name.to_owned());
+            self.values.insert(key.to_owned(), Valued { value, origin });
+        }
+        Ok(())
     }
 
     /// What holds for plans that leave it open.
