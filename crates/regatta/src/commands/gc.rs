@@ -36,7 +36,11 @@ pub fn run(context: &Context, args: &GcArgs) -> Result<Exit, CliError> {
         true => Some(gc::remove(&context.workspace, &mut found, now_wall_ms()).map_err(run_error)?),
         false => None,
     };
-    out(&if args.json { json(&found, done.as_ref()) } else { text(&found, done.as_ref(), &words) });
+    out(&if args.json {
+        json(&found, done.as_ref())
+    } else {
+        text(&found, done.as_ref(), (&words, &again(args)))
+    });
     let failed = done.iter().flat_map(|done| &done.failed);
     let mut exit = Exit::Success;
     for (path, why) in failed {
@@ -89,7 +93,14 @@ fn why(kept: &Kept) -> (&'static str, String) {
     }
 }
 
-fn text(found: &Found, done: Option<&Done>, policy: &str) -> String {
+/// The command that removes what was shown.
+fn again(args: &GcArgs) -> String {
+    let keep = args.keep.map_or(String::new(), |n| format!(" --keep {n}"));
+    let long = args.older_than.as_ref().map_or(String::new(), |text| format!(" --older-than {text}"));
+    format!("regatta gc --delete{keep}{long}")
+}
+
+fn text(found: &Found, done: Option<&Done>, (policy, again): (&str, &str)) -> String {
     let mut text = String::new();
     let verb = if done.is_some() { "removed" } else { "would go" };
     let gone: Vec<&Fate> = found.to_go().collect();
@@ -140,7 +151,7 @@ fn text(found: &Found, done: Option<&Done>, policy: &str) -> String {
         }
         None => {
             text.push_str(&format!("{runs} and {files} would go: {}; {policy}\n", bytes(sum)));
-            text.push_str("nothing was removed; next: regatta gc --delete, with the same bounds\n");
+            text.push_str(&format!("nothing was removed; next: {again}\n"));
         }
     }
     text
