@@ -2,6 +2,7 @@
 //!
 //! `-` is standard input, the one allowed pipe.
 
+use crate::args::PartArgs;
 use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
@@ -10,7 +11,7 @@ use crate::parallel;
 use crate::plain_file::{NotPlain, open};
 use crate::session::Show;
 use regatta_plan::model::Dialect;
-use regatta_plan::{Defaults, Format, Given, Loaded, MAX_PLAN_BYTES, Plan};
+use regatta_plan::{Defaults, Format, Given, Loaded, MAX_PLAN_BYTES, Part, PartError, Plan};
 use std::io::Read;
 use std::path::Path;
 
@@ -54,6 +55,32 @@ pub fn load(
             Err(CliError::new(Exit::InvalidPlan, format!("plan `{}` has {what}", path.display())))
         }
     }
+}
+
+/// The part of a plan that is asked for; none for all of it.
+#[must_use]
+pub fn part_asked(args: &PartArgs) -> Option<Part> {
+    match (&args.only[..], &args.until[..]) {
+        ([], []) => None,
+        ([], until) => Some(Part::Until(until.to_vec())),
+        (only, _) => Some(Part::Only(only.to_vec())),
+    }
+}
+
+/// A plan without what was not asked for.
+///
+/// # Errors
+/// A name that is none, or a task that cannot do without what is left out (exit 2).
+pub fn part(plan: Plan, asked: Option<&Part>) -> Result<Plan, CliError> {
+    let Some(asked) = asked else { return Ok(plan) };
+    regatta_plan::part_of(&plan, asked).map_err(|e| {
+        let error = CliError::usage(e.to_string());
+        match &e {
+            PartError::Unknown { near: Some(near), .. } => error.hint(format!("did you mean `{near}`?")),
+            PartError::Unknown { near: None, .. } => error.hint("`regatta plan PLAN` lists its tasks"),
+            PartError::Uses { task, .. } => error.hint(format!("`--until {task}` runs what it needs too")),
+        }
+    })
 }
 
 /// What comes to a plan from beside it: inputs, and the settings as they are now.

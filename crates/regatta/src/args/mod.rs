@@ -120,6 +120,17 @@ pub struct CapArgs {
     pub schedule: Option<String>,
 }
 
+/// A part of a plan.
+#[derive(Args, Debug, Default, Clone)]
+pub struct PartArgs {
+    /// This task alone, without what it needs; a matrix means all its cells; may be repeated.
+    #[arg(long, value_name = "TASK", conflicts_with = "until")]
+    pub only: Vec<String>,
+    /// This task and all that it needs, and nothing else; may be repeated.
+    #[arg(long, value_name = "TASK")]
+    pub until: Vec<String>,
+}
+
 /// The command line as people see it: without the verbs that only Regatta itself uses.
 #[must_use]
 pub fn shown() -> Command {

@@ -2,7 +2,7 @@
 //!
 //! Raw options only; knows no environment.
 
-use super::CapArgs;
+use super::{CapArgs, PartArgs};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -13,6 +13,7 @@ Examples:
   regatta run plan.yaml
   regatta run plan.yaml --max-parallel 8 --input target=release
   regatta run - <plan.json         read the plan from standard input
+  regatta run plan.yaml --until build
   regatta run plan.yaml --detach   return at once with the run id
   regatta run plan.yaml --state-file out/state.json")]
 pub struct RunArgs {
@@ -21,6 +22,9 @@ pub struct RunArgs {
     /// Caps that override the plan's.
     #[command(flatten)]
     pub caps: CapArgs,
+    /// A part of the plan.
+    #[command(flatten)]
+    pub part: PartArgs,
     /// A value for an input of the plan.
     #[arg(long = "input", value_name = "NAME=VALUE")]
     pub inputs: Vec<String>,
@@ -53,6 +57,9 @@ pub struct PlanArgs {
     /// Caps that override the plan's.
     #[command(flatten)]
     pub caps: CapArgs,
+    /// A part of the plan.
+    #[command(flatten)]
+    pub part: PartArgs,
     /// A value for an input of the plan.
     #[arg(long = "input", value_name = "NAME=VALUE")]
     pub inputs: Vec<String>,

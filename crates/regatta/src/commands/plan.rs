@@ -23,8 +23,10 @@ const MAX_LISTED: usize = 40;
 /// The plan cannot be read or is not valid.
 pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
     let asked = Asked::read(context, &args.caps)?;
-    let mut plan = source::load(context, &args.plan, &source::inputs(&args.inputs)?, Show::People)?.plan;
-    asked.of(&plan)?.apply(&mut plan);
+    let plan = source::load(context, &args.plan, &source::inputs(&args.inputs)?, Show::People)?.plan;
+    let overrides = asked.of(&plan)?;
+    let mut plan = source::part(plan, source::part_asked(&args.part).as_ref())?;
+    overrides.apply(&mut plan);
     if args.json {
         out(&format!("{}\n", json(&engine_of(&plan)?, &regatta_plan::conflicts(&plan))));
     } else {

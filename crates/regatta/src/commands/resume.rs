@@ -12,7 +12,7 @@ use crate::source;
 use crate::state_view::{self, StateFile};
 use crate::view::{self, plan_of, reader_to_write, writing};
 use regatta_journal::{Journal, Reader, RunId, RunRecord, StoreError, Which};
-use regatta_plan::Plan;
+use regatta_plan::{Part, Plan};
 use regatta_runtime::control::Command;
 use regatta_runtime::orchestrator::{self, Work, now_wall_ms};
 use serde_json::Value;
@@ -122,7 +122,9 @@ pub fn refuse_changed(context: &Context, record: &RunRecord, hint: &str) -> Resu
     // Settings that changed since are no change of the plan: it was validated under those of its run.
     given.defaults = serde_json::from_value(flags["defaults"].clone()).unwrap_or_default();
     let (loaded, _) = source::load_raw(context, path, &given)?;
-    let Some(now) = loaded.plan else {
+    let part: Option<Part> = serde_json::from_value(flags["part"].clone()).unwrap_or_default();
+    let now = loaded.plan.map(|plan| source::part(plan, part.as_ref())).transpose();
+    let Some(now) = now.ok().flatten() else {
         let message = format!("plan `{}` has changed and has errors now", path.display());
         return Err(CliError::new(Exit::InvalidPlan, message).hint(hint));
     };

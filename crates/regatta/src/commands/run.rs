@@ -16,8 +16,8 @@ use regatta_engine::build::GraphError;
 use regatta_engine::graph::Graph;
 use regatta_engine::schedule;
 use regatta_journal::{Journal, Keeping, NewRun, RunId, RunState, Which};
-use regatta_plan::Plan;
 use regatta_plan::model::Unbuilt;
+use regatta_plan::{Part, Plan};
 use regatta_runtime::environment::{Environment, Passing};
 use regatta_runtime::orchestrator::{Work, now_wall_ms};
 use regatta_runtime::reuse::Reuse;
@@ -45,11 +45,13 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
         args.reuse.as_ref().map(|_| Keeping::begin(&context.workspace)).transpose().map_err(store_error)?;
     let reuse = args.reuse.as_deref().map(|run| earlier(context, run)).transpose()?;
     let show = if args.json { Show::Json } else { Show::People };
-    let source = source::load(context, &args.plan, &inputs, show)?;
+    let mut source = source::load(context, &args.plan, &inputs, show)?;
+    let mut overrides = asked.of(&source.plan)?;
+    overrides.reuse = reuse;
+    let part = source::part_asked(&args.part);
+    source.plan = source::part(source.plan, part.as_ref())?;
     refuse_unbuilt(&source.plan)?;
     let mut plan = source.plan.clone();
-    let mut overrides = asked.of(&plan)?;
-    overrides.reuse = reuse;
     overrides.apply(&mut plan);
     if args.dry_run {
         out(&crate::commands::plan::text(&plan)?);
@@ -59,7 +61,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
         err(&line);
     }
     let state_file = state_view::asked(context, args.state_file.as_ref())?;
-    let record = record(&source, (&plan, &overrides), (&inputs, state_file.as_deref()))?;
+    let record = record(&source, (&plan, &overrides), (&inputs, state_file.as_deref(), part.as_ref()))?;
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     let run = journal.create_run(&record).map_err(store_error)?;
     drop(keeping);
@@ -151,7 +153,7 @@ pub fn fingerprints(plan: &Plan, run_id: &str) -> BTreeMap<String, String> {
 fn record(
     source: &Source,
     (plan, overrides): (&Plan, &Overrides),
-    (inputs, state_file): (&[(String, String)], Option<&str>),
+    (inputs, state_file, part): (&[(String, String)], Option<&str>, Option<&Part>),
 ) -> Result<NewRun, CliError> {
     let bug = |e: String| CliError::environment(format!("the plan cannot be recorded: {e}"));
     let (spec, _) = regatta_plan::lower(plan);
@@ -163,6 +165,9 @@ fn record(
     let mut flags = json!({ "inputs": inputs, "env": env, "state_file": state_file });
     if !source.defaults.is_empty() {
         flags["defaults"] = json!(source.defaults);
+    }
+    if let Some(part) = part {
+        flags["part"] = json!(part);
     }
     Ok(NewRun {
         run_id: RunId::new(&run_id).map_err(store_error)?,

@@ -31,6 +31,7 @@ mod ledger;
 mod load;
 mod manual;
 mod outcomes;
+mod part;
 mod places;
 mod plans;
 mod post_mortem;
