@@ -72,9 +72,15 @@ fn user_settings() -> Option<PathBuf> {
 
 /// Writes data to standard output. A reader that went away ends nothing.
 pub fn out(text: &str) {
-    let mut stdout = std::io::stdout().lock();
     // A closed standard output does not stop the run.
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = try_out(text.as_bytes());
+}
+
+/// Writes data to standard output; answers whether anybody takes it.
+#[must_use]
+pub fn try_out(bytes: &[u8]) -> bool {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).is_ok()
 }
 
 /// Writes to standard error, for people.

@@ -20,6 +20,7 @@ pub mod keeper;
 pub mod leases;
 mod leasing;
 pub mod local;
+pub mod looking;
 pub mod metrics;
 pub mod orchestrator;
 pub mod outputs;

@@ -11,6 +11,7 @@ use crate::escalation::{self, Case, Story};
 use crate::judge::{Job, NoRoom, judge, refusal};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper, StartOrder};
 use crate::leases::Leases;
+use crate::looking::Looks;
 use crate::outputs::Outputs;
 use crate::reuse::{self, Memory};
 use crate::turn::{Arrival, Driver, When};
@@ -112,6 +113,7 @@ pub struct Local {
     jobs: BTreeMap<u64, Job>,
     pub(crate) asks: Vec<Ask>,
     pub(crate) arrivals: VecDeque<Arrival>,
+    pub(crate) looks: Looks,
     /// Ends that were judged and wait for the turn that takes them, and those that the present turn has taken.
     to_ack: (Vec<Judged>, Vec<Judged>),
     /// Reconcile commands under way and when they have had their time.
@@ -150,6 +152,7 @@ impl Local {
             jobs: BTreeMap::new(),
             asks: Vec::new(),
             arrivals: VecDeque::new(),
+            looks: Looks::default(),
             to_ack: (Vec::new(), Vec::new()),
             asking: BTreeMap::new(),
             now: Timestamp(0),
@@ -177,6 +180,7 @@ impl Local {
     pub fn release(&mut self) -> Option<Keeper> {
         self.flush();
         self.asks.clear();
+        self.looks.forget();
         self.keeper.take()
     }
 
@@ -293,6 +297,7 @@ impl Local {
     pub fn hear(&mut self, heard: Heard) {
         match heard {
             Heard::Still => {}
+            Heard::Streams(attempt, streams) => self.looks.end(attempt, streams),
             Heard::Swept => {
                 let swept = self.leases.swept();
                 self.check(swept);

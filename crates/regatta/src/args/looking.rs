@@ -53,6 +53,7 @@ pub struct EventsArgs {
 Examples:
   regatta logs build               standard output of the last attempt, newest run
   regatta logs build --stderr
+  regatta logs build --follow
   regatta logs build --attempt 1 --run 5f3a")]
 pub struct LogsArgs {
     /// The task.
@@ -69,6 +70,9 @@ pub struct LogsArgs {
     /// What its undo wrote.
     #[arg(long, conflicts_with = "attempt")]
     pub undo: bool,
+    /// Go on until the task has ended: what is written is shown as it comes, attempt after attempt.
+    #[arg(long, conflicts_with = "undo")]
+    pub follow: bool,
 }
 
 /// `regatta explain`

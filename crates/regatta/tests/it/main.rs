@@ -21,6 +21,7 @@ mod effects;
 mod endings;
 mod escalation;
 mod faces;
+mod follow;
 mod gc;
 mod holders;
 mod init;

@@ -35,7 +35,9 @@ pub fn is_kept(run_dir: &std::path::Path) -> bool {
 }
 
 /// The protocol that this version speaks, and the oldest that it still understands.
-pub const PROTOCOL: u32 = 1;
+///
+/// 2: somebody may look on while an attempt writes.
+pub const PROTOCOL: u32 = 2;
 /// The oldest protocol that this version understands.
 pub const OLDEST_PROTOCOL: u32 = 1;
 
