@@ -4,6 +4,7 @@
 
 use crate::error::CliError;
 use regatta_runtime::workspace::{self, Origin};
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,10 @@ pub struct Context {
     pub terminal: bool,
     /// Colours are wanted on standard error.
     pub color: bool,
+    /// The variables that begin with `REGATTA_`.
+    pub variables: BTreeMap<String, String>,
+    /// Where the settings file of the user would lie; none where no home is known.
+    pub user_settings: Option<PathBuf>,
 }
 
 impl Context {
@@ -40,21 +45,42 @@ impl Context {
         }
         let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let terminal = std::io::stdout().is_terminal();
-        Ok(Context { workspace, origin, cwd, terminal, color: !plain && std::io::stderr().is_terminal() })
+        Ok(Context {
+            workspace,
+            origin,
+            cwd,
+            terminal,
+            color: !plain && std::io::stderr().is_terminal(),
+            variables: variables(),
+            user_settings: user_settings(),
+        })
     }
+}
+
+fn variables() -> BTreeMap<String, String> {
+    let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+    let all = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+    all.filter(|(name, _)| name.starts_with("REGATTA_")).collect()
+}
+
+/// `$XDG_CONFIG_HOME/regatta/config.toml`, else below `~/.config`. A path that is not absolute counts as none there.
+fn user_settings() -> Option<PathBuf> {
+    let dir = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
+    let base = dir("XDG_CONFIG_HOME").or_else(|| dir("HOME").map(|home| home.join(".config")))?;
+    Some(base.join("regatta").join("config.toml"))
 }
 
 /// Writes data to standard output. A reader that went away ends nothing.
 pub fn out(text: &str) {
     // A closed standard output does not stop the run.
-    let _ = try_out(text);
+    let _ = try_out(text.as_bytes());
 }
 
-/// The same; answers whether somebody took it.
+/// Writes data to standard output; answers whether anybody takes it.
 #[must_use]
-pub fn try_out(text: &str) -> bool {
+pub fn try_out(bytes: &[u8]) -> bool {
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).is_ok()
 }
 
 /// Writes to standard error, for people.

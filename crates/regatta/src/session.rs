@@ -2,7 +2,7 @@
 //!
 //! Signals become messages to the loop; the loop runs on a thread with 8 MiB of stack, which conditions need.
 
-use crate::config;
+use crate::config::Config;
 use crate::context::{Context, err, out, try_out};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -62,7 +62,7 @@ pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watcher
     let feed = watchers.state_file.as_ref().map(feed).transpose()?;
     let observer = observer(context, (watchers.show, feed), nodes);
     let workspace = context.workspace.clone();
-    let containment = config::read(&workspace)?.containment.into();
+    let containment = Config::read(context)?.containment();
     let thread = std::thread::Builder::new()
         .name("loop".to_owned())
         .stack_size(STACK_BYTES)
@@ -136,7 +136,7 @@ fn screen(context: &Context, show: Show, nodes: u64) -> Screen {
     }
     if !context.terminal {
         // Nobody who sleeps over our lines holds the loop up. Where no thread is to be had, the loop prints.
-        let printer = Printer::start(Box::new(try_out)).ok();
+        let printer = Printer::start(Box::new(|text| try_out(text.as_bytes()))).ok();
         return Box::new(move |engine: &Engine, events: &[Event]| {
             let text: String =
                 events.iter().filter_map(|e| lines::line(engine, e)).map(|line| line + "\n").collect();

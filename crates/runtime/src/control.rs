@@ -16,7 +16,9 @@ use regatta_engine::state::node::NodeState;
 use regatta_journal::Payload;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -76,6 +78,11 @@ pub enum Command {
         /// How.
         settle: Settle,
     },
+    /// Hand over what the running attempt of a task writes, for somebody who looks on.
+    Look {
+        /// The task.
+        task: String,
+    },
 }
 
 /// A lease that a running attempt wants.
@@ -109,6 +116,11 @@ pub enum Reply {
     Done(String),
     /// It does not fit the state; why, for people.
     Refused(String),
+    /// What this attempt writes to standard output and error: two descriptors come with it.
+    Streams {
+        /// The attempt.
+        attempt: u64,
+    },
 }
 
 /// A request under way to the loop.
@@ -118,6 +130,8 @@ pub struct Request {
     pub command: Command,
     /// Takes the answer.
     pub reply: SyncSender<Reply>,
+    /// Takes the descriptors that go with it, before the answer.
+    pub files: SyncSender<[File; 2]>,
 }
 
 /// What a request comes to.
@@ -137,7 +151,9 @@ pub fn interpret(engine: &Engine, command: &Command) -> Meaning {
     let task = match command {
         Command::Cancel { task } => task.as_deref(),
         Command::Skip { task } | Command::Answer { task, .. } => Some(task.as_str()),
-        Command::Acquire { task, .. } | Command::Release { task, .. } => Some(task.as_str()),
+        Command::Acquire { task, .. } | Command::Release { task, .. } | Command::Look { task } => {
+            Some(task.as_str())
+        }
         Command::Pause { .. } | Command::Resume | Command::LeasesFreed => None,
     };
     if let Some(task) = task.filter(|task| engine.graph().find(task).is_none()) {
@@ -157,6 +173,7 @@ pub fn interpret(engine: &Engine, command: &Command) -> Meaning {
         }
         Command::Cancel { task: Some(task) } => of_task(engine, task, &cancel),
         Command::Skip { task } => of_task(engine, task, &skip),
+        Command::Look { .. } => Meaning::Refused("output is looked at while the run is live only".to_owned()),
         // The loop does these itself; without one there is nothing to wait for.
         Command::LeasesFreed | Command::Acquire { .. } | Command::Release { .. } => {
             Meaning::Refused("leases are claimed of a live run only".to_owned())
@@ -294,24 +311,27 @@ fn serve(socket: UnixStream, deliver: &Deliver) -> io::Result<()> {
     socket.set_write_timeout(Some(PATIENCE))?;
     let mut wire = Wire::new(socket);
     let Some(command) = next(&mut wire, PATIENCE)? else { return Ok(()) };
-    let (reply, answer) = sync_channel(1);
+    let ((reply, answer), (files, streams)) = (sync_channel(1), sync_channel(1));
     let waits = matches!(command, Command::Acquire { .. });
-    if !deliver(Request { command, reply }) {
+    if !deliver(Request { command, reply, files }) {
         return Ok(());
     }
     if waits {
         // It may take as long as others hold the lease; the door stays open for the rest.
-        let wait = move || answer.recv().map(|reply| say(&mut wire, &reply));
+        let wait = move || answer.recv().map(|reply| say(&mut wire, &reply, vec![]));
         return std::thread::Builder::new().name("lease".to_owned()).spawn(wait).map(|_| ());
     }
     match answer.recv_timeout(ANSWER) {
-        Ok(reply) => say(&mut wire, &reply),
+        Ok(reply) => {
+            let fds = streams.try_recv().into_iter().flatten().map(OwnedFd::from).collect();
+            say(&mut wire, &reply, fds)
+        }
         Err(_) => Ok(()),
     }
 }
 
-fn say(wire: &mut Wire, reply: &Reply) -> io::Result<()> {
-    wire.push(reply, vec![])?;
+fn say(wire: &mut Wire, reply: &Reply, fds: Vec<OwnedFd>) -> io::Result<()> {
+    wire.push(reply, fds)?;
     wire.flush().map(|_| ())
 }
 
@@ -336,6 +356,24 @@ fn next<T: serde::de::DeserializeOwned>(wire: &mut Wire, patience: Duration) -> 
 /// # Errors
 /// It listens, but does not answer.
 pub fn ask(run_dir: &Path, command: &Command) -> io::Result<Option<Reply>> {
+    Ok(ask_for(run_dir, command)?.map(|(reply, _)| reply))
+}
+
+/// Asks for what the running attempt of a task writes; none if nobody listens, or if no attempt of it runs.
+///
+/// # Errors
+/// As [`ask`].
+pub fn look(run_dir: &Path, task: &str) -> io::Result<Option<(u64, [File; 2])>> {
+    match ask_for(run_dir, &Command::Look { task: task.to_owned() })? {
+        Some((Reply::Streams { attempt }, mut wire)) => {
+            let streams = (wire.take_file(), wire.take_file());
+            Ok(if let (Some(out), Some(err)) = streams { Some((attempt, [out, err])) } else { None })
+        }
+        _ => Ok(None),
+    }
+}
+
+fn ask_for(run_dir: &Path, command: &Command) -> io::Result<Option<(Reply, Wire)>> {
     let Ok(socket) = Door::open(run_dir).and_then(|door| door.knock(SOCKET)) else { return Ok(None) };
     let patience = if matches!(command, Command::Acquire { .. }) { None } else { Some(ANSWER) };
     socket.set_read_timeout(patience)?;
@@ -343,7 +381,7 @@ pub fn ask(run_dir: &Path, command: &Command) -> io::Result<Option<Reply>> {
     wire.push(command, vec![])?;
     wire.flush()?;
     match next(&mut wire, ANSWER) {
-        Ok(Some(reply)) => Ok(Some(reply)),
+        Ok(Some(reply)) => Ok(Some((reply, wire))),
         // It left between our knock and its answer.
         Ok(None) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(None),

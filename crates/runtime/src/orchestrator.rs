@@ -15,6 +15,7 @@ use crate::keeper::{Found, Heard, Keeper, Program};
 use crate::leases::{Leases, Settled};
 use crate::leasing;
 use crate::local::{Broken, Local, Observer, Place};
+use crate::looking::{self, Taker};
 use crate::recovery::{self, recover};
 use crate::reuse::{Memory, Reuse};
 use crate::run_error::{MOST_KEEPERS, RunError};
@@ -23,7 +24,7 @@ use crate::workspace;
 use regatta_engine::Engine;
 use regatta_engine::effect::Leave;
 use regatta_engine::graph::Graph;
-use regatta_engine::ids::NodeId;
+use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::{Input, LeaseChange};
 use regatta_engine::state::Phase;
 use regatta_fault as fault;
@@ -41,7 +42,6 @@ const INBOX: usize = 1_024;
 const FOREVER: Duration = Duration::from_secs(3_600);
 
 /// Everything that can reach the loop.
-#[derive(Debug)]
 pub enum Message {
     /// What the keeper said; the number tells which keeper.
     Heard(u32, Vec<Heard>),
@@ -53,6 +53,8 @@ pub enum Message {
     LeasesFreed,
     /// A person wants something, and waits for the answer.
     Asked(control::Request),
+    /// Somebody looks on while an attempt writes.
+    Look(AttemptId, Taker),
 }
 
 /// Speaks to a running loop.
@@ -69,6 +71,12 @@ impl Handle {
     /// Hands an input to the loop; answers whether it is still there.
     pub fn send(&self, arrival: Arrival) -> bool {
         self.tell(Message::Input(Box::new(arrival)))
+    }
+
+    /// Asks for what an attempt writes; `taker` is dropped if nobody can tell.
+    pub fn look(&self, attempt: AttemptId, taker: Taker) {
+        // A loop that is gone, or far behind, has nothing to show.
+        let _ = self.0.try_send(Message::Look(attempt, taker));
     }
 
     /// Hands a message to the loop; answers whether it is still there.
@@ -397,6 +405,7 @@ impl Orchestrator {
             Message::Input(arrival) => self.first.push(*arrival),
             Message::LeasesFreed => {}
             Message::Asked(request) => self.asked(request),
+            Message::Look(attempt, taker) => self.local.look(attempt, taker),
         }
     }
 
@@ -453,7 +462,7 @@ impl Orchestrator {
         }
     }
 
-    fn asked(&mut self, control::Request { command, reply }: control::Request) {
+    fn asked(&mut self, control::Request { command, reply, files }: control::Request) {
         fault::point("control.heard");
         match &command {
             control::Command::LeasesFreed => {
@@ -463,6 +472,15 @@ impl Orchestrator {
             }
             control::Command::Acquire { .. } | control::Command::Release { .. } => {
                 return self.lease(&command, reply);
+            }
+            control::Command::Look { task } => {
+                let node = self.engine.graph().find(task);
+                let live = node.and_then(|node| self.engine.state().node(node).live());
+                let Some(attempt) = live.map(|live| live.attempt) else {
+                    // Whoever asked may have gone away.
+                    return drop(reply.send(Reply::Refused(format!("no attempt of task `{task}` runs"))));
+                };
+                return self.local.look(attempt, looking::answer(attempt, reply, files));
             }
             _ => {}
         }

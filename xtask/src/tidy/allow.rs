@@ -84,6 +84,8 @@ pub(crate) const CRATES: &[Allowed] = &[
             "regatta-plan",
             "regatta-runtime",
             "clap",
+            "clap_complete",
+            "clap_mangen",
             "indicatif",
             "rustix",
             "serde",

@@ -122,7 +122,8 @@ pub fn ask(
         let nobody = match control::ask(&reader.place().run_dir(id), command) {
             Ok(Some(Reply::Done(said))) => return told(&format!("{said}\n")).map(Some),
             Ok(Some(Reply::Refused(why))) => return Err(refused(id, &why)),
-            Ok(None) => true,
+            // Descriptors that nobody asked for here are nobody's answer.
+            Ok(None | Some(Reply::Streams { .. })) => true,
             Err(_) => false,
         };
         let Some(holder) = reader.holder(id).map_err(writing(&context.workspace))? else { return Ok(None) };

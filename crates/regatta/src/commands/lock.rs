@@ -40,8 +40,10 @@ pub fn run(context: &Context, args: &LockArgs) -> Result<Exit, CliError> {
         }
         Some(Reply::Refused(why)) => Err(CliError::new(Exit::Failed, why)
             .hint("nothing is held; give back what others wait for, or try again later")),
-        None => Err(CliError::environment(format!("nobody orchestrates run {run}, so no lease is held"))
-            .hint("after `regatta resume` it can be asked for again")),
+        None | Some(Reply::Streams { .. }) => {
+            Err(CliError::environment(format!("nobody orchestrates run {run}, so no lease is held"))
+                .hint("after `regatta resume` it can be asked for again"))
+        }
     }
 }
 

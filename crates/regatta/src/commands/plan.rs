@@ -4,7 +4,7 @@ use crate::args::PlanArgs;
 use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::overrides::Overrides;
+use crate::overrides::Asked;
 use crate::render::escape::escape;
 use crate::render::{conflicts, count, duration};
 use crate::session::Show;
@@ -22,9 +22,10 @@ const MAX_LISTED: usize = 40;
 /// # Errors
 /// The plan cannot be read or is not valid.
 pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
-    let overrides = Overrides::parse(&args.caps)?;
-    let mut plan = source::load(context, &args.plan, &source::inputs(&args.inputs)?, Show::People)?.plan;
-    overrides.check(&plan)?;
+    let asked = Asked::read(context, &args.caps)?;
+    let plan = source::load(context, &args.plan, &source::inputs(&args.inputs)?, Show::People)?.plan;
+    let overrides = asked.of(&plan)?;
+    let mut plan = source::part(plan, source::part_asked(&args.part).as_ref())?;
     overrides.apply(&mut plan);
     if args.json {
         out(&format!("{}\n", json(&engine_of(&plan)?, &regatta_plan::conflicts(&plan))));

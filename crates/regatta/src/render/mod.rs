@@ -21,6 +21,19 @@ pub fn duration(ms: u64) -> String {
     }
 }
 
+/// A size for people: `340 B`, `2.4 KiB`, `17.0 MiB`.
+#[must_use]
+pub fn bytes(n: u64) -> String {
+    let (unit, shift) = match n {
+        0..1024 => return format!("{n} B"),
+        1024..1_048_576 => ("KiB", 10),
+        1_048_576..1_073_741_824 => ("MiB", 20),
+        _ => ("GiB", 30),
+    };
+    let tenths = (u128::from(n) * 10) >> shift;
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+}
+
 /// `1 task`, `2 tasks`.
 #[must_use]
 pub fn count(n: u64, noun: &str) -> String {

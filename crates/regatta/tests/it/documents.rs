@@ -129,12 +129,12 @@ fn schema_prints_the_schema_that_the_reader_judges_by() {
     assert_eq!(json(&world.regatta(&["schema"]).out)["title"], "Regatta plan");
 }
 
-fn docs(name: &str) -> PathBuf {
+pub fn docs(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)
 }
 
 /// Compares a page with what it should be, or writes it.
-fn snapshot(name: &str, expected: &str) {
+pub fn snapshot(name: &str, expected: &str) {
     if std::env::var_os("REGATTA_BLESS").is_some() {
         std::fs::write(docs(name), expected).unwrap();
     }

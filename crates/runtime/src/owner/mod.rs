@@ -124,6 +124,17 @@ impl Owner {
         self.worker.queue.len()
     }
 
+    /// What a live attempt has written to stdout and stderr so far, and will write, to be read only; none if it is
+    /// unknown or its tree is dead.
+    ///
+    /// # Errors
+    /// There is no descriptor to spare.
+    pub fn streams(&self, attempt: u64) -> io::Result<Option<[std::fs::File; 2]>> {
+        let Some(life) = self.worker.lives.get(&attempt) else { return Ok(None) };
+        let reader = |file| self.worker.room.reader(file);
+        Ok(Some([reader(&life.outputs.stdout)?, reader(&life.outputs.stderr)?]))
+    }
+
     /// Finds out what happened, without waiting.
     ///
     /// # Errors
