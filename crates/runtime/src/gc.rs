@@ -234,6 +234,7 @@ pub fn remove(workspace: &Path, found: &mut Found, now_wall_ms: u64) -> Result<D
             fate.kept = Some(Kept::Lives);
             continue;
         }
+        keeper::remove_cgroups(&run_dir);
         match remover.remove(&fate.run.run_id, now_wall_ms)? {
             Ok(()) => done.bytes += fate.bytes,
             Err(why) => fate.kept = Some(Kept::Changed(why)),

@@ -266,3 +266,17 @@ fn after_kill_9_at_any_point_a_run_is_whole_or_gone_and_the_next_gc_clears_the_r
         }
     }
 }
+
+#[test]
+fn the_cgroup_of_a_keeper_that_was_killed_goes_with_its_run() {
+    let (world, ids) = with_runs(1);
+    let cgroup = match regatta_runtime::owner::make_cgroup(&ids[0]) {
+        Ok(cgroup) => cgroup,
+        Err(error) => return eprintln!("skipped: no cgroup can be made here: {error}"),
+    };
+    std::fs::create_dir(cgroup.join("0")).unwrap();
+    let lock = world.path(".regatta/runs").join(&ids[0]).join("keeper.lock");
+    std::fs::write(lock, format!("/sys/fs/cgroup\n{}\n", cgroup.display())).unwrap();
+    gc(&world, &[&ALL[..], &["--delete"]].concat());
+    assert!(!cgroup.exists());
+}

@@ -24,6 +24,7 @@ mod ledger;
 mod message;
 mod spool;
 
+pub use cgroups::remove_cgroups;
 pub use client::{Deliver, Found, Heard, Keeper, KeeperError, Program};
 pub use host::{HostError, serve};
 pub use message::{Ask, Bytes, Ended, How, StartOrder};

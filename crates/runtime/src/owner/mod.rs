@@ -52,7 +52,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub use census::live_attempts;
-pub use cgroup::{make_cgroup, own_cgroup};
+pub use cgroup::{make_cgroup, own_cgroup, remove_cgroup};
 pub use message::{Report, Request, StartSpec, Status, Stream, Usage};
 pub use spawn::raise_open_files;
 
