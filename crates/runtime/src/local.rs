@@ -10,9 +10,9 @@ use crate::collect;
 use crate::escalation::{self, Case, Story};
 use crate::judge::{Job, NoRoom, judge};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper};
+use crate::kept_id;
 use crate::leases::Leases;
 use crate::looking::Looks;
-use crate::ordering::attempt_of;
 use crate::outputs::Outputs;
 use crate::private_file::is_no_room;
 use crate::reuse::Memory;
@@ -217,7 +217,7 @@ impl Local {
         let (known, unknown): (Vec<u64>, Vec<u64>) = found.iter().partition(|id| self.jobs.contains_key(id));
         for id in unknown {
             // An outcome that is recorded already, or a question of somebody who cannot hear the answer.
-            collect::forget(&self.dir(attempt_of(id), Kind::Attempt));
+            collect::forget(&self.dir(kept_id::attempt_of(id), Kind::Attempt));
             self.asks.extend([Ask::End { attempt: id, grace_ms: 0 }, Ask::Ack { attempt: id }]);
         }
         known

@@ -5,7 +5,9 @@ use crate::attempt_dirs::AttemptDir;
 use crate::collect;
 use crate::judge::{Job, refusal};
 use crate::keeper::{Ask, Bytes, StartOrder};
+use crate::kept_id;
 use crate::local::{Broken, Local};
+use crate::looking::Taker;
 use crate::private_file::is_no_room;
 use crate::reuse;
 use crate::workspace;
@@ -15,17 +17,6 @@ use std::path::PathBuf;
 
 /// A `reconcile` command may take this long, in milliseconds.
 const RECONCILE_MS: u64 = 60_000;
-/// Ids of reconcile jobs carry this bit and the epoch that asks, so that they never meet an attempt's, nor a question
-/// of an earlier orchestrator.
-const RECONCILE_BIT: u64 = 1 << 63;
-const EPOCH_SHIFT: u32 = 40;
-const EPOCH_MASK: u64 = (1 << 23) - 1;
-const ATTEMPT_MASK: u64 = (1 << EPOCH_SHIFT) - 1;
-
-/// The attempt that the keeper's id is about.
-pub(crate) fn attempt_of(id: u64) -> AttemptId {
-    AttemptId(id & ATTEMPT_MASK)
-}
 
 impl Local {
     /// The directory of an attempt, or of the question about one.
@@ -39,7 +30,7 @@ impl Local {
     /// What the keeper calls it.
     fn id(&self, attempt: AttemptId, kind: Kind) -> u64 {
         match kind {
-            Kind::Reconcile => RECONCILE_BIT | (self.place.epoch & EPOCH_MASK) << EPOCH_SHIFT | attempt.0,
+            Kind::Reconcile => kept_id::question(self.place.epoch, attempt),
             Kind::Attempt | Kind::Undo => attempt.0,
         }
     }
@@ -110,5 +101,11 @@ impl Local {
             kill_after_ms: Some(kill_after_ms),
         })));
         self.jobs.insert(id, job);
+    }
+
+    /// Somebody looks on while an attempt writes.
+    pub fn look(&mut self, attempt: AttemptId, taker: Taker) {
+        let ask = self.looks.begin(attempt, taker);
+        self.asks.extend(ask);
     }
 }
