@@ -49,6 +49,7 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
         tags: tags.keys().map(|s| (*s).to_owned()).collect(),
         policies,
         tools: tools.keys().map(|s| (*s).to_owned()).collect(),
+        pinned: Vec::new(),
     };
     (spec, config(plan, &tags, &agents))
 }
