@@ -30,6 +30,7 @@ mod toml;
 mod tree;
 mod trying;
 pub mod when;
+mod with_order;
 mod yaml;
 
 pub use assemble::is_id;
@@ -44,6 +45,7 @@ pub use model::Plan;
 pub use ownership::FILES_LOCK;
 pub use placed::{MAX_EDGES, MAX_TASKS};
 pub use render::{Fact, fact, render};
+pub use with_order::with_order;
 
 use model::Dialect;
 use serde_json::Value as Json;

@@ -2,6 +2,10 @@
 //!
 //! Raw options only; commands turn them into what they need. Knows no environment.
 
+mod schedule;
+
+pub use schedule::{OptimiseArgs, PlanArgs};
+
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -122,6 +126,9 @@ pub struct RunArgs {
     /// Take the outcomes of equal work from this run, which has ended.
     #[arg(long, value_name = "RUN")]
     pub reuse: Option<String>,
+    /// Another order, pinned in the run.
+    #[command(flatten)]
+    pub optimise: OptimiseArgs,
     /// Return at once with the run id; the run goes on in the background.
     #[arg(long)]
     pub detach: bool,
@@ -132,26 +139,6 @@ pub struct RunArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Print the summary as JSON and nothing else on standard output.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `regatta plan`
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  regatta plan plan.yaml
-  regatta plan plan.yaml --json | jq .schedulePlanHash")]
-pub struct PlanArgs {
-    /// The plan.
-    pub plan: PathBuf,
-    /// Caps that override the plan's.
-    #[command(flatten)]
-    pub caps: CapArgs,
-    /// A value for an input of the plan.
-    #[arg(long = "input", value_name = "NAME=VALUE")]
-    pub inputs: Vec<String>,
-    /// The schedule as JSON.
     #[arg(long)]
     pub json: bool,
 }

@@ -13,6 +13,7 @@ pub mod overrides;
 pub mod parallel;
 pub mod plain_file;
 pub mod post_mortem;
+pub mod prediction;
 pub mod render;
 pub mod session;
 pub mod snapshots;

@@ -24,6 +24,7 @@ pub mod orchestrator;
 pub mod outputs;
 pub mod owner;
 pub mod rate_limit;
+pub mod recorded;
 mod recovery;
 pub mod redact;
 pub mod reuse;

@@ -30,6 +30,7 @@ mod outcomes;
 mod places;
 mod plans;
 mod post_mortem;
+mod predict;
 mod refusals;
 mod repeat;
 mod replay;
