@@ -4,7 +4,7 @@
 
 mod schedule;
 
-pub use schedule::{OptimiseArgs, PlanArgs};
+pub use schedule::{ExportArgs, ExportFormat, ExportView, OptimiseArgs, PlanArgs};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -41,6 +41,8 @@ pub enum Verb {
     Run(RunArgs),
     /// Show the schedule of a plan without running it.
     Plan(PlanArgs),
+    /// Draw a plan: Mermaid, Graphviz or SVG; its graph or its predicted schedule.
+    Export(ExportArgs),
     /// Check a plan: every problem at once.
     Check(CheckArgs),
     /// Go on with a run after a crash, an interruption or an answer.

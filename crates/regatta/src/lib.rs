@@ -9,6 +9,7 @@ pub mod context;
 pub mod doctor;
 pub mod error;
 pub mod exit;
+pub mod export;
 pub mod overrides;
 pub mod parallel;
 pub mod plain_file;

@@ -39,6 +39,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
     match &cli.verb {
         Verb::Run(args) => commands::run::run(&context, args),
         Verb::Plan(args) => commands::plan::run(&context, args),
+        Verb::Export(args) => commands::export::run(&context, args),
         Verb::Check(args) => commands::check::run(&context, args),
         Verb::Resume(args) => commands::resume::run(&context, args),
         Verb::Retry(args) => commands::retry::run(&context, args),

@@ -1,10 +1,11 @@
-//! The verb that looks at the schedule of a plan, `plan`; and `--optimise`, which `run` has too.
+//! The verbs that look at the schedule of a plan: `plan`, `export`; and `--optimise`, which `run` has too.
 //!
 //! Raw options only.
 
 use super::CapArgs;
+use crate::error::CliError;
 use crate::prediction::Effort;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// Perturbations that may be asked for.
@@ -59,4 +60,72 @@ pub struct PlanArgs {
     /// The schedule as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `regatta export`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta export plan.yaml >plan.mmd
+  regatta export plan.yaml --format svg --out plan.svg
+  regatta export plan.yaml --format svg --view graph | display -
+  regatta export plan.yaml --format dot | dot -Tpdf >plan.pdf")]
+pub struct ExportArgs {
+    /// The plan.
+    pub plan: PathBuf,
+    /// The format.
+    #[arg(long, value_enum, default_value_t = ExportFormat::Mermaid)]
+    pub format: ExportFormat,
+    /// What is drawn [default: `graph`; `gantt` for svg].
+    #[arg(long, value_enum)]
+    pub view: Option<ExportView>,
+    /// Caps that override the plan's.
+    #[command(flatten)]
+    pub caps: CapArgs,
+    /// A value for an input of the plan.
+    #[arg(long = "input", value_name = "NAME=VALUE")]
+    pub inputs: Vec<String>,
+    /// Another order.
+    #[command(flatten)]
+    pub optimise: OptimiseArgs,
+    /// Write to a file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// A format of `export`.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExportFormat {
+    /// Text for Mermaid, which many pages of documentation draw by themselves.
+    Mermaid,
+    /// Text for Graphviz.
+    Dot,
+    /// A picture.
+    Svg,
+}
+
+/// What `export` draws.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExportView {
+    /// The predicted schedule over time.
+    Gantt,
+    /// Tasks and what each waits for.
+    Graph,
+}
+
+impl ExportArgs {
+    /// What is drawn.
+    ///
+    /// # Errors
+    /// The format cannot show it.
+    pub fn view(&self) -> Result<ExportView, CliError> {
+        match (self.format, self.view) {
+            (ExportFormat::Dot, Some(ExportView::Gantt)) => {
+                Err(CliError::usage("`--format dot` draws no `gantt`").hint("mermaid and svg do"))
+            }
+            (_, Some(view)) => Ok(view),
+            (ExportFormat::Svg, None) => Ok(ExportView::Gantt),
+            (ExportFormat::Mermaid | ExportFormat::Dot, None) => Ok(ExportView::Graph),
+        }
+    }
 }

@@ -5,6 +5,7 @@ pub mod control;
 pub mod doctor;
 pub mod events;
 pub mod explain;
+pub mod export;
 pub mod keeper;
 pub mod lock;
 pub mod logs;

@@ -108,7 +108,11 @@ fn write_order(
     write(context, path, &text)
 }
 
-fn write(context: &Context, path: &Path, text: &str) -> Result<(), CliError> {
+/// Writes a file that the command line names.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(context: &Context, path: &Path, text: &str) -> Result<(), CliError> {
     std::fs::write(context.cwd.join(path), text)
         .map_err(|e| CliError::environment(format!("cannot write `{}`: {e}", path.display())))
 }

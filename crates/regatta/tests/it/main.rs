@@ -19,6 +19,7 @@ mod documents;
 mod effects;
 mod endings;
 mod escalation;
+mod export;
 mod faces;
 mod holders;
 mod injection;
