@@ -7,7 +7,7 @@ use crate::draft::{Draft, Spanned, TaskDraft};
 use crate::edges::{Edges, Names};
 use crate::graph_checks;
 use crate::model::{Action, Plan, Task, Unbuilt};
-use crate::names::{check_caps, check_names};
+use crate::names::{check_caps, check_names, check_order};
 use crate::ownership::{check_owners, check_patterns, lock_files};
 use crate::placed::{MAX_TASKS, Placed};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +52,7 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
     }
     check_patterns(&placed, problems);
     check_names(&draft, &placed, problems);
+    check_order(&draft, &placed, problems);
     check_caps(&draft, &placed, problems);
     lock_files(&mut placed);
     unbuilt.sort();
@@ -76,6 +77,8 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
         mode: draft.mode.clone(),
         cohort: draft.cohort,
         reuse: false,
+        recorded: BTreeMap::new(),
+        order: draft.order.iter().map(|id| id.value.clone()).collect(),
         later: draft.later.clone(),
         tasks: placed.into_iter().map(|p| p.task).collect(),
         unbuilt,

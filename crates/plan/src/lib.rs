@@ -32,6 +32,7 @@ mod toml;
 mod tree;
 mod trying;
 pub mod when;
+mod with_order;
 mod yaml;
 
 pub use assemble::is_id;
@@ -48,6 +49,7 @@ pub use part::{Part, PartError, part_of};
 pub use placed::{MAX_EDGES, MAX_TASKS};
 pub use render::{Fact, fact, render};
 pub use settings::{Defaults, Setting, Settings, settings};
+pub use with_order::with_order;
 
 use model::Dialect;
 use serde_json::Value as Json;

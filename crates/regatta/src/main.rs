@@ -38,6 +38,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Verb::Init(args) => commands::init::run(&context()?, args),
         Verb::Run(args) => commands::run::run(&context()?, args),
         Verb::Plan(args) => commands::plan::run(&context()?, args),
+        Verb::Export(args) => commands::export::run(&context()?, args),
         Verb::Check(args) => commands::check::run(&context()?, args),
         Verb::Resume(args) => commands::resume::run(&context()?, args),
         Verb::Retry(args) => commands::retry::run(&context()?, args),

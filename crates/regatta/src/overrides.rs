@@ -1,5 +1,5 @@
-//! What the command line and the variables say over the plan: caps, and which earlier run may be reused. Pinned in the
-//! run.
+//! What the command line and the variables say over the plan: caps, order, which earlier run may be reused; and what
+//! earlier runs took. Pinned in the run.
 //!
 //! Stored as JSON with the run, so that a resume runs under the same.
 
@@ -28,6 +28,12 @@ pub struct Overrides {
     per_tag: BTreeMap<String, u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     schedule: Option<String>,
+    /// Measured durations of tasks without an estimate, in milliseconds by id, as they were when the run was started.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub recorded: BTreeMap<String, u64>,
+    /// The order that `--optimise` found; empty leaves the plan's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub order: Vec<String>,
     /// What of earlier runs may stand for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reuse: Option<Reuse>,
@@ -153,7 +159,7 @@ impl Overrides {
             per_agent: pairs(&name(3), &args.per_agent)?,
             per_tag: pairs(&name(4), &args.per_tag)?,
             schedule: args.schedule.clone(),
-            reuse: None,
+            ..Overrides::default()
         })
     }
 
@@ -185,6 +191,10 @@ impl Overrides {
     /// Lays them over a plan.
     pub fn apply(&self, plan: &mut Plan) {
         plan.reuse = self.reuse.is_some();
+        plan.recorded.clone_from(&self.recorded);
+        if !self.order.is_empty() {
+            plan.order.clone_from(&self.order);
+        }
         let limits = &mut plan.limits;
         limits.max_parallel = self.max_parallel.unwrap_or(limits.max_parallel);
         limits.per_wave = self.per_wave.or(limits.per_wave);

@@ -30,6 +30,7 @@ pub mod outputs;
 pub mod owner;
 mod private_file;
 pub mod rate_limit;
+pub mod recorded;
 mod recovery;
 pub mod redact;
 pub mod reuse;

@@ -131,6 +131,7 @@ fn empty(dialect: Dialect, (config, slots): (Fields<'_>, u32), defaults: &Defaul
         task_type: None,
         mode: None,
         cohort: None,
+        order: vec![],
         tasks: Vec::new(),
         unbuilt: Vec::new(),
         later: BTreeMap::new(),

@@ -101,6 +101,8 @@ pub(crate) struct Draft {
     pub(crate) task_type: Option<String>,
     pub(crate) mode: Option<String>,
     pub(crate) cohort: Option<u32>,
+    /// Ids in the order in which ready tasks start.
+    pub(crate) order: Vec<Spanned<String>>,
     /// Keys whose feature is not built yet, as they stand.
     pub(crate) later: BTreeMap<String, Json>,
     pub(crate) tasks: Vec<TaskDraft>,

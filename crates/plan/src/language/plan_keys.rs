@@ -113,7 +113,11 @@ pub(crate) static PLAN: Shape = Shape {
             Kind::Flag,
             "Tasks with `effect: pure` take the outcome of equal work from earlier runs. Default false.",
         ),
-        key("order", TEXTS, "Task ids in the order that `plan --optimise` found.").later(),
+        key(
+            "order",
+            TEXTS,
+            "Task ids: within a priority, ready tasks start in this order instead of longest path first (`schedule: dataflow`); tasks that it leaves out come last. `plan --optimise` writes it.",
+        ),
         key("on_end", TEXTS, "A command that is run when the run ends.").later(),
     ],
 };

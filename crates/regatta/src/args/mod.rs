@@ -6,11 +6,13 @@ mod control;
 mod keeping;
 mod looking;
 mod running;
+mod schedule;
 
 pub use control::*;
 pub use keeping::*;
 pub use looking::*;
 pub use running::*;
+pub use schedule::*;
 
 use clap::{Args, Command, CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
@@ -50,6 +52,8 @@ pub enum Verb {
     Run(RunArgs),
     /// Show the schedule of a plan without running it.
     Plan(PlanArgs),
+    /// Draw a plan: Mermaid, Graphviz or SVG; its graph or its predicted schedule.
+    Export(ExportArgs),
     /// Check a plan: every problem at once.
     Check(CheckArgs),
     /// Go on with a run after a crash, an interruption or an answer.

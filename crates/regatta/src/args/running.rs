@@ -2,7 +2,7 @@
 //!
 //! Raw options only; knows no environment.
 
-use super::{CapArgs, PartArgs};
+use super::{CapArgs, OptimiseArgs, PartArgs};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -31,6 +31,9 @@ pub struct RunArgs {
     /// Take the outcomes of equal work from this run, which has ended.
     #[arg(long, value_name = "RUN")]
     pub reuse: Option<String>,
+    /// Another order, pinned in the run.
+    #[command(flatten)]
+    pub optimise: OptimiseArgs,
     /// Return at once with the run id; the run goes on in the background.
     #[arg(long)]
     pub detach: bool,
@@ -41,29 +44,6 @@ pub struct RunArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Print the summary as JSON and nothing else on standard output.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `regatta plan`
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  regatta plan plan.yaml
-  regatta plan plan.yaml --json | jq .schedulePlanHash")]
-pub struct PlanArgs {
-    /// The plan.
-    pub plan: PathBuf,
-    /// Caps that override the plan's.
-    #[command(flatten)]
-    pub caps: CapArgs,
-    /// A part of the plan.
-    #[command(flatten)]
-    pub part: PartArgs,
-    /// A value for an input of the plan.
-    #[arg(long = "input", value_name = "NAME=VALUE")]
-    pub inputs: Vec<String>,
-    /// The schedule as JSON.
     #[arg(long)]
     pub json: bool,
 }

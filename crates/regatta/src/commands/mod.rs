@@ -6,6 +6,7 @@ pub mod control;
 pub mod doctor;
 pub mod events;
 pub mod explain;
+pub mod export;
 pub mod gc;
 pub mod init;
 pub mod keeper;

@@ -3,11 +3,13 @@
 //! Bad input starts nothing and leaves nothing behind: the run directory is made last.
 
 use crate::args::RunArgs;
+use crate::commands::plan::prepared;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::overrides::{Asked, Overrides};
-use crate::render::conflicts;
+use crate::prediction::Predicted;
+use crate::render::{self, conflicts};
 use crate::session::{self, Show, Watchers};
 use crate::source::{self, Source};
 use crate::state_view::{self, StateFile};
@@ -51,11 +53,13 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     let part = source::part_asked(&args.part);
     source.plan = source::part(source.plan, part.as_ref())?;
     refuse_unbuilt(&source.plan)?;
-    let mut plan = source.plan.clone();
-    overrides.apply(&mut plan);
+    let (plan, improved) = prepared(context, (&source.plan, &mut overrides), &args.optimise)?;
     if args.dry_run {
-        out(&crate::commands::plan::text(&plan)?);
+        out(&render::schedule::text(&plan, improved.as_ref())?);
         return Ok(Exit::Success);
+    }
+    if let Some(improved) = improved.filter(|_| show == Show::People) {
+        err(&format!("order: {}\n", render::schedule::gain(&Predicted::of(&plan)?, &improved)));
     }
     if let Some(line) = conflicts::line(&regatta_plan::conflicts(&plan), &args.plan) {
         err(&line);

@@ -2,11 +2,13 @@
 //!
 //! Everything that a task or a plan can influence passes [`escape::escape`] before it reaches a terminal.
 
+pub mod chart;
 pub mod conflicts;
 pub mod escalations;
 pub mod escape;
 pub mod lines;
 pub mod live;
+pub mod schedule;
 pub mod summary;
 pub mod why;
 

@@ -170,6 +170,17 @@ fn each_code_has_a_page_whose_plan_gives_what_the_page_shows() {
 }
 
 #[test]
+fn the_pictures_of_the_guide_are_what_the_program_draws() {
+    let page = std::fs::read_to_string(docs("guide/6-scheduling.md")).unwrap();
+    let (plan, _) = fenced(&page, "yaml").unwrap();
+    let world = World::with(plan);
+    for view in ["gantt", "graph"] {
+        let args = ["export", "plan.yaml", "--format", "svg", "--view", view];
+        snapshot(&format!("guide/order-{view}.svg"), &world.regatta(&args).exits(0).out);
+    }
+}
+
+#[test]
 fn the_plan_reference_and_the_published_schema_are_what_the_program_says() {
     snapshot("plan-reference.md", &regatta_plan::reference_markdown());
     snapshot("plan.schema.json", &format!("{:#}\n", regatta_plan::schema(Document::Plan)));
