@@ -2,12 +2,12 @@
 //!
 //! Outcomes hang on (node, attempt number) alone, never on time, so two runs with other timing must agree.
 
-use crate::rng::Rng;
 use regatta_engine::breaker::{BreakerPolicy, WhenOpen, Window};
 use regatta_engine::spec::{
     Claim, ClaimKind, EffectContract, GraphSpec, Limits, NodeSpec, OnFailure, Policy, Priority, ResourceSpec,
     RetryPolicy, RetryStrategy, RunConfig, Schedule,
 };
+use regatta_rng::Rng;
 
 /// What an attempt does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -3,7 +3,6 @@
 //! The engine predicts and improves; here are names, the durations of earlier runs, and the seed. Knows no terminal.
 
 pub mod json;
-mod seeded;
 
 use crate::context::{Context, err};
 use crate::error::CliError;
@@ -15,6 +14,7 @@ use regatta_engine::predict::{Planned, Prediction, Predictor};
 use regatta_engine::schedule;
 use regatta_journal::Reader;
 use regatta_plan::Plan;
+use regatta_rng::Rng;
 use regatta_runtime::recorded;
 use std::collections::BTreeMap;
 
@@ -165,7 +165,8 @@ pub fn improve(plan: &Plan, effort: Effort) -> Result<Improved, CliError> {
         return Err(CliError::usage(message).hint("under the others the order of tasks is fixed"));
     }
     let (spec, config) = regatta_plan::lower(plan);
-    let mut draw = seeded::draws(effort.seed);
+    let mut rng = Rng::of(effort.seed);
+    let mut draw = |below| rng.below(below);
     let found = optimise::optimise(&spec, &config, effort.perturbations, &mut draw).map_err(no_graph)?;
     let found = found.ok_or_else(stuck)?;
     Ok(Improved {
