@@ -117,7 +117,7 @@ fn empty(dialect: Dialect, (config, slots): (Fields<'_>, u32)) -> Draft {
         effect: None,
         cache: false,
         wave_delay_ms: 0,
-        ageing: 32,
+        ageing: None,
         max_lost: 5,
         breaker: None,
         env: Some(vec![]),
