@@ -67,7 +67,7 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
         leases: draft.leases.clone(),
         run_timeout_ms: draft.timeout.run_ms,
         wave_delay_ms: draft.wave_delay_ms,
-        ageing: draft.ageing,
+        ageing: draft.ageing.unwrap_or_else(|| default_ageing(placed.len())),
         max_lost: draft.max_lost,
         breaker: draft.breaker.clone(),
         env: draft.env.clone(),
@@ -83,6 +83,13 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
         tasks: placed.into_iter().map(|p| p.task).collect(),
         unbuilt,
     })
+}
+
+/// Admission rounds per class of ageing where nobody says otherwise: 32, or six times the square root of the number of
+/// tasks, which is more from 36 tasks on. 32 rounds are soon over in a large plan; whatever was refused once would go before the
+/// longest path (docs/design/prediction.md has the numbers).
+fn default_ageing(tasks: usize) -> u32 {
+    u32::try_from(6 * tasks.isqrt()).unwrap_or(u32::MAX).max(32)
 }
 
 /// True for ids of the grammar: 1-128 of `[A-Za-z0-9._-]`, no `..`, not starting with `-` or `.`.

@@ -122,7 +122,7 @@ fn empty(dialect: Dialect, (config, slots): (Fields<'_>, u32), defaults: &Defaul
         effect: None,
         cache: false,
         wave_delay_ms: 0,
-        ageing: 32,
+        ageing: None,
         max_lost: 5,
         breaker: None,
         env: Some(vec![]),

@@ -92,7 +92,7 @@ pub(crate) struct Draft {
     pub(crate) effect: Option<String>,
     pub(crate) cache: bool,
     pub(crate) wave_delay_ms: u64,
-    pub(crate) ageing: u32,
+    pub(crate) ageing: Option<u32>,
     pub(crate) max_lost: u32,
     pub(crate) breaker: Option<Breaker>,
     pub(crate) env: Option<Vec<String>>,

@@ -97,7 +97,7 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
         effect: f.text("effect"),
         cache: f.flag("cache").unwrap_or(false),
         wave_delay_ms: f.duration_ms("wave_delay").unwrap_or(0),
-        ageing: f.small("ageing").unwrap_or(32),
+        ageing: f.small("ageing"),
         max_lost: f.small("max_lost").unwrap_or(5),
         breaker: f.get("breaker").map(|item| breaker(Fields::of(item))),
         env: passed(f),

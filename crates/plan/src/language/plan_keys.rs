@@ -73,7 +73,7 @@ pub(crate) static PLAN: Shape = Shape {
         key(
             "ageing",
             COUNT,
-            "Admission rounds after which a task that is passed over rises one priority class. Default 32.",
+            "Admission rounds after which a task that is passed over rises one priority class. Default 32, or six times the square root of the number of tasks if that is more.",
         ),
         key("max_lost", COUNT, "Lost attempts of a task after which a person is asked. Default 5."),
         key(

@@ -39,6 +39,16 @@ fn a_plan_without_an_order_is_stored_as_before() {
 }
 
 #[test]
+fn ageing_is_32_rounds_and_more_in_a_plan_of_many_tasks_unless_the_plan_says_so() {
+    let ageing = |tasks: usize, head: &str| {
+        let list: String = (0..tasks).map(|i| format!("  - {{ id: t{i}, run: x }}\n")).collect();
+        lower(&plan(&format!("version: 1\n{head}tasks:\n{list}  - {{ id: last, run: x }}\n"))).1.ageing_rounds
+    };
+    assert_eq!([ageing(0, ""), ageing(28, ""), ageing(35, ""), ageing(399, "")], [32, 32, 36, 120]);
+    assert_eq!(ageing(399, "ageing: 2\n"), 2);
+}
+
+#[test]
 fn a_measured_duration_stands_in_for_an_estimate_that_is_missing_and_is_not_stored() {
     let mut plan = plan(&format!("version: 1\n{TASKS}"));
     plan.recorded = [("a".to_owned(), 700), ("b".to_owned(), 900)].into();
