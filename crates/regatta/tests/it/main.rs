@@ -29,6 +29,7 @@ mod injection;
 mod keeper;
 mod leases;
 mod ledger;
+mod live;
 mod load;
 mod manual;
 mod outcomes;
