@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod error;
 pub mod exit;
 pub mod init;
+pub mod origin;
 pub mod overrides;
 pub mod parallel;
 pub mod plain_file;

@@ -11,7 +11,7 @@ use crate::escalation::{self, Case, Story};
 use crate::judge::{Job, NoRoom, judge, refusal};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper, StartOrder};
 use crate::leases::Leases;
-use crate::looking::Looks;
+use crate::looking::{Looks, Taker};
 use crate::outputs::Outputs;
 use crate::reuse::{self, Memory};
 use crate::turn::{Arrival, Driver, When};
@@ -113,7 +113,7 @@ pub struct Local {
     jobs: BTreeMap<u64, Job>,
     pub(crate) asks: Vec<Ask>,
     pub(crate) arrivals: VecDeque<Arrival>,
-    pub(crate) looks: Looks,
+    looks: Looks,
     /// Ends that were judged and wait for the turn that takes them, and those that the present turn has taken.
     to_ack: (Vec<Judged>, Vec<Judged>),
     /// Reconcile commands under way and when they have had their time.
@@ -273,6 +273,11 @@ impl Local {
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         self.asking.values().chain(&self.look_again).min().copied()
+    }
+
+    /// Somebody looks on while an attempt writes.
+    pub fn look(&mut self, attempt: AttemptId, taker: Taker) {
+        self.asks.extend(self.looks.begin(attempt, taker));
     }
 
     /// Tells the observer that a turn is over.

@@ -4,7 +4,6 @@
 
 use crate::control::Reply;
 use crate::keeper::Ask;
-use crate::local::Local;
 use regatta_engine::ids::AttemptId;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,14 +42,6 @@ impl Looks {
     /// Nobody will answer.
     pub fn forget(&mut self) {
         self.0.clear();
-    }
-}
-
-impl Local {
-    /// Somebody looks on while an attempt writes.
-    pub fn look(&mut self, attempt: AttemptId, taker: Taker) {
-        let ask = self.looks.begin(attempt, taker);
-        self.asks.extend(ask);
     }
 }
 

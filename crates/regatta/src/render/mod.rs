@@ -30,7 +30,7 @@ pub fn bytes(n: u64) -> String {
         1_048_576..1_073_741_824 => ("MiB", 20),
         _ => ("GiB", 30),
     };
-    let tenths = u128::from(n) * 10 >> shift;
+    let tenths = (u128::from(n) * 10) >> shift;
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 

@@ -3,7 +3,7 @@
 //! A weight is what the order of starts goes by: the estimate of a task, else the median of those that have one, else 1.
 //! What has succeeded tells how long a unit of weight takes. The time that is left is the lower bound of what is left,
 //! under every cap: its longest path, and its work over each cap. Good durations are not promised: it is a bound, so
-//! rather too short. Knows no clock.
+//! rather too short. Looks at the clock only to know what it costs itself.
 
 use regatta_engine::Engine;
 use regatta_engine::event::{Event, EventKind};
