@@ -69,6 +69,7 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
         ageing: draft.ageing,
         max_lost: draft.max_lost,
         breaker: draft.breaker.clone(),
+        on_end: draft.on_end.clone(),
         env: draft.env.clone(),
         inputs: draft.inputs.clone(),
         agents: draft.agents.clone(),

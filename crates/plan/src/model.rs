@@ -58,6 +58,9 @@ pub struct Plan {
     /// that the digest of a plan without them stays what it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaker: Option<Breaker>,
+    /// Program and arguments of what is run when the run has ended; empty for nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_end: Vec<String>,
 }
 
 /// Which document a plan was read from.

@@ -2,7 +2,7 @@
 //!
 //! Signals become messages to the loop; the loop runs on a thread with 8 MiB of stack, which conditions need.
 
-use crate::context::{Context, out};
+use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::parallel;
@@ -18,6 +18,7 @@ use regatta_engine::state::Phase;
 use regatta_journal::{RunJournal, Which};
 use regatta_runtime::escalation::{self, Case};
 use regatta_runtime::local::{Observer, Told};
+use regatta_runtime::on_end;
 use regatta_runtime::orchestrator::{Left, Machine, Orchestrator, Work};
 use regatta_runtime::run_error::RunError;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -54,6 +55,7 @@ pub struct Watchers {
 /// The store or the process owner failed.
 pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watchers) -> Result<Exit, CliError> {
     let run_id = journal.run_id().to_string();
+    let plan = Arc::clone(&work.plan);
     let feed = |file: &StateFile| file.feed(&view::reader(&context.workspace)?, &run_id);
     let feed = watchers.state_file.as_ref().map(feed).transpose()?;
     let screen = screen(context, watchers.show)?;
@@ -82,6 +84,11 @@ pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watcher
         }
     };
     tell(context, &run_id, watchers)?;
+    if let Phase::Ended(status) = left.engine.state().phase
+        && let Err(error) = on_end::run(&plan, &context.workspace, (&run_id, status.name()))
+    {
+        err(&format!("warning: on_end: {error}\n"));
+    }
     Ok(exit(&left))
 }
 

@@ -22,6 +22,7 @@ mod leasing;
 pub mod local;
 pub mod looking;
 pub mod metrics;
+pub mod on_end;
 pub mod orchestrator;
 pub mod outputs;
 pub mod owner;

@@ -114,7 +114,11 @@ pub(crate) static PLAN: Shape = Shape {
             "Tasks with `effect: pure` take the outcome of equal work from earlier runs. Default false.",
         ),
         key("order", TEXTS, "Task ids in the order that `plan --optimise` found.").later(),
-        key("on_end", TEXTS, "A command that is run when the run ends.").later(),
+        key(
+            "on_end",
+            TEXTS,
+            "Program and arguments of a command that is run when the run has ended, with `REGATTA_RUN_ID`, `REGATTA_RUN_STATUS` and `REGATTA_PLAN_NAME`: once at most, for 60 s at most. It changes nothing about the run.",
+        ),
     ],
 };
 

@@ -32,6 +32,7 @@ mod ledger;
 mod live;
 mod load;
 mod manual;
+mod on_end;
 mod outcomes;
 mod part;
 mod places;
