@@ -19,6 +19,8 @@ pub struct Context {
     pub cwd: PathBuf,
     /// Standard output is a terminal.
     pub terminal: bool,
+    /// A live screen may be drawn on standard output; if so, whether it knows more than ASCII.
+    pub screen: Option<bool>,
     /// Colours are wanted on standard error.
     pub color: bool,
     /// The variables that begin with `REGATTA_`.
@@ -50,11 +52,21 @@ impl Context {
             origin,
             cwd,
             terminal,
+            screen: screen(terminal),
             color: !plain && std::io::stderr().is_terminal(),
             variables: variables(),
             user_settings: user_settings(),
         })
     }
+}
+
+/// A terminal that says of itself that it is dumb cannot be drawn on.
+fn screen(terminal: bool) -> Option<bool> {
+    let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let dumb = text("TERM").is_none_or(|term| term == "dumb");
+    // The first that is set holds (POSIX, environment variables).
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(text).unwrap_or_default().to_lowercase();
+    (terminal && !dumb).then(|| locale.contains("utf-8") || locale.contains("utf8"))
 }
 
 fn variables() -> BTreeMap<String, String> {

@@ -74,7 +74,7 @@ fn slots(config: &Config, asked: &Asked) -> u32 {
 }
 
 fn all(config: &Config, plan: Option<(&std::path::Path, &regatta_plan::Loaded)>, asked: &Asked) -> Vec<Row> {
-    rows(config, plan, [(&asked.variables, &by_variable), (&asked.flags, &by_flag)])
+    rows(config, plan, [(asked.variables.values(), &by_variable), (asked.flags.values(), &by_flag)])
 }
 
 /// Each setting and its origin.
