@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A mounted tmpfs, unmounted in the end.
-struct Small(PathBuf);
+pub struct Small(PathBuf);
 
 impl Small {
     #[expect(clippy::print_stderr, reason = "a test that cannot run says so")]
-    fn mount(dir: &Path) -> Option<Small> {
+    pub fn mount(dir: &Path) -> Option<Small> {
         std::fs::create_dir(dir).unwrap();
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(dir).output();
         if !mounted.is_ok_and(|output| output.status.success()) {
@@ -24,7 +24,7 @@ impl Small {
     }
 
     /// Writes until nothing fits any more.
-    fn fill(&self) {
+    pub fn fill(&self) {
         let status = Command::new("sh")
             .arg("-c")
             .arg("cat /dev/zero >filler 2>/dev/null")
@@ -39,7 +39,7 @@ impl Small {
         assert!(Command::new("mount").args(["-o", how]).arg(&self.0).status().unwrap().success());
     }
 
-    fn free(&self) {
+    pub fn free(&self) {
         std::fs::remove_file(self.0.join("filler")).unwrap();
     }
 }
