@@ -30,6 +30,18 @@ pub struct Context {
 }
 
 impl Context {
+    /// Why the workspace is that one, for people.
+    #[must_use]
+    pub fn why(&self) -> &'static str {
+        match self.origin {
+            Origin::Given => "given by --workspace",
+            Origin::Variable => "named by $REGATTA_WORKSPACE",
+            Origin::Found => "the nearest directory with `.regatta/`",
+            Origin::WorkTree => "the root of the git work tree",
+            Origin::WorkingDirectory => "the working directory",
+        }
+    }
+
     /// Reads the environment.
     ///
     /// # Errors

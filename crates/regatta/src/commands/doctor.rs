@@ -120,7 +120,8 @@ fn settings_text(context: &Context, config: &Config, rows: &[Row]) -> String {
         };
         text.push_str(&format!("{:<key_width$}  {:<width$}  {from}\n", escape(key), shown(value)));
     }
-    text.push_str(&format!("\nworkspace  {}\n", escape(&context.workspace.display().to_string())));
+    let place = escape(&context.workspace.display().to_string());
+    text.push_str(&format!("\nworkspace  {place}  ({})\n", context.why()));
     for (path, found) in &config.files {
         let there = if *found { "read" } else { "not there" };
         text.push_str(&format!("settings   {}  ({there})\n", escape(&path.display().to_string())));
@@ -138,6 +139,7 @@ fn settings_json(context: &Context, config: &Config, rows: &[Row]) -> String {
     let facts = json!({
         "settings": rows.iter().map(row).collect::<Vec<Value>>(),
         "workspace": context.workspace.display().to_string(),
+        "workspace_origin": context.why(),
         "files": config.files.iter().map(file).collect::<Vec<Value>>(),
         "unknown_variables": variables::unknown(&context.variables).iter().map(|(name, _)| *name).collect::<Vec<_>>(),
     });

@@ -3,6 +3,7 @@
 //! Takes from a bounded queue, so that a reader who does not read holds nobody up. Wakes by itself only while a picture
 //! has something that moves. Each change is one write: the old picture is taken away, lines scroll, the new one follows.
 
+use super::super::count;
 use super::frame::{Canvas, Frame, compose};
 use super::paint::{Paint, canvas};
 use super::tail::Tail;
@@ -11,6 +12,8 @@ use regatta_engine::ids::AttemptId;
 use regatta_runtime::orchestrator::Handle;
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -48,6 +51,7 @@ enum Message {
 pub struct Screen {
     to: SyncSender<Message>,
     kind: Kind,
+    missed: Arc<AtomicU64>,
     thread: JoinHandle<()>,
 }
 
@@ -56,7 +60,7 @@ pub struct Screen {
 pub(super) struct Painter {
     to: SyncSender<Message>,
     /// Lines that were dropped since the last that was taken.
-    missed: u64,
+    missed: Arc<AtomicU64>,
 }
 
 impl Screen {
@@ -72,7 +76,7 @@ impl Screen {
             Kind::Terminal { unicode } => Picture::new(back, unicode).show(&from),
         };
         let thread = std::thread::Builder::new().name("screen".to_owned()).spawn(draw)?;
-        Ok(Screen { to, kind, thread })
+        Ok(Screen { to, kind, missed: Arc::default(), thread })
     }
 
     /// What is shown.
@@ -82,7 +86,7 @@ impl Screen {
     }
 
     pub(super) fn painter(&self) -> Painter {
-        Painter { to: self.to.clone(), missed: 0 }
+        Painter { to: self.to.clone(), missed: Arc::clone(&self.missed) }
     }
 
     /// From here on it may ask for what attempts write.
@@ -94,6 +98,7 @@ impl Screen {
     /// Shows what waits and takes the picture away. Waits for whoever reads.
     pub fn finish(self) {
         // A thread that is gone has finished.
+        let _ = self.to.send(Message::Lines(untold(&self.missed)));
         let _ = self.to.send(Message::End);
         // A panic of the thread was printed there.
         let _ = self.thread.join();
@@ -104,19 +109,26 @@ impl Painter {
     /// Whole lines.
     pub(super) fn lines(&mut self, text: String) {
         let count = text.lines().count() as u64;
-        let told = match self.missed {
-            0 => text,
-            n => format!("          … {n} lines were not shown: nobody took them\n{text}"),
-        };
-        match self.to.try_send(Message::Lines(told)) {
-            Ok(()) => self.missed = 0,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.missed += count,
+        let before = self.missed.load(Ordering::SeqCst);
+        match self.to.try_send(Message::Lines(untold(&self.missed) + &text)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.missed.store(before + count, Ordering::SeqCst);
+            }
         }
     }
 
     /// Where the run stands. One that is dropped is followed by others.
     pub(super) fn frame(&self, frame: Frame) {
         let _ = self.to.try_send(Message::Frame(Box::new(frame)));
+    }
+}
+
+/// Says how many lines were dropped, once.
+fn untold(missed: &AtomicU64) -> String {
+    match missed.swap(0, Ordering::SeqCst) {
+        0 => String::new(),
+        n => format!("          … {} not shown: nobody took them\n", count(n, "line")),
     }
 }
 
@@ -239,5 +251,29 @@ impl Picture {
                 let _ = files.map(|files| to.try_send(Message::Streams(attempt, files)));
             }),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_takes_is_dropped_and_counted_and_nothing_waits() {
+        let (to, from) = sync_channel(2);
+        let mut painter = Painter { to, missed: Arc::default() };
+        for n in 0..5 {
+            painter.lines(format!("{n}\n"));
+        }
+        let text = |message| match message {
+            Message::Lines(text) => text,
+            _ => String::new(),
+        };
+        assert_eq!(from.try_iter().map(text).collect::<String>(), "0\n1\n");
+        painter.lines("5\n".to_owned());
+        let told: String = from.try_iter().map(text).collect();
+        assert_eq!(told, "          … 3 lines not shown: nobody took them\n5\n");
+        painter.lines("6\n".to_owned());
+        assert_eq!(from.try_iter().map(text).collect::<String>(), "6\n");
     }
 }
