@@ -1,4 +1,4 @@
-//! Automation of the workspace: `cargo xtask ci | test | fix | tidy | sim | crash | cost | docs | help`.
+//! Automation of the workspace: `cargo xtask ci | test | fix | tidy | sim | crash | cost | trials | docs | help`.
 //!
 //! Chooses the verb and turns its result into an exit code: 0 done, 1 something was found, 2 wrong use.
 //! It knows no check itself; those live in `tidy`, and the order of all of them in `ci`.
@@ -13,6 +13,7 @@ mod ci;
 mod cost;
 mod suite;
 mod tidy;
+mod trials;
 mod verbs;
 
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ usage: cargo xtask <verb>
   cost    CPU of a task and start-up beside references: cargo xtask cost [--tasks N] [--pairs N] [--check]
   crash   kill real runs at every fault point: cargo xtask crash [--trials DIR | --plan NAME] [--seed N] [--sample | --load]
           [--write]
+  trials  real workflows and task graphs through `plan --json` and a checker: cargo xtask trials --trials DIR [--write] [--check]
   docs    write the pages that the program makes, build the documentation, check pages and links
   help    this text
 ";
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         }
         "sim" => verbs::sim(&root, rest),
         "cost" => cost::run(&root, rest),
+        "trials" => trials::run(&root, rest),
         "crash" => verbs::crash(&root, rest),
         "ci" if alone => ci::run(&root),
         "test" if alone => suite::run_alone(&root),

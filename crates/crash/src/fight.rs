@@ -5,8 +5,8 @@
 use crate::Outcome;
 use crate::place::{Env, Place, Started};
 use crate::processes::{gone, keeper, kill, marked};
-use crate::rng::Rng;
 use crate::scenario::Victim;
+use regatta_rng::Rng;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -20,7 +20,6 @@ pub mod page;
 pub mod place;
 pub mod plans;
 pub mod processes;
-pub mod rng;
 pub mod scenario;
 pub mod table;
 pub mod workflows;

@@ -5,8 +5,8 @@
 use crate::Outcome;
 use crate::chaos::Killer;
 use crate::place::{Env, Place};
-use crate::rng::Rng;
 use crate::scenario::statuses;
+use regatta_rng::Rng;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -8,9 +8,9 @@
 )]
 
 use regatta_crash::matrix::{self, Report, Share};
-use regatta_crash::rng::Rng;
 use regatta_crash::scenario::Victim;
 use regatta_crash::{Outcome, chaos, fight, load, page, plans, table, workflows};
+use regatta_rng::Rng;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -5,7 +5,7 @@
 use crate::Outcome;
 use crate::before::Before;
 use crate::plans::{EFFECT, Plan};
-use crate::rng::Rng;
+use regatta_rng::Rng;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Read as _;

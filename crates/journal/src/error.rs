@@ -131,6 +131,12 @@ pub enum StoreError {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// Another process removes runs.
+    #[error("another process removes runs: it has `{}`", path.display())]
+    Removing {
+        /// The lock file.
+        path: PathBuf,
+    },
     /// Text that cannot be the id of a run.
     #[error("`{id}` is not a run id")]
     BadRunId {
@@ -239,6 +245,7 @@ impl StoreError {
             StoreError::Held { .. } => "wait for it, or end that process; `regatta status` shows it".into(),
             StoreError::Fenced { .. } => "leave the run to the newer orchestrator".into(),
             StoreError::Poisoned { .. } => "mend what failed, then `regatta resume`".into(),
+            StoreError::Removing { .. } => "wait until it is done, then try again".into(),
             StoreError::Busy { .. } => "see which process has it open (`fuser`), then try again".into(),
             StoreError::NoSuchRun { .. } | StoreError::Ambiguous { .. } => {
                 "`regatta ls` lists the runs".into()

@@ -4,6 +4,7 @@
 //! ```text
 //! WORKSPACE/.regatta/            0700, .gitignore: *
 //!           |- regatta.db, -wal, -shm      0600
+//!           |- removed/<run>               mark of a run that is being removed
 //!           |- leases.db, leases.open      0600
 //!           `- runs/<run>/       0700, made after the run's row is durable
 //!                 |- lock        who orchestrates it
@@ -11,6 +12,7 @@
 //! ```
 
 use crate::error::StoreError;
+use crate::network::network_file_system;
 use crate::run_id::RunId;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -93,6 +95,16 @@ impl Place {
         self.runs().join(run.as_str())
     }
 
+    /// The directory of marks: a run with a mark and without rows is removed, whatever is left of its files.
+    pub(crate) fn removed(&self) -> PathBuf {
+        self.home.join("removed")
+    }
+
+    /// The mark of a run that is being removed.
+    pub(crate) fn removal_mark(&self, run: &RunId) -> PathBuf {
+        self.removed().join(run.as_str())
+    }
+
     /// Makes the directory of a run and its `out/`.
     pub(crate) fn make_run_dir(&self, run: &RunId) -> Result<PathBuf, StoreError> {
         private_dir(&self.runs())?;
@@ -102,7 +114,7 @@ impl Place {
         Ok(dir)
     }
 
-    /// Names of directories of runs, up to `most`, in no order.
+    /// Names of directories of runs that are not being removed, up to `most`, in no order.
     pub(crate) fn some_run_dirs(&self, most: usize) -> Result<Vec<String>, StoreError> {
         let runs = self.runs();
         let entries = match std::fs::read_dir(&runs) {
@@ -112,7 +124,9 @@ impl Place {
         };
         let is_dir = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|t| t.is_dir());
         let named = entries.filter_map(Result::ok).filter(is_dir);
-        Ok(named.filter_map(|entry| entry.file_name().into_string().ok()).take(most).collect())
+        let names = named.filter_map(|entry| entry.file_name().into_string().ok());
+        let removed = self.removed();
+        Ok(names.filter(|name| !removed.join(name).exists()).take(most).collect())
     }
 }
 
@@ -152,7 +166,8 @@ pub(crate) fn open_private(path: &Path) -> Result<File, StoreError> {
 pub(crate) fn make_private_file(path: &Path) -> Result<(), StoreError> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match fs::openat(fs::CWD, path, flags, PRIVATE_FILE) {
-        Ok(_) | Err(Errno::EXIST) => Ok(()),
+        Ok(_) => Ok(()),
+        Err(Errno::EXIST) => look_at(path).map(|_| ()),
         Err(e) => Err(io_error("make", path, e.into())),
     }
 }
@@ -179,7 +194,7 @@ pub(crate) fn look_at(path: &Path) -> Result<Option<u64>, StoreError> {
 }
 
 pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> StoreError {
-    if source.raw_os_error() == Some(Errno::NOSPC.raw_os_error()) {
+    if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
         return StoreError::DiskFull { path: path.to_owned() };
     }
     StoreError::Io { action, path: path.to_owned(), source }
@@ -244,37 +259,6 @@ fn ignore_all(dir: &OwnedFd, home: &Path) -> Result<(), StoreError> {
         Err(Errno::EXIST) => Ok(()),
         Err(e) => Err(io_error("make", &home.join(".gitignore"), e.into())),
     }
-}
-
-/// Network file systems by their magic numbers (statfs(2)): their locks and syncs are not those of a local disk.
-const NETWORK: [(u32, &str); 9] = [
-    (0x6969, "nfs"),
-    (0xff53_4d42, "cifs"),
-    (0xfe53_4d42, "smb2"),
-    (0x517b, "smb"),
-    (0x0102_1997, "9p"),
-    (0x5346_414f, "afs"),
-    (0x6b41_4653, "afs"),
-    (0x00c3_6400, "ceph"),
-    (0x0bd0_0bd0, "lustre"),
-];
-
-/// The network file system of a magic number.
-pub(crate) fn network_kind(magic: u32) -> Option<&'static str> {
-    NETWORK.iter().find(|(m, _)| *m == magic).map(|(_, name)| *name)
-}
-
-/// The magic number of the file system of an open directory, and its name where it is a network one, on which no
-/// journal is kept.
-///
-/// # Errors
-/// The system refuses to tell.
-pub fn network_file_system(dir: impl AsFd) -> io::Result<(u32, Option<&'static str>)> {
-    let stat = fs::fstatfs(dir)?;
-    // The magic numbers are 32 bits wide; the field is wider, and sign-extended on some machines.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only 32 bits are defined")]
-    let magic = stat.f_type as u32;
-    Ok((magic, network_kind(magic)))
 }
 
 fn refuse_network(dir: &OwnedFd, path: &Path) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 //! Reads unnamed files that the process owner hands over; writes only below the attempt's directory. Knows no
 //! engine and no plan.
 
+use crate::private_file;
 use crate::rate_limit;
 use crate::redact::{redact, redact_stream};
 use regatta_engine::report::Digest;
@@ -18,6 +19,10 @@ use std::sync::Arc;
 pub const MAX_RESULT_BYTES: u64 = 16 << 20;
 /// A result up to this size lives in the journal, a larger one in a file of its own.
 pub const INLINE_RESULT_BYTES: usize = 64 << 10;
+
+/// Directories above a large result, itself included, that this program made: attempt, `attempts`, run, `runs`,
+/// `.regatta`.
+const NEW_DIRECTORIES: usize = 5;
 
 /// Name of the file that holds standard output.
 pub const STDOUT: &str = "stdout";
@@ -63,15 +68,14 @@ pub fn stream(
 ) -> io::Result<Option<Digest>> {
     let Some(from) = from else { return Ok(None) };
     from.seek(SeekFrom::Start(0))?;
-    let to = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-        .open(dir.join(name))?;
+    let path = dir.join(name);
+    let to = private_file::create(&path)?;
     let mut to = Hashing { to, sha256: Sha256::new(), bytes: 0 };
-    redact_stream(&mut from.take(limit_bytes), &mut to)?;
+    if let Err(error) = redact_stream(&mut from.take(limit_bytes), &mut to) {
+        // Half of it is of no use, and takes the room that the journal needs.
+        let _ = fs::remove_file(&path);
+        return Err(error);
+    }
     Ok(Some(Digest { sha256: to.sha256.finalize().into(), bytes: to.bytes }))
 }
 
@@ -163,17 +167,17 @@ pub fn from_value(value: &serde_json::Value) -> Result<TaskResult, ResultError> 
 /// The file cannot be written or synced.
 pub fn store_large(result: &TaskResult, dir: &Path) -> io::Result<()> {
     write_private(&dir.join(LARGE_RESULT), &result.bytes)?.sync_all()?;
-    // The names on the way to it too: the directory of an attempt may be as new as the file.
-    for dir in dir.ancestors().take(2) {
+    // The names on the way to it too, up to that of `.regatta`: any of them may be as new as the file.
+    for dir in dir.ancestors().take(NEW_DIRECTORIES) {
         File::open(dir)?.sync_all()?;
     }
     fault::point("result.stored");
     Ok(())
 }
 
-/// Writes a file (0600), not yet synced.
+/// Writes a new private file, not yet synced.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<File> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = private_file::create(path)?;
     file.write_all(bytes)?;
     Ok(file)
 }

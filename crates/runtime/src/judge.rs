@@ -6,6 +6,7 @@ use crate::action::{Actions, Kind};
 use crate::attempt_dirs::AttemptDir;
 use crate::collect::{self, ResultError, TaskResult};
 use crate::keeper::{self, How};
+use crate::private_file::is_no_room;
 use crate::rate_limit;
 use crate::reuse;
 use crate::turn::Arrival;
@@ -16,6 +17,7 @@ use regatta_engine::report::{Content, Digest, Report as Facts};
 use regatta_journal::Payload;
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 
 /// A message for people holds at most this many bytes.
 const MESSAGE_BYTES: usize = 500;
@@ -31,6 +33,8 @@ pub(crate) struct Job {
     pub(crate) kind: Kind,
     /// Where its files go.
     pub(crate) dir: AttemptDir,
+    /// It was started by an earlier orchestrator.
+    pub(crate) adopted: bool,
     /// The content key of the work; none for an attempt that was found running.
     pub(crate) content_key: Option<[u8; 32]>,
 }
@@ -48,7 +52,8 @@ pub(crate) fn judge(
     job: &Job,
     (ended, streams): (&keeper::Ended, [Option<File>; 2]),
 ) -> Result<Arrival, NoRoom> {
-    let mut facts = Facts { leaked: ended.leaked, ..Facts::default() };
+    let ran_ms = NonZeroU64::new(ended.ran_ms).filter(|_| job.adopted);
+    let mut facts = Facts { leaked: ended.leaked, ran_ms, ..Facts::default() };
     let verdict = match &ended.how {
         How::NotStarted { message } => {
             return Ok(refusal(job, (Cause::Spawn, message)));
@@ -68,7 +73,7 @@ pub(crate) fn judge(
     }
     if let Err(error) = store_streams(&mut facts, job, (actions.output_limit_bytes(), streams)) {
         let text = format!("output of {} could not be stored: {error}", job.dir.path.display());
-        if error.kind() == io::ErrorKind::StorageFull {
+        if is_no_room(&error) {
             return Err(NoRoom(text));
         }
         facts.message = Some(shorten(&text));
@@ -89,7 +94,7 @@ pub(crate) fn judge(
     };
     let result = match result(actions, job, verdict) {
         Ok(result) => result,
-        Err(ResultError::Unreadable(error)) if error.kind() == io::ErrorKind::StorageFull => {
+        Err(ResultError::Unreadable(error)) if is_no_room(&error) => {
             return Err(NoRoom(format!("the result of {} could not be stored", job.dir.path.display())));
         }
         Err(error) => {
@@ -101,7 +106,7 @@ pub(crate) fn judge(
     if let Some(key) = job.content_key.filter(|_| verdict == Verdict::Succeeded) {
         match reuse::list_files(actions, job.node, &job.dir.path) {
             Ok(files) => facts.content = Some(Box::new(Content { key, files })),
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            Err(error) if is_no_room(&error) => {
                 return Err(NoRoom(format!("the files of {} could not be listed", job.dir.path.display())));
             }
             // Nobody will find it by its key, which is always right.

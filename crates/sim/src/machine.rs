@@ -2,7 +2,6 @@
 //!
 //! Performs effects only if their events are durable, and says so if not (law 1). Knows no process.
 
-use crate::rng::Rng;
 use crate::scenario::{Condition, Fate, Scenario};
 use regatta_engine::Engine;
 use regatta_engine::cause::Cause;
@@ -18,6 +17,7 @@ use regatta_engine::report::Report;
 use regatta_engine::scope::Scope;
 use regatta_engine::spec::Claim;
 use regatta_journal::Payload;
+use regatta_rng::Rng;
 use regatta_runtime::turn::{Arrival, Driver};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -54,7 +54,9 @@ pub struct Machine {
     /// Effects that may still be performed before the crash, if one is planned.
     pub effects_left: Option<u32>,
     /// Nodes for which all leases are held.
-    leased: BTreeMap<NodeId, u32>,
+    leased: BTreeSet<NodeId>,
+    /// Those of them that were granted for an attempt that is not started yet.
+    granted: BTreeSet<NodeId>,
     /// Providers answer with rate limits now and then.
     pub limits: bool,
     /// What people were told.
@@ -79,7 +81,8 @@ impl Machine {
             finished: BTreeSet::new(),
             started: BTreeSet::new(),
             effects_left: None,
-            leased: BTreeMap::new(),
+            leased: BTreeSet::new(),
+            granted: BTreeSet::new(),
             limits: false,
             told: BTreeSet::new(),
             violations: Vec::new(),
@@ -112,6 +115,27 @@ impl Machine {
         self.alive.clear();
         self.future.clear();
         self.effects_left = None;
+    }
+
+    /// The keeper dies and its children with it, under a live orchestrator, which hears of no end any more.
+    pub fn lose_keeper(&mut self) -> Vec<Input> {
+        let lost: Vec<AttemptId> = std::mem::take(&mut self.alive).into_keys().collect();
+        let gone = |input: &Input| matches!(input, Input::AttemptEnded(e) if lost.contains(&e.attempt));
+        self.future.retain(|_, input| !gone(input));
+        lost.into_iter().map(|attempt| Input::AttemptLost { attempt }).collect()
+    }
+
+    /// Leases of a dead orchestrator are free, but for those of what lives on.
+    pub fn take_leases_up(&mut self) {
+        let live: Vec<NodeId> = self.alive.values().filter(|a| a.number > 0).map(|a| a.node).collect();
+        self.leased.retain(|node| live.contains(node));
+        self.granted.clear();
+    }
+
+    /// Whether somebody still holds leases.
+    #[must_use]
+    pub fn holds_leases(&self) -> bool {
+        !self.leased.is_empty()
     }
 
     /// Reports that an orchestrator died with are told again by whoever owns the children.
@@ -155,10 +179,7 @@ impl Machine {
         if alive.number > 0 && self.finished.contains(&alive.node) {
             self.fail("law 5: finished work was repeated");
         }
-        if alive.number > 0
-            && self.wants_lease(alive.node)
-            && self.leased.get(&alive.node).is_none_or(|grants| *grants == 0)
-        {
+        if alive.number > 0 && self.wants_lease(alive.node) && !self.leased.contains(&alive.node) {
             self.fail("law 8: a task was started without the leases that it wants");
         }
         if !self.started.insert(attempt) {
@@ -241,7 +262,8 @@ impl Driver for Machine {
             self.plan(after, Input::LeasesFreed);
             return Claimed::Taken { resource, by: "another run".into() };
         }
-        *self.leased.entry(node).or_default() += 1;
+        self.leased.insert(node);
+        self.granted.insert(node);
         Claimed::Granted { epoch: 1 }
     }
 
@@ -258,6 +280,7 @@ impl Driver for Machine {
         match effect {
             Effect::Start { node, attempt, number } => {
                 let fate = self.scenario.fate(node.index(), *number);
+                self.granted.remove(node);
                 self.spawn(*attempt, Alive { node: *node, number: *number, fate });
             }
             Effect::Undo { node, attempt } => {
@@ -272,9 +295,11 @@ impl Driver for Machine {
             }
             // Reports that were under way come all the same.
             Effect::Suspend | Effect::Continue => {}
+            // What was granted for the next attempt stays.
+            Effect::Release { node } if self.granted.contains(node) => {}
             Effect::Release { node } | Effect::Unclaim { node } => {
-                let grants = self.leased.entry(*node).or_default();
-                *grants = grants.saturating_sub(1);
+                self.leased.remove(node);
+                self.granted.remove(node);
             }
             Effect::Escalate { about, .. } => {
                 self.told.insert(*about);

@@ -4,7 +4,6 @@
 //! every turn. Knows nothing that the shipped loop does not know.
 
 use crate::machine::Machine;
-use crate::rng::Rng;
 use crate::scenario::Scenario;
 use crate::store::{Fault, FaultyStore};
 use crate::watch::Watch;
@@ -17,6 +16,7 @@ use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{Answer, Ended, Input, Resumed};
 use regatta_engine::outcome::RunStatus;
 use regatta_engine::state::Phase;
+use regatta_rng::Rng;
 use regatta_runtime::turn::{When, turn};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -170,6 +170,7 @@ impl World {
         self.engine = engine;
         self.epoch += 1;
         let (live, ended) = self.found();
+        self.machine.take_leases_up();
         Ok(Input::Resumed(Resumed { epoch: self.epoch, live, ended, boot_changed: false }))
     }
 
@@ -204,6 +205,10 @@ impl World {
         };
         self.machine.now = self.machine.now.max(next);
         let mut inputs = self.machine.happened();
+        if self.weather.crashes && self.crashes < 20 && self.rng.one_in(40) {
+            self.crashes += 1;
+            inputs.extend(self.machine.lose_keeper());
+        }
         if self.weather.people && self.rng.one_in(30) {
             inputs.extend(self.people());
         }
@@ -290,6 +295,9 @@ impl World {
         let open = &self.engine.state().scopes.escalations;
         if let Some(about) = open.keys().find(|about| !self.machine.told.contains(about)) {
             return Err(format!("law 5: nobody was told that {about:?} is escalated"));
+        }
+        if self.machine.holds_leases() {
+            return Err("law 8: the run has ended and leases are left over".to_owned());
         }
         let Phase::Ended(status) = self.engine.state().phase else {
             return Err("the run may leave but has not ended".to_owned());

@@ -13,9 +13,10 @@ use crate::report::Report;
 use crate::spec::EffectContract;
 use crate::state::node::Live;
 use crate::state::{Closing, Phase};
+use std::num::NonZeroU64;
 
-/// At most this long between TERM and KILL when the orchestrator was asked to leave.
-const INTERRUPT_GRACE_MS: u64 = 5_000;
+/// At most this long between TERM and KILL when a person asked for the end: everything is cleaned up within 10 s.
+const ABORT_GRACE_MS: u64 = 5_000;
 
 impl Decider<'_> {
     pub(super) fn attempt_ended(&mut self, ended: Ended) {
@@ -76,7 +77,8 @@ impl Decider<'_> {
 
     fn record_end(&mut self, node: NodeId, live: &Live, Judged { outcome, cause, report }: Judged) {
         let Live { attempt, number, started, .. } = *live;
-        let (duration_ms, report) = (self.now.since_ms(started), Box::new(report));
+        let duration_ms = report.ran_ms.map_or_else(|| self.now.since_ms(started), NonZeroU64::get);
+        let report = Box::new(report);
         self.emit(EventKind::DispatchEnded { node, attempt, number, outcome, cause, duration_ms, report });
         if !self.graph().claims(node).is_empty() {
             self.emit(EventKind::LeaseReleased { node, attempt });
@@ -164,7 +166,7 @@ impl Decider<'_> {
     /// Milliseconds between TERM and KILL for a tree that is ended for `cause`.
     pub(super) fn grace_ms(&self, node: NodeId, cause: Cause) -> u64 {
         let policy = self.graph().policy(node).grace_ms;
-        if cause == Cause::Stopped { policy.min(INTERRUPT_GRACE_MS) } else { policy }
+        if matches!(cause, Cause::Stopped | Cause::User) { policy.min(ABORT_GRACE_MS) } else { policy }
     }
 }
 

@@ -106,7 +106,9 @@ impl Decider<'_> {
     pub(super) fn undo_ended(&mut self, verdict: Verdict, report: Report) {
         let Some(undo) = self.state().rollback.current else { return };
         let cause = match (undo.ending, verdict) {
-            (Some(Cause::Stopped), _) => return self.undo_gone(AttemptOutcome::Interrupted, report),
+            (Some(Cause::Stopped), _) | (None, Verdict::Failed(Cause::DiskFull)) => {
+                return self.undo_gone(AttemptOutcome::Interrupted, report);
+            }
             (Some(cause), _) | (None, Verdict::Failed(cause)) => Some(cause),
             (None, Verdict::RateLimited { .. }) => Some(Cause::RateLimit),
             (None, Verdict::Succeeded) => None,

@@ -158,6 +158,18 @@ fn an_interrupt_ends_running_trees_with_min_grace_5_s_and_keeps_the_run_resumabl
 }
 
 #[test]
+fn a_cancellation_by_a_person_ends_trees_with_min_grace_5_s() {
+    let mut world = World::at(5, "a pure takes=20; b grace=700 takes=20");
+    world.send(Input::Cancel { node: None });
+    let ends: Vec<u64> = world
+        .effects
+        .iter()
+        .filter_map(|(_, e)| if let Effect::End { grace_ms, .. } = e { Some(*grace_ms) } else { None })
+        .collect();
+    assert_eq!(ends, [5_000, 700]);
+}
+
+#[test]
 fn a_second_signal_kills_without_grace() {
     let mut world = World::at(5, "a does=hang dies=3000");
     world.send(Input::Interrupt { hard: false });

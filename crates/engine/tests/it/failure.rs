@@ -112,6 +112,18 @@ fn a_lost_undo_runs_again() {
 }
 
 #[test]
+fn an_undo_that_failed_on_a_full_disk_runs_again() {
+    let world = World::ran("! rollback; a undo undoes=disk_full,ok; b(a) does=fail");
+    insta::assert_snapshot!(world.only(&["undo_started", "undo_succeeded", "undo_failed", "dispatch_interrupted", "run_ended"]), @"
+    20 undo_started a
+    30 dispatch_interrupted a lost
+    30 undo_started a
+    40 undo_succeeded a
+    40 run_ended failed
+    ");
+}
+
+#[test]
 fn an_interrupted_undo_runs_again_after_the_resume() {
     for hard in [false, true] {
         let mut world = World::at(25, "! rollback; a undo takes=50; b takes=5 does=fail");

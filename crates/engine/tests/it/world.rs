@@ -239,7 +239,7 @@ impl World {
         let takes = behaviour.takes;
         *tries += 1;
         self.alive.insert(attempt, node);
-        if !matches!(does, Does::GetLost | Does::MeetLimit(_)) {
+        if !matches!(does, Does::GetLost | Does::MeetLimit(_) | Does::Fail(Cause::DiskFull)) {
             self.scripted.insert(attempt, undo);
         }
         match does {

@@ -9,6 +9,7 @@ use regatta_engine::spec::{ClaimKind, Limits};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
+use std::num::NonZeroU64;
 
 /// Text that is borrowed while it is written, and owned once it is read.
 pub(super) type Text<'a> = Option<Cow<'a, str>>;
@@ -237,6 +238,8 @@ pub(super) struct ReportRecord<'a> {
     content_key: Option<KeyRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<DigestRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ran_ms: Option<NonZeroU64>,
     #[serde(default, skip_serializing_if = "is_zero")]
     leaked: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -259,6 +262,7 @@ impl<'a> From<&'a Report> for ReportRecord<'a> {
             usage: r.usage.map(Into::into),
             content_key: r.content.as_ref().map(|c| KeyRecord(c.key)),
             files: r.content.as_ref().and_then(|c| c.files).map(Into::into),
+            ran_ms: r.ran_ms,
             leaked: r.leaked,
             message: r.message.as_deref().map(Cow::Borrowed),
         }
@@ -277,6 +281,7 @@ impl From<ReportRecord<'_>> for Report {
             content: r
                 .content_key
                 .map(|key| Box::new(Content { key: key.0, files: r.files.map(Into::into) })),
+            ran_ms: r.ran_ms,
             leaked: r.leaked,
             message: r.message.map(|m| m.into_owned().into_boxed_str()),
         }

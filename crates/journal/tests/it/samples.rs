@@ -37,6 +37,7 @@ fn full_report() -> Report {
             reasoning_tokens: 4,
             cost_micro_usd: 5,
         }),
+        ran_ms: None,
         leaked: 2,
         message: Some("said \"no\"\n\u{1b}[31m ünicode".into()),
         content: None,

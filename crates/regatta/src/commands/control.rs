@@ -9,6 +9,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::plain_file;
 use crate::view::{engine_of, plan_of, reader_to_write, writing};
+use regatta_engine::state::Phase;
 use regatta_fault as fault;
 use regatta_journal::{
     Holder, Journal, Reader, RunId, RunRecord, Store as _, StoreError, Turn, Which, rfc3339,
@@ -121,7 +122,8 @@ pub fn ask(
         let nobody = match control::ask(&reader.place().run_dir(id), command) {
             Ok(Some(Reply::Done(said))) => return told(&format!("{said}\n")).map(Some),
             Ok(Some(Reply::Refused(why) | Reply::Endless(why))) => return Err(refused(id, &why)),
-            Ok(None) => true,
+            // Descriptors that nobody asked for here are nobody's answer.
+            Ok(None | Some(Reply::Streams { .. })) => true,
             Err(_) => false,
         };
         let Some(holder) = reader.holder(id).map_err(writing(&context.workspace))? else { return Ok(None) };
@@ -158,12 +160,6 @@ fn record(
     reader: &Reader,
     (id, command): (&RunId, &Command),
 ) -> Result<Option<Exit>, CliError> {
-    if let Command::Pause { .. } = command {
-        return told(&format!(
-            "nobody orchestrates the run: nothing new starts until: regatta resume {id}\n"
-        ))
-        .map(Some);
-    }
     let record: RunRecord = reader.run(id).map_err(writing(&context.workspace))?;
     let (plan, _) = plan_of(&record)?;
     let journal = Journal::open(&context.workspace).map_err(writing(&context.workspace))?;
@@ -180,6 +176,12 @@ fn record(
         })
     })
     .map_err(writing(&context.workspace))?;
+    if let Command::Pause { .. } = command
+        && !matches!(engine.state().phase, Phase::Ended(_))
+    {
+        let so = format!("nobody orchestrates the run: nothing new starts until: regatta resume {id}\n");
+        return told(&so).map(Some);
+    }
     let arrival = match control::interpret(&engine, command) {
         Meaning::Feed(arrival, _) => arrival,
         Meaning::So(said) => return told(&format!("{said}\n")).map(Some),

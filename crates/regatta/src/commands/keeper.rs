@@ -5,14 +5,15 @@
 use crate::args::KeeperArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
-use regatta_runtime::keeper;
+use regatta_runtime::keeper::{self, Terms};
 
 /// Runs the verb.
 ///
 /// # Errors
 /// Another keeper owns the run, or the system refused something.
 pub fn run(args: &KeeperArgs) -> Result<Exit, CliError> {
-    keeper::serve(&args.run_dir, args.containment.into())
+    let terms = Terms { containment: args.containment.into(), open_files: args.open_files };
+    keeper::serve(&args.run_dir, terms)
         .map(|()| Exit::Success)
         .map_err(|e| CliError::environment(format!("keeper of `{}`: {e}", args.run_dir.display())))
 }

@@ -42,8 +42,10 @@ pub fn run(context: &Context, args: &LockArgs) -> Result<Exit, CliError> {
         Some(Reply::Endless(why)) => Err(CliError::new(Exit::Failed, why)
             .hint("nothing is held; give back what others wait for, or try again later")),
         Some(Reply::Refused(why)) => Err(CliError::usage(why)),
-        None => Err(CliError::environment(format!("nobody orchestrates run {run}"))
-            .hint("after `regatta resume` ask again; what had been granted already stays with the task")),
+        None | Some(Reply::Streams { .. }) => {
+            Err(CliError::environment(format!("nobody orchestrates run {run}"))
+                .hint("after `regatta resume` ask again; what had been granted already stays with the task"))
+        }
     }
 }
 

@@ -100,8 +100,10 @@ fn cancel_ends_what_stands_still_and_every_process_of_it() {
     for task in ["a", "b", "c"] {
         assert_eq!(status(&facts, task), "cancelled");
     }
-    let said = world.regatta(&["cancel"]).exits(2);
-    assert!(said.err.contains("the run has ended (cancelled)"), "{}", said.err);
+    for verb in ["cancel", "pause"] {
+        let said = world.regatta(&[verb]).exits(2);
+        assert!(said.err.contains("the run has ended (cancelled)"), "{}", said.err);
+    }
 }
 
 #[test]

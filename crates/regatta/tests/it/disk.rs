@@ -6,16 +6,17 @@
 use crate::world::{World, ends, signal, status};
 use rustix::process::Signal;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// A mounted tmpfs, unmounted in the end.
-struct Small(PathBuf);
+pub struct Small(PathBuf);
 
 impl Small {
     #[expect(clippy::print_stderr, reason = "a test that cannot run says so")]
-    fn mount(dir: &Path) -> Option<Small> {
+    pub fn mount(dir: &Path) -> Option<Small> {
         std::fs::create_dir(dir).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(dir).output();
+        let how = ["-t", "tmpfs", "-o", "size=4m,nr_inodes=200", "tmpfs"];
+        let mounted = Command::new("mount").args(how).arg(dir).output();
         if !mounted.is_ok_and(|output| output.status.success()) {
             eprintln!("skipped: no right to mount a tmpfs");
             return None;
@@ -24,12 +25,20 @@ impl Small {
     }
 
     /// Writes until nothing fits any more.
-    fn fill(&self) {
+    pub fn fill(&self) {
         let status = Command::new("sh")
             .arg("-c")
             .arg("cat /dev/zero >filler 2>/dev/null")
             .current_dir(&self.0)
             .status();
+        assert!(status.is_ok_and(|s| !s.success()));
+    }
+
+    /// Makes files until no name fits any more, though bytes do.
+    fn use_up_names(&self) {
+        let make = "mkdir names; n=0; while : 2>/dev/null >names/$n; do n=$((n+1)); done; exit 3";
+        let status =
+            Command::new("sh").args(["-c", make]).current_dir(&self.0).stderr(Stdio::null()).status();
         assert!(status.is_ok_and(|s| !s.success()));
     }
 
@@ -39,8 +48,9 @@ impl Small {
         assert!(Command::new("mount").args(["-o", how]).arg(&self.0).status().unwrap().success());
     }
 
-    fn free(&self) {
-        std::fs::remove_file(self.0.join("filler")).unwrap();
+    pub fn free(&self) {
+        let _ = std::fs::remove_dir_all(self.0.join("names"));
+        let _ = std::fs::remove_file(self.0.join("filler"));
     }
 }
 
@@ -148,4 +158,69 @@ fn a_directory_that_cannot_be_written_starts_nothing_and_what_is_there_can_be_re
     small.read_only(false);
     world.regatta(&["--workspace", "small", "resume"]).exits(0);
     assert_eq!(world.read("ran"), "a\nb\n");
+}
+
+#[test]
+fn an_end_whose_output_still_finds_no_room_at_resume_is_neither_lost_nor_repeated() {
+    let world = World::new();
+    let Some(small) = Small::mount(&world.path("small")) else { return };
+    let here = world.root().display().to_string();
+    // The output has no name, so it takes room before the disk is full; to be stored it needs as much again.
+    let talks =
+        format!("echo x >>{here}/ran; yes | head -c 800000; echo up >{here}/up; read word <{here}/gate");
+    world.write(
+        "plan.yaml",
+        &format!("version: 1\neffect: at-most-once\ntasks:\n  - {{ id: a, run: '{talks}' }}\n"),
+    );
+    world.fifo("up");
+    world.fifo("gate");
+    let mut child = world.start(&["--workspace", "small", "run", "plan.yaml"]);
+    assert_eq!(world.hear("up"), "up");
+    // So much is left that a turn can be recorded, but not so much as the output needs.
+    small.fill();
+    let filler = std::fs::OpenOptions::new().write(true).open(world.path("small/filler")).unwrap();
+    filler.set_len(filler.metadata().unwrap().len() - 300_000).unwrap();
+    drop(filler);
+    std::fs::write(world.path("gate"), "go\n").unwrap();
+    assert_eq!(ends(&mut child), Some(4));
+    for _ in 0..2 {
+        let said = world.regatta(&["--workspace", "small", "resume"]).exits(4);
+        assert!(said.err.contains("the disk is full") && said.err.contains("make room"), "{}", said.err);
+    }
+    small.free();
+    let summary = world.regatta(&["--workspace", "small", "resume", "--json"]).exits(0).json();
+    assert_eq!((status(&summary, "a"), world.read("ran").as_str()), ("succeeded", "x\n"));
+    let stdout = world.regatta(&["--workspace", "small", "logs", "a"]).exits(0).out;
+    assert_eq!(stdout.len(), 800_000);
+}
+
+#[test]
+fn an_attempt_that_had_no_room_to_start_is_taken_back_and_not_in_doubt() {
+    let world = World::new();
+    let Some(small) = Small::mount(&world.path("small")) else { return };
+    let here = world.root().display().to_string();
+    let mut plan = "version: 1\neffect: at-most-once\nlimits: { max_parallel: 4 }\ntasks:\n".to_owned();
+    plan.push_str(&format!("  - {{ id: gate, run: 'echo up >{here}/up; read word <{here}/gate' }}\n"));
+    for id in ["a", "b", "c"] {
+        plan.push_str(&format!("  - {{ id: {id}, needs: [gate], run: 'echo {id} >>{here}/ran' }}\n"));
+    }
+    world.write("plan.yaml", &plan);
+    world.fifo("up");
+    world.fifo("gate");
+    let mut child = world.start(&["--workspace", "small", "run", "plan.yaml"]);
+    assert_eq!(world.hear("up"), "up");
+    small.use_up_names();
+    std::fs::write(world.path("gate"), "go\n").unwrap();
+    assert_eq!(ends(&mut child), Some(4));
+    assert!(world.read("ran").lines().count() < 3, "some had no room");
+    small.free();
+    let summary = world.regatta(&["--workspace", "small", "resume", "--json"]).exits(0).json();
+    for id in ["a", "b", "c"] {
+        assert_eq!((status(&summary, id), summary["tasks"][id]["attempts"].as_u64()), ("succeeded", Some(1)));
+    }
+    let ran = world.read("ran");
+    let mut lines: Vec<&str> = ran.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["a", "b", "c"]);
+    world.regatta(&["--workspace", "small", "replay"]).exits(0);
 }

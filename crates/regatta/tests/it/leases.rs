@@ -260,8 +260,8 @@ fn a_counted_lease_is_shared_by_all_runs_up_to_its_capacity() {
 fn settings_that_mean_nothing_are_refused_with_their_path() {
     let world = World::with("version: 1\nresources: { gpu: 1 }\ntasks: [ { id: a, run: 'true' } ]\n");
     for (settings, said) in [
-        ("[lease]\n", "unknown field `lease`"),
-        ("[leases]\ngpu = 0\n", "lease `gpu` has no units"),
+        ("[lease]\n", "did you mean `leases`?"),
+        ("[leases]\ngpu = 0\n", "must be a whole number from 1"),
         ("[leases]\ngpu = -1\n", "gpu"),
         ("leases", "config.toml"),
         ("[leases]\ngpu = 2\n", "is a resource of the plan and a lease of the workspace"),

@@ -5,23 +5,30 @@
 #![expect(unreachable_pub, reason = "one binary of modules: `pub` is between them")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod attempt_dir;
 mod breaker;
 mod caps;
 mod command_line;
+mod config;
 mod conflicts;
 mod containment;
 mod control;
 #[cfg(feature = "faults")]
 mod crash;
 mod data_flow;
+mod descriptors;
 mod disk;
 mod doctor;
 mod documents;
 mod effects;
 mod endings;
 mod escalation;
+mod export;
 mod faces;
+mod follow;
+mod gc;
 mod holders;
+mod init;
 mod injection;
 mod keeper;
 mod lease_claims;
@@ -29,11 +36,17 @@ mod lease_deaths;
 mod lease_world;
 mod leases;
 mod ledger;
+mod live;
 mod load;
+mod manual;
+mod on_end;
 mod outcomes;
+mod part;
 mod places;
 mod plans;
 mod post_mortem;
+mod predict;
+mod readers;
 mod refusals;
 mod repeat;
 mod replay;

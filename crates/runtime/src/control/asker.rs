@@ -105,7 +105,7 @@ impl Waiter {
         } else {
             let Ok(reply) = self.answer.try_recv() else { return false };
             fault::point("lease.told.before");
-            let said = say(wire, &reply).is_ok();
+            let said = say(wire, &reply, vec![]).is_ok();
             fault::point("lease.told.after");
             said && has_read(wire)
         };

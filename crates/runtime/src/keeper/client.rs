@@ -3,7 +3,7 @@
 //! A thread of its own reads, so that a keeper never waits for the loop. Knows no plan.
 
 use super::message::{Ask, Ended, Tell};
-use super::{Containment, LOCK, LOG, OLDEST_PROTOCOL, PROTOCOL, SOCKET};
+use super::{LOCK, LOG, OLDEST_PROTOCOL, PROTOCOL, SOCKET, Terms};
 use crate::socket::door::{Door, peer};
 use crate::socket::wire::Wire;
 use std::fs::File;
@@ -30,6 +30,8 @@ pub enum Heard {
     },
     /// An attempt ended: how, and what it wrote to standard output and error.
     Ended(Ended, [Option<File>; 2]),
+    /// What an attempt writes to standard output and error, if it lives.
+    Streams(u64, Option<[File; 2]>),
     /// Every tree that lives stands still.
     Still,
     /// No process with the run's marker is left.
@@ -85,8 +87,8 @@ fn failed(what: &'static str) -> impl FnOnce(io::Error) -> KeeperError {
 pub struct Program {
     /// The program.
     pub path: PathBuf,
-    /// How it holds processes together.
-    pub containment: Containment,
+    /// On what terms it keeps.
+    pub terms: Terms,
 }
 
 /// What was found when the keeper was met.
@@ -105,6 +107,8 @@ pub struct Found {
 /// A connection to the keeper of a run.
 pub struct Keeper {
     wire: Wire,
+    /// The protocol that is spoken.
+    protocol: u32,
     reader: Option<JoinHandle<()>>,
     /// The process, if it was started by this one.
     child: Option<Child>,
@@ -112,7 +116,7 @@ pub struct Keeper {
 
 impl Keeper {
     /// Meets the keeper of the run in `run_dir`, or starts one: `program` with the arguments `keeper`, the directory
-    /// and the containment.
+    /// and the terms.
     ///
     /// # Errors
     /// There is none and none can be started, or it does not obey.
@@ -127,7 +131,7 @@ impl Keeper {
         let (mut keeper, mut found) = loop {
             let (socket, child) = reach(&door, program, run_dir, until)?;
             regatta_fault::partner(|| peer(&socket));
-            let mut keeper = Keeper { wire: Wire::new(socket), reader: None, child };
+            let mut keeper = Keeper { wire: Wire::new(socket), protocol: PROTOCOL, reader: None, child };
             match keeper.greet(epoch) {
                 // A keeper that was just dying: its socket may outlive it for a moment.
                 Err(KeeperError::Io { .. } | KeeperError::Silent) if Instant::now() < until => {
@@ -161,7 +165,8 @@ impl Keeper {
                 return Err(KeeperError::Silent);
             }
             if let Ok(socket) = door.knock(SOCKET) {
-                let mut keeper = Keeper { wire: Wire::new(socket), reader: None, child: None };
+                let mut keeper =
+                    Keeper { wire: Wire::new(socket), protocol: PROTOCOL, reader: None, child: None };
                 // One that is leaving by itself says nothing any more.
                 if let Ok(found) = keeper.greet(epoch) {
                     ended.extend(found.ended.iter().map(|(ended, _)| ended.attempt));
@@ -187,8 +192,9 @@ impl Keeper {
         let (mut found, mut missing) = (Found::default(), None);
         loop {
             match self.wire.next::<Tell>().map_err(failed("says something else"))? {
-                Some(Tell::Hello { live, unacked, boot_changed, .. }) => {
+                Some(Tell::Hello { protocol, live, unacked, boot_changed, .. }) => {
                     (found.live, found.boot_changed, missing) = (live, boot_changed, Some(unacked));
+                    self.protocol = protocol;
                 }
                 Some(Tell::Refused { protocols: (newest, oldest), epoch }) => {
                     return Err(if epoch > ours {
@@ -202,7 +208,7 @@ impl Keeper {
                     found.ended.push((ended, streams));
                 }
                 // Not before the greeting is over.
-                Some(Tell::Idle { .. } | Tell::Still | Tell::Swept { .. }) => {}
+                Some(Tell::Idle { .. } | Tell::Streams { .. } | Tell::Still | Tell::Swept { .. }) => {}
                 None if missing == Some(found.ended.len() as u64) => return Ok(found),
                 None => {
                     let more = self.wire.fill().map_err(failed("cannot be heard"))?;
@@ -223,7 +229,8 @@ impl Keeper {
     /// # Errors
     /// It is gone.
     pub fn ask(&mut self, asks: &[Ask]) -> Result<(), KeeperError> {
-        for ask in asks {
+        // A keeper of the version before does not know how to be looked at.
+        for ask in asks.iter().filter(|ask| self.protocol > 1 || !matches!(ask, Ask::Look { .. })) {
             self.wire.push(ask, vec![]).map_err(failed("cannot be asked"))?;
         }
         self.wire.flush().map_err(failed("cannot be asked"))
@@ -299,7 +306,7 @@ fn start(
     let mut child = Command::new(&program.path)
         .arg("keeper")
         .arg(run_dir)
-        .args(["--containment", program.containment.word()])
+        .args(arguments(&program.terms))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)
@@ -320,6 +327,12 @@ fn start(
     }
     let said = std::fs::read_to_string(run_dir.join(LOG)).unwrap_or_default();
     Err(KeeperError::NotStarted(said.lines().last().unwrap_or("it said nothing").to_owned()))
+}
+
+fn arguments(terms: &Terms) -> Vec<String> {
+    let files = terms.open_files.map(|files| ["--open-files".to_owned(), files.to_string()]);
+    let containment = ["--containment".to_owned(), terms.containment.word().to_owned()];
+    containment.into_iter().chain(files.into_iter().flatten()).collect()
 }
 
 fn streams(wire: &mut Wire, ended: &Ended) -> [Option<File>; 2] {
@@ -353,6 +366,10 @@ fn said(wire: &mut Wire, tell: Tell) -> Option<Heard> {
         Tell::Ended(ended) => {
             let streams = streams(wire, &ended);
             Some(Heard::Ended(ended, streams))
+        }
+        Tell::Streams { attempt, found } => {
+            let streams = found.then(|| [wire.take_file(), wire.take_file()]);
+            Some(Heard::Streams(attempt, streams.and_then(|[out, err]| Some([out?, err?]))))
         }
         Tell::Still => Some(Heard::Still),
         Tell::Swept { .. } => Some(Heard::Swept),

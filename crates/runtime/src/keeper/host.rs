@@ -14,7 +14,7 @@ use super::cgroups::Cgroups;
 use super::ledger::{Ledger, Streams};
 use super::message::{Ask, Bytes, Ended, Tell};
 use super::spool::{Record, Spool};
-use super::{Containment, LOCK, OLDEST_PROTOCOL, PROTOCOL, SOCKET, SPOOL};
+use super::{LOCK, OLDEST_PROTOCOL, PROTOCOL, SOCKET, SPOOL, Terms};
 use crate::leases::ALIVE;
 use crate::owner::{Config, Owner, Report, Request, Status};
 use crate::socket::door::{Door, is_same_user, peer};
@@ -61,15 +61,16 @@ fn io_error(what: &'static str) -> impl FnOnce(io::Error) -> HostError {
 ///
 /// # Errors
 /// Another keeper lives, or the system refused something that it cannot do without.
-pub fn serve(run_dir: &Path, containment: Containment) -> Result<(), HostError> {
+pub fn serve(run_dir: &Path, Terms { containment, open_files }: Terms) -> Result<(), HostError> {
     // Already a session leader is as good.
     let _ = rustix::process::setsid();
     let door = Door::open(run_dir).map_err(io_error("cannot open the directory of the run"))?;
-    let lock = door.lock(LOCK).map_err(io_error("cannot lock the run"))?.ok_or(HostError::Taken)?;
+    let lock =
+        door.lock_unless_held(LOCK).map_err(io_error("cannot lock the run"))?.ok_or(HostError::Taken)?;
     let cgroups =
         Cgroups::prepare(&lock, run_dir, containment).map_err(io_error("cannot note its cgroup"))?;
     let mut host = Host::new(
-        (run_dir, cgroups),
+        (run_dir, cgroups, open_files),
         Door::open(run_dir).map_err(io_error("cannot open the directory of the run"))?,
     )?;
     fault::point("keeper.ready");
@@ -121,7 +122,10 @@ struct Talk {
 }
 
 impl Host {
-    fn new((run_dir, cgroups): (&Path, Cgroups), door: Door) -> Result<Host, HostError> {
+    fn new(
+        (run_dir, cgroups, open_files): (&Path, Cgroups, Option<u64>),
+        door: Door,
+    ) -> Result<Host, HostError> {
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let boot_id = boot_id.trim().to_owned();
         let file = door.file(SPOOL).map_err(io_error("cannot open the spool"))?;
@@ -130,7 +134,8 @@ impl Host {
         listener.set_nonblocking(true).map_err(io_error("cannot listen"))?;
         let attempts = run_dir.join("attempts");
         let Cgroups { own: cgroup, left: left_cgroups } = cgroups;
-        let config = Config { tmp_dir: attempts.clone(), sole_parent: true, cgroup, left_cgroups };
+        let config =
+            Config { tmp_dir: attempts.clone(), sole_parent: true, cgroup, left_cgroups, open_files };
         let owner = Owner::new(&config).map_err(io_error("cannot own processes"))?;
         Ok(Host {
             owner,
@@ -166,7 +171,7 @@ impl Host {
             if self.talk.as_ref().is_some_and(|talk| talk.bye) {
                 self.ledger.forget_ends();
             }
-            self.show_life()?;
+            self.show_life();
             self.enforce_deadlines(Instant::now());
             let reports = self.owner.work();
             self.take_reports(reports)?;
@@ -179,14 +184,17 @@ impl Host {
     }
 
     /// Taken before a connection is read, given up when there is none and nothing lives.
-    fn show_life(&mut self) -> io::Result<()> {
+    fn show_life(&mut self) {
         let lives = self.talk.is_some() || !self.ledger.live().is_empty();
         if lives && self.alive.is_none() {
-            self.alive = Some(self.door.lock_in_time(ALIVE)?);
+            match self.door.lock_in_time(ALIVE) {
+                Ok(lock) => self.alive = Some(lock),
+                // Nothing was asked for yet, or a descriptor is missing for a moment: whoever asks comes back.
+                Err(_) => self.talk = None,
+            }
         } else if !lives {
             self.alive = None;
         }
-        Ok(())
     }
 
     /// What was found out or done goes into the spool, then it is told.
@@ -300,6 +308,13 @@ impl Host {
                 self.ledger.sweep();
                 self.owner.ask([Request::Sweep { run_marker }]);
             }
+            Ask::Look { attempt } => {
+                // Without a descriptor to spare nobody looks on.
+                let streams = self.owner.streams(attempt).ok().flatten();
+                let found = streams.is_some();
+                let fds = streams.into_iter().flatten().map(OwnedFd::from).collect();
+                self.tell_with(&Tell::Streams { attempt, found }, fds)?;
+            }
             Ask::Ack { attempt } => {
                 if let Some(streams) = self.ledger.ack(attempt) {
                     fault::point("keeper.acked");
@@ -365,10 +380,10 @@ impl Host {
                 }
                 Report::Idle { attempt, idle_ms } => self.ledger.idle(attempt, idle_ms),
                 Report::OutputLimit { attempt, .. } => self.ledger.output_limit(attempt),
-                Report::Exited { attempt, status, stdout, stderr, leaked, usage, .. } => {
+                Report::Exited { attempt, status, stdout, stderr, leaked, ran_ms, usage, .. } => {
                     fault::point("keeper.ended");
                     let disk_full = status != Status::Code(0) && self.disk_is_full();
-                    let ended = Ended { leaked, disk_full, ..Ended::exited(attempt, status, usage) };
+                    let ended = Ended { leaked, ran_ms, disk_full, ..Ended::exited(attempt, status, usage) };
                     self.ended(ended, [stdout, stderr])?;
                 }
                 Report::Swept { killed, .. } => {

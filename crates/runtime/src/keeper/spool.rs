@@ -6,7 +6,7 @@
 use super::message::Ended;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
@@ -43,8 +43,8 @@ pub(super) enum Record {
 pub(super) struct Inherited {
     /// Ends that were not acknowledged, by attempt. What was written is lost.
     pub(super) ended: BTreeMap<u64, Ended>,
-    /// Attempts that were started at all.
-    pub(super) started: Vec<u64>,
+    /// Attempts that were started under this start of the machine.
+    pub(super) started: BTreeSet<u64>,
     /// Something was started under another start of the machine.
     pub(super) boot_changed: bool,
 }
@@ -53,6 +53,8 @@ pub(super) struct Inherited {
 #[derive(Debug)]
 pub(super) struct Spool {
     file: File,
+    /// Where the last whole record ends.
+    end: u64,
 }
 
 impl Spool {
@@ -66,9 +68,10 @@ impl Spool {
             at += length;
             inherited.take(record, boot_id);
         }
+        inherited.forget_other_boots();
         file.set_len(at as u64)?;
         file.seek(SeekFrom::End(0))?;
-        Ok((Spool { file }, inherited))
+        Ok((Spool { file, end: at as u64 }, inherited))
     }
 
     /// Adds records in one write.
@@ -77,12 +80,22 @@ impl Spool {
         for record in records {
             encode(&mut bytes, record)?;
         }
-        self.file.write_all(&bytes)
+        let written = self.file.write_all(&bytes);
+        match written {
+            Ok(()) => self.end += bytes.len() as u64,
+            // Half a record would hide all that follow it.
+            Err(_) => {
+                self.file.set_len(self.end)?;
+                self.file.seek(SeekFrom::Start(self.end))?;
+            }
+        }
+        written
     }
 
     /// Forgets everything, because nothing is owned.
     pub(super) fn clear(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
+        self.end = 0;
         self.file.rewind()
     }
 }
@@ -91,8 +104,11 @@ impl Inherited {
     fn take(&mut self, record: Record, now: &str) {
         match record {
             Record::Started { attempt, boot_id, .. } => {
-                self.boot_changed |= boot_id != now;
-                self.started.push(attempt);
+                if boot_id == now {
+                    self.started.insert(attempt);
+                } else {
+                    self.boot_changed = true;
+                }
             }
             Record::Ended(ended) => {
                 let output_lost = ended.output_lost || ended.stdout || ended.stderr;
@@ -102,6 +118,15 @@ impl Inherited {
             Record::Acked { attempt } => {
                 self.ended.remove(&attempt);
             }
+        }
+    }
+}
+
+impl Inherited {
+    /// Nothing was synced: an end may have reached the disk, and what it left not. So it is lost.
+    fn forget_other_boots(&mut self) {
+        if self.boot_changed {
+            self.ended.retain(|attempt, _| self.started.contains(attempt));
         }
     }
 }
@@ -158,12 +183,21 @@ mod tests {
             Record::Acked { attempt: 1 },
         ];
         let (_, inherited) = Spool::open(written(&records), "now").unwrap();
-        assert_eq!(inherited.started, [1, 2, 3]);
+        assert_eq!(inherited.started, BTreeSet::from([1, 2, 3]));
         let left: Vec<(u64, bool, bool)> =
             inherited.ended.iter().map(|(a, e)| (*a, e.stdout, e.output_lost)).collect();
         assert_eq!((left, inherited.boot_changed), (vec![(2, false, true)], false));
-        let (_, inherited) = Spool::open(written(&records), "later").unwrap();
-        assert!(inherited.boot_changed);
+    }
+
+    #[test]
+    fn after_a_restart_of_the_machine_no_recorded_end_stands() {
+        let records = [started(1), Record::Ended(ended(1))];
+        let (mut spool, inherited) = Spool::open(written(&records), "later").unwrap();
+        assert!(inherited.boot_changed && inherited.ended.is_empty());
+        let now = Record::Started { attempt: 2, pid: 7, start_time_ticks: 9, boot_id: "later".to_owned() };
+        spool.append(&[now, Record::Ended(ended(2))]).unwrap();
+        let (_, inherited) = Spool::open(spool.file, "later").unwrap();
+        assert_eq!(inherited.ended.keys().copied().collect::<Vec<_>>(), [2]);
     }
 
     #[test]

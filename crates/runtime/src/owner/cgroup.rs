@@ -129,12 +129,13 @@ impl Cgroups {
         Cgroup::make(path).ok()
     }
 
-    /// One in which nobody lives any more. A task may have changed it: then it is of no use.
-    pub(super) fn give_back(&mut self, cgroup: Cgroup) {
-        if cgroup.is_as_new() {
+    /// One in which nobody lives any more. It is of no use if a task changed it, or if it was killed: whoever is born in a
+    /// cgroup that ever was is killed at birth (Linux compares a count of its kills with that of the parent's).
+    pub(super) fn give_back(&mut self, cgroup: Cgroup, unharmed: bool) {
+        if unharmed && cgroup.is_as_new() {
             self.free.push(cgroup);
         } else {
-            remove(&cgroup.path);
+            remove_cgroup(&cgroup.path);
         }
     }
 
@@ -156,13 +157,13 @@ impl Cgroups {
 
     /// Nobody lives there any more.
     pub(super) fn remove_left(&mut self) {
-        self.left.drain(..).for_each(|left| remove(&left));
+        self.left.drain(..).for_each(|left| remove_cgroup(&left));
     }
 
     fn close(&mut self) {
         self.free.clear();
         if let Some(home) = &self.home {
-            remove(home);
+            remove_cgroup(home);
         }
     }
 }
@@ -196,7 +197,8 @@ fn below(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
 }
 
-fn remove(path: &Path) {
+/// Removes a cgroup and those below it, as far as nobody lives there.
+pub fn remove_cgroup(path: &Path) {
     remove_below(path, DEEPEST);
     // One that is not empty, or belongs to somebody else, stays.
     let _ = fs::remove_dir(path);

@@ -49,6 +49,8 @@ pub(super) struct Life {
     pub(super) killed: bool,
     /// Since when it stands still.
     pub(super) suspended: Option<Instant>,
+    /// When it was started, moved on by the time for which it stood still.
+    pub(super) started: Instant,
 }
 
 impl Life {
@@ -70,6 +72,11 @@ impl Life {
     /// Whether anybody is left in its cgroup.
     pub(super) fn populates(&self) -> bool {
         self.cgroup.as_ref().is_some_and(Cgroup::is_populated)
+    }
+
+    /// Whether nobody killed it, neither we nor somebody else.
+    pub(super) fn ended_by_itself(&self) -> bool {
+        self.phase != Phase::Killing && matches!(self.leader, Leader::Reaped(Status::Code(_), _))
     }
 
     /// The grace of what the leader leaves behind.

@@ -141,7 +141,7 @@ impl Worker {
         }
         let Some(mut life) = self.lives.remove(&attempt) else { return };
         if let Some(cgroup) = life.cgroup.take() {
-            self.cgroups.give_back(cgroup);
+            self.cgroups.give_back(cgroup, life.ended_by_itself());
         }
         self.claims.remove(life.group(), &life.marker);
         self.orphans.forget(attempt);
@@ -192,6 +192,7 @@ impl Worker {
             stdout_bytes,
             stderr_bytes,
             leaked: life.leaked,
+            ran_ms: u64::try_from(life.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             usage,
             killed: life.killed,
         });

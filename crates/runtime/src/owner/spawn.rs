@@ -93,12 +93,12 @@ struct Shared {
 impl Spawner {
     /// Prepares the thread it is called on and the process: all signals blocked here, exits not discarded,
     /// and room for many descriptors (children get the limit back as it was).
-    pub(super) fn new() -> io::Result<Spawner> {
+    pub(super) fn new(open_files: Option<u64>) -> io::Result<Spawner> {
         block_signals();
         keep_exits();
-        let limit = getrlimit(Resource::Nofile);
-        // Best effort: with the old limit fewer attempts fit, and each that does not fit is reported.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let before = raise_open_files();
+        let limit = Rlimit { current: open_files.or(before), maximum };
         let number = |bound: Option<u64>| bound.unwrap_or(libc::RLIM_INFINITY);
         Ok(Spawner {
             stack: vec![MaybeUninit::uninit(); STACK_BYTES].into_boxed_slice(),
@@ -203,6 +203,16 @@ impl Spawner {
         let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
         Ok(Spawned { pid, pidfd, joined: false })
     }
+}
+
+/// Lets this process have as many files open as the system permits; answers how many it was before, `None` for no
+/// bound. Best effort: where it is refused fewer attempts fit, and each that does not fit is reported.
+pub fn raise_open_files() -> Option<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }); // as above
+    }
+    current
 }
 
 /// Whether [`reap`] may sleep.

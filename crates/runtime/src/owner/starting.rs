@@ -58,6 +58,7 @@ impl Worker {
             leaked: 0,
             killed: false,
             suspended: None,
+            started: now,
         };
         self.claims.add(spec.attempt, life.group(), &spec.marker);
         self.reports.push(Report::Started { attempt: spec.attempt, pid: life.group(), start_time_ticks });
@@ -80,7 +81,7 @@ impl Worker {
         let mut cgroup = self.cgroups.take();
         let spawned = self.spawner.spawn(&command, (&out, &err), cgroup.as_ref());
         if let Some(unused) = cgroup.take_if(|_| !spawned.as_ref().is_ok_and(|spawned| spawned.joined)) {
-            self.cgroups.give_back(unused);
+            self.cgroups.give_back(unused, true);
             if spawned.is_ok() {
                 self.cgroups.give_up();
             }

@@ -54,7 +54,7 @@ impl Worker {
     /// Made on the owner's thread, because the spawner prepares that thread.
     pub(super) fn new(config: &Config) -> io::Result<Worker> {
         Ok(Worker {
-            spawner: Spawner::new()?,
+            spawner: Spawner::new(config.open_files)?,
             room: Room::open(&config.tmp_dir)?,
             cgroups: Cgroups::new(config.cgroup.clone(), config.left_cgroups.clone()),
             seen: Ids::default(),

@@ -2,13 +2,20 @@
 //!
 //! Paths are reached through a descriptor of the directory, because a socket's path may have only 108 bytes.
 
-use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, fchmod, flock, fstat, openat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Rights of every file.
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+/// How often a lock is tried that somebody may only be looking at, and how long a look may last.
+const LOOKS: u32 = 50;
+const LOOK: Duration = Duration::from_millis(2);
 
 /// The directory of a run, held open.
 #[derive(Debug)]
@@ -26,7 +33,33 @@ impl Door {
     /// A file of the directory, private, made if missing; follows no link.
     pub(crate) fn file(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        Ok(File::from(openat(&self.dir, name, flags, Mode::RUSR | Mode::WUSR)?))
+        let file = openat(&self.dir, name, flags, PRIVATE)?;
+        // One that is there already may have wider rights.
+        if Mode::from_raw_mode(fstat(&file)?.st_mode) != PRIVATE {
+            fchmod(&file, PRIVATE)?;
+        }
+        Ok(File::from(file))
+    }
+
+    /// The same, if it is there.
+    fn existing(&self, name: &str) -> io::Result<Option<File>> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        match openat(&self.dir, name, flags, Mode::empty()) {
+            Ok(fd) => Ok(Some(File::from(fd))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A lock, if nobody has it. Whoever only looks at it has it for a moment, and is waited for.
+    pub(crate) fn lock_unless_held(&self, name: &str) -> io::Result<Option<File>> {
+        for _ in 0..LOOKS {
+            if let Some(lock) = self.lock(name)? {
+                return Ok(Some(lock));
+            }
+            std::thread::sleep(LOOK);
+        }
+        self.lock(name)
     }
 
     /// A lock, if nobody has it.
@@ -41,7 +74,7 @@ impl Door {
 
     /// Whether somebody has a lock.
     pub(crate) fn is_locked(&self, name: &str) -> io::Result<bool> {
-        let file = self.file(name)?;
+        let Some(file) = self.existing(name)? else { return Ok(false) };
         match flock(&file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => Ok(false),
             Err(Errno::WOULDBLOCK) => Ok(true),

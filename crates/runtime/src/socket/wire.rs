@@ -4,8 +4,8 @@
 
 use rustix::io::Errno;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -126,6 +126,10 @@ impl Wire {
             }
         }
         let bytes = match got {
+            // Somebody's output would be taken for empty. Whoever sent it keeps it for the next connection.
+            Ok(got) if got.flags.contains(ReturnFlags::CTRUNC) => {
+                return Err(io::Error::other("no descriptor to spare for what was sent"));
+            }
             Ok(got) => got.bytes,
             Err(Errno::AGAIN) => return Ok(true),
             Err(error) => return Err(error.into()),

@@ -89,6 +89,19 @@ fn cgroups_are_used_again_and_removed_in_the_end() {
 }
 
 #[test]
+fn a_cgroup_that_was_killed_is_not_used_again() {
+    let Some((mut rig, home)) = contained() else { return };
+    rig.start(rig.sh(1, "exec sleep 1000"));
+    rig.end(1, 0);
+    assert_eq!(rig.ended().status, Status::Signal(9));
+    assert_eq!(names(&home), [""; 0]);
+    rig.start(rig.sh(2, &format!("echo 1 > {}/cgroup.kill; exec sleep 1000", home.join("1").display())));
+    assert_eq!(rig.ended().status, Status::Signal(9), "a task may do that to itself");
+    rig.start(rig.sh(3, "exit 7"));
+    assert_eq!(rig.ended().status, Status::Code(7));
+}
+
+#[test]
 fn a_cgroup_that_a_task_made_below_its_own_is_ended_with_it_and_not_used_again() {
     let Some((mut rig, home)) = contained() else { return };
     rig.fifo("pid");

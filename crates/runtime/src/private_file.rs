@@ -1,0 +1,65 @@
+//! New private files in places where a task could have put something else: a link, a FIFO, a file with other names.
+//! What stands there is taken away, never opened. It does not know what is written.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+/// Makes an empty file (0600) that nobody else has open or knows under another name.
+///
+/// # Errors
+/// It cannot be made, or a directory stands there.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
+    match open_new(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            open_new(path)
+        }
+        made => made,
+    }
+}
+
+/// With `O_EXCL` no link is followed.
+fn open_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Whether something could not be written because there is no room for it: the disk, or what this user may have of it.
+pub(crate) fn is_no_room(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+    use std::os::unix::fs::{MetadataExt as _, symlink};
+
+    #[test]
+    fn what_stands_in_the_place_of_a_new_file_is_taken_away_and_never_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("new"), dir.path().join("other"));
+        let put: [&dyn Fn(); 5] = [
+            &|| {},
+            &|| symlink(&other, &path).unwrap(),
+            &|| fs::hard_link(&other, &path).unwrap(),
+            &|| fs::write(&path, "before").unwrap(),
+            &|| assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success()),
+        ];
+        for put in put {
+            fs::write(&other, "kept").unwrap();
+            put();
+            create(&path).unwrap().write_all(b"mine").unwrap();
+            assert_eq!(
+                (fs::read(&path).unwrap(), fs::read(&other).unwrap()),
+                (b"mine".into(), b"kept".into())
+            );
+            let meta = fs::symlink_metadata(&path).unwrap();
+            assert_eq!((meta.is_file(), meta.mode() & 0o7777, meta.nlink()), (true, 0o600, 1));
+            fs::remove_file(&path).unwrap();
+        }
+        fs::create_dir(&path).unwrap();
+        assert!(create(&path).is_err());
+    }
+}
