@@ -14,10 +14,10 @@ use crate::ids::{AttemptId, NodeId, Timestamp};
 use crate::input::{Ended, Input, Verdict};
 use crate::outcome::RunStatus;
 use crate::report::Report;
-use crate::spec::{OnFailure, RunConfig};
+use crate::spec::{Claim, OnFailure, RunConfig};
 use crate::state::Phase;
 use core::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 /// When a node is expected to run.
@@ -69,6 +69,7 @@ impl Predictor {
             breaker: None,
             ..config
         };
+        regroup(&mut graph, &config);
         Predictor { graph: Arc::new(graph), config }
     }
 
@@ -101,6 +102,29 @@ impl Predictor {
         let done = play.engine.state().phase == Phase::Ended(RunStatus::Succeeded);
         done.then_some(play.prediction)
     }
+}
+
+/// Numbers the groups anew by what can still tell nodes apart. Caps do not change here and nobody is held back by a
+/// breaker, so an agent, a tool or a tag without a cap parts no groups: a tag of its own for every task is common, and
+/// a turn costs the number of groups that are refused.
+fn regroup(graph: &mut Graph, config: &RunConfig) {
+    let limits = graph.fit(config.limits.clone());
+    let mut claimants = vec![0_u32; graph.resources.len()];
+    for claim in &graph.claims {
+        claimants[claim.resource as usize] += 1;
+    }
+    let mut seen = BTreeMap::new();
+    for node in (0..graph.len() as u32).map(NodeId) {
+        let facts = *graph.facts(node);
+        let agent = facts.agent.filter(|&agent| limits.per_agent[agent as usize].is_some());
+        let tags = graph.tags(node).iter().copied().filter(|&tag| limits.per_tag[tag as usize].is_some());
+        let contended = |claim: &Claim| claimants[claim.resource as usize] > 1;
+        let claims: Vec<Claim> = graph.claims(node).iter().copied().filter(contended).collect();
+        let next = seen.len() as u32;
+        let key = (facts.priority, agent, tags.collect::<Vec<u32>>(), claims);
+        graph.facts[node.index()].group = *seen.entry(key).or_insert(next);
+    }
+    graph.groups = seen.len() as u32;
 }
 
 /// A run that is played.

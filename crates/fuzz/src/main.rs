@@ -22,7 +22,7 @@ const MOST_MS: u64 = 2_000;
 /// Targets run on a thread with as much stack as the binary loads plans on.
 const STACK_BYTES: usize = 8 << 20;
 /// Inputs under way and inputs that found something, below the target directory of the workspace.
-const DIR: &str = "target/fuzz";
+const DIR: &str = "target/fuzzing";
 
 #[derive(Default)]
 struct Options {

@@ -83,6 +83,14 @@ pub enum StoreError {
         /// What is wrong, naming run and pos where known.
         detail: String,
     },
+    /// The leases of the workspace are not what was written.
+    #[error("`{}` {detail}", path.display())]
+    LeasesUnusable {
+        /// Their file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// Another orchestrator runs the run.
     #[error("run {run} is held by {holder}")]
     Held {
@@ -228,6 +236,11 @@ impl StoreError {
                     path.display(),
                     runs.display()
                 )
+            }
+            StoreError::LeasesUnusable { .. } => {
+                "it holds leases of what lives, and nothing else: it is made anew by the next run that needs one while \
+                 no other run lives (`regatta ls`), and nothing of its own"
+                    .into()
             }
             StoreError::Held { .. } => "wait for it, or end that process; `regatta status` shows it".into(),
             StoreError::Fenced { .. } => "leave the run to the newer orchestrator".into(),

@@ -42,7 +42,7 @@ pub use error::StoreError;
 pub use holder::Holder;
 pub use instant::rfc3339;
 pub use journal::Journal;
-pub use leases::{Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant, Leases};
+pub use leases::{Claim, Claimant, Claimed, Grant, LeaseKind, LeaseRow, LeaseWant, Leases, Refusal};
 pub use limits::MAX_PAYLOAD_BYTES;
 pub use lock::{RunLock, is_locked};
 pub use network::network_file_system;

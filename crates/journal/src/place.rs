@@ -5,6 +5,7 @@
 //! WORKSPACE/.regatta/            0700, .gitignore: *
 //!           |- regatta.db, -wal, -shm      0600
 //!           |- removed/<run>               mark of a run that is being removed
+//!           |- leases.db, leases.open      0600
 //!           `- runs/<run>/       0700, made after the run's row is durable
 //!                 |- lock        who orchestrates it
 //!                 `- out/        named outputs

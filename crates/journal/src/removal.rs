@@ -4,7 +4,8 @@
 //! mark removed/<run> --synced--> rows gone --COMMIT--> directory gone -> mark gone
 //!   killed before COMMIT: the run is as it was       killed after: it is gone; the next one clears what is left
 //! ```
-//! One process at a time, by a kernel lock. Which runs are to go is its caller's.
+//! On a full disk, where rows cannot even be deleted, the files go first: who is killed then leaves a run without its
+//! output. One process at a time, by a kernel lock. Which runs are to go is its caller's.
 
 use crate::db::{Access, Db};
 use crate::error::StoreError;
@@ -89,12 +90,22 @@ impl Remover {
                 taken => Some(taken?),
             },
         };
+        if let Err(why) = may_go(db, run)? {
+            return Ok(Err(why));
+        }
         let mark = db.place.removal_mark(run);
         private_dir(&db.place.removed())?;
         drop(open_private(&mark)?);
         sync_dir(&db.place.removed())?;
         fault::point("gc.marked");
-        if let Err(why) = remove_rows(db, run)? {
+        let removed = match remove_rows(db, run) {
+            Err(StoreError::DiskFull { .. }) => {
+                self.remove_dir(run)?;
+                remove_rows(db, run)?
+            }
+            other => other?,
+        };
+        if let Err(why) = removed {
             remove_file(&mark)?;
             return Ok(Err(why));
         }
@@ -129,14 +140,17 @@ impl Remover {
 
     /// The directory of a run without rows, then its mark.
     fn remove_files(&self, run: &RunId) -> Result<(), StoreError> {
-        let place = self.journal.place();
-        let dir = place.run_dir(run);
-        match std::fs::remove_dir_all(&dir) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io_error("remove", &dir, e)),
-            _ => {}
-        }
+        self.remove_dir(run)?;
         fault::point("gc.removed");
-        remove_file(&place.removal_mark(run))
+        remove_file(&self.journal.place().removal_mark(run))
+    }
+
+    fn remove_dir(&self, run: &RunId) -> Result<(), StoreError> {
+        let dir = self.journal.place().run_dir(run);
+        match std::fs::remove_dir_all(&dir) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io_error("remove", &dir, e)),
+            _ => Ok(()),
+        }
     }
 
     /// Gives free pages of the database back to the file system, if that is worth it; answers the bytes. Nobody may
@@ -168,18 +182,10 @@ impl Remover {
 fn remove_rows(db: &Db, run: &RunId) -> Result<Result<(), NotRemoved>, StoreError> {
     let fault = |e| db.fault("write", e);
     let tx = db.begin()?;
-    let Some(summary) = run_table::find(db, run)? else { return Ok(Err(NotRemoved::Gone)) };
-    if !summary.state.has_ended() {
-        return Ok(Err(NotRemoved::Open));
-    }
-    // Whoever takes outcomes of it has said so in its record, which came before it read them.
-    let needed = "SELECT 1 FROM runs JOIN plans ON plans.run=runs.seq \
-                  WHERE status IN ('created','running','paused') AND (retry_of=?1 OR instr(config, ?1)>0) LIMIT 1";
-    let found = db.conn.query_row(needed, [run.as_str()], |_| Ok(())).optional();
-    if found.map_err(fault)?.is_some() {
-        return Ok(Err(NotRemoved::Needed));
-    }
-    let seq = summary.seq.cast_signed();
+    let seq = match may_go(db, run)? {
+        Ok(seq) => seq,
+        Err(why) => return Ok(Err(why)),
+    };
     let (first, last) = (row_id(seq, 0), row_id(seq, u64::MAX));
     for table in [
         "DELETE FROM shared WHERE event BETWEEN ?1 AND ?2",
@@ -192,6 +198,22 @@ fn remove_rows(db: &Db, run: &RunId) -> Result<Result<(), NotRemoved>, StoreErro
     db.conn.execute("DELETE FROM runs WHERE seq=?1", [seq]).map_err(fault)?;
     tx.commit().map_err(fault)?;
     Ok(Ok(()))
+}
+
+/// Whether nothing speaks against the removal of a run; its number.
+fn may_go(db: &Db, run: &RunId) -> Result<Result<i64, NotRemoved>, StoreError> {
+    let Some(summary) = run_table::find(db, run)? else { return Ok(Err(NotRemoved::Gone)) };
+    if !summary.state.has_ended() {
+        return Ok(Err(NotRemoved::Open));
+    }
+    // Whoever takes outcomes of it has said so in its record, which came before it read them.
+    let needed = "SELECT 1 FROM runs JOIN plans ON plans.run=runs.seq \
+                  WHERE status IN ('created','running','paused') AND (retry_of=?1 OR instr(config, ?1)>0) LIMIT 1";
+    let found = db.conn.query_row(needed, [run.as_str()], |_| Ok(())).optional();
+    match found.map_err(|e| db.fault("read", e))? {
+        Some(()) => Ok(Err(NotRemoved::Needed)),
+        None => Ok(Ok(summary.seq.cast_signed())),
+    }
 }
 
 fn remove_file(path: &Path) -> Result<(), StoreError> {

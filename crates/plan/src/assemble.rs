@@ -63,6 +63,7 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
         ageing: draft.ageing.unwrap_or_else(|| default_ageing(placed.len())),
         max_lost: draft.max_lost,
         breaker: draft.breaker.clone(),
+        on_end: draft.on_end.clone(),
         env: draft.env.clone(),
         inputs: draft.inputs.clone(),
         agents: draft.agents.clone(),

@@ -64,6 +64,9 @@ pub struct Plan {
     /// Task ids in the order in which ready tasks of one priority start; empty if the longest path decides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub order: Vec<String>,
+    /// Program and arguments of what is run when the run has ended; empty for nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_end: Vec<String>,
 }
 
 /// Which document a plan was read from.

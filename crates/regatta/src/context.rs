@@ -20,6 +20,8 @@ pub struct Context {
     pub cwd: PathBuf,
     /// Standard output is a terminal.
     pub terminal: bool,
+    /// A live screen may be drawn on standard output; if so, whether it knows more than ASCII.
+    pub screen: Option<bool>,
     /// Colours are wanted on standard error.
     pub color: bool,
     /// The variables that begin with `REGATTA_`.
@@ -29,6 +31,18 @@ pub struct Context {
 }
 
 impl Context {
+    /// Why the workspace is that one, for people.
+    #[must_use]
+    pub fn why(&self) -> &'static str {
+        match self.origin {
+            Origin::Given => "given by --workspace",
+            Origin::Variable => "named by $REGATTA_WORKSPACE",
+            Origin::Found => "the nearest directory with `.regatta/`",
+            Origin::WorkTree => "the root of the git work tree",
+            Origin::WorkingDirectory => "the working directory",
+        }
+    }
+
     /// Reads the environment.
     ///
     /// # Errors
@@ -51,11 +65,21 @@ impl Context {
             origin,
             cwd,
             terminal,
+            screen: screen(terminal),
             color: !plain && std::io::stderr().is_terminal(),
             variables: variables(),
             user_settings: user_settings(),
         })
     }
+}
+
+/// A terminal that says of itself that it is dumb cannot be drawn on.
+fn screen(terminal: bool) -> Option<bool> {
+    let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let dumb = text("TERM").is_none_or(|term| term == "dumb");
+    // The first that is set holds (POSIX, environment variables).
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(text).unwrap_or_default().to_lowercase();
+    (terminal && !dumb).then(|| locale.contains("utf-8") || locale.contains("utf8"))
 }
 
 fn variables() -> BTreeMap<String, String> {

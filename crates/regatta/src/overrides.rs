@@ -4,9 +4,9 @@
 //! Stored as JSON with the run, so that a resume runs under the same.
 
 use crate::args::CapArgs;
-use crate::config::Origin;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::origin::Origin;
 use regatta_plan::Plan;
 use regatta_runtime::reuse::Reuse;
 use serde::{Deserialize, Serialize};

@@ -9,8 +9,10 @@ use std::collections::BTreeMap;
 /// Names the workspace.
 const WORKSPACE: &str = "REGATTA_WORKSPACE";
 /// Variables that tasks are given, and their names' beginnings; seen where a task calls Regatta.
-const OF_TASKS: [&str; 14] = [
+const OF_TASKS: [&str; 16] = [
     "REGATTA_RUN_ID",
+    "REGATTA_RUN_STATUS",
+    "REGATTA_PLAN_NAME",
     "REGATTA_TASK_ID",
     "REGATTA_ATTEMPT",
     "REGATTA_IDEMPOTENCY_KEY",

@@ -3,6 +3,10 @@
 //! What a request means for the state is decided here and in the engine, whether the orchestrator obeys it live or it
 //! is recorded for the next one. Knows no command line.
 
+mod asker;
+
+pub use asker::{Asker, ReplyTo};
+
 use crate::collect::TaskResult;
 use crate::socket::door::{Door, is_same_user};
 use crate::socket::wire::Wire;
@@ -21,6 +25,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -121,6 +126,8 @@ pub enum Reply {
         /// The attempt.
         attempt: u64,
     },
+    /// Waiting for it would never end; why, for people.
+    Endless(String),
 }
 
 /// A request under way to the loop.
@@ -129,7 +136,7 @@ pub struct Request {
     /// What is wanted.
     pub command: Command,
     /// Takes the answer.
-    pub reply: SyncSender<Reply>,
+    pub reply: ReplyTo,
     /// Takes the descriptors that go with it, before the answer.
     pub files: SyncSender<[File; 2]>,
 }
@@ -264,8 +271,8 @@ pub struct Listener {
     door: Door,
 }
 
-/// Takes a request to the loop, on the listener's thread; false if nobody is there any more.
-pub type Deliver = Box<dyn Fn(Request) -> bool + Send>;
+/// Takes a request to the loop, on a thread of the listener's; false if nobody is there any more.
+pub type Deliver = Box<dyn Fn(Request) -> bool + Send + Sync>;
 
 /// Opens the door of the run in `run_dir`; requests go to its loop.
 ///
@@ -275,6 +282,7 @@ pub fn listen(run_dir: &Path, deliver: Deliver) -> io::Result<Listener> {
     let door = Door::open(run_dir)?;
     let socket = door.listen(SOCKET)?;
     let theirs = socket.try_clone()?;
+    let deliver = Arc::new(deliver);
     let thread = std::thread::Builder::new().name("control".to_owned()).spawn(move || {
         for knock in theirs.incoming() {
             match knock {
@@ -303,7 +311,7 @@ impl Drop for Listener {
     }
 }
 
-fn serve(socket: UnixStream, deliver: &Deliver) -> io::Result<()> {
+fn serve(socket: UnixStream, deliver: &Arc<Deliver>) -> io::Result<()> {
     if !is_same_user(&socket)? {
         return Ok(());
     }
@@ -311,15 +319,13 @@ fn serve(socket: UnixStream, deliver: &Deliver) -> io::Result<()> {
     socket.set_write_timeout(Some(PATIENCE))?;
     let mut wire = Wire::new(socket);
     let Some(command) = next(&mut wire, PATIENCE)? else { return Ok(()) };
-    let ((reply, answer), (files, streams)) = (sync_channel(1), sync_channel(1));
-    let waits = matches!(command, Command::Acquire { .. });
+    if matches!(command, Command::Acquire { .. }) {
+        return wait_for_lease(wire, deliver, command);
+    }
+    let (files, streams) = sync_channel(1);
+    let (reply, answer) = asker::at_once();
     if !deliver(Request { command, reply, files }) {
         return Ok(());
-    }
-    if waits {
-        // It may take as long as others hold the lease; the door stays open for the rest.
-        let wait = move || answer.recv().map(|reply| say(&mut wire, &reply, vec![]));
-        return std::thread::Builder::new().name("lease".to_owned()).spawn(wait).map(|_| ());
     }
     match answer.recv_timeout(ANSWER) {
         Ok(reply) => {
@@ -330,9 +336,29 @@ fn serve(socket: UnixStream, deliver: &Deliver) -> io::Result<()> {
     }
 }
 
+/// It may take as long as others hold the lease; the door stays open for the rest. A claim of somebody who has gone is
+/// nobody's: the loop takes it back.
+fn wait_for_lease(mut wire: Wire, deliver: &Arc<Deliver>, command: Command) -> io::Result<()> {
+    let (reply, waiter) = asker::in_time()?;
+    let theirs = Arc::clone(deliver);
+    let wait = move || {
+        if waiter.wait(&mut wire) {
+            let (reply, _) = asker::at_once();
+            let files = sync_channel(1).0;
+            // A loop that is gone has given everything back.
+            let _ = theirs(Request { command: Command::LeasesFreed, reply, files });
+        }
+    };
+    std::thread::Builder::new().name("lease".to_owned()).spawn(wait)?;
+    // A loop that is gone drops it, which ends the thread.
+    let _ = deliver(Request { command, reply, files: sync_channel(1).0 });
+    Ok(())
+}
+
 fn say(wire: &mut Wire, reply: &Reply, fds: Vec<OwnedFd>) -> io::Result<()> {
     wire.push(reply, fds)?;
-    wire.flush().map(|_| ())
+    wire.flush()?;
+    if wire.has_output() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
 }
 
 /// The next message; none at the end of the stream. Whoever says nothing for so long is not waited for.

@@ -29,7 +29,7 @@ impl Orchestrator {
         recovery::check_known(&self.engine, &self.store, &ids)?;
         let known = self.local.adopt(self.engine.state(), &ids);
         self.local.forget_results(self.engine.state(), &known);
-        self.take_leases_up(&known)?;
+        self.take_leases_up(&found.live)?;
         let Found { live, ended, boot_changed, .. } = found;
         for (ended, streams) in ended {
             self.local.hear_kept(&ended, streams);

@@ -11,7 +11,7 @@ use crate::leases;
 use crate::run_error::RunError;
 use regatta_engine::event::EventKind;
 use regatta_engine::input::ReusedBy;
-use regatta_journal::{NotRemoved, Reader, Remover, RunId, RunSummary};
+use regatta_journal::{NotRemoved, Reader, Remover, RunId, RunSummary, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -228,6 +228,13 @@ fn leftovers(reader: &Reader, policy: &Policy, found: &mut Found) {
 pub fn remove(workspace: &Path, found: &mut Found, now_wall_ms: u64) -> Result<Done, RunError> {
     let mut done = Done::default();
     let Some(remover) = Remover::open(workspace)? else { return Ok(done) };
+    // These need no room in the journal, and on a full disk may make some.
+    for file in &found.files {
+        match fs::remove_file(&file.path) {
+            Ok(()) => done.bytes += file.bytes,
+            Err(error) => done.failed.push((file.path.clone(), error.to_string())),
+        }
+    }
     for fate in found.runs.iter_mut().rev().filter(|fate| fate.kept.is_none()) {
         let run_dir = remover.place().run_dir(&fate.run.run_id);
         if keeper::is_kept(&run_dir) {
@@ -240,15 +247,13 @@ pub fn remove(workspace: &Path, found: &mut Found, now_wall_ms: u64) -> Result<D
             Err(why) => fate.kept = Some(Kept::Changed(why)),
         }
     }
-    for file in &found.files {
-        match fs::remove_file(&file.path) {
-            Ok(()) => done.bytes += file.bytes,
-            Err(error) => done.failed.push((file.path.clone(), error.to_string())),
-        }
-    }
     // Whoever runs would wait for it.
     if found.runs.iter().all(|fate| !leases::lives(&remover.place().run_dir(&fate.run.run_id))) {
-        done.database_bytes = remover.compact()?;
+        done.database_bytes = match remover.compact() {
+            // What was removed has made room all the same.
+            Err(StoreError::DiskFull { .. }) => 0,
+            other => other?,
+        };
     }
     Ok(done)
 }

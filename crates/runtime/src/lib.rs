@@ -24,6 +24,7 @@ mod leasing;
 pub mod local;
 pub mod looking;
 pub mod metrics;
+pub mod on_end;
 pub mod orchestrator;
 mod ordering;
 pub mod outputs;

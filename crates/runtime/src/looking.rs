@@ -2,7 +2,7 @@
 //!
 //! Reads nothing itself. A look that is not answered is dropped, and so is its taker.
 
-use crate::control::Reply;
+use crate::control::{Reply, ReplyTo};
 use crate::keeper::Ask;
 use regatta_engine::ids::AttemptId;
 use std::collections::BTreeMap;
@@ -47,14 +47,14 @@ impl Looks {
 
 /// Answers a request by what the keeper hands over.
 #[must_use]
-pub fn answer(attempt: AttemptId, reply: SyncSender<Reply>, files: SyncSender<[File; 2]>) -> Taker {
+pub fn answer(attempt: AttemptId, reply: ReplyTo, files: SyncSender<[File; 2]>) -> Taker {
     Box::new(move |streams| {
         let reply_with = match streams.map(|streams| files.try_send(streams)) {
             Some(Ok(())) => Reply::Streams { attempt: attempt.0 },
             _ => Reply::Refused("the attempt has just ended".to_owned()),
         };
         // Whoever asked may have gone away.
-        let _ = reply.try_send(reply_with);
+        let _ = reply.send(reply_with);
     })
 }
 

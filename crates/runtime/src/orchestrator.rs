@@ -10,7 +10,7 @@
 use crate::action::Actions;
 use crate::clock::{RunClock, wall_ms};
 use crate::collect;
-use crate::control::{self, Meaning, Reply};
+use crate::control::{self, Meaning, Reply, ReplyTo};
 use crate::keeper::{Heard, Keeper, Program};
 use crate::leases::{Leases, Settled};
 use crate::leasing;
@@ -25,7 +25,7 @@ use regatta_engine::Engine;
 use regatta_engine::effect::Leave;
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId};
-use regatta_engine::input::{Input, LeaseChange};
+use regatta_engine::input::Input;
 use regatta_fault as fault;
 use regatta_journal::RunJournal;
 use regatta_plan::Plan;
@@ -123,9 +123,9 @@ pub struct Orchestrator {
     pub(crate) place: Place,
     pub(crate) first: Vec<Arrival>,
     /// Answers that are given when the turn that obeys is durable.
-    answers: Vec<(SyncSender<Reply>, Reply)>,
+    answers: Vec<(ReplyTo, Reply)>,
     /// Answers that are given when everything stands still.
-    still: Vec<(SyncSender<Reply>, Reply)>,
+    still: Vec<(ReplyTo, Reply)>,
     /// Leases may be free.
     freed: Arc<AtomicBool>,
     interrupts: u32,
@@ -322,7 +322,7 @@ impl Orchestrator {
     }
 
     /// Leases for a running attempt, or back from one.
-    fn lease(&mut self, command: &control::Command, reply: SyncSender<Reply>) {
+    fn lease(&mut self, command: &control::Command, reply: ReplyTo) {
         let (control::Command::Acquire { task, .. } | control::Command::Release { task, .. }) = command
         else {
             return;
@@ -340,11 +340,7 @@ impl Orchestrator {
                 settled.into_iter().for_each(|settled| self.settled(settled));
             }
             control::Command::Release { names, .. } => {
-                let text = if names.is_empty() { "all of its own".to_owned() } else { names.join(", ") };
-                self.local.give_some_back(task, names);
-                let input =
-                    Input::LeaseTold { node, change: LeaseChange::Dropped, text: text.clone().into() };
-                self.first.push(input.into());
+                let text = self.local.give_some_back(node, task, names);
                 self.answers.push((reply, Reply::Done(format!("given back: {text}"))));
             }
             _ => {}

@@ -80,6 +80,23 @@ fn a_node_that_can_never_start_is_told() {
 }
 
 #[test]
+fn what_has_no_cap_parts_no_groups_in_a_prediction() {
+    let plan = "! P2=1 tag.db=1; a tags=one; b tags=two agent=x; c tags=db; d tool=t; e lock=own";
+    assert_eq!((Script::new(plan).graph.groups(), predictor(plan).graph().groups()), (5, 2));
+    let nodes = (0..20_000).map(|i| NodeSpec { id: i.to_string(), tags: vec![i], ..NodeSpec::default() });
+    let spec = GraphSpec {
+        nodes: nodes.collect(),
+        tags: (0..20_000).map(|i| i.to_string()).collect(),
+        policies: vec![Policy::default()],
+        ..GraphSpec::default()
+    };
+    let mut config = RunConfig::default();
+    config.limits.per_priority[2] = Some(2);
+    let found = Predictor::new(Graph::build(spec).unwrap(), config).predict().unwrap();
+    assert_eq!(found.makespan_ms, 10_000, "and a tag of its own for each task costs nothing");
+}
+
+#[test]
 fn a_chain_of_200_000_is_predicted_without_recursion() {
     let node = |i: u32| NodeSpec {
         id: i.to_string(),

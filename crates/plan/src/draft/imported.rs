@@ -125,6 +125,7 @@ fn empty(dialect: Dialect, (config, slots): (Fields<'_>, u32), defaults: &Defaul
         ageing: None,
         max_lost: 5,
         breaker: None,
+        on_end: Vec::new(),
         env: Some(vec![]),
         inputs: BTreeMap::new(),
         agents: BTreeMap::new(),

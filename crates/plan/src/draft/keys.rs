@@ -95,6 +95,7 @@ pub(crate) struct Draft {
     pub(crate) ageing: Option<u32>,
     pub(crate) max_lost: u32,
     pub(crate) breaker: Option<Breaker>,
+    pub(crate) on_end: Vec<String>,
     pub(crate) env: Option<Vec<String>>,
     pub(crate) inputs: BTreeMap<String, Json>,
     pub(crate) agents: BTreeMap<String, Json>,

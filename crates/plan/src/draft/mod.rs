@@ -101,6 +101,7 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
         ageing: f.small("ageing"),
         max_lost: f.small("max_lost").unwrap_or(5),
         breaker: f.get("breaker").map(|item| breaker(Fields::of(item))),
+        on_end: f.texts("on_end"),
         env: passed(f, problems),
         inputs: f.inside("inputs").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect(),
         agents: f.inside("agents").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect(),

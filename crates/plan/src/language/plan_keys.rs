@@ -118,7 +118,11 @@ pub(crate) static PLAN: Shape = Shape {
             TEXTS,
             "Task ids: within a priority, ready tasks start in this order instead of longest path first (`schedule: dataflow`); tasks that it leaves out come last. `plan --optimise` writes it.",
         ),
-        key("on_end", TEXTS, "A command that is run when the run ends.").later(),
+        key(
+            "on_end",
+            TEXTS,
+            "Program and arguments of a command that is run when the run has ended, with `REGATTA_RUN_ID`, `REGATTA_RUN_STATUS` and `REGATTA_PLAN_NAME`: once at most, for 60 s at most. It changes nothing about the run.",
+        ),
     ],
 };
 

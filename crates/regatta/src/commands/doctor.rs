@@ -74,7 +74,7 @@ fn slots(config: &Config, asked: &Asked) -> u32 {
 }
 
 fn all(config: &Config, plan: Option<(&std::path::Path, &regatta_plan::Loaded)>, asked: &Asked) -> Vec<Row> {
-    rows(config, plan, [(&asked.variables, &by_variable), (&asked.flags, &by_flag)])
+    rows(config, plan, [(asked.variables.values(), &by_variable), (asked.flags.values(), &by_flag)])
 }
 
 /// Each setting and its origin.
@@ -120,7 +120,8 @@ fn settings_text(context: &Context, config: &Config, rows: &[Row]) -> String {
         };
         text.push_str(&format!("{:<key_width$}  {:<width$}  {from}\n", escape(key), shown(value)));
     }
-    text.push_str(&format!("\nworkspace  {}\n", escape(&context.workspace.display().to_string())));
+    let place = escape(&context.workspace.display().to_string());
+    text.push_str(&format!("\nworkspace  {place}  ({})\n", context.why()));
     for (path, found) in &config.files {
         let there = if *found { "read" } else { "not there" };
         text.push_str(&format!("settings   {}  ({there})\n", escape(&path.display().to_string())));
@@ -138,6 +139,7 @@ fn settings_json(context: &Context, config: &Config, rows: &[Row]) -> String {
     let facts = json!({
         "settings": rows.iter().map(row).collect::<Vec<Value>>(),
         "workspace": context.workspace.display().to_string(),
+        "workspace_origin": context.why(),
         "files": config.files.iter().map(file).collect::<Vec<Value>>(),
         "unknown_variables": variables::unknown(&context.variables).iter().map(|(name, _)| *name).collect::<Vec<_>>(),
     });

@@ -3,10 +3,11 @@
 //! What may go is decided in the runtime.
 
 use crate::args::GcArgs;
-use crate::config::{Config, Origin, Valued};
+use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::origin::{Origin, Valued};
 use crate::render::escape::escape;
 use crate::render::{bytes, count};
 use crate::view::{status, store_error};

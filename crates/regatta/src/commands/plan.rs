@@ -25,12 +25,14 @@ use std::path::Path;
 pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
     let inputs = source::inputs(&args.inputs)?;
     let asked = Asked::read(context, &args.caps)?;
-    let mut source = source::load(context, &args.plan, &inputs, Show::People)?;
-    let mut overrides = asked.of(&source.plan)?;
-    source.plan = source::part(source.plan, source::part_asked(&args.part).as_ref())?;
-    let (plan, improved) = prepared(context, (&source.plan, &mut overrides), &args.optimise)?;
-    if let Some(path) = &args.out {
-        write_order(context, (&source, &args.plan, &inputs), (&plan.order, path))?;
+    let Source { plan, text, .. } = source::load(context, &args.plan, &inputs, Show::People)?;
+    let mut overrides = asked.of(&plan)?;
+    let whole = args.out.as_ref().map(|path| (path, plan.clone()));
+    let part = source::part(plan, source::part_asked(&args.part).as_ref())?;
+    let (plan, improved) = prepared(context, (part, &mut overrides), &args.optimise)?;
+    if let Some((path, whole)) = whole {
+        let ordered = Plan { order: plan.order.clone(), ..whole };
+        write_order(context, (&ordered, &text), (&args.plan, &inputs), path)?;
     }
     if args.json {
         out(&(as_json(&plan, improved.as_ref())? + "\n"));
@@ -47,10 +49,9 @@ pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
 /// The schedule of the plan has no order to improve.
 pub fn prepared(
     context: &Context,
-    (plan, overrides): (&Plan, &mut Overrides),
+    (mut plan, overrides): (Plan, &mut Overrides),
     optimise: &OptimiseArgs,
 ) -> Result<(Plan, Option<Improved>), CliError> {
-    let mut plan = plan.clone();
     overrides.recorded = prediction::recorded(context, &plan);
     overrides.apply(&mut plan);
     let Some(effort) = optimise.effort() else { return Ok((plan, None)) };
@@ -83,28 +84,29 @@ fn as_json(plan: &Plan, improved: Option<&Improved>) -> Result<String, CliError>
     String::from_utf8(bytes).map_err(|e| CliError::environment(format!("the schedule is no text: {e}")))
 }
 
-/// Writes the plan with its order to a file; what is written must say the same as before but for the order.
+/// Writes the text of a plan with its order to a file; what is written must say the same as the plan with it.
 fn write_order(
     context: &Context,
-    (source, name, inputs): (&Source, &Path, &[(String, String)]),
-    (order, path): (&[String], &Path),
+    (plan, source): (&Plan, &str),
+    (name, inputs): (&Path, &[(String, String)]),
+    path: &Path,
 ) -> Result<(), CliError> {
     let name = name.display().to_string();
-    if source.plan.dialect != Dialect::Plan {
+    if plan.dialect != Dialect::Plan {
         return Err(CliError::usage(format!("`{name}` is a request, which has no order")));
     }
-    if order.is_empty() {
+    if plan.order.is_empty() {
         err("no better order was found: the plan is written as it is\n");
-        return write(context, path, &source.text);
+        return write(context, path, source);
     }
-    let format = Format::detect(&name, source.text.as_bytes());
+    let format = Format::detect(&name, source.as_bytes());
     let config = Config::read(context)?;
     let given = source::given(&config, inputs);
     let same = |text: &String| {
         let read = regatta_plan::load((&name, text.as_bytes()), format, &given);
-        read.plan.is_some_and(|plan| plan == Plan { order: order.to_vec(), ..source.plan.clone() })
+        read.plan.is_some_and(|read| read == *plan)
     };
-    let text = regatta_plan::with_order(&source.text, format, order).filter(same).ok_or_else(|| {
+    let text = regatta_plan::with_order(source, format, &plan.order).filter(same).ok_or_else(|| {
         let message = format!("the order cannot be written into `{name}`");
         CliError::environment(message).hint("`--json` prints it; add it as `order: [ … ]`")
     })?;

@@ -53,7 +53,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     let part = source::part_asked(&args.part);
     source.plan = source::part(source.plan, part.as_ref())?;
     refuse_unbuilt(&source.plan)?;
-    let (plan, improved) = prepared(context, (&source.plan, &mut overrides), &args.optimise)?;
+    let (plan, improved) = prepared(context, (source.plan.clone(), &mut overrides), &args.optimise)?;
     if args.dry_run {
         out(&render::schedule::text(&plan, improved.as_ref())?);
         return Ok(Exit::Success);

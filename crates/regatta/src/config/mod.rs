@@ -15,6 +15,7 @@ pub use rows::{DEFAULTS, Naming, Row, rows};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::origin::{Origin, Valued};
 use crate::plain_file::small_text;
 use regatta_plan::Defaults;
 use regatta_runtime::keeper::Containment;
@@ -31,61 +32,6 @@ pub const VARIABLES: [(&str, &str); 3] = [
     ("gc.keep", "REGATTA_GC_KEEP"),
     ("gc.older_than", "REGATTA_GC_OLDER_THAN"),
 ];
-
-/// Where a value comes from.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Origin {
-    /// Nobody said anything.
-    Default,
-    /// A settings file of the user: path and line.
-    User(PathBuf, usize),
-    /// The settings file of the workspace: path and line.
-    Project(PathBuf, usize),
-    /// The plan: path and line; line 0 where the form of the document has other keys.
-    Plan(PathBuf, usize),
-    /// A variable.
-    Variable(String),
-    /// An option of the command line.
-    Flag(String),
-}
-
-impl Origin {
-    /// The word for it; stable.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Origin::Default => "default",
-            Origin::User(..) => "user",
-            Origin::Project(..) => "project",
-            Origin::Plan(..) => "plan",
-            Origin::Variable(_) => "environment",
-            Origin::Flag(_) => "flag",
-        }
-    }
-
-    /// File and line, variable or option; none for a default.
-    #[must_use]
-    pub fn source(&self) -> Option<String> {
-        match self {
-            Origin::Default => None,
-            Origin::User(path, line) | Origin::Project(path, line) | Origin::Plan(path, line) => {
-                let line = if *line == 0 { String::new() } else { format!(":{line}") };
-                Some(format!("{}{line}", path.display()))
-            }
-            Origin::Variable(name) => Some(format!("${name}")),
-            Origin::Flag(name) => Some(name.clone()),
-        }
-    }
-}
-
-/// A value and where it comes from.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Valued {
-    /// A text or a number.
-    pub value: Value,
-    /// Where it comes from.
-    pub origin: Origin,
-}
 
 /// The settings files, one over the other.
 #[derive(Clone, PartialEq, Debug, Default)]

@@ -2,8 +2,8 @@
 //!
 //! Takes what the layers say; reads nothing.
 
-use super::{Config, Origin, Valued};
-use crate::overrides::Overrides;
+use super::Config;
+use crate::origin::{Origin, Valued};
 use regatta_plan::{Loaded, Plan};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -43,7 +43,11 @@ pub struct Row {
 /// Every setting that has a value, sorted by key. `plan` is one whose words count too; `asked` is what variables and
 /// options say, the nearer last.
 #[must_use]
-pub fn rows(config: &Config, plan: Option<(&Path, &Loaded)>, asked: [(&Overrides, &Naming); 2]) -> Vec<Row> {
+pub fn rows(
+    config: &Config,
+    plan: Option<(&Path, &Loaded)>,
+    asked: [(Vec<(String, Value)>, &Naming); 2],
+) -> Vec<Row> {
     let mut values: BTreeMap<String, Valued> = BTreeMap::new();
     for (key, text) in DEFAULTS {
         let value = match text.parse::<u64>() {
@@ -57,8 +61,8 @@ pub fn rows(config: &Config, plan: Option<(&Path, &Loaded)>, asked: [(&Overrides
     if let Some((path, loaded)) = plan {
         values.extend(stated(path, loaded));
     }
-    for (overrides, naming) in asked {
-        for (key, value) in overrides.values() {
+    for (said, naming) in asked {
+        for (key, value) in said {
             let origin = naming(key.as_str());
             values.insert(key, Valued { value, origin });
         }

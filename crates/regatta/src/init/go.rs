@@ -1,4 +1,4 @@
-//! Go: a module.
+//! Go: a module, with the linter that it has settings for.
 
 use super::{Dir, Part, Step};
 

@@ -1,5 +1,6 @@
 //! `gc`: shown first, removed when asked for; whole or not at all, whoever dies, runs or removes at the same time.
 
+use crate::disk::Small;
 use crate::world::{World, ends};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
@@ -225,6 +226,22 @@ fn the_database_gives_room_back_when_most_of_it_is_free() {
     world.regatta(&["doctor"]).exits(0);
     world.regatta(&["replay"]).exits(0);
     world.run();
+}
+
+#[test]
+fn on_a_full_disk_it_makes_room_for_the_next_run() {
+    let mut world = World::with("version: 1\ntasks:\n  - { id: a, run: head -c 500000 /dev/zero }\n");
+    let Some(small) = Small::mount(&world.path("small")) else { return };
+    world.set("REGATTA_WORKSPACE", world.path("small").to_str().unwrap());
+    (0..4).for_each(|_| drop(world.run()));
+    small.fill();
+    world.regatta(&["run", "plan.yaml"]).exits(4);
+    let before = listed(&world).len();
+    let facts = gc(&world, &["--delete", "--keep", "1", "--older-than", "0"]);
+    assert!(facts["freed_bytes"].as_u64().unwrap() > 1_000_000, "{facts}");
+    assert!(listed(&world).len() + 3 <= before, "{facts}");
+    assert_eq!(world.run()["status"], "succeeded");
+    assert_eq!(std::fs::read_dir(world.path("small/.regatta/removed")).unwrap().count(), 0);
 }
 
 #[test]

@@ -205,5 +205,6 @@ fn only_dataflow_has_an_order_to_improve() {
     let said = world.regatta(&["plan", "plan.yaml", "--seed", "3"]).exits(2);
     assert!(said.err.contains("--optimise"), "{}", said.err);
     world.regatta(&["plan", "plan.yaml", "--out", "x"]).exits(2);
+    world.regatta(&["plan", "plan.yaml", "--optimise", "1", "--only", "a", "--out", "x"]).exits(2);
     assert!(!world.path(".regatta").exists() && !world.path("x").exists());
 }
