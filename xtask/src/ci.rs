@@ -21,16 +21,8 @@ enum Step {
 }
 
 /// The cheap steps come first: they fail fastest.
-const STEPS: [Step; 8] = [
-    Step::Format,
-    Step::Clippy,
-    Step::Tidy,
-    Step::Purity,
-    Step::Docs,
-    Step::Tests,
-    Step::Fuzz,
-    Step::Sim,
-];
+const STEPS: [Step; 8] =
+    [Step::Format, Step::Clippy, Step::Tidy, Step::Purity, Step::Docs, Step::Tests, Step::Fuzz, Step::Sim];
 
 const FORMAT: [&str; 3] = ["fmt", "--all", "--check"];
 const CLIPPY: [&str; 7] =

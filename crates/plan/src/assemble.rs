@@ -7,21 +7,23 @@ use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{Draft, Spanned, TaskDraft};
 use crate::edges::{Edges, Guesses, Names};
 use crate::graph_checks;
-use crate::ids::is_id;
+use crate::ids::{Ids, is_id};
 use crate::model::{Action, Plan, Task, Unbuilt};
 use crate::names::{check_caps, check_names, check_order};
 use crate::ownership::{check_owners, check_patterns, lock_files};
-use crate::placed::{MAX_EDGES, MAX_TASKS, Placed};
+use crate::placed::{MAX_EDGES, MAX_TASKS, NeedPlace, Placed};
+use crate::tree::Span;
 use crate::variables;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Makes a plan of a draft.
-pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
-    check_ids(&draft.tasks, problems);
+pub(crate) fn assemble(mut draft: Draft, problems: &mut Problems) -> Option<Plan> {
+    let tasks = std::mem::take(&mut draft.tasks);
+    check_ids(&tasks, problems);
     let Draft { name, schedule, on_failure, limits, resources, .. } = &draft;
-    let mut cells: Vec<Cell> = Vec::with_capacity(draft.tasks.len());
+    let mut cells: Vec<Cell> = Vec::with_capacity(tasks.len());
     let mut families = BTreeMap::new();
-    for task in &draft.tasks {
+    for task in tasks {
         expand(task, &mut cells, &mut families, problems);
     }
     if cells.len() > MAX_TASKS {
@@ -29,8 +31,10 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
         problems.push(Diagnostic::error(Code::Limit, 0..0, message));
         return None;
     }
+    // From here on everything goes by id. The order of problems is that of their places.
+    cells.sort_by(|a, b| a.0.id.cmp(&b.0.id));
     let names = Names {
-        tasks: cells.iter().map(|(t, _)| t.id.clone()).collect(),
+        tasks: Ids::new(cells.iter().map(|(t, _)| t.id.clone()).collect()),
         families,
         inputs: draft.inputs.keys().cloned().collect(),
         env: draft.env.as_ref().map(|names| names.iter().cloned().collect()),
@@ -86,7 +90,7 @@ fn default_ageing(tasks: usize) -> u32 {
     u32::try_from(6 * tasks.isqrt()).unwrap_or(u32::MAX).max(32)
 }
 
-fn check_ids(tasks: &[TaskDraft], problems: &mut Problems) {
+fn check_ids(tasks: &[Box<TaskDraft>], problems: &mut Problems) {
     let mut seen: BTreeMap<String, &TaskDraft> = BTreeMap::new();
     for task in tasks.iter().filter(|t| !t.id.is_empty()) {
         if !is_id(&task.id) {
@@ -112,7 +116,7 @@ fn check_ids(tasks: &[TaskDraft], problems: &mut Problems) {
     }
 }
 
-/// Places every task, by id; none if there are too many edges.
+/// Places every task, in the order of the cells; none if there are too many edges.
 fn place_all(draft: &Draft, names: &Names, cells: Vec<Cell>, problems: &mut Problems) -> Option<Vec<Placed>> {
     let mut placed: Vec<Placed> = Vec::with_capacity(cells.len());
     let (mut guesses, mut edges) = (Guesses::new(), 0);
@@ -127,7 +131,6 @@ fn place_all(draft: &Draft, names: &Names, cells: Vec<Cell>, problems: &mut Prob
             return None;
         }
     }
-    placed.sort_by(|a, b| a.task.id.cmp(&b.task.id));
     placed.dedup_by(|a, b| a.task.id == b.task.id);
     Some(placed)
 }
@@ -138,6 +141,7 @@ fn place(
     (task, cell): Cell,
     problems: &mut Problems,
 ) -> Placed {
+    let task = *task;
     let edges = Edges {
         names,
         guesses,
@@ -164,6 +168,9 @@ fn place(
             Diagnostic::warning(Code::NoCriteria, task.id_span.clone(), message).help("add `accept: [ … ]`"),
         );
     }
+    let named: BTreeSet<&String> = task.needs.iter().map(|need| &need.value).collect();
+    let place = |(id, span): (&String, &Span)| NeedPlace { span: span.clone(), named: named.contains(id) };
+    let need_places = needs.iter().map(place).collect();
     let (tags, locks) = (sorted(&task.tags), sorted(task.locks.iter().map(|(lock, _)| lock)));
     let action = |slot: &Option<Spanned<Action>>| slot.as_ref().map(|a| a.value.clone());
     Placed {
@@ -175,7 +182,7 @@ fn place(
             action: action(&task.action).unwrap_or(Action::Argv(vec![])),
             undo: action(&task.undo),
             reconcile: action(&task.reconcile),
-            needs: needs.keys().cloned().collect(),
+            needs: needs.into_keys().collect(),
             priority: task.priority.clone().unwrap_or_else(|| "P2".into()),
             tags,
             locks,
@@ -202,8 +209,7 @@ fn place(
             later: task.later,
             called: task.called,
         },
-        need_spans: needs,
-        named: task.needs.iter().map(|n| n.value.clone()).collect(),
+        need_places,
     }
 }
 

@@ -9,20 +9,20 @@ use crate::placed::MAX_TASKS;
 use std::collections::BTreeMap;
 
 /// A task and the values of its axes, none if it has no matrix.
-pub(crate) type Cell = (TaskDraft, BTreeMap<String, String>);
+pub(crate) type Cell = (Box<TaskDraft>, BTreeMap<String, String>);
 
 /// Adds the cells of a task, and their ids to `families` under the id of the task.
 pub(crate) fn expand(
-    task: &TaskDraft,
+    mut task: Box<TaskDraft>,
     cells: &mut Vec<Cell>,
     families: &mut BTreeMap<String, Vec<String>>,
     problems: &mut Problems,
 ) {
     if task.matrix.is_empty() {
-        cells.push((task.clone(), BTreeMap::new()));
+        cells.push((task, BTreeMap::new()));
         return;
     }
-    check_values(task, problems);
+    check_values(&task, problems);
     let room = MAX_TASKS.saturating_sub(cells.len());
     let size = task.matrix.values().try_fold(1_usize, |n, values| n.checked_mul(values.len()));
     if size.is_none_or(|size| size > room) {
@@ -45,8 +45,8 @@ pub(crate) fn expand(
     }
     families.insert(task.id.clone(), partial.iter().map(|(id, _)| id.clone()).collect());
     // A cell has the values of one place, not those of all.
-    let bare = TaskDraft { matrix: BTreeMap::new(), ..task.clone() };
-    cells.extend(partial.into_iter().map(|(id, cell)| (TaskDraft { id, ..bare.clone() }, cell)));
+    task.matrix.clear();
+    cells.extend(partial.into_iter().map(|(id, cell)| (Box::new(TaskDraft { id, ..(*task).clone() }), cell)));
 }
 
 /// Values become parts of ids, so they keep the grammar of ids, and no two cells may share one.

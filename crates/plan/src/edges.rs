@@ -5,6 +5,7 @@
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::Spanned;
 use crate::fields::nearest;
+use crate::ids::Ids;
 use crate::model::Action;
 use crate::reference::{Ref, RefError, Script, Template};
 use crate::tree::Span;
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that references may name.
 pub(crate) struct Names {
-    pub(crate) tasks: BTreeSet<String>,
+    pub(crate) tasks: Ids,
     pub(crate) families: BTreeMap<String, Vec<String>>,
     pub(crate) inputs: BTreeSet<String>,
     pub(crate) env: Option<BTreeSet<String>>,
@@ -35,7 +36,7 @@ impl Guesses {
     /// The task that is most like `id`, if one is and it is still sought.
     fn task<'a>(&mut self, id: &str, names: &'a Names) -> Option<&'a str> {
         self.0 = self.0.checked_sub(names.tasks.len())?;
-        nearest(id, names.tasks.iter().map(String::as_str))
+        nearest(id, names.tasks.iter())
     }
 }
 

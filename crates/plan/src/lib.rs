@@ -175,6 +175,8 @@ fn read(
     if draft.dialect == Dialect::Plan {
         about.1 = settings::of_plan(&root, source);
     }
+    // The tree of a large plan is large, and everything has been read from it.
+    drop(root);
     draft.leases.clone_from(&given.leases);
     for (name, value) in given.inputs {
         if let Some(slot) = draft.inputs.get_mut(name) {

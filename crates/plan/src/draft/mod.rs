@@ -109,7 +109,7 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
         mode: f.text("mode"),
         cohort: f.small("cohort"),
         order: spanned_texts(f, "order"),
-        tasks: f.list("tasks").iter().map(|item| task::task(item, problems)).collect(),
+        tasks: f.list("tasks").iter().map(|item| Box::new(task::task(item, problems))).collect(),
         unbuilt: unbuilt.into_iter().map(|key| Unbuilt { key, task: None }).collect(),
         later,
     };
