@@ -16,12 +16,13 @@ enum Step {
     Purity,
     Docs,
     Tests,
+    Fuzz,
     Sim,
 }
 
 /// The cheap steps come first: they fail fastest.
-const STEPS: [Step; 7] =
-    [Step::Format, Step::Clippy, Step::Tidy, Step::Purity, Step::Docs, Step::Tests, Step::Sim];
+const STEPS: [Step; 8] =
+    [Step::Format, Step::Clippy, Step::Tidy, Step::Purity, Step::Docs, Step::Tests, Step::Fuzz, Step::Sim];
 
 const FORMAT: [&str; 3] = ["fmt", "--all", "--check"];
 const CLIPPY: [&str; 7] =
@@ -36,6 +37,7 @@ impl Step {
             Self::Purity => "purity",
             Self::Docs => "docs",
             Self::Tests => "test",
+            Self::Fuzz => "fuzz",
             Self::Sim => "sim",
         }
     }
@@ -48,6 +50,7 @@ impl Step {
             Self::Tidy | Self::Purity => "cargo xtask tidy".to_owned(),
             Self::Docs => show(&verbs::doc_command(root)),
             Self::Tests => "cargo xtask test".to_owned(),
+            Self::Fuzz => "cargo xtask fuzz --seconds 10".to_owned(),
             Self::Sim => format!("cargo xtask sim --seeds {}", verbs::DEFAULT_SEEDS),
         }
     }
@@ -64,6 +67,7 @@ impl Step {
                 *tally = Some(counted);
                 result
             }
+            Self::Fuzz => verbs::fuzz_short(root),
             Self::Sim => verbs::sim(root, &[]),
         }
     }
@@ -121,7 +125,7 @@ mod tests {
         assert_eq!(lines[1], "format         1.5  ok");
         assert_eq!(lines[2], "clippy         2.0  FAILED");
         assert_eq!(lines[3], "tidy             -  not run");
-        assert_eq!(lines[8], "total          3.5");
+        assert_eq!(lines[9], "total          3.5");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Automation of the workspace: `cargo xtask ci | test | fix | tidy | sim | crash | cost | trials | docs | help`.
+//! Automation of the workspace: `cargo xtask ci | test | fix | tidy | sim | fuzz | crash | cost | trials | docs | help`.
 //!
 //! Chooses the verb and turns its result into an exit code: 0 done, 1 something was found, 2 wrong use.
 //! It knows no check itself; those live in `tidy`, and the order of all of them in `ci`.
@@ -21,11 +21,12 @@ use std::process::ExitCode;
 const HELP: &str = "\
 usage: cargo xtask <verb>
 
-  ci      every check in order, then the tests, then 2000 simulated seeds; stops at the first failure
+  ci      every check in order, then the tests, 10 s of fuzzing and 2000 simulated seeds; stops at the first failure
   test    install what the tests need, then run every test
   fix     let clippy and rustfmt mend what they can
   tidy    the house rules: dependencies, sizes, headers, pages, licences, links, text
   sim     the simulator: cargo xtask sim --seeds N [--from SEED]
+  fuzz    damaged input for every reader: cargo xtask fuzz [--seconds N] [--target NAME] [--seed N] [--input FILE]
   cost    CPU of a task and start-up beside references: cargo xtask cost [--tasks N] [--pairs N] [--check]
   crash   kill real runs at every fault point: cargo xtask crash [--trials DIR | --plan NAME] [--seed N] [--sample | --load]
           [--write]
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         "sim" => verbs::sim(&root, rest),
+        "fuzz" => verbs::fuzz(&root, rest),
         "cost" => cost::run(&root, rest),
         "trials" => trials::run(&root, rest),
         "crash" => verbs::crash(&root, rest),

@@ -1,4 +1,4 @@
-//! The short verbs: `fix`, `docs`, `sim` and `crash`.
+//! The short verbs: `fix`, `docs`, `sim`, `fuzz` and `crash`.
 //!
 //! Each one is a few cargo commands; their arguments are the only thing known here.
 
@@ -56,6 +56,26 @@ pub(crate) fn sim_command(root: &Path, args: &[String]) -> Command {
     command
 }
 
+/// The short round of the fuzzer: as the tests are built, so nothing more is compiled, and with patience for that.
+pub(crate) const SHORT_ROUND: [&str; 4] = ["--seconds", "10", "--most-ms", "60000"];
+
+/// Feeds damaged input to the readers; the arguments are passed through as they are.
+pub(crate) fn fuzz(root: &Path, args: &[String]) -> Result<(), String> {
+    run(&mut fuzz_command(root, args))
+}
+
+/// The short round.
+pub(crate) fn fuzz_short(root: &Path) -> Result<(), String> {
+    run(cargo(root, &["run", "--quiet", "-p", "regatta-fuzz", "--"]).args(SHORT_ROUND))
+}
+
+/// The fuzzer, built with optimisation and with all checks.
+fn fuzz_command(root: &Path, args: &[String]) -> Command {
+    let mut command = cargo(root, &["run", "--profile", "fuzz", "--quiet", "-p", "regatta-fuzz", "--"]);
+    command.args(args);
+    command
+}
+
 /// The page with the figures of `crash`.
 const RELIABILITY: &str = "docs/reliability.md";
 
@@ -94,6 +114,15 @@ mod tests {
         assert_eq!(shown, "cargo run --release --quiet -p regatta-sim -- --seeds 1 --from 77");
         assert!(show(&sim_command(Path::new("."), &[])).ends_with("-- --seeds 2000"));
     }
+
+    #[test]
+    fn the_fuzzer_is_built_with_all_checks_and_gets_its_arguments_unchanged() {
+        let args = ["--target", "yaml", "--seconds", "5"].map(str::to_owned);
+        let shown = show(&fuzz_command(Path::new("."), &args));
+        let expect = "cargo run --profile fuzz --quiet -p regatta-fuzz -- --target yaml --seconds 5";
+        assert_eq!(shown, expect);
+    }
+
     #[test]
     fn the_page_of_figures_is_written_where_it_lies() {
         let args = ["--seed", "7", "--write"].map(str::to_owned);

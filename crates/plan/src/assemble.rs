@@ -2,26 +2,28 @@
 //!
 //! Every check runs on what the earlier ones left usable, so all problems come at once. Nothing recurses.
 
+use crate::cells::{Cell, expand};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{Draft, Spanned, TaskDraft};
-use crate::edges::{Edges, Names};
+use crate::edges::{Edges, Guesses, Names};
 use crate::graph_checks;
+use crate::ids::{Ids, is_id};
 use crate::model::{Action, Plan, Task, Unbuilt};
 use crate::names::{check_caps, check_names, check_order};
 use crate::ownership::{check_owners, check_patterns, lock_files};
-use crate::placed::{MAX_TASKS, Placed};
+use crate::placed::{MAX_EDGES, MAX_TASKS, NeedPlace, Placed};
+use crate::tree::Span;
+use crate::variables;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Ids are at most this long, in bytes.
-const MAX_ID_BYTES: usize = 128;
-
 /// Makes a plan of a draft.
-pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
-    check_ids(&draft.tasks, problems);
+pub(crate) fn assemble(mut draft: Draft, problems: &mut Problems) -> Option<Plan> {
+    let tasks = std::mem::take(&mut draft.tasks);
+    check_ids(&tasks, problems);
     let Draft { name, schedule, on_failure, limits, resources, .. } = &draft;
-    let mut cells: Vec<(TaskDraft, BTreeMap<String, String>)> = Vec::with_capacity(draft.tasks.len());
+    let mut cells: Vec<Cell> = Vec::with_capacity(tasks.len());
     let mut families = BTreeMap::new();
-    for task in &draft.tasks {
+    for task in tasks {
         expand(task, &mut cells, &mut families, problems);
     }
     if cells.len() > MAX_TASKS {
@@ -29,24 +31,19 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
         problems.push(Diagnostic::error(Code::Limit, 0..0, message));
         return None;
     }
+    // From here on everything goes by id. The order of problems is that of their places.
+    cells.sort_by(|a, b| a.0.id.cmp(&b.0.id));
     let names = Names {
-        tasks: cells.iter().map(|(t, _)| t.id.clone()).collect(),
+        tasks: Ids::new(cells.iter().map(|(t, _)| t.id.clone()).collect()),
         families,
         inputs: draft.inputs.keys().cloned().collect(),
         env: draft.env.as_ref().map(|names| names.iter().cloned().collect()),
         vault: draft.later_names("vault"),
     };
     let mut unbuilt = draft.unbuilt.clone();
-    let mut placed: Vec<Placed> = cells
-        .into_iter()
-        .map(|(task, cell)| {
-            let later = |key: &String| Unbuilt { key: key.clone(), task: Some(task.id.clone()) };
-            unbuilt.extend(task.unbuilt.iter().map(later));
-            place(&draft, &names, (task, cell), problems)
-        })
-        .collect();
-    placed.sort_by(|a, b| a.task.id.cmp(&b.task.id));
-    placed.dedup_by(|a, b| a.task.id == b.task.id);
+    let later = |task: &TaskDraft, key: &String| Unbuilt { key: key.clone(), task: Some(task.id.clone()) };
+    unbuilt.extend(cells.iter().flat_map(|(task, _)| task.unbuilt.iter().map(|key| later(task, key))));
+    let mut placed = place_all(&draft, &names, cells, problems)?;
     if let Some(reach) = graph_checks::check(&placed, problems) {
         check_owners(&placed, &reach, problems);
     }
@@ -93,17 +90,7 @@ fn default_ageing(tasks: usize) -> u32 {
     u32::try_from(6 * tasks.isqrt()).unwrap_or(u32::MAX).max(32)
 }
 
-/// True for ids of the grammar: 1-128 of `[A-Za-z0-9._-]`, no `..`, not starting with `-` or `.`.
-#[must_use]
-pub fn is_id(id: &str) -> bool {
-    let ok = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    (1..=MAX_ID_BYTES).contains(&id.len())
-        && id.bytes().all(ok)
-        && !id.contains("..")
-        && !id.starts_with(['-', '.'])
-}
-
-fn check_ids(tasks: &[TaskDraft], problems: &mut Problems) {
+fn check_ids(tasks: &[Box<TaskDraft>], problems: &mut Problems) {
     let mut seen: BTreeMap<String, &TaskDraft> = BTreeMap::new();
     for task in tasks.iter().filter(|t| !t.id.is_empty()) {
         if !is_id(&task.id) {
@@ -129,55 +116,35 @@ fn check_ids(tasks: &[TaskDraft], problems: &mut Problems) {
     }
 }
 
-/// Cells of a matrix: axes in bytewise order of name, `build[linux][stable]`.
-fn expand(
-    task: &TaskDraft,
-    cells: &mut Vec<(TaskDraft, BTreeMap<String, String>)>,
-    families: &mut BTreeMap<String, Vec<String>>,
-    problems: &mut Problems,
-) {
-    if task.matrix.is_empty() {
-        cells.push((task.clone(), BTreeMap::new()));
-        return;
+/// Places every task, in the order of the cells; none if there are too many edges.
+fn place_all(draft: &Draft, names: &Names, cells: Vec<Cell>, problems: &mut Problems) -> Option<Vec<Placed>> {
+    let mut placed: Vec<Placed> = Vec::with_capacity(cells.len());
+    let (mut guesses, mut edges) = (Guesses::new(), 0);
+    for cell in cells {
+        let task = place(draft, (names, &mut guesses), cell, problems);
+        // Families make many of few words, so they are counted while they are gathered.
+        edges += task.task.needs.len() + task.task.families.values().map(Vec::len).sum::<usize>();
+        placed.push(task);
+        if edges > MAX_EDGES {
+            let message = format!("the plan has more than {MAX_EDGES} edges");
+            problems.push(Diagnostic::error(Code::Limit, 0..0, message));
+            return None;
+        }
     }
-    for value in task.matrix.values().flatten().filter(|v| !is_id(v)) {
-        let message = format!("matrix value `{}` of task `{}` is not an id", value.escape_debug(), task.id);
-        problems.push(Diagnostic::error(Code::BadId, task.id_span.clone(), message));
-    }
-    let size = task.matrix.values().fold(1_usize, |n, values| n.saturating_mul(values.len()));
-    if size > MAX_TASKS.saturating_sub(cells.len()) {
-        let message =
-            format!("with the {size} cells of task `{}` the plan has more than {MAX_TASKS} tasks", task.id);
-        problems.push(Diagnostic::error(Code::Limit, task.id_span.clone(), message));
-        return;
-    }
-    let mut partial: Vec<(String, BTreeMap<String, String>)> = vec![(task.id.clone(), BTreeMap::new())];
-    for (axis, values) in &task.matrix {
-        partial = partial
-            .into_iter()
-            .flat_map(|(id, cell)| {
-                values.iter().map(move |value| {
-                    let mut cell = cell.clone();
-                    cell.insert(axis.clone(), value.clone());
-                    (format!("{id}[{value}]"), cell)
-                })
-            })
-            .collect();
-    }
-    families.insert(task.id.clone(), partial.iter().map(|(id, _)| id.clone()).collect());
-    for (id, cell) in partial {
-        cells.push((TaskDraft { id, ..task.clone() }, cell));
-    }
+    placed.dedup_by(|a, b| a.task.id == b.task.id);
+    Some(placed)
 }
 
 fn place(
     draft: &Draft,
-    names: &Names,
-    (task, cell): (TaskDraft, BTreeMap<String, String>),
+    (names, guesses): (&Names, &mut Guesses),
+    (task, cell): Cell,
     problems: &mut Problems,
 ) -> Placed {
+    let task = *task;
     let edges = Edges {
         names,
+        guesses,
         id: task.id.clone(),
         cell,
         maps: task.for_each.is_some(),
@@ -185,6 +152,12 @@ fn place(
         families: BTreeMap::new(),
         free: false,
     };
+    for (name, value) in &task.env {
+        variables::check_set(&task.id, (name, &value.value), &value.span, problems);
+    }
+    if let Some(cwd) = &task.cwd {
+        variables::check_cwd(&task.id, &cwd.value, &cwd.span, problems);
+    }
     let Edges { cell, needs, families, .. } = gather(&task, edges, problems);
     let effect = effect(draft, &task, problems);
     let cache = cache(draft, (&task, &effect), problems);
@@ -195,6 +168,9 @@ fn place(
             Diagnostic::warning(Code::NoCriteria, task.id_span.clone(), message).help("add `accept: [ … ]`"),
         );
     }
+    let named: BTreeSet<&String> = task.needs.iter().map(|need| &need.value).collect();
+    let place = |(id, span): (&String, &Span)| NeedPlace { span: span.clone(), named: named.contains(id) };
+    let need_places = needs.iter().map(place).collect();
     let (tags, locks) = (sorted(&task.tags), sorted(task.locks.iter().map(|(lock, _)| lock)));
     let action = |slot: &Option<Spanned<Action>>| slot.as_ref().map(|a| a.value.clone());
     Placed {
@@ -206,7 +182,7 @@ fn place(
             action: action(&task.action).unwrap_or(Action::Argv(vec![])),
             undo: action(&task.undo),
             reconcile: action(&task.reconcile),
-            needs: needs.keys().cloned().collect(),
+            needs: needs.into_keys().collect(),
             priority: task.priority.clone().unwrap_or_else(|| "P2".into()),
             tags,
             locks,
@@ -233,8 +209,7 @@ fn place(
             later: task.later,
             called: task.called,
         },
-        need_spans: needs,
-        named: task.needs.iter().map(|n| n.value.clone()).collect(),
+        need_places,
     }
 }
 

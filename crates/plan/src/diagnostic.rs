@@ -151,7 +151,7 @@ impl Diagnostic {
         Diagnostic {
             code,
             severity: Severity::Error,
-            message: message.into(),
+            message: short(message.into()),
             span,
             label: String::new(),
             also: Vec::new(),
@@ -167,19 +167,33 @@ impl Diagnostic {
 
     /// With a text at the place.
     pub(crate) fn label(mut self, label: impl Into<String>) -> Diagnostic {
-        self.label = label.into();
+        self.label = short(label.into());
         self
     }
 
     /// With a way to mend it.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Diagnostic {
-        self.help = Some(help.into());
+        self.help = Some(short(help.into()));
         self
     }
 
     /// With a further place.
     pub(crate) fn also(mut self, span: Span, label: impl Into<String>) -> Diagnostic {
-        self.also.push((span, label.into()));
+        self.also.push((span, short(label.into())));
         self
     }
+}
+
+/// A message is at most about this long: what a plan says may be in it, which is as long as it likes.
+const MAX_MESSAGE_BYTES: usize = 1_000;
+
+/// A text without its middle if it is too long.
+fn short(text: String) -> String {
+    if text.len() <= MAX_MESSAGE_BYTES {
+        return text;
+    }
+    let keep = MAX_MESSAGE_BYTES / 2;
+    let head = (0..=keep).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
+    let tail = (text.len() - keep..=text.len()).find(|&i| text.is_char_boundary(i)).unwrap_or(text.len());
+    format!("{} … {} bytes … {}", &text[..head], tail - head, &text[tail..])
 }

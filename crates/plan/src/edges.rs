@@ -5,6 +5,7 @@
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::Spanned;
 use crate::fields::nearest;
+use crate::ids::Ids;
 use crate::model::Action;
 use crate::reference::{Ref, RefError, Script, Template};
 use crate::tree::Span;
@@ -14,16 +15,35 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that references may name.
 pub(crate) struct Names {
-    pub(crate) tasks: BTreeSet<String>,
+    pub(crate) tasks: Ids,
     pub(crate) families: BTreeMap<String, Vec<String>>,
     pub(crate) inputs: BTreeSet<String>,
     pub(crate) env: Option<BTreeSet<String>>,
     pub(crate) vault: BTreeSet<String>,
 }
 
+/// How many names may be compared with names that mean nothing, in all: so many times a short text, so seconds at most.
+const MAX_LIKENESSES: usize = 5_000_000;
+
+/// Finds names that were probably meant, for the first problems of a plan.
+pub(crate) struct Guesses(usize);
+
+impl Guesses {
+    pub(crate) fn new() -> Guesses {
+        Guesses(MAX_LIKENESSES)
+    }
+
+    /// The task that is most like `id`, if one is and it is still sought.
+    fn task<'a>(&mut self, id: &str, names: &'a Names) -> Option<&'a str> {
+        self.0 = self.0.checked_sub(names.tasks.len())?;
+        nearest(id, names.tasks.iter())
+    }
+}
+
 /// Gathers the edges of one task while its references are checked.
 pub(crate) struct Edges<'a> {
     pub(crate) names: &'a Names,
+    pub(crate) guesses: &'a mut Guesses,
     pub(crate) id: String,
     pub(crate) cell: BTreeMap<String, String>,
     /// It has `for_each`, so it may name `item` and `index`.
@@ -52,7 +72,7 @@ impl Edges<'_> {
         } else {
             let message = format!("task `{}` needs `{id}`, which does not exist", self.id);
             let mut problem = Diagnostic::error(Code::MissingDependency, need.span.clone(), message);
-            if let Some(near) = nearest(id, self.names.tasks.iter().map(String::as_str)) {
+            if let Some(near) = self.guesses.task(id, self.names) {
                 problem = problem.help(format!("did you mean `{near}`?"));
             }
             problems.push(problem);
@@ -144,7 +164,7 @@ impl Edges<'_> {
             return Ok(());
         }
         if !self.names.tasks.contains(id) {
-            let near = nearest(id, self.names.tasks.iter().map(String::as_str));
+            let near = self.guesses.task(id, self.names);
             return Err(("names no task".into(), near.map(|n| format!("did you mean `{n}`?"))));
         }
         if !["result", "status", "duration_ms", "stdout", "exit_code"].contains(&field) {
@@ -176,9 +196,7 @@ impl Edges<'_> {
             let why = if *id == self.id { "names its own task" } else { "names no task" };
             let message = format!("`{id}` in the condition of task `{}` {why}", self.id);
             let mut problem = Diagnostic::error(Code::BadCondition, when.span.clone(), message);
-            if let Some(near) =
-                nearest(id, self.names.tasks.iter().map(String::as_str)).filter(|n| *n != self.id)
-            {
+            if let Some(near) = self.guesses.task(id, self.names).filter(|n| *n != self.id) {
                 problem = problem.help(format!("did you mean `{near}`?"));
             }
             problems.push(problem);

@@ -190,10 +190,17 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
     number.checked_mul(unit).filter(|n| *n > 0)
 }
 
+/// Longer texts are like nothing: comparing costs the product of the lengths.
+const MAX_LIKE_BYTES: usize = 128;
+
 /// The name most like `text`, if one is like enough.
 #[must_use]
 pub fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if text.len() > MAX_LIKE_BYTES {
+        return None;
+    }
     names
+        .filter(|name| name.len() <= MAX_LIKE_BYTES)
         .map(|name| (strsim::jaro_winkler(text, name), name))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))

@@ -3,29 +3,24 @@
 //! Looks at tasks sorted by id, so the same graph gives the same problems whatever the order of the file.
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
-use crate::placed::{MAX_EDGES, Placed};
+use crate::ids::rank;
+use crate::placed::{NeedPlace, Placed};
 use crate::reach::{Reach, sort};
 use std::collections::BTreeMap;
 
 /// Redundant edges are sought up to this many edges.
 const MAX_EDGES_FOR_REDUNDANCY: usize = 20_000;
+/// And while the ancestors of all tasks, a bit each, take no more memory than this many words.
+const MAX_ANCESTOR_WORDS: usize = 64 << 20;
 /// A longer chain is worth a warning.
 const MAX_CHAIN: usize = 10;
 
-/// Runs every check. Answers who reaches whom, unless there are too many edges or a cycle.
+/// Runs every check. Answers who reaches whom, unless there is a cycle.
 pub(crate) fn check(placed: &[Placed], problems: &mut Problems) -> Option<Reach> {
-    let index: BTreeMap<&str, usize> =
-        placed.iter().enumerate().map(|(i, p)| (p.task.id.as_str(), i)).collect();
-    let preds: Vec<Vec<usize>> = placed
-        .iter()
-        .map(|p| p.task.needs.iter().filter_map(|n| index.get(n.as_str()).copied()).collect())
-        .collect();
+    let ids: Vec<&str> = placed.iter().map(|p| p.task.id.as_str()).collect();
+    let row = |p: &Placed| p.task.needs.iter().filter_map(|need| rank(&ids, need)).collect();
+    let preds: Vec<Vec<usize>> = placed.iter().map(row).collect();
     let edges: usize = preds.iter().map(Vec::len).sum();
-    if edges > MAX_EDGES {
-        let message = format!("the plan has {edges} edges, more than {MAX_EDGES}");
-        problems.push(Diagnostic::error(Code::Limit, 0..0, message));
-        return None;
-    }
     let (order, open) = sort(&preds);
     if order.len() < placed.len() {
         report_cycle(placed, &preds, &open, problems);
@@ -57,7 +52,7 @@ fn report_cycle(placed: &[Placed], preds: &[Vec<usize>], open: &[usize], problem
     cycle.rotate_left(smallest);
     cycle.push(cycle[0]);
     let names: Vec<String> = cycle.iter().map(|&i| placed[i].task.id.clone()).collect();
-    let span = |pair: &[usize]| placed[pair[1]].need_spans.get(&placed[pair[0]].task.id).cloned();
+    let span = |pair: &[usize]| placed[pair[1]].need(&placed[pair[0]].task.id).map(|need| need.span.clone());
     let first = cycle.windows(2).find_map(span).unwrap_or(placed[start].id_span.clone());
     let shown = if names.len() > 12 {
         format!(
@@ -94,11 +89,11 @@ fn report_redundant(
     edges: usize,
     problems: &mut Problems,
 ) {
-    if edges > MAX_EDGES_FOR_REDUNDANCY {
-        return;
-    }
     let words = preds.len().div_ceil(64);
-    if words.saturating_mul(preds.len()) > 64 << 20 {
+    if edges > MAX_EDGES_FOR_REDUNDANCY || words.saturating_mul(preds.len()) > MAX_ANCESTOR_WORDS {
+        let message =
+            format!("nobody looked for needless edges: the plan has {} tasks and {edges} edges", preds.len());
+        problems.push(Diagnostic::warning(Code::RedundantEdge, 0..0, message));
         return;
     }
     let mut ancestors = vec![0_u64; words * preds.len()];
@@ -111,13 +106,22 @@ fn report_redundant(
         }
     }
     let reaches = |from: usize, to: usize| ancestors[to * words + from / 64] & (1 << (from % 64)) != 0;
+    let mut above = vec![0_u64; words];
     for (i, row) in preds.iter().enumerate() {
-        for &p in row.iter().filter(|&&p| placed[i].named.contains(&placed[p].task.id)) {
+        // What any of the row waits for: only that can be redundant.
+        above.fill(0);
+        for &p in row {
+            for (all, more) in above.iter_mut().zip(&ancestors[p * words..]) {
+                *all |= more;
+            }
+        }
+        let redundant = |p: &&usize| above[**p / 64] & (1 << (**p % 64)) != 0;
+        for &p in row.iter().filter(redundant) {
+            let Some(NeedPlace { span, named: true }) = placed[i].need(&placed[p].task.id) else { continue };
             let Some(via) = row.iter().copied().find(|&q| q != p && reaches(p, q)) else { continue };
             let (task, need, via) = (&placed[i].task.id, &placed[p].task.id, &placed[via].task.id);
-            let span = placed[i].need_spans.get(need).cloned().unwrap_or_default();
             let message = format!("task `{task}` need not name `{need}`: `{via}` already waits for it");
-            problems.push(Diagnostic::warning(Code::RedundantEdge, span, message));
+            problems.push(Diagnostic::warning(Code::RedundantEdge, span.clone(), message));
         }
     }
 }

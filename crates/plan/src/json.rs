@@ -8,8 +8,16 @@ use jsonc_parser::ast;
 use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions, parse_to_ast};
 
+/// A byte order mark, which some editors write first.
+const MARK: char = '\u{feff}';
+
 /// Reads the document.
 pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item> {
+    if source.starts_with(MARK) {
+        // As the other formats take it. Spaces keep every place where it is.
+        let blank = " ".repeat(MARK.len_utf8());
+        return read(&format!("{blank}{}", &source[MARK.len_utf8()..]), problems);
+    }
     if let Some(at) = too_deep(source) {
         let message = format!("nesting is deeper than {MAX_DEPTH}");
         problems.push(Diagnostic::error(Code::Limit, at..at + 1, message));

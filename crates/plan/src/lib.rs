@@ -7,6 +7,7 @@
 //! Pure: executes nothing, opens nothing, knows no clock and no environment.
 
 mod assemble;
+mod cells;
 mod conflicts;
 mod diagnostic;
 mod digest;
@@ -15,6 +16,7 @@ mod edges;
 mod fields;
 mod file_set;
 mod graph_checks;
+mod ids;
 mod json;
 mod language;
 mod lower;
@@ -31,16 +33,17 @@ mod settings;
 mod toml;
 mod tree;
 mod trying;
+mod variables;
 pub mod when;
 mod with_order;
 mod yaml;
 
-pub use assemble::is_id;
 pub use conflicts::{Conflict, ConflictKind, Conflicts, conflicts};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use digest::{canonical, canonical_json, changed_fields, differences, digest_of, plan_digest};
 pub use fields::{nearest, parse_bytes, parse_duration_ms};
 pub use file_set::FileSet;
+pub use ids::is_id;
 pub use language::{Document, reference as reference_markdown, schema};
 pub use lower::lower;
 pub use model::Plan;
@@ -172,6 +175,8 @@ fn read(
     if draft.dialect == Dialect::Plan {
         about.1 = settings::of_plan(&root, source);
     }
+    // The tree of a large plan is large, and everything has been read from it.
+    drop(root);
     draft.leases.clone_from(&given.leases);
     for (name, value) in given.inputs {
         if let Some(slot) = draft.inputs.get_mut(name) {

@@ -13,7 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The graph and the settings of a plan.
 #[must_use]
 pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
-    let index: BTreeMap<&str, u32> = plan.tasks.iter().zip(0..).map(|(t, i)| (t.id.as_str(), i)).collect();
+    let mut index: Index<'_> = plan.tasks.iter().zip(0..).map(|(t, i)| (t.id.as_str(), i)).collect();
+    // Tasks are by id, so this only looks.
+    index.sort_unstable();
     let tags = table(plan.tasks.iter().flat_map(|t| &t.tags).chain(plan.limits.per_tag.keys()));
     let agents = table(plan.agents.keys());
     let tools: BTreeSet<&str> = plan.tasks.iter().filter_map(Task::tool).collect();
@@ -22,15 +24,20 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
     let resources = table(locks.chain(plan.resources.keys()));
     let mut policies: Vec<Policy> = Vec::new();
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    let mut last = 0;
     let nodes = plan
         .tasks
         .iter()
         .map(|task| {
             let policy = policy(plan, task);
-            let number = *seen.entry(format!("{policy:?}")).or_insert_with(|| {
-                policies.push(policy);
-                policies.len() as u32 - 1
-            });
+            // Most tasks have the policy of the one before.
+            if policies.get(last as usize) != Some(&policy) {
+                last = *seen.entry(format!("{policy:?}")).or_insert_with(|| {
+                    policies.push(policy);
+                    policies.len() as u32 - 1
+                });
+            }
+            let number = last;
             let tool = task.tool().and_then(|tool| tools.get(tool).copied());
             let recorded = || plan.recorded.get(&task.id).copied();
             let estimate_ms = task.estimate_ms.or_else(recorded);
@@ -51,9 +58,16 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
         tags: tags.keys().map(|s| (*s).to_owned()).collect(),
         policies,
         tools: tools.keys().map(|s| (*s).to_owned()).collect(),
-        pinned: plan.order.iter().filter_map(|id| index.get(id.as_str()).copied()).collect(),
+        pinned: plan.order.iter().filter_map(|id| place_of(&index, id)).collect(),
     };
     (spec, config(plan, &tags, &agents))
+}
+
+/// The place of each task, by id.
+type Index<'a> = Vec<(&'a str, u32)>;
+
+fn place_of(index: &Index<'_>, id: &str) -> Option<u32> {
+    index.binary_search_by(|(other, _)| (*other).cmp(id)).ok().map(|at| index[at].1)
 }
 
 type Table<'a> = BTreeMap<&'a str, u32>;
@@ -65,12 +79,12 @@ fn table<'a>(names: impl Iterator<Item = &'a String>) -> Table<'a> {
 
 fn node(
     task: &Task,
-    (index, policy): (&BTreeMap<&str, u32>, u32),
+    (index, policy): (&Index<'_>, u32),
     (tags, agents, resources): (&Table<'_>, &Table<'_>, &Table<'_>),
 ) -> NodeSpec {
     NodeSpec {
         id: task.id.clone(),
-        needs: task.needs.iter().filter_map(|n| index.get(n.as_str()).copied()).collect(),
+        needs: task.needs.iter().filter_map(|need| place_of(index, need)).collect(),
         priority: priority(&task.priority),
         agent: task.action.agent().and_then(|a| agents.get(a).copied()),
         tags: task.tags.iter().filter_map(|t| tags.get(t.as_str()).copied()).collect(),

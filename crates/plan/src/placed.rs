@@ -4,7 +4,6 @@
 
 use crate::model::Task;
 use crate::tree::Span;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// A plan holds at most this many tasks.
 pub const MAX_TASKS: usize = 2_000_000;
@@ -18,7 +17,21 @@ pub(crate) struct Placed {
     pub(crate) action_span: Span,
     /// Its isolation: its own, or the plan's.
     pub(crate) isolation: String,
-    pub(crate) need_spans: BTreeMap<String, Span>,
-    /// Dependencies that the plan names itself; the others are implied by references.
-    pub(crate) named: BTreeSet<String>,
+    /// Beside `task.needs`.
+    pub(crate) need_places: Vec<NeedPlace>,
+}
+
+/// Where a dependency comes from.
+pub(crate) struct NeedPlace {
+    pub(crate) span: Span,
+    /// The plan names it itself; the others are implied by references.
+    pub(crate) named: bool,
+}
+
+impl Placed {
+    /// Where the dependency on a task comes from.
+    pub(crate) fn need(&self, id: &str) -> Option<&NeedPlace> {
+        let at = self.task.needs.binary_search_by(|need| need.as_str().cmp(id)).ok()?;
+        self.need_places.get(at)
+    }
 }

@@ -76,6 +76,7 @@ fn fact_on(problem: &Diagnostic, source: &str, line: usize) -> Fact {
 #[must_use]
 pub fn render(problems: &[Diagnostic], (name, source): (&str, &str), color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let name = &visible(name);
     let mut out = String::new();
     for problem in problems.iter().take(MAX_SHOWN) {
         out.push_str(&render_one(&renderer, problem, (name, source)));
@@ -165,6 +166,8 @@ fn visible_lines(text: &str) -> String {
 /// Control, bidirectional and invisible characters are shown as a replacement character.
 fn shown(c: char) -> char {
     let hidden = c.is_control()
-        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
     if hidden { '\u{fffd}' } else { c }
 }

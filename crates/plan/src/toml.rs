@@ -9,6 +9,12 @@ use toml::de::{DeTable, DeValue};
 /// Reads the document.
 pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item> {
     let (table, errors) = DeTable::parse_recoverable(source);
+    // The parser tells of every bracket beyond its bound.
+    if let Some(error) = errors.iter().find(|e| is_too_deep(e.message())) {
+        let message = format!("nesting is deeper than {MAX_DEPTH}");
+        problems.push(Diagnostic::error(Code::Limit, error.span().unwrap_or(0..0), message));
+        return None;
+    }
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
         problems.push(Diagnostic::error(
@@ -22,6 +28,11 @@ pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item>
     }
     let span = table.span();
     Some(Item { value: map(table.into_inner(), 1, problems), span })
+}
+
+/// The two ways in which the parser says it.
+fn is_too_deep(message: &str) -> bool {
+    message.starts_with("recursion limit") || message.starts_with("cannot recurse further")
 }
 
 fn map(table: DeTable<'_>, depth: usize, problems: &mut Vec<Diagnostic>) -> Value {

@@ -58,7 +58,7 @@ impl Item {
             Value::Bool(_) => "a boolean",
             Value::Number(_) => "a number",
             Value::Text(_) => "a text",
-            Value::Plain(text) if text.is_empty() => "nothing",
+            Value::Plain(_) if self.is_null() => "nothing",
             Value::Plain(_) => "a plain value",
             Value::List(_) => "a list",
             Value::Map(_) => "a map",

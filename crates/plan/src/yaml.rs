@@ -1,14 +1,39 @@
 //! YAML into the tree, from the parser's events, without recursion.
 //!
-//! No directives, no tags; nesting and alias expansion are bounded; every unresolved alias is reported.
+//! No directives, no tags; nesting and what anchors and aliases copy are bounded; every unresolved alias is reported.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::tree::{Item, Key, MAX_DEPTH, MAX_VALUES, Span, Value};
-use granit_parser::{Event, Options, Parser, ScalarStyle};
+use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError};
 use std::collections::BTreeMap;
 
-/// Aliases may stand for this many values in all.
-const MAX_ALIASED: usize = 1_000_000;
+/// What anchors keep and aliases stand for may have this many values in all.
+const MAX_COPIED_VALUES: usize = 1_000_000;
+/// And this many bytes of text.
+const MAX_COPIED_BYTES: usize = 64 << 20;
+
+/// How much a value is, with all that is in it.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    values: usize,
+    bytes: usize,
+}
+
+impl Size {
+    fn scalar(text: &str) -> Size {
+        Size { values: 1, bytes: text.len() }
+    }
+
+    fn add(&mut self, other: Size) {
+        self.values += other.values;
+        self.bytes += other.bytes;
+    }
+
+    /// Whether this much more may be copied.
+    fn has_room_for(self, more: Size) -> bool {
+        self.values + more.values <= MAX_COPIED_VALUES && self.bytes + more.bytes <= MAX_COPIED_BYTES
+    }
+}
 
 /// A list or map under construction.
 struct Open {
@@ -16,6 +41,7 @@ struct Open {
     anchor: usize,
     items: Vec<Item>,
     map: bool,
+    size: Size,
 }
 
 /// Reads the first document; a second one is an error.
@@ -29,7 +55,7 @@ pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item>
         anchors: BTreeMap::new(),
         root: None,
         values: 0,
-        aliased: 0,
+        copied: Size::default(),
         documents: 0,
     };
     for event in Parser::new_from_str_with_options(source, options) {
@@ -41,11 +67,7 @@ pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item>
                 }
             }
             Err(error) => {
-                let at = error.marker().byte_offset().unwrap_or(source.len()).min(source.len());
-                let text = error.to_string();
-                // The place is shown by the caret.
-                let text = text.split(" at char ").next().unwrap_or_default();
-                reader.problem(Code::Syntax, &(at..at), format!("this is not YAML: {text}"));
+                reader.failed(&error, source.len());
                 return None;
             }
         }
@@ -57,10 +79,10 @@ pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item>
 struct Reader<'a> {
     problems: &'a mut Vec<Diagnostic>,
     open: Vec<Open>,
-    anchors: BTreeMap<usize, (Item, usize)>,
+    anchors: BTreeMap<usize, (Item, Size)>,
     root: Option<Item>,
     values: usize,
-    aliased: usize,
+    copied: Size,
     documents: usize,
 }
 
@@ -83,34 +105,17 @@ impl Reader<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), &span);
                 let text = text.into_owned();
+                let size = Size::scalar(&text);
                 let value = if style == ScalarStyle::Plain { Value::Plain(text) } else { Value::Text(text) };
-                self.add(Item { span, value }, (anchor, 1))
+                self.add(Item { span, value }, anchor, size)
             }
             Event::SequenceStart(_, anchor, tag) => self.begin((span, anchor), tag.is_some(), false),
             Event::MappingStart(_, anchor, tag) => self.begin((span, anchor), tag.is_some(), true),
             Event::SequenceEnd | Event::MappingEnd => self.end(&span),
-            Event::Alias(anchor) => match self.anchors.get(&anchor) {
-                Some((_, values)) if self.aliased + values > MAX_ALIASED => {
-                    self.problem(
-                        Code::Limit,
-                        &span,
-                        format!("aliases expand to more than {MAX_ALIASED} values"),
-                    );
-                    false
-                }
-                Some((item, values)) => {
-                    let (item, values) = (Item { span, ..item.clone() }, *values);
-                    self.aliased += values;
-                    self.add(item, (0, values))
-                }
-                None => {
-                    self.problem(Code::Syntax, &span, "this alias names the value that it is part of".into());
-                    false
-                }
-            },
+            Event::Alias(anchor) => self.alias(anchor, span),
             Event::UnresolvedAlias(name) => {
                 self.problem(Code::Syntax, &span, format!("alias `*{name}` names no anchor"));
-                self.add(Item { span, value: Value::Null }, (0, 1))
+                self.add(Item { span, value: Value::Null }, 0, Size::scalar(""))
             }
             _ => true,
         }
@@ -128,7 +133,8 @@ impl Reader<'_> {
             self.problem(Code::Limit, &span, format!("nesting is deeper than {MAX_DEPTH}"));
             return false;
         }
-        self.open.push(Open { start: span.start, anchor, items: Vec::new(), map });
+        let size = Size::scalar("");
+        self.open.push(Open { start: span.start, anchor, items: Vec::new(), map, size });
         true
     }
 
@@ -136,8 +142,7 @@ impl Reader<'_> {
         let Some(open) = self.open.pop() else { return false };
         let whole = open.start..span.end.max(open.start);
         let value = if open.map { self.pair_up(open.items) } else { Value::List(open.items) };
-        let values = count(&value);
-        self.add_sized(Item { span: whole, value }, (open.anchor, values), 1)
+        self.add(Item { span: whole, value }, open.anchor, open.size)
     }
 
     fn pair_up(&mut self, items: Vec<Item>) -> Value {
@@ -152,35 +157,66 @@ impl Reader<'_> {
         Value::Map(pairs)
     }
 
-    fn add(&mut self, item: Item, (anchor, values): (usize, usize)) -> bool {
-        self.add_sized(item, (anchor, values), values)
+    fn alias(&mut self, anchor: usize, span: Span) -> bool {
+        let Some((item, size)) = self.anchors.get(&anchor) else {
+            self.problem(Code::Syntax, &span, "this alias names the value that it is part of".into());
+            return false;
+        };
+        let size = *size;
+        // Checked before the copy is made: one alias may stand for all that there may be.
+        let Some(item) = self.copied.has_room_for(size).then(|| item.value.clone()) else {
+            return self.too_much(&span);
+        };
+        self.copied.add(size);
+        self.values += size.values - 1;
+        self.add(Item { span, value: item }, 0, size)
     }
 
-    fn add_sized(&mut self, item: Item, (anchor, values): (usize, usize), new: usize) -> bool {
-        self.values += new;
+    fn add(&mut self, item: Item, anchor: usize, size: Size) -> bool {
+        self.values += 1;
         if self.values > MAX_VALUES {
             self.problem(Code::Limit, &item.span, format!("the document has more than {MAX_VALUES} values"));
             return false;
         }
         if anchor != 0 {
-            self.anchors.insert(anchor, (item.clone(), values));
+            if !self.copied.has_room_for(size) {
+                return self.too_much(&item.span);
+            }
+            self.copied.add(size);
+            self.anchors.insert(anchor, (item.clone(), size));
         }
         match self.open.last_mut() {
-            Some(open) => open.items.push(item),
+            Some(open) => {
+                open.size.add(size);
+                open.items.push(item);
+            }
             None => self.root = Some(item),
         }
         true
     }
 
+    fn too_much(&mut self, span: &Span) -> bool {
+        let message = format!(
+            "anchors and aliases stand for more than {MAX_COPIED_VALUES} values or {} MiB of text",
+            MAX_COPIED_BYTES >> 20
+        );
+        self.problem(Code::Limit, span, message);
+        false
+    }
+
+    /// What the parser cannot go on from.
+    fn failed(&mut self, error: &ScanError, length: usize) {
+        let at = error.marker().byte_offset().unwrap_or(length).min(length);
+        if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
+            return self.problem(Code::Limit, &(at..at), format!("nesting is deeper than {MAX_DEPTH}"));
+        }
+        let text = error.to_string();
+        // The place is shown by the caret.
+        let text = text.split(" at char ").next().unwrap_or_default();
+        self.problem(Code::Syntax, &(at..at), format!("this is not YAML: {text}"));
+    }
+
     fn problem(&mut self, code: Code, span: &Span, message: String) {
         self.problems.push(Diagnostic::error(code, span.clone(), message));
-    }
-}
-
-fn count(value: &Value) -> usize {
-    match value {
-        Value::List(items) => 1 + items.iter().map(|i| count(&i.value)).sum::<usize>(),
-        Value::Map(pairs) => 1 + pairs.iter().map(|(_, i)| 1 + count(&i.value)).sum::<usize>(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::Plain(_) => 1,
     }
 }

@@ -3,6 +3,7 @@
 //! Knows no verb.
 
 use crate::error::CliError;
+use regatta_runtime::escape::escape_json;
 use regatta_runtime::workspace::{self, Origin};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
@@ -94,10 +95,11 @@ fn user_settings() -> Option<PathBuf> {
     Some(base.join("regatta").join("config.toml"))
 }
 
-/// Writes data to standard output. A reader that went away ends nothing.
+/// Writes to standard output: lines for people, which are escaped already, or JSON, in which nothing may steer a
+/// terminal either. A reader that went away ends nothing.
 pub fn out(text: &str) {
     // A closed standard output does not stop the run.
-    let _ = try_out(text.as_bytes());
+    let _ = try_out(escape_json(text).as_bytes());
 }
 
 /// Writes data to standard output; answers whether anybody takes it.

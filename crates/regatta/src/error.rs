@@ -3,6 +3,7 @@
 //! Bugs of ours are assertions, not values of this type.
 
 use crate::exit::Exit;
+use regatta_runtime::escape::escape_block;
 use std::fmt;
 
 /// An error to show a person.
@@ -42,9 +43,10 @@ impl CliError {
 
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
+        // Names of files and what other programs say may be in it.
+        write!(f, "error: {}", escape_block(&self.message))?;
         if let Some(hint) = &self.hint {
-            write!(f, "\nhint: {hint}")?;
+            write!(f, "\nhint: {}", escape_block(hint))?;
         }
         Ok(())
     }

@@ -97,7 +97,9 @@ pub fn load_raw(context: &Context, path: &Path, given: &Given<'_>) -> Result<(Lo
     let bytes = read(&context.cwd, path)?;
     let name = path.display().to_string();
     let loaded = regatta_plan::load((&name, &bytes), Format::detect(&name, &bytes), given);
-    Ok((loaded, String::from_utf8_lossy(&bytes).into_owned()))
+    // A large plan is not copied once more.
+    let text = String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+    Ok((loaded, text))
 }
 
 fn read(cwd: &Path, path: &Path) -> Result<Vec<u8>, CliError> {

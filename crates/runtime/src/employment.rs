@@ -57,7 +57,7 @@ impl Orchestrator {
         if self.keepers > MOST_KEEPERS {
             return Err(RunError::KeepersDie);
         }
-        recovery::make_dir(&self.place.run_dir.join("attempts"))?;
+        regatta_journal::private_dir(&self.place.run_dir.join("attempts"))?;
         let (handle, number) = (self.handle.clone(), self.keepers);
         // A loop that is gone needs no words: it is ending everything.
         let deliver = Box::new(move |heard| {

@@ -3,6 +3,8 @@
 //! Control characters (C0 and C1), bidirectional and invisible format characters become visible `\u{…}`. Knows no
 //! terminal.
 
+use std::borrow::Cow;
+
 /// Escapes everything that could steer a terminal or mislead a reader; newlines and tabs are escaped too.
 #[must_use]
 pub fn escape(text: &str) -> String {
@@ -13,6 +15,26 @@ pub fn escape(text: &str) -> String {
 #[must_use]
 pub fn escape_block(text: &str) -> String {
     escape_with(text, |c| c == '\n' || c == '\t')
+}
+
+/// JSON texts, a line each, in which the same characters stand as `\u…`: the same data, and safe to show. What JSON
+/// must escape itself is escaped already.
+#[must_use]
+pub fn escape_json(json: &str) -> Cow<'_, str> {
+    // Below DEL nothing is left for us.
+    if json.bytes().all(|b| b < 0x7f) || !json.chars().any(|c| c >= '\u{7f}' && is_dangerous(c)) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if c >= '\u{7f}' && is_dangerous(c) {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// As [`escape`], and no character has a meaning in Markdown any more: for a line of a document.
@@ -65,7 +87,7 @@ fn is_dangerous(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{escape, escape_block, fenced, markdown};
+    use super::{escape, escape_block, escape_json, fenced, markdown};
 
     #[test]
     fn no_escape_of_a_task_reaches_the_terminal_raw() {
@@ -77,6 +99,16 @@ mod tests {
         check("bidi \u{202e}evil", "bidi \\u{202e}evil");
         check("two\nlines\r", "two\\nlines\\r");
         assert_eq!(escape_block("two\n\tlines\u{8}"), "two\n\tlines\\u{8}");
+    }
+
+    #[test]
+    fn json_that_is_safe_to_show_says_the_same() {
+        let evil = "\u{1b}[31m\u{9b}31m\u{7f}\u{202e}\u{e0041}\u{feff}caf\u{e9}\n";
+        let json = serde_json::to_string(&[evil]).unwrap();
+        let safe = escape_json(&json);
+        assert!(safe.chars().all(|c| c == '\u{e9}' || (' '..='~').contains(&c)), "{safe:?}");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&safe).unwrap(), [evil]);
+        assert_eq!(escape_json("{\"caf\u{e9}\":\"\u{1f600}\"}"), "{\"caf\u{e9}\":\"\u{1f600}\"}");
     }
 
     #[test]

@@ -11,7 +11,6 @@ use regatta_engine::Engine;
 use regatta_engine::ids::{AttemptId, Timestamp};
 use regatta_engine::input::{Input, Resumed};
 use regatta_journal::{Payload, RunJournal, Store, StoreError, StoredEvent};
-use std::path::Path;
 
 /// Folds the journal into the engine and the outputs; answers the engine time to go on from.
 pub(crate) fn recover(
@@ -78,14 +77,4 @@ pub(crate) fn resumed((epoch, boot_changed): (u64, bool), live: Vec<u64>, judged
         }
     }
     Arrival { input: Input::Resumed(resumed), payloads }
-}
-
-/// Makes a private directory, unless it is there.
-pub(crate) fn make_dir(path: &Path) -> Result<(), RunError> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    match std::fs::DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(source) => Err(RunError::Directory { path: path.to_owned(), source }),
-    }
 }

@@ -115,6 +115,22 @@ pub(crate) const CRATES: &[Allowed] = &[
         dev: &[],
         build: &[],
     },
+    Allowed {
+        name: "regatta-fuzz",
+        directory: "crates/fuzz",
+        normal: &[
+            "regatta-engine",
+            "regatta-journal",
+            "regatta-plan",
+            "regatta-rng",
+            "regatta-runtime",
+            "rustix",
+            "serde_json",
+            "tempfile",
+        ],
+        dev: &[],
+        build: &[],
+    },
     Allowed { name: "regatta-rng", directory: "crates/rng", normal: &[], dev: &[], build: &[] },
     Allowed {
         name: "xtask",

@@ -24,7 +24,7 @@ pub(super) fn request(f: Fields<'_>, defaults: &Defaults, problems: &mut Problem
     }
     draft.timeout.run_ms = config.whole("timeout").or(draft.timeout.run_ms);
     draft.timeout.attempt_ms = draft.timeout.attempt_ms.or(Some(DEFAULT_TIMEOUT_MS));
-    draft.tasks = f.list("tasks").iter().map(|item| request_task(item, problems)).collect();
+    draft.tasks = f.list("tasks").iter().map(|item| Box::new(request_task(item, problems))).collect();
     draft
 }
 
@@ -74,7 +74,7 @@ pub(super) fn batch(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems)
     draft.timeout.attempt_ms = config.whole("defaultTimeout").or(of_settings).or(Some(DEFAULT_TIMEOUT_MS));
     let default_shell = config.text("defaultShell").unwrap_or_else(|| "sh".to_owned());
     draft.tasks =
-        f.list("commands").iter().map(|item| batch_command(item, &default_shell, problems)).collect();
+        f.list("commands").iter().map(|item| Box::new(batch_command(item, &default_shell, problems))).collect();
     draft
 }
 

@@ -106,7 +106,8 @@ pub(crate) struct Draft {
     pub(crate) order: Vec<Spanned<String>>,
     /// Keys whose feature is not built yet, as they stand.
     pub(crate) later: BTreeMap<String, Json>,
-    pub(crate) tasks: Vec<TaskDraft>,
+    /// Large, and let go one by one.
+    pub(crate) tasks: Vec<Box<TaskDraft>>,
     pub(crate) unbuilt: Vec<Unbuilt>,
 }
 

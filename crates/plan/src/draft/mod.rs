@@ -14,6 +14,7 @@ use crate::language::{BATCH, Kind, PLAN, REQUEST, Shape, What, check};
 use crate::model::{Breaker, Dialect, Limits, Share, Unbuilt};
 use crate::settings::Defaults;
 use crate::tree::{Item, Key, Span, Value};
+use crate::variables;
 use keys::{RetryKeys, TimeoutKeys};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -101,14 +102,14 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
         max_lost: f.small("max_lost").unwrap_or(5),
         breaker: f.get("breaker").map(|item| breaker(Fields::of(item))),
         on_end: f.texts("on_end"),
-        env: passed(f),
+        env: passed(f, problems),
         inputs: f.inside("inputs").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect(),
         agents: f.inside("agents").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect(),
         task_type: f.text("task_type"),
         mode: f.text("mode"),
         cohort: f.small("cohort"),
         order: spanned_texts(f, "order"),
-        tasks: f.list("tasks").iter().map(|item| task::task(item, problems)).collect(),
+        tasks: f.list("tasks").iter().map(|item| Box::new(task::task(item, problems))).collect(),
         unbuilt: unbuilt.into_iter().map(|key| Unbuilt { key, task: None }).collect(),
         later,
     };
@@ -175,11 +176,13 @@ fn timeout(f: Fields<'_>) -> TimeoutKeys {
 }
 
 /// `env` of a plan: names passed on; `None` for `inherit`.
-fn passed(f: Fields<'_>) -> Option<Vec<String>> {
-    match f.text("env") {
-        Some(_) => None,
-        None => Some(f.texts("env")),
+fn passed(f: Fields<'_>, problems: &mut Problems) -> Option<Vec<String>> {
+    if f.text("env").is_some() {
+        return None;
     }
+    let names = spanned_texts(f, "env");
+    variables::check_passed(names.iter().map(|name| (name.value.as_str(), &name.span)), problems);
+    Some(names.into_iter().map(|name| name.value).collect())
 }
 
 fn spanned(item: Option<&Item>) -> Option<Spanned<String>> {

@@ -17,7 +17,8 @@ pub(super) fn task(item: &Item, problems: &mut Problems) -> TaskDraft {
     let needs = ["needs", "dependsOn", "depends_on"].iter().flat_map(|key| spanned_texts(f, key)).collect();
     let mut retry = retry(f.inside("retry"));
     if let Some(n) = f.whole("max_retries") {
-        retry.max_attempts = Some(n + 1);
+        // What is out of range has been reported.
+        retry.max_attempts = Some(n.saturating_add(1));
     }
     let mut draft = TaskDraft {
         id: f.text("id").unwrap_or_default(),

@@ -126,7 +126,10 @@ fn record((item, pairs): (&Item, &[(Key, Item)]), shape: &Shape, what: What<'_>,
         problems.push(Diagnostic::error(Code::MissingKey, start.clone(), message).help(help));
     }
     if let Some((group, keys)) = shape.exactly_one {
-        let there: Vec<&Key> = found.iter().filter(|(f, _)| keys.contains(&f.key)).map(|(_, k)| *k).collect();
+        let mut there: Vec<&Key> =
+            found.iter().filter(|(f, _)| keys.contains(&f.key)).map(|(_, k)| *k).collect();
+        // A key that stands twice has been reported as that.
+        there.dedup_by(|next, kept| next.text == kept.text);
         let help = format!("give it exactly one of `{}`", keys.join("`, `"));
         let (span, message) = match there[..] {
             [_] => return,
@@ -175,9 +178,33 @@ fn free(item: &Item, problems: &mut Problems) {
                 doubled(pairs, What::Document("value"), problems);
                 open.extend(pairs.iter().map(|(_, v)| v));
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::Plain(_) => {}
+            Value::Number(text) => number(next, text, problems),
+            Value::Plain(text) if is_integer(text) => number(next, text, problems),
+            Value::Null | Value::Bool(_) | Value::Text(_) | Value::Plain(_) => {}
         }
     }
+}
+
+/// A number of a free value must be one that can be kept: finite, and if it is whole, as it is written.
+fn number(item: &Item, text: &str, problems: &mut Problems) {
+    let kept = match text.parse::<f64>() {
+        Ok(_) if is_integer(text) => text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok(),
+        Ok(number) => number.is_finite(),
+        Err(_) => false,
+    };
+    if !kept {
+        let message = format!("`{text}` is a number that cannot be kept as it is");
+        let problem = Diagnostic::error(Code::BadValue, item.span.clone(), message);
+        problems.push(problem.help("write it as a text, in quotes"));
+    }
+}
+
+/// An integer of JSON.
+fn is_integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty()
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && (digits == "0" || !digits.starts_with('0'))
 }
 
 fn scalar(item: &Item, kind: &Kind, what: What<'_>, problems: &mut Problems) {

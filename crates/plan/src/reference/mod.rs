@@ -198,13 +198,17 @@ fn kind(value: &Value) -> String {
     }
 }
 
+/// What stands between `${` and `}` has at most this many bytes.
+const MAX_REF_BYTES: usize = 1_024;
+
 /// The reference that begins at `start`, if one does: an id, a dot, a path, `}`. `item` and `index` need no dot.
 fn parse_at(text: &str, start: usize) -> Option<Ref> {
     let body = &text[start + 2..];
-    let end = body.find('}')?;
+    let ok = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'[' | b']');
+    // Looks no further than a reference can reach: a text may hold `${` again and again.
+    let end = body.bytes().take(MAX_REF_BYTES + 1).take_while(ok).count();
     let inner = &body[..end];
-    let ok = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '[' | ']');
-    if inner.is_empty() || inner.len() > 1_024 || !inner.chars().all(ok) {
+    if inner.is_empty() || !body[end..].starts_with('}') || end > MAX_REF_BYTES {
         return None;
     }
     let span = start..start + 2 + end + 1;

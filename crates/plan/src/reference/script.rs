@@ -35,6 +35,7 @@ impl Script {
             refs: vec![],
             quote: Quote::None,
             stack: vec![],
+            arithmetic: 0,
             cases: 0,
             here: None,
             next_here: VecDeque::new(),
@@ -51,6 +52,8 @@ struct ScriptParser<'a> {
     quote: Quote,
     /// Open parentheses.
     stack: Vec<Paren>,
+    /// How many of them are `((`.
+    arithmetic: usize,
     /// Open `case` commands since the last open parenthesis: the `)` of their patterns closes nothing.
     cases: u32,
     /// The here-document around the place.
@@ -91,16 +94,16 @@ impl ScriptParser<'_> {
     /// Here-documents, and `case` with its end, where the shell would see them.
     fn note_words(&mut self, at: usize) {
         let (before, rest) = (&self.text[..at], &self.text[at..]);
-        let arithmetic = self.stack.iter().any(|p| p.arithmetic);
-        if rest.starts_with("<<") && !arithmetic && !before.ends_with('<') {
+        if rest.starts_with("<<") && self.arithmetic == 0 && !before.ends_with('<') {
             self.next_here.extend(here_document(rest));
         }
         let ends = |c: char| c.is_whitespace() || matches!(c, ';' | ')' | '&' | '|');
-        if begins_command(before) && rest.strip_prefix("case").is_some_and(|r| r.starts_with([' ', '\t'])) {
+        // The words come first: what stands before a place may be long.
+        let case = rest.strip_prefix("case").is_some_and(|r| r.starts_with([' ', '\t']));
+        let esac = rest.strip_prefix("esac").is_some_and(|r| r.is_empty() || r.starts_with(ends));
+        if case && begins_command(before) {
             self.cases += 1;
-        } else if begins_command(before)
-            && rest.strip_prefix("esac").is_some_and(|r| r.is_empty() || r.starts_with(ends))
-        {
+        } else if esac && begins_command(before) {
             self.cases = self.cases.saturating_sub(1);
         }
     }
@@ -155,6 +158,7 @@ impl ScriptParser<'_> {
 
     fn open(&mut self, at: usize) {
         let arithmetic = self.text[at..].starts_with("((");
+        self.arithmetic += usize::from(arithmetic);
         self.stack.push(Paren { quote: self.quote, cases: self.cases, arithmetic });
         (self.quote, self.cases) = (Quote::None, 0);
     }
@@ -173,6 +177,7 @@ impl ScriptParser<'_> {
             (Quote::None, '(') => self.open(at),
             (Quote::None, ')') if self.cases == 0 => {
                 let back = self.stack.pop();
+                self.arithmetic -= usize::from(back.as_ref().is_some_and(|p| p.arithmetic));
                 self.cases = back.as_ref().map_or(0, |p| p.cases);
                 self.quote = back.map_or(Quote::None, |p| p.quote);
             }
@@ -200,11 +205,10 @@ fn belongs_to_us(reference: &Ref) -> bool {
 fn here_document(rest: &str) -> Option<Here> {
     let word = rest.strip_prefix("<<").filter(|w| !w.starts_with('<'))?;
     let word = word.strip_prefix('-').unwrap_or(word).trim_start_matches([' ', '\t']);
-    let line = word.split('\n').next().unwrap_or_default();
-    let end = line
-        .find(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | ')' | '>'))
-        .unwrap_or(line.len());
-    let quoted = line[..end].contains(['\'', '"', '\\']);
-    let delimiter: String = line[..end].chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect();
+    let end = word
+        .find(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | ')' | '<' | '>'))
+        .unwrap_or(word.len());
+    let quoted = word[..end].contains(['\'', '"', '\\']);
+    let delimiter: String = word[..end].chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect();
     (!delimiter.is_empty()).then_some(Here { delimiter, quoted })
 }

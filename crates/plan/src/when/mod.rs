@@ -3,6 +3,7 @@
 //! Sources are bounded before they are compiled, because a chain of operators costs stack: callers compile and
 //! evaluate on a thread with 8 MiB of stack.
 
+mod depth;
 mod names;
 
 use cel::{Context, Program, Value as CelValue};
@@ -11,6 +12,10 @@ use std::collections::BTreeMap;
 
 /// A condition holds at most this many bytes.
 pub const MAX_CONDITION_BYTES: usize = 1_024;
+
+/// Brackets of a condition nest at most this deep: each level costs the parser up to 100 KiB of stack where nothing is
+/// optimised.
+const MAX_BRACKETS: usize = 32;
 
 /// A parsed condition.
 #[derive(Debug)]
@@ -33,7 +38,10 @@ impl Condition {
         if source.len() > MAX_CONDITION_BYTES {
             return Err(format!("it has {} bytes, more than {MAX_CONDITION_BYTES}", source.len()));
         }
-        let program = Program::compile(source).map_err(|e| first_line(&e.to_string()))?;
+        if depth::brackets(source) > MAX_BRACKETS {
+            return Err(TOO_DEEP.to_owned());
+        }
+        let program = Program::compile(source).map_err(|e| complaint(&e.to_string()))?;
         let found = names::of(program.expression());
         Ok(Condition {
             literal_tasks: found.literal_tasks.into_iter().collect(),
@@ -80,6 +88,26 @@ pub fn is_cel_name(id: &str) -> bool {
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
         && !WORDS.contains(&id)
+}
+
+const TOO_DEEP: &str = "it is nested too deeply";
+
+/// What a person needs of a syntax error, which the library writes as `ERROR: <input>:1:97: Syntax error: …`, or as
+/// its own data.
+fn complaint(error: &str) -> String {
+    let line = first_line(error);
+    if line.contains("Recursion limit") {
+        return TOO_DEEP.to_owned();
+    }
+    let Some(rest) = line.strip_prefix("ERROR: <input>:") else { return line };
+    let mut parts = rest.splitn(3, ':');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("1"), Some(column), Some(what)) => format!("at character {column}: {}", what.trim()),
+        (Some(row), Some(column), Some(what)) => {
+            format!("at line {row}, character {column}: {}", what.trim())
+        }
+        _ => line,
+    }
 }
 
 fn first_line(text: &str) -> String {

@@ -6,6 +6,7 @@ use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::plain_file;
+use crate::render::escape::escape;
 use crate::render::{conflicts, count};
 use crate::source;
 use crate::state_view::verify;
@@ -45,7 +46,7 @@ fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliErr
         };
         let warned =
             if warnings > 0 { format!(", {}", count(warnings as u64, "warning")) } else { String::new() };
-        out(&format!("{}: {verdict}{warned}\n", path.display()));
+        out(&format!("{}: {verdict}{warned}\n", escape(&path.display().to_string())));
         if let Some(line) = conflicts::line(&found, path).filter(|_| valid) {
             err(&line);
         }
@@ -58,14 +59,15 @@ fn state(context: &Context, file: &Path, as_json: bool) -> Result<Exit, CliError
     let bytes = plain_file::small_bytes(&context.cwd.join(file), MAX_STATE_BYTES)
         .map_err(|why| CliError::usage(format!("state file `{}` cannot be read: {why}", file.display())))?;
     let problems = verify(&bytes);
+    let shown = escape(&file.display().to_string());
     if as_json {
         let told: Vec<_> = problems.iter().map(|message| json!({ "message": message })).collect();
         out(&format!("{}\n", json!({ "valid": problems.is_empty(), "problems": told })));
     } else if problems.is_empty() {
-        out(&format!("{}: valid: a whole state file\n", file.display()));
+        out(&format!("{shown}: valid: a whole state file\n"));
     } else {
-        problems.iter().for_each(|problem| err(&format!("error: {problem}\n")));
-        out(&format!("{}: not valid: {}\n", file.display(), count(problems.len() as u64, "error")));
+        problems.iter().for_each(|problem| err(&format!("error: {}\n", escape(problem))));
+        out(&format!("{shown}: not valid: {}\n", count(problems.len() as u64, "error")));
     }
     Ok(if problems.is_empty() { Exit::Success } else { Exit::InvalidPlan })
 }

@@ -1,7 +1,7 @@
 //! `regatta events`: the events of a run as JSON lines, in order of arrival or as the canonical log.
 
 use crate::args::EventsArgs;
-use crate::context::{Context, out};
+use crate::context::{Context, out, try_out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::snapshots::Collector;
@@ -25,7 +25,8 @@ pub fn run(context: &Context, args: &EventsArgs) -> Result<Exit, CliError> {
         let mut log = Collector::default();
         let view = RunView::load(&reader, which, &mut |stored| log.push(&stored.event))?;
         let [_, events, _] = log.files(&view.engine);
-        out(&String::from_utf8_lossy(&events));
+        // Its bytes are promised. A reader that went away has seen enough.
+        let _ = try_out(&events);
         return Ok(Exit::Success);
     }
     let id = reader.resolve(which).map_err(store_error)?.run_id;

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::context::{Context, err};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::render::escape::escape;
 use crate::session::{self, Show, Watchers};
 use crate::source;
 use crate::state_view::{self, StateFile};
@@ -105,7 +106,7 @@ fn tell_changed_variables(plan: &Plan, record: &RunRecord) {
         |(name, hash): &(&String, &String)| flags["env"][name.as_str()].as_str() != Some(hash.as_str());
     let changed: Vec<&str> = now.iter().filter(differs).map(|(name, _)| name.as_str()).collect();
     if !changed.is_empty() {
-        err(&format!("variables have changed since the run began: {}\n", changed.join(", ")));
+        err(&format!("variables have changed since the run began: {}\n", escape(&changed.join(", "))));
     }
 }
 

@@ -92,3 +92,20 @@ fn a_database_that_is_gone_beside_the_directories_of_runs_is_damage_and_not_a_ne
     }
     assert_eq!(world.read("ran"), "done\nopen\n");
 }
+
+#[test]
+fn a_database_of_the_first_version_is_brought_up_to_date_and_its_run_goes_on() {
+    let world = interrupted();
+    let hand = rusqlite::Connection::open(database(&world)).unwrap();
+    let version = |hand: &rusqlite::Connection| -> u32 {
+        hand.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+    };
+    let now = version(&hand);
+    hand.execute_batch("DROP TABLE shared; PRAGMA user_version = 1").unwrap();
+    let status = world.regatta(&["status", "--json"]).exits(0).json();
+    assert_eq!(status["status"], "interrupted");
+    assert_eq!(version(&hand), 1, "whoever only looks changes nothing");
+    world.regatta(&["resume"]).exits(0);
+    assert_eq!(version(&hand), now);
+    world.regatta(&["replay"]).exits(0);
+}

@@ -7,9 +7,10 @@ use crate::collect;
 use crate::workspace;
 use regatta_engine::graph::Graph;
 use regatta_engine::scope::Scope;
+use regatta_journal::{StoreError, private_dir};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// The directory in that of a run.
@@ -26,11 +27,10 @@ const MAX_STEM_BYTES: usize = 200;
 /// They cannot be written, for instance because the disk is full.
 pub fn write(run: Run<'_>, about: Scope, case: &Case) -> io::Result<()> {
     let dir = run.run_dir.join(DIR);
-    match fs::DirBuilder::new().mode(0o700).create(&dir) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
-    }
+    private_dir(&dir).map_err(|error| match error {
+        StoreError::DiskFull { .. } => io::ErrorKind::StorageFull.into(),
+        error => io::Error::other(error),
+    })?;
     let stem = file_stem(run.graph, about);
     let mut json = serde_json::to_vec_pretty(case)?;
     json.push(b'\n');
@@ -44,9 +44,11 @@ pub fn write(run: Run<'_>, about: Scope, case: &Case) -> io::Result<()> {
 /// As [`write()`].
 pub fn write_missing(run: Run<'_>, about: Scope, case: impl FnOnce() -> Case) -> io::Result<()> {
     let path = |ending: &str| run.run_dir.join(DIR).join(format!("{}.{ending}", file_stem(run.graph, about)));
-    let json = fs::read(path("json")).ok();
+    // Nobody waits for a writer of what is no file.
+    let is_file = |ending: &str| fs::symlink_metadata(path(ending)).is_ok_and(|meta| meta.is_file());
+    let json = is_file("json").then(|| fs::read(path("json")).ok()).flatten();
     let whole = json.is_some_and(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).is_ok());
-    if whole && fs::metadata(path("md")).is_ok_and(|meta| meta.len() > 0) {
+    if whole && is_file("md") && fs::metadata(path("md")).is_ok_and(|meta| meta.len() > 0) {
         return Ok(());
     }
     write(run, about, &case())

@@ -19,6 +19,8 @@
 
 mod cgroups;
 mod client;
+#[cfg(feature = "fuzz")]
+pub mod fuzzing;
 mod host;
 mod ledger;
 mod message;

@@ -140,9 +140,11 @@ impl Wire {
 
     /// Moves what waits to the front; after a large frame the buffer goes back to its usual size.
     fn make_room(&mut self) {
-        self.input.copy_within(self.read..self.filled, 0);
-        self.filled -= self.read;
-        self.read = 0;
+        if self.read > 0 {
+            self.input.copy_within(self.read..self.filled, 0);
+            self.filled -= self.read;
+            self.read = 0;
+        }
         if self.filled + CHUNK_BYTES / 2 > self.input.len() {
             self.input.resize(self.filled + CHUNK_BYTES, 0);
         } else if self.filled == 0 && self.input.len() > 2 * CHUNK_BYTES {
