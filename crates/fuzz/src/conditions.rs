@@ -90,11 +90,8 @@ fn judge(bytes: &[u8]) -> Result<Signature, String> {
         }
     };
     must(text.len() <= MAX_CONDITION_BYTES, || "longer than it may be".to_owned())?;
-    for name in condition
-        .names
-        .iter()
-        .filter(|name| text.is_ascii() && !text.contains('\\') && !text.contains(name.as_str()))
-    {
+    let invented = |name: &&String| text.is_ascii() && !text.contains('\\') && !text.contains(name.as_str());
+    if let Some(name) = condition.names.iter().find(invented) {
         return Err(format!("`{name}` was never written in {text}"));
     }
     let kinds = [format!("{}", condition.asks_for_all), format!("{}", condition.names.len())];

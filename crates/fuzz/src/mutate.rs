@@ -44,7 +44,7 @@ fn damage(rng: &mut Rng, bytes: &mut Vec<u8>, other: &[u8], words: &[&str]) {
             let piece = piece(rng, bytes, 64);
             bytes.splice(at..at, piece);
         }
-        5 | 6 | 7 if !words.is_empty() => {
+        5..=7 if !words.is_empty() => {
             bytes.splice(at..at, pick(rng, words).bytes());
         }
         8 if rng.one_in(4) => {

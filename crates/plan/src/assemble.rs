@@ -152,25 +152,15 @@ fn place(
         families: BTreeMap::new(),
         free: false,
     };
-    for (name, value) in &task.env {
-        variables::check_set(&task.id, (name, &value.value), &value.span, problems);
-    }
-    if let Some(cwd) = &task.cwd {
-        variables::check_cwd(&task.id, &cwd.value, &cwd.span, problems);
-    }
+    check_variables(&task, problems);
     let Edges { cell, needs, families, .. } = gather(&task, edges, problems);
     let effect = effect(draft, &task, problems);
     let cache = cache(draft, (&task, &effect), problems);
     let agent = task.action.as_ref().is_some_and(|a| a.value.agent().is_some());
-    if agent && task.accept.is_empty() {
-        let message = format!("task `{}` gives an agent no acceptance criteria", task.id);
-        problems.push(
-            Diagnostic::warning(Code::NoCriteria, task.id_span.clone(), message).help("add `accept: [ … ]`"),
-        );
+    if agent {
+        check_criteria(&task, problems);
     }
-    let named: BTreeSet<&String> = task.needs.iter().map(|need| &need.value).collect();
-    let place = |(id, span): (&String, &Span)| NeedPlace { span: span.clone(), named: named.contains(id) };
-    let need_places = needs.iter().map(place).collect();
+    let need_places = need_places(&task, &needs);
     let (tags, locks) = (sorted(&task.tags), sorted(task.locks.iter().map(|(lock, _)| lock)));
     let action = |slot: &Option<Spanned<Action>>| slot.as_ref().map(|a| a.value.clone());
     Placed {
@@ -211,6 +201,31 @@ fn place(
         },
         need_places,
     }
+}
+
+fn check_variables(task: &TaskDraft, problems: &mut Problems) {
+    for (name, value) in &task.env {
+        variables::check_set(&task.id, (name, &value.value), &value.span, problems);
+    }
+    if let Some(cwd) = &task.cwd {
+        variables::check_cwd(&task.id, &cwd.value, &cwd.span, problems);
+    }
+}
+
+fn check_criteria(task: &TaskDraft, problems: &mut Problems) {
+    if task.accept.is_empty() {
+        let message = format!("task `{}` gives an agent no acceptance criteria", task.id);
+        problems.push(
+            Diagnostic::warning(Code::NoCriteria, task.id_span.clone(), message).help("add `accept: [ … ]`"),
+        );
+    }
+}
+
+/// Beside `needs`, in their order.
+fn need_places(task: &TaskDraft, needs: &BTreeMap<String, Span>) -> Vec<NeedPlace> {
+    let named: BTreeSet<&String> = task.needs.iter().map(|need| &need.value).collect();
+    let place = |(id, span): (&String, &Span)| NeedPlace { span: span.clone(), named: named.contains(id) };
+    needs.iter().map(place).collect()
 }
 
 fn sorted<'a, T: Ord + Clone + 'a>(items: impl IntoIterator<Item = &'a T>) -> Vec<T> {

@@ -98,7 +98,8 @@ pub fn load_raw(context: &Context, path: &Path, given: &Given<'_>) -> Result<(Lo
     let name = path.display().to_string();
     let loaded = regatta_plan::load((&name, &bytes), Format::detect(&name, &bytes), given);
     // A large plan is not copied once more.
-    let text = String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+    let text =
+        String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
     Ok((loaded, text))
 }
 

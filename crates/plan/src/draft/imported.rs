@@ -73,8 +73,11 @@ pub(super) fn batch(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems)
     let of_settings = draft.timeout.attempt_ms;
     draft.timeout.attempt_ms = config.whole("defaultTimeout").or(of_settings).or(Some(DEFAULT_TIMEOUT_MS));
     let default_shell = config.text("defaultShell").unwrap_or_else(|| "sh".to_owned());
-    draft.tasks =
-        f.list("commands").iter().map(|item| Box::new(batch_command(item, &default_shell, problems))).collect();
+    draft.tasks = f
+        .list("commands")
+        .iter()
+        .map(|item| Box::new(batch_command(item, &default_shell, problems)))
+        .collect();
     draft
 }
 

@@ -106,7 +106,7 @@ pub(crate) struct Draft {
     pub(crate) order: Vec<Spanned<String>>,
     /// Keys whose feature is not built yet, as they stand.
     pub(crate) later: BTreeMap<String, Json>,
-    /// Large, and let go one by one.
+    #[expect(clippy::vec_box, reason = "a task is large, and a million of them are let go one by one")]
     pub(crate) tasks: Vec<Box<TaskDraft>>,
     pub(crate) unbuilt: Vec<Unbuilt>,
 }

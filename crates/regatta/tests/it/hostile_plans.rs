@@ -172,7 +172,7 @@ fn a_number_that_cannot_be_kept_as_it_is_is_refused_where_any_value_is_asked_for
 fn a_yaml_bomb_of_any_kind_is_refused_in_bounded_time_and_memory() {
     let world = World::new();
     let names: Vec<char> = ('a'..='z').collect();
-    let mut lists = format!("a: &a [{}]\n", vec!["x"; 10].join(", "));
+    let mut lists = format!("a: &a [{}]\n", ["x"; 10].join(", "));
     let mut maps = "inputs:\n  a: &a { k: v }\n".to_owned();
     for pair in names.windows(2).take(12) {
         let (last, name) = (pair[0], pair[1]);

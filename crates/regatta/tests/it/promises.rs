@@ -12,8 +12,8 @@ fn root() -> PathBuf {
 /// The page between the marks of the table.
 fn table() -> String {
     let page = std::fs::read_to_string(root().join("docs/reliability.md")).unwrap();
-    let (_, rest) = page.split_once("<!-- promises:begin -->").expect("the table begins");
-    rest.split_once("<!-- promises:end -->").expect("the table ends").0.to_owned()
+    let (_, rest) = page.split_once("<!-- promises:begin -->").unwrap();
+    rest.split_once("<!-- promises:end -->").unwrap().0.to_owned()
 }
 
 /// `module::test` for each test of the integration tests in a directory.
