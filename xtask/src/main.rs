@@ -1,4 +1,4 @@
-//! Automation of the workspace: `cargo xtask ci | test | fix | tidy | sim | crash | cost | docs | help`.
+//! Automation of the workspace: `cargo xtask ci | test | fix | tidy | sim | crash | bench | docs | help`.
 //!
 //! Chooses the verb and turns its result into an exit code: 0 done, 1 something was found, 2 wrong use.
 //! It knows no check itself; those live in `tidy`, and the order of all of them in `ci`.
@@ -10,7 +10,6 @@
 
 mod cargo;
 mod ci;
-mod cost;
 mod suite;
 mod tidy;
 mod verbs;
@@ -25,7 +24,8 @@ usage: cargo xtask <verb>
   fix     let clippy and rustfmt mend what they can
   tidy    the house rules: dependencies, sizes, headers, pages, licences, links, text
   sim     the simulator: cargo xtask sim --seeds N [--from SEED]
-  cost    CPU of a task and start-up beside references: cargo xtask cost [--tasks N] [--pairs N] [--check]
+  bench   real runs beside references that do the same work: cargo xtask bench [--trials DIR] [--goals N,N | --workflows]
+          [--pairs N] [--scale F] [--seed N] [--check] [--json FILE] [--write]
   crash   kill real runs at every fault point: cargo xtask crash [--trials DIR] [--seed N] [--sample | --load] [--write]
   docs    write the pages that the program makes, build the documentation, check pages and links
   help    this text
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         "sim" => verbs::sim(&root, rest),
-        "cost" => cost::run(&root, rest),
+        "bench" => verbs::bench(&root, rest),
         "crash" => verbs::crash(&root, rest),
         "ci" if alone => ci::run(&root),
         "test" if alone => suite::run_alone(&root),
