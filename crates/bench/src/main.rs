@@ -35,7 +35,7 @@ mod workflows;
 use bench::Bench;
 use options::{Options, USAGE};
 use regatta_crash::Outcome;
-use row::Verdict;
+use row::{Row, Verdict};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -84,11 +84,18 @@ fn goals(bench: &Bench, machine: &str) -> Outcome<bool> {
     if let Some(file) = &bench.options.write {
         page::write_goals(file, &bench.options, (machine, &table::markdown(&cells)))?;
     }
+    let (fine, sum) = judged(&rows, bench.options.check);
+    println!("{sum}");
+    Ok(fine)
+}
+
+/// Whether nothing failed and, where misses count, nothing was missed; and how many rows came to what.
+fn judged(rows: &[Row], check: bool) -> (bool, String) {
     let count = |verdict| rows.iter().filter(|row| row.verdict() == verdict).count();
     let (missed, failed) = (count(Verdict::Miss), count(Verdict::Failed));
     let (passed, absent) = (count(Verdict::Pass), count(Verdict::NotMeasured));
-    println!("{passed} pass, {missed} missed, {absent} not measured, {failed} failed");
-    Ok(failed == 0 && !(bench.options.check && missed > 0))
+    let sum = format!("{passed} pass, {missed} missed, {absent} not measured, {failed} failed");
+    (failed == 0 && !(check && missed > 0), sum)
 }
 
 fn workflows(bench: &Bench, machine: &str) -> Outcome<bool> {
@@ -109,4 +116,19 @@ fn written(bench: &Bench, machine: &str, (name, rows): (&str, Vec<Value>)) -> Ou
     let options = &bench.options;
     let all = json!({ "command": options.typed, "machine": machine, "scale": options.scale, name: rows });
     std::fs::write(file, format!("{all:#}\n")).map_err(|e| format!("cannot write {}: {e}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::Unit;
+
+    #[test]
+    fn a_miss_is_an_error_only_where_that_was_asked_for_and_a_failure_always() {
+        let row = |value: f64| Row::of(1, "a").absolute(Unit::Ms, vec![value]).at_most(1.0);
+        let rows = [row(1.0), row(2.0), Row::of(1, "a").not_measured("later")];
+        let sum = "1 pass, 1 missed, 1 not measured, 0 failed".to_owned();
+        assert_eq!([judged(&rows, false), judged(&rows, true)], [(true, sum.clone()), (false, sum)]);
+        assert!(judged(&rows[..1], true).0 && !judged(&[row(1.0).failed("exit 4")], false).0);
+    }
 }

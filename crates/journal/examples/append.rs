@@ -18,10 +18,13 @@ use regatta_journal::{Journal, NewRun, Reader, RunId, Store, Turn};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// Writes so many rows a commit, so many times, and answers the size of the log.
+type Write = fn(&Path, u32, u32) -> (Cost, u64);
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    let (write, dir, commits, rows): (fn(&Path, u32, u32) -> (Cost, u64), _, _, _) = match words[..] {
+    let (write, dir, commits, rows): (Write, _, _, _) = match words[..] {
         ["fold", dir] => return fold(Path::new(dir)),
         ["journal", dir, commits, rows] => (with_journal, dir, commits, rows),
         ["bare", dir, commits, rows] => (with_sqlite, dir, commits, rows),
