@@ -3,7 +3,7 @@
 set -euo pipefail
 
 # program:package
-needs=(dash:dash bash:bash git:git setsid:util-linux script:bsdutils ps:procps)
+needs=(dash:dash bash:bash git:git setsid:util-linux script:bsdutils ps:procps groff:groff-base)
 
 missing_packages() {
     local need

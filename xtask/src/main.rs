@@ -1,4 +1,4 @@
-//! Automation of the workspace: `cargo xtask ci | test | fix | tidy | sim | crash | bench | docs | help`.
+//! Automation of the workspace: `cargo xtask ci | test | fix | tidy | sim | crash | bench | trials | docs | help`.
 //!
 //! Chooses the verb and turns its result into an exit code: 0 done, 1 something was found, 2 wrong use.
 //! It knows no check itself; those live in `tidy`, and the order of all of them in `ci`.
@@ -12,6 +12,7 @@ mod cargo;
 mod ci;
 mod suite;
 mod tidy;
+mod trials;
 mod verbs;
 
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ usage: cargo xtask <verb>
   bench   real runs beside references that do the same work: cargo xtask bench [--trials DIR] [--goals N,N | --workflows]
           [--pairs N] [--scale F] [--seed N] [--check] [--json FILE] [--write]
   crash   kill real runs at every fault point: cargo xtask crash [--trials DIR] [--seed N] [--sample | --load] [--write]
+  trials  real workflows and task graphs through `plan --json` and a checker: cargo xtask trials --trials DIR [--write] [--check]
   docs    write the pages that the program makes, build the documentation, check pages and links
   help    this text
 ";
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         }
         "sim" => verbs::sim(&root, rest),
         "bench" => verbs::bench(&root, rest),
+        "trials" => trials::run(&root, rest),
         "crash" => verbs::crash(&root, rest),
         "ci" if alone => ci::run(&root),
         "test" if alone => suite::run_alone(&root),

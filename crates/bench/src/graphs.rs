@@ -1,7 +1,7 @@
 //! The graphs that are run: edges, and durations where tasks sleep. Made by rules and seeds; no format and no program
 //! is known here.
 
-use regatta_crash::rng::Rng;
+use regatta_rng::Rng;
 use regatta_crash::workflows::Workflow;
 use std::collections::BTreeMap;
 

@@ -5,10 +5,12 @@
 //! scenario   what a person does: run, resume, a command;  trial: one such story with one kill in it
 //! matrix     every passage of every point x victim   -> verdicts -> table -> page
 //! chaos      kills at random instants                   load  many tasks, much output, many pauses
+//! fight      orchestrators that want the same leases
 //! ```
 //! Sees only what a user sees: exit codes, output, files, processes. Knows nothing of the engine.
 
 pub mod chaos;
+pub mod fight;
 pub mod judge;
 pub mod load;
 pub mod matrix;
@@ -16,7 +18,6 @@ pub mod page;
 pub mod place;
 pub mod plans;
 pub mod processes;
-pub mod rng;
 pub mod scenario;
 pub mod table;
 pub mod workflows;

@@ -5,17 +5,14 @@
 use crate::Outcome;
 use crate::chaos::Killer;
 use crate::place::{Env, Place};
-use crate::rng::Rng;
 use crate::scenario::statuses;
+use regatta_rng::Rng;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Kills of orchestrator and keeper during a load. More than twenty keepers of one orchestrator end a run.
 const MOST_KILLS: u64 = 30;
-
-/// So long after their start some of the orchestrators that fight for leases are killed.
-const IN_THE_MIDST: Duration = Duration::from_millis(300);
 
 /// How many tasks came through although everything around them failed for a while.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -206,66 +203,6 @@ pub fn abort(binary: &Path, tasks: u64) -> Outcome<(Duration, Duration)> {
         }
     }
     Ok((answered, ended))
-}
-
-/// What orchestrators that fought for the same leases did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fight {
-    /// Tasks that held the leases, one after the other.
-    pub held: u64,
-    /// How often a task had to wait for another run.
-    pub waited: u64,
-    /// Orchestrators that were killed while they waited or held.
-    pub kills: u64,
-    /// Wall clock.
-    pub time: Duration,
-}
-
-/// So many orchestrators on one workspace run plans of so many tasks that all want the same two leases; every fourth is
-/// killed and resumed.
-///
-/// # Errors
-/// Two tasks were inside at once, a lease is left over, or a run does not come to its end.
-pub fn leases(binary: &Path, orchestrators: u64, tasks: u64) -> Outcome<Fight> {
-    let body = "mkdir inside || echo overlap >>log; echo in >>log; rmdir inside";
-    let nodes = (0..tasks).map(|n| json!({ "id": format!("t{n}"), "locks": ["one", "two"], "run": body }));
-    let nodes: Vec<Value> = nodes.collect();
-    let plan = json!({ "version": 1, "effect": "idempotent", "max_lost": 1_000, "tasks": nodes });
-    let place = Place::with(binary, &plan.to_string())?;
-    let began = Instant::now();
-    let all: Vec<_> = (0..orchestrators)
-        .map(|_| place.start(&["run", "plan.yaml", "--json"], &Env::new()))
-        .collect::<Outcome<_>>()?;
-    let mut kills = 0;
-    for run in all.iter().skip(3).step_by(4) {
-        // In the midst of it: it waits or holds by then.
-        let over = run.ends(IN_THE_MIDST);
-        kills += u64::from(!over && run.kill_if_alive());
-    }
-    for (n, run) in all.into_iter().enumerate() {
-        let code = run.wait()?.code;
-        if code != Some(0) && n % 4 != 3 {
-            return Err(format!("orchestrator {n} ended with {code:?}"));
-        }
-    }
-    for id in ids(&place)? {
-        place.expect(&["resume", &id], 0)?;
-    }
-    let log = place.read("log");
-    let held = log.lines().filter(|line| *line == "in").count() as u64;
-    if log.contains("overlap") {
-        return Err("two tasks were inside at once".to_owned());
-    }
-    let left = place.expect(&["locks"], 0)?.out;
-    if left != "no lease is held\n" {
-        return Err(format!("leases are left over: {left}"));
-    }
-    let mut waited = 0;
-    for id in ids(&place)? {
-        let events = place.expect(&["events", &id], 0)?.out;
-        waited += events.matches("\"kind\":\"lease_awaited\"").count() as u64;
-    }
-    Ok(Fight { held, waited, kills, time: began.elapsed() })
 }
 
 fn ids(place: &Place) -> Outcome<Vec<String>> {

@@ -8,9 +8,9 @@
 )]
 
 use regatta_crash::matrix::{self, Report, Share};
-use regatta_crash::rng::Rng;
 use regatta_crash::scenario::Victim;
-use regatta_crash::{Outcome, chaos, load, page, plans, table, workflows};
+use regatta_crash::{Outcome, chaos, fight, load, page, plans, table, workflows};
+use regatta_rng::Rng;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,6 +30,8 @@ const RANDOM: (u64, u64) = (6, 25);
 const LOAD_TASKS: u64 = 10_000;
 /// Pauses of a live run.
 const PAUSES: u64 = 1_000;
+/// The fight for leases.
+const FIGHT: fight::Size = fight::Size { orchestrators: 8, tasks: 50, kills_each: 12, seed: 1 };
 /// A request to end a run is answered within this time, and everything of it is dead within that one.
 const ANSWERED: Duration = Duration::from_secs(3);
 const CLEANED: Duration = Duration::from_secs(10);
@@ -196,13 +198,16 @@ fn heavy(options: &Options) -> Outcome<bool> {
         "| {PAUSES} cycles of `pause` (every second `--now`) and `resume` | every effect once; {:.0} s | |",
         pauses.as_secs_f64()
     ));
-    let fight = load::leases(&options.binary, 8, 50)?;
+    let fight = fight::leases(&options.binary, fight::Size { seed: options.seed, ..FIGHT })?;
     rows.push(format!(
-        "| 8 orchestrators, 50 tasks each, all of which want the same two leases; {} killed and resumed | {} times held, \
-         never by two at once, {} waits for another run, nothing left over; {:.0} s | |",
+        "| {} orchestrators, {} tasks each, all of which want the same two leases; {} kills of orchestrator, keeper or both | \
+         {} times held, never by two at once, {} waits for another run, {} attempts lost, nothing left over; {:.0} s | |",
+        FIGHT.orchestrators,
+        FIGHT.tasks,
         fight.kills,
         fight.held,
         fight.waited,
+        fight.lost,
         fight.time.as_secs_f64()
     ));
     let (answered, ended) = load::abort(&options.binary, 32)?;

@@ -5,8 +5,8 @@
 use crate::Outcome;
 use crate::judge::{Reference, judge};
 use crate::plans::Plan;
-use crate::rng::Rng;
 use crate::scenario::{Kill, Story, Victim, play};
+use regatta_rng::Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

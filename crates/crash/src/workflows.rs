@@ -4,7 +4,7 @@
 
 use crate::Outcome;
 use crate::plans::{EFFECT, Plan};
-use crate::rng::Rng;
+use regatta_rng::Rng;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Read as _;

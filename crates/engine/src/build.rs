@@ -27,6 +27,9 @@ pub enum GraphError {
         /// The index.
         index: u32,
     },
+    /// The pinned order names a node that there is not.
+    #[error("the order names task {0}, which does not exist")]
+    Pinned(u32),
     /// A node claims more than there is.
     #[error("task `{task}` claims {units} units of `{resource}`, more than there are")]
     Claim {
@@ -90,8 +93,8 @@ impl Graph {
             f.pos = pos as u32;
             f.rank = f.pos - wave_start[f.wave as usize];
         }
-        let GraphSpec { agents, tags: tag_names, resources, policies, tools, .. } = spec;
-        Ok(Graph {
+        let GraphSpec { agents, tags: tag_names, resources, policies, tools, pinned, .. } = spec;
+        let mut graph = Graph {
             text,
             name_start,
             preds,
@@ -104,12 +107,15 @@ impl Graph {
             wave_start,
             durations_ms,
             groups,
+            pinned: Vec::new(),
             policies,
             resources,
             agents,
             tag_names,
             tools,
-        })
+        };
+        graph.pin(&pinned.into_iter().map(NodeId).collect::<Vec<_>>());
+        Ok(graph)
     }
 }
 
@@ -122,6 +128,9 @@ fn sorted(items: &[u32]) -> Vec<u32> {
 
 fn check_ranges(spec: &GraphSpec) -> Result<(), GraphError> {
     u32::try_from(spec.nodes.len()).map_err(|_| GraphError::TooLarge)?;
+    if let Some(&index) = spec.pinned.iter().find(|&&i| i as usize >= spec.nodes.len()) {
+        return Err(GraphError::Pinned(index));
+    }
     for node in &spec.nodes {
         let range = |what, index| GraphError::Range { task: node.id.clone(), what, index };
         let outside = |items: &[u32], len: usize| items.iter().copied().find(|&i| i as usize >= len);

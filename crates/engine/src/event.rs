@@ -6,7 +6,7 @@ use crate::caps::CapRef;
 use crate::cause::Cause;
 use crate::escalation::CauseClass;
 use crate::ids::{AttemptId, NodeId, Timestamp};
-use crate::input::{Answer, Claimed, ConditionAnswer, LeaseChange, Reused};
+use crate::input::{Answer, Claimed, ConditionAnswer, LeaseTold, Reused};
 use crate::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use crate::report::Report;
 use crate::scope::Scope;
@@ -264,9 +264,7 @@ pub enum EventKind {
         /// The attempt.
         attempt: AttemptId,
         /// What became of it.
-        change: LeaseChange,
-        /// Which leases, for people.
-        text: Box<str>,
+        told: Box<LeaseTold>,
     },
     /// A report about an attempt that is not alive; recorded, not obeyed.
     ReportIgnored(AttemptId),

@@ -48,6 +48,8 @@ pub struct Graph {
     pub(crate) wave_start: Vec<u32>,
     pub(crate) durations_ms: Vec<u64>,
     pub(crate) groups: u32,
+    /// What admission looks at in place of the longest remaining path, by node; empty if no order is pinned.
+    pub(crate) pinned: Vec<u64>,
     /// Distinct policies.
     pub policies: Vec<Policy>,
     /// Counted resources and locks.
@@ -156,6 +158,29 @@ impl Graph {
     #[must_use]
     pub fn duration_ms(&self, node: NodeId) -> u64 {
         self.durations_ms[node.index()]
+    }
+
+    /// Pins the order in which ready nodes of one priority class are admitted under `dataflow`; those that it leaves
+    /// out come after all others, the longest remaining path first. An empty order pins nothing.
+    pub fn pin(&mut self, order: &[NodeId]) {
+        self.pinned = match order {
+            [] => Vec::new(),
+            _ => self.facts.iter().map(|facts| facts.remaining.min(u64::MAX / 2)).collect(),
+        };
+        for (node, place) in order.iter().zip(0..) {
+            self.pinned[node.index()] = u64::MAX - place;
+        }
+    }
+
+    /// True if an order is pinned.
+    #[must_use]
+    pub fn is_pinned(&self) -> bool {
+        !self.pinned.is_empty()
+    }
+
+    /// What admission looks at after the class, most first: the place in a pinned order, else the longest remaining path.
+    pub(crate) fn urgency(&self, node: NodeId) -> u64 {
+        self.pinned.get(node.index()).copied().unwrap_or_else(|| self.facts(node).remaining)
     }
 
     /// The node of a name; linear, for commands typed by people.

@@ -5,7 +5,7 @@
 use crate::cause::Cause;
 use crate::ids::{AttemptId, NodeId};
 use crate::report::{Digest, Report};
-use crate::spec::Limits;
+use crate::spec::{ClaimKind, Limits};
 
 /// The verdict on one ended attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,6 +126,26 @@ pub enum LeaseChange {
     Denied,
 }
 
+/// A lease that a running attempt claims by itself, beside what its task declares.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OwnLease {
+    /// Its name.
+    pub name: Box<str>,
+    /// How it is claimed.
+    pub kind: ClaimKind,
+}
+
+/// What is told of leases of a running attempt's own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LeaseTold {
+    /// What became of it.
+    pub change: LeaseChange,
+    /// Which leases, for people.
+    pub text: Box<str>,
+    /// Those that it holds now and did not hold before, or that it holds no more.
+    pub leases: Box<[OwnLease]>,
+}
+
 /// What the orchestrator found when it took the run over.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Resumed {
@@ -140,6 +160,10 @@ pub struct Resumed {
 }
 
 /// An input.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the end of an attempt is the most frequent input: no box for each"
+)]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Input {
     /// The run begins.
@@ -176,9 +200,7 @@ pub enum Input {
         /// The node.
         node: NodeId,
         /// What became of it.
-        change: LeaseChange,
-        /// Which leases, for people.
-        text: Box<str>,
+        told: LeaseTold,
     },
     /// An attempt ended and its whole tree is dead.
     AttemptEnded(Ended),

@@ -46,7 +46,7 @@ impl EventKind {
             EventKind::LeaseClaimed { answer: Claimed::Granted { .. }, .. } => "lease_acquired",
             EventKind::LeaseClaimed { answer: Claimed::Taken { .. }, .. } => "lease_awaited",
             EventKind::LeaseWaitEnded { .. } => "lease_wait_ended",
-            EventKind::LeaseTold { change, .. } => change_name(*change),
+            EventKind::LeaseTold { told, .. } => change_name(told.change),
             EventKind::ReportIgnored { .. } => "report_ignored",
             EventKind::BreakerOpened { .. } => "breaker_opened",
             EventKind::BreakerHalfOpen { .. } => "breaker_half_open",

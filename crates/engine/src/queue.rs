@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 /// The round of nodes that were never refused.
 const NEVER: u32 = u32::MAX;
 
-/// Place of a node among its equals: longest remaining path first, then order key.
+/// Place of a node among its equals: most urgent first (longest remaining path, or a pinned order), then order key.
 type Place = (Reverse<u64>, u32);
 
 /// Nodes of a group by the round in which they were first refused.
@@ -108,7 +108,7 @@ impl ReadyQueue {
     fn place(&self, graph: &Graph, node: NodeId) -> Place {
         let facts = graph.facts(node);
         let by_path = self.order.schedule == Schedule::Dataflow;
-        (Reverse(if by_path { facts.remaining } else { 0 }), facts.pos)
+        (Reverse(if by_path { graph.urgency(node) } else { 0 }), facts.pos)
     }
 
     /// Adds a ready node.

@@ -2,6 +2,8 @@
 //!
 //! Knows digests and sizes only; the bytes themselves live with the journal and the runtime.
 
+use std::num::NonZeroU64;
+
 /// Size and sha-256 of some bytes that live elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Digest {
@@ -50,6 +52,8 @@ pub struct Report {
     pub stderr: Option<Digest>,
     /// What it used.
     pub usage: Option<Usage>,
+    /// How long it ran, in milliseconds, where engine time cannot tell: it was found by a later orchestrator.
+    pub ran_ms: Option<NonZeroU64>,
     /// Processes that outlived their leader and had to be ended.
     pub leaked: u32,
     /// What the work was, where later runs may ask for equal work.

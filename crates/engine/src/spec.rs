@@ -162,4 +162,7 @@ pub struct GraphSpec {
     pub policies: Vec<Policy>,
     /// Names of tools.
     pub tools: Vec<String>,
+    /// Nodes in the order in which they are admitted under `dataflow` as far as classes allow, by index; empty if the
+    /// longest remaining path decides.
+    pub pinned: Vec<u32>,
 }

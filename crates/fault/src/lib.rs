@@ -46,6 +46,13 @@ pub const POINTS: [(&str, &str); 34] = [
     ("keeper.leaving", "nothing is owned, the socket is still there"),
 ];
 
+/// The points of `gc`, which belongs to no run.
+pub const POINTS_OF_GC: [(&str, &str); 3] = [
+    ("gc.marked", "a run is marked as being removed, its rows are there"),
+    ("gc.recorded", "its rows are gone, its files are there"),
+    ("gc.removed", "its files are gone, its mark is there"),
+];
+
 /// Passes a point.
 #[cfg(not(feature = "armed"))]
 #[inline]
@@ -120,7 +127,7 @@ mod armed {
     pub fn point(name: &'static str) {
         static PASSED: Mutex<BTreeMap<&'static str, u64>> = Mutex::new(BTreeMap::new());
         debug_assert!(
-            super::POINTS.iter().any(|(point, _)| *point == name),
+            super::POINTS.iter().chain(&super::POINTS_OF_GC).any(|(point, _)| *point == name),
             "fault point {name} is not in the registry"
         );
         let mut passed = PASSED.lock().unwrap_or_else(PoisonError::into_inner);

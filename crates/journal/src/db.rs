@@ -7,7 +7,6 @@ use crate::error::StoreError;
 use crate::limits::BUSY_MS;
 use crate::place::Place;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
-use std::path::Path;
 use std::time::Duration;
 
 /// Settings of every connection: nothing a hostile database could run, cells checked, 2 MiB of page cache, no mmap
@@ -114,19 +113,6 @@ pub(crate) fn damaged(place: &Place, access: Access, detail: String) -> StoreErr
         Access::Read => None,
     };
     StoreError::Damaged { path: place.database(), copy, detail }
-}
-
-/// An error of SQLite about a file beside the journal; it is not the journal, so nothing is copied aside.
-pub(crate) fn fault_at(path: &Path, action: &'static str, e: rusqlite::Error) -> StoreError {
-    let path = path.to_owned();
-    match e.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            StoreError::Damaged { path, copy: None, detail: format!("cannot {action} it: {e}") }
-        }
-        Some(ErrorCode::DiskFull) => StoreError::DiskFull { path },
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { path },
-        _ => StoreError::Sqlite { action, path, source: e },
-    }
 }
 
 fn fault(place: &Place, access: Access, action: &'static str, e: rusqlite::Error) -> StoreError {

@@ -83,6 +83,14 @@ pub enum StoreError {
         /// What is wrong, naming run and pos where known.
         detail: String,
     },
+    /// The leases of the workspace are not what was written.
+    #[error("`{}` {detail}", path.display())]
+    LeasesUnusable {
+        /// Their file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// Another orchestrator runs the run.
     #[error("run {run} is held by {holder}")]
     Held {
@@ -122,6 +130,12 @@ pub enum StoreError {
         path: PathBuf,
         /// What SQLite says.
         source: rusqlite::Error,
+    },
+    /// Another process removes runs.
+    #[error("another process removes runs: it has `{}`", path.display())]
+    Removing {
+        /// The lock file.
+        path: PathBuf,
     },
     /// Text that cannot be the id of a run.
     #[error("`{id}` is not a run id")]
@@ -223,9 +237,15 @@ impl StoreError {
                     runs.display()
                 )
             }
+            StoreError::LeasesUnusable { .. } => {
+                "it holds leases of what lives, and nothing else: it is made anew by the next run that needs one while \
+                 no other run lives (`regatta ls`), and nothing of its own"
+                    .into()
+            }
             StoreError::Held { .. } => "wait for it, or end that process; `regatta status` shows it".into(),
             StoreError::Fenced { .. } => "leave the run to the newer orchestrator".into(),
             StoreError::Poisoned { .. } => "mend what failed, then `regatta resume`".into(),
+            StoreError::Removing { .. } => "wait until it is done, then try again".into(),
             StoreError::Busy { .. } => "see which process has it open (`fuser`), then try again".into(),
             StoreError::NoSuchRun { .. } | StoreError::Ambiguous { .. } => {
                 "`regatta ls` lists the runs".into()

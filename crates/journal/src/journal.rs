@@ -67,6 +67,10 @@ impl Journal {
         &self.db.place
     }
 
+    pub(crate) fn db(&self) -> &Db {
+        &self.db
+    }
+
     /// Records a new run, then makes its directory and takes its lock.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! Journal::open -> create_run | open_run -> RunJournal: Store    one transaction a turn, then durable
 //!                                              `-- holds the RunLock: one orchestrator per run
 //! Reader::open  -> runs, events, turns, fold                     never blocks a writer
+//! Remover       -> runs that have ended are removed whole
 //! Turn -> record (JSON) -> chain (checksum) -> rows of `turns` and `events`
 //! ```
 
@@ -24,6 +25,7 @@ mod place;
 mod public;
 mod reader;
 pub mod record;
+mod removal;
 mod run;
 mod run_id;
 mod run_row;
@@ -40,13 +42,14 @@ pub use error::StoreError;
 pub use holder::Holder;
 pub use instant::rfc3339;
 pub use journal::Journal;
-pub use leases::{Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant, Leases};
+pub use leases::{Claim, Claimant, Claimed, Grant, LeaseKind, LeaseRow, LeaseWant, Leases, Refusal};
 pub use limits::MAX_PAYLOAD_BYTES;
 pub use lock::{RunLock, is_locked};
 pub use network::network_file_system;
 pub use place::{Place, create_private, private_dir};
 pub use public::{PublicRun, event_json};
 pub use reader::{Reader, Which};
+pub use removal::{Keeping, NotRemoved, Remover};
 pub use run::RunJournal;
 pub use run_id::RunId;
 pub use run_row::{NewRun, RunRecord, RunState, RunSummary};

@@ -4,6 +4,8 @@
 //! ```text
 //! WORKSPACE/.regatta/            0700, .gitignore: *
 //!           |- regatta.db, -wal, -shm      0600
+//!           |- removed/<run>               mark of a run that is being removed
+//!           |- leases.db, leases.open      0600
 //!           `- runs/<run>/       0700, made after the run's row is durable
 //!                 |- lock        who orchestrates it
 //!                 `- out/        named outputs
@@ -93,6 +95,16 @@ impl Place {
         self.runs().join(run.as_str())
     }
 
+    /// The directory of marks: a run with a mark and without rows is removed, whatever is left of its files.
+    pub(crate) fn removed(&self) -> PathBuf {
+        self.home.join("removed")
+    }
+
+    /// The mark of a run that is being removed.
+    pub(crate) fn removal_mark(&self, run: &RunId) -> PathBuf {
+        self.removed().join(run.as_str())
+    }
+
     /// Makes the directory of a run and its `out/`.
     pub(crate) fn make_run_dir(&self, run: &RunId) -> Result<PathBuf, StoreError> {
         private_dir(&self.runs())?;
@@ -102,7 +114,7 @@ impl Place {
         Ok(dir)
     }
 
-    /// Names of directories of runs, up to `most`, in no order.
+    /// Names of directories of runs that are not being removed, up to `most`, in no order.
     pub(crate) fn some_run_dirs(&self, most: usize) -> Result<Vec<String>, StoreError> {
         let runs = self.runs();
         let entries = match std::fs::read_dir(&runs) {
@@ -112,7 +124,9 @@ impl Place {
         };
         let is_dir = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|t| t.is_dir());
         let named = entries.filter_map(Result::ok).filter(is_dir);
-        Ok(named.filter_map(|entry| entry.file_name().into_string().ok()).take(most).collect())
+        let names = named.filter_map(|entry| entry.file_name().into_string().ok());
+        let removed = self.removed();
+        Ok(names.filter(|name| !removed.join(name).exists()).take(most).collect())
     }
 }
 

@@ -3,7 +3,7 @@
 //! The fields of every event are always there, null where they do not apply; the others only where they do.
 
 use crate::instant::rfc3339;
-use crate::record::{LimitsRecord, UsageRecord, cap, hex, reused_by};
+use crate::record::{LimitsRecord, OwnLeaseRecord, UsageRecord, cap, hex, own_leases, reused_by};
 use crate::store::StoredEvent;
 use regatta_engine::caps::CapRef;
 use regatta_engine::cause::Cause;
@@ -100,6 +100,8 @@ struct More<'a> {
     epoch: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limits: Option<LimitsRecord<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leases: Option<Vec<OwnLeaseRecord<'a>>>,
     #[serde(flatten)]
     scope: ScopeFields<'a>,
 }
@@ -291,7 +293,9 @@ impl<'a> PublicEvent<'a> {
                 more.cap_name = cap_name(graph, CapRef::Resource(*resource));
                 more.message = Some(&**by);
             }
-            EventKind::LeaseTold { text, .. } => more.message = Some(&**text),
+            EventKind::LeaseTold { told, .. } => {
+                (more.message, more.leases) = (Some(&*told.text), own_leases(&told.leases));
+            }
             _ => {}
         }
     }

@@ -225,7 +225,7 @@ pub(crate) fn load(db: &Db, summary: RunSummary) -> Result<RunRecord, StoreError
 /// No row: an unknown id, or damage if its directory is there.
 pub(crate) fn missing_run(db: &Db, run: &RunId) -> StoreError {
     let unknown = StoreError::NoSuchRun { run: run.to_string(), path: db.place.database() };
-    if !db.place.run_dir(run).join("lock").exists() {
+    if !db.place.run_dir(run).join("lock").exists() || db.place.removal_mark(run).exists() {
         return unknown;
     }
     match find(db, run) {

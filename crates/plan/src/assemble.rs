@@ -7,7 +7,7 @@ use crate::draft::{Draft, Spanned, TaskDraft};
 use crate::edges::{Edges, Names};
 use crate::graph_checks;
 use crate::model::{Action, Plan, Task, Unbuilt};
-use crate::names::{check_caps, check_names};
+use crate::names::{check_caps, check_names, check_order};
 use crate::ownership::{check_owners, check_patterns, lock_files};
 use crate::placed::{MAX_TASKS, Placed};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +52,7 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
     }
     check_patterns(&placed, problems);
     check_names(&draft, &placed, problems);
+    check_order(&draft, &placed, problems);
     check_caps(&draft, &placed, problems);
     lock_files(&mut placed);
     unbuilt.sort();
@@ -66,9 +67,10 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
         leases: draft.leases.clone(),
         run_timeout_ms: draft.timeout.run_ms,
         wave_delay_ms: draft.wave_delay_ms,
-        ageing: draft.ageing,
+        ageing: draft.ageing.unwrap_or_else(|| default_ageing(placed.len())),
         max_lost: draft.max_lost,
         breaker: draft.breaker.clone(),
+        on_end: draft.on_end.clone(),
         env: draft.env.clone(),
         inputs: draft.inputs.clone(),
         agents: draft.agents.clone(),
@@ -76,10 +78,19 @@ pub(crate) fn assemble(draft: Draft, problems: &mut Problems) -> Option<Plan> {
         mode: draft.mode.clone(),
         cohort: draft.cohort,
         reuse: false,
+        recorded: BTreeMap::new(),
+        order: draft.order.iter().map(|id| id.value.clone()).collect(),
         later: draft.later.clone(),
         tasks: placed.into_iter().map(|p| p.task).collect(),
         unbuilt,
     })
+}
+
+/// Admission rounds per class of ageing where nobody says otherwise: 32, or six times the square root of the number of
+/// tasks, which is more from 36 tasks on. 32 rounds are soon over in a large plan; whatever was refused once would go before the
+/// longest path (docs/design/prediction.md has the numbers).
+fn default_ageing(tasks: usize) -> u32 {
+    u32::try_from(6 * tasks.isqrt()).unwrap_or(u32::MAX).max(32)
 }
 
 /// True for ids of the grammar: 1-128 of `[A-Za-z0-9._-]`, no `..`, not starting with `-` or `.`.

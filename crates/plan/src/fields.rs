@@ -174,7 +174,7 @@ pub(crate) fn parse_permille(text: &str) -> Option<u32> {
 
 /// Parses a size in bytes, such as `64MiB`; `None` for anything else, and for nothing.
 #[must_use]
-pub(crate) fn parse_bytes(text: &str) -> Option<u64> {
+pub fn parse_bytes(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let number: u64 = text[..digits].parse().ok()?;
     let unit = match text[digits..].trim_start() {
@@ -191,7 +191,8 @@ pub(crate) fn parse_bytes(text: &str) -> Option<u64> {
 }
 
 /// The name most like `text`, if one is like enough.
-pub(crate) fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names
         .map(|name| (strsim::jaro_winkler(text, name), name))
         .filter(|(likeness, _)| *likeness > 0.8)

@@ -21,29 +21,35 @@ mod lower;
 pub mod model;
 mod names;
 mod ownership;
+mod part;
 mod patterns;
 mod placed;
 mod reach;
 pub mod reference;
 mod render;
+mod settings;
 mod toml;
 mod tree;
 mod trying;
 pub mod when;
+mod with_order;
 mod yaml;
 
 pub use assemble::is_id;
 pub use conflicts::{Conflict, ConflictKind, Conflicts, conflicts};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use digest::{canonical, canonical_json, changed_fields, differences, digest_of, plan_digest};
-pub use fields::parse_duration_ms;
+pub use fields::{nearest, parse_bytes, parse_duration_ms};
 pub use file_set::FileSet;
 pub use language::{Document, reference as reference_markdown, schema};
 pub use lower::lower;
 pub use model::Plan;
 pub use ownership::FILES_LOCK;
+pub use part::{Part, PartError, part_of};
 pub use placed::{MAX_EDGES, MAX_TASKS};
 pub use render::{Fact, fact, render};
+pub use settings::{Defaults, Setting, Settings, settings};
+pub use with_order::with_order;
 
 use model::Dialect;
 use serde_json::Value as Json;
@@ -86,6 +92,8 @@ pub struct Loaded {
     pub problems: Vec<Diagnostic>,
     /// Which document it is, as far as that can be told.
     pub dialect: Dialect,
+    /// What it says of what settings may say too; nothing for a request or a batch.
+    pub stated: Vec<Setting>,
     name: String,
     source: String,
 }
@@ -118,6 +126,8 @@ pub struct Given<'a> {
     pub inputs: &'a [(String, String)],
     /// Counted leases of the workspace: capacity in units.
     pub leases: BTreeMap<String, u32>,
+    /// What holds where the plan says nothing.
+    pub defaults: Defaults,
 }
 
 /// Reads a plan. `name` is shown in problems.
@@ -125,17 +135,18 @@ pub struct Given<'a> {
 pub fn load((name, bytes): (&str, &[u8]), format: Format, given: &Given<'_>) -> Loaded {
     let mut problems = Vec::new();
     let source = String::from_utf8_lossy(bytes).into_owned();
-    let mut dialect = Dialect::Plan;
-    let plan = read((bytes, format), given, &mut dialect, &mut problems);
+    let mut about = (Dialect::Plan, Vec::new());
+    let plan = read((bytes, format), given, &mut about, &mut problems);
+    let (dialect, stated) = about;
     problems.sort_by_key(|p| (p.span.start, p.code));
     let plan = plan.filter(|_| problems.iter().all(|p| p.severity != Severity::Error));
-    Loaded { plan, problems, dialect, name: name.to_owned(), source }
+    Loaded { plan, problems, dialect, stated, name: name.to_owned(), source }
 }
 
 fn read(
     (bytes, format): (&[u8], Format),
     given: &Given<'_>,
-    dialect: &mut Dialect,
+    about: &mut (Dialect, Vec<Setting>),
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Plan> {
     if bytes.len() as u64 > MAX_PLAN_BYTES {
@@ -156,8 +167,11 @@ fn read(
         Format::Json => json::read(source, problems),
         Format::Toml => toml::read(source, problems),
     }?;
-    let mut draft = draft::read(&root, format == Format::Json, problems)?;
-    *dialect = draft.dialect;
+    let mut draft = draft::read(&root, format == Format::Json, &given.defaults, problems)?;
+    about.0 = draft.dialect;
+    if draft.dialect == Dialect::Plan {
+        about.1 = settings::of_plan(&root, source);
+    }
     draft.leases.clone_from(&given.leases);
     for (name, value) in given.inputs {
         if let Some(slot) = draft.inputs.get_mut(name) {
@@ -172,5 +186,7 @@ fn read(
             problems.push(Diagnostic::error(Code::UnknownName, 0..0, message));
         }
     }
-    assemble::assemble(draft, problems)
+    let mut plan = assemble::assemble(draft, problems)?;
+    given.defaults.lay_caps_under(&mut plan);
+    Some(plan)
 }

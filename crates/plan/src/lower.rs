@@ -32,7 +32,9 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
                 policies.len() as u32 - 1
             });
             let tool = task.tool().and_then(|tool| tools.get(tool).copied());
-            NodeSpec { tool, ..node(task, (&index, number), (&tags, &agents, &resources)) }
+            let recorded = || plan.recorded.get(&task.id).copied();
+            let estimate_ms = task.estimate_ms.or_else(recorded);
+            NodeSpec { tool, estimate_ms, ..node(task, (&index, number), (&tags, &agents, &resources)) }
         })
         .collect();
     let spec = GraphSpec {
@@ -49,6 +51,7 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
         tags: tags.keys().map(|s| (*s).to_owned()).collect(),
         policies,
         tools: tools.keys().map(|s| (*s).to_owned()).collect(),
+        pinned: plan.order.iter().filter_map(|id| index.get(id.as_str()).copied()).collect(),
     };
     (spec, config(plan, &tags, &agents))
 }
@@ -84,7 +87,7 @@ fn node(
             })
             .collect(),
         policy,
-        estimate_ms: task.estimate_ms,
+        estimate_ms: None,
         tool: None,
     }
 }

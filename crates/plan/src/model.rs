@@ -48,6 +48,9 @@ pub struct Plan {
     /// Every task asks first whether an earlier run did its work. No key: a run is started so.
     #[serde(skip)]
     pub reuse: bool,
+    /// Measured durations of tasks without an estimate, in milliseconds by id. No key: pinned when a run is started.
+    #[serde(skip)]
+    pub recorded: BTreeMap<String, u64>,
     /// The tasks, by id.
     pub tasks: Vec<Task>,
     /// Keys whose feature is not built yet, with the task that has them.
@@ -58,6 +61,12 @@ pub struct Plan {
     /// that the digest of a plan without them stays what it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaker: Option<Breaker>,
+    /// Task ids in the order in which ready tasks of one priority start; empty if the longest path decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub order: Vec<String>,
+    /// Program and arguments of what is run when the run has ended; empty for nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_end: Vec<String>,
 }
 
 /// Which document a plan was read from.

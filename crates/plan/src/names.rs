@@ -122,6 +122,35 @@ fn check_locks(draft: &Draft, p: &Placed, problems: &mut Problems) {
     }
 }
 
+/// Names of an order that are told one by one if they mean nothing.
+const MAX_STRANGERS: usize = 10;
+
+/// An order names tasks of the plan, each once.
+pub(crate) fn check_order(draft: &Draft, placed: &[Placed], problems: &mut Problems) {
+    let mut seen = BTreeSet::new();
+    let mut strangers = 0;
+    for id in &draft.order {
+        if placed.binary_search_by(|p| p.task.id.as_str().cmp(&id.value)).is_err() {
+            strangers += 1;
+            if strangers > MAX_STRANGERS {
+                continue;
+            }
+            let message = format!("`order` names `{}`, which is no task", id.value.escape_debug());
+            let mut problem = Diagnostic::error(Code::UnknownName, id.span.clone(), message);
+            let near = nearest(&id.value, placed.iter().map(|p| p.task.id.as_str()));
+            problem.help = near.map(|near| format!("did you mean `{near}`?"));
+            problems.push(problem);
+        } else if !seen.insert(&id.value) {
+            let message = format!("task `{}` stands twice in `order`", id.value);
+            problems.push(Diagnostic::error(Code::BadValue, id.span.clone(), message));
+        }
+    }
+    if strangers > MAX_STRANGERS {
+        let message = format!("`order` names {} more that are no tasks", strangers - MAX_STRANGERS);
+        problems.push(Diagnostic::error(Code::UnknownName, 0..0, message));
+    }
+}
+
 /// A cap that is at least the number of its tasks never binds. The default of `max_parallel` is nobody's mistake.
 pub(crate) fn check_caps(draft: &Draft, placed: &[Placed], problems: &mut Problems) {
     let limits = &draft.limits;

@@ -4,6 +4,7 @@
 
 use crate::error::CliError;
 use regatta_runtime::workspace::{self, Origin};
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -18,11 +19,29 @@ pub struct Context {
     pub cwd: PathBuf,
     /// Standard output is a terminal.
     pub terminal: bool,
+    /// A live screen may be drawn on standard output; if so, whether it knows more than ASCII.
+    pub screen: Option<bool>,
     /// Colours are wanted on standard error.
     pub color: bool,
+    /// The variables that begin with `REGATTA_`.
+    pub variables: BTreeMap<String, String>,
+    /// Where the settings file of the user would lie; none where no home is known.
+    pub user_settings: Option<PathBuf>,
 }
 
 impl Context {
+    /// Why the workspace is that one, for people.
+    #[must_use]
+    pub fn why(&self) -> &'static str {
+        match self.origin {
+            Origin::Given => "given by --workspace",
+            Origin::Variable => "named by $REGATTA_WORKSPACE",
+            Origin::Found => "the nearest directory with `.regatta/`",
+            Origin::WorkTree => "the root of the git work tree",
+            Origin::WorkingDirectory => "the working directory",
+        }
+    }
+
     /// Reads the environment.
     ///
     /// # Errors
@@ -40,15 +59,52 @@ impl Context {
         }
         let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let terminal = std::io::stdout().is_terminal();
-        Ok(Context { workspace, origin, cwd, terminal, color: !plain && std::io::stderr().is_terminal() })
+        Ok(Context {
+            workspace,
+            origin,
+            cwd,
+            terminal,
+            screen: screen(terminal),
+            color: !plain && std::io::stderr().is_terminal(),
+            variables: variables(),
+            user_settings: user_settings(),
+        })
     }
+}
+
+/// A terminal that says of itself that it is dumb cannot be drawn on.
+fn screen(terminal: bool) -> Option<bool> {
+    let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let dumb = text("TERM").is_none_or(|term| term == "dumb");
+    // The first that is set holds (POSIX, environment variables).
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(text).unwrap_or_default().to_lowercase();
+    (terminal && !dumb).then(|| locale.contains("utf-8") || locale.contains("utf8"))
+}
+
+fn variables() -> BTreeMap<String, String> {
+    let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+    let all = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+    all.filter(|(name, _)| name.starts_with("REGATTA_")).collect()
+}
+
+/// `$XDG_CONFIG_HOME/regatta/config.toml`, else below `~/.config`. A path that is not absolute counts as none there.
+fn user_settings() -> Option<PathBuf> {
+    let dir = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
+    let base = dir("XDG_CONFIG_HOME").or_else(|| dir("HOME").map(|home| home.join(".config")))?;
+    Some(base.join("regatta").join("config.toml"))
 }
 
 /// Writes data to standard output. A reader that went away ends nothing.
 pub fn out(text: &str) {
-    let mut stdout = std::io::stdout().lock();
     // A closed standard output does not stop the run.
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = try_out(text.as_bytes());
+}
+
+/// Writes data to standard output; answers whether anybody takes it.
+#[must_use]
+pub fn try_out(bytes: &[u8]) -> bool {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).is_ok()
 }
 
 /// Writes to standard error, for people.

@@ -32,31 +32,34 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
-    if let Verb::Keeper(args) = &cli.verb {
-        return commands::keeper::run(args);
-    }
-    let context = Context::read(cli.workspace.as_deref())?;
+    // Some verbs need no workspace, and must work where there can be none.
+    let context = || Context::read(cli.workspace.as_deref());
     match &cli.verb {
-        Verb::Run(args) => commands::run::run(&context, args),
-        Verb::Plan(args) => commands::plan::run(&context, args),
-        Verb::Check(args) => commands::check::run(&context, args),
-        Verb::Resume(args) => commands::resume::run(&context, args),
-        Verb::Retry(args) => commands::retry::run(&context, args),
-        Verb::Pause(args) => commands::control::pause(&context, args),
-        Verb::Cancel(args) => commands::control::cancel(&context, args),
-        Verb::Skip(args) => commands::control::skip(&context, args),
-        Verb::Answer(args) => commands::control::answer(&context, args),
-        Verb::Lock(args) => commands::lock::run(&context, args),
-        Verb::Locks(args) => commands::lock::list(&context, args),
-        Verb::Status(args) => commands::status::run(&context, args),
-        Verb::Ls(args) => commands::ls::run(&context, args),
-        Verb::Events(args) => commands::events::run(&context, args),
-        Verb::Logs(args) => commands::logs::run(&context, args),
-        Verb::Explain(args) => commands::explain::run(&context, args),
-        Verb::Replay(args) => commands::replay::run(&context, args),
-        Verb::Doctor(args) => commands::doctor::run(&context, args),
-        Verb::PostMortem(args) => commands::post_mortem::run(&context, args),
+        Verb::Init(args) => commands::init::run(&context()?, args),
+        Verb::Run(args) => commands::run::run(&context()?, args),
+        Verb::Plan(args) => commands::plan::run(&context()?, args),
+        Verb::Export(args) => commands::export::run(&context()?, args),
+        Verb::Check(args) => commands::check::run(&context()?, args),
+        Verb::Resume(args) => commands::resume::run(&context()?, args),
+        Verb::Retry(args) => commands::retry::run(&context()?, args),
+        Verb::Pause(args) => commands::control::pause(&context()?, args),
+        Verb::Cancel(args) => commands::control::cancel(&context()?, args),
+        Verb::Skip(args) => commands::control::skip(&context()?, args),
+        Verb::Answer(args) => commands::control::answer(&context()?, args),
+        Verb::Lock(args) => commands::lock::run(&context()?, args),
+        Verb::Locks(args) => commands::lock::list(&context()?, args),
+        Verb::Status(args) => commands::status::run(&context()?, args),
+        Verb::Ls(args) => commands::ls::run(&context()?, args),
+        Verb::Events(args) => commands::events::run(&context()?, args),
+        Verb::Logs(args) => commands::logs::run(&context()?, args),
+        Verb::Explain(args) => commands::explain::run(&context()?, args),
+        Verb::Replay(args) => commands::replay::run(&context()?, args),
+        Verb::Doctor(args) => commands::doctor::run(&context()?, args),
+        Verb::PostMortem(args) => commands::post_mortem::run(&context()?, args),
+        Verb::Gc(args) => commands::gc::run(&context()?, args),
         Verb::Schema(args) => Ok(commands::schema::run(args)),
+        Verb::Completions(args) => Ok(commands::completions::run(args)),
+        Verb::Man(args) => commands::man::run(args),
         Verb::Keeper(args) => commands::keeper::run(args),
     }
 }

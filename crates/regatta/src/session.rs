@@ -2,30 +2,32 @@
 //!
 //! Signals become messages to the loop; the loop runs on a thread with 8 MiB of stack, which conditions need.
 
-use crate::config;
+use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::parallel;
-use crate::render::{lines, live::Live, summary};
+use crate::render::live::{Kind, Live, Screen};
+use crate::render::summary;
 use crate::snapshots;
 use crate::state_view::{Feed, StateFile};
 use crate::view::{self, RunView, store_error};
 use regatta_engine::Engine;
 use regatta_engine::effect::Leave;
-use regatta_engine::event::Event;
 use regatta_engine::outcome::RunStatus;
 use regatta_engine::state::Phase;
 use regatta_journal::{RunJournal, Which};
 use regatta_runtime::escalation::{self, Case};
 use regatta_runtime::keeper::{Containment, KeeperError, Program, Terms};
 use regatta_runtime::local::{Observer, Told};
+use regatta_runtime::on_end;
 use regatta_runtime::orchestrator::{Left, Machine, Orchestrator, Work};
 use regatta_runtime::owner::raise_open_files;
 use regatta_runtime::run_error::RunError;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::path::Path;
+use std::sync::Arc;
 
 /// This program, also when its file was replaced meanwhile: the keeper is started from it.
 const OURSELVES: &str = "/proc/self/exe";
@@ -56,18 +58,25 @@ pub struct Watchers {
 /// The store or the process owner failed.
 pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watchers) -> Result<Exit, CliError> {
     let run_id = journal.run_id().to_string();
-    let nodes = work.plan.tasks.len() as u64;
+    let plan = Arc::clone(&work.plan);
     let feed = |file: &StateFile| file.feed(&view::reader(&context.workspace)?, &run_id);
     let feed = watchers.state_file.as_ref().map(feed).transpose()?;
-    let observer = observer(context, (watchers.show, feed), nodes);
+    let screen = screen(context, watchers.show)?;
+    let observer = observer(screen.as_ref().map(Live::new), feed);
     let workspace = context.workspace.clone();
-    let containment = config::read(&workspace)?.containment.into();
+    let containment = Config::read(context)?.containment();
+    let screen = Arc::new(screen);
+    let theirs = Arc::clone(&screen);
     let thread = std::thread::Builder::new()
         .name("loop".to_owned())
         .stack_size(STACK_BYTES)
-        .spawn(move || play(journal, work, (&workspace, containment), observer))
+        .spawn(move || play((journal, work), (&workspace, containment), observer, &theirs))
         .map_err(|e| CliError::environment(format!("the loop cannot be started: {e}")))?;
-    let left = match thread.join() {
+    let ended = thread.join();
+    if let Some(screen) = Arc::into_inner(screen).flatten() {
+        screen.finish();
+    }
+    let left = match ended {
         Ok(Ok(left)) => left,
         Ok(Err(error)) => {
             // The journal may be what failed; then the file stays as it is, and the error is told either way.
@@ -79,6 +88,11 @@ pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watcher
         }
     };
     tell(context, &run_id, watchers)?;
+    if let Phase::Ended(status) = left.engine.state().phase
+        && let Err(error) = on_end::run(&plan, &context.workspace, (&run_id, status.name()))
+    {
+        err(&format!("warning: on_end: {error}\n"));
+    }
     Ok(exit(&left))
 }
 
@@ -89,16 +103,19 @@ fn refresh(context: &Context, run_id: &str, watchers: &Watchers) -> Result<(), C
 }
 
 fn play(
-    journal: RunJournal,
-    work: Work,
+    (journal, work): (RunJournal, Work),
     (workspace, containment): (&Path, Containment),
     observer: Observer,
+    screen: &Option<Screen>,
 ) -> Result<Left, RunError> {
     // Each end comes with descriptors. Tasks keep the old bound: some close all they might have.
     let terms = Terms { containment, open_files: raise_open_files() };
     let keeper = Program { path: OURSELVES.into(), terms };
     let orchestrator = Orchestrator::open(journal, work, Machine { workspace, keeper: &keeper }, observer)?;
     let handle = orchestrator.handle();
+    if let Some(screen) = screen {
+        screen.connect(handle.clone());
+    }
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(RunError::Signals)?;
     let closer = signals.handle();
     let mut signals = signals;
@@ -115,35 +132,30 @@ fn play(
 }
 
 /// What shows events; ends with the run, because it is dropped with the driver.
-fn observer(context: &Context, (show, mut feed): (Show, Option<Feed>), nodes: u64) -> Observer {
-    let mut screen = screen(context, show, nodes);
+fn observer(mut live: Option<Live>, mut feed: Option<Feed>) -> Observer {
+    let mut again = None;
     Box::new(move |engine: &Engine, told: Told<'_>| {
-        if let Told::Durable { events, .. } = told {
-            screen(engine, events);
+        if let Some(live) = &mut live {
+            // Told of the turn once more, it shows where the run stands.
+            again = match told {
+                Told::Durable { events, .. } => live.show(engine, events),
+                Told::Turn { .. } if again.is_some() => live.show(engine, &[]),
+                Told::Turn { .. } => None,
+            };
         }
-        feed.as_mut()?.told(engine, told)
+        let fed = feed.as_mut().and_then(|feed| feed.told(engine, told));
+        again.into_iter().chain(fed).min()
     })
 }
 
-/// Shows events that are durable.
-type Screen = Box<dyn FnMut(&Engine, &[Event]) + Send>;
-
 /// What shows events to people.
-fn screen(context: &Context, show: Show, nodes: u64) -> Screen {
+fn screen(context: &Context, show: Show) -> Result<Option<Screen>, CliError> {
     if show == Show::Json {
-        return Box::new(|_, _| {});
+        return Ok(None);
     }
-    if !context.terminal {
-        return Box::new(|engine: &Engine, events: &[Event]| {
-            let text: String =
-                events.iter().filter_map(|e| lines::line(engine, e)).map(|line| line + "\n").collect();
-            if !text.is_empty() {
-                out(&text);
-            }
-        });
-    }
-    let mut live = Live::new(nodes);
-    Box::new(move |engine: &Engine, events: &[Event]| live.show(engine, events))
+    let kind = context.screen.map_or(Kind::Lines, |unicode| Kind::Terminal { unicode });
+    let started = Screen::start(kind);
+    started.map(Some).map_err(|e| CliError::environment(format!("the screen cannot be started: {e}")))
 }
 
 fn run_error(context: &Context, error: RunError, run_id: &str) -> CliError {
@@ -189,8 +201,7 @@ pub fn tell(context: &Context, run_id: &str, watchers: &Watchers) -> Result<Exit
     write_escalations(&view, &run_dir)?;
     match watchers.show {
         Show::People => {
-            let text = summary::text(&view);
-            if context.terminal { err(&text) } else { out(&text) }
+            out(&summary::text(&view));
         }
         Show::Json => {
             let summary = || summary::json(&view);

@@ -2,7 +2,8 @@
 //!
 //! `-` is standard input, the one allowed pipe.
 
-use crate::config;
+use crate::args::PartArgs;
+use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -10,7 +11,7 @@ use crate::parallel;
 use crate::plain_file::{NotPlain, open};
 use crate::session::Show;
 use regatta_plan::model::Dialect;
-use regatta_plan::{Format, Given, Loaded, MAX_PLAN_BYTES, Plan};
+use regatta_plan::{Defaults, Format, Given, Loaded, MAX_PLAN_BYTES, Part, PartError, Plan};
 use std::io::Read;
 use std::path::Path;
 
@@ -23,6 +24,8 @@ pub struct Source {
     pub text: String,
     /// Its path; `None` for standard input.
     pub path: Option<String>,
+    /// What held where it says nothing.
+    pub defaults: Defaults,
 }
 
 /// Loads a plan; its problems are told on standard error, and those of a request also as its answer.
@@ -35,7 +38,8 @@ pub fn load(
     inputs: &[(String, String)],
     show: Show,
 ) -> Result<Source, CliError> {
-    let (loaded, text) = load_raw(context, path, inputs)?;
+    let config = Config::read(context)?;
+    let (loaded, text) = load_raw(context, path, &given(&config, inputs))?;
     if show == Show::Json && loaded.errors() > 0 && loaded.dialect != Dialect::Plan {
         out(&format!("{}\n", parallel::refusal(&loaded)));
     }
@@ -44,7 +48,7 @@ pub fn load(
     match loaded.plan {
         Some(plan) => {
             let path = (path != Path::new("-")).then(|| context.cwd.join(path).display().to_string());
-            Ok(Source { plan, text, path })
+            Ok(Source { plan, text, path, defaults: config.defaults() })
         }
         None => {
             let what = crate::render::count(count as u64, "error");
@@ -53,19 +57,46 @@ pub fn load(
     }
 }
 
+/// The part of a plan that is asked for; none for all of it.
+#[must_use]
+pub fn part_asked(args: &PartArgs) -> Option<Part> {
+    match (&args.only[..], &args.until[..]) {
+        ([], []) => None,
+        ([], until) => Some(Part::Until(until.to_vec())),
+        (only, _) => Some(Part::Only(only.to_vec())),
+    }
+}
+
+/// A plan without what was not asked for.
+///
+/// # Errors
+/// A name that is none, or a task that cannot do without what is left out (exit 2).
+pub fn part(plan: Plan, asked: Option<&Part>) -> Result<Plan, CliError> {
+    let Some(asked) = asked else { return Ok(plan) };
+    regatta_plan::part_of(&plan, asked).map_err(|e| {
+        let error = CliError::usage(e.to_string());
+        match &e {
+            PartError::Unknown { near: Some(near), .. } => error.hint(format!("did you mean `{near}`?")),
+            PartError::Unknown { near: None, .. } => error.hint("`regatta plan PLAN` lists its tasks"),
+            PartError::Uses { task, .. } => error.hint(format!("`--until {task}` runs what it needs too")),
+        }
+    })
+}
+
+/// What comes to a plan from beside it: inputs, and the settings as they are now.
+#[must_use]
+pub fn given<'a>(config: &Config, inputs: &'a [(String, String)]) -> Given<'a> {
+    Given { inputs, leases: config.leases(), defaults: config.defaults() }
+}
+
 /// Loads a plan without telling anything.
 ///
 /// # Errors
 /// It cannot be read.
-pub fn load_raw(
-    context: &Context,
-    path: &Path,
-    inputs: &[(String, String)],
-) -> Result<(Loaded, String), CliError> {
+pub fn load_raw(context: &Context, path: &Path, given: &Given<'_>) -> Result<(Loaded, String), CliError> {
     let bytes = read(&context.cwd, path)?;
     let name = path.display().to_string();
-    let given = Given { inputs, leases: config::read(&context.workspace)?.leases };
-    let loaded = regatta_plan::load((&name, &bytes), Format::detect(&name, &bytes), &given);
+    let loaded = regatta_plan::load((&name, &bytes), Format::detect(&name, &bytes), given);
     Ok((loaded, String::from_utf8_lossy(&bytes).into_owned()))
 }
 

@@ -88,6 +88,20 @@ pub struct Actions {
 }
 
 impl Actions {
+    /// How a running attempt may claim a name by itself: of so many units in all, or as a lock that is not counted.
+    ///
+    /// # Errors
+    /// It is a resource of the plan, which only `locks` of its tasks claim; why, for people.
+    pub fn lease_units(&self, name: &str) -> Result<Option<u32>, String> {
+        if self.plan.resources.contains_key(name) {
+            return Err(format!(
+                "`{}` is a resource of the plan: a task claims it by `locks`",
+                name.escape_debug()
+            ));
+        }
+        Ok(self.plan.leases.get(name).copied())
+    }
+
     /// The actions of `plan`, with the variables of this process that it passes on.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ use regatta_engine::report::{Content, Digest, Report as Facts};
 use regatta_journal::Payload;
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 
 /// A message for people holds at most this many bytes.
 const MESSAGE_BYTES: usize = 500;
@@ -32,6 +33,8 @@ pub(crate) struct Job {
     pub(crate) kind: Kind,
     /// Where its files go.
     pub(crate) dir: AttemptDir,
+    /// It was started by an earlier orchestrator.
+    pub(crate) adopted: bool,
     /// The content key of the work; none for an attempt that was found running.
     pub(crate) content_key: Option<[u8; 32]>,
 }
@@ -49,7 +52,8 @@ pub(crate) fn judge(
     job: &Job,
     (ended, streams): (&keeper::Ended, [Option<File>; 2]),
 ) -> Result<Arrival, NoRoom> {
-    let mut facts = Facts { leaked: ended.leaked, ..Facts::default() };
+    let ran_ms = NonZeroU64::new(ended.ran_ms).filter(|_| job.adopted);
+    let mut facts = Facts { leaked: ended.leaked, ran_ms, ..Facts::default() };
     let verdict = match &ended.how {
         How::NotStarted { message } => {
             return Ok(refusal(job, (Cause::Spawn, message)));

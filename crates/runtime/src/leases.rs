@@ -5,20 +5,21 @@
 //! A holder lives while its orchestrator does, or its keeper owns a live attempt; both are told by kernel locks alone.
 //! What a dead holder left is swept before its leases are taken. Never waits. Knows no engine state.
 
-use crate::control;
-use crate::socket::door::Door;
+mod alive;
+
+pub(crate) use alive::ALIVE;
+pub use alive::lives;
+
+use crate::control::{self, Asker, ReplyTo};
+use alive::seize;
+use regatta_engine::ids::NodeId;
 use regatta_journal::{
-    Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant, Leases as Table, StoreError, is_locked,
+    Claim, Claimant, Claimed, Grant, LeaseKind, LeaseRow, LeaseWant, Leases as Table, Refusal, RunLock,
+    StoreError,
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// The file whose lock tells that a keeper has an orchestrator or owns a live attempt.
-pub(crate) const ALIVE: &str = "keeper.alive";
-/// The file whose lock tells that an orchestrator lives.
-const ORCHESTRATOR: &str = "lock";
 
 /// Wakes the loop: leases may be free.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -26,8 +27,27 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 /// A claim of a running attempt that waits.
 #[derive(Debug)]
 struct Asked {
+    node: NodeId,
     claim: Claim,
-    reply: SyncSender<control::Reply>,
+    reply: ReplyTo,
+}
+
+/// What was granted to somebody in a running attempt who may not have heard so yet.
+#[derive(Debug)]
+struct Given {
+    node: NodeId,
+    task: String,
+    epoch: u64,
+    to: Asker,
+}
+
+/// What was given back because whoever asked has gone.
+#[derive(Debug)]
+pub struct Dropped {
+    /// Whose attempt it was.
+    pub node: NodeId,
+    /// Which leases.
+    pub leases: Vec<LeaseWant>,
 }
 
 /// What became of a claim of a running attempt.
@@ -35,12 +55,20 @@ struct Asked {
 pub struct Settled {
     /// Whose.
     pub task: String,
-    /// The fencing epoch, or the circle for which it was refused.
-    pub outcome: Result<u64, String>,
+    /// What was granted, or why it was refused.
+    pub outcome: Result<Grant, Refusal>,
     /// Which leases, for people.
     pub text: String,
     /// Takes the answer.
-    pub reply: SyncSender<control::Reply>,
+    pub reply: ReplyTo,
+}
+
+/// A dead run that is swept. Nobody resumes it meanwhile, or what it starts would be swept too.
+#[derive(Debug)]
+struct Seized {
+    run: String,
+    /// Its lock; none where nobody could take it, because its directory is gone.
+    lock: Option<RunLock>,
 }
 
 /// The leases of a run.
@@ -53,8 +81,11 @@ pub struct Leases {
     watched: Arc<Mutex<BTreeSet<String>>>,
     /// Dead runs whose processes are to be swept before their leases are taken back.
     dead: VecDeque<String>,
-    sweeping: Option<String>,
+    sweeping: Option<Seized>,
     asked: Vec<Asked>,
+    given: Vec<Given>,
+    /// Attempts live that an earlier orchestrator started.
+    adopted: bool,
     /// Tasks whose attempts hold or want leases of their own.
     own: BTreeSet<String>,
 }
@@ -73,6 +104,8 @@ impl Leases {
             dead: VecDeque::new(),
             sweeping: None,
             asked: Vec::new(),
+            given: Vec::new(),
+            adopted: false,
             own: BTreeSet::new(),
         }
     }
@@ -81,7 +114,9 @@ impl Leases {
         if self.table.is_none() {
             let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
             let now = (crate::clock::wall_ms(), boot.trim());
-            self.table = Some(Table::open(&self.workspace, now)?);
+            let (runs, run, adopted) = (&self.runs, &self.run, self.adopted);
+            let nobody = || !adopted && alive::nobody_else(runs, run);
+            self.table = Some(Table::open_or_renew(&self.workspace, now, &nobody)?);
         }
         self.table.as_ref().ok_or(StoreError::Busy { path: self.workspace.clone() })
     }
@@ -91,6 +126,7 @@ impl Leases {
     /// # Errors
     /// The table cannot be read or written.
     pub fn take_up(&mut self, live: &[&str]) -> Result<(), StoreError> {
+        self.adopted = !live.is_empty();
         if !Table::exists(&self.workspace)? {
             return Ok(());
         }
@@ -134,6 +170,7 @@ impl Leases {
             wants,
             priority: priority.to_owned(),
             by_attempt: false,
+            ticket: None,
             wall_ms: crate::clock::wall_ms(),
         };
         let (claimed, poke) = self.table()?.claim(&claim)?;
@@ -148,35 +185,69 @@ impl Leases {
     /// The table cannot be read or written.
     pub fn acquire(
         &mut self,
-        (task, priority): (&str, &str),
+        (node, task, priority): (NodeId, &str, &str),
         wants: Vec<LeaseWant>,
-        reply: SyncSender<control::Reply>,
+        reply: ReplyTo,
     ) -> Result<Option<Settled>, StoreError> {
         let claim = Claim {
             who: self.who(task),
             wants,
             priority: priority.to_owned(),
             by_attempt: true,
+            ticket: None,
             wall_ms: crate::clock::wall_ms(),
         };
         self.own.insert(task.to_owned());
-        self.try_asked(Asked { claim, reply })
+        self.try_asked(Asked { node, claim, reply })
     }
 
-    fn try_asked(&mut self, asked: Asked) -> Result<Option<Settled>, StoreError> {
+    fn try_asked(&mut self, mut asked: Asked) -> Result<Option<Settled>, StoreError> {
         let (claimed, poke) = self.table()?.claim(&asked.claim)?;
         self.poke(poke);
         self.after(&claimed);
         let outcome = match claimed {
-            Claimed::Waits(_) => {
+            Claimed::Waits { ticket, .. } => {
+                asked.claim.ticket = Some(ticket);
                 self.asked.push(asked);
                 return Ok(None);
             }
-            Claimed::Granted(epoch) => Ok(epoch),
-            Claimed::Deadlock(circle) => Err(circle),
+            Claimed::Granted(grant) => {
+                let (node, task, epoch) = (asked.node, asked.claim.who.task.clone(), grant.epoch);
+                self.given.push(Given { node, task, epoch, to: asked.reply.asker().clone() });
+                Ok(grant)
+            }
+            Claimed::Refused(why) => Err(why),
         };
         let text = names(&asked.claim.wants);
         Ok(Some(Settled { task: asked.claim.who.task, outcome, text, reply: asked.reply }))
+    }
+
+    /// Takes back what nobody waits for any more, and what was granted to somebody who never heard so.
+    ///
+    /// # Errors
+    /// The table cannot be written.
+    pub fn forget_gone(&mut self) -> Result<Vec<Dropped>, StoreError> {
+        self.given.retain(|given| !given.to.has_heard());
+        let (gone, waiting) =
+            std::mem::take(&mut self.asked).into_iter().partition(|asked| asked.reply.asker().is_gone());
+        self.asked = waiting;
+        let gone: Vec<Asked> = gone;
+        for ticket in gone.into_iter().filter_map(|asked| asked.claim.ticket) {
+            let freed = self.table()?.leave_line(ticket)?;
+            self.poke(freed);
+        }
+        let (gone, rest) = std::mem::take(&mut self.given).into_iter().partition(|g| g.to.is_gone());
+        self.given = rest;
+        let gone: Vec<Given> = gone;
+        let mut dropped = Vec::new();
+        for Given { node, epoch, .. } in gone {
+            let (leases, freed) = self.table()?.give_back_grant(epoch)?;
+            self.poke(freed);
+            if !leases.is_empty() {
+                dropped.push(Dropped { node, leases });
+            }
+        }
+        Ok(dropped)
     }
 
     /// Tries what running attempts wait for again.
@@ -198,6 +269,7 @@ impl Leases {
     pub fn end_attempt(&mut self, task: &str, renewed: bool) -> Result<(), StoreError> {
         let who = self.who(task);
         self.asked.retain(|asked| asked.claim.who != who);
+        self.given.retain(|given| given.task != task);
         self.own.remove(task);
         let freed = self.table()?.end_attempt(&who, renewed)?;
         self.poke(freed);
@@ -216,15 +288,15 @@ impl Leases {
     }
 
     /// Gives back what a running attempt took by itself: the leases named, or all of them. What the task declared stays
-    /// with it.
+    /// with it. Answers what that was.
     ///
     /// # Errors
     /// The table cannot be read or written.
-    pub fn give_back(&mut self, task: &str, names: &[String]) -> Result<(), StoreError> {
+    pub fn give_back(&mut self, task: &str, names: &[String]) -> Result<Vec<LeaseWant>, StoreError> {
         let who = self.who(task);
-        let freed = self.table()?.give_back(&who, names)?;
+        let (gone, freed) = self.table()?.give_back(&who, names)?;
         self.poke(freed);
-        Ok(())
+        Ok(gone)
     }
 
     /// True if an attempt of the task holds or wants leases of its own.
@@ -235,41 +307,49 @@ impl Leases {
 
     /// Whoever stands in the way is watched if it lives; what a dead one left is taken back.
     fn after(&mut self, claimed: &Claimed) {
-        let Claimed::Waits(by) = claimed else { return };
+        let Claimed::Waits { by, .. } = claimed else { return };
         let others: BTreeSet<&str> = by.iter().map(|row| row.who.run.as_str()).collect();
         for run in others.into_iter().filter(|run| *run != self.run) {
             if lives(&self.runs.join(run)) {
                 self.watch(run);
-            } else if self.sweeping.as_deref() != Some(run) && !self.dead.iter().any(|d| d == run) {
+            } else if !self.dead.iter().any(|d| d == run) {
                 self.dead.push_back(run.to_owned());
             }
         }
     }
 
-    /// The next dead run that is to be swept; [`Leases::swept`] goes on.
+    /// The next dead run that is to be swept, which is held from now on; [`Leases::swept`] goes on.
     pub fn next_dead(&mut self) -> Option<String> {
-        if self.sweeping.is_some() {
-            return None;
+        while self.sweeping.is_none() {
+            let run = self.dead.pop_front()?;
+            match seize(&self.runs.join(&run), &run) {
+                Some(lock) => {
+                    self.sweeping = Some(Seized { run: run.clone(), lock });
+                    return Some(run);
+                }
+                // Somebody was faster.
+                None => self.watch(&run),
+            }
         }
-        self.sweeping = self.dead.pop_front();
-        self.sweeping.clone()
+        None
     }
 
-    /// The keeper that was asked to sweep is gone.
+    /// The keeper that was asked to sweep is gone, and its sweep with it.
     pub fn sweep_again(&mut self) {
-        self.dead.extend(self.sweeping.take());
+        self.dead.extend(self.sweeping.take().map(|seized| seized.run));
     }
 
-    /// Nothing of the dead run lives any more: its leases are free, unless somebody resumed it meanwhile.
+    /// Nothing of the dead run lives any more: its leases are free, and whoever wants to may resume it.
     ///
     /// # Errors
     /// The table cannot be written.
     pub fn swept(&mut self) -> Result<(), StoreError> {
-        let Some(run) = self.sweeping.take() else { return Ok(()) };
-        if lives(&self.runs.join(&run)) {
+        let Some(Seized { run, lock }) = self.sweeping.take() else { return Ok(()) };
+        if lock.is_none() && lives(&self.runs.join(&run)) {
             return Ok(());
         }
         let freed = self.table()?.forget_run(&run, &[])?;
+        drop(lock);
         self.poke(freed);
         Ok(())
     }
@@ -296,24 +376,17 @@ impl Leases {
             return;
         }
         let (dir, run, wake) = (self.runs.join(run), run.to_owned(), Arc::clone(&self.wake));
-        let watched = Arc::clone(&self.watched);
-        // Without a thread nobody is woken by a death, but whoever gives back still pokes.
-        let _ = std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
-            for name in [ORCHESTRATOR, ALIVE] {
-                // A lock that cannot be waited for is looked at again by whoever claims next.
-                let _ = Door::open(&dir).and_then(|door| door.wait_for(name));
-            }
-            watched.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
+        let (them, name) = (Arc::clone(&self.watched), run.clone());
+        let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
+            alive::wait_for_death(&dir);
+            them.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
             wake();
         });
+        if thread.is_err() {
+            // Nobody is woken by that death, but whoever gives back still pokes, and whoever claims next tries again.
+            watched.remove(&name);
+        }
     }
-}
-
-/// Whether a run may still hold leases: its orchestrator lives, or its keeper has one or owns a live attempt.
-#[must_use]
-pub fn lives(run_dir: &Path) -> bool {
-    let kept = Door::open(run_dir).and_then(|door| door.is_locked(ALIVE)).unwrap_or(false);
-    kept || is_locked(run_dir).is_ok_and(|holder| holder.is_some())
 }
 
 /// Everything that is held and waited for in a workspace.

@@ -4,20 +4,20 @@
 //!
 //! An end is acknowledged to the keeper when the turn that took it is durable, not before.
 
-use crate::action::{Actions, Kind, Prepared};
+use crate::action::{Actions, Kind};
 use crate::attempt_dirs::{AttemptDir, AttemptDirs};
 use crate::collect;
 use crate::escalation::{self, Case, Story};
-use crate::judge::{Job, NoRoom, judge, refusal};
-use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper, StartOrder};
+use crate::judge::{Job, NoRoom, judge};
+use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper};
+use crate::kept_id;
 use crate::leases::Leases;
+use crate::looking::Looks;
 use crate::outputs::Outputs;
 use crate::private_file::is_no_room;
-use crate::reuse::{self, Memory};
+use crate::reuse::Memory;
 use crate::turn::{Arrival, Driver, When};
-use crate::workspace;
 use regatta_engine::Engine;
-use regatta_engine::cause::Cause;
 use regatta_engine::effect::Effect;
 use regatta_engine::escalation::Escalation;
 use regatta_engine::event::Event;
@@ -35,15 +35,6 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A `reconcile` command may take this long, in milliseconds.
-const RECONCILE_MS: u64 = 60_000;
-/// Ids of reconcile jobs carry this bit and the epoch that asks, so that they never meet an attempt's, nor a question
-/// of an earlier orchestrator.
-const RECONCILE_BIT: u64 = 1 << 63;
-const EPOCH_SHIFT: u32 = 40;
-const EPOCH_MASK: u64 = (1 << 23) - 1;
-const ATTEMPT_MASK: u64 = (1 << EPOCH_SHIFT) - 1;
 
 /// What shows the run while it goes on. It may ask to be told of the turn again after so long, although nothing
 /// happens; the latest answer holds.
@@ -101,21 +92,22 @@ pub struct Place {
 pub struct Local {
     keeper: Option<Keeper>,
     pub(crate) actions: Actions,
-    outputs: Outputs,
+    pub(crate) outputs: Outputs,
     memory: Memory,
     pub(crate) leases: Leases,
     /// Fencing epochs of grants, until the start.
     pub(crate) epochs: BTreeMap<NodeId, u64>,
     pub(crate) place: Place,
-    dirs: AttemptDirs,
-    jobs: BTreeMap<u64, Job>,
+    pub(crate) dirs: AttemptDirs,
+    pub(crate) jobs: BTreeMap<u64, Job>,
     pub(crate) asks: Vec<Ask>,
     pub(crate) arrivals: VecDeque<Arrival>,
+    pub(crate) looks: Looks,
     /// Ends that were judged and wait for the turn that takes them, and those that the present turn has taken.
     to_ack: (Vec<Judged>, Vec<Judged>),
     /// Reconcile commands under way and when they have had their time.
-    asking: BTreeMap<u64, Timestamp>,
-    now: Timestamp,
+    pub(crate) asking: BTreeMap<u64, Timestamp>,
+    pub(crate) now: Timestamp,
     /// Wall clock of the present turn.
     wall_ms: u64,
     pub(crate) broken: Option<Broken>,
@@ -149,6 +141,7 @@ impl Local {
             jobs: BTreeMap::new(),
             asks: Vec::new(),
             arrivals: VecDeque::new(),
+            looks: Looks::default(),
             to_ack: (Vec::new(), Vec::new()),
             asking: BTreeMap::new(),
             now: Timestamp(0),
@@ -176,6 +169,7 @@ impl Local {
     pub fn release(&mut self) -> Option<Keeper> {
         self.flush();
         self.asks.clear();
+        self.looks.forget();
         self.keeper.take()
     }
 
@@ -218,12 +212,12 @@ impl Local {
         let live = state.live().map(|(attempt, node)| (attempt, node, Kind::Attempt));
         for (attempt, node, kind) in live.chain(undo).filter(|(a, ..)| found.contains(&a.0)) {
             let dir = AttemptDir::found(self.dir(attempt, kind));
-            self.jobs.insert(attempt.0, Job { attempt, node, kind, dir, content_key: None });
+            self.jobs.insert(attempt.0, Job { attempt, node, kind, dir, adopted: true, content_key: None });
         }
         let (known, unknown): (Vec<u64>, Vec<u64>) = found.iter().partition(|id| self.jobs.contains_key(id));
         for id in unknown {
             // An outcome that is recorded already, or a question of somebody who cannot hear the answer.
-            collect::forget(&self.dir(AttemptId(id & ATTEMPT_MASK), Kind::Attempt));
+            collect::forget(&self.dir(kept_id::attempt_of(id), Kind::Attempt));
             self.asks.extend([Ask::End { attempt: id, grace_ms: 0 }, Ask::Ack { attempt: id }]);
         }
         known
@@ -300,6 +294,7 @@ impl Local {
     pub fn hear(&mut self, heard: Heard) {
         match heard {
             Heard::Still => {}
+            Heard::Streams(attempt, streams) => self.looks.end(attempt, streams),
             Heard::Swept => {
                 let swept = self.leases.swept();
                 self.check(swept);
@@ -348,53 +343,6 @@ impl Local {
         }
     }
 
-    fn dir(&self, attempt: AttemptId, kind: Kind) -> PathBuf {
-        match kind {
-            Kind::Reconcile => workspace::reconcile_dir(&self.place.run_dir, attempt.0),
-            Kind::Attempt | Kind::Undo => workspace::attempt_dir(&self.place.run_dir, attempt.0),
-        }
-    }
-
-    fn id(&self, attempt: AttemptId, kind: Kind) -> u64 {
-        match kind {
-            Kind::Reconcile => RECONCILE_BIT | (self.place.epoch & EPOCH_MASK) << EPOCH_SHIFT | attempt.0,
-            Kind::Attempt | Kind::Undo => attempt.0,
-        }
-    }
-
-    fn start(&mut self, attempt: AttemptId, (node, number): (NodeId, u32), kind: Kind) {
-        let path = self.dir(attempt, kind);
-        let mut job = Job { attempt, node, kind, dir: AttemptDir::found(path.clone()), content_key: None };
-        match self.dirs.begin(path) {
-            Ok(dir) => job.dir = dir,
-            Err(error) => {
-                let text = format!("cannot create {}: {error}", job.dir.path.display());
-                let cause = if is_no_room(&error.into()) { Cause::DiskFull } else { Cause::Spawn };
-                // A question that could not be asked is asked again by whoever resumes.
-                if kind != Kind::Reconcile || cause != Cause::DiskFull {
-                    self.arrivals.push_back(refusal(&job, (cause, &text)));
-                }
-                if cause == Cause::DiskFull {
-                    self.broken = Some(Broken::NoRoom(text));
-                }
-                return;
-            }
-        }
-        let result_path = job.dir.path.join(collect::RESULT);
-        match self.actions.prepare((node, kind), number, (&self.outputs, &result_path)) {
-            Ok(prepared) => {
-                if kind == Kind::Attempt {
-                    job.content_key = reuse::content_key(&self.actions, node, &self.outputs);
-                }
-                self.order(job, prepared);
-            }
-            Err(refused) => {
-                self.arrivals.push_back(refusal(&job, (refused.cause, &refused.message)));
-                self.dirs.end(job.dir);
-            }
-        }
-    }
-
     /// Tells a person. Without room the run stops; else whoever shows the run writes what is missing, or says why not.
     fn escalate(&mut self, about: Scope, escalation: Escalation) {
         let Place { run_id, run_dir, .. } = &self.place;
@@ -405,33 +353,6 @@ impl Local {
         {
             self.broken = Some(Broken::NoRoom(format!("an escalation could not be written: {error}")));
         }
-    }
-
-    fn order(&mut self, job: Job, mut prepared: Prepared) {
-        if let Some(epoch) = self.epochs.remove(&job.node).filter(|_| job.kind == Kind::Attempt) {
-            prepared.env.push(("REGATTA_LEASE_EPOCH".into(), epoch.to_string().into()));
-        }
-        let id = self.id(job.attempt, job.kind);
-        let bounds = self.actions.policy(job.node);
-        let kill_after_ms = match job.kind {
-            Kind::Reconcile => {
-                self.asking.insert(id, self.now + RECONCILE_MS);
-                RECONCILE_MS
-            }
-            Kind::Attempt | Kind::Undo => bounds.attempt_ms,
-        };
-        self.asks.push(Ask::Start(Box::new(StartOrder {
-            attempt: id,
-            argv: prepared.argv.into_iter().map(Bytes).collect(),
-            env: prepared.env.into_iter().map(|(name, value)| (Bytes(name), Bytes(value))).collect(),
-            cwd: Bytes(prepared.cwd.into_os_string()),
-            marker: format!("{}/{}", self.place.run_id, job.attempt.0),
-            output_limit_bytes: self.actions.output_limit_bytes(),
-            idle_ms: bounds.idle_ms.filter(|_| job.kind == Kind::Attempt),
-            grace_ms: bounds.grace_ms,
-            kill_after_ms: Some(kill_after_ms),
-        })));
-        self.jobs.insert(id, job);
     }
 }
 

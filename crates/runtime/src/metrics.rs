@@ -27,6 +27,8 @@ pub struct Metrics {
     pub busy_ms: u64,
     /// Engine time of the last event.
     pub wall_ms: u64,
+    /// Some attempt also ran while nobody orchestrated, so its duration is more than engine time knows of.
+    pub unwatched: bool,
     /// Sum of what attempts reported to have used.
     pub usage: Usage,
     /// Nodes for which the outcome of an earlier run stands.
@@ -48,6 +50,7 @@ impl Metrics {
                 self.held += u64::from(held);
                 self.lost += u64::from(!held && !outcome.counts());
                 self.busy_ms += duration_ms;
+                self.unwatched |= report.ran_ms.is_some();
                 if self.node_ms.len() <= node.index() {
                     self.node_ms.resize(node.index() + 1, 0);
                 }

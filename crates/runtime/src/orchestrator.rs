@@ -10,22 +10,22 @@
 use crate::action::Actions;
 use crate::clock::{RunClock, wall_ms};
 use crate::collect;
-use crate::control::{self, Meaning, Reply};
-use crate::keeper::{Found, Heard, Keeper, Program};
+use crate::control::{self, Meaning, Reply, ReplyTo};
+use crate::keeper::{Heard, Keeper, Program};
 use crate::leases::{Leases, Settled};
 use crate::leasing;
 use crate::local::{Broken, Local, Observer, Place};
+use crate::looking::{self, Taker};
 use crate::recovery::{self, recover};
 use crate::reuse::{Memory, Reuse};
-use crate::run_error::{MOST_KEEPERS, RunError};
+use crate::run_error::RunError;
 use crate::turn::{Arrival, When, turn};
 use crate::workspace;
 use regatta_engine::Engine;
 use regatta_engine::effect::Leave;
 use regatta_engine::graph::Graph;
-use regatta_engine::ids::NodeId;
-use regatta_engine::input::{Input, LeaseChange};
-use regatta_engine::state::Phase;
+use regatta_engine::ids::{AttemptId, NodeId};
+use regatta_engine::input::Input;
 use regatta_fault as fault;
 use regatta_journal::RunJournal;
 use regatta_plan::Plan;
@@ -41,7 +41,6 @@ const INBOX: usize = 1_024;
 const FOREVER: Duration = Duration::from_secs(3_600);
 
 /// Everything that can reach the loop.
-#[derive(Debug)]
 pub enum Message {
     /// What the keeper said; the number tells which keeper.
     Heard(u32, Vec<Heard>),
@@ -53,6 +52,8 @@ pub enum Message {
     LeasesFreed,
     /// A person wants something, and waits for the answer.
     Asked(control::Request),
+    /// Somebody looks on while an attempt writes.
+    Look(AttemptId, Taker),
 }
 
 /// Speaks to a running loop.
@@ -71,8 +72,14 @@ impl Handle {
         self.tell(Message::Input(Box::new(arrival)))
     }
 
+    /// Asks for what an attempt writes; `taker` is dropped if nobody can tell.
+    pub fn look(&self, attempt: AttemptId, taker: Taker) {
+        // A loop that is gone, or far behind, has nothing to show.
+        let _ = self.0.try_send(Message::Look(attempt, taker));
+    }
+
     /// Hands a message to the loop; answers whether it is still there.
-    fn tell(&self, message: Message) -> bool {
+    pub(crate) fn tell(&self, message: Message) -> bool {
         self.0.send(message).is_ok()
     }
 }
@@ -106,24 +113,24 @@ pub struct Work {
 
 /// One run.
 pub struct Orchestrator {
-    engine: Engine,
-    store: RunJournal,
-    local: Local,
-    clock: RunClock,
-    inbox: Receiver<Message>,
-    handle: Handle,
-    program: Program,
-    place: Place,
-    first: Vec<Arrival>,
+    pub(crate) engine: Engine,
+    pub(crate) store: RunJournal,
+    pub(crate) local: Local,
+    pub(crate) clock: RunClock,
+    pub(crate) inbox: Receiver<Message>,
+    pub(crate) handle: Handle,
+    pub(crate) program: Program,
+    pub(crate) place: Place,
+    pub(crate) first: Vec<Arrival>,
     /// Answers that are given when the turn that obeys is durable.
-    answers: Vec<(SyncSender<Reply>, Reply)>,
+    answers: Vec<(ReplyTo, Reply)>,
     /// Answers that are given when everything stands still.
-    still: Vec<(SyncSender<Reply>, Reply)>,
+    still: Vec<(ReplyTo, Reply)>,
     /// Leases may be free.
     freed: Arc<AtomicBool>,
     interrupts: u32,
-    keepers: u32,
-    swept: bool,
+    pub(crate) keepers: u32,
+    pub(crate) swept: bool,
 }
 
 impl Orchestrator {
@@ -238,116 +245,6 @@ impl Orchestrator {
         Ok(Left { leave, engine: self.engine })
     }
 
-    /// Meets the keeper and finds out what became of what was in flight.
-    fn take_up(&mut self) -> Result<(), RunError> {
-        let found = self.meet()?;
-        if self.engine.state().phase == Phase::New {
-            self.first.push(Input::Begin.into());
-            let skipped = self.local.memory().skipped().iter();
-            self.first.extend(skipped.map(|&node| Input::Skip { node }.into()));
-            return Ok(());
-        }
-        if found.fresh {
-            self.sweep();
-        }
-        let ids: Vec<u64> =
-            found.live.iter().copied().chain(found.ended.iter().map(|(e, _)| e.attempt)).collect();
-        recovery::check_known(&self.engine, &self.store, &ids)?;
-        let known = self.local.adopt(self.engine.state(), &ids);
-        self.local.forget_results(self.engine.state(), &known);
-        self.take_leases_up(&known)?;
-        let Found { live, ended, boot_changed, .. } = found;
-        for (ended, streams) in ended {
-            self.local.hear_kept(&ended, streams);
-        }
-        self.check_room()?;
-        let live = live.into_iter().filter(|id| known.contains(id)).collect();
-        let judged: Vec<Arrival> = self.local.take_arrivals().collect();
-        fault::point("adopted");
-        let resumed = recovery::resumed((self.place.epoch, boot_changed), live, judged);
-        // What somebody said while we were waiting comes after.
-        self.first.insert(0, resumed);
-        Ok(())
-    }
-
-    /// What a live attempt holds stays with it.
-    fn take_leases_up(&mut self, known: &[u64]) -> Result<(), RunError> {
-        let graph = self.engine.graph();
-        let live = self.engine.state().live().filter(|(attempt, _)| known.contains(&attempt.0));
-        let live: Vec<&str> = live.map(|(_, node)| graph.name(node)).collect();
-        Ok(self.local.leases.take_up(&live)?)
-    }
-
-    fn meet(&mut self) -> Result<Found, RunError> {
-        self.keepers += 1;
-        if self.keepers > MOST_KEEPERS {
-            return Err(RunError::KeepersDie);
-        }
-        recovery::make_dir(&self.place.run_dir.join("attempts"))?;
-        let (handle, number) = (self.handle.clone(), self.keepers);
-        // A loop that is gone needs no words: it is ending everything.
-        let deliver = Box::new(move |heard| drop(handle.0.send(Message::Heard(number, heard))));
-        let (keeper, found) = Keeper::meet(&self.program, &self.place.run_dir, self.place.epoch, deliver)?;
-        self.local.employ(keeper);
-        fault::point("met");
-        Ok(found)
-    }
-
-    /// The keeper died, and its children with it: what it recorded stands, the rest is lost.
-    fn replace_keeper(&mut self) -> Result<(), RunError> {
-        // What it owned is dead, which stands still enough.
-        self.say_still();
-        self.local.leases.sweep_again();
-        drop(self.local.release());
-        let found = self.meet()?;
-        if found.fresh {
-            self.sweep();
-        }
-        for (ended, streams) in found.ended {
-            self.local.hear(Heard::Ended(ended, streams));
-        }
-        self.check_room()?;
-        self.local.end_again(self.engine.state());
-        let lost = self.local.forget_jobs(&found.live);
-        self.local.forget_results(self.engine.state(), &found.live);
-        self.first.extend(lost);
-        self.local.sweep_dead();
-        Ok(())
-    }
-
-    /// An end that could not be stored is known to the keeper alone: before any turn says that it is lost, the run stops.
-    fn check_room(&self) -> Result<(), RunError> {
-        self.local.full().map_or(Ok(()), |what| Err(RunError::NoRoom(what)))
-    }
-
-    /// Records what never came about, lest it count as lost, and that nothing more is to start; if there is no room for
-    /// that either, the effect contract decides at resume.
-    fn stop_without_room(&mut self, what: String) -> RunError {
-        let mut arrivals: Vec<Arrival> = vec![Input::Pause.into()];
-        arrivals.extend(self.drain());
-        if arrivals.len() > 1 {
-            let when = When { now: self.clock.now(), wall_ms: wall_ms() };
-            self.local.begin(when);
-            // What is told is that there is no room, whichever way that showed first.
-            let _ = turn(&mut self.engine, &mut self.store, &mut self.local, (when, arrivals));
-        }
-        RunError::NoRoom(what)
-    }
-
-    /// Nothing of an earlier keeper may live when anything is started.
-    fn sweep(&mut self) {
-        fault::point("sweep.before");
-        self.swept = false;
-        self.local.sweep();
-        while !self.swept && self.local.broken().is_none() {
-            match self.inbox.recv() {
-                Ok(message) => self.take(message),
-                Err(_) => return,
-            }
-        }
-        fault::point("sweep.after");
-    }
-
     /// Waits for something to happen and takes all of it.
     fn wait(&mut self) {
         let freed = self.freed.load(Ordering::SeqCst);
@@ -365,7 +262,7 @@ impl Orchestrator {
         }
     }
 
-    fn drain(&mut self) -> Vec<Arrival> {
+    pub(crate) fn drain(&mut self) -> Vec<Arrival> {
         let mut arrivals = std::mem::take(&mut self.first);
         arrivals.extend(self.local.take_arrivals());
         arrivals
@@ -377,7 +274,7 @@ impl Orchestrator {
         deadline.map_or(FOREVER, |at| Duration::from_millis(at.since_ms(self.clock.now())))
     }
 
-    fn take(&mut self, message: Message) {
+    pub(crate) fn take(&mut self, message: Message) {
         match message {
             // The last words of a keeper that was replaced are nobody's.
             Message::Heard(number, heard) if number == self.keepers => {
@@ -397,10 +294,11 @@ impl Orchestrator {
             Message::Input(arrival) => self.first.push(*arrival),
             Message::LeasesFreed => {}
             Message::Asked(request) => self.asked(request),
+            Message::Look(attempt, taker) => self.local.look(attempt, taker),
         }
     }
 
-    fn say_still(&mut self) {
+    pub(crate) fn say_still(&mut self) {
         for (to, said) in self.still.drain(..) {
             // Whoever asked may have gone away.
             let _ = to.send(said);
@@ -424,7 +322,7 @@ impl Orchestrator {
     }
 
     /// Leases for a running attempt, or back from one.
-    fn lease(&mut self, command: &control::Command, reply: SyncSender<Reply>) {
+    fn lease(&mut self, command: &control::Command, reply: ReplyTo) {
         let (control::Command::Acquire { task, .. } | control::Command::Release { task, .. }) = command
         else {
             return;
@@ -442,18 +340,14 @@ impl Orchestrator {
                 settled.into_iter().for_each(|settled| self.settled(settled));
             }
             control::Command::Release { names, .. } => {
-                let text = if names.is_empty() { "all of its own".to_owned() } else { names.join(", ") };
-                self.local.give_some_back(task, names);
-                let input =
-                    Input::LeaseTold { node, change: LeaseChange::Dropped, text: text.clone().into() };
-                self.first.push(input.into());
+                let text = self.local.give_some_back(node, task, names);
                 self.answers.push((reply, Reply::Done(format!("given back: {text}"))));
             }
             _ => {}
         }
     }
 
-    fn asked(&mut self, control::Request { command, reply }: control::Request) {
+    fn asked(&mut self, control::Request { command, reply, files }: control::Request) {
         fault::point("control.heard");
         match &command {
             control::Command::LeasesFreed => {
@@ -463,6 +357,15 @@ impl Orchestrator {
             }
             control::Command::Acquire { .. } | control::Command::Release { .. } => {
                 return self.lease(&command, reply);
+            }
+            control::Command::Look { task } => {
+                let node = self.engine.graph().find(task);
+                let live = node.and_then(|node| self.engine.state().node(node).live());
+                let Some(attempt) = live.map(|live| live.attempt) else {
+                    // Whoever asked may have gone away.
+                    return drop(reply.send(Reply::Refused(format!("no attempt of task `{task}` runs"))));
+                };
+                return self.local.look(attempt, looking::answer(attempt, reply, files));
             }
             _ => {}
         }

@@ -3,6 +3,7 @@
 //!
 //! An attempt that the journal never started is damage: the journal is older than what was done. Starts nothing.
 
+use crate::kept_id;
 use crate::local::Local;
 use crate::run_error::RunError;
 use crate::turn::{Arrival, Driver as _};
@@ -11,9 +12,6 @@ use regatta_engine::ids::{AttemptId, Timestamp};
 use regatta_engine::input::{Input, Resumed};
 use regatta_journal::{Payload, RunJournal, Store, StoreError, StoredEvent};
 use std::path::Path;
-
-/// Ids of the keeper from here on are questions, not attempts.
-const QUESTIONS: u64 = 1 << 63;
 
 /// Folds the journal into the engine and the outputs; answers the engine time to go on from.
 pub(crate) fn recover(
@@ -59,7 +57,7 @@ pub(crate) fn check_attempts(engine: &Engine, store: &RunJournal) -> Result<(), 
 /// Nor may the keeper hold one.
 pub(crate) fn check_known(engine: &Engine, store: &RunJournal, ids: &[u64]) -> Result<(), RunError> {
     let next = engine.state().next_attempt().0;
-    match ids.iter().filter(|id| **id < QUESTIONS && **id >= next).min() {
+    match ids.iter().filter(|id| !kept_id::is_question(**id) && **id >= next).min() {
         None => Ok(()),
         Some(id) => {
             Err(damaged(store, format!("attempt {id}: it was made, but the journal never started it")))

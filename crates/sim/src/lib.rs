@@ -8,7 +8,6 @@
 
 pub mod machine;
 pub mod model;
-pub mod rng;
 pub mod scenario;
 pub mod seed;
 pub mod store;

@@ -2,7 +2,6 @@
 //!
 //! Performs effects only if their events are durable, and says so if not (law 1). Knows no process.
 
-use crate::rng::Rng;
 use crate::scenario::{Condition, Fate, Scenario};
 use regatta_engine::Engine;
 use regatta_engine::cause::Cause;
@@ -18,6 +17,7 @@ use regatta_engine::report::Report;
 use regatta_engine::scope::Scope;
 use regatta_engine::spec::Claim;
 use regatta_journal::Payload;
+use regatta_rng::Rng;
 use regatta_runtime::turn::{Arrival, Driver};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

@@ -2,12 +2,12 @@
 //!
 //! Outcomes hang on (node, attempt number) alone, never on time, so two runs with other timing must agree.
 
-use crate::rng::Rng;
 use regatta_engine::breaker::{BreakerPolicy, WhenOpen, Window};
 use regatta_engine::spec::{
     Claim, ClaimKind, EffectContract, GraphSpec, Limits, NodeSpec, OnFailure, Policy, Priority, ResourceSpec,
     RetryPolicy, RetryStrategy, RunConfig, Schedule,
 };
+use regatta_rng::Rng;
 
 /// What an attempt does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,6 +80,7 @@ impl Scenario {
         }
         let fates = (0..nodes.len()).map(|_| fates(rng)).collect();
         let conditions = (0..nodes.len()).map(|_| condition(rng)).collect();
+        let count = nodes.len() as u32;
         let spec = GraphSpec {
             nodes,
             agents: vec!["codex".into()],
@@ -87,6 +88,7 @@ impl Scenario {
             resources,
             policies,
             tools: vec!["shell".into()],
+            pinned: pinned(&mut Rng::new(seed, 3), count),
         };
         let config = RunConfig { breaker: breaker(&mut callers), ..config(rng) };
         let done_before = (0..spec.nodes.len()).map(|_| rng.one_in(2)).collect();
@@ -183,6 +185,17 @@ fn condition(rng: &mut Rng) -> Condition {
         1..=3 => Condition::False,
         _ => Condition::True,
     }
+}
+
+/// Mostly none; else some of the nodes in any order, as a person might have edited it.
+fn pinned(rng: &mut Rng, nodes: u32) -> Vec<u32> {
+    if !rng.one_in(3) {
+        return Vec::new();
+    }
+    let mut keyed: Vec<(u64, u32)> = (0..nodes).map(|node| (rng.bits(), node)).collect();
+    keyed.sort_unstable();
+    let most = rng.between(0, u64::from(nodes)) as usize;
+    keyed.into_iter().map(|(_, node)| node).take(most).collect()
 }
 
 fn breaker(rng: &mut Rng) -> Option<BreakerPolicy> {

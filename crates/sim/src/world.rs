@@ -4,7 +4,6 @@
 //! every turn. Knows nothing that the shipped loop does not know.
 
 use crate::machine::Machine;
-use crate::rng::Rng;
 use crate::scenario::Scenario;
 use crate::store::{Fault, FaultyStore};
 use crate::watch::Watch;
@@ -17,6 +16,7 @@ use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{Answer, Ended, Input, Resumed};
 use regatta_engine::outcome::RunStatus;
 use regatta_engine::state::Phase;
+use regatta_rng::Rng;
 use regatta_runtime::turn::{When, turn};
 use std::collections::BTreeSet;
 use std::rc::Rc;

@@ -11,7 +11,7 @@ use crate::victims::{alone, everything, log, numbers, started};
 use crate::work::Work;
 use regatta_crash::Outcome;
 use regatta_crash::processes::keeper;
-use regatta_crash::rng::Rng;
+use regatta_rng::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 

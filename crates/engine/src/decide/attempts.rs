@@ -13,6 +13,7 @@ use crate::report::Report;
 use crate::spec::EffectContract;
 use crate::state::node::Live;
 use crate::state::{Closing, Phase};
+use std::num::NonZeroU64;
 
 /// At most this long between TERM and KILL when a person asked for the end: everything is cleaned up within 10 s.
 const ABORT_GRACE_MS: u64 = 5_000;
@@ -76,7 +77,8 @@ impl Decider<'_> {
 
     fn record_end(&mut self, node: NodeId, live: &Live, Judged { outcome, cause, report }: Judged) {
         let Live { attempt, number, started, .. } = *live;
-        let (duration_ms, report) = (self.now.since_ms(started), Box::new(report));
+        let duration_ms = report.ran_ms.map_or_else(|| self.now.since_ms(started), NonZeroU64::get);
+        let report = Box::new(report);
         self.emit(EventKind::DispatchEnded { node, attempt, number, outcome, cause, duration_ms, report });
         if !self.graph().claims(node).is_empty() {
             self.emit(EventKind::LeaseReleased { node, attempt });

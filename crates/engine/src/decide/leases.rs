@@ -6,7 +6,7 @@ use super::Decider;
 use crate::effect::Effect;
 use crate::event::EventKind;
 use crate::ids::NodeId;
-use crate::input::{Claimed, LeaseChange};
+use crate::input::{Claimed, LeaseTold};
 use crate::state::node::NodeState;
 use crate::state::{Closing, Phase};
 
@@ -61,9 +61,9 @@ impl Decider<'_> {
     }
 
     /// What a running attempt does with leases of its own is recorded, not decided here.
-    pub(super) fn lease_told(&mut self, node: NodeId, change: LeaseChange, text: Box<str>) {
+    pub(super) fn lease_told(&mut self, node: NodeId, told: LeaseTold) {
         if let Some(attempt) = self.node(node).live().map(|live| live.attempt) {
-            self.emit(EventKind::LeaseTold { node, attempt, change, text });
+            self.emit(EventKind::LeaseTold { node, attempt, told: Box::new(told) });
         }
     }
 }

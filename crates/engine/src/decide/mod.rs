@@ -68,7 +68,7 @@ impl<'a> Decider<'a> {
             Input::Recalled { node, answer } => self.recalled(node, answer),
             Input::Claimed { node, answer } => self.claimed(node, answer),
             Input::LeasesFreed => self.leases_freed(),
-            Input::LeaseTold { node, change, text } => self.lease_told(node, change, text),
+            Input::LeaseTold { node, told } => self.lease_told(node, told),
             Input::AttemptEnded(ended) => self.attempt_ended(ended),
             Input::AttemptLost { attempt } => self.attempt_lost(attempt),
             Input::AttemptIdle { attempt } => self.attempt_idle(attempt),

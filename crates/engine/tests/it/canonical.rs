@@ -8,12 +8,16 @@ use regatta_engine::escalation::CauseClass;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{
-    Answer, Claimed, ConditionAnswer, Ended, Input, LeaseChange, Reused, ReusedBy, Verdict,
+    Answer, Claimed, ConditionAnswer, Ended, Input, LeaseChange, LeaseTold, Reused, ReusedBy, Verdict,
 };
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use regatta_engine::report::{Digest, Report};
 use regatta_engine::scope::Scope;
 use regatta_engine::spec::Limits;
+
+fn told() -> LeaseTold {
+    LeaseTold { change: LeaseChange::Acquired, text: "".into(), leases: [].into() }
+}
 
 fn reused() -> Reused {
     let (attempt, by, report) = (AttemptId(1), ReusedBy::Retry, Report::default());
@@ -57,7 +61,7 @@ pub(crate) fn every_kind() -> Vec<EventKind> {
         EventKind::LeaseClaimed { node, answer: Claimed::Granted { epoch: 1 } },
         EventKind::LeaseClaimed { node, answer: Claimed::Taken { resource: 0, by: "".into() } },
         EventKind::LeaseWaitEnded(node),
-        EventKind::LeaseTold { node, attempt, change: LeaseChange::Acquired, text: "".into() },
+        EventKind::LeaseTold { node, attempt, told: Box::new(told()) },
     ];
     kinds.extend(AttemptOutcome::ALL.map(|outcome| EventKind::DispatchEnded {
         node,

@@ -14,6 +14,7 @@ mod fold;
 mod graph;
 mod landing;
 mod leases;
+mod predict;
 mod random;
 mod recovery;
 mod retry;

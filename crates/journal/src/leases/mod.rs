@@ -3,20 +3,20 @@
 //! A database of its own, `leases.db`, without syncs: a lease is worth nothing once its holder is dead, and a power cut
 //! kills every holder. So it survives the death of any process, and is emptied when the machine was started anew.
 //! ```text
-//! held     run, task, name, kind, units, epoch        all the leases of a claim are taken in one transaction, or none
+//! held     epoch, name, run, task, kind, units        all the leases of a claim are taken in one transaction, or none
 //! waiting  ticket, run, task, name, kind, units       nobody passes an earlier incompatible claim
 //! ```
+//! A grant has rows of its own: what an attempt claims by itself never touches what its task declares.
 //! Knows no process: whether a holder lives is asked elsewhere.
 
+mod file;
+mod rules;
 mod table;
 
-use crate::db::fault_at;
 use crate::error::StoreError;
-use crate::limits::BUSY_MS;
-use crate::place::{Place, make_private_file};
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::fs::File;
+use std::path::PathBuf;
 
 /// How a lease is held.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -82,6 +82,9 @@ pub struct Claim {
     pub priority: String,
     /// A running attempt asks, which may hold others already.
     pub by_attempt: bool,
+    /// Its place in the line, if a running attempt asks again: it may have several claims. A task that is to start has
+    /// one, which is known.
+    pub ticket: Option<u64>,
     /// Now, wall clock in milliseconds since the Unix epoch.
     pub wall_ms: u64,
 }
@@ -89,12 +92,35 @@ pub struct Claim {
 /// What became of a claim.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Claimed {
-    /// All are held, under this fencing epoch.
-    Granted(u64),
-    /// None is held, and the claim stands in line, behind these.
-    Waits(Vec<LeaseRow>),
-    /// None is held, and the claim stands in no line: waiting would never end. Who waits for whom, in words.
-    Deadlock(String),
+    /// All are held.
+    Granted(Grant),
+    /// None is held, and the claim stands in line.
+    Waits {
+        /// Its place.
+        ticket: u64,
+        /// Who is in the way.
+        by: Vec<LeaseRow>,
+    },
+    /// None is held, and the claim stands in no line.
+    Refused(Refusal),
+}
+
+/// Leases that are granted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Grant {
+    /// The fencing epoch.
+    pub epoch: u64,
+    /// What the claimant did not have before.
+    pub got: Vec<LeaseWant>,
+}
+
+/// Why a claim is refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// Waiting would never end: who waits for whom, in words.
+    Endless(String),
+    /// There are not so many units, in words.
+    Unfit(String),
 }
 
 /// The leases of a workspace.
@@ -102,85 +128,13 @@ pub enum Claimed {
 pub struct Leases {
     conn: Connection,
     path: PathBuf,
+    /// Locked together with all others who have the tables open.
+    _open: File,
 }
 
-const FILE: &str = "leases.db";
-
-const TABLES: &str = "
-CREATE TABLE IF NOT EXISTS meta(boot TEXT NOT NULL, epoch INTEGER NOT NULL, ticket INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS held(
-    run TEXT NOT NULL, task TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, units INTEGER NOT NULL,
-    capacity INTEGER NOT NULL, epoch INTEGER NOT NULL, since INTEGER NOT NULL, priority TEXT NOT NULL,
-    own INTEGER NOT NULL, PRIMARY KEY(run, task, name)) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS held_name ON held(name);
-CREATE TABLE IF NOT EXISTS waiting(
-    run TEXT NOT NULL, task TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, units INTEGER NOT NULL,
-    capacity INTEGER NOT NULL, ticket INTEGER NOT NULL, since INTEGER NOT NULL, priority TEXT NOT NULL,
-    own INTEGER NOT NULL, PRIMARY KEY(run, task, name)) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS waiting_name ON waiting(name);
-CREATE TABLE IF NOT EXISTS denied(run TEXT NOT NULL, task TEXT NOT NULL, circle TEXT NOT NULL, PRIMARY KEY(run, task))
-    STRICT, WITHOUT ROWID;
-";
-
-const SETTINGS: &str = "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; \
-                        PRAGMA temp_store=MEMORY; PRAGMA synchronous=OFF;";
-
 impl Leases {
-    /// Whether any lease was ever claimed in a workspace.
-    ///
-    /// # Errors
-    /// `.regatta` cannot be looked at.
-    pub fn exists(workspace: &Path) -> Result<bool, StoreError> {
-        Ok(Place::find(workspace)?.is_some_and(|place| place.home().join(FILE).exists()))
-    }
-
-    /// Opens the leases of a workspace whose `.regatta` exists. `wall_ms` is now; `boot_id` names this start of the
-    /// machine.
-    ///
-    /// # Errors
-    /// The file cannot be made, or is no database of ours.
-    pub fn open(workspace: &Path, (wall_ms, boot_id): (u64, &str)) -> Result<Leases, StoreError> {
-        let path = Place::create(workspace)?.home().join(FILE);
-        make_private_file(&path)?;
-        let fault = |e| fault_at(&path, "open", e);
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_NOFOLLOW
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(&path, flags).map_err(fault)?;
-        conn.busy_timeout(Duration::from_millis(BUSY_MS)).map_err(fault)?;
-        conn.execute_batch(SETTINGS).map_err(fault)?;
-        let leases = Leases { conn, path };
-        leases.prepare((wall_ms, boot_id))?;
-        Ok(leases)
-    }
-
-    /// Makes the tables, and empties them after a start of the machine. Epochs go on from the clock where nothing is
-    /// known of the last one, so that they never go back.
-    fn prepare(&self, (wall_ms, boot_id): (u64, &str)) -> Result<(), StoreError> {
-        self.write("open", |tx| {
-            tx.execute_batch(TABLES)?;
-            let boot = tx.query_row("SELECT boot FROM meta", [], |row| row.get::<_, String>(0));
-            match boot {
-                Ok(boot) if boot == boot_id => {}
-                Ok(_) => {
-                    tx.execute_batch("DELETE FROM held; DELETE FROM waiting; DELETE FROM denied;")?;
-                    tx.execute("UPDATE meta SET boot=?1", [boot_id])?;
-                }
-                Err(rusqlite::Error::QueryReturnedNoRows) => {
-                    let first = wall_ms.cast_signed();
-                    tx.execute(
-                        "INSERT INTO meta(boot, epoch, ticket) VALUES(?1,?2,0)",
-                        params![boot_id, first],
-                    )?;
-                }
-                Err(e) => return Err(e),
-            }
-            Ok(())
-        })
-    }
-
-    /// Takes all leases of a claim, or none and a place in the line. A claim that stands in it keeps its place. Answers
-    /// also the runs that must be told: what a dead attempt of the task held is free, or a claim of theirs was refused
+    /// Takes all leases of a claim, or none and a place in the line. A claim that stands in it keeps its place, and
+    /// others of the same attempt have theirs. Answers also the runs that must be told: what a dead attempt of the task held is free, or a claim of theirs was refused
     /// to break a circle.
     ///
     /// # Errors
@@ -197,23 +151,56 @@ impl Leases {
     /// Any failure of SQLite.
     pub fn end_attempt(&self, who: &Claimant, renewed: bool) -> Result<Vec<String>, StoreError> {
         self.write("write", |tx| {
+            table::forget_refusals(tx, &who.run, Some(&who.task))?;
             table::take_back_if(tx, |row| {
                 row.who == *who && (row.by_attempt || row.epoch.is_some() && !renewed)
             })
         })
     }
 
-    /// Gives back what a running attempt took by itself: the leases named, or all of them. Answers as
+    /// Gives back what a running attempt took by itself: the leases named, or all of them. Answers what that was, and
+    /// as [`Leases::end_attempt`].
+    ///
+    /// # Errors
+    /// Any failure of SQLite.
+    pub fn give_back(
+        &self,
+        who: &Claimant,
+        names: &[String],
+    ) -> Result<(Vec<LeaseWant>, Vec<String>), StoreError> {
+        let named = |row: &LeaseRow| names.is_empty() || names.contains(&row.want.name);
+        self.drop_own(|row| row.who == *who && named(row))
+    }
+
+    /// Gives back what one grant gave a running attempt, which never heard of it. Answers what that was, and as
     /// [`Leases::end_attempt`].
     ///
     /// # Errors
     /// Any failure of SQLite.
-    pub fn give_back(&self, who: &Claimant, names: &[String]) -> Result<Vec<String>, StoreError> {
-        let named = |row: &LeaseRow| names.is_empty() || names.contains(&row.want.name);
+    pub fn give_back_grant(&self, epoch: u64) -> Result<(Vec<LeaseWant>, Vec<String>), StoreError> {
+        self.drop_own(|row| row.epoch == Some(epoch))
+    }
+
+    fn drop_own(
+        &self,
+        goes: impl Fn(&LeaseRow) -> bool,
+    ) -> Result<(Vec<LeaseWant>, Vec<String>), StoreError> {
         self.write("write", |tx| {
-            table::take_back_if(tx, |row| {
-                row.who == *who && row.by_attempt && row.epoch.is_some() && named(row)
-            })
+            let mut gone = table::held(tx)?;
+            gone.retain(|row| row.by_attempt && goes(row));
+            let freed = table::take_back(tx, &gone)?;
+            Ok((gone.into_iter().map(|row| row.want).collect(), freed))
+        })
+    }
+
+    /// A claim of a running attempt stands in the line no more. Answers as [`Leases::end_attempt`].
+    ///
+    /// # Errors
+    /// Any failure of SQLite.
+    pub fn leave_line(&self, ticket: u64) -> Result<Vec<String>, StoreError> {
+        self.write("write", |tx| {
+            table::denied(tx, ticket)?;
+            table::take_back_if(tx, |row| row.ticket == Some(ticket))
         })
     }
 
@@ -222,7 +209,10 @@ impl Leases {
     /// # Errors
     /// Any failure of SQLite.
     pub fn withdraw(&self, who: &Claimant) -> Result<Vec<String>, StoreError> {
-        self.write("write", |tx| table::take_back_if(tx, |row| row.who == *who))
+        self.write("write", |tx| {
+            table::forget_refusals(tx, &who.run, Some(&who.task))?;
+            table::take_back_if(tx, |row| row.who == *who)
+        })
     }
 
     /// Takes back everything of a run but what `live` tasks of it hold. Answers as [`Leases::end_attempt`].
@@ -238,7 +228,7 @@ impl Leases {
     /// # Errors
     /// Any failure of SQLite.
     pub fn all(&self) -> Result<Vec<LeaseRow>, StoreError> {
-        let fault = |e| fault_at(&self.path, "read", e);
+        let fault = |e| file::fault(&self.path, "read", e);
         let mut rows = table::held(&self.conn).map_err(fault)?;
         rows.extend(table::waiting(&self.conn).map_err(fault)?);
         Ok(rows)
@@ -249,7 +239,7 @@ impl Leases {
         action: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let fault = |e| fault_at(&self.path, action, e);
+        let fault = |e| file::fault(&self.path, action, e);
         let tx = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate).map_err(fault)?;
         let done = work(&tx).map_err(fault)?;
         tx.commit().map_err(fault)?;

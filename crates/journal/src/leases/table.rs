@@ -1,10 +1,11 @@
-//! The rules of leases, inside one transaction: who is in the way of whom, and whether waiting could end.
+//! The leases of a workspace inside one transaction: granted, waited for, refused, given back.
 //!
-//! Canonical order is by name. Knows no clock.
+//! Canonical order is by name. Who is in the way of whom is told elsewhere. Knows no clock.
 
-use super::{Claim, Claimant, Claimed, LeaseKind, LeaseRow, LeaseWant};
+use super::rules::{Board, Rivals, in_the_way, is_covered, units_of};
+use super::{Claim, Claimant, Claimed, Grant, LeaseKind, LeaseRow, LeaseWant, Refusal};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 const HELD: &str = "SELECT run, task, name, kind, units, capacity, since, priority, own, epoch FROM held";
 const WAITING: &str =
@@ -53,105 +54,101 @@ pub(super) fn waiting(conn: &Connection) -> rusqlite::Result<Vec<LeaseRow>> {
     rows(conn, (WAITING, false), None)
 }
 
-/// True if `want` has no room beside what others hold of the same name.
-fn is_taken(want: &LeaseWant, others: &[LeaseRow]) -> bool {
-    let units: u64 = others.iter().map(|o| units_of(o.want.kind)).sum();
-    let exclusive = others.iter().any(|o| o.want.kind == LeaseKind::Exclusive);
-    let shared = others.iter().any(|o| o.want.kind == LeaseKind::Shared);
-    match want.kind {
-        LeaseKind::Exclusive => !others.is_empty(),
-        LeaseKind::Shared => exclusive || units > 0,
-        LeaseKind::Units { units: wanted, capacity } => {
-            exclusive || shared || units + u64::from(wanted) > u64::from(capacity)
-        }
-    }
+/// Everything that anybody holds or waits for.
+fn board(conn: &Connection) -> rusqlite::Result<Board> {
+    Ok(Board { held: held(conn)?, waiting: waiting(conn)? })
 }
 
-fn units_of(kind: LeaseKind) -> u64 {
-    match kind {
-        LeaseKind::Units { units, .. } => u64::from(units),
-        LeaseKind::Shared | LeaseKind::Exclusive => 0,
-    }
-}
-
-/// Who stands in the way of one wanted lease: those who hold it, and those before it in the line who want it in a way
-/// that does not go with it.
+/// Who stands in the way of one wanted lease: those who hold it, and those before it in the line.
 fn blockers(
     conn: &Connection,
     who: &Claimant,
     want: &LeaseWant,
-    ticket: u64,
+    ticket: Option<u64>,
 ) -> rusqlite::Result<Vec<LeaseRow>> {
-    let mut held = rows(conn, (HELD, true), Some(&want.name))?;
-    held.retain(|row| row.who != *who);
-    let mut found = if is_taken(want, &held) { held.clone() } else { Vec::new() };
-    for row in rows(conn, (WAITING, false), Some(&want.name))? {
-        let before = row.who != *who && row.ticket.is_some_and(|t| t < ticket);
-        if before && is_taken(want, &with(&held, &row)) {
-            found.push(row);
-        }
-    }
-    Ok(found)
-}
-
-fn with(held: &[LeaseRow], row: &LeaseRow) -> Vec<LeaseRow> {
-    let compatible =
-        |kind: LeaseKind| matches!((kind, row.want.kind), (LeaseKind::Shared, LeaseKind::Shared));
-    let mut all: Vec<LeaseRow> =
-        held.iter().filter(|h| compatible(h.want.kind) || units_of(h.want.kind) > 0).cloned().collect();
-    all.push(row.clone());
-    all
+    let held = rows(conn, (HELD, true), Some(&want.name))?;
+    let waiting = rows(conn, (WAITING, false), Some(&want.name))?;
+    let before = waiting.iter().filter(|row| ticket.is_none() || row.ticket < ticket).collect::<Vec<_>>();
+    let rivals = Rivals { held: &held.iter().collect::<Vec<_>>(), before: &before };
+    Ok(in_the_way(who, want, rivals).into_iter().cloned().collect())
 }
 
 pub(super) fn claim(conn: &Connection, claim: &Claim) -> rusqlite::Result<(Claimed, Vec<String>)> {
-    if let Some(circle) = denied(conn, &claim.who)? {
-        return Ok((Claimed::Deadlock(circle), Vec::new()));
+    if let Some(circle) = claim.ticket.map(|ticket| denied(conn, ticket)).transpose()?.flatten() {
+        return Ok((Claimed::Refused(Refusal::Endless(circle)), Vec::new()));
     }
     // A task that is to start has no live attempt, so what it still holds is that of a dead one.
-    let mut poke = Vec::new();
+    let (mut poke, mut ticket) = (Vec::new(), claim.ticket);
     if !claim.by_attempt {
         poke = take_back_if(conn, |row| row.who == claim.who && row.epoch.is_some())?;
+        ticket = ticket_of(conn, &claim.who)?;
     }
-    let wants: BTreeSet<&LeaseWant> = claim.wants.iter().collect();
-    let ticket = ticket_of(conn, &claim.who)?;
-    let mut in_the_way: Vec<LeaseRow> = Vec::new();
+    // What it has already is not asked for, and nobody stands in front of it.
+    let mut own = rows(conn, (HELD, true), None)?;
+    own.retain(|row| row.who == claim.who);
+    let wants: BTreeSet<&LeaseWant> = claim.wants.iter().filter(|want| !is_covered(want, &own)).collect();
     for want in &wants {
-        in_the_way.extend(blockers(conn, &claim.who, want, ticket.unwrap_or(u64::MAX))?);
+        if let Some(refusal) = never(conn, &claim.who, want)? {
+            return Ok((Claimed::Refused(refusal), poke));
+        }
     }
-    if in_the_way.is_empty() {
+    let mut by: Vec<LeaseRow> = Vec::new();
+    for want in &wants {
+        by.extend(blockers(conn, &claim.who, want, ticket)?);
+    }
+    if by.is_empty() {
+        ticket.map(|ticket| leave_line(conn, ticket)).transpose()?;
         return Ok((Claimed::Granted(grant(conn, claim, &wants)?), poke));
     }
-    if ticket.is_none() {
-        stand_in_line(conn, claim, &wants)?;
+    let ticket = match ticket {
+        Some(ticket) if stands(conn, ticket)? => ticket,
+        _ => stand_in_line(conn, claim, &wants)?,
+    };
+    // What has not started holds nothing and stands at the end: nobody waits for it yet.
+    if claim.by_attempt {
+        poke.extend(break_circles(conn, &claim.who)?);
     }
-    break_circles(conn, &claim.who, (in_the_way, poke))
+    Ok(match denied(conn, ticket)? {
+        Some(circle) => (Claimed::Refused(Refusal::Endless(circle)), poke),
+        None => (Claimed::Waits { ticket, by }, poke),
+    })
 }
 
-/// Waiting must come to an end: as long as the claimant waits for itself, somebody in the circle steps back.
-fn break_circles(
-    conn: &Connection,
-    me: &Claimant,
-    (by, mut poke): (Vec<LeaseRow>, Vec<String>),
-) -> rusqlite::Result<(Claimed, Vec<String>)> {
-    while let Some(circle) = cycle(conn, me)? {
-        let waiting = waiting(conn)?;
-        let row_of = |who: &Claimant| waiting.iter().find(|row| row.who == *who);
+/// Why a claim could never be granted, whatever others do.
+fn never(conn: &Connection, who: &Claimant, want: &LeaseWant) -> rusqlite::Result<Option<Refusal>> {
+    let LeaseKind::Units { units, capacity } = want.kind else { return Ok(None) };
+    let name = &want.name;
+    if units > capacity {
+        return Ok(Some(Refusal::Unfit(format!("`{name}` has {capacity} units, not {units}"))));
+    }
+    let own = rows(conn, (HELD, true), Some(name))?.into_iter().filter(|row| row.who == *who);
+    let own: u64 = own.map(|row| units_of(row.want.kind)).sum();
+    let itself = || format!("the task itself has {own} of the {capacity} units of `{name}`");
+    Ok((own + u64::from(units) > u64::from(capacity)).then(|| Refusal::Endless(itself())))
+}
+
+/// Waiting must come to an end: as long as the claimant waits for itself, somebody in the circle steps back. Answers
+/// the runs of those that are refused.
+fn break_circles(conn: &Connection, me: &Claimant) -> rusqlite::Result<Vec<String>> {
+    let mut poke = Vec::new();
+    loop {
+        let board = board(conn)?;
+        let Some(circle) = board.circle(me) else { return Ok(poke) };
+        let row_of = |who: &Claimant| board.waiting.iter().find(|row| row.who == *who);
         // What has not started holds nothing: nobody waits for it once it has given up its place in the line.
-        if let Some(idle) = circle.iter().filter_map(row_of).find(|row| !row.by_attempt) {
+        if let Some(idle) = circle.iter().filter_map(|(who, _)| row_of(who)).find(|row| !row.by_attempt) {
             give_up_place(conn, &idle.who)?;
             continue;
         }
         let text = in_words(&circle);
-        let Some(victim) = circle.iter().filter_map(row_of).max_by_key(|row| rank(row)) else { break };
-        leave_line(conn, &victim.who)?;
-        if victim.who == *me {
-            return Ok((Claimed::Deadlock(text), poke));
+        let ranked = circle.iter().filter_map(|(who, tickets)| Some((rank(row_of(who)?), who, tickets)));
+        let Some((_, victim, tickets)) = ranked.max_by_key(|(rank, ..)| *rank) else { return Ok(poke) };
+        for &ticket in tickets {
+            leave_line(conn, ticket)?;
+            deny(conn, (victim, ticket), &text)?;
         }
-        let who = &victim.who;
-        conn.execute("INSERT OR REPLACE INTO denied VALUES(?1,?2,?3)", params![who.run, who.task, text])?;
-        poke.push(who.run.clone());
+        poke.push(victim.run.clone());
     }
-    Ok((Claimed::Waits(by), poke))
 }
 
 /// Who is refused in a circle: the lowest priority, then the highest key.
@@ -159,33 +156,47 @@ fn rank(row: &LeaseRow) -> (&str, &str, &str) {
     (&row.priority, &row.who.task, &row.who.run)
 }
 
-fn in_words(circle: &[Claimant]) -> String {
-    let names: Vec<String> = circle.iter().map(|who| format!("`{}` of run {}", who.task, who.run)).collect();
+fn in_words(circle: &[(Claimant, Vec<u64>)]) -> String {
+    let names = circle.iter().chain(circle.first());
+    let names: Vec<String> = names.map(|(who, _)| format!("`{}` of run {}", who.task, who.run)).collect();
     names.join(" waits for ")
 }
 
-fn leave_line(conn: &Connection, who: &Claimant) -> rusqlite::Result<()> {
-    conn.execute("DELETE FROM waiting WHERE run=?1 AND task=?2", params![who.run, who.task]).map(|_| ())
+fn leave_line(conn: &Connection, ticket: u64) -> rusqlite::Result<()> {
+    let ticket = ticket.cast_signed();
+    conn.prepare_cached("DELETE FROM waiting WHERE ticket=?1")?.execute([ticket]).map(|_| ())
 }
 
 /// To the end of the line.
 fn give_up_place(conn: &Connection, who: &Claimant) -> rusqlite::Result<()> {
     let ticket = next(conn, "ticket")?.cast_signed();
-    let sql = "UPDATE waiting SET ticket=?3 WHERE run=?1 AND task=?2";
+    let sql = "UPDATE waiting SET ticket=?3 WHERE run=?1 AND task=?2 AND own=0";
     conn.execute(sql, params![who.run, who.task, ticket]).map(|_| ())
 }
 
-/// The circle for which a claim was refused while nobody could tell it.
-fn denied(conn: &Connection, who: &Claimant) -> rusqlite::Result<Option<String>> {
-    let sql = "DELETE FROM denied WHERE run=?1 AND task=?2 RETURNING circle";
-    conn.prepare_cached(sql)?.query_row(params![who.run, who.task], |row| row.get(0)).optional()
+/// Leaves word for a claim that it is refused.
+fn deny(conn: &Connection, (who, ticket): (&Claimant, u64), circle: &str) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO denied VALUES(?1,?2,?3,?4)";
+    conn.execute(sql, params![ticket.cast_signed(), who.run, who.task, circle]).map(|_| ())
 }
 
+/// The circle for which a claim was refused, told once.
+pub(super) fn denied(conn: &Connection, ticket: u64) -> rusqlite::Result<Option<String>> {
+    let sql = "DELETE FROM denied WHERE ticket=?1 RETURNING circle";
+    conn.prepare_cached(sql)?.query_row([ticket.cast_signed()], |row| row.get(0)).optional()
+}
+
+/// Where a task that is to start stands in the line.
 fn ticket_of(conn: &Connection, who: &Claimant) -> rusqlite::Result<Option<u64>> {
-    let sql = "SELECT min(ticket) FROM waiting WHERE run=?1 AND task=?2";
+    let sql = "SELECT min(ticket) FROM waiting WHERE run=?1 AND task=?2 AND own=0";
     let ticket: Option<i64> =
         conn.prepare_cached(sql)?.query_row(params![who.run, who.task], |r| r.get(0))?;
     Ok(ticket.map(i64::cast_unsigned))
+}
+
+fn stands(conn: &Connection, ticket: u64) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS(SELECT 1 FROM waiting WHERE ticket=?1)";
+    conn.prepare_cached(sql)?.query_row([ticket.cast_signed()], |row| row.get(0))
 }
 
 fn next(conn: &Connection, column: &str) -> rusqlite::Result<u64> {
@@ -193,30 +204,26 @@ fn next(conn: &Connection, column: &str) -> rusqlite::Result<u64> {
     conn.prepare_cached(&sql)?.query_row([], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
 }
 
-fn grant(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusqlite::Result<u64> {
+fn grant(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusqlite::Result<Grant> {
     let epoch = next(conn, "epoch")?;
-    let who = &claim.who;
-    leave_line(conn, who)?;
     insert(
         conn,
-        (
-            "INSERT OR REPLACE INTO held(run, task, name, kind, units, capacity, epoch, since, priority, own)",
-            epoch,
-        ),
+        ("INSERT INTO held(run, task, name, kind, units, capacity, epoch, since, priority, own)", epoch),
         claim,
         wants,
     )?;
-    Ok(epoch)
+    Ok(Grant { epoch, got: wants.iter().copied().cloned().collect() })
 }
 
-fn stand_in_line(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusqlite::Result<()> {
+fn stand_in_line(conn: &Connection, claim: &Claim, wants: &BTreeSet<&LeaseWant>) -> rusqlite::Result<u64> {
     let ticket = next(conn, "ticket")?;
     insert(
         conn,
         ("INSERT INTO waiting(run, task, name, kind, units, capacity, ticket, since, priority, own)", ticket),
         claim,
         wants,
-    )
+    )?;
+    Ok(ticket)
 }
 
 fn insert(
@@ -248,39 +255,10 @@ fn insert(
     Ok(())
 }
 
-/// The way along which `who` waits for itself, if there is one.
-fn cycle(conn: &Connection, who: &Claimant) -> rusqlite::Result<Option<Vec<Claimant>>> {
-    let mut waits_for: BTreeMap<Claimant, BTreeSet<Claimant>> = BTreeMap::new();
-    for row in waiting(conn)? {
-        let found = blockers(conn, &row.who, &row.want, row.ticket.unwrap_or(u64::MAX))?;
-        waits_for.entry(row.who).or_default().extend(found.into_iter().map(|b| b.who));
-    }
-    let mut from: BTreeMap<Claimant, Claimant> = BTreeMap::new();
-    let mut open = vec![who.clone()];
-    while let Some(at) = open.pop() {
-        for next in waits_for.get(&at).into_iter().flatten() {
-            if next == who {
-                return Ok(Some(way_back(&from, who, at)));
-            }
-            if !from.contains_key(next) {
-                from.insert(next.clone(), at.clone());
-                open.push(next.clone());
-            }
-        }
-    }
-    Ok(None)
-}
-
-fn way_back(from: &BTreeMap<Claimant, Claimant>, who: &Claimant, last: Claimant) -> Vec<Claimant> {
-    let mut way = vec![who.clone(), last];
-    while let Some(before) = way.last().filter(|at| *at != who).and_then(|at| from.get(at)) {
-        way.push(before.clone());
-    }
-    way.reverse();
-    if way.last() != Some(who) {
-        way.push(who.clone());
-    }
-    way
+/// Refusals that nobody will hear any more: those of a task, or of the whole run.
+pub(super) fn forget_refusals(conn: &Connection, run: &str, task: Option<&str>) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM denied WHERE run=?1 AND task=ifnull(?2, task)";
+    conn.prepare_cached(sql)?.execute(params![run, task]).map(|_| ())
 }
 
 /// Takes back what is held or waited for by somebody; answers the runs that wait for it.
@@ -294,17 +272,20 @@ pub(super) fn take_back_if(
 }
 
 pub(super) fn forget_run(conn: &Connection, run: &str, live: &[&str]) -> rusqlite::Result<Vec<String>> {
+    forget_refusals(conn, run, None)?;
     let mut gone = rows(conn, (HELD, true), None)?;
     gone.retain(|row| row.who.run == run && !live.contains(&row.who.task.as_str()));
     gone.extend(rows(conn, (WAITING, false), None)?.into_iter().filter(|row| row.who.run == run));
     take_back(conn, &gone)
 }
 
-fn take_back(conn: &Connection, gone: &[LeaseRow]) -> rusqlite::Result<Vec<String>> {
+pub(super) fn take_back(conn: &Connection, gone: &[LeaseRow]) -> rusqlite::Result<Vec<String>> {
     for row in gone {
-        let table = if row.epoch.is_some() { "held" } else { "waiting" };
-        let sql = format!("DELETE FROM {table} WHERE run=?1 AND task=?2 AND name=?3");
-        conn.prepare_cached(&sql)?.execute(params![row.who.run, row.who.task, row.want.name])?;
+        let (sql, number) = match row.epoch {
+            Some(epoch) => ("DELETE FROM held WHERE epoch=?1 AND name=?2", epoch),
+            None => ("DELETE FROM waiting WHERE ticket=?1 AND name=?2", row.ticket.unwrap_or_default()),
+        };
+        conn.prepare_cached(sql)?.execute(params![number.cast_signed(), row.want.name])?;
     }
     let names: BTreeSet<&str> = gone.iter().map(|row| row.want.name.as_str()).collect();
     let mut runs = BTreeSet::new();

@@ -2,7 +2,7 @@
 //!
 //! `event_read` reads it. Outcomes stand in the kind (`dispatch_timed_out`, `node_blocked`).
 
-use super::parts::{self, DigestRecord, LimitsRecord, ReportRecord, ReusedRecord, Text};
+use super::parts::{self, DigestRecord, LimitsRecord, OwnLeaseRecord, ReportRecord, ReusedRecord, Text};
 use regatta_engine::caps::CapRef;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::input::Claimed;
@@ -76,6 +76,8 @@ pub(super) struct EventRecord<'a> {
     pub(super) why: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) by: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) leases: Option<Vec<OwnLeaseRecord<'a>>>,
     /// The sort of a scope; its place among those is `index`, a task's is `node`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) scope: Text<'a>,
@@ -186,7 +188,9 @@ impl<'a> EventRecord<'a> {
             EventKind::LeaseClaimed { answer: Claimed::Taken { resource, by }, .. } => {
                 (self.index, self.by) = (Some(*resource), Some(Cow::Borrowed(&**by)));
             }
-            EventKind::LeaseTold { text, .. } => self.why = Some(Cow::Borrowed(text)),
+            EventKind::LeaseTold { told, .. } => {
+                (self.why, self.leases) = (Some(Cow::Borrowed(&*told.text)), parts::own_leases(&told.leases));
+            }
             _ => {}
         }
     }

@@ -264,14 +264,9 @@ impl EventRecord<'_> {
                 EventKind::NodeReused { node, attempt, reused }
             }
             "lease_taken" | "lease_dropped" | "lease_denied" => {
-                let why = self.why.take();
-                let change = parts::to_lease_change(&self.kind)?;
-                EventKind::LeaseTold {
-                    node,
-                    attempt,
-                    change,
-                    text: self.need(why, "why")?.into_owned().into(),
-                }
+                let (why, leases) = (self.why.take(), self.leases.take());
+                let told = parts::to_lease_told(&self.kind, self.need(why, "why")?, leases)?;
+                EventKind::LeaseTold { node, attempt, told: Box::new(told) }
             }
             "undo_started" => EventKind::UndoStarted { node, attempt },
             "undo_succeeded" => EventKind::UndoEnded { node, attempt, cause: None, report: self.report()? },

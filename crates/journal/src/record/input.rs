@@ -1,6 +1,8 @@
 //! The record of an input, written and read.
 
-use super::parts::{self, DigestRecord, LimitsRecord, ReportRecord, ReusedRecord, Text, bad_value, to_cause};
+use super::parts::{
+    self, DigestRecord, LimitsRecord, OwnLeaseRecord, ReportRecord, ReusedRecord, Text, bad_value, to_cause,
+};
 use super::{RecordError, unknown_kind};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
@@ -82,6 +84,8 @@ pub(super) struct InputRecord<'a> {
     by: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leases: Option<Vec<OwnLeaseRecord<'a>>>,
     /// With cause `rate_limit`: for how long it asks to be left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
@@ -219,10 +223,10 @@ impl<'a> InputRecord<'a> {
                     }
                 }
             }
-            Input::LeaseTold { node, change, text } => {
+            Input::LeaseTold { node, told } => {
                 self.node = Some(node.0);
-                self.found = Some(Cow::Borrowed(parts::lease_change(*change)));
-                self.why = Some(Cow::Borrowed(text));
+                self.found = Some(Cow::Borrowed(parts::lease_change(told.change)));
+                (self.why, self.leases) = (Some(Cow::Borrowed(&*told.text)), parts::own_leases(&told.leases));
             }
             Input::Interrupt { hard } => self.hard = Some(*hard),
             Input::Cancel { node } => self.node = node.map(|n| n.0),
@@ -289,10 +293,10 @@ impl<'a> InputRecord<'a> {
             }
             "leases_freed" => Input::LeasesFreed,
             "lease_told" => {
-                let why = self.why.take();
-                let change = parts::to_lease_change(self.need(self.found.as_deref(), "found")?)?;
-                let text = self.need(why, "why")?.into_owned().into();
-                Input::LeaseTold { node: self.node()?, change, text }
+                let (why, leases) = (self.why.take(), self.leases.take());
+                let change = self.need(self.found.as_deref(), "found")?;
+                let told = parts::to_lease_told(change, self.need(why, "why")?, leases)?;
+                Input::LeaseTold { node: self.node()?, told }
             }
             "reconciled" => Input::Reconciled { node: self.node()?, found: self.reconciliation()? },
             "attempt_ended" => {

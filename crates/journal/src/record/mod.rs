@@ -14,7 +14,7 @@ use regatta_engine::event::Event;
 use regatta_engine::input::Input;
 
 pub(crate) use event::cap;
-pub(crate) use parts::{LimitsRecord, UsageRecord, hex, reused_by};
+pub(crate) use parts::{LimitsRecord, OwnLeaseRecord, UsageRecord, hex, own_leases, reused_by};
 
 /// Version of the record formats of a run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

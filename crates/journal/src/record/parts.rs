@@ -3,12 +3,13 @@
 use super::RecordError;
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::AttemptId;
-use regatta_engine::input::{Answer, ConditionAnswer, LeaseChange, Reused, ReusedBy};
+use regatta_engine::input::{Answer, ConditionAnswer, LeaseChange, LeaseTold, OwnLease, Reused, ReusedBy};
 use regatta_engine::report::{Content, Digest, Report, Usage};
-use regatta_engine::spec::Limits;
+use regatta_engine::spec::{ClaimKind, Limits};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
+use std::num::NonZeroU64;
 
 /// Text that is borrowed while it is written, and owned once it is read.
 pub(super) type Text<'a> = Option<Cow<'a, str>>;
@@ -110,6 +111,55 @@ impl ReusedRecord<'_> {
     }
 }
 
+/// A lease of a running attempt's own.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OwnLeaseRecord<'a> {
+    name: Cow<'a, str>,
+    mode: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    units: Option<u32>,
+}
+
+impl<'a> From<&'a OwnLease> for OwnLeaseRecord<'a> {
+    fn from(lease: &'a OwnLease) -> Self {
+        let (mode, units) = match lease.kind {
+            ClaimKind::Shared => ("shared", None),
+            ClaimKind::Exclusive => ("exclusive", None),
+            ClaimKind::Units(units) => ("units", Some(units)),
+        };
+        OwnLeaseRecord { name: Cow::Borrowed(&lease.name), mode: Cow::Borrowed(mode), units }
+    }
+}
+
+impl OwnLeaseRecord<'_> {
+    fn into_lease(self) -> Result<OwnLease, RecordError> {
+        let kind = match (&*self.mode, self.units) {
+            ("shared", None) => ClaimKind::Shared,
+            ("exclusive", None) => ClaimKind::Exclusive,
+            ("units", Some(units)) => ClaimKind::Units(units),
+            (other, _) => return Err(bad_value("mode", other)),
+        };
+        Ok(OwnLease { name: self.name.into_owned().into(), kind })
+    }
+}
+
+/// Leases of a running attempt's own; none if there are none.
+pub(crate) fn own_leases(leases: &[OwnLease]) -> Option<Vec<OwnLeaseRecord<'_>>> {
+    (!leases.is_empty()).then(|| leases.iter().map(Into::into).collect())
+}
+
+/// What is told of such leases, read: the name of the change, the text, the leases.
+pub(super) fn to_lease_told(
+    change: &str,
+    text: Cow<'_, str>,
+    leases: Option<Vec<OwnLeaseRecord<'_>>>,
+) -> Result<LeaseTold, RecordError> {
+    let leases: Result<Box<[OwnLease]>, RecordError> =
+        leases.into_iter().flatten().map(OwnLeaseRecord::into_lease).collect();
+    Ok(LeaseTold { change: to_lease_change(change)?, text: text.into_owned().into(), leases: leases? })
+}
+
 /// The name of what became of leases that an attempt asked for; that of its event.
 pub(super) fn lease_change(change: LeaseChange) -> &'static str {
     match change {
@@ -120,7 +170,7 @@ pub(super) fn lease_change(change: LeaseChange) -> &'static str {
 }
 
 /// What became of leases by its name.
-pub(super) fn to_lease_change(name: &str) -> Result<LeaseChange, RecordError> {
+fn to_lease_change(name: &str) -> Result<LeaseChange, RecordError> {
     let all = [LeaseChange::Acquired, LeaseChange::Dropped, LeaseChange::Denied];
     all.into_iter().find(|c| lease_change(*c) == name).ok_or_else(|| bad_value("found", name))
 }
@@ -188,6 +238,8 @@ pub(super) struct ReportRecord<'a> {
     content_key: Option<KeyRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<DigestRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ran_ms: Option<NonZeroU64>,
     #[serde(default, skip_serializing_if = "is_zero")]
     leaked: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -210,6 +262,7 @@ impl<'a> From<&'a Report> for ReportRecord<'a> {
             usage: r.usage.map(Into::into),
             content_key: r.content.as_ref().map(|c| KeyRecord(c.key)),
             files: r.content.as_ref().and_then(|c| c.files).map(Into::into),
+            ran_ms: r.ran_ms,
             leaked: r.leaked,
             message: r.message.as_deref().map(Cow::Borrowed),
         }
@@ -228,6 +281,7 @@ impl From<ReportRecord<'_>> for Report {
             content: r
                 .content_key
                 .map(|key| Box::new(Content { key: key.0, files: r.files.map(Into::into) })),
+            ran_ms: r.ran_ms,
             leaked: r.leaked,
             message: r.message.map(|m| m.into_owned().into_boxed_str()),
         }

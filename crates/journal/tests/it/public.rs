@@ -22,6 +22,7 @@ fn graph() -> Graph {
         tags: (0..5).map(name).collect(),
         resources: (0..6).map(|n| ResourceSpec { name: name(n), capacity: Some(2), lease: false }).collect(),
         policies: vec![Policy::default()],
+        pinned: vec![],
     };
     Graph::build(spec).unwrap()
 }

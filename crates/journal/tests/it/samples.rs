@@ -6,13 +6,13 @@ use regatta_engine::escalation::CauseClass;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{
-    Answer, Claimed, ConditionAnswer, Ended, Input, LeaseChange, Recalled, Reconciliation, Resumed, Reused,
-    ReusedBy, Verdict,
+    Answer, Claimed, ConditionAnswer, Ended, Input, LeaseChange, LeaseTold, OwnLease, Recalled,
+    Reconciliation, Resumed, Reused, ReusedBy, Verdict,
 };
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use regatta_engine::report::{Content, Digest, Report, Usage};
 use regatta_engine::scope::Scope;
-use regatta_engine::spec::Limits;
+use regatta_engine::spec::{ClaimKind, Limits};
 
 const NODE: NodeId = NodeId(3);
 const ATTEMPT: AttemptId = AttemptId(7);
@@ -37,6 +37,7 @@ fn full_report() -> Report {
             reasoning_tokens: 4,
             cost_micro_usd: 5,
         }),
+        ran_ms: None,
         leaked: 2,
         message: Some("said \"no\"\n\u{1b}[31m ünicode".into()),
         content: None,
@@ -94,16 +95,29 @@ pub(crate) fn events() -> Vec<Event> {
     kinds.push(EventKind::LeaseWaitEnded(NODE));
     kinds.extend(changes().map(|change| {
         let text = "`db`".into();
-        EventKind::LeaseTold { node: NODE, attempt: ATTEMPT, change, text }
+        let told = Box::new(LeaseTold { change, text, leases: [].into() });
+        EventKind::LeaseTold { node: NODE, attempt: ATTEMPT, told }
     }));
     let report = Box::new(keyed_report());
     kinds.push(EventKind::UndoEnded { node: NODE, attempt: ATTEMPT, cause: None, report });
     kinds.extend(scope_kinds());
+    kinds.push(EventKind::LeaseTold { node: NODE, attempt: ATTEMPT, told: Box::new(taken()) });
     kinds.into_iter().enumerate().map(|(i, kind)| Event { at: Timestamp(i as u64 * 10), kind }).collect()
 }
 
 fn changes() -> [LeaseChange; 3] {
     [LeaseChange::Acquired, LeaseChange::Dropped, LeaseChange::Denied]
+}
+
+/// Leases of every kind.
+fn taken() -> LeaseTold {
+    let lease = |name: &str, kind| OwnLease { name: name.into(), kind };
+    let leases = [
+        lease("db", ClaimKind::Exclusive),
+        lease("docs", ClaimKind::Shared),
+        lease("gpu", ClaimKind::Units(2)),
+    ];
+    LeaseTold { change: LeaseChange::Acquired, text: "`db`".into(), leases: leases.into() }
 }
 
 fn keyed_report() -> Report {
@@ -266,6 +280,10 @@ pub(crate) fn inputs() -> Vec<Input> {
         Input::Claimed { node, answer: Claimed::Taken { resource: 2, by: "`a` of run r".into() } },
         Input::LeasesFreed,
     ]);
-    inputs.extend(changes().map(|change| Input::LeaseTold { node, change, text: "`db`".into() }));
+    inputs.extend(changes().map(|change| {
+        let told = LeaseTold { change, text: "`db`".into(), leases: [].into() };
+        Input::LeaseTold { node, told }
+    }));
+    inputs.push(Input::LeaseTold { node, told: taken() });
     inputs
 }

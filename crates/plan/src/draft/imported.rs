@@ -8,6 +8,7 @@ use super::{limits, spanned, spanned_map, spanned_texts, start};
 use crate::diagnostic::Problems;
 use crate::fields::Fields;
 use crate::model::{Action, Dialect};
+use crate::settings::Defaults;
 use crate::tree::Item;
 use std::collections::BTreeMap;
 
@@ -15,14 +16,14 @@ use std::collections::BTreeMap;
 const DEFAULT_TIMEOUT_MS: u64 = 300_000;
 
 /// A parallel request.
-pub(super) fn request(f: Fields<'_>, problems: &mut Problems) -> Draft {
+pub(super) fn request(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
     let config = f.inside("config");
-    let mut draft = empty(Dialect::Request, (config, 10));
+    let mut draft = empty(Dialect::Request, (config, 10), defaults);
     if config.flag("enableRollback") == Some(true) {
         draft.on_failure = "rollback".to_owned();
     }
-    draft.timeout.run_ms = config.whole("timeout");
-    draft.timeout.attempt_ms = Some(DEFAULT_TIMEOUT_MS);
+    draft.timeout.run_ms = config.whole("timeout").or(draft.timeout.run_ms);
+    draft.timeout.attempt_ms = draft.timeout.attempt_ms.or(Some(DEFAULT_TIMEOUT_MS));
     draft.tasks = f.list("tasks").iter().map(|item| request_task(item, problems)).collect();
     draft
 }
@@ -66,10 +67,11 @@ fn priority(number: u64) -> &'static str {
 }
 
 /// A shell batch.
-pub(super) fn batch(f: Fields<'_>, problems: &mut Problems) -> Draft {
+pub(super) fn batch(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
     let config = f.inside("config");
-    let mut draft = empty(Dialect::Batch, (config, 5));
-    draft.timeout.attempt_ms = Some(config.whole("defaultTimeout").unwrap_or(DEFAULT_TIMEOUT_MS));
+    let mut draft = empty(Dialect::Batch, (config, 5), defaults);
+    let of_settings = draft.timeout.attempt_ms;
+    draft.timeout.attempt_ms = config.whole("defaultTimeout").or(of_settings).or(Some(DEFAULT_TIMEOUT_MS));
     let default_shell = config.text("defaultShell").unwrap_or_else(|| "sh".to_owned());
     draft.tasks =
         f.list("commands").iter().map(|item| batch_command(item, &default_shell, problems)).collect();
@@ -100,32 +102,37 @@ fn named(item: &Item) -> TaskDraft {
     }
 }
 
-fn empty(dialect: Dialect, (config, slots): (Fields<'_>, u32)) -> Draft {
+fn empty(dialect: Dialect, (config, slots): (Fields<'_>, u32), defaults: &Defaults) -> Draft {
+    let or = |said: Option<String>, key: &str, default: &str| {
+        said.or_else(|| defaults.text(key)).unwrap_or_else(|| default.to_owned())
+    };
     let name = if dialect == Dialect::Request { "request" } else { "batch" };
     Draft {
         dialect,
         name: name.to_owned(),
-        schedule: "dataflow".to_owned(),
+        schedule: or(None, "schedule", "dataflow"),
         isolation: "none".to_owned(),
-        on_failure: config.text("failureMode").unwrap_or_else(|| "continue".to_owned()),
-        limits: limits(config, config.small("maxConcurrent").unwrap_or(slots)),
+        on_failure: or(config.text("failureMode"), "on_failure", "continue"),
+        limits: limits(config, (config.small("maxConcurrent"), slots), defaults),
         limits_span: 0..0,
         leases: BTreeMap::new(),
         resources: BTreeMap::new(),
-        retry: RetryKeys::default(),
-        timeout: TimeoutKeys::default(),
+        retry: RetryKeys::default().or(defaults),
+        timeout: TimeoutKeys::default().or(defaults),
         effect: None,
         cache: false,
         wave_delay_ms: 0,
-        ageing: 32,
+        ageing: None,
         max_lost: 5,
         breaker: None,
+        on_end: Vec::new(),
         env: Some(vec![]),
         inputs: BTreeMap::new(),
         agents: BTreeMap::new(),
         task_type: None,
         mode: None,
         cohort: None,
+        order: vec![],
         tasks: Vec::new(),
         unbuilt: Vec::new(),
         later: BTreeMap::new(),

@@ -3,6 +3,7 @@
 //! Plain data with places; the defaults of retry and timeout live here.
 
 use crate::model::{Action, Breaker, Dialect, Limits, Lock, Retry, Timeout, Unbuilt};
+use crate::settings::Defaults;
 use crate::tree::Span;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,15 +92,18 @@ pub(crate) struct Draft {
     pub(crate) effect: Option<String>,
     pub(crate) cache: bool,
     pub(crate) wave_delay_ms: u64,
-    pub(crate) ageing: u32,
+    pub(crate) ageing: Option<u32>,
     pub(crate) max_lost: u32,
     pub(crate) breaker: Option<Breaker>,
+    pub(crate) on_end: Vec<String>,
     pub(crate) env: Option<Vec<String>>,
     pub(crate) inputs: BTreeMap<String, Json>,
     pub(crate) agents: BTreeMap<String, Json>,
     pub(crate) task_type: Option<String>,
     pub(crate) mode: Option<String>,
     pub(crate) cohort: Option<u32>,
+    /// Ids in the order in which ready tasks start.
+    pub(crate) order: Vec<Spanned<String>>,
     /// Keys whose feature is not built yet, as they stand.
     pub(crate) later: BTreeMap<String, Json>,
     pub(crate) tasks: Vec<TaskDraft>,
@@ -115,6 +119,16 @@ impl Draft {
 }
 
 impl RetryKeys {
+    /// These keys over what settings say.
+    pub(crate) fn or(self, defaults: &Defaults) -> RetryKeys {
+        RetryKeys {
+            max_attempts: self.max_attempts.or_else(|| defaults.whole("retry.max_attempts")),
+            strategy: self.strategy.or_else(|| defaults.text("retry.strategy")),
+            backoff_ms: self.backoff_ms.or_else(|| defaults.duration_ms("retry.backoff")),
+            max_backoff_ms: self.max_backoff_ms.or_else(|| defaults.duration_ms("retry.max_backoff")),
+        }
+    }
+
     /// These keys over those of the plan over the defaults.
     pub(crate) fn over(&self, plan: &RetryKeys) -> Retry {
         let number = self.max_attempts.or(plan.max_attempts).unwrap_or(1);
@@ -132,6 +146,16 @@ impl RetryKeys {
 }
 
 impl TimeoutKeys {
+    /// These keys over what settings say.
+    pub(crate) fn or(self, defaults: &Defaults) -> TimeoutKeys {
+        TimeoutKeys {
+            attempt_ms: self.attempt_ms.or_else(|| defaults.duration_ms("timeout.attempt")),
+            idle_ms: self.idle_ms.or_else(|| defaults.duration_ms("timeout.idle")),
+            grace_ms: self.grace_ms.or_else(|| defaults.duration_ms("timeout.grace")),
+            run_ms: self.run_ms.or_else(|| defaults.duration_ms("timeout.run")),
+        }
+    }
+
     /// These keys over those of the plan over the defaults.
     pub(crate) fn over(&self, plan: &TimeoutKeys, agent: bool) -> Timeout {
         let default = if agent { 3_600_000 } else { 1_800_000 };

@@ -12,13 +12,19 @@ use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, json};
 use crate::language::{BATCH, Kind, PLAN, REQUEST, Shape, What, check};
 use crate::model::{Breaker, Dialect, Limits, Share, Unbuilt};
+use crate::settings::Defaults;
 use crate::tree::{Item, Key, Span, Value};
 use keys::{RetryKeys, TimeoutKeys};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
-/// Judges and reads a document. Only JSON may be a request or a batch.
-pub(crate) fn read(root: &Item, is_json: bool, problems: &mut Problems) -> Option<Draft> {
+/// Judges and reads a document. Only JSON may be a request or a batch. What it leaves open is as `defaults` have it.
+pub(crate) fn read(
+    root: &Item,
+    is_json: bool,
+    defaults: &Defaults,
+    problems: &mut Problems,
+) -> Option<Draft> {
     let (dialect, kind) = match dialect(root, is_json) {
         Dialect::Plan => (Dialect::Plan, Kind::Record(&PLAN)),
         Dialect::Request => (Dialect::Request, Kind::Record(&REQUEST)),
@@ -36,9 +42,9 @@ pub(crate) fn read(root: &Item, is_json: bool, problems: &mut Problems) -> Optio
     }
     let f = Fields::of(root);
     let draft = match dialect {
-        Dialect::Plan => plan(f, problems),
-        Dialect::Request => imported::request(f, problems),
-        Dialect::Batch => imported::batch(f, problems),
+        Dialect::Plan => plan(f, defaults, problems),
+        Dialect::Request => imported::request(f, defaults, problems),
+        Dialect::Batch => imported::batch(f, defaults, problems),
     };
     if dialect != Dialect::Plan && problems.len() > before {
         explain_dialect(name, &mut problems[before..]);
@@ -71,8 +77,10 @@ fn explain_dialect(name: &str, problems: &mut [Diagnostic]) {
     }
 }
 
-fn plan(f: Fields<'_>, problems: &mut Problems) -> Draft {
-    let text = |key: &str, default: &str| f.text(key).unwrap_or_else(|| default.to_owned());
+fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
+    let text = |key: &str, default: &str| {
+        f.text(key).or_else(|| defaults.text(key)).unwrap_or_else(|| default.to_owned())
+    };
     let (unbuilt, later) = later(f, &PLAN);
     let mut draft = Draft {
         dialect: Dialect::Plan,
@@ -80,24 +88,26 @@ fn plan(f: Fields<'_>, problems: &mut Problems) -> Draft {
         schedule: text("schedule", "dataflow"),
         isolation: text("isolation", "none"),
         on_failure: text("on_failure", "continue"),
-        limits: limits(f.inside("limits"), 4),
+        limits: limits(f.inside("limits"), (f.inside("limits").small("max_parallel"), 4), defaults),
         limits_span: f.get("limits").map_or(0..0, |i| i.span.clone()),
         resources: f.counts("resources"),
         leases: BTreeMap::new(),
-        retry: retry(f.inside("retry")),
-        timeout: timeout(f.inside("timeout")),
+        retry: retry(f.inside("retry")).or(defaults),
+        timeout: timeout(f.inside("timeout")).or(defaults),
         effect: f.text("effect"),
         cache: f.flag("cache").unwrap_or(false),
         wave_delay_ms: f.duration_ms("wave_delay").unwrap_or(0),
-        ageing: f.small("ageing").unwrap_or(32),
+        ageing: f.small("ageing"),
         max_lost: f.small("max_lost").unwrap_or(5),
         breaker: f.get("breaker").map(|item| breaker(Fields::of(item))),
+        on_end: f.texts("on_end"),
         env: passed(f),
         inputs: f.inside("inputs").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect(),
         agents: f.inside("agents").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect(),
         task_type: f.text("task_type"),
         mode: f.text("mode"),
         cohort: f.small("cohort"),
+        order: spanned_texts(f, "order"),
         tasks: f.list("tasks").iter().map(|item| task::task(item, problems)).collect(),
         unbuilt: unbuilt.into_iter().map(|key| Unbuilt { key, task: None }).collect(),
         later,
@@ -119,14 +129,16 @@ fn later(f: Fields<'_>, shape: &Shape) -> (Vec<String>, BTreeMap<String, Json>) 
     (found.keys().cloned().collect(), found)
 }
 
-fn limits(f: Fields<'_>, max_parallel: u32) -> Limits {
+/// Caps; `slots` is what the document says of `max_parallel`, and what holds if nobody says anything.
+fn limits(f: Fields<'_>, slots: (Option<u32>, u32), defaults: &Defaults) -> Limits {
+    let output = f.text("output").and_then(|t| fields::parse_bytes(&t));
     Limits {
-        max_parallel: f.small("max_parallel").unwrap_or(max_parallel),
-        per_wave: f.small("per_wave"),
+        max_parallel: slots.0.or_else(|| defaults.small("limits.max_parallel")).unwrap_or(slots.1),
+        per_wave: f.small("per_wave").or_else(|| defaults.small("limits.per_wave")),
         per_priority: f.counts("per_priority"),
         per_agent: f.counts("per_agent"),
         per_tag: f.counts("per_tag"),
-        output_bytes: f.text("output").and_then(|t| fields::parse_bytes(&t)).unwrap_or(64 << 20),
+        output_bytes: output.or_else(|| defaults.bytes("limits.output")).unwrap_or(64 << 20),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Knows no file.
 
-use super::{BATCH, Kind, PLAN, REQUEST, SHELL_PARAMS, Shape};
+use super::{BATCH, Kind, PLAN, REQUEST, SETTINGS, SHELL_PARAMS, Shape};
 use std::fmt::Write as _;
 
 /// The reference: every key of every document.
@@ -17,7 +17,7 @@ pub fn reference() -> String {
          Durations are written `500ms`, `90s`, `10m`, `1h30m`, `2d` or `0`; sizes `64MiB`.\n",
     );
     let mut shown: Vec<&str> = Vec::new();
-    for root in [&PLAN, &REQUEST, &SHELL_PARAMS, &BATCH] {
+    for root in [&PLAN, &REQUEST, &SHELL_PARAMS, &BATCH, &SETTINGS] {
         let mut open = vec![root];
         while let Some(shape) = open.pop() {
             if shown.contains(&shape.name) {

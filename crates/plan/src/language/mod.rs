@@ -9,6 +9,7 @@ mod later_keys;
 mod markdown;
 mod plan_keys;
 mod schema;
+mod settings_keys;
 mod task_keys;
 
 pub(crate) use check::{What, check};
@@ -16,6 +17,7 @@ pub(crate) use imported_keys::{BATCH, REQUEST, SHELL_PARAMS};
 pub use markdown::reference;
 pub(crate) use plan_keys::PLAN;
 pub use schema::{Document, schema};
+pub(crate) use settings_keys::SETTINGS;
 pub(crate) use task_keys::TASK;
 
 /// What a value may be.
@@ -116,7 +118,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     fn shapes() -> BTreeMap<&'static str, &'static Shape> {
-        let mut open: Vec<&'static Shape> = vec![&PLAN, &REQUEST, &BATCH, &SHELL_PARAMS];
+        let mut open: Vec<&'static Shape> = vec![&PLAN, &REQUEST, &BATCH, &SHELL_PARAMS, &SETTINGS];
         let mut found = BTreeMap::new();
         while let Some(shape) = open.pop() {
             if let Some(other) = found.insert(shape.name, shape) {

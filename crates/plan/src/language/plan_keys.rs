@@ -13,6 +13,9 @@ pub(super) const PRIORITIES: &[&str] = &["P0", "P1", "P2", "P3"];
 pub(super) const TEXTS: Kind = Kind::List(&Kind::Text);
 pub(super) const COMMAND: Kind = Kind::Either(&[Kind::Text, TEXTS]);
 pub(super) const ISOLATION: Kind = Kind::Choice(&["none", "locks", "worktree"]);
+pub(super) const SCHEDULE: Kind = Kind::Choice(&["dataflow", "waves", "sequential"]);
+pub(super) const FAILURE: Kind = Kind::Choice(&["continue", "stop", "rollback"]);
+pub(super) const STRATEGY: Kind = Kind::Choice(&["linear", "exponential", "fixed"]);
 pub(super) const EFFECT: Kind = Kind::Choice(&["pure", "idempotent", "at-most-once", "reconcile"]);
 
 /// A plan.
@@ -30,12 +33,12 @@ pub(crate) static PLAN: Shape = Shape {
         key("tasks", Kind::List(&Kind::Record(&TASK)), "The tasks, in any order. None at all is a plan too."),
         key(
             "schedule",
-            Kind::Choice(&["dataflow", "waves", "sequential"]),
+            SCHEDULE,
             "When a task may start: after its own predecessors, after the wave before it, or one at a time. Default `dataflow`.",
         ),
         key(
             "on_failure",
-            Kind::Choice(&["continue", "stop", "rollback"]),
+            FAILURE,
             "What a failed task means for the others; its descendants never run. Default `continue`.",
         ),
         key("limits", Kind::Record(&LIMITS), "Caps on live work."),
@@ -70,7 +73,7 @@ pub(crate) static PLAN: Shape = Shape {
         key(
             "ageing",
             COUNT,
-            "Admission rounds after which a task that is passed over rises one priority class. Default 32.",
+            "Admission rounds after which a task that is passed over rises one priority class. Default 32, or six times the square root of the number of tasks if that is more.",
         ),
         key("max_lost", COUNT, "Lost attempts of a task after which a person is asked. Default 5."),
         key(
@@ -110,12 +113,20 @@ pub(crate) static PLAN: Shape = Shape {
             Kind::Flag,
             "Tasks with `effect: pure` take the outcome of equal work from earlier runs. Default false.",
         ),
-        key("order", TEXTS, "Task ids in the order that `plan --optimise` found.").later(),
-        key("on_end", TEXTS, "A command that is run when the run ends.").later(),
+        key(
+            "order",
+            TEXTS,
+            "Task ids: within a priority, ready tasks start in this order instead of longest path first (`schedule: dataflow`); tasks that it leaves out come last. `plan --optimise` writes it.",
+        ),
+        key(
+            "on_end",
+            TEXTS,
+            "Program and arguments of a command that is run when the run has ended, with `REGATTA_RUN_ID`, `REGATTA_RUN_STATUS` and `REGATTA_PLAN_NAME`: once at most, for 60 s at most. It changes nothing about the run.",
+        ),
     ],
 };
 
-static LIMITS: Shape = Shape {
+pub(super) static LIMITS: Shape = Shape {
     name: "limits",
     doc: "Caps on live work. A slot is free when the whole process tree of an attempt is dead.",
     exactly_one: None,
@@ -179,7 +190,7 @@ const ATTEMPT: Field = key(
 const IDLE: Field = key("idle", Kind::Duration, "Longest time without output of an attempt. Default none.");
 const GRACE: Field = key("grace", Kind::Duration, "Time between TERM and KILL. Default `10s`.");
 
-static PLAN_TIMEOUT: Shape = Shape {
+pub(super) static PLAN_TIMEOUT: Shape = Shape {
     name: "timeouts of a plan",
     doc: "Timeouts of the run, and defaults for its tasks. A duration is written `500ms`, `90s`, `10m`, `1h30m`, `2d` or `0`.",
     exactly_one: None,
@@ -208,11 +219,7 @@ pub(super) static RETRY: Shape = Shape {
     exactly_one: None,
     fields: &[
         key("max_attempts", Kind::Whole(1, 1_000), "Attempts that count. Default 1."),
-        key(
-            "strategy",
-            Kind::Choice(&["linear", "exponential", "fixed"]),
-            "How the delay grows. Default `linear`.",
-        ),
+        key("strategy", STRATEGY, "How the delay grows. Default `linear`."),
         key("backoff", Kind::Duration, "The base b of the delay. Default `1s`."),
         key("max_backoff", Kind::Duration, "The longest delay. Default `5m`."),
         key("resume_session", Kind::Flag, "Go on with the agent's session instead of a new one.").later(),

@@ -2,7 +2,7 @@
 //!
 //! JSON Schema, draft 2020-12. What a schema cannot say (names, cycles, references) is left to `check`.
 
-use super::{BATCH, Field, Kind, PLAN, REQUEST, Shape};
+use super::{BATCH, Field, Kind, PLAN, REQUEST, SETTINGS, Shape};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -15,11 +15,13 @@ pub enum Document {
     Request,
     /// The shell batch.
     Batch,
+    /// The settings file.
+    Settings,
 }
 
 impl Document {
     /// Every document.
-    pub const ALL: [Document; 3] = [Document::Plan, Document::Request, Document::Batch];
+    pub const ALL: [Document; 4] = [Document::Plan, Document::Request, Document::Batch, Document::Settings];
 
     /// Its name.
     #[must_use]
@@ -32,6 +34,7 @@ impl Document {
             Document::Plan => &PLAN,
             Document::Request => &REQUEST,
             Document::Batch => &BATCH,
+            Document::Settings => &SETTINGS,
         }
     }
 }

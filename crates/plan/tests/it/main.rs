@@ -8,5 +8,6 @@ mod conflicts;
 mod hostile;
 mod imported;
 mod large;
+mod order;
 mod references;
 mod world;

@@ -1,6 +1,7 @@
 //! `regatta check`: every problem of a plan at once, without running anything; or those of a state file.
 
 use crate::args::CheckArgs;
+use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -28,7 +29,7 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Exit, CliError> {
 
 fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliError> {
     let inputs = source::inputs(&args.inputs)?;
-    let (loaded, _) = source::load_raw(context, path, &inputs)?;
+    let (loaded, _) = source::load_raw(context, path, &source::given(&Config::read(context)?, &inputs))?;
     let errors = loaded.errors();
     let valid = loaded.plan.is_some();
     let found = loaded.plan.as_ref().map(regatta_plan::conflicts).unwrap_or_default();

@@ -121,8 +121,9 @@ pub fn ask(
     loop {
         let nobody = match control::ask(&reader.place().run_dir(id), command) {
             Ok(Some(Reply::Done(said))) => return told(&format!("{said}\n")).map(Some),
-            Ok(Some(Reply::Refused(why))) => return Err(refused(id, &why)),
-            Ok(None) => true,
+            Ok(Some(Reply::Refused(why) | Reply::Endless(why))) => return Err(refused(id, &why)),
+            // Descriptors that nobody asked for here are nobody's answer.
+            Ok(None | Some(Reply::Streams { .. })) => true,
             Err(_) => false,
         };
         let Some(holder) = reader.holder(id).map_err(writing(&context.workspace))? else { return Ok(None) };

@@ -16,8 +16,9 @@ use serde_json::{Value, json};
 /// `regatta lock`
 ///
 /// # Errors
-/// Not inside a task, nobody orchestrates its run, or waiting would never end.
+/// Not inside a task, what is asked for does not exist, nobody orchestrates its run, or waiting would never end.
 pub fn run(context: &Context, args: &LockArgs) -> Result<Exit, CliError> {
+    refuse_nothing(&args.verb)?;
     let (Some(run), Some(task)) = (variable("REGATTA_RUN_ID"), variable("REGATTA_TASK_ID")) else {
         return Err(CliError::usage("`regatta lock` is for running tasks, and this is none")
             .hint("a plan claims leases by `locks`; `regatta locks` lists them"));
@@ -38,10 +39,25 @@ pub fn run(context: &Context, args: &LockArgs) -> Result<Exit, CliError> {
             out(&format!("{said}\n"));
             Ok(Exit::Success)
         }
-        Some(Reply::Refused(why)) => Err(CliError::new(Exit::Failed, why)
+        Some(Reply::Endless(why)) => Err(CliError::new(Exit::Failed, why)
             .hint("nothing is held; give back what others wait for, or try again later")),
-        None => Err(CliError::environment(format!("nobody orchestrates run {run}, so no lease is held"))
-            .hint("after `regatta resume` it can be asked for again")),
+        Some(Reply::Refused(why)) => Err(CliError::usage(why)),
+        None | Some(Reply::Streams { .. }) => {
+            Err(CliError::environment(format!("nobody orchestrates run {run}"))
+                .hint("after `regatta resume` ask again; what had been granted already stays with the task"))
+        }
+    }
+}
+
+/// A claim of no units or of no name is a slip.
+fn refuse_nothing(verb: &LockVerb) -> Result<(), CliError> {
+    let (LockVerb::Acquire { names, .. } | LockVerb::Release { names }) = verb;
+    if names.iter().any(String::is_empty) {
+        return Err(CliError::usage("a lease without a name is nobody's"));
+    }
+    match verb {
+        LockVerb::Acquire { units: Some(0), .. } => Err(CliError::usage("`--units 0` claims nothing")),
+        LockVerb::Acquire { .. } | LockVerb::Release { .. } => Ok(()),
     }
 }
 

@@ -1,4 +1,6 @@
-//! `regatta logs`: what a task wrote.
+//! `regatta logs`: what a task wrote, and with `--follow` what it writes.
+
+mod follow;
 
 use crate::args::LogsArgs;
 use crate::context::{Context, out};
@@ -20,6 +22,9 @@ use std::path::Path;
 /// No such run, task or attempt, or the output cannot be read.
 pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
     let reader = reader(&context.workspace)?;
+    if args.follow {
+        return follow::run(context, &reader, args);
+    }
     let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
     let (mut attempts, mut reused) = (Vec::new(), BTreeSet::new());
     let view = RunView::load(&reader, which, &mut |stored| match stored.event.kind {

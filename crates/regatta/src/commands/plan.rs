@@ -1,96 +1,123 @@
-//! `regatta plan`: the schedule of a plan, without running it: waves, caps, critical path, bounds.
+//! `regatta plan`: the schedule of a plan, without running it: waves, caps, critical path, bounds, predicted times; and
+//! a better order, if one is asked for.
 
-use crate::args::PlanArgs;
-use crate::context::{Context, out};
+use crate::args::{OptimiseArgs, PlanArgs};
+use crate::config::Config;
+use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::overrides::Overrides;
-use crate::render::escape::escape;
-use crate::render::{conflicts, count, duration};
+use crate::overrides::{Asked, Overrides};
+use crate::prediction::{self, Improved, Predicted};
+use crate::render::conflicts;
+use crate::render::schedule as shown;
 use crate::session::Show;
-use crate::source;
-use crate::view::engine_of;
-use regatta_engine::Engine;
+use crate::source::{self, Source};
+use regatta_engine::json::{self, Object};
 use regatta_engine::schedule;
-use regatta_plan::{Conflicts, Plan};
-
-/// Tasks of a wave that are listed.
-const MAX_LISTED: usize = 40;
+use regatta_plan::model::Dialect;
+use regatta_plan::{Format, Plan};
+use std::path::Path;
 
 /// Runs the verb.
 ///
 /// # Errors
-/// The plan cannot be read or is not valid.
+/// The plan cannot be read or is not valid, its schedule has no order to improve, or the file cannot be written.
 pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
-    let overrides = Overrides::parse(&args.caps)?;
-    let mut plan = source::load(context, &args.plan, &source::inputs(&args.inputs)?, Show::People)?.plan;
-    overrides.check(&plan)?;
-    overrides.apply(&mut plan);
+    let inputs = source::inputs(&args.inputs)?;
+    let asked = Asked::read(context, &args.caps)?;
+    let Source { plan, text, .. } = source::load(context, &args.plan, &inputs, Show::People)?;
+    let mut overrides = asked.of(&plan)?;
+    let whole = args.out.as_ref().map(|path| (path, plan.clone()));
+    let part = source::part(plan, source::part_asked(&args.part).as_ref())?;
+    let (plan, improved) = prepared(context, (part, &mut overrides), &args.optimise)?;
+    if let Some((path, whole)) = whole {
+        let ordered = Plan { order: plan.order.clone(), ..whole };
+        write_order(context, (&ordered, &text), (&args.plan, &inputs), path)?;
+    }
     if args.json {
-        out(&format!("{}\n", json(&engine_of(&plan)?, &regatta_plan::conflicts(&plan))));
+        out(&(as_json(&plan, improved.as_ref())? + "\n"));
     } else {
-        out(&text(&plan)?);
+        out(&shown::text(&plan, improved.as_ref())?);
     }
     Ok(Exit::Success)
 }
 
-/// Formats 3 with the hash, and what the hash does not cover.
-fn json(engine: &Engine, found: &Conflicts) -> String {
-    let graph = engine.graph();
-    let mut text = String::from_utf8_lossy(&schedule::canonical(graph)).into_owned();
-    text.pop();
-    format!(
-        "{text},\"schedulePlanHash\":\"{}\",\"conflicts\":{},\"conflictsComplete\":{}}}",
-        schedule::hash(graph),
-        conflicts::json(found),
-        found.complete
-    )
-}
-
-/// The schedule for people.
+/// The plan as it would run: with what the command line says, what earlier runs took, and the order that was asked for.
+/// What of it is to be pinned in a run is put into the overrides.
 ///
 /// # Errors
-/// The plan is no graph.
-pub fn text(plan: &Plan) -> Result<String, CliError> {
-    let engine = engine_of(plan)?;
-    let graph = engine.graph();
-    let mut out = format!(
-        "plan {}: {} in {}, {}, schedule {}\n",
-        escape(&plan.name),
-        count(graph.len() as u64, "task"),
-        count(u64::from(graph.waves()), "wave"),
-        count(graph.edges() as u64, "dependency").replace("dependencys", "dependencies"),
-        plan.schedule
-    );
-    out.push_str(&caps(plan));
-    for wave in 0..graph.waves() {
-        let nodes = graph.wave(wave);
-        let names: Vec<&str> = nodes.iter().take(MAX_LISTED).map(|&n| graph.name(n)).collect();
-        let more = nodes.len().saturating_sub(MAX_LISTED);
-        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        out.push_str(&format!("  wave {} of {}  {}{rest}\n", wave + 1, graph.waves(), names.join(" ")));
-    }
-    let path: Vec<&str> =
-        schedule::critical_path(graph).iter().take(MAX_LISTED).map(|&n| graph.name(n)).collect();
-    out.push_str(&format!("critical path  {}\n", path.join(" -> ")));
-    if plan.tasks.iter().any(|t| t.estimate_ms.is_some()) {
-        out.push_str(&format!("sequential     {}\n", duration(schedule::sequential_ms(graph))));
-        let bound = schedule::lower_bound_ms(graph, &engine.state().limits);
-        out.push_str(&format!("lower bound    {}\n", duration(bound)));
-    }
-    out.push_str(&conflicts::table(&regatta_plan::conflicts(plan)));
-    out.push_str(&format!("hash           {}\n", schedule::hash(graph)));
-    Ok(out)
+/// The schedule of the plan has no order to improve.
+pub fn prepared(
+    context: &Context,
+    (mut plan, overrides): (Plan, &mut Overrides),
+    optimise: &OptimiseArgs,
+) -> Result<(Plan, Option<Improved>), CliError> {
+    overrides.recorded = prediction::recorded(context, &plan);
+    overrides.apply(&mut plan);
+    let Some(effort) = optimise.effort() else { return Ok((plan, None)) };
+    let improved = prediction::improve(&plan, effort)?;
+    overrides.order.clone_from(&improved.order);
+    overrides.apply(&mut plan);
+    Ok((plan, Some(improved)))
 }
 
-fn caps(plan: &Plan) -> String {
-    let limits = &plan.limits;
-    let mut parts = vec![format!("max_parallel {}", limits.max_parallel)];
-    parts.extend(limits.per_wave.map(|n| format!("per_wave {n}")));
-    for (what, caps) in [("", &limits.per_priority), ("agent ", &limits.per_agent), ("tag ", &limits.per_tag)]
-    {
-        parts.extend(caps.iter().map(|(name, n)| format!("{what}{} {n}", escape(name))));
+/// Formats 3 with the hash, and what the hash does not cover.
+fn as_json(plan: &Plan, improved: Option<&Improved>) -> Result<String, CliError> {
+    let found = regatta_plan::conflicts(plan);
+    let predicted = Predicted::of(plan)?;
+    let graph = predicted.graph();
+    let mut bytes = schedule::canonical(graph);
+    bytes.pop();
+    let mut more = Vec::new();
+    let mut object = Object::open(&mut more);
+    object.text("schedulePlanHash", &schedule::hash(graph));
+    object.key("conflicts").extend_from_slice(conflicts::json(&found).to_string().as_bytes());
+    object.key("conflictsComplete").extend_from_slice(found.complete.to_string().as_bytes());
+    prediction::json::predicted(object.key("predicted"), &predicted);
+    if let Some(improved) = improved {
+        prediction::json::improved(object.key("optimised"), improved, predicted.lower_bound_ms);
     }
-    parts.extend(plan.resources.iter().map(|(name, n)| format!("resource {} {n}", escape(name))));
-    format!("  caps: {}\n", parts.join(", "))
+    json::array(object.key("order"), &plan.order, |out, id| json::string(out, id));
+    object.close();
+    bytes.push(b',');
+    bytes.extend_from_slice(&more[1..]);
+    String::from_utf8(bytes).map_err(|e| CliError::environment(format!("the schedule is no text: {e}")))
+}
+
+/// Writes the text of a plan with its order to a file; what is written must say the same as the plan with it.
+fn write_order(
+    context: &Context,
+    (plan, source): (&Plan, &str),
+    (name, inputs): (&Path, &[(String, String)]),
+    path: &Path,
+) -> Result<(), CliError> {
+    let name = name.display().to_string();
+    if plan.dialect != Dialect::Plan {
+        return Err(CliError::usage(format!("`{name}` is a request, which has no order")));
+    }
+    if plan.order.is_empty() {
+        err("no better order was found: the plan is written as it is\n");
+        return write(context, path, source);
+    }
+    let format = Format::detect(&name, source.as_bytes());
+    let config = Config::read(context)?;
+    let given = source::given(&config, inputs);
+    let same = |text: &String| {
+        let read = regatta_plan::load((&name, text.as_bytes()), format, &given);
+        read.plan.is_some_and(|read| read == *plan)
+    };
+    let text = regatta_plan::with_order(source, format, &plan.order).filter(same).ok_or_else(|| {
+        let message = format!("the order cannot be written into `{name}`");
+        CliError::environment(message).hint("`--json` prints it; add it as `order: [ … ]`")
+    })?;
+    write(context, path, &text)
+}
+
+/// Writes a file that the command line names.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(context: &Context, path: &Path, text: &str) -> Result<(), CliError> {
+    std::fs::write(context.cwd.join(path), text)
+        .map_err(|e| CliError::environment(format!("cannot write `{}`: {e}", path.display())))
 }

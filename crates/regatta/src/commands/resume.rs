@@ -3,6 +3,7 @@
 //! A plan file that changed is refused with the difference; what was validated is what runs.
 
 use crate::args::ResumeArgs;
+use crate::config::Config;
 use crate::context::{Context, err};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -11,7 +12,7 @@ use crate::source;
 use crate::state_view::{self, StateFile};
 use crate::view::{self, plan_of, reader_to_write, writing};
 use regatta_journal::{Journal, Reader, RunId, RunRecord, StoreError, Which};
-use regatta_plan::Plan;
+use regatta_plan::{Part, Plan};
 use regatta_runtime::control::Command;
 use regatta_runtime::orchestrator::{self, Work, now_wall_ms};
 use serde_json::Value;
@@ -117,8 +118,13 @@ pub fn refuse_changed(context: &Context, record: &RunRecord, hint: &str) -> Resu
     let given = flags["inputs"].as_object().into_iter().flatten();
     let inputs: Vec<(String, String)> =
         given.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect();
-    let (loaded, _) = source::load_raw(context, path, &inputs)?;
-    let Some(now) = loaded.plan else {
+    let mut given = source::given(&Config::read(context)?, &inputs);
+    // Settings that changed since are no change of the plan: it was validated under those of its run.
+    given.defaults = serde_json::from_value(flags["defaults"].clone()).unwrap_or_default();
+    let (loaded, _) = source::load_raw(context, path, &given)?;
+    let part: Option<Part> = serde_json::from_value(flags["part"].clone()).unwrap_or_default();
+    let now = loaded.plan.map(|plan| source::part(plan, part.as_ref())).transpose();
+    let Some(now) = now.ok().flatten() else {
         let message = format!("plan `{}` has changed and has errors now", path.display());
         return Err(CliError::new(Exit::InvalidPlan, message).hint(hint));
     };

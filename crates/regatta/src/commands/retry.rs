@@ -12,7 +12,7 @@ use crate::render::count;
 use crate::session::{self, Show, Watchers};
 use crate::view::{plan_of, reader_to_write, store_error, writing};
 use regatta_engine::ids::NodeId;
-use regatta_journal::{Journal, NewRun, Reader, RunId, RunRecord, Which};
+use regatta_journal::{Journal, Keeping, NewRun, Reader, RunId, RunRecord, Which};
 use regatta_plan::Plan;
 use regatta_runtime::orchestrator::{Work, now_wall_ms};
 use regatta_runtime::reuse::{Earlier, Reuse, Selection, select};
@@ -23,6 +23,8 @@ use serde_json::Value;
 /// # Errors
 /// No such run or task, a run that has not ended or of which nothing failed, a plan that changed, or the store fails.
 pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
+    // Until the record of the new run names the earlier one, nothing else keeps it.
+    let keeping = Keeping::begin(&context.workspace).map_err(store_error)?;
     let reader = reader_to_write(&context.workspace)?;
     let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
     let summary = reader.resolve(which).map_err(writing(&context.workspace))?;
@@ -52,6 +54,7 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
     drop(reader);
     let journal = Journal::open(&context.workspace).map_err(writing(&context.workspace))?;
     let run = journal.create_run(&next).map_err(store_error)?;
+    drop(keeping);
     if args.detach {
         let id = run.run_id().to_string();
         run.close().map_err(store_error)?;

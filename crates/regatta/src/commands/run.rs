@@ -3,11 +3,13 @@
 //! Bad input starts nothing and leaves nothing behind: the run directory is made last.
 
 use crate::args::RunArgs;
+use crate::commands::plan::prepared;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::overrides::Overrides;
-use crate::render::conflicts;
+use crate::overrides::{Asked, Overrides};
+use crate::prediction::Predicted;
+use crate::render::{self, conflicts};
 use crate::session::{self, Show, Watchers};
 use crate::source::{self, Source};
 use crate::state_view::{self, StateFile};
@@ -15,9 +17,9 @@ use crate::view::{self, store_error};
 use regatta_engine::build::GraphError;
 use regatta_engine::graph::Graph;
 use regatta_engine::schedule;
-use regatta_journal::{Journal, NewRun, RunId, RunState, Which};
-use regatta_plan::Plan;
+use regatta_journal::{Journal, Keeping, NewRun, RunId, RunState, Which};
 use regatta_plan::model::Unbuilt;
+use regatta_plan::{Part, Plan};
 use regatta_runtime::environment::{Environment, Passing};
 use regatta_runtime::orchestrator::{Work, now_wall_ms};
 use regatta_runtime::reuse::Reuse;
@@ -39,25 +41,34 @@ const MAX_NEEDS: usize = 10;
 /// The plan is not valid, needs what is not built, or the store fails.
 pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     let inputs = source::inputs(&args.inputs)?;
-    let mut overrides = Overrides::parse(&args.caps)?;
-    overrides.reuse = args.reuse.as_deref().map(|run| earlier(context, run)).transpose()?;
+    let asked = Asked::read(context, &args.caps)?;
+    // Until the record of this run names the earlier one, nothing else keeps it.
+    let keeping =
+        args.reuse.as_ref().map(|_| Keeping::begin(&context.workspace)).transpose().map_err(store_error)?;
+    let reuse = args.reuse.as_deref().map(|run| earlier(context, run)).transpose()?;
     let show = if args.json { Show::Json } else { Show::People };
-    let source = source::load(context, &args.plan, &inputs, show)?;
+    let mut source = source::load(context, &args.plan, &inputs, show)?;
+    let mut overrides = asked.of(&source.plan)?;
+    overrides.reuse = reuse;
+    let part = source::part_asked(&args.part);
+    source.plan = source::part(source.plan, part.as_ref())?;
     refuse_unbuilt(&source.plan)?;
-    let mut plan = source.plan.clone();
-    overrides.check(&plan)?;
-    overrides.apply(&mut plan);
+    let (plan, improved) = prepared(context, (source.plan.clone(), &mut overrides), &args.optimise)?;
     if args.dry_run {
-        out(&crate::commands::plan::text(&plan)?);
+        out(&render::schedule::text(&plan, improved.as_ref())?);
         return Ok(Exit::Success);
+    }
+    if let Some(improved) = improved.filter(|_| show == Show::People) {
+        err(&format!("order: {}\n", render::schedule::gain(&Predicted::of(&plan)?, &improved)));
     }
     if let Some(line) = conflicts::line(&regatta_plan::conflicts(&plan), &args.plan) {
         err(&line);
     }
     let state_file = state_view::asked(context, args.state_file.as_ref())?;
-    let record = record(&source, (&plan, &overrides), (&inputs, state_file.as_deref()))?;
+    let record = record(&source, (&plan, &overrides), (&inputs, state_file.as_deref(), part.as_ref()))?;
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     let run = journal.create_run(&record).map_err(store_error)?;
+    drop(keeping);
     if args.detach {
         let id = run.run_id().to_string();
         run.close().map_err(store_error)?;
@@ -146,7 +157,7 @@ pub fn fingerprints(plan: &Plan, run_id: &str) -> BTreeMap<String, String> {
 fn record(
     source: &Source,
     (plan, overrides): (&Plan, &Overrides),
-    (inputs, state_file): (&[(String, String)], Option<&str>),
+    (inputs, state_file, part): (&[(String, String)], Option<&str>, Option<&Part>),
 ) -> Result<NewRun, CliError> {
     let bug = |e: String| CliError::environment(format!("the plan cannot be recorded: {e}"));
     let (spec, _) = regatta_plan::lower(plan);
@@ -155,6 +166,13 @@ fn record(
     let inputs: BTreeMap<&str, &str> = inputs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let run_id = uuid::Uuid::new_v4().to_string();
     let env = fingerprints(&source.plan, &run_id);
+    let mut flags = json!({ "inputs": inputs, "env": env, "state_file": state_file });
+    if !source.defaults.is_empty() {
+        flags["defaults"] = json!(source.defaults);
+    }
+    if let Some(part) = part {
+        flags["part"] = json!(part);
+    }
     Ok(NewRun {
         run_id: RunId::new(&run_id).map_err(store_error)?,
         plan_name: source.plan.name.clone(),
@@ -170,7 +188,7 @@ fn record(
         }),
         cohort: source.plan.cohort.unwrap_or(100),
         task_type: source.plan.task_type.clone(),
-        flags: json!({ "inputs": inputs, "env": env, "state_file": state_file }).to_string(),
+        flags: flags.to_string(),
         retry_of: None,
         created_wall_ms: now_wall_ms(),
     })

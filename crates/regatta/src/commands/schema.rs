@@ -14,6 +14,7 @@ pub fn run(args: &SchemaArgs) -> Exit {
         DocumentArg::Plan => Document::Plan,
         DocumentArg::Request => Document::Request,
         DocumentArg::Batch => Document::Batch,
+        DocumentArg::Settings => Document::Settings,
     };
     out(&format!("{:#}\n", regatta_plan::schema(document)));
     Exit::Success

@@ -4,7 +4,7 @@
 //! and wanted. A PID namespace is told as permitted or not: this version does not use it.
 
 use super::{Containment, Finding, cgroup};
-use crate::config::ContainmentArg;
+use regatta_runtime::keeper::Containment as Wanted;
 use regatta_runtime::owner::{MARKER_VARIABLE, live_attempts};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
@@ -24,7 +24,7 @@ const PIDFD: &str = "pidfd";
 const PATIENCE: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
 /// What is used and what is permitted.
-pub(super) fn examine(wanted: ContainmentArg) -> (Vec<Finding>, Containment) {
+pub(super) fn examine(wanted: Wanted) -> (Vec<Finding>, Containment) {
     let mut containment = Containment::default();
     let mut findings = Vec::new();
     let tries = [
@@ -45,11 +45,11 @@ pub(super) fn examine(wanted: ContainmentArg) -> (Vec<Finding>, Containment) {
     }
     let cgroup = cgroup::tried();
     containment.cgroup = cgroup.is_ok();
-    if containment.cgroup && wanted == ContainmentArg::Auto {
+    if containment.cgroup && wanted == Wanted::Auto {
         containment.used.push("cgroup");
     }
     findings.push(match cgroup {
-        Ok(at) if wanted == ContainmentArg::Group => Finding::note(
+        Ok(at) if wanted == Wanted::Group => Finding::note(
             "cgroup",
             format!("permitted below {at}; not used, because the settings say `group`"),
         ),

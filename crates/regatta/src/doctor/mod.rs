@@ -1,6 +1,7 @@
 //! What this machine and this workspace permit, found out by doing it: `regatta doctor`.
 //! ```text
 //! place        version, workspace, .regatta, store, file system, disk
+//! settings     settings files, variables
 //! probe        a file without a name in the workspace: write, sync, lock
 //! containment  what ends a process tree: used by every run, or permitted
 //! machine      git, limits, clock
@@ -13,9 +14,12 @@ mod containment;
 mod machine;
 mod place;
 mod probe;
+mod settings;
 
-use crate::config;
+use crate::config::Config;
 use crate::context::Context;
+use crate::error::CliError;
+use regatta_runtime::keeper::Containment as Wanted;
 
 /// How a finding is to be taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,12 +110,13 @@ impl Findings {
 
 /// Finds out everything; `max_parallel` tasks at once are to fit.
 #[must_use]
-pub fn examine(context: &Context, max_parallel: u32) -> Findings {
+pub fn examine(context: &Context, config: &Result<Config, CliError>, max_parallel: u32) -> Findings {
     let mut findings = place::examine(context);
+    findings.extend(settings::examine(context, config));
     findings.extend(probe::examine(&place::probing_ground(&context.workspace)));
     findings.push(machine::disk(&context.workspace));
-    // Settings that cannot be read say nothing; whoever runs something is told.
-    let wanted = config::read(&context.workspace).unwrap_or_default().containment;
+    // Settings that cannot be read say nothing here; they are a finding of their own.
+    let wanted = config.as_ref().map_or_else(|_| Wanted::default(), Config::containment);
     let (ends, containment) = containment::examine(wanted);
     findings.extend(ends);
     findings.push(machine::git());

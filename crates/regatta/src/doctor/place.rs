@@ -6,7 +6,7 @@ use super::Finding;
 use crate::context::Context;
 use crate::render::count;
 use regatta_journal::{StoreError, examine_store, network_file_system};
-use regatta_runtime::workspace::{DOT_DIR, Origin};
+use regatta_runtime::workspace::DOT_DIR;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -44,14 +44,7 @@ pub(super) fn probing_ground(workspace: &Path) -> PathBuf {
 }
 
 fn workspace(context: &Context) -> Finding {
-    let why = match context.origin {
-        Origin::Given => "given by --workspace",
-        Origin::Variable => "named by $REGATTA_WORKSPACE",
-        Origin::Found => "the nearest directory with `.regatta/`",
-        Origin::WorkTree => "the root of the git work tree",
-        Origin::WorkingDirectory => "the working directory",
-    };
-    Finding::ok("workspace", format!("{}, {why}", context.workspace.display()))
+    Finding::ok("workspace", format!("{}, {}", context.workspace.display(), context.why()))
 }
 
 /// Looked at before anything opens the store, which makes it private again.

@@ -101,8 +101,8 @@ fn of_other_runs(kind: &EventKind, task: &str) -> Option<String> {
         EventKind::LeaseClaimed { answer: Claimed::Taken { by, .. }, .. } => {
             format!("waiting    {task}: for a lease that {} has", escape(by))
         }
-        EventKind::LeaseTold { change: LeaseChange::Denied, text, .. } => {
-            format!("refused    {task}: {}", escape(text))
+        EventKind::LeaseTold { told, .. } if told.change == LeaseChange::Denied => {
+            format!("refused    {task}: {}", escape(&told.text))
         }
         EventKind::NodeReused { reused, .. } => format!("reused     {task} from run {}", short(&reused.run)),
         _ => return None,

@@ -2,11 +2,13 @@
 //!
 //! Everything that a task or a plan can influence passes [`escape::escape`] before it reaches a terminal.
 
+pub mod chart;
 pub mod conflicts;
 pub mod escalations;
 pub mod escape;
 pub mod lines;
 pub mod live;
+pub mod schedule;
 pub mod summary;
 pub mod why;
 
@@ -19,6 +21,19 @@ pub fn duration(ms: u64) -> String {
         60_000..3_600_000 => format!("{} m {:02} s", ms / 60_000, ms % 60_000 / 1_000),
         _ => format!("{} h {:02} m", ms / 3_600_000, ms % 3_600_000 / 60_000),
     }
+}
+
+/// A size for people: `340 B`, `2.4 KiB`, `17.0 MiB`.
+#[must_use]
+pub fn bytes(n: u64) -> String {
+    let (unit, shift) = match n {
+        0..1024 => return format!("{n} B"),
+        1024..1_048_576 => ("KiB", 10),
+        1_048_576..1_073_741_824 => ("MiB", 20),
+        _ => ("GiB", 30),
+    };
+    let tenths = (u128::from(n) * 10) >> shift;
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
 /// `1 task`, `2 tasks`.

@@ -42,7 +42,8 @@ pub fn text(view: &RunView) -> String {
     out.push_str(&format!("  attempts     {}\n", attempts(metrics)));
     let slots = engine.state().limits.max_parallel;
     let bound = metrics.lower_bound_ms(engine.graph(), &engine.state().limits);
-    out.push_str(&format!("  wall         {}\n", duration(metrics.wall_ms)));
+    let beside = if metrics.unwatched { "  (less the time in which nobody orchestrated)" } else { "" };
+    out.push_str(&format!("  wall         {}{beside}\n", duration(metrics.wall_ms)));
     out.push_str(&format!("  sum          {}{}\n", duration(metrics.busy_ms), speed_up(metrics)));
     out.push_str(&format!(
         "  lower bound  {} with {} and all caps\n",
@@ -81,7 +82,7 @@ fn retried(retries: u64) -> String {
 }
 
 fn speed_up(metrics: &Metrics) -> String {
-    if metrics.wall_ms == 0 || metrics.busy_ms == 0 {
+    if metrics.wall_ms == 0 || metrics.busy_ms == 0 || metrics.unwatched {
         return String::new();
     }
     let tenths = metrics.busy_ms * 10 / metrics.wall_ms;

@@ -158,23 +158,30 @@ impl View<'_> {
         })
     }
 
-    /// Locks that live attempts hold; units of counted resources are no locks.
+    /// Locks that live attempts hold: what their tasks declare, then what they acquired by themselves. Units of
+    /// counted resources and leases are no locks.
     fn locks(&self) -> Vec<Value> {
         let graph = self.engine.graph();
         let mut locks = Vec::new();
         for (_, node) in self.engine.state().live() {
-            for claim in graph.claims(node) {
-                let kind = match claim.kind {
+            let started = self.track.nodes.get(&node).and_then(|past| past.started_last);
+            let declared = graph.claims(node).iter().map(|claim| {
+                let name = graph.resources[claim.resource as usize].name.as_str();
+                (name, claim.kind, started)
+            });
+            let own = self.track.own_leases.get(&node).into_iter().flatten();
+            let own = own.map(|(lease, since)| (&*lease.name, lease.kind, Some(*since)));
+            for (name, kind, since) in declared.chain(own) {
+                let kind = match kind {
                     ClaimKind::Shared => "shared",
                     ClaimKind::Exclusive => "exclusive",
                     ClaimKind::Units(_) => continue,
                 };
-                let name = &graph.resources[claim.resource as usize].name;
                 locks.push(json!({
                     "resource_path": name.strip_prefix(regatta_plan::FILES_LOCK).unwrap_or(name),
                     "owner_phase": graph.name(node),
                     "lock_type": kind,
-                    "lock_time": time(self.track.nodes.get(&node).and_then(|past| past.started_last)),
+                    "lock_time": time(since),
                 }));
             }
         }

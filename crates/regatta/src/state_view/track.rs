@@ -6,6 +6,7 @@
 use crate::view::{Failure, note};
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId};
+use regatta_engine::input::{LeaseChange, LeaseTold, OwnLease};
 use std::collections::BTreeMap;
 
 /// What is known of a node besides its state. Times are wall clock in milliseconds since the Unix epoch.
@@ -32,6 +33,8 @@ pub struct Track {
     /// Start and end of waves.
     pub(super) waves: BTreeMap<u32, (Option<u64>, Option<u64>)>,
     pub(super) failures: BTreeMap<NodeId, Failure>,
+    /// Leases that live attempts claimed by themselves, and since when.
+    pub(super) own_leases: BTreeMap<NodeId, Vec<(OwnLease, u64)>>,
     pub(super) started: Option<u64>,
     pub(super) ended: Option<u64>,
     pub(super) updated: Option<u64>,
@@ -61,6 +64,10 @@ impl Track {
                 past.attempt = Some(*attempt);
                 past.written = [report.stdout, report.stderr].map(|stream| stream.map_or(0, |d| d.bytes));
                 past.busy_ms += duration_ms;
+                self.own_leases.remove(node);
+            }
+            EventKind::LeaseTold { node, told, .. } => {
+                lease_told(self.own_leases.entry(*node).or_default(), told, wall_ms);
             }
             EventKind::NodeEnded { node, .. } => {
                 self.nodes.entry(*node).or_default().ended = Some(wall_ms);
@@ -72,5 +79,13 @@ impl Track {
     /// How far the journal is: `pos` of its last event, and its committed turns.
     pub fn stand(&mut self, (pos, turns): (u64, u64)) {
         (self.cursor, self.turns) = (pos, turns);
+    }
+}
+
+fn lease_told(own: &mut Vec<(OwnLease, u64)>, told: &LeaseTold, wall_ms: u64) {
+    match told.change {
+        LeaseChange::Acquired => own.extend(told.leases.iter().map(|lease| (lease.clone(), wall_ms))),
+        LeaseChange::Dropped => own.retain(|(lease, _)| !told.leases.contains(lease)),
+        LeaseChange::Denied => {}
     }
 }

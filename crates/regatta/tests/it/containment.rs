@@ -28,5 +28,5 @@ fn a_task_runs_in_a_cgroup_of_its_run_where_one_is_permitted_and_the_settings_do
     let refused = "containment = \"cage\"\n";
     world.write(".regatta/config.toml", refused);
     let said = world.regatta(&["run", "plan.yaml"]).exits(3);
-    assert!(said.err.contains("cage") && said.err.contains("`auto` or `group`"), "{}", said.err);
+    assert!(said.err.contains("cage") && said.err.contains("one of auto, group"), "{}", said.err);
 }

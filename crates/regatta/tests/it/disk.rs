@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A mounted tmpfs, unmounted in the end.
-struct Small(PathBuf);
+pub struct Small(PathBuf);
 
 impl Small {
     #[expect(clippy::print_stderr, reason = "a test that cannot run says so")]
-    fn mount(dir: &Path) -> Option<Small> {
+    pub fn mount(dir: &Path) -> Option<Small> {
         std::fs::create_dir(dir).unwrap();
         let how = ["-t", "tmpfs", "-o", "size=4m,nr_inodes=200", "tmpfs"];
         let mounted = Command::new("mount").args(how).arg(dir).output();
@@ -25,7 +25,7 @@ impl Small {
     }
 
     /// Writes until nothing fits any more.
-    fn fill(&self) {
+    pub fn fill(&self) {
         let status = Command::new("sh")
             .arg("-c")
             .arg("cat /dev/zero >filler 2>/dev/null")
@@ -48,7 +48,7 @@ impl Small {
         assert!(Command::new("mount").args(["-o", how]).arg(&self.0).status().unwrap().success());
     }
 
-    fn free(&self) {
+    pub fn free(&self) {
         let _ = std::fs::remove_dir_all(self.0.join("names"));
         let _ = std::fs::remove_file(self.0.join("filler"));
     }

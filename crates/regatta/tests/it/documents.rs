@@ -129,12 +129,12 @@ fn schema_prints_the_schema_that_the_reader_judges_by() {
     assert_eq!(json(&world.regatta(&["schema"]).out)["title"], "Regatta plan");
 }
 
-fn docs(name: &str) -> PathBuf {
+pub fn docs(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)
 }
 
 /// Compares a page with what it should be, or writes it.
-fn snapshot(name: &str, expected: &str) {
+pub fn snapshot(name: &str, expected: &str) {
     if std::env::var_os("REGATTA_BLESS").is_some() {
         std::fs::write(docs(name), expected).unwrap();
     }
@@ -166,6 +166,17 @@ fn each_code_has_a_page_whose_plan_gives_what_the_page_shows() {
             &page[shown.end..]
         );
         snapshot(&name, &expected);
+    }
+}
+
+#[test]
+fn the_pictures_of_the_guide_are_what_the_program_draws() {
+    let page = std::fs::read_to_string(docs("guide/6-scheduling.md")).unwrap();
+    let (plan, _) = fenced(&page, "yaml").unwrap();
+    let world = World::with(plan);
+    for view in ["gantt", "graph"] {
+        let args = ["export", "plan.yaml", "--format", "svg", "--view", view];
+        snapshot(&format!("guide/order-{view}.svg"), &world.regatta(&args).exits(0).out);
     }
 }
 

@@ -110,7 +110,7 @@ impl Talk {
             match self.heard.recv_timeout(PATIENCE).unwrap() {
                 Heard::Ended(ended, streams) => return (ended, streams),
                 Heard::Gone => panic!("the keeper is gone"),
-                Heard::Idle { .. } | Heard::Swept | Heard::Still => {}
+                Heard::Idle { .. } | Heard::Swept | Heard::Still | Heard::Streams(..) => {}
             }
         }
     }
@@ -194,8 +194,36 @@ fn a_lower_epoch_and_an_unknown_protocol_are_refused_with_both_numbers() {
     let mut answer = Vec::new();
     raw.read_to_end(&mut answer).unwrap();
     let answer: Value = serde_json::from_slice(&answer[4..]).unwrap();
-    assert_eq!(answer["refused"]["protocols"], serde_json::json!([1, 1]));
+    assert_eq!(answer["refused"]["protocols"], serde_json::json!([2, 1]));
     room.meet(6).keeper.leave();
+}
+
+#[test]
+fn whoever_looks_on_reads_what_an_attempt_writes_and_cannot_write_there() {
+    let room = Room::new();
+    room.fifo("gate");
+    room.fifo("begun");
+    let mut talk = room.meet(1);
+    talk.start(room.order(1, "echo one; echo bad >&2; echo begun >begun; cat gate; echo two"));
+    assert_eq!(room.hear("begun"), "begun");
+    talk.ask(&[Ask::Look { attempt: 1 }, Ask::Look { attempt: 2 }]);
+    let Heard::Streams(1, Some([mut out, err])) = talk.heard.recv_timeout(PATIENCE).unwrap() else {
+        panic!("nothing to look at")
+    };
+    assert!(matches!(talk.heard.recv_timeout(PATIENCE).unwrap(), Heard::Streams(2, None)));
+    assert_eq!(text(&mut Some(out.try_clone().unwrap())).as_deref(), Some("one\n"));
+    assert_eq!(text(&mut Some(err)).as_deref(), Some("bad\n"));
+    assert!(out.write_all(b"x").is_err(), "it is open for reading only");
+    std::fs::write(room.path().join("gate"), "go\n").unwrap();
+    let (_, mut streams) = talk.end();
+    assert_eq!(text(&mut streams[0]).as_deref(), Some("one\ngo\ntwo\n"), "reading moved nobody else's place");
+    talk.ask(&[Ask::Look { attempt: 1 }]);
+    assert!(
+        matches!(talk.heard.recv_timeout(PATIENCE).unwrap(), Heard::Streams(1, None)),
+        "its tree is dead"
+    );
+    talk.ask(&[Ask::Ack { attempt: 1 }]);
+    talk.keeper.leave();
 }
 
 #[test]

@@ -1,71 +1,9 @@
 //! Spec 4 "Leases", 11 "Locks", "Leases": locks that are no resource of the plan hold across all runs of a workspace.
 
+use crate::lease_world::{REGATTA, held, holder, keeper_of, log, open, taker, told, waiting};
 use crate::world::{World, ends, lives, signal, status};
-use rustix::process::{Pid, Signal, kill_process};
-use std::io::{BufRead as _, BufReader};
-use std::path::Path;
-use std::process::{Child, Stdio};
-
-/// A plan whose task holds `db` as long as nobody opens `gate`.
-fn holder(world: &World, name: &str, lock: &str, gate: &str) {
-    world.write(
-        &format!("{name}.yaml"),
-        &format!(
-            "version: 1\neffect: idempotent\ntasks:\n  \
-             - {{ id: {name}, locks: [{lock}], run: 'echo {name}+ >>log; echo up >{name}.up; cat <{gate} >/dev/null; echo {name}- >>log' }}\n"
-        ),
-    );
-}
-
-/// A plan whose task takes `lock` for a moment.
-fn taker(world: &World, name: &str, lock: &str) {
-    let text = format!(
-        "version: 1\neffect: idempotent\ntasks:\n  - {{ id: {name}, locks: [{lock}], run: 'echo {name}+ >>log; echo {name}- >>log' }}\n"
-    );
-    world.write(&format!("{name}.yaml"), &text);
-}
-
-fn open(path: &Path) {
-    std::fs::write(path, "go\n").unwrap();
-}
-
-/// A workspace with a run whose task `a` holds `lock` until `gate` is opened.
-fn held(lock: &str) -> (World, Child) {
-    let world = World::new();
-    ["a.up", "gate"].iter().for_each(|name| world.fifo(name));
-    holder(&world, "a", lock, "gate");
-    let child = world.start(&["run", "a.yaml"]);
-    assert_eq!(world.hear("a.up"), "up");
-    (world, child)
-}
-
-fn log(world: &World) -> String {
-    world.read("log").split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The keeper of a run, found by its command line.
-fn keeper_of(world: &World, run: &str) -> Pid {
-    let dir = world.root().canonicalize().unwrap().join(".regatta/runs").join(run);
-    let is_it = |entry: &std::fs::DirEntry| {
-        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        line.split(|b| *b == 0).any(|arg| arg == dir.as_os_str().as_encoded_bytes())
-    };
-    let found = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).find(is_it).unwrap();
-    Pid::from_raw(found.file_name().to_str().unwrap().parse().unwrap()).unwrap()
-}
-
-/// Starts a plan and waits until it waits for a lease.
-fn waiting(world: &World, plan: &str) -> Child {
-    told(world, &["run", plan], " waiting ")
-}
-
-/// Starts a command and waits until it has said `what`.
-fn told(world: &World, args: &[&str], what: &str) -> Child {
-    let mut child = world.command(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    assert!(lines.any(|line| line.contains(what)), "it never says `{what}`");
-    child
-}
+use rustix::process::{Signal, kill_process};
+use std::process::Child;
 
 #[test]
 fn an_exclusive_lock_holds_across_runs_and_is_free_when_its_holder_ends() {
@@ -206,9 +144,6 @@ fn the_fencing_epoch_grows_with_each_grant() {
     assert!(epochs.len() == 4 && epochs.is_sorted_by(|a, b| a < b), "{epochs:?}");
 }
 
-/// The binary, for tasks that call it.
-const REGATTA: &str = env!("CARGO_BIN_EXE_regatta");
-
 #[test]
 fn a_running_task_acquires_and_releases_leases() {
     let world = World::with(&format!(
@@ -325,8 +260,8 @@ fn a_counted_lease_is_shared_by_all_runs_up_to_its_capacity() {
 fn settings_that_mean_nothing_are_refused_with_their_path() {
     let world = World::with("version: 1\nresources: { gpu: 1 }\ntasks: [ { id: a, run: 'true' } ]\n");
     for (settings, said) in [
-        ("[lease]\n", "unknown field `lease`"),
-        ("[leases]\ngpu = 0\n", "lease `gpu` has no units"),
+        ("[lease]\n", "did you mean `leases`?"),
+        ("[leases]\ngpu = 0\n", "must be a whole number from 1"),
         ("[leases]\ngpu = -1\n", "gpu"),
         ("leases", "config.toml"),
         ("[leases]\ngpu = 2\n", "is a resource of the plan and a lease of the workspace"),

@@ -1,6 +1,6 @@
 //! Load, at a size for every day; `cargo xtask crash --load` is the full one.
 
-use regatta_crash::load;
+use regatta_crash::{fight, load};
 use std::path::Path;
 
 /// What an orchestrator or a keeper may take at most.
@@ -30,9 +30,10 @@ fn a_run_may_be_paused_and_resumed_again_and_again() {
 }
 
 #[test]
-fn orchestrators_that_fight_for_the_same_leases_never_hold_them_together() {
-    let fight = load::leases(binary(), 4, 8).unwrap();
-    assert!(fight.held >= 32, "{fight:?}");
+fn orchestrators_that_fight_for_the_same_leases_never_hold_them_together_whoever_is_killed() {
+    let size = fight::Size { orchestrators: 4, tasks: 8, kills_each: 3, seed: 1 };
+    let fight = fight::leases(binary(), size).unwrap();
+    assert!(fight.held >= 32 && fight.kills >= 2, "{fight:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! What is read back is judged by code that is not ours: another canonicaliser, and python3 where it is there.
 
+use crate::lease_world::{told, until};
 use crate::world::{World, comes, ends, signal, status};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use serde_json::{Value, json};
@@ -158,6 +159,52 @@ tasks:
     world.regatta(&["resume"]).exits(0);
     world.write("go", "");
     assert_eq!(ends(&mut run), Some(0));
+    assert_eq!(whole(&world.read("parallel-state.json"))["locks"], json!([]));
+}
+
+#[test]
+fn locks_that_a_running_task_acquires_show_as_long_as_it_holds_them() {
+    let regatta = env!("CARGO_BIN_EXE_regatta");
+    let world = World::with(&format!(
+        "version: 1
+tasks:
+  - id: a
+    locks: [db]
+    run: |
+      {regatta} lock acquire --shared db docs && {regatta} lock acquire cache && {regatta} lock acquire --units 2 gpu
+      echo here >told; cat go
+      {regatta} lock release cache gpu
+      echo here >told2; cat go2
+"
+    ));
+    world.write(".regatta/config.toml", "[leases]\ngpu = 3\n");
+    ["told", "go", "told2", "go2"].iter().for_each(|name| world.fifo(name));
+    let mut run = world.start(&["run", "plan.yaml", "--state-file"]);
+    // A write may be left out for a moment, and is made up for.
+    let shows = |wanted: &[&str]| {
+        until(&format!("the file shows {wanted:?}"), || {
+            let state = whole(&world.read("parallel-state.json"));
+            let lock = |l: &Value| format!("{} {} {}", l["owner_phase"], l["lock_type"], l["resource_path"]);
+            let locks = state["locks"].as_array().unwrap().iter().map(|l| lock(l).replace('"', ""));
+            locks.collect::<Vec<_>>() == wanted
+        });
+        world.regatta(&["check", "--state", "parallel-state.json"]).exits(0);
+    };
+    let held = ["a exclusive db", "a shared docs", "a exclusive cache"];
+    world.hear("told");
+    shows(&held);
+    // The next orchestrator knows it from the journal.
+    signal(&run, Signal::KILL);
+    assert_eq!(ends(&mut run), None);
+    world.write("parallel-state.json", "");
+    let mut again = told(&world, &["resume"], " adopted ");
+    until("it is written anew", || !world.read("parallel-state.json").is_empty());
+    shows(&held);
+    world.write("go", "");
+    world.hear("told2");
+    shows(&held[..2]);
+    world.write("go2", "");
+    assert_eq!(ends(&mut again), Some(0));
     assert_eq!(whole(&world.read("parallel-state.json"))["locks"], json!([]));
 }
 

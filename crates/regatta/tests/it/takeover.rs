@@ -107,14 +107,24 @@ fn a_run_whose_work_ended_while_nobody_looked_goes_on_without_doing_it_again() {
     let world = world("at-most-once");
     let mut child = world.start(&["run", "plan.yaml"]);
     up(&world);
+    let began = std::time::Instant::now();
     kill9(&mut child);
     let pids = leaders(&world);
+    for _ in 0..5 {
+        world.regatta(&["status"]).exits(0); // takes a while
+    }
+    let waited_ms = u64::try_from(began.elapsed().as_millis()).unwrap();
     ["a", "b", "c"].iter().for_each(|t| open(&world, t));
     for pid in pids {
         assert!(dead(&pid));
     }
     world.regatta(&["resume"]).exits(0);
     once(&world);
+    let events = world.regatta(&["events"]).exits(0).out;
+    let ended = events.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let ended = ended.filter(|e| e["kind"] == "dispatch_succeeded" && e["node_id"] != "z");
+    let took: Vec<u64> = ended.map(|e| e["duration_ms"].as_u64().unwrap()).collect();
+    assert!(took.len() == 3 && took.iter().all(|took_ms| *took_ms >= waited_ms), "{took:?} {waited_ms}");
 }
 
 #[test]

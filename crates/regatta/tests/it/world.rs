@@ -77,6 +77,8 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_regatta"));
         command.args(args).current_dir(self.root()).stdin(Stdio::null());
         command.env_remove("REGATTA_WORKSPACE").env("NO_COLOR", "1").env("LC_ALL", "C");
+        // Whoever runs the tests may have settings.
+        command.env("XDG_CONFIG_HOME", self.path("nobody"));
         command.envs(&self.env);
         command
     }

@@ -1,8 +1,9 @@
 //! The cgroup of a keeper, and how its heir finds it: the paths are the lines of the file that the keeper has locked.
 //! It does not know who lives there.
 
-use super::Containment;
-use crate::owner::make_cgroup;
+use super::{Containment, LOCK};
+use crate::owner::{make_cgroup, remove_cgroup};
+use crate::socket::door::Door;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -49,6 +50,15 @@ impl Cgroups {
         }
         lock.set_len(text.len() as u64)
     }
+}
+
+/// Removes what a keeper that was killed left, if nobody lives there and no keeper has the run.
+pub fn remove_cgroups(run_dir: &Path) {
+    let run = run_dir.file_name().unwrap_or_default().to_string_lossy();
+    let lock = Door::open(run_dir).and_then(|door| door.lock(LOCK)).ok().flatten();
+    // What cannot be read or removed stays: it is nothing but an empty entry of the system.
+    let left = lock.and_then(|lock| noted(&lock, &run).ok()).unwrap_or_default();
+    left.iter().for_each(|cgroup| remove_cgroup(cgroup));
 }
 
 /// The cgroups of this run that are noted and still there.

@@ -30,6 +30,8 @@ pub enum Heard {
     },
     /// An attempt ended: how, and what it wrote to standard output and error.
     Ended(Ended, [Option<File>; 2]),
+    /// What an attempt writes to standard output and error, if it lives.
+    Streams(u64, Option<[File; 2]>),
     /// Every tree that lives stands still.
     Still,
     /// No process with the run's marker is left.
@@ -105,6 +107,8 @@ pub struct Found {
 /// A connection to the keeper of a run.
 pub struct Keeper {
     wire: Wire,
+    /// The protocol that is spoken.
+    protocol: u32,
     reader: Option<JoinHandle<()>>,
     /// The process, if it was started by this one.
     child: Option<Child>,
@@ -127,7 +131,7 @@ impl Keeper {
         let (mut keeper, mut found) = loop {
             let (socket, child) = reach(&door, program, run_dir, until)?;
             regatta_fault::partner(|| peer(&socket));
-            let mut keeper = Keeper { wire: Wire::new(socket), reader: None, child };
+            let mut keeper = Keeper { wire: Wire::new(socket), protocol: PROTOCOL, reader: None, child };
             match keeper.greet(epoch) {
                 // A keeper that was just dying: its socket may outlive it for a moment.
                 Err(KeeperError::Io { .. } | KeeperError::Silent) if Instant::now() < until => {
@@ -161,7 +165,8 @@ impl Keeper {
                 return Err(KeeperError::Silent);
             }
             if let Ok(socket) = door.knock(SOCKET) {
-                let mut keeper = Keeper { wire: Wire::new(socket), reader: None, child: None };
+                let mut keeper =
+                    Keeper { wire: Wire::new(socket), protocol: PROTOCOL, reader: None, child: None };
                 // One that is leaving by itself says nothing any more.
                 if let Ok(found) = keeper.greet(epoch) {
                     ended.extend(found.ended.iter().map(|(ended, _)| ended.attempt));
@@ -187,8 +192,9 @@ impl Keeper {
         let (mut found, mut missing) = (Found::default(), None);
         loop {
             match self.wire.next::<Tell>().map_err(failed("says something else"))? {
-                Some(Tell::Hello { live, unacked, boot_changed, .. }) => {
+                Some(Tell::Hello { protocol, live, unacked, boot_changed, .. }) => {
                     (found.live, found.boot_changed, missing) = (live, boot_changed, Some(unacked));
+                    self.protocol = protocol;
                 }
                 Some(Tell::Refused { protocols: (newest, oldest), epoch }) => {
                     return Err(if epoch > ours {
@@ -202,7 +208,7 @@ impl Keeper {
                     found.ended.push((ended, streams));
                 }
                 // Not before the greeting is over.
-                Some(Tell::Idle { .. } | Tell::Still | Tell::Swept { .. }) => {}
+                Some(Tell::Idle { .. } | Tell::Streams { .. } | Tell::Still | Tell::Swept { .. }) => {}
                 None if missing == Some(found.ended.len() as u64) => return Ok(found),
                 None => {
                     let more = self.wire.fill().map_err(failed("cannot be heard"))?;
@@ -223,7 +229,8 @@ impl Keeper {
     /// # Errors
     /// It is gone.
     pub fn ask(&mut self, asks: &[Ask]) -> Result<(), KeeperError> {
-        for ask in asks {
+        // A keeper of the version before does not know how to be looked at.
+        for ask in asks.iter().filter(|ask| self.protocol > 1 || !matches!(ask, Ask::Look { .. })) {
             self.wire.push(ask, vec![]).map_err(failed("cannot be asked"))?;
         }
         self.wire.flush().map_err(failed("cannot be asked"))
@@ -359,6 +366,10 @@ fn said(wire: &mut Wire, tell: Tell) -> Option<Heard> {
         Tell::Ended(ended) => {
             let streams = streams(wire, &ended);
             Some(Heard::Ended(ended, streams))
+        }
+        Tell::Streams { attempt, found } => {
+            let streams = found.then(|| [wire.take_file(), wire.take_file()]);
+            Some(Heard::Streams(attempt, streams.and_then(|[out, err]| Some([out?, err?]))))
         }
         Tell::Still => Some(Heard::Still),
         Tell::Swept { .. } => Some(Heard::Swept),

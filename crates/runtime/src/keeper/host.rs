@@ -308,6 +308,13 @@ impl Host {
                 self.ledger.sweep();
                 self.owner.ask([Request::Sweep { run_marker }]);
             }
+            Ask::Look { attempt } => {
+                // Without a descriptor to spare nobody looks on.
+                let streams = self.owner.streams(attempt).ok().flatten();
+                let found = streams.is_some();
+                let fds = streams.into_iter().flatten().map(OwnedFd::from).collect();
+                self.tell_with(&Tell::Streams { attempt, found }, fds)?;
+            }
             Ask::Ack { attempt } => {
                 if let Some(streams) = self.ledger.ack(attempt) {
                     fault::point("keeper.acked");
@@ -373,10 +380,10 @@ impl Host {
                 }
                 Report::Idle { attempt, idle_ms } => self.ledger.idle(attempt, idle_ms),
                 Report::OutputLimit { attempt, .. } => self.ledger.output_limit(attempt),
-                Report::Exited { attempt, status, stdout, stderr, leaked, usage, .. } => {
+                Report::Exited { attempt, status, stdout, stderr, leaked, ran_ms, usage, .. } => {
                     fault::point("keeper.ended");
                     let disk_full = status != Status::Code(0) && self.disk_is_full();
-                    let ended = Ended { leaked, disk_full, ..Ended::exited(attempt, status, usage) };
+                    let ended = Ended { leaked, ran_ms, disk_full, ..Ended::exited(attempt, status, usage) };
                     self.ended(ended, [stdout, stderr])?;
                 }
                 Report::Swept { killed, .. } => {

@@ -41,6 +41,11 @@ pub enum Ask {
         /// The run part of the markers.
         run_marker: String,
     },
+    /// Hand over what a live attempt writes, for somebody who looks on. Since protocol 2.
+    Look {
+        /// The attempt.
+        attempt: u64,
+    },
     /// The outcome of an attempt is durable elsewhere: forget it.
     Ack {
         /// The attempt.
@@ -125,6 +130,13 @@ pub(super) enum Tell {
     },
     /// An attempt ended, or could not be started. Descriptors of its streams come with it.
     Ended(Ended),
+    /// What an attempt writes; two descriptors come with it if it lives.
+    Streams {
+        /// The attempt.
+        attempt: u64,
+        /// Descriptors come with it.
+        found: bool,
+    },
     /// Every tree that lives stands still.
     Still,
     /// No process with the marker is left.
@@ -143,6 +155,9 @@ pub struct Ended {
     pub how: How,
     /// Processes that outlived the leader and were ended.
     pub leaked: u32,
+    /// How long it ran, in milliseconds.
+    #[serde(default)]
+    pub ran_ms: u64,
     /// A stream went over its limit.
     pub output_limit: bool,
     /// The keeper ended it at its deadline, because nobody was connected.
@@ -198,6 +213,7 @@ impl Ended {
             attempt,
             how,
             leaked: 0,
+            ran_ms: 0,
             output_limit: false,
             deadline: false,
             cpu_us: (0, 0),

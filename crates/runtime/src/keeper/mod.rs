@@ -24,6 +24,7 @@ mod ledger;
 mod message;
 mod spool;
 
+pub use cgroups::remove_cgroups;
 pub use client::{Deliver, Found, Heard, Keeper, KeeperError, Program};
 pub use host::{HostError, serve};
 pub use message::{Ask, Bytes, Ended, How, StartOrder};
@@ -46,6 +47,9 @@ pub enum Containment {
 }
 
 impl Containment {
+    /// All there are.
+    pub const ALL: [Containment; 2] = [Containment::Auto, Containment::Group];
+
     /// The word for it in settings and commands.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -67,7 +71,9 @@ pub struct Terms {
 }
 
 /// The protocol that this version speaks, and the oldest that it still understands.
-pub const PROTOCOL: u32 = 1;
+///
+/// 2: somebody may look on while an attempt writes.
+pub const PROTOCOL: u32 = 2;
 /// The oldest protocol that this version understands.
 pub const OLDEST_PROTOCOL: u32 = 1;
 

@@ -135,7 +135,7 @@ impl Cgroups {
         if unharmed && cgroup.is_as_new() {
             self.free.push(cgroup);
         } else {
-            remove(&cgroup.path);
+            remove_cgroup(&cgroup.path);
         }
     }
 
@@ -157,13 +157,13 @@ impl Cgroups {
 
     /// Nobody lives there any more.
     pub(super) fn remove_left(&mut self) {
-        self.left.drain(..).for_each(|left| remove(&left));
+        self.left.drain(..).for_each(|left| remove_cgroup(&left));
     }
 
     fn close(&mut self) {
         self.free.clear();
         if let Some(home) = &self.home {
-            remove(home);
+            remove_cgroup(home);
         }
     }
 }
@@ -197,7 +197,8 @@ fn below(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
 }
 
-fn remove(path: &Path) {
+/// Removes a cgroup and those below it, as far as nobody lives there.
+pub fn remove_cgroup(path: &Path) {
     remove_below(path, DEEPEST);
     // One that is not empty, or belongs to somebody else, stays.
     let _ = fs::remove_dir(path);

@@ -49,6 +49,8 @@ pub(super) struct Life {
     pub(super) killed: bool,
     /// Since when it stands still.
     pub(super) suspended: Option<Instant>,
+    /// When it was started, moved on by the time for which it stood still.
+    pub(super) started: Instant,
 }
 
 impl Life {

@@ -120,6 +120,8 @@ pub enum Report {
         stderr_bytes: u64,
         /// Processes that outlived a leader that ended by itself, and were killed.
         leaked: u32,
+        /// From the start to the end of the tree, in milliseconds, less the time for which it stood still.
+        ran_ms: u64,
         /// What the leader and the children it waited for used.
         usage: Usage,
         /// The owner had signalled the tree before the leader ended (request or output limit).

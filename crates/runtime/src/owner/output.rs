@@ -55,6 +55,13 @@ impl Room {
         Ok(File::from(rustix::fs::openat(&self.descriptors, name, flags, Mode::empty())?))
     }
 
+    /// An opening to read by, with a place of its own in the file: for whoever looks on while it is written.
+    pub(super) fn reader(&self, file: &File) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let name = file.as_raw_fd().to_string();
+        Ok(File::from(rustix::fs::openat(&self.descriptors, name, flags, Mode::empty())?))
+    }
+
     /// Takes a file of ours whose content nobody needs any more. One with a name is not of ours and stays as it is.
     pub(super) fn give_back(&mut self, mut file: File) {
         let unnamed = rustix::fs::fstat(&file).is_ok_and(|stat| stat.st_nlink == 0);

@@ -39,7 +39,9 @@ impl Worker {
         for attempt in attempts {
             let Some(life) = self.lives.get_mut(&attempt) else { continue };
             if let Some(since) = life.suspended.take() {
-                life.outputs.stood_still(now.saturating_duration_since(since));
+                let still = now.saturating_duration_since(since);
+                life.outputs.stood_still(still);
+                life.started += still;
             }
         }
     }

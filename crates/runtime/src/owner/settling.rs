@@ -192,6 +192,7 @@ impl Worker {
             stdout_bytes,
             stderr_bytes,
             leaked: life.leaked,
+            ran_ms: u64::try_from(life.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             usage,
             killed: life.killed,
         });

@@ -58,6 +58,7 @@ impl Worker {
             leaked: 0,
             killed: false,
             suspended: None,
+            started: now,
         };
         self.claims.add(spec.attempt, life.group(), &spec.marker);
         self.reports.push(Report::Started { attempt: spec.attempt, pid: life.group(), start_time_ticks });

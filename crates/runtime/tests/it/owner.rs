@@ -152,6 +152,7 @@ impl Rig {
                 leaked,
                 usage,
                 killed,
+                ran_ms: _,
             } => {
                 let (stdout, stderr) = (stdout.map(text), stderr.map(text));
                 assert_eq!(stdout.as_ref().map_or(0, String::len) as u64, stdout_bytes);

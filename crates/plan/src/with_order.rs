@@ -1,0 +1,77 @@
+//! Writes an order into the text of a plan and leaves every other letter as it is.
+//!
+//! Knows places, not plans: who calls reads the text again and compares.
+
+use crate::tree::{Item, Key, Value};
+use crate::{Format, json, toml, yaml};
+
+/// Columns that a line of ids may take.
+const COLUMNS: usize = 100;
+
+/// `source` with `order` in place of the order that it has, else before its tasks; `None` where no place can be found.
+#[must_use]
+pub fn with_order(source: &str, format: Format, order: &[String]) -> Option<String> {
+    let mut problems = Vec::new();
+    let root = match format {
+        Format::Yaml => yaml::read(source, &mut problems),
+        Format::Json => json::read(source, &mut problems),
+        Format::Toml => toml::read(source, &mut problems),
+    }?;
+    let Value::Map(pairs) = &root.value else { return None };
+    let find = |name: &str| pairs.iter().find(|(key, _)| key.text == name);
+    if let Some((key, value)) = find("order") {
+        let between = if format == Format::Toml { " = " } else { ": " };
+        let new = format!("{between}{}", list(order, column(source, key.span.start)));
+        return spliced(source, key.span.end..end(source, value), &new);
+    }
+    if format == Format::Toml {
+        // Below the header of a table it would be a key of that table.
+        return spliced(source, 0..0, &format!("order = {}\n", list(order, 0)));
+    }
+    let (Key { span, .. }, _) = find("tasks")?;
+    let column = column(source, span.start);
+    let flow = source.get(root.span.start..)?.starts_with('{');
+    let (key, after) = if flow { ("\"order\"", ",") } else { ("order", "") };
+    let new = format!("{key}: {}{after}\n{}", list(order, column), " ".repeat(column));
+    spliced(source, span.start..span.start, &new)
+}
+
+/// Where a value ends: a block list of YAML ends with its last item, not where the next key begins.
+fn end(source: &str, value: &Item) -> usize {
+    let is_flow = source.get(value.span.start..).is_some_and(|rest| rest.starts_with('['));
+    match &value.value {
+        Value::List(items) if !is_flow => items.last().map_or(value.span.end, |item| item.span.end),
+        _ => value.span.end,
+    }
+}
+
+fn spliced(source: &str, range: std::ops::Range<usize>, new: &str) -> Option<String> {
+    Some(format!("{}{new}{}", source.get(..range.start)?, source.get(range.end..)?))
+}
+
+fn column(source: &str, at: usize) -> usize {
+    source[..at].bytes().rev().take_while(|&b| b == b' ').count()
+}
+
+/// The ids in quotes, which all three formats read alike, broken into lines.
+fn list(order: &[String], column: usize) -> String {
+    let indent = " ".repeat(column + 2);
+    let mut text = String::from("[");
+    let mut used = COLUMNS;
+    for (place, id) in order.iter().enumerate() {
+        let comma = if place + 1 < order.len() { "," } else { "" };
+        let item = format!("\"{id}\"{comma}");
+        if used + item.len() + 1 > COLUMNS {
+            text.push('\n');
+            text.push_str(&indent);
+            used = indent.len();
+        } else {
+            text.push(' ');
+            used += 1;
+        }
+        used += item.len();
+        text.push_str(&item);
+    }
+    text.push_str(if order.is_empty() { "]" } else { " ]" });
+    text
+}

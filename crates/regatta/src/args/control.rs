@@ -1,0 +1,109 @@
+//! Options of the verbs that speak to a run, and of those for leases.
+//!
+//! Raw options only; knows no environment.
+
+use clap::{Args, Subcommand};
+
+/// `regatta pause`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta pause            what runs goes on, nothing new starts
+  regatta pause --now      what runs stands still too, and so do its timeouts
+  regatta resume           goes on")]
+pub struct PauseArgs {
+    /// The run [default: the newest that has not ended].
+    pub run: Option<String>,
+    /// Let what runs stand still too.
+    #[arg(long)]
+    pub now: bool,
+}
+
+/// `regatta cancel`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  regatta cancel\n  regatta cancel --task build")]
+pub struct CancelArgs {
+    /// The run [default: the newest that has not ended].
+    pub run: Option<String>,
+    /// This task only.
+    #[arg(long, value_name = "TASK")]
+    pub task: Option<String>,
+}
+
+/// `regatta skip`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  regatta skip docs\n  regatta skip 5f3a docs")]
+pub struct SkipArgs {
+    /// The run [default: the newest that has not ended], and the task.
+    #[arg(required = true, num_args = 1..=2, value_names = ["RUN", "TASK"])]
+    pub words: Vec<String>,
+}
+
+/// `regatta answer`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta answer RUN deploy --again
+  regatta answer RUN deploy --succeeded --result '{\"id\": 7}'
+  regatta answer RUN deploy --failed")]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["again", "succeeded", "failed"])))]
+pub struct AnswerArgs {
+    /// The run [default: the newest that has not ended], and the task in doubt.
+    #[arg(required = true, num_args = 1..=2, value_names = ["RUN", "TASK"])]
+    pub words: Vec<String>,
+    /// Allow exactly one more attempt.
+    #[arg(long)]
+    pub again: bool,
+    /// It was done.
+    #[arg(long)]
+    pub succeeded: bool,
+    /// It was not done and shall not be tried again.
+    #[arg(long)]
+    pub failed: bool,
+    /// Its result: JSON, or `@FILE`.
+    #[arg(long, value_name = "JSON|@FILE", requires = "succeeded")]
+    pub result: Option<String>,
+}
+
+/// `regatta lock`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples, in the command of a task:
+  regatta lock acquire deploy-slot && ./deploy.sh; regatta lock release
+  regatta lock acquire --shared src/api src/db")]
+pub struct LockArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: LockVerb,
+}
+
+/// What a task does with leases.
+#[derive(Subcommand, Debug)]
+pub enum LockVerb {
+    /// Wait until all of them are held, or none; prints the fencing epoch.
+    Acquire {
+        /// Names of leases: locks, or files.
+        #[arg(required = true)]
+        names: Vec<String>,
+        /// With others who share them.
+        #[arg(long, conflicts_with = "units")]
+        shared: bool,
+        /// Units of a counted lease.
+        #[arg(long, value_name = "N")]
+        units: Option<u32>,
+    },
+    /// Give leases back that were acquired so.
+    Release {
+        /// Names of leases [default: all].
+        names: Vec<String>,
+    },
+}
+
+/// `regatta locks`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  regatta locks\n  regatta locks --json")]
+pub struct LocksArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}

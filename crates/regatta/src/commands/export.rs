@@ -1,0 +1,32 @@
+//! `regatta export`: a plan drawn, for a document.
+
+use crate::args::ExportArgs;
+use crate::commands::plan::{prepared, write};
+use crate::context::{Context, out};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::export::Drawing;
+use crate::overrides::Asked;
+use crate::prediction::Predicted;
+use crate::session::Show;
+use crate::source;
+
+/// Runs the verb.
+///
+/// # Errors
+/// The plan cannot be read or is not valid, is too large for a picture, or the file cannot be written.
+pub fn run(context: &Context, args: &ExportArgs) -> Result<Exit, CliError> {
+    let view = args.view()?;
+    let asked = Asked::read(context, &args.caps)?;
+    let source = source::load(context, &args.plan, &source::inputs(&args.inputs)?, Show::People)?;
+    let mut overrides = asked.of(&source.plan)?;
+    let part = source::part(source.plan, source::part_asked(&args.part).as_ref())?;
+    let (plan, _) = prepared(context, (part, &mut overrides), &args.optimise)?;
+    let predicted = Predicted::of(&plan)?;
+    let text = Drawing::new(&plan, &predicted).draw(args.format, view)?;
+    match &args.out {
+        Some(path) => write(context, path, &text)?,
+        None => out(&text),
+    }
+    Ok(Exit::Success)
+}

@@ -1,0 +1,111 @@
+//! How an attempt, an undo or a question about an attempt is ordered from the keeper. It does not know how they end.
+
+use crate::action::{Kind, Prepared};
+use crate::attempt_dirs::AttemptDir;
+use crate::collect;
+use crate::judge::{Job, refusal};
+use crate::keeper::{Ask, Bytes, StartOrder};
+use crate::kept_id;
+use crate::local::{Broken, Local};
+use crate::looking::Taker;
+use crate::private_file::is_no_room;
+use crate::reuse;
+use crate::workspace;
+use regatta_engine::cause::Cause;
+use regatta_engine::ids::{AttemptId, NodeId};
+use std::path::PathBuf;
+
+/// A `reconcile` command may take this long, in milliseconds.
+const RECONCILE_MS: u64 = 60_000;
+
+impl Local {
+    /// The directory of an attempt, or of the question about one.
+    pub(crate) fn dir(&self, attempt: AttemptId, kind: Kind) -> PathBuf {
+        match kind {
+            Kind::Reconcile => workspace::reconcile_dir(&self.place.run_dir, attempt.0),
+            Kind::Attempt | Kind::Undo => workspace::attempt_dir(&self.place.run_dir, attempt.0),
+        }
+    }
+
+    /// What the keeper calls it.
+    fn id(&self, attempt: AttemptId, kind: Kind) -> u64 {
+        match kind {
+            Kind::Reconcile => kept_id::question(self.place.epoch, attempt),
+            Kind::Attempt | Kind::Undo => attempt.0,
+        }
+    }
+
+    /// Makes the directory of an attempt, resolves what it needs, and orders it from the keeper.
+    pub(crate) fn start(&mut self, attempt: AttemptId, (node, number): (NodeId, u32), kind: Kind) {
+        let path = self.dir(attempt, kind);
+        let mut job = Job {
+            attempt,
+            node,
+            kind,
+            dir: AttemptDir::found(path.clone()),
+            adopted: false,
+            content_key: None,
+        };
+        match self.dirs.begin(path) {
+            Ok(dir) => job.dir = dir,
+            Err(error) => {
+                let text = format!("cannot create {}: {error}", job.dir.path.display());
+                let cause = if is_no_room(&error.into()) { Cause::DiskFull } else { Cause::Spawn };
+                // A question that could not be asked is asked again by whoever resumes.
+                if kind != Kind::Reconcile || cause != Cause::DiskFull {
+                    self.arrivals.push_back(refusal(&job, (cause, &text)));
+                }
+                if cause == Cause::DiskFull {
+                    self.broken = Some(Broken::NoRoom(text));
+                }
+                return;
+            }
+        }
+        let result_path = job.dir.path.join(collect::RESULT);
+        match self.actions.prepare((node, kind), number, (&self.outputs, &result_path)) {
+            Ok(prepared) => {
+                if kind == Kind::Attempt {
+                    job.content_key = reuse::content_key(&self.actions, node, &self.outputs);
+                }
+                self.order(job, prepared);
+            }
+            Err(refused) => {
+                self.arrivals.push_back(refusal(&job, (refused.cause, &refused.message)));
+                self.dirs.end(job.dir);
+            }
+        }
+    }
+
+    fn order(&mut self, job: Job, mut prepared: Prepared) {
+        if let Some(epoch) = self.epochs.remove(&job.node).filter(|_| job.kind == Kind::Attempt) {
+            prepared.env.push(("REGATTA_LEASE_EPOCH".into(), epoch.to_string().into()));
+        }
+        let id = self.id(job.attempt, job.kind);
+        let bounds = self.actions.policy(job.node);
+        let kill_after_ms = match job.kind {
+            Kind::Reconcile => {
+                self.asking.insert(id, self.now + RECONCILE_MS);
+                RECONCILE_MS
+            }
+            Kind::Attempt | Kind::Undo => bounds.attempt_ms,
+        };
+        self.asks.push(Ask::Start(Box::new(StartOrder {
+            attempt: id,
+            argv: prepared.argv.into_iter().map(Bytes).collect(),
+            env: prepared.env.into_iter().map(|(name, value)| (Bytes(name), Bytes(value))).collect(),
+            cwd: Bytes(prepared.cwd.into_os_string()),
+            marker: format!("{}/{}", self.place.run_id, job.attempt.0),
+            output_limit_bytes: self.actions.output_limit_bytes(),
+            idle_ms: bounds.idle_ms.filter(|_| job.kind == Kind::Attempt),
+            grace_ms: bounds.grace_ms,
+            kill_after_ms: Some(kill_after_ms),
+        })));
+        self.jobs.insert(id, job);
+    }
+
+    /// Somebody looks on while an attempt writes.
+    pub fn look(&mut self, attempt: AttemptId, taker: Taker) {
+        let ask = self.looks.begin(attempt, taker);
+        self.asks.extend(ask);
+    }
+}

@@ -1,0 +1,106 @@
+//! The verb `trials`: real workflows and standard task graphs through `regatta plan --json`, judged by a checker that is
+//! not ours.
+//!
+//! ```text
+//! instance -> plan file -> regatta plan --json -> starts and ends -> sched.py check      feasible? how far from the best?
+//!                                                                    sched.py baseline   the same of a list scheduler
+//! graph    -> plan file -> regatta plan --json | the refusal that names the cycle
+//! ```
+//! It knows how schedules are made and compared, not what makes one good.
+
+mod graphs;
+mod instance;
+mod page;
+mod sets;
+mod wish;
+
+use crate::cargo::{cargo, run as run_command};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use wish::Wish;
+
+/// Where the results are written.
+const PAGE: &str = "docs/benchmarks.md";
+
+/// What was found: lines for the page, what is wrong in any case, and the goals that were missed.
+#[derive(Debug, Default)]
+struct Findings {
+    lines: Vec<String>,
+    wrong: Vec<String>,
+    missed: Vec<String>,
+}
+
+/// Builds, plans, judges, prints; `--write` puts the tables into the page. A schedule that breaks a rule, or a graph that
+/// is judged wrongly, is an error; with `--check` a missed goal is one too.
+pub(crate) fn run(root: &Path, args: &[String]) -> Result<(), String> {
+    let wish = Wish::parse(args)?;
+    run_command(&mut cargo(root, &["build", "--release", "-p", "regatta"]))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let place = target.join(format!("trials-{}", std::process::id()));
+    make(&place)?;
+    let trials = Trials { binary: target.join("release/regatta"), data: wish.data, place };
+    let mut findings = sets::judge(&trials)?;
+    let graphs = graphs::judge(&trials)?;
+    findings.lines.push(String::new());
+    findings.lines.extend(graphs.lines);
+    findings.wrong.extend(graphs.wrong);
+    std::fs::remove_dir_all(&trials.place).map_err(|e| format!("{}: {e}", trials.place.display()))?;
+    println!("{}", findings.lines.join("\n"));
+    if wish.write {
+        page::write(&root.join(PAGE), "trials", &findings.lines.join("\n"))?;
+    }
+    if !findings.wrong.is_empty() {
+        return Err(findings.wrong.join("\n"));
+    }
+    if !findings.missed.is_empty() {
+        println!("\nmissed: {}", findings.missed.join(", "));
+    }
+    if wish.check && !findings.missed.is_empty() {
+        return Err("goals were missed".to_owned());
+    }
+    Ok(())
+}
+
+/// The binary, the data, and a directory to work in.
+struct Trials {
+    binary: PathBuf,
+    data: PathBuf,
+    place: PathBuf,
+}
+
+impl Trials {
+    /// Files of a folder whose names end so, in order.
+    fn files(&self, folder: &str, end: &str) -> Result<Vec<PathBuf>, String> {
+        let dir = self.data.join(folder);
+        let entries = std::fs::read_dir(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.retain(|path| path.to_string_lossy().ends_with(end));
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Writes a file to work with.
+    fn file(&self, name: &str, text: &str) -> Result<PathBuf, String> {
+        let path = self.place.join(name);
+        std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(path)
+    }
+
+    /// `regatta` in the directory to work in.
+    fn regatta(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.arg("--workspace").arg(&self.place).args(args).current_dir(&self.place);
+        command
+    }
+
+    /// The checker.
+    fn checker(&self, args: &[&str]) -> Command {
+        let mut command = Command::new("python3");
+        command.arg(self.data.join("tools/sched.py")).args(args);
+        command
+    }
+}
+
+fn make(dir: &Path) -> Result<(), String> {
+    std::fs::create_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))
+}
