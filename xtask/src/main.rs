@@ -1,4 +1,4 @@
-//! Automation of the workspace: `cargo xtask ci | test | fix | tidy | sim | fuzz | crash | cost | trials | docs | help`.
+//! Automation of the workspace: `cargo xtask ci | test | fix | tidy | sim | fuzz | crash | bench | trials | docs | help`.
 //!
 //! Chooses the verb and turns its result into an exit code: 0 done, 1 something was found, 2 wrong use.
 //! It knows no check itself; those live in `tidy`, and the order of all of them in `ci`.
@@ -10,7 +10,6 @@
 
 mod cargo;
 mod ci;
-mod cost;
 mod suite;
 mod tidy;
 mod trials;
@@ -27,7 +26,8 @@ usage: cargo xtask <verb>
   tidy    the house rules: dependencies, sizes, headers, pages, licences, links, text
   sim     the simulator: cargo xtask sim --seeds N [--from SEED]
   fuzz    damaged input for every reader: cargo xtask fuzz [--seconds N] [--target NAME] [--seed N] [--input FILE]
-  cost    CPU of a task and start-up beside references: cargo xtask cost [--tasks N] [--pairs N] [--check]
+  bench   real runs beside references that do the same work: cargo xtask bench [--trials DIR] [--goals N,N | --workflows]
+          [--pairs N] [--scale F] [--seed N] [--check] [--json FILE] [--write]
   crash   kill real runs at every fault point: cargo xtask crash [--trials DIR | --plan NAME] [--seed N] [--sample | --load]
           [--write]
   trials  real workflows and task graphs through `plan --json` and a checker: cargo xtask trials --trials DIR [--write] [--check]
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         }
         "sim" => verbs::sim(&root, rest),
         "fuzz" => verbs::fuzz(&root, rest),
-        "cost" => cost::run(&root, rest),
+        "bench" => verbs::bench(&root, rest),
         "trials" => trials::run(&root, rest),
         "crash" => verbs::crash(&root, rest),
         "ci" if alone => ci::run(&root),

@@ -1,10 +1,10 @@
-//! The short verbs: `fix`, `docs`, `sim`, `fuzz` and `crash`.
+//! The short verbs: `fix`, `docs`, `sim`, `fuzz`, `crash` and `bench`.
 //!
 //! Each one is a few cargo commands; their arguments are the only thing known here.
 
 use crate::cargo::{cargo, query, run};
 use crate::tidy;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// How many seeds a run of the simulator has when nobody says otherwise.
@@ -76,30 +76,55 @@ fn fuzz_command(root: &Path, args: &[String]) -> Command {
     command
 }
 
-/// The page with the figures of `crash`.
+/// The pages with the figures of `crash` and `bench`.
 const RELIABILITY: &str = "docs/reliability.md";
+const BENCHMARKS: &str = "docs/benchmarks.md";
+
+/// The program that measures, and crates with examples that only measure: those lie beside the code they measure.
+const MEASURING: [&str; 5] =
+    ["regatta-bench", "regatta-engine", "regatta-plan", "regatta-journal", "regatta-runtime"];
 
 /// Builds the binary with its fault points and kills it; `--write` among the arguments stands for the page of figures.
 pub(crate) fn crash(root: &Path, args: &[String]) -> Result<(), String> {
     run(&mut cargo(root, &["build", "-p", "regatta", "--features", "faults"]))?;
+    run(&mut crash_command(root, &target(root)?.join("debug/regatta"), args))
+}
+
+/// Where cargo puts what it builds.
+fn target(root: &Path) -> Result<PathBuf, String> {
     let text = query(root, &["metadata", "--format-version", "1", "--no-deps"])?;
     let metadata: serde_json::Value =
         serde_json::from_str(&text).map_err(|e| format!("`cargo metadata` is no JSON: {e}"))?;
     let target = metadata["target_directory"].as_str().ok_or("`cargo metadata` names no target directory")?;
-    run(&mut crash_command(root, &Path::new(target).join("debug/regatta"), args))
+    Ok(PathBuf::from(target))
 }
 
 /// The program that kills; its arguments are passed through as they are but for `--write`.
 fn crash_command(root: &Path, binary: &Path, args: &[String]) -> Command {
     let mut command = cargo(root, &["run", "--quiet", "-p", "regatta-crash", "--", "--binary"]);
-    command.arg(binary);
-    for arg in args {
-        command.arg(arg);
-        if arg == "--write" {
-            command.arg(RELIABILITY);
-        }
-    }
+    command.arg(binary).args(with_page(args, RELIABILITY));
     command
+}
+
+/// Builds with optimisation what is measured, by itself as it is shipped, then what measures, and measures.
+pub(crate) fn bench(root: &Path, args: &[String]) -> Result<(), String> {
+    run(&mut cargo(root, &["build", "--release", "-p", "regatta"]))?;
+    run(&mut measuring_build(root))?;
+    let release = target(root)?.join("release");
+    let mut command = Command::new(release.join("regatta-bench"));
+    command.arg("--binary").arg(release.join("regatta")).args(with_page(args, BENCHMARKS)).current_dir(root);
+    run(&mut command)
+}
+
+fn measuring_build(root: &Path) -> Command {
+    let mut command = cargo(root, &["build", "--release", "--bins", "--examples"]);
+    command.args(MEASURING.iter().flat_map(|name| ["-p", name]));
+    command
+}
+
+/// Arguments as they are, the page behind `--write`.
+fn with_page<'a>(args: &'a [String], page: &'a str) -> impl Iterator<Item = &'a str> {
+    args.iter().flat_map(move |arg| [Some(arg.as_str()), (arg == "--write").then_some(page)]).flatten()
 }
 
 #[cfg(test)]
@@ -129,5 +154,10 @@ mod tests {
         let shown = show(&crash_command(Path::new("."), Path::new("b/regatta"), &args));
         let expect = "-- --binary b/regatta --seed 7 --write docs/reliability.md";
         assert!(shown.ends_with(expect), "{shown}");
+        let args = ["--write", "--check"].map(str::to_owned);
+        assert_eq!(
+            with_page(&args, BENCHMARKS).collect::<Vec<_>>(),
+            ["--write", "docs/benchmarks.md", "--check"]
+        );
     }
 }

@@ -15,11 +15,27 @@ pub fn write(path: &Path, name: &str, text: &str) -> Outcome<()> {
     std::fs::write(path, page).map_err(fail)
 }
 
+/// What stands between the markers of a section.
+///
+/// # Errors
+/// The file cannot be read, or lacks the markers.
+pub fn read(path: &Path, name: &str) -> Outcome<String> {
+    let page = std::fs::read_to_string(path).map_err(|e| format!("`{}`: {e}", path.display()))?;
+    let found = parts(&page, name).map(|(_, text, _)| text.to_owned());
+    found.ok_or_else(|| format!("`{}` has no section {name}", path.display()))
+}
+
 fn replaced(page: &str, name: &str, text: &str) -> Option<String> {
+    let (before, _, after) = parts(page, name)?;
+    Some(format!("{before}{}\n{after}", text.trim_end()))
+}
+
+/// A page up to and with the first marker of a section, the section, and the rest.
+fn parts<'a>(page: &'a str, name: &str) -> Option<(&'a str, &'a str, &'a str)> {
     let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->"));
-    let (before, rest) = page.split_once(&begin)?;
-    let (_, after) = rest.split_once(&end)?;
-    Some(format!("{before}{begin}{}\n{end}{after}", text.trim_end()))
+    let from = page.find(&begin)? + begin.len();
+    let to = from + page[from..].find(&end)?;
+    Some((&page[..from], &page[from..to], &page[to..]))
 }
 
 #[cfg(test)]
@@ -31,5 +47,6 @@ mod tests {
         let page = "a\n<!-- x:begin -->\nold\n<!-- x:end -->\nb\n";
         assert_eq!(replaced(page, "x", "new\n").unwrap(), page.replace("old", "new"));
         assert_eq!(replaced(page, "y", "new"), None);
+        assert_eq!(parts(page, "x").unwrap().1, "old\n");
     }
 }

@@ -16,30 +16,48 @@ const LONGEST_MS: f64 = 40.0;
 /// One task in so many has its effect at most once.
 const ONCE_IN: usize = 7;
 
-/// A task: its duration in seconds, and what it needs.
-type Nodes = BTreeMap<String, (f64, Vec<String>)>;
+/// Tasks by id: the duration in seconds, and what it needs.
+pub type Nodes = BTreeMap<String, (f64, Vec<String>)>;
+
+/// A workflow as it was measured.
+#[derive(Clone, Debug)]
+pub struct Workflow {
+    /// What it is called.
+    pub name: String,
+    /// Its tasks.
+    pub nodes: Nodes,
+}
 
 /// The workflows in `dir/workflows`, in order of name; of a larger one a connected part of `most` tasks.
 ///
 /// # Errors
 /// The directory or a file cannot be read.
 pub fn load(dir: &Path, most: usize, rng: &mut Rng) -> Outcome<Vec<Plan>> {
+    let part = |it: &Workflow, rng: &mut Rng| plan(&it.name, &connected(&it.nodes, most, rng));
+    Ok(read(dir)?.iter().map(|workflow| part(workflow, rng)).collect())
+}
+
+/// The workflows in `dir/workflows` as they are, in order of file name.
+///
+/// # Errors
+/// The directory or a file cannot be read.
+pub fn read(dir: &Path) -> Outcome<Vec<Workflow>> {
     let dir = dir.join("workflows");
     let entries = std::fs::read_dir(&dir).map_err(|e| format!("`{}`: {e}", dir.display()))?;
     let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.retain(|path| path.to_string_lossy().ends_with(".json.gz"));
     paths.sort();
-    paths.iter().map(|path| workflow(path, most, rng)).collect()
+    paths.iter().map(|path| workflow(path)).collect()
 }
 
-fn workflow(path: &Path, most: usize, rng: &mut Rng) -> Outcome<Plan> {
+fn workflow(path: &Path) -> Outcome<Workflow> {
     let fail = |e: String| format!("`{}`: {e}", path.display());
     let file = std::fs::File::open(path).map_err(|e| fail(e.to_string()))?;
     let mut text = String::new();
     flate2::read::GzDecoder::new(file).read_to_string(&mut text).map_err(|e| fail(e.to_string()))?;
     let value: Value = serde_json::from_str(&text).map_err(|e| fail(e.to_string()))?;
     let name = value["name"].as_str().unwrap_or("workflow").to_owned();
-    Ok(plan(&name, &connected(&nodes(&value), most, rng)))
+    Ok(Workflow { name, nodes: nodes(&value) })
 }
 
 fn nodes(value: &Value) -> Nodes {

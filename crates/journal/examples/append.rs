@@ -1,8 +1,11 @@
-//! Durable events a second: the journal against a bare rusqlite loop with the same rows, alternately.
+//! Durable events: what the journal needs to write and to fold them, and a bare rusqlite loop for the same rows.
 //!
-//! `cargo run --release -p regatta-journal --example append [DIR] [COMMITS]` prints the median of five pairs for 1, 8 and
-//! 32 events a commit (goal 9 of 8-performance asks for >= 0.7), then what a fold of the journal costs beside a bare
-//! read of its rows (goal 14).
+//! ```text
+//! append journal DIR COMMITS ROWS    so many commits of so many events   -> {"rows_per_s", "cpu_us_per_commit", "log_bytes"}
+//! append bare DIR COMMITS ROWS       the same rows without the journal   -> the same
+//! append fold DIR                    40,000 events written, then read    -> {"fold_ms", "bare_ms"}
+//! ```
+//! DIR is empty. `cargo xtask bench --goals 9,14` lets them take turns with references.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring program")]
 
 use regatta_engine::event::{Event, EventKind};
@@ -15,35 +18,25 @@ use regatta_journal::{Journal, NewRun, Reader, RunId, Store, Turn};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// Writes so many rows a commit, so many times, and answers the size of the log.
+type Write = fn(&Path, u32, u32) -> (Cost, u64);
+
 fn main() {
-    let dir = std::env::args().nth(1).unwrap_or_else(|| ".".into());
-    let commits: u32 = std::env::args().nth(2).and_then(|n| n.parse().ok()).unwrap_or(3_000);
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let (write, dir, commits, rows): (Write, _, _, _) = match words[..] {
+        ["fold", dir] => return fold(Path::new(dir)),
+        ["journal", dir, commits, rows] => (with_journal, dir, commits, rows),
+        ["bare", dir, commits, rows] => (with_sqlite, dir, commits, rows),
+        _ => return println!("append journal|bare DIR COMMITS ROWS, or append fold DIR"),
+    };
+    let (commits, rows) = (commits.parse().unwrap(), rows.parse().unwrap());
+    let (cost, log_bytes) = write(Path::new(dir), rows, commits);
     println!(
-        "rows/commit   journal ev/s   bare ev/s   wall ratio   us CPU a commit: journal   bare   log MB"
+        "{{\"rows_per_s\": {:.1}, \"cpu_us_per_commit\": {:.2}, \"log_bytes\": {log_bytes}}}",
+        f64::from(rows) * f64::from(commits) / cost.wall.as_secs_f64(),
+        cost.cpu_ns as f64 / 1e3 / f64::from(commits),
     );
-    for rows in [1, 8, 32, 256] {
-        let mut pairs = Vec::new();
-        for _ in 0..5 {
-            let place = tempfile::tempdir_in(&dir).unwrap();
-            let (journal, log) = with_journal(place.path(), rows, commits);
-            pairs.push((journal, with_sqlite(place.path(), rows, commits), log));
-        }
-        let events = f64::from(rows * commits);
-        let speed = |cost: &Cost| events / cost.wall.as_secs_f64();
-        pairs.sort_by(|a, b| f64::total_cmp(&(speed(&a.0) / speed(&a.1)), &(speed(&b.0) / speed(&b.1))));
-        let (journal, bare, log) = &pairs[2];
-        let cpu = |cost: &Cost| cost.cpu_ns as f64 / 1e3 / f64::from(commits);
-        println!(
-            "{rows:>11}   {:>12.0}   {:>9.0}   {:>10.2}   {:>24.1}   {:>4.1}   {:>6.1}",
-            speed(journal),
-            speed(bare),
-            speed(journal) / speed(bare),
-            cpu(journal),
-            cpu(bare),
-            *log as f64 / 1e6
-        );
-    }
-    fold(&dir);
 }
 
 struct Cost {
@@ -148,7 +141,7 @@ fn with_journal(place: &Path, rows: u32, commits: u32) -> (Cost, u64) {
 
 /// The same event rows (body, link, wall clock) into one table: the program of goal 9. No inputs, no checksums made, no
 /// epoch; SQLite's own checkpoints included.
-fn with_sqlite(place: &Path, rows: u32, commits: u32) -> Cost {
+fn with_sqlite(place: &Path, rows: u32, commits: u32) -> (Cost, u64) {
     let db = rusqlite::Connection::open(place.join("bare.db")).unwrap();
     db.execute_batch(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE e(id INTEGER PRIMARY KEY, wall_ms INTEGER, body TEXT, link BLOB)",
@@ -161,7 +154,7 @@ fn with_sqlite(place: &Path, rows: u32, commits: u32) -> Cost {
             String::from_utf8(out).unwrap()
         })
         .collect();
-    cost(|| {
+    let took = cost(|| {
         for group in bodies.chunks(rows as usize) {
             db.prepare_cached("BEGIN IMMEDIATE").unwrap().execute([]).unwrap();
             let mut insert =
@@ -171,17 +164,17 @@ fn with_sqlite(place: &Path, rows: u32, commits: u32) -> Cost {
             }
             db.prepare_cached("COMMIT").unwrap().execute([]).unwrap();
         }
-    })
+    });
+    (took, std::fs::metadata(place.join("bare.db-wal")).unwrap().len())
 }
 
-fn fold(dir: &str) {
-    let place = tempfile::tempdir_in(dir).unwrap();
-    let mut run = Journal::open(place.path()).unwrap().create_run(&new_run()).unwrap();
+fn fold(place: &Path) {
+    let mut run = Journal::open(place).unwrap().create_run(&new_run()).unwrap();
     for n in 0..5_000 {
         run.append(&turn(n, 8)).unwrap();
     }
     run.close().unwrap();
-    let reader = Reader::open(place.path()).unwrap().unwrap();
+    let reader = Reader::open(place).unwrap().unwrap();
     let mut best = (f64::MAX, f64::MAX);
     for _ in 0..5 {
         let begun = Instant::now();
@@ -195,7 +188,7 @@ fn fold(dir: &str) {
         assert_eq!(seen, 40_000);
         best.0 = best.0.min(begun.elapsed().as_secs_f64());
         let begun = Instant::now();
-        let db = rusqlite::Connection::open(place.path().join(".regatta/regatta.db")).unwrap();
+        let db = rusqlite::Connection::open(place.join(".regatta/regatta.db")).unwrap();
         let mut bytes = 0;
         let mut all = db.prepare("SELECT body FROM events UNION ALL SELECT inputs FROM turns").unwrap();
         let mut rows = all.query([]).unwrap();
@@ -206,5 +199,5 @@ fn fold(dir: &str) {
         best.1 = best.1.min(begun.elapsed().as_secs_f64());
     }
     let (fold, bare) = (best.0 * 1e3, best.1 * 1e3);
-    println!("fold of 40,000 events, verified: {fold:.1} ms; bare read {bare:.1} ms; {:.1} x", fold / bare);
+    println!("{{\"fold_ms\": {fold:.2}, \"bare_ms\": {bare:.2}}}");
 }

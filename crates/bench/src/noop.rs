@@ -19,7 +19,7 @@ fn machine() -> Result<(u16, &'static [u8]), String> {
 }
 
 /// Writes the program into a directory and answers its path.
-pub(super) fn write(dir: &Path) -> Result<PathBuf, String> {
+pub(crate) fn write(dir: &Path) -> Result<PathBuf, String> {
     use std::os::unix::fs::PermissionsExt as _;
     let path = dir.join("noop");
     let (number, code) = machine()?;
