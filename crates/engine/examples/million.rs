@@ -41,7 +41,7 @@ fn main() {
         graph.len(),
         graph.edges(),
         graph.waves(),
-        graph.groups()
+        graph.groups(&config.limits)
     );
     let hash = timed("hash", || schedule::hash(&graph));
     println!("{hash}");

@@ -1,4 +1,4 @@
-//! Builds a [`Graph`] from a [`GraphSpec`]: edges both ways, waves, order key, ranks, remaining paths, groups.
+//! Builds a [`Graph`] from a [`GraphSpec`]: edges both ways, waves, order key, ranks, remaining paths.
 //!
 //! Every step is linear or one sort; nothing recurses. Knows nothing of states and time.
 
@@ -6,7 +6,6 @@ use crate::graph::{Facts, Graph};
 use crate::ids::NodeId;
 use crate::rows::Rows;
 use crate::spec::{Claim, ClaimKind, GraphSpec, NodeSpec};
-use std::collections::BTreeMap;
 
 /// Why a [`GraphSpec`] is not a graph. The plan crate finds all of these earlier, with spans.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -70,7 +69,6 @@ impl Graph {
         let order = order(&spec, &waves)?;
         let durations_ms = durations(&spec);
         let remaining = remaining(&succs, &topological, &durations_ms);
-        let (group, groups) = groups(&spec);
         let wave_start = wave_starts(&order, &waves);
         let mut facts: Vec<Facts> = spec
             .nodes
@@ -80,7 +78,6 @@ impl Graph {
                 priority: node.priority,
                 agent: node.agent,
                 policy: node.policy,
-                group: group[i],
                 wave: waves[i],
                 rank: 0,
                 pos: 0,
@@ -106,7 +103,6 @@ impl Graph {
             order,
             wave_start,
             durations_ms,
-            groups,
             pinned: Vec::new(),
             policies,
             resources,
@@ -268,26 +264,4 @@ fn remaining(succs: &Rows, topological: &[u32], durations_ms: &[u64]) -> Vec<u64
         remaining[i as usize] = after.saturating_add(durations_ms[i as usize]);
     }
     remaining
-}
-
-/// Numbers the distinct needs (priority, agent, tool, tags, claims), in order of first appearance. A resource that one
-/// node alone claims is never contended and parts no groups.
-fn groups(spec: &GraphSpec) -> (Vec<u32>, u32) {
-    let mut claimants = vec![0_u32; spec.resources.len()];
-    for claim in spec.nodes.iter().flat_map(|node| merged(&node.claims)) {
-        claimants[claim.resource as usize] += 1;
-    }
-    let mut seen = BTreeMap::new();
-    let group = spec
-        .nodes
-        .iter()
-        .map(|node| {
-            let mut claims = merged(&node.claims);
-            claims.retain(|c| claimants[c.resource as usize] > 1);
-            let next = seen.len() as u32;
-            let caller = (node.agent, node.tool);
-            *seen.entry((node.priority, caller, sorted(&node.tags), claims)).or_insert(next)
-        })
-        .collect();
-    (group, seen.len() as u32)
 }

@@ -1,4 +1,4 @@
-//! The graph as dense arrays: names, edges both ways, waves, order key, ranks, remaining paths, groups.
+//! The graph as dense arrays: names, edges both ways, waves, order key, ranks, remaining paths.
 //!
 //! Built once from a [`crate::spec::GraphSpec`], immutable afterwards. Knows nothing of states and time.
 //! ```text
@@ -19,8 +19,6 @@ pub struct Facts {
     pub agent: Option<u32>,
     /// Index of its policy.
     pub policy: u32,
-    /// Nodes of one group need the same caps and claims (wave apart).
-    pub group: u32,
     /// 0-based wave.
     pub wave: u32,
     /// 0-based place within its wave.
@@ -47,7 +45,6 @@ pub struct Graph {
     pub(crate) order: Vec<NodeId>,
     pub(crate) wave_start: Vec<u32>,
     pub(crate) durations_ms: Vec<u64>,
-    pub(crate) groups: u32,
     /// What admission looks at in place of the longest remaining path, by node; empty if no order is pinned.
     pub(crate) pinned: Vec<u64>,
     /// Distinct policies.
@@ -146,12 +143,6 @@ impl Graph {
     #[must_use]
     pub fn edges(&self) -> usize {
         self.preds.total()
-    }
-
-    /// The number of groups of nodes with the same needs.
-    #[must_use]
-    pub fn groups(&self) -> u32 {
-        self.groups
     }
 
     /// Expected duration of a node in milliseconds as used for the order (1 each where nothing is known).

@@ -20,6 +20,7 @@ pub mod escalation;
 pub mod event;
 pub mod explain;
 pub mod graph;
+mod groups;
 pub mod ids;
 pub mod input;
 pub mod json;

@@ -4,8 +4,9 @@
 //! of each group that it comes to, not at each node. Ages in admission rounds, lazily. Knows no caps.
 
 use crate::graph::Graph;
+use crate::groups::Groups;
 use crate::ids::NodeId;
-use crate::spec::Schedule;
+use crate::spec::{Limits, Schedule};
 use core::cmp::Reverse;
 use core::ops::Bound;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -60,6 +61,7 @@ pub struct Order {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReadyQueue {
     order: Order,
+    alike: Groups,
     groups: BTreeMap<Group, Rounds>,
     /// The first of each group among those that were never refused.
     fresh: BTreeSet<Candidate>,
@@ -69,11 +71,16 @@ pub struct ReadyQueue {
 }
 
 impl ReadyQueue {
-    /// An empty queue.
+    /// An empty queue under limits that fit the graph.
     #[must_use]
-    pub fn new(order: Order) -> ReadyQueue {
+    pub fn new(graph: &Graph, order: Order, limits: &Limits) -> ReadyQueue {
+        ReadyQueue::with(order, Groups::new(graph, limits))
+    }
+
+    fn with(order: Order, alike: Groups) -> ReadyQueue {
         ReadyQueue {
             order,
+            alike,
             groups: BTreeMap::new(),
             fresh: BTreeSet::new(),
             refused: BTreeSet::new(),
@@ -100,7 +107,7 @@ impl ReadyQueue {
         match self.order.schedule {
             Schedule::Sequential => (0, 0),
             Schedule::Dataflow | Schedule::Waves => {
-                (facts.group, if self.order.by_wave { facts.wave } else { 0 })
+                (self.alike.of(node), if self.order.by_wave { facts.wave } else { 0 })
             }
         }
     }
@@ -226,11 +233,22 @@ impl ReadyQueue {
     }
 
     /// Orders anew, for other caps; ages stay.
-    pub fn reorder(&mut self, graph: &Graph, order: Order) {
-        if self.order == order {
-            return;
+    pub fn reorder(&mut self, graph: &Graph, order: Order, limits: &Limits) {
+        let alike = self.alike.under(graph, limits);
+        if self.order != order || self.alike != alike {
+            self.fill_anew(graph, order, alike);
         }
-        let old = core::mem::replace(self, ReadyQueue::new(order));
+    }
+
+    /// A tag is barred: from now on it parts groups, so that who has it holds up nobody else; ages stay.
+    pub fn part_by(&mut self, graph: &Graph, tag: u32, limits: &Limits) {
+        if let Some(alike) = self.alike.parted_by(graph, limits, tag) {
+            self.fill_anew(graph, self.order, alike);
+        }
+    }
+
+    fn fill_anew(&mut self, graph: &Graph, order: Order, alike: Groups) {
+        let old = core::mem::replace(self, ReadyQueue::with(order, alike));
         for (round, (_, pos)) in
             old.groups.into_values().flatten().flat_map(|(r, p)| p.into_iter().map(move |p| (r, p)))
         {

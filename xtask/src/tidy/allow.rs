@@ -252,7 +252,7 @@ mod tests {
     use super::*;
 
     /// Who may look where: the law, written down a second time so that a slip in the table is seen.
-    const DIRECTION: [(&str, &[&str]); 11] = [
+    const DIRECTION: [(&str, &[&str]); 12] = [
         ("regatta-engine", &[]),
         ("regatta-plan", &["regatta-engine"]),
         ("regatta-journal", &["regatta-engine", "regatta-fault"]),
@@ -261,6 +261,10 @@ mod tests {
         ("regatta-sim", &["regatta-engine", "regatta-journal", "regatta-rng", "regatta-runtime"]),
         ("regatta-fault", &[]),
         ("regatta-crash", &["regatta-fault", "regatta-rng"]),
+        (
+            "regatta-fuzz",
+            &["regatta-engine", "regatta-journal", "regatta-plan", "regatta-rng", "regatta-runtime"],
+        ),
         ("regatta-rng", &[]),
         ("xtask", &[]),
         ("regatta-bench", &["regatta-crash", "regatta-rng"]),

@@ -81,7 +81,7 @@ impl State {
 
     pub(super) fn set_limits(&mut self, graph: &Graph, config: &RunConfig, limits: Limits) {
         self.limits = graph.fit(limits);
-        self.ready.reorder(graph, queue_order(config, &self.limits));
+        self.ready.reorder(graph, queue_order(config, &self.limits), &self.limits);
     }
 }
 

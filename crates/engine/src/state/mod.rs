@@ -193,7 +193,7 @@ impl State {
             waves: (0..graph.waves())
                 .map(|w| Wave { open: graph.wave(w).len() as u32, started: false, ended: None })
                 .collect(),
-            ready: ReadyQueue::new(queue_order(config, &limits)),
+            ready: ReadyQueue::new(graph, queue_order(config, &limits), &limits),
             limits,
             live: BTreeMap::new(),
             timers: BTreeSet::new(),

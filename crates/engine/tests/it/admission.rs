@@ -79,11 +79,22 @@ fn claims_of_one_resource_are_one_claim() {
     assert_eq!(found, Err(GraphError::Claim { task: "a".into(), resource: "gpu".into(), units: 4 }));
 }
 
+fn groups(plan: &str) -> u32 {
+    let script = Script::new(plan);
+    script.graph.groups(&script.config.limits)
+}
+
 #[test]
 fn locks_that_nobody_shares_part_no_groups() {
-    let graph = Script::new("a lock=a1,b1; b lock=b2; c uses=own; d tags=t; e P0").graph;
-    assert_eq!(graph.groups(), 3);
-    assert_eq!(Script::new("a lock=l; b lock=l; c").graph.groups(), 2);
+    assert_eq!(groups("a lock=a1,b1; b lock=b2; c uses=own; d; e P0"), 2);
+    assert_eq!(groups("a lock=l; b lock=l; c"), 2);
+    assert_eq!(groups("a lease=l; b; c"), 2);
+}
+
+#[test]
+fn a_tag_parts_groups_only_where_it_has_a_cap() {
+    assert_eq!(groups("a tags=s; b tags=t; c tags=s,t; d"), 1);
+    assert_eq!(groups("! tag.t=1; a tags=s; b tags=t; c tags=s,t; d"), 2);
 }
 
 #[test]

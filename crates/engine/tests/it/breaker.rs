@@ -65,6 +65,18 @@ fn a_task_has_the_breaker_of_its_agent_or_tool_else_those_of_its_tags_else_none(
 }
 
 #[test]
+fn however_many_tags_are_barred_who_has_none_of_them_is_not_held_up() {
+    let mut plan = "! breaker=1 cool=5000 max=1".to_owned();
+    for i in 0..70 {
+        plan.push_str(&format!("; a{i} P0 tags=t{i} does=fail; b{i} tags=t{i}; c{i} tags=u{i}"));
+    }
+    let world = World::at(1_400, &plan);
+    let starts = world.starts();
+    let started = |letter: &str| starts.split(' ').filter(|start| start.starts_with(letter)).count();
+    assert_eq!([started("a"), started("b"), started("c")], [70, 0, 70], "{starts}");
+}
+
+#[test]
 fn timeouts_count_and_what_never_asked_the_agent_does_not() {
     check_only(
         &["breaker_opened"],

@@ -28,6 +28,7 @@ impl State {
         breaker.failures = failures;
         breaker.open_since.get_or_insert(fact.event.at);
         self.timers.insert((until, Timer::CoolDown(scope)));
+        self.part_by(fact.graph, scope);
         Ok(())
     }
 
@@ -61,6 +62,7 @@ impl State {
         }
         self.scopes.holds.insert(scope, until);
         self.timers.insert((until, Timer::Hold(scope)));
+        self.part_by(fact.graph, scope);
         Ok(())
     }
 
@@ -114,6 +116,13 @@ impl State {
             if let Some(failed) = verdict(outcome, cause) {
                 breaker.note(policy, failed);
             }
+        }
+    }
+
+    /// Who is barred holds up nobody who is not. Agents and tools part groups anyway.
+    fn part_by(&mut self, graph: &Graph, scope: Scope) {
+        if let Scope::Tag(tag) = scope {
+            self.ready.part_by(graph, tag, &self.limits);
         }
     }
 
