@@ -6,13 +6,16 @@
 //! ```
 //! Pure: executes nothing, opens nothing, knows no clock and no environment.
 
+pub mod analysis;
 mod assemble;
 mod cells;
 mod conflicts;
 mod diagnostic;
 mod digest;
+pub mod domains;
 mod draft;
 mod edges;
+pub mod epic;
 mod fields;
 mod file_set;
 mod graph_checks;
@@ -26,6 +29,9 @@ mod ownership;
 mod part;
 mod patterns;
 mod placed;
+mod plan_text;
+pub mod prd;
+mod prose;
 mod reach;
 pub mod reference;
 mod render;
@@ -33,9 +39,11 @@ mod settings;
 mod toml;
 mod tree;
 mod trying;
+mod unassigned;
 mod variables;
 pub mod when;
 mod with_order;
+mod with_worktrees;
 mod yaml;
 
 pub use conflicts::{Conflict, ConflictKind, Conflicts, conflicts};
@@ -50,9 +58,12 @@ pub use model::Plan;
 pub use ownership::FILES_LOCK;
 pub use part::{Part, PartError, part_of};
 pub use placed::{MAX_EDGES, MAX_TASKS};
+pub use prose::MAX_DOCUMENT_BYTES;
 pub use render::{Fact, fact, render};
 pub use settings::{Defaults, Setting, Settings, settings};
+pub use unassigned::unassigned;
 pub use with_order::with_order;
+pub use with_worktrees::with_worktrees;
 
 use model::Dialect;
 use serde_json::Value as Json;

@@ -14,7 +14,11 @@ pub(super) static AGENT: Shape = Shape {
     doc: "A program that gets a prompt and a directory.",
     exactly_one: Some(("driver", &["preset", "command", "acp"])),
     fields: &[
-        key("preset", Kind::Text, "A known agent: `codex`, `claude`, `gemini`, `opencode`, `aider`."),
+        key(
+            "preset",
+            Kind::Text,
+            "A known agent: `codex`, `claude`, `gemini`, `opencode`, `aider`. With `none`, which is nobody, a plan can be checked and not run.",
+        ),
         key(
             "command",
             TEXTS,
