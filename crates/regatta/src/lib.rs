@@ -2,6 +2,7 @@
 //!
 //! Decides nothing: the engine does. Starts nothing: the runtime does.
 
+pub mod analyze;
 pub mod args;
 pub mod commands;
 pub mod config;

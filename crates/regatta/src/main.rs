@@ -39,6 +39,8 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Verb::Run(args) => commands::run::run(&context()?, args),
         Verb::Plan(args) => commands::plan::run(&context()?, args),
         Verb::Export(args) => commands::export::run(&context()?, args),
+        Verb::Analyze(args) => commands::analyze::run(&context()?, args),
+        Verb::Import(args) => commands::import::run(&context()?, args),
         Verb::Check(args) => commands::check::run(&context()?, args),
         Verb::Resume(args) => commands::resume::run(&context()?, args),
         Verb::Retry(args) => commands::retry::run(&context()?, args),

@@ -23,6 +23,7 @@ pub mod leases;
 mod leasing;
 pub mod local;
 pub mod looking;
+pub mod matching;
 pub mod metrics;
 pub mod on_end;
 pub mod orchestrator;

@@ -3,12 +3,14 @@
 //! Raw options only; commands turn them into what they need. Knows no environment.
 
 mod control;
+mod dividing;
 mod keeping;
 mod looking;
 mod running;
 mod schedule;
 
 pub use control::*;
+pub use dividing::*;
 pub use keeping::*;
 pub use looking::*;
 pub use running::*;
@@ -56,6 +58,10 @@ pub enum Verb {
     Export(ExportArgs),
     /// Check a plan: every problem at once.
     Check(CheckArgs),
+    /// Decide whether parallel is worth it, and make the plan.
+    Analyze(AnalyzeArgs),
+    /// Make a plan of an epic's task list or of the phases of a document.
+    Import(ImportArgs),
     /// Go on with a run after a crash, an interruption or an answer.
     Resume(ResumeArgs),
     /// Run the failed part of a run that has ended again, as a new run.

@@ -1,5 +1,6 @@
 //! The verbs, one file each. Each takes its arguments and a context and answers an exit code or an error.
 
+pub mod analyze;
 pub mod check;
 pub mod completions;
 pub mod control;
@@ -8,6 +9,7 @@ pub mod events;
 pub mod explain;
 pub mod export;
 pub mod gc;
+pub mod import;
 pub mod init;
 pub mod keeper;
 pub mod lock;

@@ -52,6 +52,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     overrides.reuse = reuse;
     let part = source::part_asked(&args.part);
     source.plan = source::part(source.plan, part.as_ref())?;
+    refuse_unassigned(&source.plan)?;
     refuse_unbuilt(&source.plan)?;
     let (plan, improved) = prepared(context, (source.plan.clone(), &mut overrides), &args.optimise)?;
     if args.dry_run {
@@ -129,6 +130,18 @@ pub fn detach(context: &Context, run_id: &str, state_file: Option<&str>) -> Resu
     }
     out(&format!("{run_id}\n"));
     Ok(Exit::Success)
+}
+
+/// A plan with an agent that stands for nobody can be checked and not run.
+fn refuse_unassigned(plan: &Plan) -> Result<(), CliError> {
+    match regatta_plan::unassigned(plan)[..] {
+        [] => Ok(()),
+        [name, ..] => {
+            let message = format!("agent `{name}` is nobody yet (`preset: none`), and tasks wait for it");
+            Err(CliError::usage(message)
+                .hint("name one: codex, claude, gemini, opencode, aider, or another program"))
+        }
+    }
 }
 
 /// A plan that needs what is not built ends before it starts, naming each key and task.

@@ -5,6 +5,7 @@
 #![expect(unreachable_pub, reason = "one binary of modules: `pub` is between them")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod analyze;
 mod attempt_dir;
 mod breaker;
 mod caps;
@@ -33,6 +34,7 @@ mod hostile_names;
 mod hostile_plans;
 mod hostile_processes;
 mod hostile_values;
+mod import;
 mod init;
 mod injection;
 mod keeper;
