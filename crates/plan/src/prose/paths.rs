@@ -23,14 +23,17 @@ pub(crate) enum Look {
     Other,
 }
 
-/// A longer word is no path.
+/// A longer word is no path that could be used.
 const MAX_PATH_BYTES: usize = 512;
 
 /// Judges a word: no blanks, punctuation around it removed.
 pub(crate) fn look(word: &str) -> Look {
     let word = word.strip_prefix("./").unwrap_or(word);
-    if word.is_empty() || word.len() > MAX_PATH_BYTES || !word.contains(|c: char| c.is_alphabetic()) {
+    if word.is_empty() || !word.contains(|c: char| c.is_alphabetic()) {
         return Look::Other;
+    }
+    if word.len() > MAX_PATH_BYTES {
+        return if word.contains('/') { Look::Unclear } else { Look::Other };
     }
     if word.contains(['*', '?', '{', '}']) {
         let plain = word.chars().all(|c| is_letter(c) || "*?{},/!".contains(c));
