@@ -129,6 +129,7 @@ pub struct DoctorArgs {
 Examples:
   regatta post-mortem                       the newest run, as Markdown
   regatta post-mortem 5f3a --out report.md
+  regatta post-mortem --write               into .workflow/post-mortem/EPIC.md
   regatta post-mortem --json | jq .challenges")]
 pub struct PostMortemArgs {
     /// The run [default: the newest].
@@ -139,4 +140,13 @@ pub struct PostMortemArgs {
     /// Write it to a file instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write it into .workflow/post-mortem/, under the id of the epic.
+    #[arg(long, conflicts_with_all = ["out", "json"])]
+    pub write: bool,
+    /// The id of the epic [default: what the plan says, else the run].
+    #[arg(long, value_name = "ID")]
+    pub epic: Option<String>,
+    /// Replace the file if it is there.
+    #[arg(long, requires = "write")]
+    pub force: bool,
 }

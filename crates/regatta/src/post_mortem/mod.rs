@@ -96,6 +96,20 @@ struct Numbers {
     token_output: u64,
 }
 
+impl PostMortem {
+    /// The epic that it is about, or the run.
+    #[must_use]
+    pub fn epic_id(&self) -> &str {
+        &self.epic_id
+    }
+
+    /// About an epic that somebody names.
+    #[must_use]
+    pub fn of_epic(self, epic_id: Option<String>) -> PostMortem {
+        PostMortem { epic_id: epic_id.unwrap_or(self.epic_id), ..self }
+    }
+}
+
 /// The post-mortem of a run as its journal tells it.
 #[must_use]
 pub fn of(view: &RunView, gathered: &Gathered) -> PostMortem {
