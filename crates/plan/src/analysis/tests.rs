@@ -205,6 +205,19 @@ fn the_units_of_a_plan_are_its_tasks_and_a_chain_is_no_faster() {
 }
 
 #[test]
+fn a_plan_says_domains_and_their_order_itself() {
+    let text = "version: 1\nmerge: { order: [tests, web] }\ntasks:\n  - { id: a, run: x, files: [a.py], domain: web }\n  \
+                - { id: b, run: x, files: [b.py] }\n  - { id: c, run: x, files: [tests/c.py] }";
+    let plan = plan(text);
+    let of = |t: &crate::model::Task| {
+        (t.id.clone(), TaskFiles { files: t.files.iter().cloned().collect(), ..TaskFiles::default() })
+    };
+    let found: BTreeMap<String, TaskFiles> = plan.tasks.iter().map(of).collect();
+    let division = divide(&of_plan(&plan, &found, &Domains::default()).0);
+    assert_eq!(division.order, ["tests", "web", "backend"]);
+}
+
+#[test]
 fn who_writes_a_file_owns_it_although_a_reader_comes_first() {
     let plan = plan(
         "version: 1\ntasks: [ { id: a, run: x, files: [x.sql], reads: [y.md] }, { id: b, run: x, files: [y.md] } ]",

@@ -65,7 +65,9 @@ pub fn refuse_name(name: &str) -> Option<String> {
     if name == OTHER {
         return Some("is what fits no rule, and has none itself".to_owned());
     }
-    (!is_id(name)).then(|| "is not a name: A-Z a-z 0-9 . _ -".to_owned())
+    // Domains are ids of tasks, and ids that differ only in case are a clash.
+    let small = name.bytes().all(|b| !b.is_ascii_uppercase());
+    (!is_id(name) || !small).then(|| "is not a name: a-z 0-9 . _ -".to_owned())
 }
 
 /// Why a text is no rule.

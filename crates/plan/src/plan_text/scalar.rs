@@ -51,7 +51,7 @@ pub(super) fn block(text: &str, indent: usize) -> String {
 
 /// A path as a pattern that matches nothing else.
 pub(super) fn pattern(path: &str) -> String {
-    let special = |c: char| "*?[]{}".contains(c);
+    let special = |c: char| r"*?[]{}\".contains(c);
     path.chars().map(|c| if special(c) { format!("[{c}]") } else { c.to_string() }).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::Action;
-use crate::{Format, Given, load};
+use crate::{FileSet, Format, Given, load};
 use proptest::prelude::*;
 
 fn any_text() -> impl Strategy<Value = String> {
@@ -47,6 +47,10 @@ fn any_text() -> impl Strategy<Value = String> {
         .prop_map(|parts| parts.concat())
 }
 
+/// Paths that would be patterns.
+const ODD_PATHS: [&str; 8] =
+    ["app/[slug]/page.tsx", "app/s/page.tsx", "a{b}*.c", "ab.c", "a\\b.c", "x!.py", "-y.py", "é (1).md"];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -61,7 +65,7 @@ proptest! {
             title: Some(texts[0].clone()),
             domain: Some("tests".to_owned()),
             estimate_ms: estimate,
-            files: vec!["app/[slug]/page.tsx".to_owned(), "a{b}*.c".to_owned()],
+            files: ODD_PATHS.map(str::to_owned).to_vec(),
             accept: accept.clone(),
             prompt: texts[1].clone(),
             ..Entry::default()
@@ -82,7 +86,13 @@ proptest! {
         prop_assert_eq!(task.title.as_ref(), Some(&texts[0]));
         prop_assert_eq!(&task.accept, &accept);
         prop_assert_eq!(task.estimate_ms, estimate);
-        prop_assert_eq!(&task.files, &["app/[[]slug[]]/page.tsx", "a[{]b[}][*].c"]);
+// Each pattern is of its own path and of no other.
+        for (n, pattern) in task.files.iter().enumerate() {
+            let set = FileSet::new(std::slice::from_ref(pattern));
+            for (m, path) in ODD_PATHS.iter().enumerate() {
+                prop_assert_eq!(set.has(path), n == m, "{} {}", pattern, path);
+            }
+        }
         let Action::Agent { prompt: Some(prompt), .. } = &task.action else { return Ok(()) };
         prop_assert_eq!(prompt, &texts[1].replace("${", "$${"));
     }

@@ -317,6 +317,31 @@ fn a_plan_is_judged_by_what_its_patterns_match_and_gets_worktrees_if_they_pay() 
 }
 
 #[test]
+fn a_plan_that_worktrees_would_make_wrong_stays_as_it_is_and_says_why() {
+    let plan = "version: 1\ntasks:\n  - { id: a, run: x, files: [a.py, b.py, c.py] }\n  - { id: b, run: x, files: [a.py, d.css, e.css] }\n";
+    let world = World::with(plan);
+    let said = world.regatta(&["analyze", "plan.yaml"]).exits(0);
+    assert!(said.err.contains("error[RG016]: tasks `a` and `b` both own `a.py`"), "{}", said.err);
+    assert!(said.out.starts_with("# parallel is worth it") && said.out.ends_with(plan), "{}", said.out);
+    assert!(
+        said.out.contains("# note: with `isolation: worktree` the plan would have the errors above"),
+        "{}",
+        said.out
+    );
+}
+
+#[test]
+fn the_epic_of_a_plan_is_what_it_says_else_its_name() {
+    let text = "tasks:\n  - { id: a, run: x, files: [a.py] }\n";
+    let world = World::with(&format!("version: 1\nepic: EPIC-3\n{text}"));
+    world.write("shop.yaml", &format!("version: 1\n{text}"));
+    for (file, epic) in [("plan.yaml", "EPIC-3"), ("shop.yaml", "shop")] {
+        world.regatta(&["analyze", file, "--write"]).exits(0);
+        assert!(world.path(&format!(".workflow/outputs/{epic}/plan.yaml")).exists(), "{epic}");
+    }
+}
+
+#[test]
 fn what_a_document_says_reaches_no_terminal_raw() {
     let world = World::new();
     world.write(
