@@ -1,7 +1,7 @@
 //! Work from a task list or from names of files alone: a unit is a domain.
 //!
 //! A file is needed by the domain of each heading that says its domain, by the domains of the most specific rules, and,
-//! where several headings without a domain name it, by the domain of most of their files.
+//! where several tasks without a domain name it, by the domain of most of their files.
 
 use super::{Unit, Work};
 use crate::domains::{Domains, OTHER};
@@ -17,7 +17,9 @@ pub fn of_epic(epic: &Epic, domains: &Domains) -> Work {
     for (path, facts) in &epic.files {
         let stated = |place: &usize| sections.get(*place).copied().flatten();
         let mut needed: BTreeSet<&str> = facts.sections.iter().filter_map(stated).collect();
-        let open: Vec<&usize> = facts.sections.iter().filter(|place| stated(place).is_none()).collect();
+        let is_task = |place: &&usize| epic.sections.get(**place).is_some_and(|section| section.is_task);
+        let open: Vec<&usize> =
+            facts.sections.iter().filter(|place| stated(place).is_none()).filter(is_task).collect();
         if open.len() > 1 {
             needed.extend(open.iter().filter_map(|place| usual.get(place).copied()));
         }

@@ -166,6 +166,11 @@ fn a_file_that_several_tasks_name_is_shared_by_the_domains_of_those_tasks() {
     let division = divide(&of_epic(&listed(text), &Domains::default()));
     assert_eq!(division.shared.len(), 1);
     assert_eq!(division.shared["lib/types.ts"], ["backend", "frontend"]);
+    // A heading that only lists is nobody's.
+    let all = "- `src/models/user.py`\n- `src/api/user.py`\n- `src/pages/p.tsx`\n- `src/ui/q.tsx`\n- `lib/types.ts`\n";
+    let listed_too =
+        divide(&of_epic(&listed(&format!("## Files to change\n{all}{text}")), &Domains::default()));
+    assert_eq!(listed_too.shared, division.shared);
     let tests = division.shares.iter().find(|share| share.id == "tests");
     assert_eq!(tests.map(|share| share.owns.as_slice()), Some(&["tests/test_user.py".to_owned()][..]));
 }

@@ -27,6 +27,15 @@ const BESIDE: &[&str] = &[
     "work",
 ];
 
+/// First words of a heading that is a task.
+const TASKS: &[&str] = &["task", "subtask", "story", "ticket", "issue", "feature", "unit", "item"];
+
+/// True for the heading of a task, such as `Task 3: Login`; others, such as `Files to create`, only list.
+pub(super) fn is_task(heading: &str) -> bool {
+    let first = heading.split(|c: char| !c.is_alphanumeric()).find(|word| !word.is_empty());
+    first.is_some_and(|word| TASKS.contains(&word.to_lowercase().as_str()))
+}
+
 /// The id of an epic by where its task list lies: the nearest folder `{EPIC}-{slug}`, such as `EPIC-7-login`, else the name
 /// of the file without its extension. `None` if neither is an id.
 #[must_use]

@@ -40,6 +40,8 @@ pub struct Epic {
 pub struct Section {
     /// The heading; empty for what stands before the first.
     pub title: String,
+    /// It is the heading of a task, not of a list.
+    pub is_task: bool,
     /// The domain that it says it is of, or that a heading above says.
     pub domain: Option<String>,
     /// Expected duration.

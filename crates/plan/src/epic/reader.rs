@@ -3,7 +3,7 @@
 //! A heading opens a section and ends those of its depth and deeper. One that names a file belongs to the section around it,
 //! and what stands below is said about that file.
 
-use super::about::{domain_of_heading, front_matter};
+use super::about::{domain_of_heading, front_matter, is_task};
 use super::{Epic, Reading, Section};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::domains::OTHER;
@@ -88,7 +88,8 @@ impl Reader<'_> {
         let domain = if level > 1 { domain_of_heading(&title, self.reading.domains) } else { None };
         let domain =
             domain.or_else(|| self.epic.sections.get(section).and_then(|above| above.domain.clone()));
-        self.epic.sections.push(Section { title, domain, ..Section::default() });
+        let is_task = is_task(&title);
+        self.epic.sections.push(Section { title, is_task, domain, ..Section::default() });
         self.open.push((level, self.epic.sections.len() - 1, Below::Work));
     }
 
