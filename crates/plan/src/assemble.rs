@@ -8,6 +8,7 @@ use crate::draft::{Draft, Spanned, TaskDraft};
 use crate::edges::{Edges, Guesses, Names};
 use crate::graph_checks;
 use crate::ids::{Ids, is_id};
+use crate::isolation;
 use crate::model::{Action, Plan, Task, Unbuilt};
 use crate::names::{check_caps, check_names, check_order};
 use crate::ownership::{check_owners, check_patterns, lock_files};
@@ -52,6 +53,7 @@ pub(crate) fn assemble(mut draft: Draft, problems: &mut Problems) -> Option<Plan
     check_order(&draft, &placed, problems);
     check_caps(&draft, &placed, problems);
     lock_files(&mut placed);
+    let (worktrees, merge) = isolation::of_plan(&draft, &placed);
     unbuilt.sort();
     unbuilt.dedup();
     Some(Plan {
@@ -78,6 +80,9 @@ pub(crate) fn assemble(mut draft: Draft, problems: &mut Problems) -> Option<Plan
         recorded: BTreeMap::new(),
         order: draft.order.iter().map(|id| id.value.clone()).collect(),
         later: draft.later.clone(),
+        worktrees,
+        merge,
+        epic: draft.epic.clone(),
         tasks: placed.into_iter().map(|p| p.task).collect(),
         unbuilt,
     })
@@ -160,12 +165,14 @@ fn place(
     if agent {
         check_criteria(&task, problems);
     }
+    let isolation = task.isolation.clone().unwrap_or_else(|| draft.isolation.clone());
+    let worktree = isolation::in_worktree(&task, &isolation, problems);
     let need_places = need_places(&task, &needs);
     let (tags, locks) = (sorted(&task.tags), sorted(task.locks.iter().map(|(lock, _)| lock)));
     let action = |slot: &Option<Spanned<Action>>| slot.as_ref().map(|a| a.value.clone());
     Placed {
         id_span: task.id_span.clone(),
-        isolation: task.isolation.clone().unwrap_or_else(|| draft.isolation.clone()),
+        isolation,
         action_span: task.action.as_ref().map_or(task.id_span.clone(), |a| a.span.clone()),
         task: Task {
             // A task without an action has been reported, so its plan is never made.
@@ -198,6 +205,7 @@ fn place(
             role: task.role,
             later: task.later,
             called: task.called,
+            worktree,
         },
         need_places,
     }

@@ -6,6 +6,7 @@
 //! ```
 //! Pure: executes nothing, opens nothing, knows no clock and no environment.
 
+mod apart;
 mod assemble;
 mod cells;
 mod conflicts;
@@ -17,6 +18,7 @@ mod fields;
 mod file_set;
 mod graph_checks;
 mod ids;
+mod isolation;
 mod json;
 mod language;
 mod lower;

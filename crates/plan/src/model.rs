@@ -2,6 +2,7 @@
 //!
 //! This is what is stored and what runs. Times are milliseconds. Knows no spans.
 
+pub use crate::apart::{Check, InWorktree, Merge, MergeRule, Worktrees};
 pub use crate::trying::{Breaker, Retry, Share, Timeout};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -67,6 +68,15 @@ pub struct Plan {
     /// Program and arguments of what is run when the run has ended; empty for nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_end: Vec<String>,
+    /// How worktrees are made; `None` if no task has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktrees: Option<Worktrees>,
+    /// How their branches are merged; `None` if they are left as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge: Option<Merge>,
+    /// The epic whose files are written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epic: Option<String>,
 }
 
 /// Which document a plan was read from.
@@ -227,6 +237,9 @@ pub struct Task {
     /// The tool it was written as a call of, although its action is a command (`tool: shell`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub called: Option<String>,
+    /// Its worktree; `None` if it works in the workspace itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<InWorktree>,
 }
 
 impl Task {

@@ -7,6 +7,7 @@
 //! Knows what a task runs; the engine knows when.
 
 pub mod action;
+mod apart;
 mod attempt_dirs;
 pub mod clock;
 pub mod collect;
@@ -16,6 +17,7 @@ pub mod environment;
 pub mod escalation;
 pub mod escape;
 pub mod gc;
+pub mod git;
 mod judge;
 pub mod keeper;
 mod kept_id;
@@ -23,6 +25,7 @@ pub mod leases;
 mod leasing;
 pub mod local;
 pub mod looking;
+pub mod merge_order;
 pub mod metrics;
 pub mod on_end;
 pub mod orchestrator;
@@ -40,3 +43,4 @@ pub mod scope;
 mod socket;
 pub mod turn;
 pub mod workspace;
+pub mod yard;

@@ -5,10 +5,11 @@
 //! An end is acknowledged to the keeper when the turn that took it is durable, not before.
 
 use crate::action::{Actions, Kind};
+use crate::apart::Apart;
 use crate::attempt_dirs::{AttemptDir, AttemptDirs};
 use crate::collect;
 use crate::escalation::{self, Case, Story};
-use crate::judge::{Job, NoRoom, judge};
+use crate::judge::{Job, Left, NoRoom, judge};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper};
 use crate::kept_id;
 use crate::leases::Leases;
@@ -99,6 +100,8 @@ pub struct Local {
     pub(crate) epochs: BTreeMap<NodeId, u64>,
     pub(crate) place: Place,
     pub(crate) dirs: AttemptDirs,
+    /// Worktrees, where the plan has any.
+    pub(crate) apart: Option<Apart>,
     pub(crate) jobs: BTreeMap<u64, Job>,
     pub(crate) asks: Vec<Ask>,
     pub(crate) arrivals: VecDeque<Arrival>,
@@ -109,7 +112,7 @@ pub struct Local {
     pub(crate) asking: BTreeMap<u64, Timestamp>,
     pub(crate) now: Timestamp,
     /// Wall clock of the present turn.
-    wall_ms: u64,
+    pub(crate) wall_ms: u64,
     pub(crate) broken: Option<Broken>,
     observer: Observer,
     /// When the observer wants to be told again.
@@ -138,6 +141,7 @@ impl Local {
             outputs,
             place,
             dirs: AttemptDirs::default(),
+            apart: None,
             jobs: BTreeMap::new(),
             asks: Vec::new(),
             arrivals: VecDeque::new(),
@@ -211,6 +215,10 @@ impl Local {
         let undo = state.rollback.current.map(|u| (u.attempt, u.node, Kind::Undo));
         let live = state.live().map(|(attempt, node)| (attempt, node, Kind::Attempt));
         for (attempt, node, kind) in live.chain(undo).filter(|(a, ..)| found.contains(&a.0)) {
+            let number = state.node(node).live().map_or(1, |live| live.number);
+            if kind == Kind::Attempt {
+                self.adopt_apart((attempt, node, number));
+            }
             let dir = AttemptDir::found(self.dir(attempt, kind));
             self.jobs.insert(attempt.0, Job { attempt, node, kind, dir, adopted: true, content_key: None });
         }
@@ -231,8 +239,11 @@ impl Local {
         let lost: BTreeMap<u64, Job> = lost;
         let input = |job: Job| match job.kind {
             Kind::Reconcile => Input::Reconciled { node: job.node, found: Reconciliation::Unknown },
-            Kind::Attempt | Kind::Undo => Input::AttemptLost { attempt: job.attempt },
+            Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => {
+                Input::AttemptLost { attempt: job.attempt }
+            }
         };
+        lost.values().for_each(|job| self.lost_apart(job.attempt));
         lost.into_values().map(|job| input(job).into()).collect()
     }
 
@@ -326,9 +337,25 @@ impl Local {
         let id = ended.attempt;
         self.asking.remove(&id);
         let Some(job) = self.jobs.remove(&id) else {
+            if self.apart_under_way().contains(&id) {
+                return; // heard again from another keeper while it is being collected
+            }
             return self.to_ack.0.push(Judged { id, dir: None }); // nobody asks about it any more
         };
-        let judged = judge(&self.actions, &job, (ended, streams));
+        if let Some((job, ended, streams)) = self.ended_apart(job, (ended.clone(), streams)) {
+            self.judge(job, (&ended, streams), None);
+        }
+    }
+
+    /// Judges an end, with what is known of the worktree it was in.
+    pub(crate) fn judge(
+        &mut self,
+        job: Job,
+        (ended, streams): (&Ended, [Option<File>; 2]),
+        left: Option<Left>,
+    ) {
+        let id = ended.attempt;
+        let judged = judge(&self.actions, &job, (ended, streams), left);
         fault::point("end.judged");
         match judged {
             Ok(arrival) => {
@@ -359,6 +386,9 @@ impl Local {
 impl Driver for Local {
     fn absorb(&mut self, event: &Event, payload: Option<&Payload>) {
         self.outputs.absorb(event, payload);
+        if let Some(apart) = &mut self.apart {
+            apart.absorb(event);
+        }
         self.story.absorb(&self.graph, event);
     }
 
@@ -396,7 +426,9 @@ impl Driver for Local {
                 self.start(*attempt, (*node, *number), Kind::Reconcile);
             }
             Effect::End { attempt, grace_ms } => {
-                self.asks.push(Ask::End { attempt: attempt.0, grace_ms: *grace_ms });
+                if !self.end_apart(*attempt, *grace_ms) {
+                    self.asks.push(Ask::End { attempt: attempt.0, grace_ms: *grace_ms });
+                }
             }
             Effect::Release { node } => self.release_leases(*node),
             Effect::Unclaim { node } => self.leave_line(*node),

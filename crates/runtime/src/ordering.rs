@@ -23,7 +23,9 @@ impl Local {
     pub(crate) fn dir(&self, attempt: AttemptId, kind: Kind) -> PathBuf {
         match kind {
             Kind::Reconcile => workspace::reconcile_dir(&self.place.run_dir, attempt.0),
-            Kind::Attempt | Kind::Undo => workspace::attempt_dir(&self.place.run_dir, attempt.0),
+            Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => {
+                workspace::attempt_dir(&self.place.run_dir, attempt.0)
+            }
         }
     }
 
@@ -32,6 +34,8 @@ impl Local {
         match kind {
             Kind::Reconcile => kept_id::question(self.place.epoch, attempt),
             Kind::Attempt | Kind::Undo => attempt.0,
+            Kind::Setup(n) => kept_id::step(self.place.epoch, attempt, kept_id::SETUP + n),
+            Kind::Verify(n) => kept_id::step(self.place.epoch, attempt, kept_id::VERIFY + n),
         }
     }
 
@@ -61,8 +65,11 @@ impl Local {
                 return;
             }
         }
+        if kind == Kind::Attempt && self.apart_of(node).is_some() {
+            return self.begin_apart(job, number);
+        }
         let result_path = job.dir.path.join(collect::RESULT);
-        match self.actions.prepare((node, kind), number, (&self.outputs, &result_path)) {
+        match self.actions.prepare((node, kind), number, (&self.outputs, &result_path), None) {
             Ok(prepared) => {
                 if kind == Kind::Attempt {
                     job.content_key = reuse::content_key(&self.actions, node, &self.outputs);
@@ -76,7 +83,7 @@ impl Local {
         }
     }
 
-    fn order(&mut self, job: Job, mut prepared: Prepared) {
+    pub(crate) fn order(&mut self, job: Job, mut prepared: Prepared) {
         if let Some(epoch) = self.epochs.remove(&job.node).filter(|_| job.kind == Kind::Attempt) {
             prepared.env.push(("REGATTA_LEASE_EPOCH".into(), epoch.to_string().into()));
         }
@@ -87,7 +94,7 @@ impl Local {
                 self.asking.insert(id, self.now + RECONCILE_MS);
                 RECONCILE_MS
             }
-            Kind::Attempt | Kind::Undo => bounds.attempt_ms,
+            Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => bounds.attempt_ms,
         };
         self.asks.push(Ask::Start(Box::new(StartOrder {
             attempt: id,

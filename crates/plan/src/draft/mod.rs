@@ -2,10 +2,12 @@
 //!
 //! Takes judged documents (`language`) of all three kinds; what names what is checked in `assemble`.
 
+mod apart;
 mod imported;
 mod keys;
 mod task;
 
+pub(crate) use apart::ApartDraft;
 pub(crate) use keys::{Draft, Spanned, TaskDraft};
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
@@ -111,11 +113,12 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
         order: spanned_texts(f, "order"),
         tasks: f.list("tasks").iter().map(|item| Box::new(task::task(item, problems))).collect(),
         unbuilt: unbuilt.into_iter().map(|key| Unbuilt { key, task: None }).collect(),
+        apart: Some(apart::read(f, problems)),
+        epic: f.text("epic"),
         later,
     };
-    if draft.isolation == "worktree" {
-        draft.unbuilt.push(Unbuilt { key: "isolation: worktree".into(), task: None });
-    }
+    let unbuilt = draft.apart.iter().flat_map(|apart| apart.unbuilt.clone());
+    draft.unbuilt.extend(unbuilt.map(|key| Unbuilt { key, task: None }));
     draft
 }
 
