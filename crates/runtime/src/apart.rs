@@ -26,7 +26,7 @@ use regatta_engine::state::State;
 use regatta_plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The first port that worktrees get; each task has its own.
@@ -70,12 +70,18 @@ struct InFlight {
 /// Everything about worktrees that the driver knows.
 pub(crate) struct Apart {
     pub(crate) workers: Workers,
-    plan: Arc<Plan>,
-    graph: Arc<Graph>,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) graph: Arc<Graph>,
     /// The place of each node in merge order.
-    rank: Vec<usize>,
+    pub(crate) rank: Vec<usize>,
     /// What good attempts left.
     heads: BTreeMap<NodeId, Oid>,
+    /// Where they began.
+    bases: BTreeMap<NodeId, Oid>,
+    /// Nodes whose work waits for landing.
+    pub(crate) collected: BTreeSet<NodeId>,
+    /// A node did not come to a good end.
+    pub(crate) incomplete: bool,
     in_flight: BTreeMap<AttemptId, InFlight>,
 }
 
@@ -112,7 +118,17 @@ impl Apart {
         for (i, node) in crate::merge_order::merge_order(&plan, &graph).into_iter().enumerate() {
             rank[node.index()] = i;
         }
-        Apart { workers, plan, graph, rank, heads: BTreeMap::new(), in_flight: BTreeMap::new() }
+        Apart {
+            workers,
+            plan,
+            graph,
+            rank,
+            heads: BTreeMap::new(),
+            bases: BTreeMap::new(),
+            collected: BTreeSet::new(),
+            incomplete: false,
+            in_flight: BTreeMap::new(),
+        }
     }
 
     /// Takes note of what an attempt left.
@@ -122,11 +138,26 @@ impl Apart {
                 (node, &**report)
             }
             EventKind::NodeReused { node, reused, .. } => (node, &reused.report),
+            EventKind::NodeCollected { node, .. } => {
+                self.collected.insert(*node);
+                return;
+            }
+            EventKind::NodeEnded { node, outcome, .. } => {
+                self.incomplete |= !self.collected.remove(node) && outcome.blocks();
+                return;
+            }
             _ => return,
         };
-        if let Some(head) = report.work.as_ref().and_then(|work| Oid::parse(&work.head)) {
+        let Some(work) = &report.work else { return };
+        if let Some((base, head)) = Oid::parse(&work.base).zip(Oid::parse(&work.head)) {
             self.heads.insert(*node, head);
+            self.bases.insert(*node, base);
         }
+    }
+
+    /// Where a node's work began, and what it left.
+    pub(crate) fn work(&self, node: NodeId) -> Option<(Oid, Oid)> {
+        Some((self.bases.get(&node)?.clone(), self.heads.get(&node)?.clone()))
     }
 
     /// Whether a node works in a worktree.
@@ -429,11 +460,6 @@ impl Local {
         if let Some(apart) = self.apart.as_mut() {
             apart.in_flight.remove(&attempt);
         }
-    }
-
-    /// Where the worktree of a node is.
-    pub(crate) fn worktree_of(&self, node: NodeId) -> Option<PathBuf> {
-        self.apart_of(node).map(|apart| apart.site(node).path)
     }
 }
 

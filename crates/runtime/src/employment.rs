@@ -80,6 +80,7 @@ impl Orchestrator {
         self.say_still();
         self.local.leases.sweep_again();
         drop(self.local.release());
+        self.local.forget_commands();
         let found = self.meet()?;
         if found.fresh {
             self.sweep();

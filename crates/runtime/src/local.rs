@@ -8,12 +8,14 @@ use crate::action::{Actions, Kind};
 use crate::apart::Apart;
 use crate::attempt_dirs::{AttemptDir, AttemptDirs};
 use crate::collect;
+use crate::docking::Docking;
 use crate::escalation::{self, Case, Story};
 use crate::judge::{Job, Left, NoRoom, judge};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper};
 use crate::kept_id;
 use crate::leases::Leases;
 use crate::looking::Looks;
+use crate::orchestrator::Handle;
 use crate::outputs::Outputs;
 use crate::private_file::is_no_room;
 use crate::reuse::Memory;
@@ -102,6 +104,12 @@ pub struct Local {
     pub(crate) dirs: AttemptDirs,
     /// Worktrees, where the plan has any.
     pub(crate) apart: Option<Apart>,
+    /// A landing under way.
+    pub(crate) docking: Option<Docking>,
+    /// Speaks to the loop that owns this driver.
+    pub(crate) handle: Option<Handle>,
+    /// When commands of a landing have had their time.
+    pub(crate) timeouts: Vec<(Timestamp, u64)>,
     pub(crate) jobs: BTreeMap<u64, Job>,
     pub(crate) asks: Vec<Ask>,
     pub(crate) arrivals: VecDeque<Arrival>,
@@ -142,6 +150,9 @@ impl Local {
             place,
             dirs: AttemptDirs::default(),
             apart: None,
+            docking: None,
+            handle: None,
+            timeouts: Vec::new(),
             jobs: BTreeMap::new(),
             asks: Vec::new(),
             arrivals: VecDeque::new(),
@@ -272,7 +283,8 @@ impl Local {
     /// When a reconcile command has had its time, or the observer wants to look again.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.asking.values().chain(&self.look_again).min().copied()
+        let late = self.timeouts.iter().map(|(at, _)| at);
+        self.asking.values().chain(&self.look_again).chain(late).min().copied()
     }
 
     /// What has no room, if that is why the run cannot go on here.
@@ -293,6 +305,7 @@ impl Local {
     pub fn begin(&mut self, When { now, wall_ms }: When) {
         self.now = self.now.max(now);
         self.wall_ms = wall_ms;
+        self.end_late_commands();
         let late: Vec<u64> = self.asking.iter().filter(|(_, at)| **at <= now).map(|(&id, _)| id).collect();
         for id in late {
             self.asking.remove(&id);
@@ -333,9 +346,12 @@ impl Local {
         self.ended(ended, streams);
     }
 
-    fn ended(&mut self, ended: &Ended, streams: [Option<File>; 2]) {
+    fn ended(&mut self, ended: &Ended, mut streams: [Option<File>; 2]) {
         let id = ended.attempt;
         self.asking.remove(&id);
+        if self.command_ended(ended, &mut streams) {
+            return;
+        }
         let Some(job) = self.jobs.remove(&id) else {
             if self.apart_under_way().contains(&id) {
                 return; // heard again from another keeper while it is being collected
@@ -432,14 +448,11 @@ impl Driver for Local {
             }
             Effect::Release { node } => self.release_leases(*node),
             Effect::Unclaim { node } => self.leave_line(*node),
+            Effect::Land => self.land(),
             Effect::Suspend => self.asks.push(Ask::Suspend),
             Effect::Continue => self.asks.push(Ask::Continue),
             Effect::Escalate { about, escalation } => self.escalate(*about, *escalation),
-            Effect::Evaluate { .. }
-            | Effect::Recall { .. }
-            | Effect::Claim { .. }
-            | Effect::Land
-            | Effect::Leave(_) => {}
+            Effect::Evaluate { .. } | Effect::Recall { .. } | Effect::Claim { .. } | Effect::Leave(_) => {}
         }
     }
 

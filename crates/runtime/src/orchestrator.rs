@@ -12,7 +12,9 @@ use crate::apart;
 use crate::clock::{RunClock, wall_ms};
 use crate::collect;
 use crate::control::{self, Meaning, Reply, ReplyTo};
+use crate::docking::Wanted;
 use crate::keeper::{Heard, Keeper, Program};
+use crate::landing::{LandError, Landing};
 use crate::leases::{Leases, Settled};
 use crate::leasing;
 use crate::local::{Broken, Local, Observer, Place};
@@ -52,6 +54,10 @@ pub enum Message {
     Input(Box<Arrival>),
     /// A worker has done an errand in the worktrees.
     Yard(Box<Done>),
+    /// Landing wants a command to be run.
+    Command(Box<Wanted>),
+    /// Landing has come to its end.
+    Landing(Box<Result<Landing, LandError>>),
     /// Leases that the run waits for may be free now.
     LeasesFreed,
     /// A person wants something, and waits for the answer.
@@ -172,6 +178,7 @@ impl Orchestrator {
             // A loop that is gone needs no worktree.
             let _ = tell.send(Message::Yard(Box::new(done)));
         };
+        local.handle = Some(Handle(sender.clone()));
         local.apart = apart::of_run((&plan, &graph), (machine.workspace, &place), Arc::new(told))?;
         let mut engine = Engine::new(graph, config);
         let now = recover(&mut engine, &mut store, &mut local)?;
@@ -244,6 +251,7 @@ impl Orchestrator {
     /// Lets everything go in the right order: nobody listens to the keeper any more, it leaves, the store is closed.
     fn leave(mut self, leave: Leave, control: control::Listener) -> Result<Left, RunError> {
         fault::point("leave.before");
+        self.local.stop_landing();
         self.local.leases.leave()?;
         let keeper = self.local.release();
         drop(self.inbox);
@@ -303,6 +311,8 @@ impl Orchestrator {
                 self.first.push(Input::Interrupt { hard: self.interrupts > 1 }.into());
             }
             Message::Input(arrival) => self.first.push(*arrival),
+            Message::Command(wanted) => self.local.command(*wanted),
+            Message::Landing(landing) => self.local.landed(*landing),
             Message::Yard(done) => self.local.yard_done(*done),
             Message::LeasesFreed => {}
             Message::Asked(request) => self.asked(request),

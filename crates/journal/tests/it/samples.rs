@@ -283,6 +283,7 @@ pub(crate) fn inputs() -> Vec<Input> {
         Input::LimitsChanged { limits: limits() },
         Input::Landed { node },
         Input::NotLanded { node, cause: Cause::MergeConflict },
+        Input::LandingWaits,
         Input::Recalled { node, answer: Recalled::Found(Box::new(reused(ReusedBy::Content))) },
         Input::Recalled { node, answer: Recalled::Missed("new".into()) },
         Input::Claimed { node, answer: Claimed::Granted { epoch: 7 } },

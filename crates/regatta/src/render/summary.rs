@@ -4,6 +4,7 @@
 
 use super::escalations;
 use super::escape::escape;
+use super::landing;
 use super::lines;
 use super::why::why;
 use super::{count, duration};
@@ -52,6 +53,7 @@ pub fn text(view: &RunView) -> String {
     ));
     let peak = engine.state().high_water.total;
     out.push_str(&format!("  most at once {peak}\n"));
+    out.push_str(&view.landing.as_ref().map(landing::text).unwrap_or_default());
     out.push_str(&failures(view));
     for (node, (cause, report)) in &view.failed_undos {
         let reason = lines::reason(Some(*cause), report);
@@ -194,6 +196,7 @@ pub fn json(view: &RunView) -> Value {
         "max_parallel": slots,
         "most_at_once": engine.state().high_water.total,
         "escalations": escalations::json(view),
+        "landing": view.landing.as_ref().map(landing::json),
         "tasks": tasks,
     })
 }

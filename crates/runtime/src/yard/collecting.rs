@@ -125,12 +125,12 @@ impl Ground {
         Ok(Collected { work, changes, findings, warning })
     }
 
-    fn exclude_setting(&self) -> String {
+    pub(crate) fn exclude_setting(&self) -> String {
         format!("core.excludesFile={}", self.excludes.display())
     }
 
     /// Turns off the filters that the repository's settings name: they are programs.
-    pub(super) fn filters_off(&self) -> Result<Vec<String>, GitError> {
+    pub(crate) fn filters_off(&self) -> Result<Vec<String>, GitError> {
         let (_, out) =
             self.repo.git.ask(&["config", "--null", "--name-only", "--get-regexp", r"^filter\."], &[0, 1])?;
         let mut off = Vec::new();

@@ -62,7 +62,7 @@ impl Ground {
     }
 
     /// Removes what is at a path of ours, if it is a worktree of this repository.
-    pub(super) fn clear(&self, path: &Path) -> Result<(), MakeError> {
+    pub(crate) fn clear(&self, path: &Path) -> Result<(), MakeError> {
         let listed = self.repo.git.worktrees()?.iter().any(|listed| listed.path == path);
         if !listed && path.symlink_metadata().is_ok() {
             return Err(MakeError::Foreign(path.to_owned()));
@@ -74,7 +74,7 @@ impl Ground {
     }
 
     /// Puts copied files and our own directory into a new worktree.
-    pub(super) fn furnish(&self, path: &Path) -> Result<(), MakeError> {
+    pub(crate) fn furnish(&self, path: &Path) -> Result<(), MakeError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| MakeError::File { path, source }

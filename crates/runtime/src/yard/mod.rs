@@ -17,7 +17,7 @@ mod names;
 mod workers;
 
 pub use collecting::{CollectError, Collected, Ended, Finding};
-pub use making::TASK_DIR;
+pub use making::{MakeError, TASK_DIR};
 pub use names::Names;
 pub use workers::{Done, Errand, Failed, Workers};
 
