@@ -2,7 +2,7 @@
 //!
 //! Plain data; times are milliseconds.
 
-use crate::model::Action;
+use crate::action::Action;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -105,7 +105,7 @@ impl Code {
             Code::DeepChain => "RG102",
             Code::IdleCap => "RG103",
             Code::NoCriteria => "RG104",
-            Code::NoGate => "RG105",
+            Code::NoGate => "RG106",
         }
     }
 }

@@ -6,6 +6,7 @@
 //! ```
 //! Pure: executes nothing, opens nothing, knows no clock and no environment.
 
+mod action;
 mod apart;
 mod assemble;
 mod cells;

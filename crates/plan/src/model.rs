@@ -2,6 +2,7 @@
 //!
 //! This is what is stored and what runs. Times are milliseconds. Knows no spans.
 
+pub use crate::action::Action;
 pub use crate::apart::{Check, InWorktree, Merge, MergeRule, Worktrees};
 pub use crate::trying::{Breaker, Retry, Share, Timeout};
 use serde::{Deserialize, Serialize};
@@ -115,62 +116,6 @@ pub struct Limits {
     pub per_tag: BTreeMap<String, u32>,
     /// Bytes of one output stream of an attempt.
     pub output_bytes: u64,
-}
-
-/// What a task does.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// Program and arguments; references are replaced in each.
-    Argv(Vec<String>),
-    /// A script for a shell; references travel by environment.
-    Shell {
-        /// The script.
-        script: String,
-        /// The shell, started with `-c`.
-        shell: String,
-    },
-    /// Work of an agent. Not built yet.
-    Agent {
-        /// The agent.
-        agent: String,
-        /// What it shall do, as a template.
-        prompt: Option<String>,
-    },
-    /// A call of a tool. Not built yet.
-    Tool {
-        /// The tool: `server/tool`, or a built-in one.
-        tool: String,
-        /// Its parameters, as templates.
-        params: BTreeMap<String, Value>,
-    },
-    /// Merges the results of its predecessors. Not built yet.
-    Join {
-        /// `fail-fast`, `merge-with-rules` or `manual-escalation`.
-        conflict: String,
-        /// Rules by JSON path.
-        rules: BTreeMap<String, String>,
-    },
-    /// A gate that must pass. Not built yet.
-    Gate {
-        /// The gate.
-        gate: String,
-    },
-}
-
-impl Action {
-    /// The agent, if an agent does it.
-    #[must_use]
-    pub fn agent(&self) -> Option<&str> {
-        match self {
-            Action::Agent { agent, .. } => Some(agent),
-            Action::Argv(_)
-            | Action::Shell { .. }
-            | Action::Tool { .. }
-            | Action::Join { .. }
-            | Action::Gate { .. } => None,
-        }
-    }
 }
 
 /// A task.

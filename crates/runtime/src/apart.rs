@@ -4,25 +4,22 @@
 //! Start -> Making -> Setup -> Working -> Collecting -> Verifying -> judged
 //!          a worker  keeper    keeper     a worker      keeper
 //! ```
-//! A part of the driver: it never waits. What the stages are is forgotten when an orchestrator dies; the next one begins
-//! again where the keeper stands, and each stage may be done twice. Knows no merge.
+//! What the stages are is forgotten when an orchestrator dies; the next one begins
+//! again where the keeper stands, and each stage may be done twice. Knows no driver.
 
-use crate::action::{Kind, Prepared, Site};
-use crate::attempt_dirs::AttemptDir;
+use crate::action::Site;
 use crate::collect;
+use crate::docks::APPROVED;
 use crate::git::{Oid, Repo, RepoError};
-use crate::judge::{self, Job, refusal};
-use crate::keeper::{self, Ask, How};
-use crate::kept_id;
-use crate::local::{Local, Place};
+use crate::judge::Job;
+use crate::keeper;
+use crate::landing::{Cargo, Piece};
 use crate::run_error::RunError;
-use crate::yard::{Collected, Done, Ended, Errand, Finding, Ground, Names, TASK_DIR, Workers};
-use regatta_engine::cause::Cause;
+use crate::yard::{Collected, Done, Ground, Names, TASK_DIR, Workers};
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::outcome::AttemptOutcome;
-use regatta_engine::state::State;
 use regatta_plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -35,7 +32,7 @@ const FIRST_PORT: usize = 20_000;
 const PORTS: usize = 20_000;
 
 /// Where an attempt stands.
-enum Stage {
+pub(crate) enum Stage {
     /// Its worktree is being made.
     Making,
     /// Command `n` of `setup` runs.
@@ -49,22 +46,22 @@ enum Stage {
 }
 
 /// An end that is not judged yet.
-struct Kept {
-    job: Job,
-    ended: keeper::Ended,
-    streams: [Option<File>; 2],
+pub(crate) struct Kept {
+    pub(crate) job: Job,
+    pub(crate) ended: keeper::Ended,
+    pub(crate) streams: [Option<File>; 2],
 }
 
 /// An attempt under way.
-struct InFlight {
-    node: NodeId,
-    number: u32,
-    stage: Stage,
+pub(crate) struct InFlight {
+    pub(crate) node: NodeId,
+    pub(crate) number: u32,
+    pub(crate) stage: Stage,
     /// Until it works: what it will be.
-    job: Option<Job>,
-    base: Option<Oid>,
+    pub(crate) job: Option<Job>,
+    pub(crate) base: Option<Oid>,
     /// It is to end; what was not started is not started any more.
-    ending: bool,
+    pub(crate) ending: bool,
 }
 
 /// Everything about worktrees that the driver knows.
@@ -82,7 +79,7 @@ pub(crate) struct Apart {
     pub(crate) collected: BTreeSet<NodeId>,
     /// A node did not come to a good end.
     pub(crate) incomplete: bool,
-    in_flight: BTreeMap<AttemptId, InFlight>,
+    pub(crate) in_flight: BTreeMap<AttemptId, InFlight>,
 }
 
 /// The worktrees of a run, if its plan has any. The commit that it begins from is pinned the first time.
@@ -91,12 +88,12 @@ pub(crate) struct Apart {
 /// No worktrees can be made here.
 pub(crate) fn of_run(
     (plan, graph): (&Arc<Plan>, &Arc<Graph>),
-    (workspace, place): (&Path, &Place),
+    (workspace, run_dir, run_id): (&Path, &Path, &str),
     tell: Arc<dyn Fn(Done) + Send + Sync>,
 ) -> Result<Option<Apart>, RunError> {
     let Some(rules) = plan.worktrees.clone() else { return Ok(None) };
     let repo = Repo::find(workspace)?;
-    let pin = Names::of(&place.run_id).pinned();
+    let pin = Names::of(run_id).pinned();
     let pinned = match repo.git.commit(&pin).map_err(RepoError::Git)? {
         Some(pinned) => pinned,
         None => {
@@ -106,7 +103,7 @@ pub(crate) fn of_run(
         }
     };
     let failed = |source| RunError::Directory { path: workspace.join(&rules.dir), source };
-    let ground = Ground::of((repo, pinned), (workspace, &place.run_dir, &place.run_id), rules.clone());
+    let ground = Ground::of((repo, pinned), (workspace, run_dir, run_id), rules.clone());
     let workers = Workers::start(Arc::new(ground.map_err(failed)?), tell);
     Ok(Some(Apart::new(workers, Arc::clone(plan), Arc::clone(graph))))
 }
@@ -166,7 +163,7 @@ impl Apart {
     }
 
     /// What the predecessors of a node left, in merge order. A node without a worktree hands on what it was handed.
-    fn handed(&self, node: NodeId) -> Vec<(String, Oid)> {
+    pub(crate) fn handed(&self, node: NodeId) -> Vec<(String, Oid)> {
         let (mut seen, mut open) = (BTreeSet::new(), vec![node]);
         let mut found: Vec<NodeId> = Vec::new();
         while let Some(at) = open.pop() {
@@ -178,7 +175,7 @@ impl Apart {
         found.into_iter().map(|node| (self.graph.name(node).to_owned(), self.heads[&node].clone())).collect()
     }
 
-    fn site(&self, node: NodeId) -> Site {
+    pub(crate) fn site(&self, node: NodeId) -> Site {
         let (task, ground) = (&self.plan.tasks[node.index()], self.workers.ground());
         let path = ground.path(&task.id);
         let mut vars = ground.variables(task.action.agent());
@@ -198,275 +195,38 @@ impl Apart {
     }
 }
 
-impl Local {
-    /// The worktrees of the run, if it has any; `node` has one of them.
-    pub(crate) fn apart_of(&self, node: NodeId) -> Option<&Apart> {
-        self.apart.as_ref().filter(|apart| apart.has(node))
-    }
-
-    /// Begins an attempt: its worktree is asked for.
-    pub(crate) fn begin_apart(&mut self, job: Job, number: u32) {
-        let Some(apart) = self.apart.as_mut() else { return };
-        let (attempt, node) = (job.attempt, job.node);
-        let task = apart.graph.name(node).to_owned();
-        apart.workers.ask(Errand::Make { attempt: attempt.0, task, heads: apart.handed(node) });
-        let (stage, base) = (Stage::Making, None);
-        apart
-            .in_flight
-            .insert(attempt, InFlight { node, number, stage, job: Some(job), base, ending: false });
-    }
-
-    /// An attempt that was found at work by a new orchestrator, or that has ended and was not judged.
-    pub(crate) fn adopt_apart(&mut self, (attempt, node, number): (AttemptId, NodeId, u32)) {
-        let Some(apart) = self.apart.as_mut().filter(|apart| apart.has(node)) else { return };
-        let (stage, base) = (Stage::Working, None);
-        apart.in_flight.insert(attempt, InFlight { node, number, stage, job: None, base, ending: false });
-    }
-
-    /// Attempts of the last orchestrator that never came to the keeper, which has lived all the time: they begin again.
-    pub(crate) fn begin_again(&mut self, state: &State, found: &[u64]) -> Vec<u64> {
-        let never = state
-            .live()
-            .filter(|(attempt, node)| !found.contains(&attempt.0) && self.apart_of(*node).is_some());
-        let never: Vec<(AttemptId, NodeId, u32)> = never
-            .filter_map(|(attempt, node)| Some((attempt, node, state.node(node).live()?.number)))
-            .collect();
-        for &(attempt, node, number) in &never {
-            self.start(attempt, (node, number), Kind::Attempt);
-        }
-        never.into_iter().map(|(attempt, ..)| attempt.0).collect()
-    }
-
-    /// Attempts whose stage the keeper does not know.
-    pub(crate) fn apart_under_way(&self) -> Vec<u64> {
-        self.apart.as_ref().map(Apart::under_way).unwrap_or_default()
-    }
-
-    /// An attempt is to end. Answers whether that is done: the keeper has nothing of it.
-    pub(crate) fn end_apart(&mut self, attempt: AttemptId, grace_ms: u64) -> bool {
-        let epoch = self.place.epoch;
-        let Some(flight) = self.apart.as_mut().and_then(|apart| apart.in_flight.get_mut(&attempt)) else {
-            return false;
-        };
-        flight.ending = true;
-        let step = match &flight.stage {
-            Stage::Working => return false,
-            Stage::Making | Stage::Collecting(_) => return true,
-            Stage::Setup(n) => kept_id::step(epoch, attempt, kept_id::SETUP + n),
-            Stage::Verifying(n, _) => kept_id::step(epoch, attempt, kept_id::VERIFY + n),
-        };
-        self.asks.push(Ask::End { attempt: step, grace_ms });
-        true
-    }
-
-    /// A worker has done an errand.
-    pub fn yard_done(&mut self, done: Done) {
-        match done {
-            Done::Made { attempt, made } => {
-                let attempt = AttemptId(attempt);
-                let ground = self.apart.as_ref().map(|apart| Arc::clone(apart.workers.ground()));
-                let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.get_mut(&attempt));
-                let (Some(flight), Some(_)) = (flight, ground) else { return };
-                match made {
-                    Ok((_, base)) => {
-                        flight.base = Some(base);
-                        self.next_setup(attempt, 0);
-                    }
-                    Err(failed) => {
-                        let cause = match failed {
-                            crate::yard::Failed::Conflict { .. } => Cause::MergeConflict,
-                            crate::yard::Failed::Make(_) => Cause::Worktree,
-                        };
-                        self.refuse_apart(attempt, (cause, &failed.to_string()));
-                    }
-                }
-            }
-            Done::Collected { attempt, collected } => {
-                self.collected(AttemptId(attempt), collected.map(|c| *c))
-            }
-        }
-    }
-
-    /// The next command of `setup`, or the work itself.
-    fn next_setup(&mut self, attempt: AttemptId, n: u8) {
-        let Some(apart) = self.apart.as_mut() else { return };
-        let Some(flight) = apart.in_flight.get(&attempt) else { return };
-        if flight.ending {
-            return self.refuse_apart(attempt, (Cause::Stopped, "it was ended before it began"));
-        }
-        let (node, number, site) = (flight.node, flight.number, apart.site(flight.node));
-        let setup = apart.workers.ground().rules.setup.get(usize::from(n)).cloned();
-        let Some(flight) = apart.in_flight.get_mut(&attempt) else { return };
-        if let Some(action) = setup {
-            flight.stage = Stage::Setup(n);
-            return match self.actions.prepare_step((node, &action), number, (&self.outputs, &site)) {
-                Ok(prepared) => self.order_step((attempt, node), Kind::Setup(n), prepared),
-                Err(refused) => self.refuse_apart(attempt, (refused.cause, &refused.message)),
+impl Apart {
+    /// What is to land, in merge order.
+    pub(crate) fn cargo(&self, run_dir: &Path) -> Cargo {
+        let mut pieces: Vec<(usize, Piece)> = Vec::new();
+        for node in self.collected.iter().copied() {
+            let Some((base, head)) = self.work(node) else { continue };
+            let task = &self.plan.tasks[node.index()];
+            let piece = Piece {
+                node,
+                task: task.id.clone(),
+                title: task.title.clone(),
+                role: task.role.clone(),
+                base,
+                head,
+                ancestors: self.ancestors(node),
             };
+            pieces.push((self.rank[node.index()], piece));
         }
-        let Some(result) = flight.job.as_ref().map(|job| job.dir.path.join(collect::RESULT)) else { return };
-        let prepared =
-            self.actions.prepare((node, Kind::Attempt), number, (&self.outputs, &result), Some(&site));
-        match prepared {
-            Ok(prepared) => {
-                flight.stage = Stage::Working;
-                if let Some(job) = flight.job.take() {
-                    self.order(job, prepared);
-                }
-            }
-            Err(refused) => self.refuse_apart(attempt, (refused.cause, &refused.message)),
+        pieces.sort_by_key(|(rank, _)| *rank);
+        let approved = std::fs::read_to_string(run_dir.join(APPROVED)).unwrap_or_default();
+        Cargo {
+            pieces: pieces.into_iter().map(|(_, piece)| piece).collect(),
+            incomplete: self.incomplete,
+            approved: crate::git::Oid::parse(approved.trim()),
         }
     }
 
-    fn order_step(&mut self, (attempt, node): (AttemptId, NodeId), kind: Kind, prepared: Prepared) {
-        let dir = AttemptDir::found(self.dir(attempt, kind));
-        self.order(Job { attempt, node, kind, dir, adopted: false, content_key: None }, prepared);
-    }
-
-    /// It ends without having worked.
-    fn refuse_apart(&mut self, attempt: AttemptId, (cause, message): (Cause, &str)) {
-        let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.remove(&attempt));
-        let Some(job) = flight.and_then(|flight| flight.job) else { return };
-        self.arrivals.push_back(refusal(&job, (cause, message)));
-        self.dirs.end(job.dir);
-    }
-
-    /// The tree of an attempt in a worktree, or of a step of it, has ended. Answers whether it was one.
-    pub(crate) fn ended_apart(
-        &mut self,
-        job: Job,
-        (ended, streams): (keeper::Ended, [Option<File>; 2]),
-    ) -> Option<(Job, keeper::Ended, [Option<File>; 2])> {
-        let attempt = job.attempt;
-        if let Kind::Setup(n) | Kind::Verify(n) = job.kind {
-            self.step_ended((attempt, n), &job, (&ended, streams));
-            return None;
+    fn ancestors(&self, node: NodeId) -> BTreeSet<String> {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![node]);
+        while let Some(at) = open.pop() {
+            open.extend(self.graph.preds(at).filter(|pred| seen.insert(*pred)));
         }
-        let wall_ms = self.wall_ms;
-        let Some(apart) = self.apart.as_mut().filter(|_| job.kind == Kind::Attempt) else {
-            return Some((job, ended, streams));
-        };
-        let handed = apart.handed(job.node);
-        let Some(flight) = apart.in_flight.get_mut(&attempt) else { return Some((job, ended, streams)) };
-        let errand = Ended {
-            task: Box::new(apart.plan.tasks[job.node.index()].clone()),
-            attempt: attempt.0,
-            number: flight.number,
-            base: flight.base.clone(),
-            handed,
-            dir: job.dir.path.clone(),
-            seconds: wall_ms / 1_000,
-        };
-        flight.stage = Stage::Collecting(Box::new(Kept { job, ended, streams }));
-        apart.workers.ask(Errand::Collect(Box::new(errand)));
-        None
-    }
-
-    /// What an attempt left is known.
-    fn collected(&mut self, attempt: AttemptId, collected: Result<Collected, crate::yard::CollectError>) {
-        let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.get_mut(&attempt));
-        let Some(flight) = flight else { return };
-        let Stage::Collecting(kept) = std::mem::replace(&mut flight.stage, Stage::Working) else { return };
-        match collected {
-            Err(error) => {
-                let finding = Finding { cause: Cause::Worktree, message: error.to_string() };
-                self.finish_apart(*kept, None, Some(finding));
-            }
-            Ok(collected) => {
-                let good = kept.ended.how == How::Code(0) && collected.findings.is_empty() && !flight.ending;
-                if good {
-                    self.next_verify(*kept, collected, 0)
-                } else {
-                    self.finish_apart(*kept, Some(collected), None)
-                }
-            }
-        }
-    }
-
-    /// The next command of `verify`, or the judgement.
-    fn next_verify(&mut self, kept: Kept, collected: Collected, n: u8) {
-        let (attempt, node) = (kept.job.attempt, kept.job.node);
-        let Some(apart) = self.apart.as_mut() else { return };
-        let own = apart.plan.tasks[node.index()].worktree.as_ref();
-        let action = own.and_then(|own| own.verify.get(usize::from(n))).cloned();
-        let site = apart.site(node);
-        let (Some(action), Some(flight)) = (action, apart.in_flight.get_mut(&attempt)) else {
-            return self.finish_apart(kept, Some(collected), None);
-        };
-        let number = flight.number;
-        match self.actions.prepare_step((node, &action), number, (&self.outputs, &site)) {
-            Ok(prepared) => {
-                flight.stage = Stage::Verifying(n, Box::new((kept, collected)));
-                self.order_step((attempt, node), Kind::Verify(n), prepared);
-            }
-            Err(refused) => {
-                let finding = Finding { cause: refused.cause, message: refused.message };
-                self.finish_apart(kept, Some(collected), Some(finding));
-            }
-        }
-    }
-
-    /// A command of `setup` or `verify` has ended.
-    fn step_ended(
-        &mut self,
-        (attempt, n): (AttemptId, u8),
-        job: &Job,
-        (ended, mut streams): (&keeper::Ended, [Option<File>; 2]),
-    ) {
-        self.asks.push(Ask::Ack { attempt: ended.attempt });
-        let word = if matches!(job.kind, Kind::Setup(_)) { "setup" } else { "verify" };
-        let limit_bytes = self.actions.output_limit_bytes();
-        for (stream, name) in streams.iter_mut().zip(["stdout", "stderr"]) {
-            // What cannot be kept of a step is missed by nobody but a person who looks for it.
-            let _ =
-                collect::stream(stream.as_mut(), (&job.dir.path, &format!("{word}-{n}.{name}")), limit_bytes);
-        }
-        let good = ended.how == How::Code(0) && !ended.deadline && !ended.output_limit;
-        if matches!(job.kind, Kind::Setup(_)) {
-            if good {
-                return self.next_setup(attempt, n + 1);
-            }
-            let message = format!("command {} of `setup` failed: {}", n + 1, said(ended));
-            return self.refuse_apart(attempt, (Cause::Worktree, &message));
-        }
-        let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.get_mut(&attempt));
-        let Some(flight) = flight else { return };
-        let Stage::Verifying(_, kept) = std::mem::replace(&mut flight.stage, Stage::Working) else { return };
-        let (kept, collected) = *kept;
-        if good {
-            return self.next_verify(kept, collected, n + 1);
-        }
-        let message = format!("command {} of `verify` failed: {}", n + 1, said(ended));
-        self.finish_apart(kept, Some(collected), Some(Finding { cause: Cause::Verify, message }));
-    }
-
-    fn finish_apart(&mut self, kept: Kept, collected: Option<Collected>, finding: Option<Finding>) {
-        if let Some(apart) = self.apart.as_mut() {
-            apart.in_flight.remove(&kept.job.attempt);
-        }
-        let mut findings: Vec<Finding> = collected.iter().flat_map(|c| c.findings.clone()).collect();
-        findings.extend(finding);
-        let left = judge::Left {
-            finding: findings.into_iter().next(),
-            warning: collected.as_ref().and_then(|collected| collected.warning.clone()),
-            work: collected.map(|collected| collected.work),
-        };
-        let Kept { job, ended, streams } = kept;
-        self.judge(job, (&ended, streams), Some(left));
-    }
-
-    /// Attempts whose step died with its keeper.
-    pub(crate) fn lost_apart(&mut self, attempt: AttemptId) {
-        if let Some(apart) = self.apart.as_mut() {
-            apart.in_flight.remove(&attempt);
-        }
-    }
-}
-
-fn said(ended: &keeper::Ended) -> String {
-    match &ended.how {
-        How::Code(code) => format!("exit code {code}"),
-        How::Signal(signal) => format!("signal {signal}"),
-        How::NotStarted { message } => message.clone(),
+        seen.into_iter().map(|node| self.graph.name(node).to_owned()).collect()
     }
 }

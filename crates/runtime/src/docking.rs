@@ -2,107 +2,36 @@
 //!
 //! A part of the driver: it never waits. Knows no merge; `landing` does.
 
-use crate::apart::Apart;
+use crate::docks::{Docking, ThroughLoop, Wanted, Word};
 use crate::keeper::{Ask, Bytes, Ended, How, StartOrder};
 use crate::kept_id;
-use crate::landing::{Cargo, Dock, Fate, LandError, Landing, Piece, Ran, Report, Runner};
+use crate::landing::{Dock, Fate, LandError, Landing, Ran, Report};
 use crate::local::Local;
-use crate::orchestrator::{Handle, Message};
 use crate::private_file;
 use crate::{collect, workspace};
-use regatta_engine::ids::{AttemptId, NodeId};
+use regatta_engine::ids::AttemptId;
 use regatta_engine::input::Input;
 use regatta_plan::model::Action;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
-use std::thread::JoinHandle;
-
-/// The file in a run's directory that holds the commit which a person approved.
-pub const APPROVED: &str = "approved";
 
 /// So much of what a command says goes into the report, in bytes.
 const SAID_BYTES: u64 = 2_000;
 
-/// A command that landing wants to be run.
-pub struct Wanted {
-    action: Action,
-    dir: PathBuf,
-    timeout_ms: u64,
-    reply: Sender<Ran>,
-}
-
-/// A landing under way.
-pub(crate) struct Docking {
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
-    /// Commands under way, by the keeper's id.
-    commands: BTreeMap<u64, Sender<Ran>>,
-    /// Commands so far.
-    count: u64,
-}
-
-/// Asks the loop, which asks the keeper.
-struct ThroughLoop(Handle);
-
-impl Runner for ThroughLoop {
-    fn run(&self, action: &Action, dir: &Path, timeout_ms: u64) -> Option<Ran> {
-        let (reply, answer) = channel();
-        let wanted = Wanted { action: action.clone(), dir: dir.to_owned(), timeout_ms, reply };
-        self.0.tell(Message::Command(Box::new(wanted))).then(|| answer.recv().ok()).flatten()
-    }
-}
-
-impl Apart {
-    /// What is to land, in merge order.
-    fn cargo(&self, run_dir: &Path) -> Cargo {
-        let mut pieces: Vec<(usize, Piece)> = Vec::new();
-        for node in self.collected.iter().copied() {
-            let Some((base, head)) = self.work(node) else { continue };
-            let task = &self.plan.tasks[node.index()];
-            let piece = Piece {
-                node,
-                task: task.id.clone(),
-                title: task.title.clone(),
-                role: task.role.clone(),
-                base,
-                head,
-                ancestors: self.ancestors(node),
-            };
-            pieces.push((self.rank[node.index()], piece));
-        }
-        pieces.sort_by_key(|(rank, _)| *rank);
-        let approved = std::fs::read_to_string(run_dir.join(APPROVED)).unwrap_or_default();
-        Cargo {
-            pieces: pieces.into_iter().map(|(_, piece)| piece).collect(),
-            incomplete: self.incomplete,
-            approved: crate::git::Oid::parse(approved.trim()),
-        }
-    }
-
-    fn ancestors(&self, node: NodeId) -> BTreeSet<String> {
-        let (mut seen, mut open) = (BTreeSet::new(), vec![node]);
-        while let Some(at) = open.pop() {
-            open.extend(self.graph.preds(at).filter(|pred| seen.insert(*pred)));
-        }
-        seen.into_iter().map(|node| self.graph.name(node).to_owned()).collect()
-    }
-}
-
 impl Local {
     /// Begins to land what was collected, unless that is under way.
     pub(crate) fn land(&mut self) {
-        let (Some(apart), Some(handle)) = (self.apart.as_ref(), self.handle.clone()) else { return };
+        let (Some(apart), Some(tell)) = (self.apart.as_ref(), self.tell.clone()) else { return };
         let Some(merge) = apart.plan.merge.clone().filter(|_| self.docking.is_none()) else { return };
         let stop = Arc::<AtomicBool>::default();
         let dock = Dock {
             ground: Arc::clone(apart.workers.ground()),
             merge,
-            runner: Box::new(ThroughLoop(handle.clone())),
+            runner: Box::new(ThroughLoop(Arc::clone(&tell))),
             stop: Arc::clone(&stop),
             run_dir: self.place.run_dir.clone(),
         };
@@ -110,13 +39,21 @@ impl Local {
         let thread = std::thread::spawn(move || {
             let landing = dock.land(&cargo);
             // A loop that is gone is told by what stands in git.
-            handle.tell(Message::Landing(Box::new(landing)));
+            tell(Word::End(Box::new(landing)));
         });
         self.docking = Some(Docking { stop, thread, commands: BTreeMap::new(), count: 0 });
     }
 
+    /// Takes what a landing says.
+    pub fn landing_says(&mut self, word: Word) {
+        match word {
+            Word::Command(wanted) => self.command(*wanted),
+            Word::End(landing) => self.landed(*landing),
+        }
+    }
+
     /// Landing wants a command to be run.
-    pub fn command(&mut self, wanted: Wanted) {
+    fn command(&mut self, wanted: Wanted) {
         let epoch = self.place.epoch;
         let (Some(docking), Some(apart)) = (self.docking.as_mut(), self.apart.as_ref()) else { return };
         docking.count += 1;
@@ -188,7 +125,7 @@ impl Local {
     }
 
     /// Landing has come to its end.
-    pub fn landed(&mut self, landing: Result<Landing, LandError>) {
+    fn landed(&mut self, landing: Result<Landing, LandError>) {
         let Some(docking) = self.docking.take() else { return };
         // It has said its last word.
         let _ = docking.thread.join();

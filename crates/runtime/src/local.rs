@@ -8,14 +8,13 @@ use crate::action::{Actions, Kind};
 use crate::apart::Apart;
 use crate::attempt_dirs::{AttemptDir, AttemptDirs};
 use crate::collect;
-use crate::docking::Docking;
+use crate::docks::{Docking, Tell};
 use crate::escalation::{self, Case, Story};
 use crate::judge::{Job, Left, NoRoom, judge};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper};
 use crate::kept_id;
 use crate::leases::Leases;
 use crate::looking::Looks;
-use crate::orchestrator::Handle;
 use crate::outputs::Outputs;
 use crate::private_file::is_no_room;
 use crate::reuse::Memory;
@@ -106,8 +105,8 @@ pub struct Local {
     pub(crate) apart: Option<Apart>,
     /// A landing under way.
     pub(crate) docking: Option<Docking>,
-    /// Speaks to the loop that owns this driver.
-    pub(crate) handle: Option<Handle>,
+    /// How a landing speaks to the loop that owns this driver.
+    pub(crate) tell: Option<Tell>,
     /// When commands of a landing have had their time.
     pub(crate) timeouts: Vec<(Timestamp, u64)>,
     pub(crate) jobs: BTreeMap<u64, Job>,
@@ -151,7 +150,7 @@ impl Local {
             dirs: AttemptDirs::default(),
             apart: None,
             docking: None,
-            handle: None,
+            tell: None,
             timeouts: Vec::new(),
             jobs: BTreeMap::new(),
             asks: Vec::new(),

@@ -12,9 +12,8 @@ use crate::apart;
 use crate::clock::{RunClock, wall_ms};
 use crate::collect;
 use crate::control::{self, Meaning, Reply, ReplyTo};
-use crate::docking::Wanted;
+use crate::docks::Word;
 use crate::keeper::{Heard, Keeper, Program};
-use crate::landing::{LandError, Landing};
 use crate::leases::{Leases, Settled};
 use crate::leasing;
 use crate::local::{Broken, Local, Observer, Place};
@@ -54,10 +53,8 @@ pub enum Message {
     Input(Box<Arrival>),
     /// A worker has done an errand in the worktrees.
     Yard(Box<Done>),
-    /// Landing wants a command to be run.
-    Command(Box<Wanted>),
-    /// Landing has come to its end.
-    Landing(Box<Result<Landing, LandError>>),
+    /// What a landing says.
+    Landing(Word),
     /// Leases that the run waits for may be free now.
     LeasesFreed,
     /// A person wants something, and waits for the answer.
@@ -178,8 +175,13 @@ impl Orchestrator {
             // A loop that is gone needs no worktree.
             let _ = tell.send(Message::Yard(Box::new(done)));
         };
-        local.handle = Some(Handle(sender.clone()));
-        local.apart = apart::of_run((&plan, &graph), (machine.workspace, &place), Arc::new(told))?;
+        let lands = sender.clone();
+        local.tell = Some(Arc::new(move |word| lands.send(Message::Landing(word)).is_ok()));
+        local.apart = apart::of_run(
+            (&plan, &graph),
+            (machine.workspace, &place.run_dir, &place.run_id),
+            Arc::new(told),
+        )?;
         let mut engine = Engine::new(graph, config);
         let now = recover(&mut engine, &mut store, &mut local)?;
         recovery::check_attempts(&engine, &store)?;
@@ -311,8 +313,7 @@ impl Orchestrator {
                 self.first.push(Input::Interrupt { hard: self.interrupts > 1 }.into());
             }
             Message::Input(arrival) => self.first.push(*arrival),
-            Message::Command(wanted) => self.local.command(*wanted),
-            Message::Landing(landing) => self.local.landed(*landing),
+            Message::Landing(word) => self.local.landing_says(word),
             Message::Yard(done) => self.local.yard_done(*done),
             Message::LeasesFreed => {}
             Message::Asked(request) => self.asked(request),

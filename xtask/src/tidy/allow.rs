@@ -63,6 +63,7 @@ pub(crate) const CRATES: &[Allowed] = &[
             "regatta-fault",
             "regatta-journal",
             "regatta-plan",
+            "globset",
             "ignore",
             "libc",
             "rustix",

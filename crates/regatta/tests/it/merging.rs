@@ -1,6 +1,6 @@
 //! Spec 6 "States of a merging run", "Merge", "Landing": the target moves once, to work that passed its gates, or not at all.
 
-use crate::repo_world::{belongings, branches, git, git_in, with_plan, worktrees};
+use crate::repo_world::{belongings, branches, git, git_in, repository, with_plan, worktrees};
 use crate::world::World;
 use serde_json::Value;
 
@@ -27,8 +27,7 @@ fn work_lands_in_merge_order_behind_its_gates_and_done_means_merged() {
 gates: {{ ok: {{ run: 'test ! -e bad', timeout: 1m }} }}\n{THREE}"
     ));
     let before = git(&world, &["rev-parse", "main"]);
-    let said = world.regatta(&["run", "plan.yaml"]);
-    said.exits(0);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
     assert!(said.out.contains("landed       3 tasks on main"), "{}", said.out);
     let found = landing(&world);
     assert_eq!(found["merged"], serde_json::json!(["table", "api", "page"]));
@@ -56,8 +55,7 @@ fn with_all_success_nothing_lands_if_one_task_fails() {
         "merge: {{ gates: ['true'] }}\n{THREE}  - {{ id: bad, run: 'echo x >x; exit 1' }}\n"
     ));
     let before = belongings(&world);
-    let said = world.regatta(&["run", "plan.yaml"]);
-    said.exits(1);
+    world.regatta(&["run", "plan.yaml"]).exits(1);
     assert_eq!(belongings(&world), before);
     assert_eq!(status_of(&world, "api"), ("failed".to_owned(), "not_landed".to_owned()));
     // The work is not lost.
@@ -129,8 +127,7 @@ fn a_red_gate_stops_the_landing_or_takes_out_what_made_it_red() {
         "merge: {{ gates: ['test ! -e bad.txt || {{ echo bad is there; exit 1; }}'] }}\n{tasks}"
     ));
     let before = belongings(&world);
-    let said = world.regatta(&["run", "plan.yaml"]);
-    said.exits(1);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(1);
     assert_eq!(belongings(&world), before);
     assert!(said.out.contains("bad is there"), "{}", said.out);
     assert_eq!(status_of(&world, "b"), ("failed".to_owned(), "gate".to_owned()));
@@ -172,8 +169,7 @@ fn files_of_the_user_that_are_in_the_way_are_not_overwritten_and_the_run_goes_on
     );
     world.write("src/b.txt", "mine\n");
     let before = belongings(&world);
-    let said = world.regatta(&["run", "plan.yaml"]);
-    said.exits(5);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(5);
     assert_eq!(belongings(&world), before);
     assert!(said.out.contains("are in the way") && said.out.contains("regatta resume"), "{}", said.out);
     assert!(branches(&world).contains(&"result".to_owned()));
@@ -218,10 +214,7 @@ fn a_detached_head_without_a_target_gets_a_branch_of_its_own() {
 
 #[test]
 fn a_target_that_moved_meanwhile_is_merged_onto_and_its_gates_run_again() {
-    let world = with_plan(
-        "merge: { gates: ['if test ! -e moved; then git -C $REGATTA_WORKSPACE_TOP commit -q --allow-empty -m theirs; fi; true'] }
-tasks: [ { id: a, run: 'echo new >new.txt' } ]\n",
-    );
+    let world = repository();
     // The gate itself is the somebody who commits, once.
     let top = world.root().display().to_string();
     let gate = format!(
@@ -238,8 +231,7 @@ fn a_conflict_is_left_to_a_person_with_its_markers_and_resume_takes_what_they_co
         "merge: {{ on_conflict: manual-escalation, gates: ['test ! -e bad'] }}\n{CONFLICT}"
     ));
     let before = belongings(&world);
-    let said = world.regatta(&["run", "plan.yaml"]);
-    said.exits(5);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(5);
     assert_eq!(belongings(&world), before);
     assert!(said.out.contains("conflicts in src/b.txt") && said.out.contains("git commit"), "{}", said.out);
     let list = git(&world, &["worktree", "list", "--porcelain"]);
@@ -264,9 +256,7 @@ fn a_conflict_is_left_to_a_person_with_its_markers_and_resume_takes_what_they_co
 
 #[test]
 fn a_landing_that_is_interrupted_at_its_gate_goes_on_with_resume() {
-    let world = with_plan(
-        "merge: { gates: ['echo up >$REGATTA_TOP/up; sleep 300'] }\ntasks: [ { id: a, run: 'echo new >new.txt' } ]\n",
-    );
+    let world = repository();
     let top = world.root().display().to_string();
     let gate =
         format!("test -e {top}/again.log || {{ touch {top}/again.log; echo up >{top}/up; sleep 300; }}");

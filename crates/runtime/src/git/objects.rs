@@ -67,7 +67,7 @@ impl Stamp {
     /// The variables that tell git.
     #[must_use]
     pub fn vars(&self) -> Vec<(&'static str, String)> {
-        let date = format!("{} +0000", self.seconds);
+        let date = format!("@{} +0000", self.seconds);
         vec![
             ("GIT_AUTHOR_NAME", self.author.name.clone()),
             ("GIT_AUTHOR_EMAIL", self.author.email.clone()),
@@ -190,7 +190,7 @@ impl Git {
         let (code, out) = self.ask(&args, &[0, 1])?;
         let mut parts = out.split(|b| *b == 0).filter(|part| !part.is_empty());
         let answer = || GitError::Answer { command: words(&args) };
-        let tree = parts.next().and_then(|part| oid(part)).ok_or_else(answer)?;
+        let tree = parts.next().and_then(oid).ok_or_else(answer)?;
         if code == 0 {
             return Ok(Merged::Clean(tree));
         }

@@ -3,6 +3,7 @@
 //! Refuses what worktrees cannot be made of, each by name. Changes nothing.
 
 use super::{Git, GitError, Oid, Person};
+use regatta_plan::Plan;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -140,6 +141,26 @@ impl Repo {
     pub fn commit(&self, name: &str) -> Result<Oid, RepoError> {
         let missing = || RepoError::NoCommit { name: name.to_owned(), dir: self.top.clone() };
         self.git.commit(name)?.ok_or_else(missing)
+    }
+
+    /// Whether the worktrees of a plan can be made in a workspace, and their work can land.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub fn check(workspace: &Path, plan: &Plan) -> Result<(), RepoError> {
+        let Some(rules) = &plan.worktrees else { return Ok(()) };
+        let repo = Repo::find(workspace)?;
+        repo.commit(&rules.base)?;
+        let Some(merge) = &plan.merge else { return Ok(()) };
+        let branch = match (&merge.target, &repo.head) {
+            (Some(name), _) => Some(format!("refs/heads/{name}")),
+            (None, Head::Branch(branch)) => Some(branch.clone()),
+            (None, Head::Detached) => None,
+        };
+        if let Some(branch) = &branch {
+            repo.commit(branch)?;
+        }
+        repo.check_quiet(branch.as_deref())
     }
 
     /// Nothing may be under way in the checkout that is on `target`, wherever it is.
