@@ -49,11 +49,17 @@ pub enum Cause {
     RateLimit,
     /// The breaker of its agent, tool or tag is open (`when_open: fail`).
     BreakerOpen,
+    /// An agent said that it failed, or ended without saying that it is done, whatever its exit code.
+    Agent,
+    /// An agent was refused a permission.
+    Denied,
+    /// A budget is used up.
+    Budget,
 }
 
 impl Cause {
     /// Every cause, in declaration order.
-    pub const ALL: [Cause; 22] = [
+    pub const ALL: [Cause; 25] = [
         Cause::Exit,
         Cause::Signal,
         Cause::Spawn,
@@ -76,6 +82,9 @@ impl Cause {
         Cause::Gate,
         Cause::RateLimit,
         Cause::BreakerOpen,
+        Cause::Agent,
+        Cause::Denied,
+        Cause::Budget,
     ];
 
     /// The stable code written to journals, logs and reports.
@@ -104,6 +113,9 @@ impl Cause {
             Cause::Gate => "gate",
             Cause::RateLimit => "rate_limit",
             Cause::BreakerOpen => "breaker_open",
+            Cause::Agent => "agent",
+            Cause::Denied => "permission",
+            Cause::Budget => "budget",
         }
     }
 
@@ -116,6 +128,6 @@ impl Cause {
     /// False for causes that another attempt cannot mend (11-semantics: resolution errors are never retried).
     #[must_use]
     pub fn retryable(self) -> bool {
-        !matches!(self, Cause::Resolution | Cause::Plan | Cause::User | Cause::RunTimeout)
+        !matches!(self, Cause::Resolution | Cause::Plan | Cause::User | Cause::RunTimeout | Cause::Budget)
     }
 }

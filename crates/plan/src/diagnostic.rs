@@ -51,11 +51,13 @@ pub enum Code {
     IdleCap,
     /// An agent gets a task without acceptance criteria.
     NoCriteria,
+    /// A budget counts what an agent does not report.
+    NoUsage,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Code; 20] = [
+    pub const ALL: [Code; 21] = [
         Code::Syntax,
         Code::Limit,
         Code::UnknownKey,
@@ -76,6 +78,7 @@ impl Code {
         Code::DeepChain,
         Code::IdleCap,
         Code::NoCriteria,
+        Code::NoUsage,
     ];
 
     /// The stable name, also the name of its page.
@@ -102,6 +105,7 @@ impl Code {
             Code::DeepChain => "RG102",
             Code::IdleCap => "RG103",
             Code::NoCriteria => "RG104",
+            Code::NoUsage => "RG105",
         }
     }
 }

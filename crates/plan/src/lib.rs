@@ -6,7 +6,9 @@
 //! ```
 //! Pure: executes nothing, opens nothing, knows no clock and no environment.
 
+mod agents;
 mod assemble;
+mod budgets;
 mod cells;
 mod conflicts;
 mod diagnostic;
@@ -26,6 +28,7 @@ mod ownership;
 mod part;
 mod patterns;
 mod placed;
+pub mod prompt;
 mod reach;
 pub mod reference;
 mod render;

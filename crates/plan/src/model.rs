@@ -2,6 +2,7 @@
 //!
 //! This is what is stored and what runs. Times are milliseconds. Knows no spans.
 
+pub use crate::agents::{Agent, Budget, Driver, KnownPreset, PRESETS, Permissions, is_key_name};
 pub use crate::trying::{Breaker, Retry, Share, Timeout};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,8 +38,8 @@ pub struct Plan {
     pub env: Option<Vec<String>>,
     /// Inputs with their values.
     pub inputs: BTreeMap<String, Value>,
-    /// Agents by name, as they stand.
-    pub agents: BTreeMap<String, Value>,
+    /// Agents by name.
+    pub agents: BTreeMap<String, Agent>,
     /// For statistics.
     pub task_type: Option<String>,
     /// `sequential` or `hybrid`.
@@ -67,6 +68,9 @@ pub struct Plan {
     /// Program and arguments of what is run when the run has ended; empty for nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_end: Vec<String>,
+    /// What all agents of the run may use up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
 }
 
 /// Which document a plan was read from.
@@ -120,7 +124,7 @@ pub enum Action {
         /// The shell, started with `-c`.
         shell: String,
     },
-    /// Work of an agent. Not built yet.
+    /// Work of an agent.
     Agent {
         /// The agent.
         agent: String,
@@ -227,6 +231,9 @@ pub struct Task {
     /// The tool it was written as a call of, although its action is a command (`tool: shell`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub called: Option<String>,
+    /// What all its attempts may use up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
 }
 
 impl Task {

@@ -2,6 +2,7 @@
 //!
 //! Takes judged documents (`language`) of all three kinds; what names what is checked in `assemble`.
 
+mod agent;
 mod imported;
 mod keys;
 mod task;
@@ -83,6 +84,7 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
         f.text(key).or_else(|| defaults.text(key)).unwrap_or_else(|| default.to_owned())
     };
     let (unbuilt, later) = later(f, &PLAN);
+    let (agents, of_agents) = agent::agents(f, problems);
     let mut draft = Draft {
         dialect: Dialect::Plan,
         name: text("name", "plan"),
@@ -102,9 +104,10 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
         max_lost: f.small("max_lost").unwrap_or(5),
         breaker: f.get("breaker").map(|item| breaker(Fields::of(item))),
         on_end: f.texts("on_end"),
+        budget: agent::budget(f, "the plan", problems),
         env: passed(f, problems),
         inputs: f.inside("inputs").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect(),
-        agents: f.inside("agents").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect(),
+        agents,
         task_type: f.text("task_type"),
         mode: f.text("mode"),
         cohort: f.small("cohort"),
@@ -113,6 +116,7 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
         unbuilt: unbuilt.into_iter().map(|key| Unbuilt { key, task: None }).collect(),
         later,
     };
+    draft.unbuilt.extend(of_agents);
     if draft.isolation == "worktree" {
         draft.unbuilt.push(Unbuilt { key: "isolation: worktree".into(), task: None });
     }
@@ -163,6 +167,7 @@ fn retry(f: Fields<'_>) -> RetryKeys {
         strategy: f.text("strategy"),
         backoff_ms: f.duration_ms("backoff"),
         max_backoff_ms: f.duration_ms("max_backoff"),
+        resume_session: f.flag("resume_session"),
     }
 }
 
