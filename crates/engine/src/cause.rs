@@ -67,11 +67,17 @@ pub enum Cause {
     Worktree,
     /// Its work was good, but nothing landed because other work was not.
     NotLanded,
+    /// An agent said that it failed, or ended without saying that it is done, whatever its exit code.
+    Agent,
+    /// An agent was refused a permission.
+    Denied,
+    /// A budget is used up.
+    Budget,
 }
 
 impl Cause {
     /// Every cause, in declaration order.
-    pub const ALL: [Cause; 31] = [
+    pub const ALL: [Cause; 34] = [
         Cause::Exit,
         Cause::Signal,
         Cause::Spawn,
@@ -103,6 +109,9 @@ impl Cause {
         Cause::Verify,
         Cause::Worktree,
         Cause::NotLanded,
+        Cause::Agent,
+        Cause::Denied,
+        Cause::Budget,
     ];
 
     /// The stable code written to journals, logs and reports.
@@ -140,6 +149,9 @@ impl Cause {
             Cause::Verify => "verify",
             Cause::Worktree => "worktree",
             Cause::NotLanded => "not_landed",
+            Cause::Agent => "agent",
+            Cause::Denied => "permission",
+            Cause::Budget => "budget",
         }
     }
 
@@ -152,6 +164,6 @@ impl Cause {
     /// False for causes that another attempt cannot mend (11-semantics: resolution errors are never retried).
     #[must_use]
     pub fn retryable(self) -> bool {
-        !matches!(self, Cause::Resolution | Cause::Plan | Cause::User | Cause::RunTimeout)
+        !matches!(self, Cause::Resolution | Cause::Plan | Cause::User | Cause::RunTimeout | Cause::Budget)
     }
 }

@@ -84,6 +84,8 @@ impl CauseClass {
                 if agent { CauseClass::Agent } else { CauseClass::Tool }
             }
             Cause::Timeout | Cause::Idle | Cause::RunTimeout => CauseClass::Timeout,
+            Cause::Agent | Cause::Denied => CauseClass::Agent,
+            Cause::Budget => CauseClass::Budget,
             Cause::MergeConflict => CauseClass::MergeConflict,
             Cause::Gate => CauseClass::Gate,
             Cause::Lost | Cause::MaxLost => CauseClass::Lost,

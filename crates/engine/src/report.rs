@@ -20,12 +20,29 @@ pub struct Usage {
     pub input_tokens: u64,
     /// Input tokens served from a cache.
     pub cached_tokens: u64,
-    /// Output tokens.
+    /// Output tokens, with those of reasoning.
     pub output_tokens: u64,
     /// Reasoning tokens.
     pub reasoning_tokens: u64,
     /// Cost in millionths of a US dollar, where reported.
     pub cost_micro_usd: u64,
+}
+
+impl Usage {
+    /// Adds another; a sum that would be too large stays the largest.
+    pub fn add(&mut self, other: &Usage) {
+        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
+        self.cached_tokens = self.cached_tokens.saturating_add(other.cached_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+        self.reasoning_tokens = self.reasoning_tokens.saturating_add(other.reasoning_tokens);
+        self.cost_micro_usd = self.cost_micro_usd.saturating_add(other.cost_micro_usd);
+    }
+
+    /// What a budget counts: input with cached, and output.
+    #[must_use]
+    pub fn tokens(&self) -> u64 {
+        self.input_tokens.saturating_add(self.cached_tokens).saturating_add(self.output_tokens)
+    }
 }
 
 /// What some work was and what it left in files.

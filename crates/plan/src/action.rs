@@ -19,7 +19,7 @@ pub enum Action {
         /// The shell, started with `-c`.
         shell: String,
     },
-    /// Work of an agent. Not built yet.
+    /// Work of an agent.
     Agent {
         /// The agent.
         agent: String,

@@ -2,6 +2,7 @@
 //!
 //! Every check runs on what the earlier ones left usable, so all problems come at once. Nothing recurses.
 
+use crate::budgets::check_budgets;
 use crate::cells::{Cell, expand};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{Draft, Spanned, TaskDraft};
@@ -52,6 +53,7 @@ pub(crate) fn assemble(mut draft: Draft, problems: &mut Problems) -> Option<Plan
     check_names(&draft, &placed, problems);
     check_order(&draft, &placed, problems);
     check_caps(&draft, &placed, problems);
+    check_budgets(&draft, &placed, problems);
     lock_files(&mut placed);
     let (worktrees, merge) = isolation::of_plan(&draft, &placed);
     unbuilt.sort();
@@ -70,6 +72,7 @@ pub(crate) fn assemble(mut draft: Draft, problems: &mut Problems) -> Option<Plan
         max_lost: draft.max_lost,
         breaker: draft.breaker.clone(),
         on_end: draft.on_end.clone(),
+        budget: draft.budget,
         env: draft.env.clone(),
         inputs: draft.inputs.clone(),
         agents: draft.agents.clone(),
@@ -161,12 +164,14 @@ fn place(
     let Edges { cell, needs, families, .. } = gather(&task, edges, problems);
     let effect = effect(draft, &task, problems);
     let cache = cache(draft, (&task, &effect), problems);
-    let agent = task.action.as_ref().is_some_and(|a| a.value.agent().is_some());
-    if agent {
-        check_criteria(&task, problems);
+    let agent = task.action.as_ref().and_then(|a| a.value.agent());
+    if agent.is_some() {
+        check_worker(&task, problems);
     }
     let isolation = task.isolation.clone().unwrap_or_else(|| draft.isolation.clone());
     let worktree = isolation::in_worktree(&task, &isolation, problems);
+    let (agent, known) = (agent.is_some(), agent.and_then(|name| draft.agents.get(name)));
+    let idle_ms = known.and_then(|agent| agent.idle_timeout_ms);
     let need_places = need_places(&task, &needs);
     let (tags, locks) = (sorted(&task.tags), sorted(task.locks.iter().map(|(lock, _)| lock)));
     let action = |slot: &Option<Spanned<Action>>| slot.as_ref().map(|a| a.value.clone());
@@ -187,7 +192,7 @@ fn place(
             env: task.env.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect(),
             inputs: task.inputs.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect(),
             retry: task.retry.over(&draft.retry),
-            timeout: task.timeout.over(&draft.timeout, agent),
+            timeout: task.timeout.over(&draft.timeout, (agent, idle_ms)),
             effect,
             cache,
             cache_key: task.cache_key,
@@ -202,10 +207,11 @@ fn place(
             estimate_ms: task.estimate_ms,
             allow_skipped: task.allow_skipped,
             result_is_stdout: task.result_is_stdout,
-            role: task.role,
+            role: task.role.or_else(|| known?.role.clone()),
             later: task.later,
             called: task.called,
             worktree,
+            budget: task.budget,
         },
         need_places,
     }
@@ -220,7 +226,15 @@ fn check_variables(task: &TaskDraft, problems: &mut Problems) {
     }
 }
 
-fn check_criteria(task: &TaskDraft, problems: &mut Problems) {
+/// What an agent is told: what to do, and when it is done.
+fn check_worker(task: &TaskDraft, problems: &mut Problems) {
+    if let Some(Action::Agent { prompt: None, .. }) = task.action.as_ref().map(|a| &a.value)
+        && task.title.is_none()
+    {
+        let message =
+            format!("task `{}` tells its agent nothing: it has neither `prompt` nor `title`", task.id);
+        problems.push(Diagnostic::error(Code::MissingKey, task.id_span.clone(), message));
+    }
     if task.accept.is_empty() {
         let message = format!("task `{}` gives an agent no acceptance criteria", task.id);
         problems.push(

@@ -53,11 +53,13 @@ pub enum Code {
     NoCriteria,
     /// Work lands without any gate.
     NoGate,
+    /// A budget counts what an agent does not report.
+    NoUsage,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Code; 21] = [
+    pub const ALL: [Code; 22] = [
         Code::Syntax,
         Code::Limit,
         Code::UnknownKey,
@@ -79,6 +81,7 @@ impl Code {
         Code::IdleCap,
         Code::NoCriteria,
         Code::NoGate,
+        Code::NoUsage,
     ];
 
     /// The stable name, also the name of its page.
@@ -106,6 +109,7 @@ impl Code {
             Code::IdleCap => "RG103",
             Code::NoCriteria => "RG104",
             Code::NoGate => "RG106",
+            Code::NoUsage => "RG105",
         }
     }
 }

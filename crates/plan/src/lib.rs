@@ -7,8 +7,10 @@
 //! Pure: executes nothing, opens nothing, knows no clock and no environment.
 
 mod action;
+mod agents;
 mod apart;
 mod assemble;
+mod budgets;
 mod cells;
 mod conflicts;
 mod diagnostic;
@@ -29,6 +31,7 @@ mod ownership;
 mod part;
 mod patterns;
 mod placed;
+pub mod prompt;
 mod reach;
 pub mod reference;
 mod render;

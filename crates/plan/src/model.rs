@@ -3,6 +3,7 @@
 //! This is what is stored and what runs. Times are milliseconds. Knows no spans.
 
 pub use crate::action::Action;
+pub use crate::agents::{Agent, Budget, Driver, KnownPreset, PRESETS, Permissions, is_key_name};
 pub use crate::apart::{Check, InWorktree, Merge, MergeRule, Worktrees};
 pub use crate::trying::{Breaker, Retry, Share, Timeout};
 use serde::{Deserialize, Serialize};
@@ -39,8 +40,8 @@ pub struct Plan {
     pub env: Option<Vec<String>>,
     /// Inputs with their values.
     pub inputs: BTreeMap<String, Value>,
-    /// Agents by name, as they stand.
-    pub agents: BTreeMap<String, Value>,
+    /// Agents by name.
+    pub agents: BTreeMap<String, Agent>,
     /// For statistics.
     pub task_type: Option<String>,
     /// `sequential` or `hybrid`.
@@ -78,6 +79,9 @@ pub struct Plan {
     /// The epic whose files are written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epic: Option<String>,
+    /// What all agents of the run may use up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
 }
 
 /// Which document a plan was read from.
@@ -185,6 +189,9 @@ pub struct Task {
     /// Its worktree; `None` if it works in the workspace itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worktree: Option<InWorktree>,
+    /// What all its attempts may use up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
 }
 
 impl Task {

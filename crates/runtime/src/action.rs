@@ -15,7 +15,7 @@ use regatta_plan::reference::{Ref, Script, Template};
 use regatta_plan::when::Condition;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -97,6 +97,8 @@ pub struct Actions {
     first_run: String,
     workspace: PathBuf,
     environment: Environment,
+    /// Variables that some agent is given.
+    agent_vars: BTreeMap<String, OsString>,
     index: BTreeMap<String, NodeId>,
     conditions: BTreeMap<NodeId, Condition>,
     referenced: BTreeSet<NodeId>,
@@ -130,8 +132,13 @@ impl Actions {
         let passing = plan.env.clone().map_or(Passing::Inherit, Passing::Names);
         let index: BTreeMap<String, NodeId> =
             plan.tasks.iter().zip(0..).map(|(t, i)| (t.id.clone(), NodeId(i))).collect();
+        let vars: Vec<(OsString, OsString)> = vars.collect();
+        let given = plan.agents.values().flat_map(|agent| &agent.env);
+        let value =
+            |name: &String| vars.iter().find(|(n, _)| n == OsStr::new(name)).map(|(_, value)| value.clone());
         let mut actions = Actions {
-            environment: Environment::read(&passing, vars),
+            agent_vars: given.filter_map(|name| Some((name.clone(), value(name)?))).collect(),
+            environment: Environment::read(&passing, vars.into_iter()),
             run_id: run_id.to_owned(),
             first_run: first_run.to_owned(),
             workspace: workspace.to_owned(),
@@ -151,7 +158,10 @@ impl Actions {
         let unbuilt = |key: &str| Err(ActionsError::Unbuilt { task: task.id.clone(), key: key.to_owned() });
         match &task.action {
             Action::Argv(_) | Action::Shell { .. } => {}
-            Action::Agent { .. } => return unbuilt("agent"),
+            // What its predecessors say goes into its prompt.
+            Action::Agent { .. } => {
+                self.referenced.extend(task.needs.iter().filter_map(|id| self.index.get(id)));
+            }
             Action::Tool { .. } => return unbuilt("tool"),
             Action::Join { .. } => return unbuilt("join"),
             Action::Gate { .. } => return unbuilt("gate"),
@@ -210,6 +220,26 @@ impl Actions {
     #[must_use]
     pub fn result_is_stdout(&self, node: NodeId) -> bool {
         self.task(node).result_is_stdout
+    }
+
+    /// The plan.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The id of the run.
+    pub(crate) fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
+    /// The node of a task.
+    pub(crate) fn node_of(&self, id: &str) -> Option<NodeId> {
+        self.index.get(id).copied()
+    }
+
+    /// The value of a variable that an agent is given.
+    pub(crate) fn agent_var(&self, name: &str) -> Option<&OsStr> {
+        self.agent_vars.get(name).map(OsString::as_os_str)
     }
 
     /// A node's entry in the plan.
@@ -347,7 +377,16 @@ impl Actions {
         TaskScope { plan: &self.plan, index: &self.index, environment: &self.environment, task, outputs }
     }
 
-    /// What every attempt is told.
+    /// What every attempt of a task is told.
+    pub(crate) fn own_variables(
+        &self,
+        task: &Task,
+        number: u32,
+        places: (&Path, Option<&Site>),
+    ) -> Vec<(String, OsString)> {
+        self.variables((task, Kind::Attempt), number, places)
+    }
+
     fn variables(
         &self,
         (task, kind): (&Task, Kind),
@@ -374,7 +413,7 @@ impl Actions {
 }
 
 /// The working directory of a task below `root`: the workspace, or its worktree.
-fn cwd_in(root: &Path, task: &Task, scope: &TaskScope<'_>) -> Result<PathBuf, Refusal> {
+pub(crate) fn cwd_in(root: &Path, task: &Task, scope: &TaskScope<'_>) -> Result<PathBuf, Refusal> {
     let Some(text) = &task.cwd else { return Ok(root.to_owned()) };
     let text = resolve_text(text, scope)?;
     let path = Path::new(&text);
@@ -407,8 +446,10 @@ fn actions_of(task: &Task) -> impl Iterator<Item = &Action> {
 fn texts(task: &Task) -> Vec<String> {
     let mut texts: Vec<String> = task.cwd.iter().chain(task.env.values()).cloned().collect();
     for action in actions_of(task) {
-        if let Action::Argv(items) = action {
-            texts.extend(items.iter().cloned());
+        match action {
+            Action::Argv(items) => texts.extend(items.iter().cloned()),
+            Action::Agent { prompt, .. } => texts.extend(prompt.iter().cloned()),
+            Action::Shell { .. } | Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. } => {}
         }
     }
     let mut open: Vec<&Value> = task.inputs.values().collect();

@@ -3,6 +3,7 @@
 //! Knows how an attempt ended and what it was for, not what follows from it.
 
 use crate::action::{Actions, Kind};
+use crate::agents::Told;
 use crate::attempt_dirs::AttemptDir;
 use crate::collect::{self, ResultError, TaskResult};
 use crate::keeper::{self, How};
@@ -96,18 +97,27 @@ pub(crate) fn judge(
         return Ok(judged(job, Verdict::Failed(Cause::Exit), (facts, None)));
     }
     if ended.output_lost {
-        if job.kind == Kind::Attempt && actions.result_is_stdout(job.node) {
-            // Its result died with its keeper.
+        if job.kind == Kind::Attempt && actions.needs_stdout(job.node) {
+            // Its result, or what tells that it is done, died with its keeper.
             return Ok(Input::AttemptLost { attempt: job.attempt }.into());
         }
         facts.message = Some("its output was lost with its keeper".into());
     }
-    let verdict = match verdict {
-        _ if ended.output_limit => Verdict::Failed(Cause::OutputLimit),
-        _ if ended.deadline => Verdict::Failed(Cause::Timeout),
-        Verdict::Failed(Cause::Exit) if job.kind == Kind::Attempt => limited(job, &mut facts),
-        other => other,
+    let told = match heard(actions, job) {
+        Ok(told) => told,
+        Err(error) if is_no_room(&error) => {
+            return Err(NoRoom(format!(
+                "what the agent said in {} could not be stored",
+                job.dir.path.display()
+            )));
+        }
+        Err(error) => {
+            facts.message = Some(shorten(&format!("what the agent said could not be read: {error}")));
+            return Ok(judged(job, Verdict::Failed(Cause::Agent), (facts, None)));
+        }
     };
+    facts.usage = told.as_ref().and_then(|told| told.usage);
+    let verdict = weigh((ended, job), (verdict, told.as_ref()), &mut facts);
     let verdict = match (verdict, finding) {
         (Verdict::Succeeded, Some(Finding { cause, message })) => {
             facts.message = Some(shorten(&message));
@@ -115,7 +125,40 @@ pub(crate) fn judge(
         }
         (verdict, _) => verdict,
     };
-    let result = match result(actions, job, verdict) {
+    finish((actions, job), (verdict, told.as_ref()), facts)
+}
+
+/// What stands above the exit code: our own limits, then what was said beside it.
+fn weigh(
+    (ended, job): (&keeper::Ended, &Job),
+    (verdict, told): (Verdict, Option<&Told>),
+    facts: &mut Facts,
+) -> Verdict {
+    match verdict {
+        _ if ended.output_limit => Verdict::Failed(Cause::OutputLimit),
+        _ if ended.deadline => Verdict::Failed(Cause::Timeout),
+        Verdict::Failed(Cause::Exit) if job.kind == Kind::Attempt && rate_limit::asked(&job.dir.path) => {
+            limited(job, facts)
+        }
+        Verdict::Failed(Cause::Exit) | Verdict::Succeeded => match told {
+            Some(told) => {
+                let judgement = told.judge(facts.exit.unwrap_or(0));
+                facts.message = judgement.message.as_deref().map(shorten).or(facts.message.take());
+                judgement.verdict
+            }
+            None => verdict,
+        },
+        other => other,
+    }
+}
+
+/// Takes the result, and what later runs may find.
+fn finish(
+    (actions, job): (&Actions, &Job),
+    (verdict, told): (Verdict, Option<&Told>),
+    mut facts: Facts,
+) -> Result<Arrival, NoRoom> {
+    let result = match result((actions, job), verdict, told) {
         Ok(result) => result,
         Err(ResultError::Unreadable(error)) if is_no_room(&error) => {
             return Err(NoRoom(format!("the result of {} could not be stored", job.dir.path.display())));
@@ -139,6 +182,15 @@ pub(crate) fn judge(
     Ok(judged(job, verdict, (facts, result)))
 }
 
+/// What an agent said, kept beside its output; `None` for everything that is no attempt of an agent.
+fn heard(actions: &Actions, job: &Job) -> io::Result<Option<Told>> {
+    if job.kind != Kind::Attempt {
+        return Ok(None);
+    }
+    let Some((dialect, agent)) = actions.dialect(job.node) else { return Ok(None) };
+    Told::hear(&job.dir.path, (dialect, agent)).map(Some)
+}
+
 /// An exit code that is not 0 is a failure, unless the command said beside it that it met a rate limit.
 fn limited(job: &Job, facts: &mut Facts) -> Verdict {
     let Some(retry_after_ms) = rate_limit::asked_ms(&job.dir.path) else {
@@ -159,16 +211,21 @@ pub(crate) fn refusal(job: &Job, (cause, message): (Cause, &str)) -> Arrival {
     }
 }
 
-fn result(actions: &Actions, job: &Job, verdict: Verdict) -> Result<Option<TaskResult>, ResultError> {
+fn result(
+    (actions, job): (&Actions, &Job),
+    verdict: Verdict,
+    told: Option<&Told>,
+) -> Result<Option<TaskResult>, ResultError> {
     let written = collect::result_file(&job.dir.path);
     if verdict != Verdict::Succeeded {
         return Ok(None); // the result of a failed attempt is nobody's input
     }
-    let result = match written? {
-        None if job.kind == Kind::Attempt && actions.result_is_stdout(job.node) => {
+    let result = match (written?, told) {
+        (None, Some(told)) => told.result(actions.result_is_stdout(job.node))?,
+        (None, None) if job.kind == Kind::Attempt && actions.result_is_stdout(job.node) => {
             Some(collect::result_from_stdout(&job.dir.path)?)
         }
-        other => other,
+        (other, _) => other,
     };
     if let Some(large) = result.as_ref().filter(|r| r.bytes.len() > collect::INLINE_RESULT_BYTES) {
         collect::store_large(large, &job.dir.path)?;

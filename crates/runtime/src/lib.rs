@@ -7,6 +7,7 @@
 //! Knows what a task runs; the engine knows when.
 
 pub mod action;
+pub mod agents;
 mod apart;
 mod attempt_dirs;
 pub mod clock;

@@ -5,6 +5,7 @@
 //! An end is acknowledged to the keeper when the turn that took it is durable, not before.
 
 use crate::action::{Actions, Kind};
+use crate::agents;
 use crate::apart::Apart;
 use crate::attempt_dirs::{AttemptDir, AttemptDirs};
 use crate::collect;
@@ -19,10 +20,11 @@ use crate::outputs::Outputs;
 use crate::private_file::is_no_room;
 use crate::reuse::Memory;
 use crate::turn::{Arrival, Driver, When};
+use crate::workspace;
 use regatta_engine::Engine;
 use regatta_engine::effect::Effect;
 use regatta_engine::escalation::Escalation;
-use regatta_engine::event::Event;
+use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{Claimed, ConditionAnswer, Input, Reconciliation};
@@ -385,6 +387,21 @@ impl Local {
         }
     }
 
+    /// The last attempt of a node that did not end well: its id, its number, and how it failed, for the next one.
+    pub(crate) fn last_failure(&self, node: NodeId) -> Option<(u64, u32, String)> {
+        let tried = self.story.last(node)?;
+        let dir = workspace::attempt_dir(&self.place.run_dir, tried.attempt_id);
+        let mut text = format!("{}: {}", tried.outcome, tried.cause.unwrap_or("no cause"));
+        if let Some(exit) = tried.exit {
+            text.push_str(&format!(", exit code {exit}"));
+        }
+        for said in tried.message.iter().cloned().chain(collect::tail(&dir.join(collect::STDERR))) {
+            text.push('\n');
+            text.push_str(&said);
+        }
+        Some((tried.attempt_id, tried.number, text))
+    }
+
     /// Tells a person. Without room the run stops; else whoever shows the run writes what is missing, or says why not.
     fn escalate(&mut self, about: Scope, escalation: Escalation) {
         let Place { run_id, run_dir, .. } = &self.place;
@@ -428,6 +445,13 @@ impl Driver for Local {
         for Judged { id, dir } in self.to_ack.1.drain(..) {
             dir.into_iter().for_each(|dir| self.dirs.end(dir));
             self.asks.push(Ask::Ack { attempt: id });
+        }
+        for event in events {
+            if let EventKind::NodeEnded { node, .. } = event.kind
+                && self.actions.dialect(node).is_some_and(|(_, agent)| agent.own_home)
+            {
+                agents::forget_home(&self.place.run_dir, &self.actions.task(node).id);
+            }
         }
         // The latest answer is that to the end of the turn.
         let _ = (self.observer)(engine, Told::Durable { events, wall_ms: self.wall_ms });

@@ -2,7 +2,7 @@
 //!
 //! A part of the driver: it never waits. What follows from an end is not known here.
 
-use crate::action::{Kind, Prepared};
+use crate::action::{Kind, Prepared, Site};
 use crate::apart::{Apart, InFlight, Kept, Stage};
 use crate::attempt_dirs::AttemptDir;
 use crate::collect;
@@ -123,6 +123,9 @@ impl Local {
                 Err(refused) => self.refuse_apart(attempt, (refused.cause, &refused.message)),
             };
         }
+        if self.actions.dialect(node).is_some() {
+            return self.begin_agent(attempt, number, site);
+        }
         let Some(result) = flight.job.as_ref().map(|job| job.dir.path.join(collect::RESULT)) else { return };
         let prepared =
             self.actions.prepare((node, Kind::Attempt), number, (&self.outputs, &result), Some(&site));
@@ -134,6 +137,19 @@ impl Local {
                 }
             }
             Err(refused) => self.refuse_apart(attempt, (refused.cause, &refused.message)),
+        }
+    }
+
+    /// An agent gets a prompt besides; what it may do it may do here.
+    fn begin_agent(&mut self, attempt: AttemptId, number: u32, site: Site) {
+        let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.get_mut(&attempt));
+        let Some(flight) = flight else { return };
+        flight.stage = Stage::Working;
+        let Some(job) = flight.job.take() else { return };
+        self.start_agent(job, number, Some(site));
+        if !self.jobs.contains_key(&attempt.0) {
+            // It was refused, and that was told.
+            self.lost_apart(attempt);
         }
     }
 

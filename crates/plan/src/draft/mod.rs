@@ -2,6 +2,7 @@
 //!
 //! Takes judged documents (`language`) of all three kinds; what names what is checked in `assemble`.
 
+mod agent;
 mod apart;
 mod imported;
 mod keys;
@@ -85,6 +86,7 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
         f.text(key).or_else(|| defaults.text(key)).unwrap_or_else(|| default.to_owned())
     };
     let (unbuilt, later) = later(f, &PLAN);
+    let (agents, of_agents) = agent::agents(f, problems);
     let mut draft = Draft {
         dialect: Dialect::Plan,
         name: text("name", "plan"),
@@ -104,9 +106,10 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
         max_lost: f.small("max_lost").unwrap_or(5),
         breaker: f.get("breaker").map(|item| breaker(Fields::of(item))),
         on_end: f.texts("on_end"),
+        budget: agent::budget(f, "the plan", problems),
         env: passed(f, problems),
         inputs: f.inside("inputs").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect(),
-        agents: f.inside("agents").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect(),
+        agents,
         task_type: f.text("task_type"),
         mode: f.text("mode"),
         cohort: f.small("cohort"),
@@ -119,6 +122,7 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
     };
     let unbuilt = draft.apart.iter().flat_map(|apart| apart.unbuilt.clone());
     draft.unbuilt.extend(unbuilt.map(|key| Unbuilt { key, task: None }));
+    draft.unbuilt.extend(of_agents);
     draft
 }
 
@@ -166,6 +170,7 @@ fn retry(f: Fields<'_>) -> RetryKeys {
         strategy: f.text("strategy"),
         backoff_ms: f.duration_ms("backoff"),
         max_backoff_ms: f.duration_ms("max_backoff"),
+        resume_session: f.flag("resume_session"),
     }
 }
 

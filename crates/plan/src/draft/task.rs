@@ -2,6 +2,7 @@
 //!
 //! Reports what the declarations cannot say: empty commands, and keys that belong to another action.
 
+use super::agent::budget;
 use super::keys::{Spanned, TaskDraft};
 use super::{later, retry, spanned, spanned_json, spanned_map, spanned_texts, start, timeout};
 use crate::diagnostic::{Code, Diagnostic, Problems};
@@ -51,6 +52,7 @@ pub(super) fn task(item: &Item, problems: &mut Problems) -> TaskDraft {
         unbuilt,
         ..TaskDraft::default()
     };
+    draft.budget = budget(f, &format!("task `{}`", draft.id), problems);
     action(f, &mut draft, problems);
     in_worktree(f, &mut draft, problems);
     draft
@@ -89,7 +91,6 @@ fn action(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) {
 fn agent(f: Fields<'_>, draft: &mut TaskDraft) -> Option<Spanned<Action>> {
     let name = spanned(f.get("agent"))?;
     let prompt = spanned(f.get("prompt"));
-    draft.unbuilt.push("agent".to_owned());
     draft.refs_span = prompt.as_ref().map(|p| p.span.clone());
     let action = Action::Agent { agent: name.value, prompt: prompt.map(|p| p.value) };
     Some(Spanned { value: action, span: name.span })

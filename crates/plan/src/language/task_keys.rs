@@ -2,7 +2,8 @@
 //!
 //! Declarations only.
 
-use super::later_keys::{BUDGET, TOOL_CALL};
+use super::agent_keys::BUDGET;
+use super::later_keys::TOOL_CALL;
 use super::plan_keys::{COMMAND, COUNT, EFFECT, ISOLATION, PRIORITIES, RETRY, TEXTS, TIMEOUT};
 use super::{Kind, Shape, key};
 
@@ -18,8 +19,8 @@ pub(crate) static TASK: Shape = Shape {
         key("id", Kind::Text, ID).required(),
         key("title", Kind::Text, "What it is for, in a few words."),
         key("run", COMMAND, "A command: a list is program and arguments, a text goes to `sh -c`."),
-        key("agent", Kind::Text, "The agent that does it (not built yet); `prompt` says what."),
-        key("prompt", Kind::Text, "What the agent shall do."),
+        key("agent", Kind::Text, "The agent that does it; `prompt` says what."),
+        key("prompt", Kind::Text, "What the agent shall do; references are replaced. Default: the title."),
         key(
             "tool",
             Kind::Text,
@@ -91,7 +92,7 @@ pub(crate) static TASK: Shape = Shape {
         )
         .later(),
         key("max_items", COUNT, "Most items of `for_each`.").later(),
-        key("budget", Kind::Record(&BUDGET), "Budget of the task.").later(),
+        key("budget", Kind::Record(&BUDGET), "Budget of the task: what all its attempts may use up."),
         key(
             "cache",
             Kind::Flag,

@@ -61,6 +61,12 @@ fn every_warning_has_its_words() {
         "version: 1\nagents: { bot: { preset: codex } }\ntasks: [ { id: a, agent: bot, prompt: x } ]",
         "RG104 3:16 task `a` gives an agent no acceptance criteria",
     );
+    check(
+        "version: 1\nagents: { bot: { command: [x] } }\nbudget: { tokens: 9, usd: 0.5 }\n\
+         tasks: [ { id: a, agent: bot, prompt: x, accept: [y] }, { id: b, agent: bot, prompt: x, accept: [y] } ]",
+        "RG105 4:26 agent `bot` reports no tokens, which the budget is to count\n\
+         RG105 4:26 agent `bot` reports no cost, which the budget is to count",
+    );
     let mut chain = "version: 1\ntasks:\n  - { id: t10, run: x }\n".to_owned();
     for n in 11..21 {
         chain.push_str(&format!("  - {{ id: t{n}, needs: [t{}], run: x }}\n", n - 1));

@@ -5,6 +5,7 @@
 #![expect(unreachable_pub, reason = "one binary of modules: `pub` is between them")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod agents;
 mod attempt_dir;
 mod breaker;
 mod caps;
@@ -45,6 +46,7 @@ mod live;
 mod load;
 mod manual;
 mod merging;
+mod model;
 mod on_end;
 mod outcomes;
 mod part;
@@ -54,6 +56,7 @@ mod post_mortem;
 mod predict;
 mod promises;
 mod readers;
+mod real_agents;
 mod refusals;
 mod repeat;
 mod replay;
