@@ -31,6 +31,7 @@ mod ownership;
 mod part;
 mod patterns;
 mod placed;
+mod placing;
 pub mod prompt;
 mod reach;
 pub mod reference;
