@@ -6,8 +6,12 @@
 //! ```
 //! Pure: executes nothing, opens nothing, knows no clock and no environment.
 
+mod action;
+mod agents;
 pub mod analysis;
+mod apart;
 mod assemble;
+mod budgets;
 mod cells;
 mod conflicts;
 mod diagnostic;
@@ -20,6 +24,7 @@ mod fields;
 mod file_set;
 mod graph_checks;
 mod ids;
+mod isolation;
 mod json;
 mod language;
 mod lower;
@@ -29,8 +34,10 @@ mod ownership;
 mod part;
 mod patterns;
 mod placed;
+mod placing;
 mod plan_text;
 pub mod prd;
+pub mod prompt;
 mod prose;
 mod reach;
 pub mod reference;

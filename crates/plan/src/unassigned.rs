@@ -2,7 +2,7 @@
 //!
 //! Knows no driver.
 
-use crate::model::{Action, Plan};
+use crate::model::{Action, Driver, Plan};
 
 /// The preset of an agent that nobody has been named for.
 pub(crate) const NOBODY: &str = "none";
@@ -13,7 +13,9 @@ pub fn unassigned(plan: &Plan) -> Vec<&str> {
     let used = |name: &str| {
         plan.tasks.iter().any(|task| matches!(&task.action, Action::Agent { agent, .. } if agent == name))
     };
-    let nobody =
-        plan.agents.iter().filter(|(_, agent)| agent.get("preset").is_some_and(|preset| preset == NOBODY));
+    let nobody = plan
+        .agents
+        .iter()
+        .filter(|(_, agent)| matches!(&agent.driver, Driver::Preset(name) if name == NOBODY));
     nobody.map(|(name, _)| name.as_str()).filter(|name| used(name)).collect()
 }

@@ -64,6 +64,7 @@ pub(crate) const CRATES: &[Allowed] = &[
             "regatta-fault",
             "regatta-journal",
             "regatta-plan",
+            "globset",
             "ignore",
             "libc",
             "rustix",

@@ -3,9 +3,8 @@
 //! What a task writes and reads it says itself, so rules of domains only name the domain of a task that says none.
 
 use super::{Unit, Work};
-use crate::domains::{Domains, OTHER};
+use crate::domains::{Domains, OTHER, usual_domain};
 use crate::model::{Action, Plan, Task};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The files of a task as they are found: what its patterns match, and what they name.
@@ -49,15 +48,15 @@ pub fn of_plan(plan: &Plan, found: &BTreeMap<String, TaskFiles>, domains: &Domai
 
 /// The order that the plan merges in, then the usual one.
 fn order(plan: &Plan, domains: &Domains) -> Vec<String> {
-    let said = plan.later.get("merge").and_then(|merge| merge.get("order")).and_then(Value::as_array);
-    let said = said.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+    let said = plan.merge.iter().flat_map(|merge| merge.order.iter().cloned());
     let mut seen = BTreeSet::new();
     said.chain(domains.order()).filter(|domain| seen.insert(domain.clone())).collect()
 }
 
-/// What the task says, else the domain of most of its files; of several the first in merge order.
+/// What the task says, else the domain of most of its files as they are found; of several the first in merge order.
 fn domain(task: &Task, files: &TaskFiles, domains: &Domains) -> String {
-    if let Some(said) = task.later.get("domain").and_then(Value::as_str) {
+    let said = task.worktree.as_ref().map(|worktree| worktree.domain.as_str());
+    if let Some(said) = said.filter(|said| *said != usual_domain(&task.files)) {
         return said.to_owned();
     }
     let among = if files.files.is_empty() { &files.reads } else { &files.files };

@@ -3,6 +3,7 @@
 //! Knows texts only; whether the plan is any good is asked by reading it again.
 
 use super::{Division, Share, Verdict};
+use crate::agents::PRESETS;
 use crate::domains::briefing;
 use crate::plan_text::{Entry, Sheet, text};
 use crate::unassigned::NOBODY;
@@ -37,16 +38,13 @@ pub enum Helper {
     Nobody,
 }
 
-/// Presets of agents.
-const PRESETS: [&str; 5] = ["codex", "claude", "gemini", "opencode", "aider"];
-
 impl Helper {
     /// Name, definition, and what else could stand there.
     pub(crate) fn entry(&self) -> (String, String, String) {
         let others = "or: claude, gemini, opencode, aider; or { command: [my-agent, \"{prompt_file}\"] }";
         match self {
             Helper::Usual => ("coder".to_owned(), "{ preset: codex }".to_owned(), others.to_owned()),
-            Helper::Named(name) if PRESETS.contains(&name.as_str()) => {
+            Helper::Named(name) if PRESETS.iter().any(|preset| preset.name == name) => {
                 (name.clone(), format!("{{ preset: {name} }}"), String::new())
             }
             Helper::Named(name) => (name.clone(), "{ preset: codex }".to_owned(), others.to_owned()),

@@ -11,8 +11,10 @@ mod table;
 pub use table::OTHER;
 
 use crate::ids::is_id;
+use crate::patterns::plain;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 use table::{BRIEFING, DOMAINS};
 
 /// Where a domain of the settings is merged: behind these, before `tests`, `docs` and `other`.
@@ -185,6 +187,13 @@ impl Domains {
         order.push(OTHER.to_owned());
         order
     }
+}
+
+/// The domain of most of some files or patterns, by the built-in table: what a task has that says none.
+#[must_use]
+pub fn usual_domain(patterns: &[String]) -> &'static str {
+    static BUILT_IN: LazyLock<Domains> = LazyLock::new(Domains::default);
+    BUILT_IN.usual(patterns.iter().map(|pattern| plain(pattern))).unwrap_or(OTHER)
 }
 
 /// What an agent of a domain is told first where the workspace says nothing.

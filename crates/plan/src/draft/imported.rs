@@ -34,6 +34,7 @@ fn request_task(item: &Item, problems: &mut Problems) -> TaskDraft {
     draft.priority = f.whole("priority").map(|n| priority(n).to_owned());
     let policy = f.inside("retryPolicy");
     draft.retry = RetryKeys {
+        resume_session: None,
         max_attempts: policy.whole("maxAttempts"),
         strategy: policy.text("backoff"),
         backoff_ms: policy.whole("initialDelay"),
@@ -115,6 +116,8 @@ fn empty(dialect: Dialect, (config, slots): (Fields<'_>, u32), defaults: &Defaul
         name: name.to_owned(),
         schedule: or(None, "schedule", "dataflow"),
         isolation: "none".to_owned(),
+        apart: None,
+        epic: None,
         on_failure: or(config.text("failureMode"), "on_failure", "continue"),
         limits: limits(config, (config.small("maxConcurrent"), slots), defaults),
         limits_span: 0..0,
@@ -129,6 +132,7 @@ fn empty(dialect: Dialect, (config, slots): (Fields<'_>, u32), defaults: &Defaul
         max_lost: 5,
         breaker: None,
         on_end: Vec::new(),
+        budget: None,
         env: Some(vec![]),
         inputs: BTreeMap::new(),
         agents: BTreeMap::new(),

@@ -2,10 +2,13 @@
 //!
 //! Takes judged documents (`language`) of all three kinds; what names what is checked in `assemble`.
 
+mod agent;
+mod apart;
 mod imported;
 mod keys;
 mod task;
 
+pub(crate) use apart::ApartDraft;
 pub(crate) use keys::{Draft, Spanned, TaskDraft};
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
@@ -83,6 +86,7 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
         f.text(key).or_else(|| defaults.text(key)).unwrap_or_else(|| default.to_owned())
     };
     let (unbuilt, later) = later(f, &PLAN);
+    let (agents, of_agents) = agent::agents(f, problems);
     let mut draft = Draft {
         dialect: Dialect::Plan,
         name: text("name", "plan"),
@@ -102,20 +106,23 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
         max_lost: f.small("max_lost").unwrap_or(5),
         breaker: f.get("breaker").map(|item| breaker(Fields::of(item))),
         on_end: f.texts("on_end"),
+        budget: agent::budget(f, "the plan", problems),
         env: passed(f, problems),
         inputs: f.inside("inputs").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect(),
-        agents: f.inside("agents").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect(),
+        agents,
         task_type: f.text("task_type"),
         mode: f.text("mode"),
         cohort: f.small("cohort"),
         order: spanned_texts(f, "order"),
         tasks: f.list("tasks").iter().map(|item| Box::new(task::task(item, problems))).collect(),
         unbuilt: unbuilt.into_iter().map(|key| Unbuilt { key, task: None }).collect(),
+        apart: Some(apart::read(f, problems)),
+        epic: f.text("epic"),
         later,
     };
-    if draft.isolation == "worktree" {
-        draft.unbuilt.push(Unbuilt { key: "isolation: worktree".into(), task: None });
-    }
+    let unbuilt = draft.apart.iter().flat_map(|apart| apart.unbuilt.clone());
+    draft.unbuilt.extend(unbuilt.map(|key| Unbuilt { key, task: None }));
+    draft.unbuilt.extend(of_agents);
     draft
 }
 
@@ -163,6 +170,7 @@ fn retry(f: Fields<'_>) -> RetryKeys {
         strategy: f.text("strategy"),
         backoff_ms: f.duration_ms("backoff"),
         max_backoff_ms: f.duration_ms("max_backoff"),
+        resume_session: f.flag("resume_session"),
     }
 }
 

@@ -69,8 +69,7 @@ pub fn of(
             if !left.is_empty() {
                 notes.push(format!("tasks that name no file are in no unit: {}", left.join(", ")));
             }
-            let said = plan.later.get("epic").and_then(|epic| epic.as_str()).map(str::to_owned);
-            let epic = said.or_else(|| named(context, &name));
+            let epic = plan.epic.clone().or_else(|| named(context, &name));
             let text = String::from_utf8_lossy(&bytes).into_owned();
             Ok(Found { work, epic, name: plan.name.clone(), notes, plan: Some((text, format)) })
         }

@@ -25,7 +25,6 @@ use regatta_journal::rfc3339;
 use regatta_runtime::escalation::remedies;
 use regatta_runtime::workspace::DOT_DIR;
 use serde::Serialize;
-use serde_json::Value;
 
 /// What stands where somebody would have to judge.
 pub const NOT_ANALYSED: &str = "not analysed";
@@ -115,7 +114,7 @@ impl PostMortem {
 pub fn of(view: &RunView, gathered: &Gathered) -> PostMortem {
     let (engine, run_id) = (&view.engine, view.record.summary.run_id.as_str());
     let graph = engine.graph();
-    let epic = view.plan.later.get("epic").and_then(Value::as_str);
+    let epic = view.plan.epic.as_deref();
     let row = |&node: &NodeId| Row {
         task: graph.name(node).to_owned(),
         title: view.plan.tasks[node.index()].title.clone(),

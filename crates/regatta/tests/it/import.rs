@@ -181,7 +181,7 @@ fn a_task_list_becomes_one_task_for_each_domain() {
         assert!(text.contains(part), "{part}\n{text}");
     }
     assert!(!text.contains("schedule:"), "{text}");
-    assert_eq!(world.regatta(&["check", "plan.yaml"]).exits(0).out, "plan.yaml: valid: 2 tasks\n");
+    assert_eq!(world.regatta(&["check", "plan.yaml"]).exits(0).out, "plan.yaml: valid: 2 tasks, 1 warning\n");
 }
 
 #[test]

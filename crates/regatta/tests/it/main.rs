@@ -5,6 +5,7 @@
 #![expect(unreachable_pub, reason = "one binary of modules: `pub` is between them")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod agents;
 mod analyze;
 mod attempt_dir;
 mod breaker;
@@ -46,6 +47,8 @@ mod ledger;
 mod live;
 mod load;
 mod manual;
+mod merging;
+mod model;
 mod on_end;
 mod outcomes;
 mod part;
@@ -55,9 +58,11 @@ mod post_mortem;
 mod predict;
 mod promises;
 mod readers;
+mod real_agents;
 mod refusals;
 mod repeat;
 mod replay;
+mod repo_world;
 mod results;
 mod retry;
 mod reuse;
@@ -68,4 +73,5 @@ mod store_bits;
 mod syncs;
 mod takeover;
 mod trees;
+mod worktrees;
 mod world;
