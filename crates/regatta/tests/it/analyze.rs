@@ -1,5 +1,6 @@
 //! `analyze`: the decision for task lists, plans and names of files; what it prints and writes.
 
+use crate::repo_world::{git, repository};
 use crate::world::World;
 use serde_json::{Value, json};
 use std::io::Write as _;
@@ -340,6 +341,33 @@ fn the_epic_of_a_plan_is_what_it_says_else_its_name() {
     for (file, epic) in [("plan.yaml", "EPIC-3"), ("shop.yaml", "shop")] {
         world.regatta(&["analyze", file, "--write"]).exits(0);
         assert!(world.path(&format!(".workflow/outputs/{epic}/plan.yaml")).exists(), "{epic}");
+    }
+}
+
+#[test]
+fn the_plan_runs_each_agent_makes_its_files_in_a_worktree_and_all_of_it_lands() {
+    let world = repository();
+    world.write("tasks.md", TASKS);
+    let text = world.regatta(&["analyze", "tasks.md", "--epic", "EPIC-7"]).exits(0).out;
+    // A scripted agent in place of the preset: it makes the files that its prompt lists.
+    let script = "grep -o '^- [a-z/0-9_.A-Z]*' | cut -c3- | while read -r f; do mkdir -p \"$(dirname \"$f\")\"; echo made >\"$f\"; done";
+    let agent = format!(
+        "{{ command: [sh, -c, 'cat \"$1\" | {}', sh, \"{{prompt_file}}\"] }}",
+        script.replace('\'', "''")
+    );
+    let text =
+        text.replace("{ preset: codex }", &agent).replace("# gates: [\"make test\"]", "gates: [\"true\"]");
+    world.write("plan.yaml", &text);
+    world.regatta(&["check", "plan.yaml"]).exits(0);
+    let said = world.regatta(&["run", "plan.yaml"]);
+    let failed = world.regatta(&["explain"]).out;
+    assert_eq!(said.code, Some(0), "{}{}{failed}", said.out, said.err);
+    let owned = world.regatta(&["analyze", "tasks.md", "--json"]).json()["domains"].clone();
+    let files = owned.as_object().unwrap().values().flat_map(|files| files.as_array().unwrap().clone());
+    let files: Vec<String> = files.map(|file| file.as_str().unwrap().to_owned()).collect();
+    assert_eq!(files.len(), 6);
+    for file in files {
+        assert_eq!(git(&world, &["show", &format!("main:{file}")]), "made", "{file}");
     }
 }
 
