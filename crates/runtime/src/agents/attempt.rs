@@ -78,18 +78,18 @@ impl Actions {
     /// How the output of a node's agent is read, and by which agent it is made; `None` where no agent does it.
     pub(crate) fn dialect(&self, node: NodeId) -> Option<(Dialect, &Agent)> {
         let agent = self.agent(self.task(node))?.1;
-        let dialect = match &agent.driver {
-            Driver::Preset(name) => preset(name)?.dialect,
-            Driver::Command(_) => Dialect::Plain,
-            Driver::Acp(_) => Dialect::Acp,
-        };
-        Some((dialect, agent))
+        Some((Dialect::of(agent), agent))
     }
 
     /// True if an attempt of `node` cannot be judged without its standard output.
     pub(crate) fn needs_stdout(&self, node: NodeId) -> bool {
         self.result_is_stdout(node)
             || self.dialect(node).is_some_and(|(dialect, _)| dialect != Dialect::Plain)
+    }
+
+    /// True if an attempt of `node` has a way of its own to end what it started.
+    pub(crate) fn ends_by_itself(&self, node: NodeId) -> bool {
+        self.dialect(node).is_some_and(|(dialect, _)| dialect == Dialect::Acp)
     }
 
     /// The agent of a task, by its name.
