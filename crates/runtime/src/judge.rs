@@ -57,6 +57,7 @@ pub(crate) fn judge(
     let mut facts = Facts { leaked: ended.leaked, ran_ms, ..Facts::default() };
     let verdict = match &ended.how {
         How::NotStarted { message } => {
+            collect::clear_tmp(&job.dir.path);
             return Ok(refusal(job, (Cause::Spawn, message)));
         }
         How::Code(code) => {

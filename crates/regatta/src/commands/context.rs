@@ -1,7 +1,7 @@
 //! `regatta context`: the prompt of a task and what it is made of, before a run or of an attempt.
 
 use crate::args::ContextArgs;
-use crate::context::{Context, out};
+use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape_block;
@@ -10,6 +10,7 @@ use crate::source;
 use crate::view::{RunView, reader};
 use regatta_engine::event::EventKind;
 use regatta_journal::Which;
+use regatta_plan::prompt::HARD_CAP_TOKENS;
 use regatta_runtime::agents::{self, BILL_FILE, PROMPT_FILE};
 use regatta_runtime::workspace;
 use serde_json::{Value, json};
@@ -24,6 +25,10 @@ pub fn run(context: &Context, args: &ContextArgs) -> Result<Exit, CliError> {
         Some(plan) => before(context, plan, args)?,
         None => of_attempt(context, args)?,
     };
+    if bill["over_hard_cap"] == true {
+        let tokens = &bill["estimated_tokens"];
+        err(&format!("warning: about {tokens} tokens, more than {HARD_CAP_TOKENS}; nothing is cut yet\n"));
+    }
     if args.json {
         let mut facts = bill;
         facts["prompt"] = text.into();
@@ -40,7 +45,7 @@ fn before(context: &Context, plan: &Path, args: &ContextArgs) -> Result<(String,
     let source = source::load(context, plan, &inputs, Show::People)?;
     let prompt = agents::preview(&source.plan, &context.workspace, &args.task);
     let prompt = prompt.map_err(|why| CliError::usage(why).hint("`regatta plan PLAN` lists its tasks"))?;
-    let bill = json!({ "estimated_tokens": prompt.estimated_tokens, "items": prompt.bill });
+    let bill = agents::bill(&prompt);
     Ok((prompt.text, bill))
 }
 

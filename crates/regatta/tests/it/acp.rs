@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
 
 /// Speaks version 1: answers each request by its id, asks for a permission, and writes a file if it gets it. A prompt with
-/// `linger` ends only by a cancel.
+/// `linger` ends only by a cancel; where there is a FIFO `gate` it waits for a word.
 const OLD: &str = r#"#!/bin/sh
 while read -r line; do
     id=$(printf %s "$line" | sed -n 's/.*"id":\("[^"]*"\|[0-9]*\).*/\1/p')
@@ -22,6 +22,7 @@ while read -r line; do
         prompt=$id; setsid sleep 97 & echo $! >up ;;
     *'"session/prompt"'*)
         prompt=$id
+        if [ -p gate ]; then echo up >up; read -r word <gate; fi
         say '{"jsonrpc":"2.0","method":"session/update","params":{"sessionId":"s1","update":{"sessionUpdate":"tool_call","toolCallId":"t1","title":"Write x","kind":"edit","status":"pending"}}}'
         say '{"jsonrpc":"2.0","id":77,"method":"session/request_permission","params":{"sessionId":"s1","toolCall":{"toolCallId":"t1","title":"Write x","kind":"edit"},"options":[{"optionId":"n","name":"Yes","kind":"reject_once"},{"optionId":"y","name":"No","kind":"allow_once"}]}}' ;;
     *'"session/cancel"'*)
@@ -91,6 +92,25 @@ fn a_cancel_is_told_in_the_protocol_first_and_nothing_of_the_agent_is_left() {
     assert!(!lives(&tool));
     assert_eq!(world.read("told"), "cancelled\nclosed\n");
     assert_eq!(status(&world.regatta(&["status", "--json"]).json(), "a"), "cancelled");
+}
+
+#[test]
+fn an_agent_outlives_its_orchestrator_and_what_it_says_then_is_heard_by_the_next_one() {
+    let world = old("go");
+    world.fifo("up");
+    world.fifo("gate");
+    let mut child = world.start(&["run", "plan.yaml"]);
+    assert_eq!(world.hear("up"), "up");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(world.regatta(&["status", "--json"]).json()["live_children"], 1);
+    let mut resumed = world.start(&["resume"]);
+    world.follow("dispatch_adopted", 1);
+    std::fs::write(world.path("gate"), "go\n").unwrap();
+    assert_eq!(ends(&mut resumed), Some(1));
+    let summary = world.regatta(&["status", "--json"]).json();
+    assert_eq!(summary["tasks"]["a"]["cause"], "permission", "{summary:#}");
+    assert_eq!((&record(&world)["message"], &summary["usage"]["tokens"]), (&"all done".into(), &8.into()));
 }
 
 #[test]

@@ -82,6 +82,8 @@ fn a_prompt_that_fits_no_argument_names_the_file_in_which_it_is() {
     let why = refused["tasks"]["a"]["why"].as_str().unwrap();
     assert!(why.contains("let the agent read `{prompt_file}`"), "{why}");
     let by_file = world_of("command: [./agent.sh, '{prompt_file}']");
+    let warned = by_file.regatta(&["context", "a", "--plan", "plan.yaml"]).exits(0).err;
+    assert!(warned.contains("more than 20000; nothing is cut yet"), "{warned}");
     assert_eq!(by_file.run()["status"], "succeeded");
     assert!(by_file.read("size").trim().parse::<usize>().unwrap() > 100_001);
 }
@@ -175,7 +177,7 @@ fn known_agents_are_listed_with_what_is_found_and_what_was_verified() {
         std::fs::set_permissions(world.path(name), std::fs::Permissions::from_mode(0o755)).unwrap();
     }
     world.write("home/.codex/auth.json", "a secret that nobody reads");
-    std::fs::set_permissions(world.path("home/.codex/auth.json"), std::fs::Permissions::from_mode(0))
+    std::fs::set_permissions(world.path("home/.codex/auth.json"), std::fs::Permissions::from_mode(0o000))
         .unwrap();
     let (bin, home) = (world.path("bin").display().to_string(), world.path("home").display().to_string());
     world.set("PATH", &format!("{bin}:/usr/bin:/bin"));

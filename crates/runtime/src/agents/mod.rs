@@ -22,6 +22,7 @@ mod told;
 mod verdict;
 
 pub(crate) use attempt::Brief;
+pub use attempt::bill;
 pub(crate) use home::forget_home;
 pub use home::user_home;
 pub use preset::{Cumulative, PRESETS, Preset, Verified, preset};
