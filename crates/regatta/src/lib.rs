@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod error;
 pub mod exit;
 pub mod export;
+pub mod found_agents;
 pub mod init;
 pub mod origin;
 pub mod overrides;

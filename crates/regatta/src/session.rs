@@ -17,6 +17,7 @@ use regatta_engine::effect::Leave;
 use regatta_engine::outcome::RunStatus;
 use regatta_engine::state::Phase;
 use regatta_journal::{RunJournal, Which};
+use regatta_runtime::agents::Dialect;
 use regatta_runtime::escalation::{self, Case};
 use regatta_runtime::keeper::{Containment, KeeperError, Program, Terms};
 use regatta_runtime::local::{Observer, Told};
@@ -62,7 +63,9 @@ pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watcher
     let feed = |file: &StateFile| file.feed(&view::reader(&context.workspace)?, &run_id);
     let feed = watchers.state_file.as_ref().map(feed).transpose()?;
     let screen = screen(context, watchers.show)?;
-    let observer = observer(screen.as_ref().map(Live::new), feed);
+    let dialects = plan.agents.iter().map(|(name, agent)| (name.clone(), Dialect::of(agent)));
+    let live = screen.as_ref().map(|screen| Live::new(screen, dialects.collect()));
+    let observer = observer(live, feed);
     let workspace = context.workspace.clone();
     let containment = Config::read(context)?.containment();
     let screen = Arc::new(screen);

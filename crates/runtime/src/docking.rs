@@ -75,6 +75,7 @@ impl Local {
             marker: format!("{}/{id}", self.place.run_id),
             output_limit_bytes: self.actions.output_limit_bytes(),
             idle_ms: None,
+            leader_first: false,
             grace_ms: 5_000,
             kill_after_ms: Some(wanted.timeout_ms),
         })));

@@ -73,6 +73,7 @@ pub(crate) fn judge(
     facts.message = warning.map(|text| shorten(&text));
     let verdict = match &ended.how {
         How::NotStarted { message } => {
+            collect::clear_tmp(&job.dir.path);
             return Ok(refusal(job, (Cause::Spawn, message)));
         }
         How::Code(code) => {

@@ -6,6 +6,7 @@
 //! ```
 //! Knows what a task runs; the engine knows when.
 
+pub mod acp;
 pub mod action;
 pub mod agents;
 mod apart;

@@ -150,6 +150,7 @@ impl Local {
             idle_ms: bounds.idle_ms.filter(|_| job.kind == Kind::Attempt),
             grace_ms: bounds.grace_ms,
             kill_after_ms: Some(kill_after_ms),
+            leader_first: job.kind == Kind::Attempt && self.actions.ends_by_itself(job.node),
         })));
         self.jobs.insert(id, job);
     }

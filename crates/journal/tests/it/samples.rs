@@ -1,5 +1,6 @@
 //! One event of every kind and outcome, one input of every kind and answer, for tables.
 
+use regatta_engine::budget::Level;
 use regatta_engine::caps::CapRef;
 use regatta_engine::cause::Cause;
 use regatta_engine::escalation::CauseClass;
@@ -160,6 +161,8 @@ fn scope_kinds() -> Vec<EventKind> {
     ];
     let about = Scope::Node(NODE);
     kinds.extend(CauseClass::ALL.map(|class| EventKind::Escalated { about, class, cause: Cause::Exit }));
+    let levels = [(None, Level::Near), (None, Level::Full), (Some(NODE), Level::Full)];
+    kinds.extend(levels.map(|(node, level)| EventKind::BudgetReached(node, level)));
     kinds
 }
 

@@ -150,3 +150,39 @@ pub struct PostMortemArgs {
     #[arg(long, requires = "write")]
     pub force: bool,
 }
+
+/// `regatta agents`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  regatta agents\n  regatta agents --json")]
+pub struct AgentsArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `regatta context`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta context api                     the prompt of the last attempt, newest run
+  regatta context api --attempt 1 --json
+  regatta context api --plan plan.yaml    as it would be, before a run")]
+pub struct ContextArgs {
+    /// The task.
+    pub task: String,
+    /// Compose it from this plan instead of a run.
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["run", "attempt"])]
+    pub plan: Option<PathBuf>,
+    /// The run [default: the newest].
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// The attempt [default: the last].
+    #[arg(long, value_name = "N")]
+    pub attempt: Option<u32>,
+    /// A value for an input of the plan; may be repeated.
+    #[arg(long = "input", value_name = "NAME=VALUE", requires = "plan")]
+    pub inputs: Vec<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}

@@ -92,6 +92,10 @@ pub enum Verb {
     Replay(ReplayArgs),
     /// Say what this machine and workspace permit, and what stands in the way.
     Doctor(DoctorArgs),
+    /// List the known agents: what is found of them, and what was verified.
+    Agents(AgentsArgs),
+    /// Print the prompt of a task and what it is made of, before a run or of an attempt.
+    Context(ContextArgs),
     /// Report what the journal knows of a run: what went wrong, what it cost, what is open.
     PostMortem(PostMortemArgs),
     /// Show what nobody needs any more, old runs above all, and remove it.
@@ -105,6 +109,9 @@ pub enum Verb {
     /// Own the processes of a run; started by `run` and `resume`.
     #[command(hide = true)]
     Keeper(KeeperArgs),
+    /// Drive an agent that speaks the Agent Client Protocol; started by the keeper.
+    #[command(hide = true)]
+    AcpAgent(AcpAgentArgs),
 }
 
 /// Caps that override the plan's.

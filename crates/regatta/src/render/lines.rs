@@ -5,6 +5,7 @@
 use super::duration;
 use super::escape::escape;
 use regatta_engine::Engine;
+use regatta_engine::budget::Level;
 use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
@@ -65,7 +66,8 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         | EventKind::BreakerClosed { .. }
         | EventKind::HoldStarted { .. }
         | EventKind::HoldEnded { .. }
-        | EventKind::Escalated { .. } => of_scope(graph, &event.kind)?,
+        | EventKind::Escalated { .. }
+        | EventKind::BudgetReached { .. } => of_scope(graph, &event.kind)?,
         EventKind::NodeReady { .. }
         | EventKind::WaveStarted { .. }
         | EventKind::WaveEnded { .. }
@@ -125,6 +127,12 @@ fn of_scope(graph: &Graph, kind: &EventKind) -> Option<String> {
             format!("holding    {} until {}: rate limit", words(scope), seconds(until.0))
         }
         EventKind::HoldEnded(scope) => format!("free       {}", words(scope)),
+        EventKind::BudgetReached(node, level) => {
+            let of = node.map_or("the run", |node| graph.name(node));
+            let full = *level == Level::Full;
+            let what = if full { "is used up: no agent starts for it" } else { "is used up to 80 %" };
+            format!("budget     of {of} {what}")
+        }
         EventKind::Escalated { about, class, cause } => {
             format!("escalated  {} ({}: {})", words(about), class.name(), cause.code())
         }

@@ -82,6 +82,8 @@ fn a_prompt_that_fits_no_argument_names_the_file_in_which_it_is() {
     let why = refused["tasks"]["a"]["why"].as_str().unwrap();
     assert!(why.contains("let the agent read `{prompt_file}`"), "{why}");
     let by_file = world_of("command: [./agent.sh, '{prompt_file}']");
+    let warned = by_file.regatta(&["context", "a", "--plan", "plan.yaml"]).exits(0).err;
+    assert!(warned.contains("more than 20000; nothing is cut yet"), "{warned}");
     assert_eq!(by_file.run()["status"], "succeeded");
     assert!(by_file.read("size").trim().parse::<usize>().unwrap() > 100_001);
 }
@@ -130,4 +132,104 @@ fn what_is_not_built_of_an_agent_is_refused_before_anything_starts() {
     assert!(said.err.contains("`agents.bot.permissions: ask`"), "{}", said.err);
     world.regatta(&["check", "plan.yaml"]).exits(0);
     assert!(!world.path(".regatta").exists());
+}
+
+#[test]
+fn a_prompt_is_shown_before_a_run_and_of_an_attempt() {
+    let tasks = "  - { id: a, agent: bot, prompt: 'write ${inputs.what}', accept: [it is there] }\n\
+                 \x20 - { id: b, agent: bot, prompt: 'read ${a.result.summary}', needs: [a] }\n\
+                 \x20 - { id: c, run: 'true' }\n";
+    let world = world("command: [./agent.sh]", "echo did it", tasks);
+    world.write("plan.yaml", &world.read("plan.yaml").replace("tasks:\n", "inputs: { what: x }\ntasks:\n"));
+    let before = |task: &str| world.regatta(&["context", task, "--plan", "plan.yaml", "--input", "what=y"]);
+    assert!(before("a").exits(0).out.contains("write y\n"));
+    let shown = before("b").exits(0).out;
+    assert!(shown.contains("read ${a.result.summary}") && shown.contains("once it has ended"), "{shown}");
+    assert!(before("c").exits(2).err.contains("no agent does task `c`"));
+    assert!(before("z").exits(2).err.contains("no task `z`"));
+    assert!(!world.path(".regatta").exists(), "nothing was started");
+
+    assert_eq!(world.run()["status"], "succeeded");
+    let of_run = world.regatta(&["context", "b"]).exits(0).out;
+    assert_eq!(of_run, of_attempt(&world, attempt_of(&world, "b"), "prompt.md"));
+    assert!(of_run.contains("read did it"), "{of_run}");
+    let facts = world.regatta(&["context", "b", "--attempt", "1", "--json"]).exits(0).json();
+    assert_eq!(facts["prompt"], of_run);
+    assert!(facts["items"].as_array().unwrap().iter().any(|item| item["source"] == "task a"));
+    assert!(world.regatta(&["context", "c"]).exits(2).err.contains("has no prompt"));
+    assert!(world.regatta(&["context", "b", "--attempt", "7"]).exits(2).err.contains("no attempt 7"));
+}
+
+/// The id of the first attempt of a task.
+fn attempt_of(world: &World, task: &str) -> u64 {
+    let events = world.regatta(&["events"]).out;
+    let mut events = events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let start = events.find(|event| event["kind"] == "dispatch_started" && event["node_id"] == task);
+    start.unwrap()["attempt_id"].as_u64().unwrap()
+}
+
+#[test]
+fn known_agents_are_listed_with_what_is_found_and_what_was_verified() {
+    let mut world = World::new();
+    world.write("bin/codex", "#!/bin/sh\n[ \"$1\" = --version ] && echo 'codex-cli 9.8.7'\n");
+    world.write("bin/pi", "#!/bin/sh\nexec sleep 0\n");
+    for name in ["bin/codex", "bin/pi"] {
+        std::fs::set_permissions(world.path(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    world.write("home/.codex/auth.json", "a secret that nobody reads");
+    std::fs::set_permissions(world.path("home/.codex/auth.json"), std::fs::Permissions::from_mode(0o000))
+        .unwrap();
+    let (bin, home) = (world.path("bin").display().to_string(), world.path("home").display().to_string());
+    world.set("PATH", &format!("{bin}:/usr/bin:/bin"));
+    world.set("HOME", &home);
+    world.set("ANTHROPIC_API_KEY", "sk-never-shown");
+    let said = world.regatta(&["agents", "--json"]).exits(0);
+    let rows = said.json();
+    let of = |name: &str| rows.as_array().unwrap().iter().find(|row| row["name"] == name).unwrap().clone();
+    let codex = of("codex");
+    assert_eq!(
+        (&codex["version"], &codex["login"]["files"][0]),
+        (&"9.8.7".into(), &".codex/auth.json".into())
+    );
+    assert_eq!((&codex["verified_version"], &codex["verified_by"]), (&"0.169.0".into(), &"tests".into()));
+    assert_eq!(
+        (&of("claude")["path"], &of("claude")["login"]["variables"][0]),
+        (&Value::Null, &"ANTHROPIC_API_KEY".into())
+    );
+    assert_eq!((&of("pi")["version"], &of("pi")["acts_unasked"]), (&Value::Null, &true.into()));
+    let text = world.regatta(&["agents"]).exits(0).out;
+    assert!(text.contains("codex     9.8.7") && text.contains("~/.codex/auth.json"), "{text}");
+    assert!(!(text + &said.out).contains("sk-never-shown"));
+    let doctor = world.regatta(&["doctor", "--json"]).json();
+    let agents = doctor["checks"].as_array().unwrap().iter().find(|check| check["name"] == "agents").unwrap();
+    let detail = agents["detail"].as_str().unwrap();
+    assert!(detail.contains("codex: told what they may do inside a worktree only"), "{detail}");
+    assert!(detail.contains("pi: change files and run commands unasked"), "{detail}");
+}
+
+#[test]
+fn a_budget_that_is_used_up_is_told_and_the_rest_is_not_started() {
+    let world = world(
+        "acp: [./agent.sh]",
+        "while read -r line; do id=$(printf %s \"$line\" | sed -n 's/.*\"id\":\\(\"[^\"]*\"\\|[0-9]*\\).*/\\1/p')\n\
+         case \"$line\" in *initialize*) r='\"protocolVersion\":1' ;; *session/new*) r='\"sessionId\":\"s\"' ;;\n\
+         *) r='\"stopReason\":\"end_turn\",\"usage\":{\"inputTokens\":90,\"outputTokens\":20,\"totalTokens\":110}' ;; esac\n\
+         echo \"{\\\"jsonrpc\\\":\\\"2.0\\\",\\\"id\\\":$id,\\\"result\\\":{$r}}\"; done",
+        "  - { id: a, agent: bot, prompt: x }\n  - { id: b, agent: bot, prompt: x, needs: [a] }\n  - { id: c, run: 'true', needs: [a] }\n",
+    );
+    world.write(
+        "plan.yaml",
+        &world.read("plan.yaml").replace("tasks:\n", "budget: { tokens: 100 }\ntasks:\n"),
+    );
+    let summary = world.run();
+    assert_eq!(summary["tasks"]["a"]["usage"]["tokens"], 110, "{summary:#}");
+    assert_eq!(
+        (status(&summary, "a"), status(&summary, "b"), status(&summary, "c")),
+        ("succeeded", "failed", "succeeded")
+    );
+    assert_eq!(summary["tasks"]["b"]["cause"], "budget");
+    assert_eq!(world.kinds().iter().filter(|kind| *kind == "budget_exhausted").count(), 1);
+    let said = world.regatta(&["status"]).exits(0).out;
+    assert!(said.contains("failed (budget)"), "{said}");
+    assert!(world.regatta(&["replay"]).exits(0).err.is_empty());
 }

@@ -5,6 +5,7 @@
 #![expect(unreachable_pub, reason = "one binary of modules: `pub` is between them")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod acp;
 mod agents;
 mod analyze;
 mod attempt_dir;

@@ -46,6 +46,10 @@ fn codex_works_says_so_and_is_billed_and_the_next_task_hears_of_it() {
     assert_eq!(summary["status"], "succeeded", "{summary:#}");
     assert_eq!(world.read("hello.txt"), "hi\n");
     assert_eq!(told(&summary), [3_000, 600, 150, 30]);
+    assert_eq!(
+        (&summary["agents"]["coder"]["tokens"], &summary["tasks"]["b"]["usage"]["tokens"]),
+        (&3_150.into(), &1_050.into())
+    );
     billed(&model, &summary);
     let (first, prompt) =
         (record(&world, 1), std::fs::read_to_string(world.run_dir().join("attempts/2/prompt.md")));

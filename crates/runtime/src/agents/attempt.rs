@@ -11,12 +11,14 @@ use super::template::{Session, Values, command, of_preset};
 use crate::action::{Actions, Prepared, Site, cwd_in};
 use crate::collect::{self, write_private};
 use crate::outputs::Outputs;
+use crate::redact::redact;
 use crate::scope::{Refusal, inputs, resolve_text};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
 use regatta_engine::json::hex;
 use regatta_plan::model::{Action, Agent, Driver, Permissions, Task};
 use regatta_plan::prompt::{HARD_CAP_TOKENS, Prompt, compose};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsString;
 use std::path::Path;
@@ -57,39 +59,39 @@ impl Work {
     /// They cannot be written.
     pub(crate) fn store(&self, dir: &Path) -> std::io::Result<()> {
         write_private(&dir.join(PROMPT_FILE), self.prompt.text.as_bytes())?;
-        write_private(&dir.join(BILL_FILE), &bill(&self.prompt))?;
+        write_private(&dir.join(BILL_FILE), format!("{:#}\n", bill(&self.prompt)).as_bytes())?;
         super::record::store(dir, &self.record)
     }
 }
 
-/// The bill of a prompt as JSON.
-pub(crate) fn bill(prompt: &Prompt) -> Vec<u8> {
+/// The bill of a prompt.
+#[must_use]
+pub fn bill(prompt: &Prompt) -> Value {
     let over = prompt.estimated_tokens > HARD_CAP_TOKENS;
-    let facts = serde_json::json!({
+    json!({
         "estimated_tokens": prompt.estimated_tokens,
         "hard_cap_tokens": HARD_CAP_TOKENS,
         "over_hard_cap": over,
         "items": prompt.bill,
-    });
-    format!("{facts:#}\n").into_bytes()
+    })
 }
 
 impl Actions {
     /// How the output of a node's agent is read, and by which agent it is made; `None` where no agent does it.
     pub(crate) fn dialect(&self, node: NodeId) -> Option<(Dialect, &Agent)> {
         let agent = self.agent(self.task(node))?.1;
-        let dialect = match &agent.driver {
-            Driver::Preset(name) => preset(name)?.dialect,
-            Driver::Command(_) => Dialect::Plain,
-            Driver::Acp(_) => Dialect::Acp,
-        };
-        Some((dialect, agent))
+        Some((Dialect::of(agent), agent))
     }
 
     /// True if an attempt of `node` cannot be judged without its standard output.
     pub(crate) fn needs_stdout(&self, node: NodeId) -> bool {
         self.result_is_stdout(node)
             || self.dialect(node).is_some_and(|(dialect, _)| dialect != Dialect::Plain)
+    }
+
+    /// True if an attempt of `node` has a way of its own to end what it started.
+    pub(crate) fn ends_by_itself(&self, node: NodeId) -> bool {
+        self.dialect(node).is_some_and(|(dialect, _)| dialect == Dialect::Acp)
     }
 
     /// The agent of a task, by its name.
@@ -110,6 +112,7 @@ impl Actions {
         let known = self.known(task, brief)?;
         let instruction = known.instruction.clone();
         let prompt = compose(&items(task, known));
+        let prompt = Prompt { text: redact(prompt.text), ..prompt };
         let scope = self.scope(task, brief.outputs);
         let root = brief.worktree.as_ref().map_or(self.workspace(), |site| &site.path);
         let cwd = cwd_in(root, task, &scope)?;

@@ -242,7 +242,12 @@ pub(super) fn vibe(said: &mut Said, line: &Value) {
 pub(super) fn acp(said: &mut Said, line: &Value) {
     match text(line, "/kind").unwrap_or_default() {
         "session" => said.session = text(line, "/session_id").map(str::to_owned),
-        "message" => said.add(text(line, "/text").unwrap_or_default()),
+        "message" => {
+            if line.pointer("/new").and_then(Value::as_bool) == Some(true) {
+                said.say("");
+            }
+            said.add(text(line, "/text").unwrap_or_default());
+        }
         "tool" => {
             said.call(text(line, "/title").unwrap_or("?"));
             said.say("");

@@ -3,7 +3,9 @@
 //! A line that is no JSON, or too long, is passed over and counted: agents mix prose among their lines.
 
 use super::dialects;
+use super::preset::preset;
 use super::said::{Ending, Said};
+use regatta_plan::model::{Agent, Driver};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 
@@ -35,6 +37,18 @@ pub enum Dialect {
     Vibe,
     /// `regatta acp-agent`.
     Acp,
+}
+
+impl Dialect {
+    /// How an agent of a plan speaks.
+    #[must_use]
+    pub fn of(agent: &Agent) -> Dialect {
+        match &agent.driver {
+            Driver::Preset(name) => preset(name).map_or(Dialect::Plain, |preset| preset.dialect),
+            Driver::Command(_) => Dialect::Plain,
+            Driver::Acp(_) => Dialect::Acp,
+        }
+    }
 }
 
 /// Reads everything that an agent wrote to standard output.

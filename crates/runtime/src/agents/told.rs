@@ -65,6 +65,8 @@ impl Told {
 fn cumulative(agent: &Agent) -> Cumulative {
     match &agent.driver {
         Driver::Preset(name) => preset(name).map_or(Cumulative::No, |preset| preset.cumulative),
-        Driver::Command(_) | Driver::Acp(_) => Cumulative::No,
+        Driver::Command(_) => Cumulative::No,
+        // One agent counts its cost on, the others tell none.
+        Driver::Acp(_) => Cumulative::Cost,
     }
 }
