@@ -16,9 +16,11 @@ use std::collections::{BTreeMap, BTreeSet};
 const GATE_MS: u64 = 300_000;
 
 /// Parts of `worktree`, `merge` and `gates` whose feature is not built yet, with the values that ask for it.
-const UNBUILT: [(&str, &str, &[&str]); 8] = [
+const UNBUILT: [(&str, &str, &[&str]); 10] = [
     ("worktree", "sparse", &[]),
     ("worktree", "lfs", &["on"]),
+    ("worktree", "on_error", &["sequential"]),
+    ("merge", "approve", &["true"]),
     ("merge", "resolver", &[]),
     ("merge", "fix", &[]),
     ("merge", "batch", &[]),
@@ -46,7 +48,7 @@ pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> ApartDraft {
     let mut unbuilt: Vec<String> = Vec::new();
     for (block, key, values) in UNBUILT {
         let Some(item) = f.inside(block).get(key) else { continue };
-        let text = fields::text(item).unwrap_or_default();
+        let text = word(item);
         if values.is_empty() && !matches!(text.as_str(), "false" | "1") || values.contains(&text.as_str()) {
             unbuilt.push(format!(
                 "{block}.{key}{}",
@@ -57,12 +59,22 @@ pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> ApartDraft {
     if f.inside("merge").inside("commit").flag("sign") == Some(true) {
         unbuilt.push("merge.commit.sign".to_owned());
     }
-    let person = |(_, item): &&(crate::tree::Key, Item)| Fields::of(item).get("person").is_some();
-    if let Some((key, _)) = f.inside("gates").pairs().iter().find(person) {
-        unbuilt.push(format!("gates.{}.person", key.text));
+    for (key, item) in f.inside("gates").pairs() {
+        let told =
+            ["person", "needs", "evidence"].into_iter().filter(|part| Fields::of(item).get(part).is_some());
+        unbuilt.extend(told.map(|part| format!("gates.{}.{part}", key.text)));
     }
     let gates = gates.into_keys().collect();
     ApartDraft { worktrees: worktrees(f.inside("worktree"), problems), merge, gates, unbuilt }
+}
+
+/// A scalar as YAML has it, in every format.
+fn word(item: &Item) -> String {
+    match &item.value {
+        Value::Bool(value) => value.to_string(),
+        Value::Number(text) => text.clone(),
+        _ => fields::text(item).unwrap_or_default(),
+    }
 }
 
 fn worktrees(f: Fields<'_>, problems: &mut Problems) -> Worktrees {
