@@ -67,6 +67,14 @@ impl CauseClass {
             | Cause::BadResult
             | Cause::DiskFull
             | Cause::RateLimit
+            | Cause::Ownership
+            | Cause::HistoryRewritten
+            | Cause::NoChange
+            | Cause::MissingOutput
+            | Cause::Tampered
+            | Cause::Partial
+            | Cause::Verify
+            | Cause::Worktree
             | Cause::BreakerOpen => {
                 let agent = match about {
                     Scope::Agent(_) => true,
@@ -87,6 +95,7 @@ impl CauseClass {
             | Cause::When
             | Cause::UpstreamSkipped
             | Cause::Stopped
+            | Cause::NotLanded
             | Cause::User => CauseClass::Plan,
         }
     }

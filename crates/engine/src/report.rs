@@ -54,6 +54,17 @@ pub struct Content {
     pub files: Option<Digest>,
 }
 
+/// The commits between which an attempt worked, by hexadecimal id.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Work {
+    /// The one that it began from.
+    pub base: Box<str>,
+    /// The one that holds what it left; the same if it left nothing.
+    pub head: Box<str>,
+    /// Paths that differ between them.
+    pub changed: u32,
+}
+
 /// Facts of an ended attempt, beside its verdict.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Report {
@@ -75,6 +86,8 @@ pub struct Report {
     pub leaked: u32,
     /// What the work was, where later runs may ask for equal work.
     pub content: Option<Box<Content>>,
+    /// What it left in a worktree.
+    pub work: Option<Box<Work>>,
     /// A sentence for people; at most a few hundred bytes, never in the canonical log.
     pub message: Option<Box<str>>,
 }

@@ -6,7 +6,9 @@
 //! ```
 //! Pure: executes nothing, opens nothing, knows no clock and no environment.
 
+mod action;
 mod agents;
+mod apart;
 mod assemble;
 mod budgets;
 mod cells;
@@ -19,6 +21,7 @@ mod fields;
 mod file_set;
 mod graph_checks;
 mod ids;
+mod isolation;
 mod json;
 mod language;
 mod lower;
@@ -28,6 +31,7 @@ mod ownership;
 mod part;
 mod patterns;
 mod placed;
+mod placing;
 pub mod prompt;
 mod reach;
 pub mod reference;

@@ -136,7 +136,7 @@ fn policy(plan: &Plan, task: &Task) -> Policy {
         allow_skipped: task.allow_skipped,
         cache: task.cache,
         undo: task.undo.is_some(),
-        collects: false,
+        collects: plan.merge.is_some() && task.worktree.is_some(),
         max_lost: plan.max_lost,
         budget: task.budget.as_ref().map(budget),
     }

@@ -2,7 +2,9 @@
 //!
 //! This is what is stored and what runs. Times are milliseconds. Knows no spans.
 
+pub use crate::action::Action;
 pub use crate::agents::{Agent, Budget, Driver, KnownPreset, PRESETS, Permissions, is_key_name};
+pub use crate::apart::{Check, InWorktree, Merge, MergeRule, Worktrees};
 pub use crate::trying::{Breaker, Retry, Share, Timeout};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -68,6 +70,15 @@ pub struct Plan {
     /// Program and arguments of what is run when the run has ended; empty for nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_end: Vec<String>,
+    /// How worktrees are made; `None` if no task has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktrees: Option<Worktrees>,
+    /// How their branches are merged; `None` if they are left as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge: Option<Merge>,
+    /// The epic whose files are written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epic: Option<String>,
     /// What all agents of the run may use up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
@@ -109,62 +120,6 @@ pub struct Limits {
     pub per_tag: BTreeMap<String, u32>,
     /// Bytes of one output stream of an attempt.
     pub output_bytes: u64,
-}
-
-/// What a task does.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// Program and arguments; references are replaced in each.
-    Argv(Vec<String>),
-    /// A script for a shell; references travel by environment.
-    Shell {
-        /// The script.
-        script: String,
-        /// The shell, started with `-c`.
-        shell: String,
-    },
-    /// Work of an agent.
-    Agent {
-        /// The agent.
-        agent: String,
-        /// What it shall do, as a template.
-        prompt: Option<String>,
-    },
-    /// A call of a tool. Not built yet.
-    Tool {
-        /// The tool: `server/tool`, or a built-in one.
-        tool: String,
-        /// Its parameters, as templates.
-        params: BTreeMap<String, Value>,
-    },
-    /// Merges the results of its predecessors. Not built yet.
-    Join {
-        /// `fail-fast`, `merge-with-rules` or `manual-escalation`.
-        conflict: String,
-        /// Rules by JSON path.
-        rules: BTreeMap<String, String>,
-    },
-    /// A gate that must pass. Not built yet.
-    Gate {
-        /// The gate.
-        gate: String,
-    },
-}
-
-impl Action {
-    /// The agent, if an agent does it.
-    #[must_use]
-    pub fn agent(&self) -> Option<&str> {
-        match self {
-            Action::Agent { agent, .. } => Some(agent),
-            Action::Argv(_)
-            | Action::Shell { .. }
-            | Action::Tool { .. }
-            | Action::Join { .. }
-            | Action::Gate { .. } => None,
-        }
-    }
 }
 
 /// A task.
@@ -231,6 +186,9 @@ pub struct Task {
     /// The tool it was written as a call of, although its action is a command (`tool: shell`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub called: Option<String>,
+    /// Its worktree; `None` if it works in the workspace itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<InWorktree>,
     /// What all its attempts may use up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,

@@ -9,9 +9,8 @@ use crate::redact::{redact, redact_stream};
 use regatta_engine::report::Digest;
 use regatta_fault as fault;
 use sha2::{Digest as _, Sha256};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -110,17 +109,13 @@ impl Write for Hashing {
 /// It is no plain file, too large, or not JSON.
 pub fn result_file(dir: &Path) -> Result<Option<TaskResult>, ResultError> {
     let path = dir.join(RESULT);
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let file = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(&path) {
+    let file = match private_file::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let meta = file.metadata()?;
-    if !meta.is_file() {
-        return Err(ResultError::Unreadable(io::Error::other("it is not a plain file")));
-    }
-    read_json(file, meta.len()).map(Some)
+    let bytes = file.metadata()?.len();
+    read_json(file, bytes).map(Some)
 }
 
 /// Deletes the raw result of an attempt and its word about a rate limit, and its directory if nothing is left in it.

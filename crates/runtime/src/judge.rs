@@ -11,10 +11,11 @@ use crate::private_file::is_no_room;
 use crate::rate_limit;
 use crate::reuse;
 use crate::turn::Arrival;
+use crate::yard::Finding;
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::{Ended, Input, Reconciliation, Verdict};
-use regatta_engine::report::{Content, Digest, Report as Facts};
+use regatta_engine::report::{Content, Digest, Report as Facts, Work};
 use regatta_journal::Payload;
 use std::fs::File;
 use std::io;
@@ -40,6 +41,17 @@ pub(crate) struct Job {
     pub(crate) content_key: Option<[u8; 32]>,
 }
 
+/// What an attempt left in its worktree.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// Why it is a failure although its command ended well.
+    pub(crate) finding: Option<Finding>,
+    /// Worth saying.
+    pub(crate) warning: Option<String>,
+    /// The commits.
+    pub(crate) work: Option<Work>,
+}
+
 /// The disk is full, and what could not be stored.
 #[derive(Debug)]
 pub(crate) struct NoRoom(pub(crate) String);
@@ -52,9 +64,13 @@ pub(crate) fn judge(
     actions: &Actions,
     job: &Job,
     (ended, streams): (&keeper::Ended, [Option<File>; 2]),
+    left: Option<Left>,
 ) -> Result<Arrival, NoRoom> {
     let ran_ms = NonZeroU64::new(ended.ran_ms).filter(|_| job.adopted);
+    let Left { finding, warning, work } = left.unwrap_or_default();
     let mut facts = Facts { leaked: ended.leaked, ran_ms, ..Facts::default() };
+    facts.work = work.map(Box::new);
+    facts.message = warning.map(|text| shorten(&text));
     let verdict = match &ended.how {
         How::NotStarted { message } => {
             collect::clear_tmp(&job.dir.path);
@@ -103,6 +119,13 @@ pub(crate) fn judge(
     };
     facts.usage = told.as_ref().and_then(|told| told.usage);
     let verdict = weigh((ended, job), (verdict, told.as_ref()), &mut facts);
+    let verdict = match (verdict, finding) {
+        (Verdict::Succeeded, Some(Finding { cause, message })) => {
+            facts.message = Some(shorten(&message));
+            Verdict::Failed(cause)
+        }
+        (verdict, _) => verdict,
+    };
     finish((actions, job), (verdict, told.as_ref()), facts)
 }
 
@@ -182,7 +205,7 @@ fn limited(job: &Job, facts: &mut Facts) -> Verdict {
 pub(crate) fn refusal(job: &Job, (cause, message): (Cause, &str)) -> Arrival {
     match job.kind {
         Kind::Reconcile => reconciled(job.node, Reconciliation::Unknown),
-        Kind::Attempt | Kind::Undo => {
+        Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => {
             let report = Facts { message: Some(shorten(message)), ..Facts::default() };
             ended_input(job, Verdict::Failed(cause), report)
         }
@@ -214,7 +237,7 @@ fn result(
 fn judged(job: &Job, verdict: Verdict, (facts, result): (Facts, Option<TaskResult>)) -> Arrival {
     let small = result.filter(|r| r.bytes.len() <= collect::INLINE_RESULT_BYTES);
     let mut arrival = match job.kind {
-        Kind::Attempt | Kind::Undo => ended_input(job, verdict, facts),
+        Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => ended_input(job, verdict, facts),
         Kind::Reconcile => reconciled(job.node, reconciliation(verdict, facts.exit, facts.result)),
     };
     arrival.payloads.extend(small.map(|r| Payload { attempt: job.attempt, bytes: r.bytes }));

@@ -6,10 +6,12 @@
 
 use crate::action::{Actions, Kind};
 use crate::agents;
+use crate::apart::Apart;
 use crate::attempt_dirs::{AttemptDir, AttemptDirs};
 use crate::collect;
+use crate::docks::{Docking, Tell};
 use crate::escalation::{self, Case, Story};
-use crate::judge::{Job, NoRoom, judge};
+use crate::judge::{Job, Left, NoRoom, judge};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper};
 use crate::kept_id;
 use crate::leases::Leases;
@@ -101,6 +103,14 @@ pub struct Local {
     pub(crate) epochs: BTreeMap<NodeId, u64>,
     pub(crate) place: Place,
     pub(crate) dirs: AttemptDirs,
+    /// Worktrees, where the plan has any.
+    pub(crate) apart: Option<Apart>,
+    /// A landing under way.
+    pub(crate) docking: Option<Docking>,
+    /// How a landing speaks to the loop that owns this driver.
+    pub(crate) tell: Option<Tell>,
+    /// When commands of a landing have had their time.
+    pub(crate) timeouts: Vec<(Timestamp, u64)>,
     pub(crate) jobs: BTreeMap<u64, Job>,
     pub(crate) asks: Vec<Ask>,
     pub(crate) arrivals: VecDeque<Arrival>,
@@ -111,7 +121,7 @@ pub struct Local {
     pub(crate) asking: BTreeMap<u64, Timestamp>,
     pub(crate) now: Timestamp,
     /// Wall clock of the present turn.
-    wall_ms: u64,
+    pub(crate) wall_ms: u64,
     pub(crate) broken: Option<Broken>,
     observer: Observer,
     /// When the observer wants to be told again.
@@ -140,6 +150,10 @@ impl Local {
             outputs,
             place,
             dirs: AttemptDirs::default(),
+            apart: None,
+            docking: None,
+            tell: None,
+            timeouts: Vec::new(),
             jobs: BTreeMap::new(),
             asks: Vec::new(),
             arrivals: VecDeque::new(),
@@ -213,6 +227,10 @@ impl Local {
         let undo = state.rollback.current.map(|u| (u.attempt, u.node, Kind::Undo));
         let live = state.live().map(|(attempt, node)| (attempt, node, Kind::Attempt));
         for (attempt, node, kind) in live.chain(undo).filter(|(a, ..)| found.contains(&a.0)) {
+            let number = state.node(node).live().map_or(1, |live| live.number);
+            if kind == Kind::Attempt {
+                self.adopt_apart((attempt, node, number));
+            }
             let dir = AttemptDir::found(self.dir(attempt, kind));
             self.jobs.insert(attempt.0, Job { attempt, node, kind, dir, adopted: true, content_key: None });
         }
@@ -234,8 +252,11 @@ impl Local {
         lost.values().for_each(|job| collect::clear_tmp(&job.dir.path));
         let input = |job: Job| match job.kind {
             Kind::Reconcile => Input::Reconciled { node: job.node, found: Reconciliation::Unknown },
-            Kind::Attempt | Kind::Undo => Input::AttemptLost { attempt: job.attempt },
+            Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => {
+                Input::AttemptLost { attempt: job.attempt }
+            }
         };
+        lost.values().for_each(|job| self.lost_apart(job.attempt));
         lost.into_values().map(|job| input(job).into()).collect()
     }
 
@@ -264,7 +285,8 @@ impl Local {
     /// When a reconcile command has had its time, or the observer wants to look again.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.asking.values().chain(&self.look_again).min().copied()
+        let late = self.timeouts.iter().map(|(at, _)| at);
+        self.asking.values().chain(&self.look_again).chain(late).min().copied()
     }
 
     /// What has no room, if that is why the run cannot go on here.
@@ -285,6 +307,7 @@ impl Local {
     pub fn begin(&mut self, When { now, wall_ms }: When) {
         self.now = self.now.max(now);
         self.wall_ms = wall_ms;
+        self.end_late_commands();
         let late: Vec<u64> = self.asking.iter().filter(|(_, at)| **at <= now).map(|(&id, _)| id).collect();
         for id in late {
             self.asking.remove(&id);
@@ -325,13 +348,32 @@ impl Local {
         self.ended(ended, streams);
     }
 
-    fn ended(&mut self, ended: &Ended, streams: [Option<File>; 2]) {
+    fn ended(&mut self, ended: &Ended, mut streams: [Option<File>; 2]) {
         let id = ended.attempt;
         self.asking.remove(&id);
+        if self.command_ended(ended, &mut streams) {
+            return;
+        }
         let Some(job) = self.jobs.remove(&id) else {
+            if self.apart_under_way().contains(&id) {
+                return; // heard again from another keeper while it is being collected
+            }
             return self.to_ack.0.push(Judged { id, dir: None }); // nobody asks about it any more
         };
-        let judged = judge(&self.actions, &job, (ended, streams));
+        if let Some((job, ended, streams)) = self.ended_apart(job, (ended.clone(), streams)) {
+            self.judge(job, (&ended, streams), None);
+        }
+    }
+
+    /// Judges an end, with what is known of the worktree it was in.
+    pub(crate) fn judge(
+        &mut self,
+        job: Job,
+        (ended, streams): (&Ended, [Option<File>; 2]),
+        left: Option<Left>,
+    ) {
+        let id = ended.attempt;
+        let judged = judge(&self.actions, &job, (ended, streams), left);
         fault::point("end.judged");
         match judged {
             Ok(arrival) => {
@@ -377,6 +419,9 @@ impl Local {
 impl Driver for Local {
     fn absorb(&mut self, event: &Event, payload: Option<&Payload>) {
         self.outputs.absorb(event, payload);
+        if let Some(apart) = &mut self.apart {
+            apart.absorb(event);
+        }
         self.story.absorb(&self.graph, event);
     }
 
@@ -421,18 +466,17 @@ impl Driver for Local {
                 self.start(*attempt, (*node, *number), Kind::Reconcile);
             }
             Effect::End { attempt, grace_ms } => {
-                self.asks.push(Ask::End { attempt: attempt.0, grace_ms: *grace_ms });
+                if !self.end_apart(*attempt, *grace_ms) {
+                    self.asks.push(Ask::End { attempt: attempt.0, grace_ms: *grace_ms });
+                }
             }
             Effect::Release { node } => self.release_leases(*node),
             Effect::Unclaim { node } => self.leave_line(*node),
+            Effect::Land => self.land(),
             Effect::Suspend => self.asks.push(Ask::Suspend),
             Effect::Continue => self.asks.push(Ask::Continue),
             Effect::Escalate { about, escalation } => self.escalate(*about, *escalation),
-            Effect::Evaluate { .. }
-            | Effect::Recall { .. }
-            | Effect::Claim { .. }
-            | Effect::Land
-            | Effect::Leave(_) => {}
+            Effect::Evaluate { .. } | Effect::Recall { .. } | Effect::Claim { .. } | Effect::Leave(_) => {}
         }
     }
 

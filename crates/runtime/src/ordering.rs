@@ -1,6 +1,6 @@
 //! How an attempt, an undo or a question about an attempt is ordered from the keeper. It does not know how they end.
 
-use crate::action::{Kind, Prepared};
+use crate::action::{Kind, Prepared, Site};
 use crate::agents::{self, Brief};
 use crate::attempt_dirs::AttemptDir;
 use crate::collect;
@@ -24,7 +24,9 @@ impl Local {
     pub(crate) fn dir(&self, attempt: AttemptId, kind: Kind) -> PathBuf {
         match kind {
             Kind::Reconcile => workspace::reconcile_dir(&self.place.run_dir, attempt.0),
-            Kind::Attempt | Kind::Undo => workspace::attempt_dir(&self.place.run_dir, attempt.0),
+            Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => {
+                workspace::attempt_dir(&self.place.run_dir, attempt.0)
+            }
         }
     }
 
@@ -33,6 +35,8 @@ impl Local {
         match kind {
             Kind::Reconcile => kept_id::question(self.place.epoch, attempt),
             Kind::Attempt | Kind::Undo => attempt.0,
+            Kind::Setup(n) => kept_id::step(self.place.epoch, attempt, kept_id::SETUP + n),
+            Kind::Verify(n) => kept_id::step(self.place.epoch, attempt, kept_id::VERIFY + n),
         }
     }
 
@@ -62,11 +66,14 @@ impl Local {
                 return;
             }
         }
+        if kind == Kind::Attempt && self.apart_of(node).is_some() {
+            return self.begin_apart(job, number);
+        }
         if kind == Kind::Attempt && self.actions.dialect(node).is_some() {
-            return self.start_agent(job, number);
+            return self.start_agent(job, number, None);
         }
         let result_path = job.dir.path.join(collect::RESULT);
-        match self.actions.prepare((node, kind), number, (&self.outputs, &result_path)) {
+        match self.actions.prepare((node, kind), number, (&self.outputs, &result_path), None) {
             Ok(prepared) => {
                 if kind == Kind::Attempt {
                     job.content_key = reuse::content_key(&self.actions, node, &self.outputs);
@@ -81,7 +88,7 @@ impl Local {
     }
 
     /// As an attempt of any task, with a prompt; what it is told lies beside its files.
-    fn start_agent(&mut self, job: Job, number: u32) {
+    pub(crate) fn start_agent(&mut self, job: Job, number: u32, site: Option<Site>) {
         let last = self.last_failure(job.node);
         let resumes = self.actions.task(job.node).retry.resume_session;
         let resume = last
@@ -96,8 +103,7 @@ impl Local {
             dir: &job.dir.path,
             failure: last.map(|(_, number, text)| (number, text)),
             resume,
-            // Nothing makes worktrees yet.
-            worktree: None,
+            worktree: site,
         };
         let work = match self.actions.prepare_agent(&brief) {
             Ok(work) => work,
@@ -121,7 +127,7 @@ impl Local {
         }
     }
 
-    fn order(&mut self, job: Job, mut prepared: Prepared) {
+    pub(crate) fn order(&mut self, job: Job, mut prepared: Prepared) {
         if let Some(epoch) = self.epochs.remove(&job.node).filter(|_| job.kind == Kind::Attempt) {
             prepared.env.push(("REGATTA_LEASE_EPOCH".into(), epoch.to_string().into()));
         }
@@ -132,7 +138,7 @@ impl Local {
                 self.asking.insert(id, self.now + RECONCILE_MS);
                 RECONCILE_MS
             }
-            Kind::Attempt | Kind::Undo => bounds.attempt_ms,
+            Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => bounds.attempt_ms,
         };
         self.asks.push(Ask::Start(Box::new(StartOrder {
             attempt: id,

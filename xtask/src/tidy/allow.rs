@@ -64,6 +64,7 @@ pub(crate) const CRATES: &[Allowed] = &[
             "regatta-journal",
             "regatta-plan",
             "agent-client-protocol",
+            "globset",
             "ignore",
             "libc",
             "rustix",

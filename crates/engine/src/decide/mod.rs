@@ -85,6 +85,7 @@ impl<'a> Decider<'a> {
             Input::LimitsChanged { limits } => self.emit(EventKind::LimitsChanged { limits }),
             Input::Landed { node } => self.landed(node),
             Input::NotLanded { node, cause } => self.not_landed(node, cause),
+            Input::LandingWaits => self.landing_waits(),
         }
     }
 

@@ -116,6 +116,8 @@ fn empty(dialect: Dialect, (config, slots): (Fields<'_>, u32), defaults: &Defaul
         name: name.to_owned(),
         schedule: or(None, "schedule", "dataflow"),
         isolation: "none".to_owned(),
+        apart: None,
+        epic: None,
         on_failure: or(config.text("failureMode"), "on_failure", "continue"),
         limits: limits(config, (config.small("maxConcurrent"), slots), defaults),
         limits_span: 0..0,

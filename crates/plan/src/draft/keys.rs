@@ -2,6 +2,7 @@
 //!
 //! Plain data with places; the defaults of retry and timeout live here.
 
+use super::ApartDraft;
 use crate::model::{Action, Agent, Breaker, Budget, Dialect, Limits, Lock, Retry, Timeout, Unbuilt};
 use crate::settings::Defaults;
 use crate::tree::Span;
@@ -70,6 +71,13 @@ pub(crate) struct TaskDraft {
     pub(crate) for_each: Option<Spanned<Json>>,
     /// The tool it calls, where that is a command of ours.
     pub(crate) called: Option<String>,
+    pub(crate) domain: Option<String>,
+    pub(crate) outputs: Vec<Spanned<String>>,
+    pub(crate) must_change: Option<bool>,
+    pub(crate) verify: Vec<Spanned<Action>>,
+    pub(crate) accept_partial: bool,
+    /// Where the keys stand that mean something in a worktree only.
+    pub(crate) worktree_keys: Vec<Spanned<&'static str>>,
     pub(crate) budget: Option<Budget>,
     /// Keys whose feature is not built yet, as they stand.
     pub(crate) later: BTreeMap<String, Json>,
@@ -107,6 +115,9 @@ pub(crate) struct Draft {
     pub(crate) cohort: Option<u32>,
     /// Ids in the order in which ready tasks start.
     pub(crate) order: Vec<Spanned<String>>,
+    /// What it says of worktrees and their merge; nothing in a request or a batch.
+    pub(crate) apart: Option<ApartDraft>,
+    pub(crate) epic: Option<String>,
     /// Keys whose feature is not built yet, as they stand.
     pub(crate) later: BTreeMap<String, Json>,
     #[expect(clippy::vec_box, reason = "a task is large, and a million of them are let go one by one")]

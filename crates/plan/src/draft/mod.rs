@@ -3,10 +3,12 @@
 //! Takes judged documents (`language`) of all three kinds; what names what is checked in `assemble`.
 
 mod agent;
+mod apart;
 mod imported;
 mod keys;
 mod task;
 
+pub(crate) use apart::ApartDraft;
 pub(crate) use keys::{Draft, Spanned, TaskDraft};
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
@@ -114,12 +116,13 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
         order: spanned_texts(f, "order"),
         tasks: f.list("tasks").iter().map(|item| Box::new(task::task(item, problems))).collect(),
         unbuilt: unbuilt.into_iter().map(|key| Unbuilt { key, task: None }).collect(),
+        apart: Some(apart::read(f, problems)),
+        epic: f.text("epic"),
         later,
     };
+    let unbuilt = draft.apart.iter().flat_map(|apart| apart.unbuilt.clone());
+    draft.unbuilt.extend(unbuilt.map(|key| Unbuilt { key, task: None }));
     draft.unbuilt.extend(of_agents);
-    if draft.isolation == "worktree" {
-        draft.unbuilt.push(Unbuilt { key: "isolation: worktree".into(), task: None });
-    }
     draft
 }
 

@@ -54,10 +54,20 @@ pub(super) fn task(item: &Item, problems: &mut Problems) -> TaskDraft {
     };
     draft.budget = budget(f, &format!("task `{}`", draft.id), problems);
     action(f, &mut draft, problems);
-    if draft.isolation.as_deref() == Some("worktree") {
-        draft.unbuilt.push("isolation: worktree".to_owned());
-    }
+    in_worktree(f, &mut draft, problems);
     draft
+}
+
+/// What the task says about its worktree.
+fn in_worktree(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) {
+    draft.domain = f.text("domain");
+    draft.outputs = spanned_texts(f, "outputs");
+    draft.must_change = f.flag("must_change");
+    draft.verify = f.list("verify").iter().filter_map(|item| command(item, "`verify`", problems)).collect();
+    draft.accept_partial = f.text("on_partial").as_deref() == Some("accept");
+    let here = |key| f.get(key).map(|item| Spanned { value: key, span: item.span.clone() });
+    draft.worktree_keys =
+        ["outputs", "must_change", "verify", "on_partial"].into_iter().filter_map(here).collect();
 }
 
 /// Reads the action, and what undoes and asks about it.

@@ -58,7 +58,7 @@ pub(crate) static PLAN: Shape = Shape {
         key(
             "isolation",
             ISOLATION,
-            "How tasks are kept apart: not at all, by locks on their `files` and `reads`, or by worktrees (not built yet). Default `none`.",
+            "How tasks are kept apart: not at all, by locks on their `files` and `reads`, or by a git worktree for each. Default `none`.",
         ),
         key(
             "env",
@@ -99,15 +99,14 @@ pub(crate) static PLAN: Shape = Shape {
         key("secrets", TEXTS, "Variables whose values are redacted.").later(),
         key("vault", Kind::Map(&Kind::Record(&SECRET)), "Secrets by name, for `${vault.x}`.").later(),
         key("budget", Kind::Record(&BUDGET), "Budget of the run: what all its agents may use up."),
-        key("worktree", Kind::Record(&WORKTREE), "How worktrees are made.").later(),
+        key("worktree", Kind::Record(&WORKTREE), "How worktrees are made, with `isolation: worktree`."),
         key(
             "merge",
             Kind::Either(&[Kind::Choice(&["none"]), Kind::Record(&MERGE)]),
-            "How branches are merged.",
-        )
-        .later(),
-        key("gates", Kind::Map(&Kind::Record(&GATE)), "Named checks.").later(),
-        key("epic", Kind::Text, "The epic whose files are written.").later(),
+            "How the branches of worktrees are merged; without it, and with `none`, they are left as they are.",
+        ),
+        key("gates", Kind::Map(&Kind::Record(&GATE)), "Named checks."),
+        key("epic", Kind::Text, "The epic whose files are written."),
         key("handoff", Kind::Free, "Reserved for hand-offs.").later(),
         key(
             "cache",

@@ -46,6 +46,10 @@ fn every_code_has_its_words_and_its_place() {
 #[test]
 fn every_warning_has_its_words() {
     check(
+        "version: 1\nisolation: worktree\nmerge: { policy: all-success }\ntasks: [ { id: a, run: x } ]",
+        "RG106 3:8 work lands without any gate: nothing checks what comes of the merges",
+    );
+    check(
         "version: 1\ntasks: [ {id: a, run: x}, {id: b, needs: [a], run: x}, {id: c, needs: [a, b], run: x} ]",
         "RG101 2:72 task `c` need not name `a`: `b` already waits for it",
     );

@@ -21,6 +21,7 @@ use regatta_journal::{Journal, Keeping, NewRun, RunId, RunState, Which};
 use regatta_plan::model::Unbuilt;
 use regatta_plan::{Part, Plan};
 use regatta_runtime::environment::{Environment, Passing};
+use regatta_runtime::git::Repo;
 use regatta_runtime::orchestrator::{Work, now_wall_ms};
 use regatta_runtime::reuse::Reuse;
 use serde_json::json;
@@ -58,6 +59,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
         out(&render::schedule::text(&plan, improved.as_ref())?);
         return Ok(Exit::Success);
     }
+    check_repository(context, &plan)?;
     if let Some(improved) = improved.filter(|_| show == Show::People) {
         err(&format!("order: {}\n", render::schedule::gain(&Predicted::of(&plan)?, &improved)));
     }
@@ -129,6 +131,18 @@ pub fn detach(context: &Context, run_id: &str, state_file: Option<&str>) -> Resu
     }
     out(&format!("{run_id}\n"));
     Ok(Exit::Success)
+}
+
+/// Worktrees need a repository that they can be made of.
+///
+/// # Errors
+/// There is none.
+pub fn check_repository(context: &Context, plan: &Plan) -> Result<(), CliError> {
+    Repo::check(&context.workspace, plan).map_err(|error| {
+        let hint = error.hint();
+        let told = CliError::environment(error.to_string());
+        if hint.is_empty() { told } else { told.hint(hint) }
+    })
 }
 
 /// A plan that needs what is not built ends before it starts, naming each key and task.

@@ -7,6 +7,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escalations;
 use crate::render::escape::escape;
+use crate::render::landing;
 use crate::render::why::why;
 use crate::render::{count, summary};
 use crate::view::{RunView, reader};
@@ -68,6 +69,7 @@ fn text(view: &RunView, live: u64, said: &str) -> String {
     for line in said.lines().filter(|_| view.holder.is_none()).take(MAX_SAID) {
         text.push_str(&format!("  the detached process said: {}\n", escape(line)));
     }
+    text.push_str(&view.landing.as_ref().map(landing::text).unwrap_or_default());
     text.push_str(&escalations::text(view));
     if view.status() == "interrupted" {
         if live > 0 {

@@ -4,6 +4,7 @@
 
 use super::escalations;
 use super::escape::escape;
+use super::landing;
 use super::lines;
 use super::usage;
 use super::why::why;
@@ -53,6 +54,7 @@ pub fn text(view: &RunView) -> String {
     ));
     let peak = engine.state().high_water.total;
     out.push_str(&format!("  most at once {peak}\n"));
+    out.push_str(&view.landing.as_ref().map(landing::text).unwrap_or_default());
     out.push_str(&usage::text(view));
     out.push_str(&failures(view));
     for (node, (cause, report)) in &view.failed_undos {
@@ -199,6 +201,7 @@ pub fn json(view: &RunView) -> Value {
         "usage": usage::json(metrics.reported()),
         "agents": usage::agents_json(view),
         "escalations": escalations::json(view),
+        "landing": view.landing.as_ref().map(landing::json),
         "tasks": tasks,
     })
 }

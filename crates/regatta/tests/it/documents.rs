@@ -115,7 +115,11 @@ fn a_plan_that_needs_what_is_not_built_ends_before_it_starts_and_names_key_and_t
     assert_eq!(world.regatta(&["check", "plan.yaml"]).code, Some(0));
     let said = world.regatta(&["run", "plan.yaml"]);
     assert_eq!(said.code, Some(2));
-    assert!(said.err.contains("needs `gates`") && said.err.contains("task `b` needs `gate`"), "{}", said.err);
+    assert!(
+        said.err.contains("needs `gates.ok.person`") && said.err.contains("task `b` needs `gate`"),
+        "{}",
+        said.err
+    );
     assert!(!world.path("ran").exists() && !world.path(".regatta").exists());
 }
 

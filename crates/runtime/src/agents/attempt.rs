@@ -8,7 +8,7 @@ use super::preset::preset;
 use super::record::{AgentRecord, BILL_FILE, PROMPT_FILE};
 use super::stream::Dialect;
 use super::template::{Session, Values, command, of_preset};
-use crate::action::{Actions, Prepared};
+use crate::action::{Actions, Prepared, Site, cwd_in};
 use crate::collect::{self, write_private};
 use crate::outputs::Outputs;
 use crate::redact::redact;
@@ -21,7 +21,7 @@ use regatta_plan::prompt::{HARD_CAP_TOKENS, Prompt, compose};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What is known of an attempt that is to be made.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(crate) struct Brief<'a> {
     /// What the last attempt said, if its session is to go on.
     pub(crate) resume: Option<AgentRecord>,
     /// The worktree that it works in.
-    pub(crate) worktree: Option<PathBuf>,
+    pub(crate) worktree: Option<Site>,
 }
 
 /// An attempt ready to be started, and what is to be kept of it.
@@ -114,10 +114,8 @@ impl Actions {
         let prompt = compose(&items(task, known));
         let prompt = Prompt { text: redact(prompt.text), ..prompt };
         let scope = self.scope(task, brief.outputs);
-        let cwd = match &brief.worktree {
-            Some(worktree) => worktree.clone(),
-            None => self.cwd(task, &scope)?,
-        };
+        let root = brief.worktree.as_ref().map_or(self.workspace(), |site| &site.path);
+        let cwd = cwd_in(root, task, &scope)?;
         let fresh = session_name(self.run_id(), &task.id, brief.number);
         let resumed = brief.resume.as_ref().and_then(|record| record.session.clone());
         let values = Values {
@@ -180,7 +178,11 @@ impl Actions {
         vars.extend(
             agent.env.iter().filter_map(|name| Some((name.into(), self.agent_var(name)?.to_owned()))),
         );
-        let own = self.own_variables(task, brief.number, &brief.dir.join(collect::RESULT));
+        let own = self.own_variables(
+            task,
+            brief.number,
+            (&brief.dir.join(collect::RESULT), brief.worktree.as_ref()),
+        );
         vars.extend(own.into_iter().map(|(name, value)| (name.into(), value)));
         vars.push(("REGATTA_PROMPT_FILE".into(), brief.dir.join(PROMPT_FILE).into_os_string()));
         vars.push(home::tmp(brief.dir).map_err(no_room)?);
