@@ -59,6 +59,37 @@ fn codex_works_says_so_and_is_billed_and_the_next_task_hears_of_it() {
 }
 
 #[test]
+fn codex_and_claude_may_change_files_inside_a_worktree_and_their_work_lands() {
+    for (name, agent) in [("codex", CODEX), ("claude", CLAUDE)] {
+        let Some((world, model)) = world_with(name) else { return };
+        let git = |args: &[&str]| {
+            let mut command = std::process::Command::new("git");
+            let who = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"];
+            assert!(
+                command.args(who).args(args).current_dir(world.root()).status().unwrap().success(),
+                "{args:?}"
+            );
+        };
+        world.write(".gitignore", "home/\n.regatta/\nplan.yaml\n");
+        git(&["init", "-q", "-b", "main"]);
+        git(&["add", ".gitignore"]);
+        git(&["commit", "-qm", "base"]);
+        plan(&world, agent, &[("a", WRITES, "")]);
+        world.write(
+            "plan.yaml",
+            &world
+                .read("plan.yaml")
+                .replace("tasks:\n", "isolation: worktree\nmerge: { gates: [test -f hello.txt] }\ntasks:\n"),
+        );
+        let summary = world.run();
+        assert_eq!(summary["status"], "succeeded", "{name}: {summary:#}");
+        assert_eq!(world.read("hello.txt"), "hi\n", "{name}: the checkout follows its branch");
+        assert_eq!(record(&world, 1)["in_worktree"], true);
+        assert_eq!(told(&summary)[..3], model.billed()[..3], "{name}");
+    }
+}
+
+#[test]
 fn codex_that_fails_is_heard_with_its_reason_and_its_session_goes_on_in_the_next_attempt() {
     let Some((world, model)) = world_with("codex") else { return };
     let script = r#"SCRIPT: {"steps": [{"shell": "true"}, {"text": "done"}], "faults": [{"kind": "status", "status": 400, "n": [2]}]}"#;
