@@ -13,6 +13,7 @@ pub mod exit;
 pub mod export;
 pub mod init;
 pub mod origin;
+pub mod outputs;
 pub mod overrides;
 pub mod parallel;
 pub mod plain_file;
