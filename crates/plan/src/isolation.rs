@@ -7,7 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::domains::usual_domain;
 use crate::draft::{Draft, TaskDraft};
 use crate::model::Action;
-use crate::patterns::{plain, refuse};
+use crate::patterns::{plain, refuse_path};
 use crate::placed::Placed;
 
 /// What a task says about its worktree, if it has one: commands and agents do, what happens in this program does not.
@@ -24,7 +24,7 @@ pub(crate) fn in_worktree(task: &TaskDraft, isolation: &str, problems: &mut Prob
         return None;
     }
     for output in &task.outputs {
-        let Some(why) = refuse(&output.value) else { continue };
+        let Some(why) = refuse_path(&output.value) else { continue };
         let message = format!("output `{}` of task `{}` {why}", output.value.escape_debug(), task.id);
         problems.push(Diagnostic::error(Code::BadValue, output.span.clone(), message));
     }

@@ -14,6 +14,7 @@ pub mod export;
 pub mod found_agents;
 pub mod init;
 pub mod origin;
+pub mod outputs;
 pub mod overrides;
 pub mod parallel;
 pub mod plain_file;

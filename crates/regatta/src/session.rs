@@ -7,6 +7,7 @@ use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::parallel;
+use crate::post_mortem::at_end;
 use crate::render::live::{Kind, Live, Screen};
 use crate::render::summary;
 use crate::snapshots;
@@ -200,6 +201,9 @@ pub fn tell(context: &Context, run_id: &str, watchers: &Watchers) -> Result<Exit
     let run_dir = reader.place().run_dir(&view.record.summary.run_id);
     if let Phase::Ended(_) = view.engine.state().phase {
         log.write(&view.engine, &run_dir)?;
+        if view.plan.epic.is_some() {
+            err(&at_end(context, run_id));
+        }
     }
     write_escalations(&view, &run_dir)?;
     match watchers.show {

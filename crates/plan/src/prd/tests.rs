@@ -202,6 +202,18 @@ fn a_file_is_made_by_one_phase_and_changed_by_phases_in_order_only() {
 }
 
 #[test]
+fn a_file_whose_name_is_half_a_pattern_is_an_output_as_it_stands() {
+    let text = "# Phase 1: A\n## Dependencies: None\n## Expected Outputs\n### Files to Create:\n- `src/[a/b.py`\n- `app/[id]/p.tsx`\n";
+    let prd = read(&[("phase-1-a.md", text)]);
+    let (_, plan) = planned(&prd, &Helper::Usual);
+    let worktree = plan.tasks[0].worktree.as_ref();
+    assert_eq!(
+        worktree.map(|w| w.outputs.clone()),
+        Some(vec!["src/[a/b.py".to_owned(), "app/[id]/p.tsx".to_owned()])
+    );
+}
+
+#[test]
 fn without_an_agent_the_plan_can_be_checked_and_not_run() {
     let (text, plan) = planned(&read(&shop()), &Helper::Nobody);
     assert!(text.contains("nobody: { preset: none }   # nobody yet"), "{text}");

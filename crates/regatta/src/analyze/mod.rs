@@ -6,7 +6,6 @@
 //! Opens files and decides nothing.
 
 pub mod input;
-pub mod outputs;
 pub mod report;
 pub mod work;
 

@@ -3,7 +3,6 @@
 //! "Not worth it" is an answer like the other; only what cannot be read is an error.
 
 use crate::analyze::input::{files, read};
-use crate::analyze::outputs::{dir_of, directory, refuse_present, write};
 use crate::analyze::work::{Found, of};
 use crate::analyze::{briefings, domains, epic_id, helper, report};
 use crate::args::AnalyzeArgs;
@@ -11,6 +10,7 @@ use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::outputs::{dir_of, directory, refuse_present, write};
 use crate::render::escape::{escape, escape_block};
 use regatta_plan::analysis::{
     Division, Frame, Helper, Knobs, Verdict, divide, execution_plan, judge, parallel_analysis, sketch,

@@ -3,7 +3,6 @@
 //! What is not understood is an error with its file and line; all problems at once, and then no plan.
 
 use crate::analyze::input::{bytes, task_list};
-use crate::analyze::outputs::{refuse_present, write};
 use crate::analyze::work::{epic_of, read_epic};
 use crate::analyze::{briefings, domains, epic_id, helper};
 use crate::args::{ImportArgs, ImportVerb, ToArgs};
@@ -11,6 +10,7 @@ use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::outputs::{refuse_present, write};
 use crate::render::count;
 use crate::render::escape::{escape, escape_block};
 use regatta_plan::analysis::{Frame, Helper, divide, of_epic, sketch};

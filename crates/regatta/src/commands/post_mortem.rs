@@ -1,18 +1,14 @@
 //! `regatta post-mortem`: what the journal knows of a run, as a report in Markdown or JSON.
 
-use crate::analyze::{epic_id, outputs};
+use crate::analyze::epic_id;
 use crate::args::PostMortemArgs;
 use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::post_mortem::{self, Gathered};
+use crate::post_mortem::{self, Gathered, kept};
 use crate::render::escape::escape;
 use crate::view::{RunView, reader};
 use regatta_journal::Which;
-use regatta_plan::is_id;
-
-/// Where post-mortems lie, relative to the workspace.
-const DIR: &str = ".workflow/post-mortem";
 
 /// Runs the verb.
 ///
@@ -31,7 +27,9 @@ pub fn run(context: &Context, args: &PostMortemArgs) -> Result<Exit, CliError> {
         post_mortem::text(&report)
     };
     if args.write {
-        return write(context, (report.epic_id(), &text), args.force);
+        let name = kept(context, (report.epic_id(), &text), args.force)?;
+        out(&format!("wrote {}\n", escape(&name)));
+        return Ok(Exit::Success);
     }
     let Some(path) = &args.out else {
         out(&text);
@@ -39,21 +37,5 @@ pub fn run(context: &Context, args: &PostMortemArgs) -> Result<Exit, CliError> {
     };
     std::fs::write(context.cwd.join(path), text)
         .map_err(|e| CliError::environment(format!("cannot write `{}`: {e}", path.display())))?;
-    Ok(Exit::Success)
-}
-
-/// Writes it under the id of its epic; what a person may have written into it since stays.
-fn write(context: &Context, (epic, text): (&str, &str), force: bool) -> Result<Exit, CliError> {
-    if !is_id(epic) {
-        let message = format!("the epic `{epic}` of the plan is not an id, so no file can be called so");
-        return Err(CliError::usage(message).hint("name it: `--epic ID`"));
-    }
-    let path = context.workspace.join(DIR).join(format!("{epic}.md"));
-    if !force {
-        outputs::refuse_present(std::slice::from_ref(&path))?;
-    }
-    outputs::directory(&context.workspace, DIR)?;
-    outputs::write(&path, text, force)?;
-    out(&format!("wrote {}\n", escape(&format!("{DIR}/{epic}.md"))));
     Ok(Exit::Success)
 }

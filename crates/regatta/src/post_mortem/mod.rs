@@ -8,9 +8,11 @@
 
 mod challenges;
 mod gathered;
+mod kept;
 mod markdown;
 
 pub use gathered::Gathered;
+pub use kept::{at_end, kept};
 pub use markdown::text;
 
 use crate::render::{count, duration, escalations, summary};

@@ -229,3 +229,20 @@ fn a_post_mortem_is_written_under_the_id_of_its_epic_and_replaces_nothing_unless
     world.regatta(&["post-mortem", "--write"]).exits(0);
     assert!(world.path(".workflow/post-mortem").join(world.run_id() + ".md").exists());
 }
+
+#[test]
+fn a_run_of_an_epic_leaves_its_post_mortem_and_never_writes_over_one() {
+    let world = World::with("version: 1\nepic: EPIC-8\ntasks: [ { id: a, run: echo fine } ]");
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(said.err.contains("wrote .workflow/post-mortem/EPIC-8.md\n"), "{}", said.err);
+    let text = world.read(".workflow/post-mortem/EPIC-8.md");
+    assert!(text.starts_with("---\nepic_id: \"EPIC-8\"\n") && text.contains("1 succeeded"), "{text}");
+    assert_eq!(text, world.regatta(&["post-mortem"]).out);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(said.err.contains("kept .workflow/post-mortem/EPIC-8.md, which was there\n"), "{}", said.err);
+    assert_eq!(world.read(".workflow/post-mortem/EPIC-8.md"), text);
+    // An epic that could name another place names no file.
+    let world = World::with("version: 1\nepic: ../../x\ntasks: [ { id: a, run: echo fine } ]");
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(said.err.contains("is not an id") && !world.path(".workflow").exists(), "{}", said.err);
+}
