@@ -65,8 +65,6 @@ pub struct Merge {
     pub gate_each: bool,
     /// What a red gate means: `stop` or `take-out`.
     pub on_gate_failure: String,
-    /// A person answers before the target moves.
-    pub approve: bool,
     /// Template of the message of a merge.
     pub message: Option<String>,
     /// Who is the author of merges, `Name <address>`.

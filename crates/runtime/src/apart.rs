@@ -9,7 +9,6 @@
 
 use crate::action::Site;
 use crate::collect;
-use crate::docks::APPROVED;
 use crate::git::{Oid, Repo, RepoError};
 use crate::judge::Job;
 use crate::keeper;
@@ -197,7 +196,7 @@ impl Apart {
 
 impl Apart {
     /// What is to land, in merge order.
-    pub(crate) fn cargo(&self, run_dir: &Path) -> Cargo {
+    pub(crate) fn cargo(&self) -> Cargo {
         let mut pieces: Vec<(usize, Piece)> = Vec::new();
         for node in self.collected.iter().copied() {
             let Some((base, head)) = self.work(node) else { continue };
@@ -214,12 +213,7 @@ impl Apart {
             pieces.push((self.rank[node.index()], piece));
         }
         pieces.sort_by_key(|(rank, _)| *rank);
-        let approved = std::fs::read_to_string(run_dir.join(APPROVED)).unwrap_or_default();
-        Cargo {
-            pieces: pieces.into_iter().map(|(_, piece)| piece).collect(),
-            incomplete: self.incomplete,
-            approved: crate::git::Oid::parse(approved.trim()),
-        }
+        Cargo { pieces: pieces.into_iter().map(|(_, piece)| piece).collect(), incomplete: self.incomplete }
     }
 
     fn ancestors(&self, node: NodeId) -> BTreeSet<String> {

@@ -35,7 +35,7 @@ impl Local {
             stop: Arc::clone(&stop),
             run_dir: self.place.run_dir.clone(),
         };
-        let cargo = apart.cargo(&self.place.run_dir);
+        let cargo = apart.cargo();
         let thread = std::thread::spawn(move || {
             let landing = dock.land(&cargo);
             // A loop that is gone is told by what stands in git.

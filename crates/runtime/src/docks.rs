@@ -11,9 +11,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
-/// The file in a run's directory that holds the commit which a person approved.
-pub const APPROVED: &str = "approved";
-
 /// A command that landing wants to be run.
 pub struct Wanted {
     pub(crate) action: Action,

@@ -155,7 +155,6 @@ fn merge(item: &Item, gates: &BTreeMap<String, Option<Check>>, problems: &mut Pr
         gates: f.list("gates").iter().filter_map(|item| check(item, gates)).collect(),
         gate_each: f.flag("gate_each").unwrap_or(true),
         on_gate_failure: text("on_gate_failure", "stop"),
-        approve: f.flag("approve").unwrap_or(false),
         message: f.text("message"),
         author: f.inside("commit").text("author"),
         keep_branches: f.flag("keep_branches").unwrap_or(false),

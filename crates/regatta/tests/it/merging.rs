@@ -29,6 +29,13 @@ gates: {{ ok: {{ run: 'test ! -e bad', timeout: 1m }} }}\n{THREE}"
     let before = git(&world, &["rev-parse", "main"]);
     let said = world.regatta(&["run", "plan.yaml"]).exits(0);
     assert!(said.out.contains("landed       3 tasks on main"), "{}", said.out);
+    let words = |word: &str| said.out.lines().filter(|line| line.contains(word)).count();
+    assert_eq!(
+        [words("s collected  "), words("s landed     "), words("s succeeded  ")],
+        [3, 3, 0],
+        "{}",
+        said.out
+    );
     let found = landing(&world);
     assert_eq!(found["merged"], serde_json::json!(["table", "api", "page"]));
     assert_eq!((found["landed"].clone(), found["gates"].as_array().unwrap().len()), (true.into(), 6));
@@ -55,7 +62,9 @@ fn with_all_success_nothing_lands_if_one_task_fails() {
         "merge: {{ gates: ['true'] }}\n{THREE}  - {{ id: bad, run: 'echo x >x; exit 1' }}\n"
     ));
     let before = belongings(&world);
-    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(1);
+    assert!(said.out.contains("nothing: main is where it was"), "{}", said.out);
+    assert!(said.out.contains("left out   api (not_landed)"), "{}", said.out);
     assert_eq!(belongings(&world), before);
     assert_eq!(status_of(&world, "api"), ("failed".to_owned(), "not_landed".to_owned()));
     // The work is not lost.
@@ -276,4 +285,31 @@ fn a_landing_that_is_interrupted_at_its_gate_goes_on_with_resume() {
         );
         git(&world, &["reset", "-q", "--hard", "HEAD~1"]);
     }
+}
+
+#[test]
+fn eight_agents_at_once_in_each_of_two_runs_meet_no_lock_of_git_and_all_their_work_lands() {
+    let world = repository();
+    for run in ["one", "two"] {
+        let mut plan =
+            "version: 1\nisolation: worktree\nlimits: { max_parallel: 8 }\nmerge: { gates: ['true'] }\ntasks:\n"
+                .to_owned();
+        for n in 1..=8 {
+            let work = format!(
+                "for i in 1 2 3; do echo $i >>{run}-{n}.txt; git add -A; git commit -qm $i; git status -s; done; echo 4 >>{run}-{n}.txt"
+            );
+            plan.push_str(&format!("  - {{ id: t{n}, run: '{work}' }}\n"));
+        }
+        world.write(&format!("{run}/plan.yaml"), &plan);
+    }
+    let mut children = ["one/plan.yaml", "two/plan.yaml"].map(|plan| world.start(&["run", plan]));
+    for child in &mut children {
+        let code = child.wait().unwrap().code();
+        assert_eq!(code, Some(0), "{}", world.regatta(&["status"]).out);
+    }
+    for (run, n) in ["one", "two"].into_iter().flat_map(|run| (1..=8).map(move |n| (run, n))) {
+        assert_eq!(world.read(&format!("{run}-{n}.txt")), "1\n2\n3\n4\n");
+    }
+    assert_eq!((branches(&world), worktrees(&world)), (vec![], 0));
+    assert_eq!(git(&world, &["rev-list", "--count", "--no-merges", "main"]), "65");
 }

@@ -1,6 +1,6 @@
 //! Spec 6 "Worktrees", "Base", "Collect": where tasks work, from what, and what becomes of what they leave.
 
-use crate::repo_world::{belongings, branches, git, repository, with_plan, worktrees};
+use crate::repo_world::{belongings, branches, git, repository, with_plan};
 use crate::world::World;
 use serde_json::Value;
 
@@ -152,6 +152,13 @@ limits: { max_parallel: 1 }
 }
 
 #[test]
+fn with_ownership_warn_what_a_task_changed_of_others_is_told_and_taken() {
+    let world = with_plan("tasks: [ { id: a, files: [src/a.txt], run: 'echo x >other.txt' } ]\n");
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(said.out.contains("it changed files that are not its own: other.txt"), "{}", said.out);
+}
+
+#[test]
 fn a_retry_begins_where_the_first_attempt_began_and_the_earlier_work_is_kept() {
     let world = with_plan(
         "tasks:
@@ -201,8 +208,57 @@ fn where_no_worktrees_can_be_made_nothing_starts_and_the_reason_is_told() {
 }
 
 #[test]
+fn whatever_a_task_does_to_its_worktrees_own_git_the_users_checkout_stays_as_it_is() {
+    let aside = "mv $PWD $PWD.aside; ln -s $REGATTA_WORKSPACE $PWD";
+    let deeds = [
+        "rm .git",
+        "rm .git; git init -q .; git add -A; git -c user.name=x -c user.email=x commit -qm own",
+        aside,
+    ];
+    for retry in ["", "retry: { max_attempts: 2, backoff: 1ms },"] {
+        for deed in deeds {
+            let world = with_plan(&format!(
+                "merge: {{ gates: ['true'] }}\ntasks: [ {{ id: a, {retry} run: 'echo x >new.txt; {deed}' }} ]\n"
+            ));
+            let before = belongings(&world);
+            // Attempts that are used up are put before a person.
+            world.regatta(&["run", "plan.yaml"]).exits(if retry.is_empty() { 1 } else { 5 });
+            assert_eq!(belongings(&world), before, "{deed}");
+            let (cause, message) = failure(&world, "a");
+            assert!(["tampered", "worktree"].contains(&cause.as_str()), "{deed}: {cause} {message}");
+            if deed != aside {
+                // Its work is kept all the same.
+                let kept = format!("refs/regatta/{}/a/1", world.run_id());
+                assert_eq!(git(&world, &["diff", "--name-only", "main", &kept]), "new.txt", "{deed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_git_a_task_asks_when_its_own_is_gone_is_nobodys() {
+    let world = with_plan(
+        "tasks: [ { id: a, run: 'rm .git; git checkout -q -b stolen && touch found.log; true' } ]\n",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    assert_eq!(git(&world, &["branch", "--list", "stolen"]), "");
+}
+
+#[test]
 fn nothing_that_a_repository_plants_is_run_by_us() {
-    let world = with_plan("merge: { gates: ['true'] }\ntasks: [ { id: a, run: 'echo x >x.txt' } ]\n");
+    let world = with_plan(
+        "merge: { policy: merge-succeeded, on_conflict: merge-with-rules, gates: ['true'] }
+tasks:
+  - { id: a, run: 'echo x >x.txt; echo A >src/b.txt' }
+  - { id: b, run: 'echo B >src/b.txt' }
+  - { id: c, needs: [a], run: 'test -e x.txt' }
+",
+    );
+    // Attributes that name the planted programs: without them nothing would be shown.
+    world.write(".gitattributes", "*.bin filter=evil diff=evil\nsrc/* merge=evil\n");
+    world.write("tracked.bin", "as it is\n");
+    git(&world, &["add", "-A"]);
+    git(&world, &["commit", "-q", "-m", "attributes"]);
     let evil = format!("touch {}/evil", world.root().display());
     for hook in [
         "post-checkout",
@@ -217,16 +273,17 @@ fn nothing_that_a_repository_plants_is_run_by_us() {
         let rights = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&path, rights).unwrap();
     }
-    for key in
-        ["core.fsmonitor", "core.pager", "core.editor", "diff.external", "core.sshCommand", "filter.x.smudge"]
-    {
-        git(&world, &["config", key, &format!("{evil}-config")]);
+    let keys = ["core.fsmonitor", "core.pager", "core.editor", "diff.external", "core.sshCommand"];
+    let of_paths = ["filter.evil.smudge", "filter.evil.clean", "merge.evil.driver", "diff.evil.command"];
+    for key in keys.into_iter().chain(of_paths) {
+        git(&world, &["config", key, &format!("{evil}-{key}; cat")]);
     }
-    world.regatta(&["run", "plan.yaml"]).exits(0);
+    // Two tasks conflict, so that a driver would be asked; it is left out, and the rest lands.
+    world.regatta(&["run", "plan.yaml"]).exits(1);
     let found: Vec<String> = std::fs::read_dir(world.root())
         .unwrap()
         .map(|e| e.unwrap().file_name().into_string().unwrap())
         .collect();
     assert!(found.iter().all(|name| !name.starts_with("evil")), "{found:?}");
-    assert_eq!((worktrees(&world), world.read("x.txt").as_str()), (0, "x\n"));
+    assert_eq!((world.read("x.txt").as_str(), world.read("src/b.txt").as_str()), ("x\n", "A\n"));
 }

@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 /// What every call turns off: programs that a repository names, work in the background, and what makes output differ.
-const SETTINGS: [&str; 22] = [
+const SETTINGS: [&str; 25] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.pager=cat",
@@ -26,8 +26,11 @@ const SETTINGS: [&str; 22] = [
     "gpg.program=false",
     "diff.external=",
     "diff.renames=false",
+    "core.filesRefLockTimeout=3000",
+    "core.packedRefsTimeout=3000",
     "merge.renames=true",
     "submodule.recurse=false",
+    "worktree.useRelativePaths=false",
     "gc.auto=0",
     "maintenance.auto=false",
     "advice.detachedHead=false",
@@ -52,6 +55,14 @@ pub enum GitError {
         /// The exit code; `None` if a signal ended it.
         code: Option<i32>,
     },
+    /// No turn among those who make worktrees can be had.
+    #[error("{}: {source}", path.display())]
+    Turn {
+        /// The file of the lock.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// It answered something that cannot be read.
     #[error("git {command} answered something that cannot be read")]
     Answer {
@@ -69,6 +80,8 @@ pub struct Git {
     dir: PathBuf,
     vars: Arc<Vec<(OsString, OsString)>>,
     extra: Arc<Vec<String>>,
+    /// The worktree, its own directory and the one that all share, if git is not to look for them.
+    fixed: Option<Arc<[PathBuf; 3]>>,
 }
 
 impl Git {
@@ -83,13 +96,21 @@ impl Git {
             dir: dir.to_owned(),
             vars: Arc::new(std::env::vars_os().filter(kept).collect()),
             extra: Arc::default(),
+            fixed: None,
         }
     }
 
     /// The same in another directory.
     #[must_use]
     pub fn in_dir(&self, dir: &Path) -> Git {
-        Git { dir: dir.to_owned(), ..self.clone() }
+        Git { dir: dir.to_owned(), fixed: None, ..self.clone() }
+    }
+
+    /// Git in a worktree whose directories are named: it does not look at what stands there.
+    #[must_use]
+    pub fn fixed(&self, (worktree, own, common): (&Path, &Path, &Path)) -> Git {
+        let fixed = [worktree, own, common].map(Path::to_owned);
+        Git { dir: worktree.to_owned(), fixed: Some(Arc::new(fixed)), ..self.clone() }
     }
 
     /// The same with more settings, `key=value`.
@@ -168,6 +189,9 @@ impl Git {
             ("LC_ALL", "C"),
             ("TZ", "UTC"),
         ]);
+        if let Some([worktree, own, common]) = self.fixed.as_deref() {
+            command.envs([("GIT_WORK_TREE", worktree), ("GIT_DIR", own), ("GIT_COMMON_DIR", common)]);
+        }
         command.envs(vars.iter().map(|(name, value)| (name, value)));
         for setting in SETTINGS.iter().copied().chain(self.extra.iter().map(String::as_str)) {
             command.args(["-c", setting]);

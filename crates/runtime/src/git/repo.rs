@@ -168,7 +168,7 @@ impl Repo {
     /// # Errors
     /// Something is.
     pub fn check_quiet(&self, target: Option<&str>) -> Result<(), RepoError> {
-        for listed in self.git.worktrees()? {
+        for listed in self.worktrees()? {
             if listed.branch.as_deref() != target && !(target.is_none() && listed.path == self.top) {
                 continue;
             }

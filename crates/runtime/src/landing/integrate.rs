@@ -83,11 +83,8 @@ impl Dock {
         if ground.repo.git.commit(&full)?.is_some() {
             ground.repo.git.run(&["update-ref", "--no-deref", "-d", &full])?;
         }
-        let made = ground.repo.git.add_worktree(&path, (&names.integration(), from));
-        made?;
+        let git = ground.check_out(&path, (&names.integration(), from))?;
         ground.furnish(&path)?;
-        let git = ground.repo.git.in_dir(&path).with([ground.exclude_setting()]);
-        let git = git.with(ground.filters_off()?);
         Ok(Bench { git, path, tip: from.clone() })
     }
 

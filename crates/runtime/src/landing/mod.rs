@@ -15,7 +15,7 @@ mod target;
 
 use crate::git::{GitError, Oid, RepoError};
 use crate::private_file;
-use crate::yard::{Ground, MakeError};
+use crate::yard::{Ground, MakeError, OwnGitError};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
 use regatta_plan::model::{Action, Merge};
@@ -55,8 +55,6 @@ pub struct Cargo {
     pub pieces: Vec<Piece>,
     /// A task of the run did not come to a good end.
     pub incomplete: bool,
-    /// A person has said that the target may move to this commit.
-    pub approved: Option<Oid>,
 }
 
 /// How a command ended.
@@ -173,6 +171,9 @@ pub enum LandError {
     /// The repository is not what it was.
     #[error(transparent)]
     Repo(#[from] RepoError),
+    /// The worktree for merging cannot be worked with.
+    #[error(transparent)]
+    OwnGit(#[from] OwnGitError),
     /// The worktree for merging cannot be made.
     #[error(transparent)]
     Make(#[from] MakeError),
@@ -215,6 +216,7 @@ impl Dock {
     pub fn land(&self, cargo: &Cargo) -> Result<Landing, LandError> {
         let mut report = Report::default();
         if cargo.incomplete && self.merge.policy == "all-success" {
+            report.target = self.target();
             return Ok(nothing(&cargo.pieces, None, report));
         }
         for _ in 0..MOST_REBUILDS {
@@ -236,11 +238,6 @@ impl Dock {
                 Verdict::Stop => return Ok(Landing::Stopped),
             }
             let Some(tip) = Oid::parse(&report.tip) else { return Ok(Landing::Stopped) };
-            if self.merge.approve && cargo.approved.as_ref() != Some(&tip) {
-                let command = format!("regatta merge {} --approve", self.ground.names.run());
-                let what = format!("a person must approve {} before the target moves", tip.short());
-                return Ok(waits(report, what, command));
-            }
             if self.stop.load(Ordering::SeqCst) {
                 return Ok(Landing::Stopped);
             }

@@ -3,10 +3,19 @@
 //! It moves once, by a fast-forward, in every situation of spec 6 "Landing"; or not at all.
 
 use super::{Cargo, Dock, LandError, Landing, Report, done};
-use crate::git::{Git, Head, Oid, RepoError};
+use crate::git::{Git, GitError, Head, Oid, RepoError};
 use regatta_engine::cause::Cause;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+/// What git's complaint about an index that somebody has contains,
+const INDEX_LOCK: &str = "index.lock";
+/// how often that is waited for,
+const MOST_WAITS: u32 = 20;
+/// and how long each time.
+const A_MOMENT: Duration = Duration::from_millis(100);
 
 /// The target as it stands.
 pub(super) struct Goal {
@@ -29,21 +38,25 @@ pub(super) enum Moved {
 }
 
 impl Dock {
-    /// Finds the target.
-    pub(super) fn goal(&self) -> Result<Goal, LandError> {
-        let repo = &self.ground.repo;
-        let branch = match (&self.merge.target, &repo.head) {
+    /// The full ref of the target; nothing if the user's checkout is on no branch and the plan names none.
+    pub(super) fn target(&self) -> Option<String> {
+        match (&self.merge.target, &self.ground.repo.head) {
             (Some(name), _) => Some(full(name)),
             (None, Head::Branch(branch)) => Some(branch.clone()),
             (None, Head::Detached) => None,
-        };
+        }
+    }
+
+    /// Finds where the target is.
+    pub(super) fn goal(&self) -> Result<Goal, LandError> {
+        let (repo, branch) = (&self.ground.repo, self.target());
         repo.check_quiet(branch.as_deref())?;
         let Some(name) = &branch else {
             return Ok(Goal { branch, at: self.ground.pinned.clone(), checkout: None });
         };
         let missing = || RepoError::NoCommit { name: name.clone(), dir: repo.top.clone() };
         let at = repo.git.commit(name)?.ok_or_else(missing)?;
-        let listed = repo.git.worktrees()?.into_iter().find(|listed| listed.branch.as_deref() == Some(name));
+        let listed = repo.worktrees()?.into_iter().find(|listed| listed.branch.as_deref() == Some(name));
         Ok(Goal { branch, at, checkout: listed.map(|listed| listed.path) })
     }
 
@@ -83,12 +96,14 @@ impl Dock {
                 Err(_) => Ok(Moved::Elsewhere),
             };
         };
-        let there = git.in_dir(checkout);
+        let there = self.ground.git()?.in_dir(checkout);
+        // Two runs that land in one checkout do it one after the other.
+        let _turn = self.ground.repo.turn()?;
         if there.commit("HEAD")?.as_ref() != Some(&goal.at) {
             return Ok(Moved::Elsewhere);
         }
-        match there.run(&["merge", "--ff-only", "--no-autostash", "--quiet", tip.as_str()]) {
-            Ok(_) => Ok(Moved::Yes),
+        match forward(&there, tip) {
+            Ok(()) => Ok(Moved::Yes),
             Err(error) => self.stands_aside(&there, (goal, tip), &error.to_string()),
         }
     }
@@ -114,14 +129,13 @@ impl Dock {
         cargo: &Cargo,
         left_out: &BTreeMap<String, Cause>,
     ) -> Result<(), LandError> {
-        let (git, names) = (&self.ground.repo.git, &self.ground.names);
+        let names = &self.ground.names;
         self.ground.clear(&self.ground.dir.join(names.integration_worktree()))?;
         self.drop_branch(&names.integration())?;
         for piece in cargo.pieces.iter().filter(|piece| !left_out.contains_key(&piece.task)) {
             let path = self.ground.path(&piece.task);
             // What somebody put there after the end is nobody's to throw away.
-            let dirty =
-                path.exists() && git.in_dir(&path).with([self.ground.exclude_setting()]).is_dirty()?;
+            let dirty = path.exists() && self.ground.git_in(&path)?.is_dirty()?;
             if !dirty {
                 self.ground.clear(&path)?;
                 if !self.merge.keep_branches {
@@ -139,6 +153,19 @@ impl Dock {
         }
         Ok(())
     }
+}
+
+/// Moves a checkout to a commit that descends from where it stands. Somebody else's git, an editor's for instance, may have
+/// the index for a moment: that is waited for.
+fn forward(there: &Git, tip: &Oid) -> Result<(), GitError> {
+    let args = ["merge", "--ff-only", "--no-autostash", "--quiet", tip.as_str()];
+    for _ in 0..MOST_WAITS {
+        match there.run(&args) {
+            Err(GitError::Failed { said, .. }) if said.contains(INDEX_LOCK) => thread::sleep(A_MOMENT),
+            done => return done.map(|_| ()),
+        }
+    }
+    there.run(&args).map(|_| ())
 }
 
 /// The full ref of a branch.

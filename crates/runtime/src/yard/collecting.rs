@@ -7,6 +7,7 @@
 
 use super::base::{Base, base};
 use super::making::{TASK_DIR, is_copied};
+use super::own_git::OwnGitError;
 use super::{Ground, author, patterns};
 use crate::collect;
 use crate::git::{Change, ChangeKind, Git, GitError, Oid, Stamp};
@@ -68,6 +69,9 @@ pub enum CollectError {
     /// Git fails.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// Its worktree cannot be worked with.
+    #[error(transparent)]
+    OwnGit(#[from] OwnGitError),
     /// What it began from cannot be made again.
     #[error("where it began is not known any more")]
     NoBase,
@@ -81,7 +85,7 @@ impl Ground {
     pub(super) fn collect(&self, ended: &Ended) -> Result<Collected, CollectError> {
         let base = match &ended.base {
             Some(base) => base.clone(),
-            None => match base(&self.repo.git, &self.pinned, &ended.handed)? {
+            None => match base(&self.git()?, &self.pinned, &ended.handed)? {
                 Base::At(base) => base,
                 Base::Conflict { .. } => return Err(CollectError::NoBase),
             },
@@ -90,8 +94,12 @@ impl Ground {
             return Ok(nothing(&base));
         };
         let path = self.path(&ended.task.id);
-        let git = self.repo.git.in_dir(&path).with([self.exclude_setting()]).with(self.filters_off()?);
+        let git = self.git_in(&path)?;
         let mut findings = self.tampered();
+        if self.mend(&path)? {
+            let message = "it removed or changed `.git` of its worktree; that was put back".to_owned();
+            findings.push(Finding { cause: Cause::Tampered, message });
+        }
         let head = self.commit_left(&git, ended, &base)?;
         self.repo.git.set_ref(&self.names.kept(&ended.task.id, ended.attempt), &head)?;
         let descends = git.is_ancestor(&base, &head)?;
@@ -123,27 +131,6 @@ impl Ground {
         let changed = u32::try_from(changes.len()).unwrap_or(u32::MAX);
         let work = Work { base: base.as_str().into(), head: head.as_str().into(), changed };
         Ok(Collected { work, changes, findings, warning })
-    }
-
-    pub(crate) fn exclude_setting(&self) -> String {
-        format!("core.excludesFile={}", self.excludes.display())
-    }
-
-    /// Turns off the filters that the repository's settings name: they are programs.
-    pub(crate) fn filters_off(&self) -> Result<Vec<String>, GitError> {
-        let (_, out) =
-            self.repo.git.ask(&["config", "--null", "--name-only", "--get-regexp", r"^filter\."], &[0, 1])?;
-        let mut off = Vec::new();
-        for key in out.split(|b| *b == 0).filter_map(|key| std::str::from_utf8(key).ok()) {
-            let Some((name, _)) = key.strip_prefix("filter.").and_then(|rest| rest.rsplit_once('.')) else {
-                continue;
-            };
-            off.push(format!("filter.{name}.required=false"));
-            off.extend(["clean", "smudge", "process"].map(|word| format!("filter.{name}.{word}=")));
-        }
-        off.sort();
-        off.dedup();
-        Ok(off)
     }
 
     /// Settings and hooks that were changed meanwhile; they are put back.

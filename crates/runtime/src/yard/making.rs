@@ -3,7 +3,8 @@
 //! Nothing outside the directory of worktrees is created or removed.
 
 use super::Ground;
-use crate::git::{GitError, Oid};
+use super::own_git::OwnGitError;
+use crate::git::{Git, GitError, Oid};
 use crate::private_file;
 use globset::GlobSet;
 use std::fs;
@@ -19,6 +20,9 @@ pub enum MakeError {
     /// Git fails.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// One that is there cannot be worked with.
+    #[error(transparent)]
+    OwnGit(#[from] OwnGitError),
     /// Something else of that name is there.
     #[error("{} is there and is not ours", .0.display())]
     Foreign(PathBuf),
@@ -46,8 +50,8 @@ impl Ground {
             // What it had is kept by the refs of earlier attempts.
             self.repo.git.run(&["update-ref", "--no-deref", "-d", &full])?;
         }
-        let made = self.repo.git.add_worktree(&path, (&branch, base)).map_err(MakeError::from);
-        made.and_then(|()| self.furnish(&path)).inspect_err(|_| {
+        let made = self.check_out(&path, (&branch, base));
+        made.and_then(|_| self.furnish(&path)).inspect_err(|_| {
             // What was half made must not be in the way of the next try; that it failed is told already.
             let _ = self.clear(&path);
             let _ = self.repo.git.run(&["update-ref", "--no-deref", "-d", &full]);
@@ -61,14 +65,24 @@ impl Ground {
         self.dir.join(self.names.worktree(task))
     }
 
+    /// Makes a worktree on a new branch at a commit, with its files. Answers git in it.
+    pub(crate) fn check_out(&self, path: &Path, at: (&str, &Oid)) -> Result<Git, MakeError> {
+        self.repo.add_worktree(path, at)?;
+        let git = self.git_in(path)?;
+        git.run(&["reset", "--hard", "--quiet", "--no-recurse-submodules"])?;
+        Ok(git)
+    }
+
     /// Removes what is at a path of ours, if it is a worktree of this repository.
     pub(crate) fn clear(&self, path: &Path) -> Result<(), MakeError> {
-        let listed = self.repo.git.worktrees()?.iter().any(|listed| listed.path == path);
-        if !listed && path.symlink_metadata().is_ok() {
+        let known = self.admin(path).is_some();
+        let there = path.symlink_metadata().ok();
+        // A link in the place of a worktree leads to somebody else's files.
+        if there.is_some_and(|meta| !known || !meta.is_dir()) {
             return Err(MakeError::Foreign(path.to_owned()));
         }
-        if listed {
-            self.repo.git.remove_worktree(path)?;
+        if known {
+            self.repo.remove_worktree(path)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! driver --Errand--> queue -> workers (as many as cores) --Done--> inbox of the loop
 //!                                |- base, making      before an attempt
 //!                                |- collecting        after it: what is left is committed, checked, kept by a ref
+//!                                |- own_git           git in a worktree, whatever was done to it
 //!                                `- guard             settings and hooks of the repository are what they were
 //! ```
 //! Knows no engine state and starts no task.
@@ -14,11 +15,13 @@ mod collecting;
 mod guard;
 mod making;
 mod names;
+mod own_git;
 mod workers;
 
 pub use collecting::{CollectError, Collected, Ended, Finding};
 pub use making::{MakeError, TASK_DIR};
 pub use names::Names;
+pub use own_git::OwnGitError;
 pub use workers::{Done, Errand, Failed, Workers};
 
 use crate::git::{Oid, Person, Repo};
@@ -105,6 +108,8 @@ impl Ground {
         ];
         let mut vars = vec![
             ("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()),
+            // Above the worktrees lies the checkout of the user.
+            ("GIT_CEILING_DIRECTORIES".to_owned(), self.dir.to_string_lossy().into_owned()),
             ("GIT_AUTHOR_NAME".to_owned(), author.name),
             ("GIT_AUTHOR_EMAIL".to_owned(), author.email),
             ("GIT_COMMITTER_NAME".to_owned(), self.committer.name.clone()),

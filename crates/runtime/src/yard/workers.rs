@@ -135,7 +135,8 @@ fn run(ground: &Ground, errand: Errand) -> Done {
 }
 
 fn make(ground: &Ground, task: &str, heads: &[(String, Oid)]) -> Result<(PathBuf, Oid), Failed> {
-    let found = base(&ground.repo.git, &ground.pinned, heads).map_err(MakeError::from)?;
+    let git = ground.git().map_err(MakeError::from)?;
+    let found = base(&git, &ground.pinned, heads).map_err(MakeError::from)?;
     match found {
         Base::At(base) => Ok((ground.make(task, &base)?, base)),
         Base::Conflict { task, paths } => Err(Failed::Conflict { task, paths }),
