@@ -63,6 +63,9 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         | EventKind::HoldEnded { .. }
         | EventKind::Escalated { .. }
         | EventKind::BudgetReached { .. } => of_scope(graph, &event.kind)?,
+        EventKind::ConflictPredicted(_, with, paths) => {
+            format!("conflict   {task} with {} in {}, where work is merged", graph.name(*with), escape(paths))
+        }
         EventKind::NodeReady { .. }
         | EventKind::WaveStarted { .. }
         | EventKind::WaveEnded { .. }
@@ -72,7 +75,7 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         | EventKind::LeaseRefused { .. }
         | EventKind::NodeCollected { .. }
         | EventKind::LimitsChanged { .. }
-        | EventKind::ReuseMissed { .. }
+        | EventKind::ReuseMissed(..)
         | EventKind::LeaseClaimed { .. }
         | EventKind::LeaseWaitEnded { .. }
         | EventKind::ReportIgnored { .. } => return None,

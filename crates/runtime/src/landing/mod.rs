@@ -8,6 +8,7 @@
 //! Runs on a thread of its own; commands run under the keeper, asked for through [`Runner`]. Doing it again from the start is
 //! always right: dates and authors of our commits follow from what is merged. Knows no engine state.
 
+pub mod forecast;
 mod gates;
 mod integrate;
 mod resolve;
@@ -15,12 +16,13 @@ mod target;
 
 use crate::git::{GitError, Oid, RepoError};
 use crate::private_file;
+use crate::works::{Cargo, Piece};
 use crate::yard::{Ground, MakeError, OwnGitError};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
 use regatta_plan::model::{Action, Merge};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,34 +30,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often the target may move under our feet before a person is asked.
 const MOST_REBUILDS: usize = 3;
-
-/// A task whose work is to land.
-#[derive(Clone, Debug)]
-pub struct Piece {
-    /// Its node.
-    pub node: NodeId,
-    /// Its id.
-    pub task: String,
-    /// Its title.
-    pub title: Option<String>,
-    /// Its role.
-    pub role: Option<String>,
-    /// Where its work began.
-    pub base: Oid,
-    /// What it left.
-    pub head: Oid,
-    /// Tasks whose work it contains.
-    pub ancestors: BTreeSet<String>,
-}
-
-/// What is to land.
-#[derive(Clone, Debug)]
-pub struct Cargo {
-    /// The pieces, in merge order.
-    pub pieces: Vec<Piece>,
-    /// A task of the run did not come to a good end.
-    pub incomplete: bool,
-}
 
 /// How a command ended.
 #[derive(Clone, PartialEq, Eq, Debug)]

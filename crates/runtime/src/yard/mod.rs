@@ -5,23 +5,29 @@
 //! driver --Errand--> queue -> workers (as many as cores) --Done--> inbox of the loop
 //!                                |- base, making      before an attempt
 //!                                |- collecting        after it: what is left is committed, checked, kept by a ref
+//!                                |- attributes        those of "ours", for a merge without a checkout
+//!                                |- pairs             which pieces of work conflict with each other
 //!                                |- own_git           git in a worktree, whatever was done to it
 //!                                `- guard             settings and hooks of the repository are what they were
 //! ```
 //! Knows no engine state and starts no task.
 
+mod attributes;
 mod base;
 mod collecting;
 mod guard;
 mod making;
 mod names;
 mod own_git;
+mod pairs;
 mod workers;
 
+pub use attributes::AttributesError;
 pub use collecting::{CollectError, Collected, Ended, Finding};
 pub use making::{MakeError, TASK_DIR};
 pub use names::Names;
 pub use own_git::OwnGitError;
+pub use pairs::{Pair, with_others};
 pub use workers::{Done, Errand, Failed, Workers};
 
 use crate::git::{Oid, Person, Repo};
@@ -51,6 +57,8 @@ pub struct Ground {
     guard: Pinned,
     /// Paths that never belong into a commit, as a file for git.
     excludes: PathBuf,
+    /// Where attributes of commits are written.
+    scratch: PathBuf,
 }
 
 /// The patterns of a plan, which were checked there; what is none matches nothing.
@@ -94,6 +102,7 @@ impl Ground {
             rules,
             repo,
             excludes,
+            scratch: run_dir.join("attributes"),
         })
     }
 
