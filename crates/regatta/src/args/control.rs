@@ -65,6 +65,30 @@ pub struct AnswerArgs {
     pub result: Option<String>,
 }
 
+/// `regatta merge`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta merge --approve        yes: the target may move to what was merged
+  regatta merge 5f3a --approve")]
+#[command(group(clap::ArgGroup::new("merge").required(true).args(["approve"])))]
+pub struct MergeArgs {
+    /// The run [default: the newest that has not ended].
+    pub run: Option<String>,
+    /// Say yes to what the run asks about the tip that it built, and go on with it.
+    #[arg(long)]
+    pub approve: bool,
+    /// Go on with the stored plan although the file has changed.
+    #[arg(long)]
+    pub stored: bool,
+    /// Return at once; the run goes on in the background.
+    #[arg(long)]
+    pub detach: bool,
+    /// Print the summary as JSON and nothing else on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `regatta lock`
 #[derive(Args, Debug)]
 #[command(after_help = "\

@@ -74,6 +74,8 @@ pub enum Verb {
     Skip(SkipArgs),
     /// Settle a task in doubt.
     Answer(AnswerArgs),
+    /// Answer for what a run is to merge.
+    Merge(MergeArgs),
     /// Hold leases from inside a running task.
     Lock(LockArgs),
     /// List leases: who holds them, since when, and who waits.

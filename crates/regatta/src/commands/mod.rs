@@ -19,6 +19,7 @@ pub mod lock;
 pub mod logs;
 pub mod ls;
 pub mod man;
+pub mod merge;
 pub mod plan;
 pub mod post_mortem;
 pub mod replay;

@@ -29,6 +29,7 @@ mod escalation;
 mod export;
 mod faces;
 mod follow;
+mod gates;
 mod gc;
 mod holders;
 mod hostile_files;
