@@ -69,12 +69,19 @@ pub struct AnswerArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  regatta merge --approve        yes: the target may move to what was merged
-  regatta merge 5f3a --approve")]
-#[command(group(clap::ArgGroup::new("merge").required(true).args(["approve"])))]
+  regatta merge --dry-run        what would merge and what would not, all conflicts at once
+  regatta merge --continue       a conflict that was left to a person is resolved and committed
+  regatta merge 5f3a --approve   yes: the target may move to what was merged")]
+#[command(group(clap::ArgGroup::new("merge").required(true).args(["dry_run", "go_on", "approve"])))]
 pub struct MergeArgs {
-    /// The run [default: the newest that has not ended].
+    /// The run [default: the newest that has not ended; with --dry-run the newest].
     pub run: Option<String>,
+    /// Say what merging would give and which tasks conflict with which; exit code 1 if any do. Moves nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Go on with a landing that waits for a person: a conflict was resolved, or files are out of the way.
+    #[arg(long = "continue")]
+    pub go_on: bool,
     /// Say yes to what the run asks about the tip that it built, and go on with it.
     #[arg(long)]
     pub approve: bool,

@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod events;
 pub mod explain;
 pub mod export;
+pub mod forecast;
 pub mod gc;
 pub mod import;
 pub mod init;

@@ -29,6 +29,7 @@ mod escalation;
 mod export;
 mod faces;
 mod follow;
+mod forecast;
 mod gates;
 mod gc;
 mod holders;

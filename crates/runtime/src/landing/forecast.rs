@@ -6,7 +6,7 @@
 use super::integrate::matching;
 use crate::git::{Merged, Oid, Person, Stamp};
 use crate::works::Cargo;
-use crate::yard::{AttributesError, Ground, Pair, with_others};
+use crate::yard::{AttributesError, Merger, Pair, with_others};
 use regatta_plan::model::Merge;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -49,29 +49,43 @@ pub enum Step {
     Upstream,
 }
 
+impl Forecast {
+    /// Pieces that would not be merged.
+    #[must_use]
+    pub fn lost(&self) -> usize {
+        self.order.iter().filter(|step| matches!(step.merge, Step::Conflict | Step::Upstream)).count()
+    }
+
+    /// Whether everything would be merged, by rules if need be.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.lost() == 0
+    }
+}
+
 /// What merging `cargo` onto `from` would give.
 ///
 /// # Errors
 /// Git fails, or a file of ours cannot be written.
 pub fn forecast(
-    ground: &Ground,
+    merger: Merger<'_>,
     from: &Oid,
-    (cargo, merge): (&Cargo, &Merge),
+    (cargo, merge): (&Cargo, Option<&Merge>),
 ) -> Result<Forecast, AttributesError> {
-    let order = in_order(ground, from, (cargo, merge))?;
+    let order = in_order(merger, from, (cargo, merge))?;
     let mut pairs = Vec::new();
     for (i, first) in cargo.pieces.iter().enumerate() {
-        pairs.extend(with_others(ground, first, &cargo.pieces[i + 1..])?);
+        pairs.extend(with_others(merger, first, &cargo.pieces[i + 1..])?);
     }
     Ok(Forecast { from: from.to_string(), order, pairs })
 }
 
 fn in_order(
-    ground: &Ground,
+    merger: Merger<'_>,
     from: &Oid,
-    (cargo, merge): (&Cargo, &Merge),
+    (cargo, merge): (&Cargo, Option<&Merge>),
 ) -> Result<Vec<Foreseen>, AttributesError> {
-    let own_base = matches!(merge.strategy.as_str(), "squash" | "rebase");
+    let own_base = merge.is_some_and(|merge| matches!(merge.strategy.as_str(), "squash" | "rebase"));
     let (mut tip, mut out) = (from.clone(), BTreeSet::new());
     let mut order = Vec::new();
     for piece in &cargo.pieces {
@@ -83,13 +97,14 @@ fn in_order(
             order.push(seen);
             continue;
         }
-        let git = ground.git_at(&tip)?;
+        let git = merger.git_at(&tip)?;
         let base = own_base.then_some(&piece.base);
         let tree = match git.merge_tree(base, (&tip, &piece.head))? {
             Merged::Clean(tree) => tree,
             Merged::Conflict { tree, paths } => {
-                let ruled = merge.on_conflict == "merge-with-rules"
-                    && paths.iter().all(|path| matching(&merge.rules, path).is_some());
+                let ruled = merge
+                    .filter(|merge| merge.on_conflict == "merge-with-rules")
+                    .is_some_and(|merge| paths.iter().all(|path| matching(&merge.rules, path).is_some()));
                 seen.merge = if ruled { Step::ByRules } else { Step::Conflict };
                 seen.paths = paths;
                 // What the rules make of it is not known before; what follows is seen against the conflict.

@@ -16,6 +16,7 @@ mod resolve;
 mod target;
 
 pub use approval::{Approval, Question};
+pub use target::target_of;
 
 use crate::git::{GitError, Oid, RepoError};
 use crate::private_file;

@@ -3,8 +3,7 @@
 //! `merge-tree` reads attributes from the files of the directory it runs in, so that directory must hold those of "ours",
 //! whatever git it is: `--attr-source` is younger than what we ask for. Only these files are written.
 
-use super::Ground;
-use crate::git::{Git, GitError, Oid};
+use crate::git::{Git, GitError, Oid, Repo};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,12 +32,24 @@ pub enum AttributesError {
     },
 }
 
-impl Ground {
+/// A repository, and a directory of ours for attributes of its commits.
+#[derive(Clone, Copy, Debug)]
+pub struct Merger<'a> {
+    /// The repository.
+    pub repo: &'a Repo,
+    /// The directory; it is made when it is needed.
+    pub scratch: &'a Path,
+}
+
+impl Merger<'_> {
     /// Git in a directory that holds the attributes of a commit and nothing else.
-    pub(crate) fn git_at(&self, ours: &Oid) -> Result<Git, AttributesError> {
+    ///
+    /// # Errors
+    /// Git fails, or a file of ours cannot be written.
+    pub fn git_at(&self, ours: &Oid) -> Result<Git, AttributesError> {
         let dir = self.attributes_of(ours)?;
         let common = &self.repo.common_dir;
-        Ok(self.git()?.fixed((&dir, common, common)))
+        Ok(self.repo.harmless()?.fixed((&dir, common, common)))
     }
 
     fn attributes_of(&self, ours: &Oid) -> Result<PathBuf, AttributesError> {
@@ -51,7 +62,8 @@ impl Ground {
             let path = path.to_owned();
             move |source| AttributesError::File { path, source }
         };
-        let new = self.scratch.join(format!("new.{}", FILLED.fetch_add(1, Ordering::Relaxed)));
+        let n = FILLED.fetch_add(1, Ordering::Relaxed);
+        let new = self.scratch.join(format!("new.{}.{n}", std::process::id()));
         fs::create_dir_all(&new).map_err(failed(&new))?;
         for (name, blob) in &files {
             let path = new.join(name);

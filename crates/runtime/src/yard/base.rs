@@ -38,7 +38,7 @@ pub(super) fn base(ground: &Ground, heads: &[(String, Oid)]) -> Result<Base, Att
     };
     let mut tip = (*first).clone();
     for (task, head) in others {
-        let git = ground.git_at(&tip)?;
+        let git = ground.merger().git_at(&tip)?;
         match git.merge_tree(None, (&tip, head))? {
             Merged::Conflict { paths, .. } => return Ok(Base::Conflict { task: (*task).clone(), paths }),
             Merged::Clean(tree) => {

@@ -22,7 +22,7 @@ mod own_git;
 mod pairs;
 mod workers;
 
-pub use attributes::AttributesError;
+pub use attributes::{AttributesError, Merger};
 pub use collecting::{CollectError, Collected, Ended, Finding};
 pub use making::{MakeError, TASK_DIR};
 pub use names::Names;
@@ -35,6 +35,9 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use guard::Pinned;
 use regatta_plan::model::Worktrees;
 use std::path::{Path, PathBuf};
+
+/// Where attributes of commits are written, in the directory of a run.
+pub const ATTRIBUTES_DIR: &str = "attributes";
 
 /// What all errands of a run share.
 #[derive(Debug)]
@@ -102,8 +105,14 @@ impl Ground {
             rules,
             repo,
             excludes,
-            scratch: run_dir.join("attributes"),
+            scratch: run_dir.join(ATTRIBUTES_DIR),
         })
+    }
+
+    /// Merges without a checkout.
+    #[must_use]
+    pub fn merger(&self) -> Merger<'_> {
+        Merger { repo: &self.repo, scratch: &self.scratch }
     }
 
     /// Variables for what runs in a worktree: who commits, no questions, and what is never committed.

@@ -2,7 +2,7 @@
 //!
 //! The same `merge-tree` that merges, under the attributes of the one that is merged into. Writes no ref.
 
-use super::{AttributesError, Ground};
+use super::{AttributesError, Merger};
 use crate::git::{Change, ChangeKind, Merged};
 use crate::works::Piece;
 use serde::Serialize;
@@ -23,15 +23,19 @@ pub struct Pair {
 ///
 /// # Errors
 /// Git fails, or a file of ours cannot be written.
-pub fn with_others(ground: &Ground, piece: &Piece, others: &[Piece]) -> Result<Vec<Pair>, AttributesError> {
+pub fn with_others(
+    merger: Merger<'_>,
+    piece: &Piece,
+    others: &[Piece],
+) -> Result<Vec<Pair>, AttributesError> {
     let mut pairs = Vec::new();
-    let own = ground.repo.git.changes(&piece.base, &piece.head)?;
+    let own = merger.repo.git.changes(&piece.base, &piece.head)?;
     for other in others {
         let related = piece.ancestors.contains(&other.task) || other.ancestors.contains(&piece.task);
-        if related || !may_conflict(&own, &ground.repo.git.changes(&other.base, &other.head)?) {
+        if related || !may_conflict(&own, &merger.repo.git.changes(&other.base, &other.head)?) {
             continue;
         }
-        let git = ground.git_at(&piece.head)?;
+        let git = merger.git_at(&piece.head)?;
         if let Merged::Conflict { paths, .. } = git.merge_tree(None, (&piece.head, &other.head))? {
             pairs.push(Pair { first: piece.task.clone(), second: other.task.clone(), paths });
         }
