@@ -179,6 +179,8 @@ fn ended(outcome: NodeOutcome, cause: Option<Cause>, (task, upstream): (&str, &s
             Some(format!("left out   {task} ({code})"))
         }
         NodeOutcome::Failed | NodeOutcome::TimedOut => None,
+        // Its work contains what was left out.
+        NodeOutcome::Blocked if upstream.is_empty() => Some(format!("left out   {task} ({code})")),
         NodeOutcome::Blocked => Some(format!("blocked    {task} by {upstream}")),
         NodeOutcome::Skipped if upstream.is_empty() => Some(format!("skipped    {task} ({code})")),
         NodeOutcome::Skipped => Some(format!("skipped    {task} because of {upstream}")),
