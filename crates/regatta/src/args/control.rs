@@ -96,6 +96,22 @@ pub struct MergeArgs {
     pub json: bool,
 }
 
+/// `regatta revert`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta revert 5f3a            inverse commits, newest first, behind the gates of that run")]
+pub struct RevertArgs {
+    /// The run.
+    pub run: String,
+    /// Return at once with the id of the new run; it goes on in the background.
+    #[arg(long)]
+    pub detach: bool,
+    /// Print the summary as JSON and nothing else on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `regatta lock`
 #[derive(Args, Debug)]
 #[command(after_help = "\

@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::render;
 use crate::view::{RunView, reader};
 use regatta_journal::Which;
-use regatta_runtime::git::{Oid, Repo, RepoError};
+use regatta_runtime::git::{Oid, Repo};
 use regatta_runtime::landing::forecast::forecast;
 use regatta_runtime::landing::target_of;
 use regatta_runtime::works::Works;
@@ -30,14 +30,14 @@ pub fn run(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
     }
     let mut works = Works::new(Arc::new(view.plan.clone()), Arc::clone(view.engine.graph()));
     events.iter().for_each(|event| works.absorb(event));
-    let repo = Repo::find(&context.workspace).map_err(unusable)?;
+    let repo = Repo::find(&context.workspace).map_err(super::run::unusable)?;
     let merge = view.plan.merge.as_ref();
     let target = target_of(merge, &repo);
     // Work that has landed is seen as it was merged.
     let landed = view.landing.as_ref().filter(|report| report.landed);
     let from = match landed.and_then(|report| Oid::parse(&report.from)) {
         Some(from) => from,
-        None => repo.commit(target.as_deref().unwrap_or("HEAD")).map_err(unusable)?,
+        None => repo.commit(target.as_deref().unwrap_or("HEAD")).map_err(super::run::unusable)?,
     };
     let scratch = reader.place().run_dir(&id).join(ATTRIBUTES_DIR);
     let merger = Merger { repo: &repo, scratch: &scratch };
@@ -49,9 +49,4 @@ pub fn run(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
         out(&render::forecast::text(&seen, (id.as_str(), target.as_deref(), merge)));
     }
     Ok(if seen.is_clean() { Exit::Success } else { Exit::Failed })
-}
-
-fn unusable(error: RepoError) -> CliError {
-    let (hint, cli) = (error.hint(), CliError::environment(error.to_string()));
-    if hint.is_empty() { cli } else { cli.hint(hint) }
 }

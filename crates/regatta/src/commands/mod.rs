@@ -26,6 +26,7 @@ pub mod post_mortem;
 pub mod replay;
 pub mod resume;
 pub mod retry;
+pub mod revert;
 pub mod run;
 pub mod schema;
 pub mod status;

@@ -69,6 +69,7 @@ mod repo_world;
 mod results;
 mod retry;
 mod reuse;
+mod revert;
 mod signals;
 mod state_file;
 mod store;
