@@ -88,6 +88,7 @@ impl EventKind {
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. }
+            | EventKind::HelperSpent(_)
             | EventKind::BudgetReached { .. } => Class::Operational,
         }
     }
@@ -139,6 +140,7 @@ impl Event {
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. }
+            | EventKind::HelperSpent(_)
             | EventKind::BudgetReached { .. } => Key { wave: 0, rank: 0, attempt: 0, step: 0 },
             EventKind::RunStopping { node }
             | EventKind::LeaseGranted { node, .. }

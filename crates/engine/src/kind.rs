@@ -57,6 +57,7 @@ impl EventKind {
             EventKind::Escalated { .. } => "escalated",
             EventKind::BudgetReached(_, Level::Near) => "budget_warned",
             EventKind::BudgetReached(_, Level::Full) => "budget_exhausted",
+            EventKind::HelperSpent(_) => "helper_spent",
         }
     }
 
@@ -96,6 +97,7 @@ impl EventKind {
             | EventKind::WaveStarted { .. }
             | EventKind::WaveEnded { .. }
             | EventKind::LimitsChanged { .. }
+            | EventKind::HelperSpent(_)
             | EventKind::ReportIgnored { .. } => None,
             EventKind::BreakerOpened { scope, .. }
             | EventKind::BreakerHalfOpen(scope)
@@ -150,6 +152,7 @@ impl EventKind {
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. }
+            | EventKind::HelperSpent(_)
             | EventKind::BudgetReached { .. } => None,
         }
     }

@@ -245,6 +245,7 @@ impl<'a> PublicEvent<'a> {
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. } => self.fill_scope(graph, kind),
+            EventKind::HelperSpent(usage) => more.usage = Some((**usage).into()),
             EventKind::BudgetReached(_, level) => more.percent = Some(level.percent()),
             EventKind::RunStarted { .. }
             | EventKind::RunSuspended

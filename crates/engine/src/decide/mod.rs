@@ -86,6 +86,7 @@ impl<'a> Decider<'a> {
             Input::Landed { node } => self.landed(node),
             Input::NotLanded { node, cause } => self.not_landed(node, cause),
             Input::LandingWaits => self.landing_waits(),
+            Input::HelperSpent { usage } => self.helper_spent(usage),
         }
     }
 

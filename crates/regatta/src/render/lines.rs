@@ -63,6 +63,7 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         | EventKind::HoldEnded { .. }
         | EventKind::Escalated { .. }
         | EventKind::BudgetReached { .. } => of_scope(graph, &event.kind)?,
+        EventKind::HelperSpent(usage) => format!("helper     used {} tokens", usage.tokens()),
         EventKind::NodeReady { .. }
         | EventKind::WaveStarted { .. }
         | EventKind::WaveEnded { .. }
