@@ -137,7 +137,7 @@ impl Ground {
     }
 
     /// Settings and hooks that were changed meanwhile; they are put back.
-    fn tampered(&self) -> Vec<Finding> {
+    pub(crate) fn tampered(&self) -> Vec<Finding> {
         let message = match self.guard.restore() {
             Ok(changed) if changed.is_empty() => return Vec::new(),
             Ok(changed) => format!("it changed {} of the repository; that was put back", changed.join(", ")),
@@ -178,7 +178,7 @@ impl Ground {
     }
 
     /// What nobody may change: protected paths, and paths that were copied in or go through a filter.
-    fn forbidden(&self, git: &Git, changes: &[Change]) -> Result<Vec<Finding>, GitError> {
+    pub(crate) fn forbidden(&self, git: &Git, changes: &[Change]) -> Result<Vec<Finding>, GitError> {
         let mut findings = Vec::new();
         let mut say = |paths: Vec<&str>, what: &str| {
             if !paths.is_empty() {
