@@ -25,5 +25,6 @@ pub mod session;
 pub mod snapshots;
 pub mod source;
 pub mod state_view;
+pub mod task_apart;
 pub mod variables;
 pub mod view;

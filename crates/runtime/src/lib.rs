@@ -50,4 +50,5 @@ mod socket;
 pub mod turn;
 mod working_apart;
 pub mod workspace;
+pub mod worktrees;
 pub mod yard;

@@ -74,5 +74,6 @@ mod store_bits;
 mod syncs;
 mod takeover;
 mod trees;
+mod worktree_verbs;
 mod worktrees;
 mod world;

@@ -16,12 +16,14 @@ mod guard;
 mod making;
 mod names;
 mod own_git;
+mod saving;
 mod workers;
 
 pub use collecting::{CollectError, Collected, Ended, Finding};
 pub use making::{MakeError, TASK_DIR};
 pub use names::Names;
 pub use own_git::OwnGitError;
+pub(crate) use own_git::{admins, harmless, put_back};
 pub use workers::{Done, Errand, Failed, Workers};
 
 use crate::git::{Oid, Person, Repo};

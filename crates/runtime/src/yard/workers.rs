@@ -127,18 +127,27 @@ fn next(queue: &Queue) -> Option<Errand> {
 
 fn run(ground: &Ground, errand: Errand) -> Done {
     match errand {
-        Errand::Make { attempt, task, heads } => Done::Made { attempt, made: make(ground, &task, &heads) },
+        Errand::Make { attempt, task, heads } => {
+            Done::Made { attempt, made: make(ground, (attempt, &task), &heads) }
+        }
         Errand::Collect(ended) => {
             Done::Collected { attempt: ended.attempt, collected: ground.collect(&ended).map(Box::new) }
         }
     }
 }
 
-fn make(ground: &Ground, task: &str, heads: &[(String, Oid)]) -> Result<(PathBuf, Oid), Failed> {
+fn make(
+    ground: &Ground,
+    (attempt, task): (u64, &str),
+    heads: &[(String, Oid)],
+) -> Result<(PathBuf, Oid), Failed> {
     let git = ground.git().map_err(MakeError::from)?;
     let found = base(&git, &ground.pinned, heads).map_err(MakeError::from)?;
     match found {
-        Base::At(base) => Ok((ground.make(task, &base)?, base)),
+        Base::At(base) => {
+            ground.save_left(task, attempt).map_err(MakeError::from)?;
+            Ok((ground.make(task, &base)?, base))
+        }
         Base::Conflict { task, paths } => Err(Failed::Conflict { task, paths }),
     }
 }
