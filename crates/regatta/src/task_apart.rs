@@ -46,7 +46,7 @@ impl TaskApart {
             let message = format!("task `{task}` works in the workspace itself, not in a worktree");
             return Err(CliError::usage(message).hint("`isolation: worktree` gives it one"));
         }
-        let past = past(&reader, id, plan.tasks.len()).map_err(store_error)?.swap_remove(index);
+        let past = past(&reader, id, &plan).map_err(store_error)?.swap_remove(index);
         Ok(TaskApart { reader, run, plan, index, past })
     }
 

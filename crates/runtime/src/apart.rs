@@ -13,6 +13,7 @@ use crate::git::{Oid, Repo, RepoError};
 use crate::judge::Job;
 use crate::keeper;
 use crate::landing::{Cargo, Piece};
+use crate::reuse::Footing;
 use crate::run_error::RunError;
 use crate::yard::{Collected, Done, Ground, Names, TASK_DIR, Workers};
 use regatta_engine::event::{Event, EventKind};
@@ -133,7 +134,12 @@ impl Apart {
             EventKind::DispatchEnded { node, outcome: AttemptOutcome::Succeeded, report, .. } => {
                 (node, &**report)
             }
-            EventKind::NodeReused { node, reused, .. } => (node, &reused.report),
+            EventKind::NodeReused { node, reused, .. } => {
+                if self.graph.policy(*node).collects {
+                    self.collected.insert(*node);
+                }
+                (node, &reused.report)
+            }
             EventKind::NodeCollected { node, .. } => {
                 self.collected.insert(*node);
                 return;
@@ -149,6 +155,11 @@ impl Apart {
             self.heads.insert(*node, head);
             self.bases.insert(*node, base);
         }
+    }
+
+    /// Where a node would begin now.
+    pub(crate) fn footing(&self, node: NodeId) -> Footing<'_> {
+        Footing { ground: self.workers.ground(), handed: self.handed(node) }
     }
 
     /// Where a node's work began, and what it left.

@@ -66,6 +66,7 @@ mod replay;
 mod repo_world;
 mod results;
 mod retry;
+mod retry_apart;
 mod reuse;
 mod signals;
 mod state_file;

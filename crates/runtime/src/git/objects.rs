@@ -290,6 +290,25 @@ impl Git {
     }
 }
 
+impl Git {
+    /// Whether a commit of `tip` that is not in `base` has both trailers.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn says(
+        &self,
+        one: (&str, &str),
+        other: (&str, &str),
+        (base, tip): (&Oid, &Oid),
+    ) -> Result<bool, GitError> {
+        let values = |key: &str| format!("%(trailers:key={key},valueonly,separator=%x2C)");
+        let format = format!("--format={}%x09{}", values(one.0), values(other.0));
+        let out = self.run(&["log", &format, "--end-of-options", &format!("{base}..{tip}"), "--"])?;
+        let wanted = format!("{}\t{}", one.1, other.1);
+        Ok(String::from_utf8_lossy(&out).lines().any(|line| line == wanted))
+    }
+}
+
 fn oid(out: &[u8]) -> Option<Oid> {
     Oid::parse(std::str::from_utf8(out).ok()?.trim())
 }

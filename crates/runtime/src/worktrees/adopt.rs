@@ -130,7 +130,7 @@ pub fn adopt(
     if reader.holder(run).map_err(look)?.is_some() || keeper::is_kept(&run_dir) {
         return Err(AdoptError::Lives(run.to_string()));
     }
-    let past = past(reader, run, plan.tasks.len()).map_err(look)?;
+    let past = past(reader, run, plan).map_err(look)?;
     let (task, past) = (plan.tasks[index].id.clone(), past[index].clone());
     let Some(rules) = plan.worktrees.clone() else { return Err(AdoptError::NoWork(task)) };
     let repo = Repo::find(workspace).map_err(WorktreesError::from)?;

@@ -215,7 +215,7 @@ fn of_run(
     let run_dir = reader.place().run_dir(&run.run_id);
     let lives = reader.holder(&run.run_id)?.is_some() || keeper::is_kept(&run_dir);
     found.any_lives |= lives;
-    let (pasts, landing) = (past(reader, &run.run_id, plan.tasks.len())?, Landing::read(&run_dir));
+    let (pasts, landing) = (past(reader, &run.run_id, plan)?, Landing::read(&run_dir));
     for place in places {
         let there = there(&place);
         let past = place.index.and_then(|index| pasts.get(index));

@@ -12,6 +12,7 @@ use regatta_engine::event::{Event, EventKind};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::report::Report;
 use regatta_journal::{Reader, RunId, StoreError, StoredEvent};
+use regatta_plan::Plan;
 
 /// Where in its life a worktree is (spec 6 "Life").
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,7 +89,7 @@ pub struct Past {
 }
 
 impl Past {
-    fn push(&mut self, stored: &StoredEvent) {
+    fn push(&mut self, stored: &StoredEvent, lands: bool) {
         let Event { kind, .. } = &stored.event;
         match kind {
             EventKind::DispatchStarted { attempt, number, .. } => {
@@ -106,6 +107,7 @@ impl Past {
                 self.message = said.or_else(|| cause.filter(|_| failed).map(|cause| cause.code().to_owned()));
             }
             EventKind::NodeReused { reused, .. } => {
+                self.collected = lands && reused.report.work.is_some();
                 self.reused_from = Some(reused.run.to_string());
                 self.completed_wall_ms = Some(stored.wall_ms);
                 self.take(&reused.report);
@@ -155,12 +157,12 @@ impl Past {
 ///
 /// # Errors
 /// No such run, or the journal cannot be read.
-pub fn past(reader: &Reader, run: &RunId, tasks: usize) -> Result<Vec<Past>, StoreError> {
-    let mut found = vec![Past::default(); tasks];
+pub fn past(reader: &Reader, run: &RunId, plan: &Plan) -> Result<Vec<Past>, StoreError> {
+    let mut found = vec![Past::default(); plan.tasks.len()];
     reader.fold(run, &mut |stored| {
         // Node i is task i of the plan.
         if let Some(past) = stored.event.kind.node().and_then(|node| found.get_mut(node.index())) {
-            past.push(&stored);
+            past.push(&stored, plan.merge.is_some());
         }
         Ok(())
     })?;

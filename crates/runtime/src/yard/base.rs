@@ -14,7 +14,7 @@ fn nobody() -> Person {
 
 /// What a base comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Base {
+pub(crate) enum Base {
     /// This commit.
     At(Oid),
     /// Predecessors conflict.
@@ -31,7 +31,7 @@ pub(super) enum Base {
 ///
 /// # Errors
 /// Git fails.
-pub(super) fn base(git: &Git, pinned: &Oid, heads: &[(String, Oid)]) -> Result<Base, GitError> {
+pub(crate) fn base(git: &Git, pinned: &Oid, heads: &[(String, Oid)]) -> Result<Base, GitError> {
     let maximal = maximal(git, heads)?;
     let Some(((_, first), others)) = maximal.split_first() else { return Ok(Base::At(pinned.clone())) };
     let mut tip = (*first).clone();

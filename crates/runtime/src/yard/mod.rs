@@ -19,6 +19,7 @@ mod own_git;
 mod saving;
 mod workers;
 
+pub(crate) use base::{Base, base};
 pub use collecting::{CollectError, Collected, Ended, Finding};
 pub use making::{MakeError, TASK_DIR};
 pub use names::Names;

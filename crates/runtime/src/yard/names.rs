@@ -75,6 +75,12 @@ impl Names {
         format!("refs/regatta/{}/{}/left-before-{next_attempt}", self.run, part(task))
     }
 
+    /// The prefix of what persons gave tasks of the run as their work.
+    #[must_use]
+    pub fn all_adopted(&self) -> String {
+        format!("refs/regatta-adopted/{}/", self.run)
+    }
+
     /// The full ref of what a person gave a task as its work.
     #[must_use]
     pub fn adopted(&self, task: &str) -> String {
