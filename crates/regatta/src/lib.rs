@@ -8,6 +8,7 @@ pub mod commands;
 pub mod config;
 pub mod context;
 pub mod doctor;
+pub mod epic_files;
 pub mod error;
 pub mod exit;
 pub mod export;

@@ -25,6 +25,7 @@ mod doctor;
 mod documents;
 mod effects;
 mod endings;
+mod epic_files;
 mod escalation;
 mod export;
 mod faces;
