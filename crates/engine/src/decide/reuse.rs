@@ -44,7 +44,7 @@ impl Decider<'_> {
                 }
             }
             Recalled::Missed(why) => {
-                self.emit(EventKind::ReuseMissed { node, why });
+                self.emit(EventKind::ReuseMissed(node, why));
                 self.make_ready(node);
             }
         }

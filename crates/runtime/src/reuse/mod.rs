@@ -168,7 +168,7 @@ impl Memory {
 
     /// Takes note of an event.
     pub fn absorb(&mut self, event: &Event) {
-        if let EventKind::ReuseMissed { node, .. } = event.kind {
+        if let EventKind::ReuseMissed(node, _) = event.kind {
             self.missed.insert(node);
         }
     }

@@ -54,7 +54,11 @@ fn weigh(
         return Ok(Ok(Work { base: here.clone(), head: here, changed: 0 }));
     }
     if !done.adopted {
-        match base(&ground.git()?, &ground.pinned, &footing.handed)? {
+        let now = match base(ground, &footing.handed) {
+            Ok(now) => now,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        match now {
             Base::At(now) if now == *began => {}
             Base::At(now) => {
                 return Ok(Err(format!(

@@ -8,7 +8,7 @@ use crate::git::{Git, GitError, Oid, Repo};
 use crate::keeper;
 use crate::landing::Report as Landing;
 use crate::workspace::DOT_DIR;
-use crate::yard::{Names, TASK_DIR, admins, harmless};
+use crate::yard::{Names, TASK_DIR, admins};
 use regatta_journal::{Reader, RunSummary};
 use regatta_plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,7 +143,8 @@ struct Known {
     admins: BTreeMap<PathBuf, PathBuf>,
     branches: BTreeMap<String, Oid>,
     listed: BTreeMap<PathBuf, Option<String>>,
-    harmless: Vec<String>,
+    /// Git that runs nothing which the repository's settings name.
+    git: Git,
 }
 
 /// Looks at all worktrees of the repository that a workspace is in; at those that are gone for good only with `all`.
@@ -157,7 +158,7 @@ pub fn look(reader: &Reader, workspace: &Path, all: bool) -> Result<Found, Workt
         admins: admins(&repo.common_dir),
         branches: repo.git.refs(BRANCHES)?.into_iter().collect(),
         listed: listed.into_iter().map(|listed| (listed.path, listed.branch)).collect(),
-        harmless: harmless(&repo.git)?,
+        git: repo.harmless()?,
     };
     let mut found =
         Found { worktrees: Vec::new(), strays: Vec::new(), refs: Vec::new(), any_lives: false, repo };
@@ -229,7 +230,7 @@ fn of_run(
             There::Whole if life.is_none() && place.task.is_some() => life = Some(Life::Created),
             There::Whole | There::Missing | There::BranchOnly => {}
         }
-        let git = git_in(&found.repo, &place, (&known.harmless, Some(&run_dir.join("exclude"))));
+        let git = git_in(&found.repo, &place, (&known.git, Some(&run_dir.join("exclude"))));
         found.worktrees.push(Worktree {
             of_run: Some(run.clone()),
             lives,
@@ -260,7 +261,7 @@ fn unknown_runs(runs: &[RunSummary], known: &Known, found: &mut Found) {
             branch: format!("regatta/{name}"),
         };
         let there = how_much(&place, known);
-        let git = git_in(&found.repo, &place, (&known.harmless, None));
+        let git = git_in(&found.repo, &place, (&known.git, None));
         found.worktrees.push(Worktree {
             of_run: None,
             lives: false,
@@ -288,16 +289,15 @@ fn how_much(place: &Place, known: &Known) -> There {
 }
 
 /// Git in a worktree, whatever stands in its `.git`; `excludes` lists what is never committed.
-fn git_in(repo: &Repo, place: &Place, (harmless, excludes): (&[String], Option<&Path>)) -> Option<Git> {
+fn git_in(repo: &Repo, place: &Place, (git, excludes): (&Git, Option<&Path>)) -> Option<Git> {
     let excludes = excludes.filter(|path| path.exists());
     let own = excludes.map(|path| format!("core.excludesFile={}", path.display()));
-    let git = repo.git.with(harmless.iter().cloned()).with(own);
-    Some(git.fixed((&place.path, place.admin.as_ref()?, &repo.common_dir)))
+    Some(git.with(own).fixed((&place.path, place.admin.as_ref()?, &repo.common_dir)))
 }
 
 /// Git in a worktree of a run whose directory is `run_dir`.
 pub(super) fn git_at(repo: &Repo, place: &Place, run_dir: &Path) -> Result<Option<Git>, GitError> {
-    Ok(git_in(repo, place, (&harmless(&repo.git)?, Some(&run_dir.join("exclude")))))
+    Ok(git_in(repo, place, (&repo.harmless()?, Some(&run_dir.join("exclude")))))
 }
 
 /// What would be lost with a worktree that is there.
