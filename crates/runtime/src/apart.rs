@@ -12,6 +12,7 @@ use crate::collect;
 use crate::git::{Oid, Repo, RepoError};
 use crate::judge::Job;
 use crate::keeper;
+use crate::reuse::Footing;
 use crate::run_error::RunError;
 use crate::works::Works;
 use crate::yard::{Collected, Done, Ground, Names, TASK_DIR, Workers};
@@ -109,6 +110,11 @@ pub(crate) fn of_run(
 }
 
 impl Apart {
+    /// Where a node would begin now.
+    pub(crate) fn footing(&self, node: NodeId) -> Footing<'_> {
+        Footing { ground: self.workers.ground(), handed: self.works.handed(node) }
+    }
+
     /// Whether a node works in a worktree.
     pub(crate) fn has(&self, node: NodeId) -> bool {
         self.works.plan.tasks.get(node.index()).is_some_and(|task| task.worktree.is_some())

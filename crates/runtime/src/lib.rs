@@ -54,4 +54,5 @@ pub mod turn;
 mod working_apart;
 pub mod works;
 pub mod workspace;
+pub mod worktrees;
 pub mod yard;

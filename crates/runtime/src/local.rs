@@ -400,6 +400,7 @@ impl Driver for Local {
         if let Some(apart) = &mut self.apart {
             apart.works.absorb(event);
         }
+        self.memory.absorb(event);
         self.story.absorb(&self.graph, event);
     }
 
@@ -411,7 +412,8 @@ impl Driver for Local {
     }
 
     fn recall(&mut self, node: NodeId, attempt: AttemptId) -> Arrival {
-        self.memory.recall((&self.actions, &self.outputs), (node, attempt))
+        let footing = self.apart_of(node).map(|apart| apart.footing(node));
+        self.memory.recall((&self.actions, &self.outputs), (node, attempt), footing.as_ref())
     }
 
     fn claim(&mut self, graph: &Graph, node: NodeId) -> Claimed {

@@ -20,13 +20,16 @@ mod making;
 mod names;
 mod own_git;
 mod pairs;
+mod saving;
 mod workers;
 
 pub use attributes::{AttributesError, Merger};
+pub(crate) use base::{Base, base};
 pub use collecting::{CollectError, Collected, Ended, Finding};
 pub use making::{MakeError, TASK_DIR};
 pub use names::Names;
 pub use own_git::OwnGitError;
+pub(crate) use own_git::{admins, put_back};
 pub use pairs::{Pair, with_others};
 pub use workers::{Done, Errand, Failed, Workers};
 

@@ -140,7 +140,9 @@ fn next(queue: &Queue) -> Option<Errand> {
 
 fn run(ground: &Ground, errand: Errand) -> Done {
     match errand {
-        Errand::Make { attempt, task, heads } => Done::Made { attempt, made: make(ground, &task, &heads) },
+        Errand::Make { attempt, task, heads } => {
+            Done::Made { attempt, made: make(ground, (attempt, &task), &heads) }
+        }
         Errand::Collect(ended) => {
             Done::Collected { attempt: ended.attempt, collected: ground.collect(&ended).map(Box::new) }
         }
@@ -148,9 +150,16 @@ fn run(ground: &Ground, errand: Errand) -> Done {
     }
 }
 
-fn make(ground: &Ground, task: &str, heads: &[(String, Oid)]) -> Result<(PathBuf, Oid), Failed> {
+fn make(
+    ground: &Ground,
+    (attempt, task): (u64, &str),
+    heads: &[(String, Oid)],
+) -> Result<(PathBuf, Oid), Failed> {
     match base(ground, heads).map_err(MakeError::from)? {
-        Base::At(base) => Ok((ground.make(task, &base)?, base)),
+        Base::At(base) => {
+            ground.save_left(task, attempt).map_err(MakeError::from)?;
+            Ok((ground.make(task, &base)?, base))
+        }
         Base::Conflict { task, paths } => Err(Failed::Conflict { task, paths }),
     }
 }
