@@ -14,6 +14,7 @@ use regatta_engine::ids::NodeId;
 use regatta_engine::input::{ConditionAnswer, Reused};
 use regatta_engine::outcome::AttemptOutcome;
 use regatta_engine::report::Report;
+use regatta_engine::spec::GraphSpec;
 use regatta_journal::{Holder, Reader, RunId, RunRecord, RunState, StoreError, StoredEvent, Which};
 use regatta_plan::Plan;
 use regatta_runtime::escalation::Story;
@@ -132,9 +133,19 @@ pub fn plan_of(record: &RunRecord) -> Result<(Plan, Overrides), CliError> {
 /// The plan is no graph.
 pub fn engine_of(plan: &Plan) -> Result<Engine, CliError> {
     let (spec, config) = regatta_plan::lower(plan);
-    let graph =
-        Graph::build(spec).map_err(|e| CliError::environment(format!("the plan is not a graph: {e}")))?;
-    Ok(Engine::new(Arc::new(graph), config))
+    Ok(Engine::new(Arc::new(built(spec)?), config))
+}
+
+/// The graph of a plan.
+///
+/// # Errors
+/// The plan is no graph.
+pub fn graph_of(plan: &Plan) -> Result<Graph, CliError> {
+    built(regatta_plan::lower(plan).0)
+}
+
+fn built(spec: GraphSpec) -> Result<Graph, CliError> {
+    Graph::build(spec).map_err(|e| CliError::environment(format!("the plan is not a graph: {e}")))
 }
 
 impl RunView {

@@ -125,7 +125,7 @@ pub fn refuse_changed(context: &Context, record: &RunRecord, hint: &str) -> Resu
     let mut given = source::given(&Config::read(context)?, &inputs);
     // Settings that changed since are no change of the plan: it was validated under those of its run.
     given.defaults = serde_json::from_value(flags["defaults"].clone()).unwrap_or_default();
-    let (loaded, _) = source::load_raw(context, path, &given)?;
+    let loaded = source::load_raw(context, path, &given)?;
     let part: Option<Part> = serde_json::from_value(flags["part"].clone()).unwrap_or_default();
     let now = loaded.plan.map(|plan| source::part(plan, part.as_ref())).transpose();
     let Some(now) = now.ok().flatten() else {

@@ -1,0 +1,206 @@
+//! One task of a plan: its entry read once more, its edges gathered, its references and terms checked.
+//!
+//! Knows the others by name only. Most tasks have the terms of the one before: those are kept once.
+
+use crate::cells::Cell;
+use crate::diagnostic::{Code, Diagnostic, Problems};
+use crate::draft::{Draft, Spanned, TaskDraft};
+use crate::edges::{Edges, Guesses, Names};
+use crate::model::{Action, Task, Terms};
+use crate::placed::{Isolation, Narrow, Placed};
+use crate::variables;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The effect of a task, whether it is cached, and whether an agent does it.
+type Judged = (String, bool, bool);
+
+/// The values of the axes of a cell, and the members of the families that it names.
+type OfNames = (BTreeMap<String, String>, BTreeMap<String, Vec<String>>);
+
+/// Makes tasks of cells.
+pub(crate) struct Placing<'a> {
+    draft: &'a Draft<'a>,
+    names: &'a Names<'a>,
+    guesses: Guesses,
+    /// Those of a task that says nothing of its terms, and what they were made for.
+    terms: Option<(Arc<Terms>, Judged)>,
+    /// Those of the last other task.
+    last: Option<Arc<Terms>>,
+}
+
+impl<'a> Placing<'a> {
+    /// Of a draft and everything that references may name.
+    pub(crate) fn of(draft: &'a Draft<'_>, names: &'a Names<'_>) -> Placing<'a> {
+        Placing { draft, names, guesses: Guesses::new(), terms: None, last: None }
+    }
+
+    /// A task with its places.
+    pub(crate) fn place(&mut self, cell: &Cell<'_, '_>, problems: &mut Problems) -> Placed {
+        let draft = self.draft;
+        // What is wrong with the entry itself was told when it was first read.
+        let mut task = draft.entries.read(cell.entry.item, &mut Vec::new());
+        task.matrix.clear();
+        if *task.id != *cell.id {
+            task.id = cell.id.to_string();
+        }
+        check_variables(&task, problems);
+        let edges = Edges::of(
+            (self.names, &mut self.guesses),
+            &cell.id,
+            cell.values.clone(),
+            task.for_each.is_some(),
+        );
+        let mut edges = gather(&task, edges, problems);
+        let needs = edges.needs(&task.needs);
+        let Edges { cell, families, .. } = edges;
+        let effect = effect(draft, &task, problems);
+        let cache = cache(draft, (&task, &effect), problems);
+        let agent = task.action.as_ref().is_some_and(|a| a.value.agent().is_some());
+        if agent {
+            check_criteria(&task, problems);
+        }
+        let names = self.names;
+        let isolation = task.isolation.as_deref().unwrap_or(&draft.isolation);
+        Placed {
+            isolation: Isolation::named(isolation),
+            id_span: Narrow::of(&task.id_span),
+            action_span: Narrow::of(task.action.as_ref().map_or(&task.id_span, |a| &a.span)),
+            task: Task {
+                id: std::mem::take(&mut task.id),
+                // A task without an action has been reported, so its plan is never made.
+                action: task.action.take().map_or(Action::Argv(vec![]), |a| a.value),
+                needs: needs.iter().map(|need| names.tasks.at(need.on as usize).to_owned()).collect(),
+                estimate_ms: task.estimate_ms,
+                terms: self.terms(task, (effect, cache, agent), (cell, families)),
+            },
+            needs: needs.into(),
+        }
+    }
+
+    /// Terms, kept once where they are those of the task before.
+    fn terms(&mut self, task: TaskDraft, judged: Judged, names: OfNames) -> Arc<Terms> {
+        let by_default = task.says_nothing() && names.0.is_empty() && names.1.is_empty();
+        if let Some((terms, of)) = &self.terms
+            && by_default
+            && *of == judged
+        {
+            return Arc::clone(terms);
+        }
+        let made = terms(self.draft, task, judged.clone(), names);
+        let last = self.last.take().filter(|last| **last == made).unwrap_or_else(|| Arc::new(made));
+        if by_default {
+            self.terms = Some((Arc::clone(&last), judged));
+        }
+        self.last = Some(Arc::clone(&last));
+        last
+    }
+}
+
+fn terms(
+    draft: &Draft<'_>,
+    task: TaskDraft,
+    (effect, cache, agent): Judged,
+    (matrix, families): OfNames,
+) -> Terms {
+    let values = |map: BTreeMap<String, Spanned<_>>| map.into_iter().map(|(k, v)| (k, v.value)).collect();
+    Terms {
+        title: task.title,
+        undo: task.undo.map(|a| a.value),
+        reconcile: task.reconcile.map(|a| a.value),
+        priority: task.priority.unwrap_or_else(|| "P2".into()),
+        tags: sorted(task.tags),
+        locks: sorted(task.locks.into_iter().map(|(lock, _)| lock)),
+        files: task.files,
+        reads: task.reads,
+        accept: task.accept,
+        cwd: task.cwd.map(|c| c.value),
+        env: task.env.into_iter().map(|(k, v)| (k, v.value)).collect(),
+        inputs: values(task.inputs),
+        retry: task.retry.over(&draft.retry),
+        timeout: task.timeout.over(&draft.timeout, agent),
+        effect,
+        when: task.when.map(|w| w.value),
+        cache,
+        cache_key: task.cache_key,
+        allow_skipped: task.allow_skipped,
+        result_is_stdout: task.result_is_stdout,
+        role: task.role,
+        matrix,
+        families,
+        later: task.later,
+        called: task.called,
+    }
+}
+
+fn check_variables(task: &TaskDraft, problems: &mut Problems) {
+    for (name, value) in &task.env {
+        variables::check_set(&task.id, (name, &value.value), &value.span, problems);
+    }
+    if let Some(cwd) = &task.cwd {
+        variables::check_cwd(&task.id, &cwd.value, &cwd.span, problems);
+    }
+}
+
+fn check_criteria(task: &TaskDraft, problems: &mut Problems) {
+    if task.accept.is_empty() {
+        let message = format!("task `{}` gives an agent no acceptance criteria", task.id);
+        problems.push(
+            Diagnostic::warning(Code::NoCriteria, task.id_span.clone(), message).help("add `accept: [ … ]`"),
+        );
+    }
+}
+
+fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    items.into_iter().collect::<BTreeSet<T>>().into_iter().collect()
+}
+
+/// Gathers the edges of a task. References of `undo` and `reconcile` add none.
+fn gather<'a>(task: &TaskDraft, mut edges: Edges<'a>, problems: &mut Problems) -> Edges<'a> {
+    for need in &task.needs {
+        edges.need(need, problems);
+    }
+    if let Some(action) = &task.action {
+        let span = task.refs_span.as_ref().unwrap_or(&action.span);
+        edges.action(&action.value, span, problems);
+    }
+    for text in task.cwd.iter().chain(task.env.values()) {
+        edges.text(&text.value, &text.span, problems);
+    }
+    for value in task.inputs.values().chain(&task.for_each) {
+        edges.json(&value.value, &value.span, problems);
+    }
+    if let Some(when) = &task.when {
+        edges.condition(when, problems);
+    }
+    edges.free = true;
+    for action in task.undo.iter().chain(&task.reconcile) {
+        edges.action(&action.value, &action.span, problems);
+    }
+    edges
+}
+
+/// Whether equal work of an earlier run may stand for a task: only where that cannot matter to anybody.
+fn cache(draft: &Draft<'_>, (task, effect): (&TaskDraft, &str), problems: &mut Problems) -> bool {
+    let pure = effect == "pure";
+    if task.cache == Some(true) && !pure {
+        let message = format!("task `{}` has `cache: true` but `effect: {effect}`", task.id);
+        problems.push(
+            Diagnostic::error(Code::BadValue, task.id_span.clone(), message)
+                .help("only a task with `effect: pure` may be left out for the outcome of an earlier run"),
+        );
+    }
+    pure && task.cache.unwrap_or(draft.cache)
+}
+
+/// The effect contract of a task: its own, the plan's, or the default.
+fn effect(draft: &Draft<'_>, task: &TaskDraft, problems: &mut Problems) -> String {
+    let effect = task.effect.clone().or_else(|| draft.effect.clone());
+    let effect =
+        effect.unwrap_or_else(|| if task.reconcile.is_some() { "reconcile" } else { "at-most-once" }.into());
+    if effect == "reconcile" && task.reconcile.is_none() {
+        let message = format!("task `{}` has `effect: reconcile` but no `reconcile` command", task.id);
+        problems.push(Diagnostic::error(Code::MissingKey, task.id_span.clone(), message));
+    }
+    effect
+}
