@@ -8,6 +8,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::parallel;
 use crate::render::live::{Kind, Live, Screen};
+use crate::render::standing::Standing;
 use crate::render::summary;
 use crate::snapshots;
 use crate::state_view::{Feed, StateFile};
@@ -62,7 +63,8 @@ pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watcher
     let feed = |file: &StateFile| file.feed(&view::reader(&context.workspace)?, &run_id);
     let feed = watchers.state_file.as_ref().map(feed).transpose()?;
     let screen = screen(context, watchers.show)?;
-    let observer = observer(screen.as_ref().map(Live::new), feed);
+    let standing = journal.last_pos().eq(&0).then(|| Standing::new(&run_id));
+    let observer = observer(screen.as_ref().map(Live::new), feed, standing);
     let workspace = context.workspace.clone();
     let containment = Config::read(context)?.containment();
     let screen = Arc::new(screen);
@@ -131,16 +133,23 @@ fn play(
     left
 }
 
-/// What shows events; ends with the run, because it is dropped with the driver.
-fn observer(mut live: Option<Live>, mut feed: Option<Feed>) -> Observer {
+/// What shows events; ends with the run, because it is dropped with the driver. Where a run stands it can tell if it
+/// has seen all of it.
+fn observer(mut live: Option<Live>, mut feed: Option<Feed>, mut standing: Option<Standing>) -> Observer {
     let mut again = None;
     Box::new(move |engine: &Engine, told: Told<'_>| {
+        match (told, &mut standing) {
+            (Told::Durable { events, .. }, Some(standing)) => standing.take(events),
+            (Told::Asked { answer }, Some(standing)) => *answer.borrow_mut() = Some(standing.text(engine)),
+            _ => {}
+        }
         if let Some(live) = &mut live {
             // Told of the turn once more, it shows where the run stands.
             again = match told {
                 Told::Durable { events, .. } => live.show(engine, events),
                 Told::Turn { .. } if again.is_some() => live.show(engine, &[]),
                 Told::Turn { .. } => None,
+                Told::Asked { .. } => again,
             };
         }
         let fed = feed.as_mut().and_then(|feed| feed.told(engine, told));

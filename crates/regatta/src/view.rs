@@ -50,6 +50,21 @@ pub struct RunView {
     pub story: Story,
 }
 
+/// Where a run stands: as its journal tells it, or as its orchestrator knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stand<'a> {
+    /// The engine.
+    pub engine: &'a Engine,
+    /// What went wrong last with a node.
+    pub failures: &'a BTreeMap<NodeId, Failure>,
+    /// What earlier runs left for this one.
+    pub reused: &'a BTreeMap<NodeId, Box<Reused>>,
+    /// The run.
+    pub run_id: &'a str,
+    /// Somebody orchestrates it.
+    pub held: bool,
+}
+
 /// What went wrong with a node.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Failure {
@@ -213,6 +228,18 @@ impl RunView {
     #[must_use]
     pub fn status(&self) -> &'static str {
         status(self.record.summary.state, self.holder.is_some())
+    }
+
+    /// What is needed to say where it stands.
+    #[must_use]
+    pub fn stand(&self) -> Stand<'_> {
+        Stand {
+            engine: &self.engine,
+            failures: &self.failures,
+            reused: &self.reused,
+            run_id: self.record.summary.run_id.as_str(),
+            held: self.holder.is_some(),
+        }
     }
 
     /// What went wrong with a node, if that is why it failed.

@@ -30,6 +30,7 @@ use regatta_engine::state::node::NodeState;
 use regatta_fault as fault;
 use regatta_journal::Payload;
 use regatta_plan::Plan;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::path::PathBuf;
@@ -56,6 +57,11 @@ pub enum Told<'a> {
         turns: u64,
         /// `pos` of the last event.
         pos: u64,
+    },
+    /// Somebody asks where the run stands. All that the engine knows is durable.
+    Asked {
+        /// Takes the answer, for people; without one whoever asked reads the journal.
+        answer: &'a RefCell<Option<String>>,
     },
 }
 
@@ -276,6 +282,14 @@ impl Local {
     pub fn turned(&mut self, engine: &Engine, turns: u64, pos: u64) {
         let again = (self.observer)(engine, Told::Turn { turns, pos });
         self.look_again = again.map(|after| self.now + u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+    }
+
+    /// Where the run stands, for people, if the observer can tell.
+    pub fn standing(&mut self, engine: &Engine) -> Option<String> {
+        let answer = RefCell::new(None);
+        // It asks for nothing: the end of the turn has told when it wants to be told again.
+        let _ = (self.observer)(engine, Told::Asked { answer: &answer });
+        answer.into_inner()
     }
 
     /// A turn begins: ends reconcile commands that have had their time.

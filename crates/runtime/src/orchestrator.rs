@@ -358,6 +358,12 @@ impl Orchestrator {
             control::Command::Acquire { .. } | control::Command::Release { .. } => {
                 return self.lease(&command, reply);
             }
+            control::Command::Stand => {
+                let text = self.local.standing(&self.engine);
+                let refused = || Reply::Refused("nobody here can tell".to_owned());
+                // Whoever asked may have gone away.
+                return drop(reply.send(text.map_or_else(refused, Reply::Stands)));
+            }
             control::Command::Look { task } => {
                 let node = self.engine.graph().find(task);
                 let live = node.and_then(|node| self.engine.state().node(node).live());

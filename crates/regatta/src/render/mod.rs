@@ -9,6 +9,7 @@ pub mod escape;
 pub mod lines;
 pub mod live;
 pub mod schedule;
+pub mod standing;
 pub mod summary;
 pub mod why;
 

@@ -123,6 +123,7 @@ impl Feed {
                 self.track.stand((pos, turns));
                 if self.stale { self.write(engine) } else { None }
             }
+            Told::Asked { .. } => None,
         }
     }
 
