@@ -40,6 +40,8 @@ pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
     } else {
         out(&shown::text(&plan, improved.as_ref())?);
     }
+    // The process ends: to let a million tasks go one by one would be work for nobody.
+    std::mem::forget(plan);
     Ok(Exit::Success)
 }
 

@@ -133,6 +133,9 @@ pub fn refuse_changed(context: &Context, record: &RunRecord, hint: &str) -> Resu
         return Err(CliError::new(Exit::InvalidPlan, message).hint(hint));
     };
     let stored: Plan = view::stored_plan(record)?;
+    if stored == now {
+        return Ok(());
+    }
     let lines = regatta_plan::differences(&stored, &now, MAX_DIFFERENCES)
         .map_err(|e| CliError::environment(format!("the plans cannot be compared: {e}")))?;
     if lines.is_empty() {

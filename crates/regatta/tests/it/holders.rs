@@ -112,7 +112,10 @@ fn an_orchestrator_says_where_its_run_stands_word_for_word_as_its_journal_does()
     world.follow("node_blocked", 1);
     let asked = regatta_runtime::control::stands(&world.run_dir()).expect("it answers");
     let said = world.regatta(&["status"]).exits(0).out;
-    assert!(said.contains(&asked) && said.contains("failed: exit 3") && said.contains("by process"), "{said}");
+    assert!(
+        said.contains(&asked) && said.contains("failed: exit 3") && said.contains("by process"),
+        "{said}"
+    );
     // One that stands still says nothing, so its journal is read.
     signal(&child, Signal::STOP);
     assert_eq!(world.regatta(&["status"]).exits(0).out, said);
