@@ -23,6 +23,9 @@ as_root() {
     fi
 }
 
+# Real agents for the tests that want them; those say that they are skipped where this cannot install them.
+bash "$(dirname "$0")/setup-agents.sh"
+
 mapfile -t packages < <(missing_packages)
 if [ "${#packages[@]}" -eq 0 ]; then
     echo "setup-tests: nothing to install"

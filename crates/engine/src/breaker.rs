@@ -116,7 +116,8 @@ pub fn verdict(outcome: AttemptOutcome, cause: Option<Cause>) -> Option<bool> {
     match outcome {
         AttemptOutcome::Succeeded => Some(false),
         AttemptOutcome::Failed | AttemptOutcome::TimedOut => {
-            let asked = !matches!(cause, Some(Cause::Resolution | Cause::Plan));
+            let asked =
+                !matches!(cause, Some(Cause::Resolution | Cause::Plan | Cause::Worktree | Cause::Budget));
             asked.then_some(true)
         }
         AttemptOutcome::Cancelled

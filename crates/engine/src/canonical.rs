@@ -245,7 +245,8 @@ impl<'a> Line<'a> {
             | EventKind::BreakerClosed { .. }
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
-            | EventKind::Escalated { .. } => {}
+            | EventKind::Escalated { .. }
+            | EventKind::BudgetReached { .. } => {}
         }
     }
 

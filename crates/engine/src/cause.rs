@@ -49,11 +49,35 @@ pub enum Cause {
     RateLimit,
     /// The breaker of its agent, tool or tag is open (`when_open: fail`).
     BreakerOpen,
+    /// It changed files that are not its own.
+    Ownership,
+    /// What it left does not descend from where it began.
+    HistoryRewritten,
+    /// It was to change something and changed nothing.
+    NoChange,
+    /// A file that it was to write is not there.
+    MissingOutput,
+    /// It changed the settings or the hooks of the repository.
+    Tampered,
+    /// Its own result says that it did only a part, or could not go on.
+    Partial,
+    /// A command that was to confirm its work failed.
+    Verify,
+    /// Its worktree could not be made.
+    Worktree,
+    /// Its work was good, but nothing landed because other work was not.
+    NotLanded,
+    /// An agent said that it failed, or ended without saying that it is done, whatever its exit code.
+    Agent,
+    /// An agent was refused a permission.
+    Denied,
+    /// A budget is used up.
+    Budget,
 }
 
 impl Cause {
     /// Every cause, in declaration order.
-    pub const ALL: [Cause; 22] = [
+    pub const ALL: [Cause; 34] = [
         Cause::Exit,
         Cause::Signal,
         Cause::Spawn,
@@ -76,6 +100,18 @@ impl Cause {
         Cause::Gate,
         Cause::RateLimit,
         Cause::BreakerOpen,
+        Cause::Ownership,
+        Cause::HistoryRewritten,
+        Cause::NoChange,
+        Cause::MissingOutput,
+        Cause::Tampered,
+        Cause::Partial,
+        Cause::Verify,
+        Cause::Worktree,
+        Cause::NotLanded,
+        Cause::Agent,
+        Cause::Denied,
+        Cause::Budget,
     ];
 
     /// The stable code written to journals, logs and reports.
@@ -104,6 +140,18 @@ impl Cause {
             Cause::Gate => "gate",
             Cause::RateLimit => "rate_limit",
             Cause::BreakerOpen => "breaker_open",
+            Cause::Ownership => "ownership",
+            Cause::HistoryRewritten => "history_rewritten",
+            Cause::NoChange => "no_change",
+            Cause::MissingOutput => "missing_output",
+            Cause::Tampered => "tampered",
+            Cause::Partial => "partial",
+            Cause::Verify => "verify",
+            Cause::Worktree => "worktree",
+            Cause::NotLanded => "not_landed",
+            Cause::Agent => "agent",
+            Cause::Denied => "permission",
+            Cause::Budget => "budget",
         }
     }
 
@@ -116,6 +164,6 @@ impl Cause {
     /// False for causes that another attempt cannot mend (11-semantics: resolution errors are never retried).
     #[must_use]
     pub fn retryable(self) -> bool {
-        !matches!(self, Cause::Resolution | Cause::Plan | Cause::User | Cause::RunTimeout)
+        !matches!(self, Cause::Resolution | Cause::Plan | Cause::User | Cause::RunTimeout | Cause::Budget)
     }
 }

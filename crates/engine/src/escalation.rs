@@ -67,6 +67,14 @@ impl CauseClass {
             | Cause::BadResult
             | Cause::DiskFull
             | Cause::RateLimit
+            | Cause::Ownership
+            | Cause::HistoryRewritten
+            | Cause::NoChange
+            | Cause::MissingOutput
+            | Cause::Tampered
+            | Cause::Partial
+            | Cause::Verify
+            | Cause::Worktree
             | Cause::BreakerOpen => {
                 let agent = match about {
                     Scope::Agent(_) => true,
@@ -76,6 +84,8 @@ impl CauseClass {
                 if agent { CauseClass::Agent } else { CauseClass::Tool }
             }
             Cause::Timeout | Cause::Idle | Cause::RunTimeout => CauseClass::Timeout,
+            Cause::Agent | Cause::Denied => CauseClass::Agent,
+            Cause::Budget => CauseClass::Budget,
             Cause::MergeConflict => CauseClass::MergeConflict,
             Cause::Gate => CauseClass::Gate,
             Cause::Lost | Cause::MaxLost => CauseClass::Lost,
@@ -85,6 +95,7 @@ impl CauseClass {
             | Cause::When
             | Cause::UpstreamSkipped
             | Cause::Stopped
+            | Cause::NotLanded
             | Cause::User => CauseClass::Plan,
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Carries ids and numbers only; names are looked up in the graph by whoever shows an event.
 
+use crate::budget::Level;
 use crate::caps::CapRef;
 use crate::cause::Cause;
 use crate::escalation::CauseClass;
@@ -294,4 +295,6 @@ pub enum EventKind {
         /// The cause.
         cause: Cause,
     },
+    /// The budget of a node, or of the run, is used up so far.
+    BudgetReached(Option<NodeId>, Level),
 }

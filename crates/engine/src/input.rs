@@ -266,4 +266,6 @@ pub enum Input {
         /// Why; `Upstream` where an ancestor was left out.
         cause: Cause,
     },
+    /// What was collected cannot land before a person has done something.
+    LandingWaits,
 }

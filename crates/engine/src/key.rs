@@ -87,7 +87,8 @@ impl EventKind {
             | EventKind::BreakerClosed { .. }
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
-            | EventKind::Escalated { .. } => Class::Operational,
+            | EventKind::Escalated { .. }
+            | EventKind::BudgetReached { .. } => Class::Operational,
         }
     }
 }
@@ -137,7 +138,8 @@ impl Event {
             | EventKind::BreakerClosed { .. }
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
-            | EventKind::Escalated { .. } => Key { wave: 0, rank: 0, attempt: 0, step: 0 },
+            | EventKind::Escalated { .. }
+            | EventKind::BudgetReached { .. } => Key { wave: 0, rank: 0, attempt: 0, step: 0 },
             EventKind::RunStopping { node }
             | EventKind::LeaseGranted { node, .. }
             | EventKind::LeaseReleased { node, .. }

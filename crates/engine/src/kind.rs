@@ -2,11 +2,12 @@
 //!
 //! Exhaustive over every variant, so that a new one cannot be forgotten.
 
+use crate::budget::Level;
 use crate::event::EventKind;
 use crate::ids::{AttemptId, NodeId};
 use crate::input::{Answer, Claimed, LeaseChange};
 use crate::outcome::{AttemptOutcome, NodeOutcome};
-use crate::report::Digest;
+use crate::report::{Digest, Usage};
 
 impl EventKind {
     /// The name of the kind in journals and logs.
@@ -54,6 +55,8 @@ impl EventKind {
             EventKind::HoldStarted { .. } => "hold_started",
             EventKind::HoldEnded { .. } => "hold_ended",
             EventKind::Escalated { .. } => "escalated",
+            EventKind::BudgetReached(_, Level::Near) => "budget_warned",
+            EventKind::BudgetReached(_, Level::Full) => "budget_exhausted",
         }
     }
 
@@ -100,6 +103,7 @@ impl EventKind {
             | EventKind::HoldStarted(scope, _)
             | EventKind::HoldEnded(scope)
             | EventKind::Escalated { about: scope, .. } => scope.node(),
+            EventKind::BudgetReached(node, _) => *node,
         }
     }
 
@@ -145,8 +149,16 @@ impl EventKind {
             | EventKind::BreakerClosed { .. }
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
-            | EventKind::Escalated { .. } => None,
+            | EventKind::Escalated { .. }
+            | EventKind::BudgetReached { .. } => None,
         }
+    }
+
+    /// What an attempt reported to have used when it ended.
+    #[must_use]
+    pub fn usage(&self) -> Option<&Usage> {
+        let EventKind::DispatchEnded { report, .. } = self else { return None };
+        report.usage.as_ref()
     }
 
     /// The result that this event carries, if it does.

@@ -9,6 +9,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod breaker;
+pub mod budget;
 pub mod build;
 pub mod canonical;
 pub mod caps;

@@ -2,6 +2,8 @@
 //!
 //! Plain data, and the exact delay before an attempt. Knows no node.
 
+use crate::budget::Budget;
+
 /// What a lost attempt means (spec "The effect contract").
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum EffectContract {
@@ -96,6 +98,8 @@ pub struct Policy {
     pub collects: bool,
     /// Lost attempts in a row after which the node is in doubt whatever its effect.
     pub max_lost: u32,
+    /// What all its attempts may use up.
+    pub budget: Option<Budget>,
 }
 
 impl Default for Policy {
@@ -112,6 +116,7 @@ impl Default for Policy {
             undo: false,
             collects: false,
             max_lost: 5,
+            budget: None,
         }
     }
 }

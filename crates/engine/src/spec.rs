@@ -3,6 +3,7 @@
 //! Knows no command line, prompt, path or span: what a node does is looked up by the runtime.
 
 use crate::breaker::BreakerPolicy;
+use crate::budget::Budget;
 pub use crate::policy::{EffectContract, Policy, RetryPolicy, RetryStrategy};
 pub use crate::priority::Priority;
 
@@ -107,6 +108,8 @@ pub struct RunConfig {
     pub ageing_rounds: u32,
     /// When agents, tools and tags are given a rest; `None` is never.
     pub breaker: Option<BreakerPolicy>,
+    /// What all agents may use up.
+    pub budget: Option<Budget>,
 }
 
 impl Default for RunConfig {
@@ -120,6 +123,7 @@ impl Default for RunConfig {
             reuse: false,
             ageing_rounds: 32,
             breaker: None,
+            budget: None,
         }
     }
 }

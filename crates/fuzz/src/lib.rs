@@ -11,6 +11,7 @@
 pub mod conditions;
 pub mod corpus;
 pub mod database;
+pub mod documents;
 pub mod mutate;
 pub mod plans;
 pub mod records;

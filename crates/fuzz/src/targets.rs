@@ -3,14 +3,16 @@
 //! A list, and nothing else.
 
 use crate::target::Target;
-use crate::{conditions, database, plans, records, texts, wires};
+use crate::{conditions, database, documents, plans, records, texts, wires};
 
 /// Every reader.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 11] = [
     plans::YAML,
     plans::JSON,
     plans::TOML,
     texts::TEXTS,
+    documents::EPICS,
+    documents::PHASES,
     conditions::CONDITIONS,
     records::RECORDS,
     database::DATABASE,

@@ -91,6 +91,8 @@ struct More<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     leaked: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    percent: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reused_from: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reused_by: Option<&'static str>,
@@ -243,6 +245,7 @@ impl<'a> PublicEvent<'a> {
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. } => self.fill_scope(graph, kind),
+            EventKind::BudgetReached(_, level) => more.percent = Some(level.percent()),
             EventKind::RunStarted { .. }
             | EventKind::RunSuspended
             | EventKind::RunStopping { .. }

@@ -20,7 +20,7 @@ pub enum Action {
         /// The shell, started with `-c`.
         shell: Cow<'static, str>,
     },
-    /// Work of an agent. Not built yet.
+    /// Work of an agent.
     Agent {
         /// The agent.
         agent: String,

@@ -2,17 +2,19 @@
 //!
 //! Every check runs on what the earlier ones left usable, so all problems come at once. Nothing recurses.
 
+use crate::budgets::check_budgets;
 use crate::cells::{Cell, expand};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{Draft, Entry};
 use crate::edges::Names;
 use crate::graph_checks;
 use crate::ids::{self, Ids, is_id};
+use crate::isolation;
 use crate::model::{Plan, Unbuilt};
 use crate::names::{check_caps, check_names, check_order};
 use crate::ownership::{check_owners, check_patterns, lock_files};
-use crate::placed::{MAX_EDGES, MAX_TASKS, Placed};
-use crate::placing::Placing;
+use crate::placed::{MAX_TASKS, Placed};
+use crate::placing::place_all;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -49,14 +51,9 @@ pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Pla
         unbuilt.extend(cell.entry.rare.iter().flat_map(|rare| &rare.unbuilt).map(later));
     }
     let mut placed = place_all(draft, &names, &cells, problems)?;
-    if let Some(reach) = graph_checks::check(&placed, problems) {
-        check_owners(&placed, &reach, problems);
-    }
-    check_patterns(&placed, problems);
-    check_names(draft, &placed, problems);
-    check_order(draft, &placed, problems);
-    check_caps(draft, &placed, problems);
+    check_all(draft, &placed, problems);
     lock_files(&mut placed);
+    let (worktrees, merge) = isolation::of_plan(draft, &placed);
     unbuilt.sort();
     unbuilt.dedup();
     Some(Plan {
@@ -73,6 +70,7 @@ pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Pla
         max_lost: draft.max_lost,
         breaker: draft.breaker.clone(),
         on_end: draft.on_end.clone(),
+        budget: draft.budget,
         env: draft.env.clone(),
         inputs: draft.inputs.clone(),
         agents: draft.agents.clone(),
@@ -83,9 +81,24 @@ pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Pla
         recorded: BTreeMap::new(),
         order: draft.order.iter().map(|id| id.value.clone()).collect(),
         later: draft.later.clone(),
+        worktrees,
+        merge,
+        epic: draft.epic.clone(),
         tasks: placed.into_iter().map(|p| p.task).collect(),
         unbuilt,
     })
+}
+
+/// Everything that is asked of all tasks together.
+fn check_all(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
+    if let Some(reach) = graph_checks::check(placed, problems) {
+        check_owners(placed, &reach, problems);
+    }
+    check_patterns(placed, problems);
+    check_names(draft, placed, problems);
+    check_order(draft, placed, problems);
+    check_caps(draft, placed, problems);
+    check_budgets(draft, placed, problems);
 }
 
 /// Admission rounds per class of ageing where nobody says otherwise: 32, or six times the square root of the number of
@@ -128,29 +141,4 @@ fn check_ids(tasks: &[Entry<'_>], problems: &mut Problems) -> Option<Vec<u32>> {
 
 fn lower(id: &str) -> Cow<'_, str> {
     if id.bytes().any(|b| b.is_ascii_uppercase()) { id.to_ascii_lowercase().into() } else { id.into() }
-}
-
-/// Places every task, in the order of the cells; none if there are too many edges.
-fn place_all(
-    draft: &Draft<'_>,
-    names: &Names<'_>,
-    cells: &[&Cell<'_, '_>],
-    problems: &mut Problems,
-) -> Option<Vec<Placed>> {
-    let mut placed: Vec<Placed> = Vec::with_capacity(cells.len());
-    let mut place = Placing::of(draft, names);
-    let mut edges = 0;
-    for cell in cells {
-        let task = place.place(cell, problems);
-        // Families make many of few words, so they are counted while they are gathered.
-        edges += task.task.needs.len() + task.task.families.values().map(Vec::len).sum::<usize>();
-        placed.push(task);
-        if edges > MAX_EDGES {
-            let message = format!("the plan has more than {MAX_EDGES} edges");
-            problems.push(Diagnostic::error(Code::Limit, 0..0, message));
-            return None;
-        }
-    }
-    placed.dedup_by(|a, b| a.task.id == b.task.id);
-    Some(placed)
 }

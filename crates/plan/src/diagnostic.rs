@@ -51,11 +51,15 @@ pub enum Code {
     IdleCap,
     /// An agent gets a task without acceptance criteria.
     NoCriteria,
+    /// Work lands without any gate.
+    NoGate,
+    /// A budget counts what an agent does not report.
+    NoUsage,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Code; 20] = [
+    pub const ALL: [Code; 22] = [
         Code::Syntax,
         Code::Limit,
         Code::UnknownKey,
@@ -76,6 +80,8 @@ impl Code {
         Code::DeepChain,
         Code::IdleCap,
         Code::NoCriteria,
+        Code::NoGate,
+        Code::NoUsage,
     ];
 
     /// The stable name, also the name of its page.
@@ -102,6 +108,8 @@ impl Code {
             Code::DeepChain => "RG102",
             Code::IdleCap => "RG103",
             Code::NoCriteria => "RG104",
+            Code::NoGate => "RG106",
+            Code::NoUsage => "RG105",
         }
     }
 }

@@ -85,6 +85,14 @@ impl<'t> Fields<'t> {
         }
     }
 
+    /// A decimal number, in millionths.
+    pub(crate) fn millionths(self, key: &str) -> Option<u64> {
+        match self.get(key)?.value() {
+            Value::Plain(text) | Value::Number(text) => parse_millionths(text),
+            _ => None,
+        }
+    }
+
     /// The entries of a list.
     pub(crate) fn list(self, key: &str) -> List<'t> {
         match self.get(key).map(Item::value) {
@@ -195,6 +203,14 @@ pub(crate) fn parse_permille(text: &str) -> Option<u32> {
     let thousandths: u32 = format!("{places:0<3}").parse().ok()?;
     let all = whole.parse::<u32>().ok()?.checked_mul(1_000)?.checked_add(thousandths)?;
     (1..=1_000).contains(&all).then_some(all)
+}
+
+/// Millionths of a number that is not negative, rounded to the nearest; none for what is no such number or beyond 10^15.
+fn parse_millionths(text: &str) -> Option<u64> {
+    let millionths = text.parse::<f64>().ok()? * 1e6;
+    // 10^15 is far below where whole numbers of this type are not exact any more.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 0 to 10^15")]
+    (0.0..=1e15).contains(&millionths).then(|| millionths.round() as u64)
 }
 
 /// Parses a size in bytes, such as `64MiB`; `None` for anything else, and for nothing.

@@ -3,8 +3,9 @@
 //! Node i is task i of the plan. Names that tasks share become table entries in bytewise order.
 
 use crate::ids::{self, Ids};
-use crate::model::{Breaker as PlanBreaker, Claim as PlanClaim, Plan, Share, Task};
+use crate::model::{Breaker as PlanBreaker, Budget as PlanBudget, Claim as PlanClaim, Plan, Share, Task};
 use regatta_engine::breaker::{BreakerPolicy, WhenOpen, Window};
+use regatta_engine::budget::Budget;
 use regatta_engine::spec::{
     Claim, ClaimKind, EffectContract, GraphSpec, Limits, NodeSpec, OnFailure, Policy, Priority, ResourceSpec,
     RetryPolicy, RetryStrategy, RunConfig, Schedule,
@@ -151,9 +152,14 @@ fn policy(plan: &Plan, task: &Task) -> Policy {
         allow_skipped: task.allow_skipped,
         cache: task.cache,
         undo: task.undo.is_some(),
-        collects: false,
+        collects: plan.merge.is_some() && task.worktree.is_some(),
         max_lost: plan.max_lost,
+        budget: task.budget.as_ref().map(budget),
     }
+}
+
+fn budget(budget: &PlanBudget) -> Budget {
+    Budget { tokens: budget.tokens, micro_usd: budget.micro_usd, hard: budget.hard }
 }
 
 fn breaker(breaker: &PlanBreaker) -> BreakerPolicy {
@@ -196,5 +202,6 @@ fn config(plan: &Plan, tags: &Table<'_>, agents: &Table<'_>) -> RunConfig {
         reuse: plan.reuse,
         ageing_rounds: plan.ageing,
         breaker: plan.breaker.as_ref().map(breaker),
+        budget: plan.budget.as_ref().map(budget),
     }
 }

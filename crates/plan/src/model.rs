@@ -3,6 +3,8 @@
 //! This is what is stored and what runs. Times are milliseconds. Knows no spans.
 
 pub use crate::action::{Action, Claim, Lock};
+pub use crate::agents::{Agent, Budget, Driver, KnownPreset, PRESETS, Permissions, is_key_name};
+pub use crate::apart::{Check, InWorktree, Merge, MergeRule, Worktrees};
 pub use crate::task::{Task, Terms};
 pub use crate::trying::{Breaker, Retry, Share, Timeout};
 use serde::{Deserialize, Serialize};
@@ -39,8 +41,8 @@ pub struct Plan {
     pub env: Option<Vec<String>>,
     /// Inputs with their values.
     pub inputs: BTreeMap<String, Value>,
-    /// Agents by name, as they stand.
-    pub agents: BTreeMap<String, Value>,
+    /// Agents by name.
+    pub agents: BTreeMap<String, Agent>,
     /// For statistics.
     pub task_type: Option<String>,
     /// `sequential` or `hybrid`.
@@ -69,6 +71,18 @@ pub struct Plan {
     /// Program and arguments of what is run when the run has ended; empty for nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_end: Vec<String>,
+    /// How worktrees are made; `None` if no task has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktrees: Option<Worktrees>,
+    /// How their branches are merged; `None` if they are left as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge: Option<Merge>,
+    /// The epic whose files are written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epic: Option<String>,
+    /// What all agents of the run may use up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
 }
 
 /// Which document a plan was read from.

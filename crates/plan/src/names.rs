@@ -30,7 +30,7 @@ pub(crate) fn check_names(draft: &Draft<'_>, placed: &[Placed], problems: &mut P
     let known = Known {
         agents: draft.agents.keys().cloned().collect(),
         servers: draft.later_names("mcp_servers"),
-        gates: draft.later_names("gates"),
+        gates: draft.apart.as_ref().map(|apart| apart.gates.clone()).unwrap_or_default(),
     };
     for p in placed {
         check_locks(draft, p, problems);

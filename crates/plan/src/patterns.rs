@@ -8,10 +8,13 @@ use std::collections::BTreeMap;
 
 /// Why a text is no pattern.
 pub(crate) fn refuse(pattern: &str) -> Option<String> {
-    if pattern.is_empty() || pattern.starts_with('/') || pattern.split('/').any(|part| part == "..") {
-        return Some("is not a path inside the workspace".to_owned());
-    }
-    glob(pattern).err().map(|e| format!("is not a pattern: {}", e.kind()))
+    refuse_path(pattern).or_else(|| glob(pattern).err().map(|e| format!("is not a pattern: {}", e.kind())))
+}
+
+/// Why a text is no path of one file.
+pub(crate) fn refuse_path(path: &str) -> Option<String> {
+    let inside = !path.is_empty() && !path.starts_with('/') && path.split('/').all(|part| part != "..");
+    (!inside).then(|| "is not a path inside the workspace".to_owned())
 }
 
 /// A pattern without a leading `./`.

@@ -6,20 +6,56 @@ use crate::cells::Cell;
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{Draft, Spanned, TaskDraft};
 use crate::edges::{Edges, Guesses, Names};
-use crate::model::{Action, Task, Terms};
-use crate::placed::{Isolation, Narrow, Placed};
+use crate::isolation;
+use crate::model::{Action, InWorktree, Task, Terms};
+use crate::placed::{Isolation, MAX_EDGES, Narrow, Placed};
 use crate::variables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The effect of a task, whether it is cached, and whether an agent does it.
-type Judged = (String, bool, bool);
+/// What terms take from elsewhere than the keys of terms: from the action, the agent, the plan.
+#[derive(Clone, PartialEq)]
+struct Judged {
+    effect: String,
+    cache: bool,
+    /// An agent does it.
+    agent: bool,
+    /// Silence and role as its agent has them.
+    idle_ms: Option<u64>,
+    role: Option<String>,
+    worktree: Option<InWorktree>,
+}
 
 /// The values of the axes of a cell, and the members of the families that it names.
 type OfNames = (BTreeMap<String, String>, BTreeMap<String, Vec<String>>);
 
+/// Places every task, in the order of the cells; none if there are too many edges.
+pub(crate) fn place_all(
+    draft: &Draft<'_>,
+    names: &Names<'_>,
+    cells: &[&Cell<'_, '_>],
+    problems: &mut Problems,
+) -> Option<Vec<Placed>> {
+    let mut placed: Vec<Placed> = Vec::with_capacity(cells.len());
+    let mut place = Placing::of(draft, names);
+    let mut edges = 0;
+    for cell in cells {
+        let task = place.place(cell, problems);
+        // Families make many of few words, so they are counted while they are gathered.
+        edges += task.task.needs.len() + task.task.families.values().map(Vec::len).sum::<usize>();
+        placed.push(task);
+        if edges > MAX_EDGES {
+            let message = format!("the plan has more than {MAX_EDGES} edges");
+            problems.push(Diagnostic::error(Code::Limit, 0..0, message));
+            return None;
+        }
+    }
+    placed.dedup_by(|a, b| a.task.id == b.task.id);
+    Some(placed)
+}
+
 /// Makes tasks of cells.
-pub(crate) struct Placing<'a> {
+struct Placing<'a> {
     draft: &'a Draft<'a>,
     names: &'a Names<'a>,
     guesses: Guesses,
@@ -31,12 +67,12 @@ pub(crate) struct Placing<'a> {
 
 impl<'a> Placing<'a> {
     /// Of a draft and everything that references may name.
-    pub(crate) fn of(draft: &'a Draft<'_>, names: &'a Names<'_>) -> Placing<'a> {
+    fn of(draft: &'a Draft<'_>, names: &'a Names<'_>) -> Placing<'a> {
         Placing { draft, names, guesses: Guesses::new(), terms: None, last: None }
     }
 
     /// A task with its places.
-    pub(crate) fn place(&mut self, cell: &Cell<'_, '_>, problems: &mut Problems) -> Placed {
+    fn place(&mut self, cell: &Cell<'_, '_>, problems: &mut Problems) -> Placed {
         let draft = self.draft;
         // What is wrong with the entry itself was told when it was first read.
         let mut task = draft.entries.read(cell.entry.item, &mut Vec::new());
@@ -56,12 +92,21 @@ impl<'a> Placing<'a> {
         let Edges { cell, families, .. } = edges;
         let effect = effect(draft, &task, problems);
         let cache = cache(draft, (&task, &effect), problems);
-        let agent = task.action.as_ref().is_some_and(|a| a.value.agent().is_some());
-        if agent {
-            check_criteria(&task, problems);
+        let agent = task.action.as_ref().and_then(|a| a.value.agent());
+        if agent.is_some() {
+            check_worker(&task, problems);
         }
         let names = self.names;
         let isolation = task.isolation.as_deref().unwrap_or(&draft.isolation);
+        let known = agent.and_then(|name| draft.agents.get(name));
+        let judged = Judged {
+            effect,
+            cache,
+            agent: agent.is_some(),
+            idle_ms: known.and_then(|agent| agent.idle_timeout_ms),
+            role: known.and_then(|agent| agent.role.clone()),
+            worktree: isolation::in_worktree(&task, isolation, problems),
+        };
         Placed {
             isolation: Isolation::named(isolation),
             id_span: Narrow::of(&task.id_span),
@@ -72,7 +117,7 @@ impl<'a> Placing<'a> {
                 action: task.action.take().map_or(Action::Argv(vec![]), |a| a.value),
                 needs: needs.iter().map(|need| names.tasks.at(need.on as usize).to_owned()).collect(),
                 estimate_ms: task.estimate_ms,
-                terms: self.terms(task, (effect, cache, agent), (cell, families)),
+                terms: self.terms(task, judged, (cell, families)),
             },
             needs: needs.into(),
         }
@@ -97,12 +142,7 @@ impl<'a> Placing<'a> {
     }
 }
 
-fn terms(
-    draft: &Draft<'_>,
-    task: TaskDraft,
-    (effect, cache, agent): Judged,
-    (matrix, families): OfNames,
-) -> Terms {
+fn terms(draft: &Draft<'_>, task: TaskDraft, judged: Judged, (matrix, families): OfNames) -> Terms {
     let values = |map: BTreeMap<String, Spanned<_>>| map.into_iter().map(|(k, v)| (k, v.value)).collect();
     Terms {
         title: task.title,
@@ -118,18 +158,20 @@ fn terms(
         env: task.env.into_iter().map(|(k, v)| (k, v.value)).collect(),
         inputs: values(task.inputs),
         retry: task.retry.over(&draft.retry),
-        timeout: task.timeout.over(&draft.timeout, agent),
-        effect,
+        timeout: task.timeout.over(&draft.timeout, (judged.agent, judged.idle_ms)),
+        effect: judged.effect,
         when: task.when.map(|w| w.value),
-        cache,
+        cache: judged.cache,
         cache_key: task.cache_key,
         allow_skipped: task.allow_skipped,
         result_is_stdout: task.result_is_stdout,
-        role: task.role,
+        role: task.role.or(judged.role),
         matrix,
         families,
         later: task.later,
         called: task.called,
+        worktree: judged.worktree,
+        budget: task.budget,
     }
 }
 
@@ -142,7 +184,15 @@ fn check_variables(task: &TaskDraft, problems: &mut Problems) {
     }
 }
 
-fn check_criteria(task: &TaskDraft, problems: &mut Problems) {
+/// What an agent is told: what to do, and when it is done.
+fn check_worker(task: &TaskDraft, problems: &mut Problems) {
+    if let Some(Action::Agent { prompt: None, .. }) = task.action.as_ref().map(|a| &a.value)
+        && task.title.is_none()
+    {
+        let message =
+            format!("task `{}` tells its agent nothing: it has neither `prompt` nor `title`", task.id);
+        problems.push(Diagnostic::error(Code::MissingKey, task.id_span.clone(), message));
+    }
     if task.accept.is_empty() {
         let message = format!("task `{}` gives an agent no acceptance criteria", task.id);
         problems.push(

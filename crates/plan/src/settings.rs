@@ -5,18 +5,18 @@
 //! ```
 //! A setting is called by its path: `limits.max_parallel`. Knows no file and no order of layers.
 
-use crate::diagnostic::{Diagnostic, Problems, Severity};
-use crate::fields::{json, parse_bytes, parse_duration_ms};
+use crate::diagnostic::{Code, Diagnostic, Problems, Severity};
+use crate::fields::{Fields, json, parse_bytes, parse_duration_ms};
 use crate::language::{Kind, SETTINGS, Shape, What, check};
 use crate::model::Plan;
 use crate::tree::{Item, Tree, Value};
-use crate::{render, toml};
+use crate::{domains, fields, render, toml};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 /// Parts of a settings file that speak of no plan.
-const NOT_OF_PLANS: [&str; 3] = ["leases", "containment", "gc"];
+const NOT_OF_PLANS: [&str; 4] = ["leases", "containment", "gc", "domains"];
 
 /// One value of a document, where it stands.
 #[derive(Clone, PartialEq, Debug)]
@@ -61,6 +61,7 @@ pub fn settings((name, source): (&str, &str)) -> Settings {
     let root = tree.as_ref().and_then(Tree::root);
     if let Some(root) = root {
         check(root, &Kind::Record(&SETTINGS), What::Document("settings"), &mut problems);
+        check_domains(root, &mut problems);
     }
     problems.sort_by_key(|p| (p.span.start, p.code));
     let values = match root {
@@ -68,6 +69,23 @@ pub fn settings((name, source): (&str, &str)) -> Settings {
         _ => Vec::new(),
     };
     Settings { values, problems, name: name.to_owned(), source: source.to_owned() }
+}
+
+/// Domains have names that can name files, and patterns that are some.
+fn check_domains(root: Item<'_>, problems: &mut Problems) {
+    for (name, patterns) in Fields::of(root).inside("domains").pairs() {
+        if let Some(why) = domains::refuse_name(name.text) {
+            let message = format!("domain `{}` {why}", name.text.escape_debug());
+            problems.push(Diagnostic::error(Code::BadId, name.span(), message));
+        }
+        let Value::List(items) = patterns.value() else { continue };
+        for (item, pattern) in items.iter().filter_map(|item| Some((item, fields::text(item)?))) {
+            let Some(why) = domains::refuse_pattern(&pattern) else { continue };
+            let message =
+                format!("`{}` of domain `{}` {why}", pattern.escape_debug(), name.text.escape_debug());
+            problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
+        }
+    }
 }
 
 /// What a plan says of what settings may say too.

@@ -4,6 +4,8 @@
 //! million of them fit. Knows no spans.
 
 use crate::action::{Action, Lock};
+use crate::agents::Budget;
+use crate::apart::InWorktree;
 use crate::trying::{Retry, Timeout};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -82,6 +84,12 @@ pub struct Terms {
     /// The tool it was written as a call of, although its action is a command (`tool: shell`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub called: Option<String>,
+    /// Its worktree; `None` if it works in the workspace itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<InWorktree>,
+    /// What all its attempts may use up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
 }
 
 /// A task as it is stored.
@@ -119,6 +127,10 @@ struct Record {
     later: BTreeMap<String, Value>,
     #[serde(default)]
     called: Option<String>,
+    #[serde(default)]
+    worktree: Option<InWorktree>,
+    #[serde(default)]
+    budget: Option<Budget>,
 }
 
 impl From<Record> for Task {
@@ -150,6 +162,8 @@ impl From<Record> for Task {
             families: record.families,
             later: record.later,
             called: record.called,
+            worktree: record.worktree,
+            budget: record.budget,
         };
         Task { id, action, needs, estimate_ms, terms: Arc::new(terms) }
     }

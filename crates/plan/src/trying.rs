@@ -39,6 +39,9 @@ pub struct Retry {
     pub backoff_ms: u64,
     /// Bound of the back-off.
     pub max_backoff_ms: u64,
+    /// Another attempt goes on with the session of the one before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resume_session: bool,
 }
 
 /// Timeouts of a task.

@@ -2,6 +2,7 @@
 //!
 //! Decides nothing: the engine does. Starts nothing: the runtime does.
 
+pub mod analyze;
 pub mod args;
 pub mod commands;
 pub mod config;
@@ -10,8 +11,10 @@ pub mod doctor;
 pub mod error;
 pub mod exit;
 pub mod export;
+pub mod found_agents;
 pub mod init;
 pub mod origin;
+pub mod outputs;
 pub mod overrides;
 pub mod parallel;
 pub mod plain_file;

@@ -39,6 +39,8 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Verb::Run(args) => commands::run::run(&context()?, args),
         Verb::Plan(args) => commands::plan::run(&context()?, args),
         Verb::Export(args) => commands::export::run(&context()?, args),
+        Verb::Analyze(args) => commands::analyze::run(&context()?, args),
+        Verb::Import(args) => commands::import::run(&context()?, args),
         Verb::Check(args) => commands::check::run(&context()?, args),
         Verb::Resume(args) => commands::resume::run(&context()?, args),
         Verb::Retry(args) => commands::retry::run(&context()?, args),
@@ -55,11 +57,14 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Verb::Explain(args) => commands::explain::run(&context()?, args),
         Verb::Replay(args) => commands::replay::run(&context()?, args),
         Verb::Doctor(args) => commands::doctor::run(&context()?, args),
+        Verb::Agents(args) => commands::agents::run(&context()?, args),
+        Verb::Context(args) => commands::context::run(&context()?, args),
         Verb::PostMortem(args) => commands::post_mortem::run(&context()?, args),
         Verb::Gc(args) => commands::gc::run(&context()?, args),
         Verb::Schema(args) => Ok(commands::schema::run(args)),
         Verb::Completions(args) => Ok(commands::completions::run(args)),
         Verb::Man(args) => commands::man::run(args),
         Verb::Keeper(args) => commands::keeper::run(args),
+        Verb::AcpAgent(args) => commands::acp_agent::run(args),
     }
 }

@@ -7,6 +7,7 @@ use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::parallel;
+use crate::post_mortem::at_end;
 use crate::render::live::{Kind, Live, Screen};
 use crate::render::standing::Standing;
 use crate::render::summary;
@@ -18,9 +19,10 @@ use regatta_engine::effect::Leave;
 use regatta_engine::outcome::RunStatus;
 use regatta_engine::state::Phase;
 use regatta_journal::{RunJournal, Which};
+use regatta_runtime::agents::Dialect;
 use regatta_runtime::escalation::{self, Case};
 use regatta_runtime::keeper::{Containment, KeeperError, Program, Terms};
-use regatta_runtime::local::{Observer, Told};
+use regatta_runtime::observer::{Observer, Told};
 use regatta_runtime::on_end;
 use regatta_runtime::orchestrator::{Left, Machine, Orchestrator, Work};
 use regatta_runtime::owner::raise_open_files;
@@ -64,7 +66,9 @@ pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watcher
     let feed = watchers.state_file.as_ref().map(feed).transpose()?;
     let screen = screen(context, watchers.show)?;
     let standing = journal.last_pos().eq(&0).then(|| Standing::new(&run_id));
-    let observer = observer(screen.as_ref().map(Live::new), feed, standing);
+    let dialects = plan.agents.iter().map(|(name, agent)| (name.clone(), Dialect::of(agent)));
+    let live = screen.as_ref().map(|screen| Live::new(screen, dialects.collect()));
+    let observer = observer(live, feed, standing);
     let workspace = context.workspace.clone();
     let containment = Config::read(context)?.containment();
     let screen = Arc::new(screen);
@@ -206,6 +210,9 @@ pub fn tell(context: &Context, run_id: &str, watchers: &Watchers) -> Result<Exit
     let run_dir = reader.place().run_dir(&view.record.summary.run_id);
     if let Phase::Ended(_) = view.engine.state().phase {
         log.write(&view.engine, &run_dir)?;
+        if view.plan.epic.is_some() {
+            err(&at_end(context, run_id));
+        }
     }
     write_escalations(&view, &run_dir)?;
     match watchers.show {

@@ -19,6 +19,7 @@ use regatta_journal::{Holder, Reader, RunId, RunRecord, RunState, StoreError, St
 use regatta_plan::Plan;
 use regatta_runtime::escalation::Story;
 use regatta_runtime::keeper;
+use regatta_runtime::landing::Report as Landing;
 use regatta_runtime::metrics::Metrics;
 use regatta_runtime::owner::live_attempts;
 use std::collections::BTreeMap;
@@ -48,6 +49,8 @@ pub struct RunView {
     pub failed_undos: BTreeMap<NodeId, (Cause, Box<Report>)>,
     /// Its attempts that did not end well.
     pub story: Story,
+    /// How its work was brought together, as far as that has come.
+    pub landing: Option<Landing>,
 }
 
 /// Where a run stands: as its journal tells it, or as its orchestrator knows it.
@@ -210,7 +213,9 @@ impl RunView {
             return Err(CliError::environment(message));
         }
         let holder = reader.holder(&summary.run_id).map_err(store_error)?;
+        let landing = Landing::read(&reader.place().run_dir(&summary.run_id));
         Ok(RunView {
+            landing,
             record,
             plan,
             engine,

@@ -15,7 +15,7 @@ use regatta_plan::reference::{Ref, Script, Template};
 use regatta_plan::when::Condition;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,6 +28,21 @@ pub enum Kind {
     Undo,
     /// Its `reconcile` command.
     Reconcile,
+    /// A command that prepares its worktree, by number.
+    Setup(u8),
+    /// A command that looks whether its work is good, by number.
+    Verify(u8),
+}
+
+/// The worktree that something runs in.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Where the result goes.
+    pub result: PathBuf,
+    /// Variables of everything in it.
+    pub vars: Vec<(String, String)>,
 }
 
 /// A command ready to be started.
@@ -82,6 +97,8 @@ pub struct Actions {
     first_run: String,
     workspace: PathBuf,
     environment: Environment,
+    /// Variables that some agent is given.
+    agent_vars: BTreeMap<String, OsString>,
     index: BTreeMap<String, NodeId>,
     conditions: BTreeMap<NodeId, Condition>,
     referenced: BTreeSet<NodeId>,
@@ -115,8 +132,13 @@ impl Actions {
         let passing = plan.env.clone().map_or(Passing::Inherit, Passing::Names);
         let index: BTreeMap<String, NodeId> =
             plan.tasks.iter().zip(0..).map(|(t, i)| (t.id.clone(), NodeId(i))).collect();
+        let vars: Vec<(OsString, OsString)> = vars.collect();
+        let given = plan.agents.values().flat_map(|agent| &agent.env);
+        let value =
+            |name: &String| vars.iter().find(|(n, _)| n == OsStr::new(name)).map(|(_, value)| value.clone());
         let mut actions = Actions {
-            environment: Environment::read(&passing, vars),
+            agent_vars: given.filter_map(|name| Some((name.clone(), value(name)?))).collect(),
+            environment: Environment::read(&passing, vars.into_iter()),
             run_id: run_id.to_owned(),
             first_run: first_run.to_owned(),
             workspace: workspace.to_owned(),
@@ -136,7 +158,10 @@ impl Actions {
         let unbuilt = |key: &str| Err(ActionsError::Unbuilt { task: task.id.clone(), key: key.to_owned() });
         match &task.action {
             Action::Argv(_) | Action::Shell { .. } => {}
-            Action::Agent { .. } => return unbuilt("agent"),
+            // What its predecessors say goes into its prompt.
+            Action::Agent { .. } => {
+                self.referenced.extend(task.needs.iter().filter_map(|id| self.index.get(id)));
+            }
             Action::Tool { .. } => return unbuilt("tool"),
             Action::Join { .. } => return unbuilt("join"),
             Action::Gate { .. } => return unbuilt("gate"),
@@ -197,6 +222,26 @@ impl Actions {
         self.task(node).result_is_stdout
     }
 
+    /// The plan.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The id of the run.
+    pub(crate) fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
+    /// The node of a task.
+    pub(crate) fn node_of(&self, id: &str) -> Option<NodeId> {
+        self.index.get(id).copied()
+    }
+
+    /// The value of a variable that an agent is given.
+    pub(crate) fn agent_var(&self, name: &str) -> Option<&OsStr> {
+        self.agent_vars.get(name).map(OsString::as_os_str)
+    }
+
     /// A node's entry in the plan.
     pub(crate) fn task(&self, node: NodeId) -> &Task {
         &self.plan.tasks[node.index()]
@@ -255,15 +300,41 @@ impl Actions {
         (node, kind): (NodeId, Kind),
         number: u32,
         (outputs, result_path): (&Outputs, &Path),
+        site: Option<&Site>,
     ) -> Result<Prepared, Refusal> {
         let task = self.task(node);
-        let scope = self.scope(task, outputs);
         let action = match kind {
             Kind::Attempt => Some(&task.action),
             Kind::Undo => task.undo.as_ref(),
             Kind::Reconcile => task.reconcile.as_ref(),
+            Kind::Setup(_) | Kind::Verify(_) => None,
         };
-        let mut own = self.variables((task, kind), number, result_path);
+        self.prepare_action((task, kind, action), number, (outputs, result_path), site)
+    }
+
+    /// Prepares a command that stands beside the work of a task in its worktree.
+    ///
+    /// # Errors
+    /// As [`Actions::prepare`].
+    pub fn prepare_step(
+        &self,
+        (node, action): (NodeId, &Action),
+        number: u32,
+        (outputs, site): (&Outputs, &Site),
+    ) -> Result<Prepared, Refusal> {
+        let what = (self.task(node), Kind::Verify(0), Some(action));
+        self.prepare_action(what, number, (outputs, &site.result), Some(site))
+    }
+
+    fn prepare_action(
+        &self,
+        (task, kind, action): (&Task, Kind, Option<&Action>),
+        number: u32,
+        (outputs, result_path): (&Outputs, &Path),
+        site: Option<&Site>,
+    ) -> Result<Prepared, Refusal> {
+        let scope = self.scope(task, outputs);
+        let mut own = self.variables((task, kind), number, (result_path, site));
         for (name, text) in &task.env {
             own.push((name.clone(), resolve_text(text, &scope)?.into()));
         }
@@ -285,7 +356,8 @@ impl Actions {
                 return Err(Refusal { cause: Cause::Plan, message: "it has no command".to_owned() });
             }
         };
-        let cwd = self.cwd(task, &scope)?;
+        let root = site.map_or(self.workspace.as_path(), |site| &site.path);
+        let cwd = cwd_in(root, task, &scope)?;
         let env = own.into_iter().map(|(name, value)| (name.into(), value)).collect();
         Ok(Prepared { argv, env, cwd })
     }
@@ -305,12 +377,21 @@ impl Actions {
         TaskScope { plan: &self.plan, index: &self.index, environment: &self.environment, task, outputs }
     }
 
-    /// What every attempt is told.
+    /// What every attempt of a task is told.
+    pub(crate) fn own_variables(
+        &self,
+        task: &Task,
+        number: u32,
+        places: (&Path, Option<&Site>),
+    ) -> Vec<(String, OsString)> {
+        self.variables((task, Kind::Attempt), number, places)
+    }
+
     fn variables(
         &self,
         (task, kind): (&Task, Kind),
         number: u32,
-        result_path: &Path,
+        (result_path, site): (&Path, Option<&Site>),
     ) -> Vec<(String, OsString)> {
         // The undo is another effect than the one that it undoes.
         let suffix = if kind == Kind::Undo { "/undo" } else { "" };
@@ -320,32 +401,34 @@ impl Actions {
             ("REGATTA_TASK_ID".into(), task.id.as_str().into()),
             ("REGATTA_ATTEMPT".into(), number.to_string().into()),
             ("REGATTA_IDEMPOTENCY_KEY".into(), key.into()),
-            ("REGATTA_RESULT".into(), result_path.into()),
+            ("REGATTA_RESULT".into(), site.map_or(result_path, |site| &site.result).into()),
             ("REGATTA_WORKSPACE".into(), self.workspace.as_os_str().into()),
         ];
         own.extend((kind == Kind::Attempt).then(|| rate_limit::variable(result_path)));
         let matrix = task.matrix.iter().map(|(axis, value)| (format!("REGATTA_MATRIX_{axis}"), value.into()));
         own.extend(matrix);
+        own.extend(site.into_iter().flat_map(|site| site.vars.iter().map(|(k, v)| (k.clone(), v.into()))));
         own
     }
+}
 
-    fn cwd(&self, task: &Task, scope: &TaskScope<'_>) -> Result<PathBuf, Refusal> {
-        let Some(text) = &task.cwd else { return Ok(self.workspace.clone()) };
-        let text = resolve_text(text, scope)?;
-        let path = Path::new(&text);
-        let inside = path.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
-        let joined = self.workspace.join(path);
-        let real = |p: &Path| std::fs::canonicalize(p).ok();
-        let stays = match (real(&joined), real(&self.workspace)) {
-            (Some(real), Some(workspace)) => real.starts_with(workspace),
-            _ => true, // a missing directory is a spawn error, told by the owner
-        };
-        if inside && stays {
-            return Ok(joined);
-        }
-        let message = format!("cwd `{}` is outside the workspace", text.escape_debug());
-        Err(Refusal { cause: Cause::Spawn, message })
+/// The working directory of a task below `root`: the workspace, or its worktree.
+pub(crate) fn cwd_in(root: &Path, task: &Task, scope: &TaskScope<'_>) -> Result<PathBuf, Refusal> {
+    let Some(text) = &task.cwd else { return Ok(root.to_owned()) };
+    let text = resolve_text(text, scope)?;
+    let path = Path::new(&text);
+    let inside = path.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+    let joined = root.join(path);
+    let real = |p: &Path| std::fs::canonicalize(p).ok();
+    let stays = match (real(&joined), real(root)) {
+        (Some(real), Some(root)) => real.starts_with(root),
+        _ => true, // a missing directory is a spawn error, told by the owner
+    };
+    if inside && stays {
+        return Ok(joined);
     }
+    let message = format!("cwd `{}` is outside the workspace", text.escape_debug());
+    Err(Refusal { cause: Cause::Spawn, message })
 }
 
 /// The tasks that a condition asks about: named ones, and for `tasks` as a whole all predecessors.
@@ -363,8 +446,10 @@ fn actions_of(task: &Task) -> impl Iterator<Item = &Action> {
 fn texts(task: &Task) -> Vec<String> {
     let mut texts: Vec<String> = task.cwd.iter().chain(task.env.values()).cloned().collect();
     for action in actions_of(task) {
-        if let Action::Argv(items) = action {
-            texts.extend(items.iter().cloned());
+        match action {
+            Action::Argv(items) => texts.extend(items.iter().cloned()),
+            Action::Agent { prompt, .. } => texts.extend(prompt.iter().cloned()),
+            Action::Shell { .. } | Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. } => {}
         }
     }
     let mut open: Vec<&Value> = task.inputs.values().collect();

@@ -9,9 +9,8 @@ use crate::redact::{redact, redact_stream};
 use regatta_engine::report::Digest;
 use regatta_fault as fault;
 use sha2::{Digest as _, Sha256};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,12 +23,17 @@ pub const INLINE_RESULT_BYTES: usize = 64 << 10;
 /// `.regatta`.
 const NEW_DIRECTORIES: usize = 5;
 
+/// So much of the end of a stream is shown to the next attempt of an agent.
+const TAIL_BYTES: u64 = 2_048;
+
 /// Name of the file that holds standard output.
 pub const STDOUT: &str = "stdout";
 /// Name of the file that holds standard error.
 pub const STDERR: &str = "stderr";
 /// Name of the file that a task may write its result to.
 pub const RESULT: &str = "result.json";
+/// Name of the directory for temporary files of an agent.
+pub(crate) const TMP: &str = "tmp";
 /// Name of the file that holds a result too large for the journal.
 pub const LARGE_RESULT: &str = "result.stored.json";
 
@@ -105,17 +109,13 @@ impl Write for Hashing {
 /// It is no plain file, too large, or not JSON.
 pub fn result_file(dir: &Path) -> Result<Option<TaskResult>, ResultError> {
     let path = dir.join(RESULT);
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let file = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(&path) {
+    let file = match private_file::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let meta = file.metadata()?;
-    if !meta.is_file() {
-        return Err(ResultError::Unreadable(io::Error::other("it is not a plain file")));
-    }
-    read_json(file, meta.len()).map(Some)
+    let bytes = file.metadata()?.len();
+    read_json(file, bytes).map(Some)
 }
 
 /// Deletes the raw result of an attempt and its word about a rate limit, and its directory if nothing is left in it.
@@ -123,7 +123,26 @@ pub fn forget(dir: &Path) {
     // Most wrote none, and most directories hold something.
     let _ = fs::remove_file(dir.join(RESULT));
     let _ = fs::remove_file(dir.join(rate_limit::FILE));
+    clear_tmp(dir);
     let _ = fs::remove_dir(dir);
+}
+
+/// The end of a stream of an attempt, as text; none if it is empty or not there.
+#[must_use]
+pub fn tail(path: &Path) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let bytes = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(bytes.saturating_sub(TAIL_BYTES))).ok()?;
+    let mut tail = Vec::new();
+    file.take(TAIL_BYTES).read_to_end(&mut tail).ok()?;
+    let text = String::from_utf8_lossy(&tail).trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+/// Deletes the temporary files of an attempt. What cannot be deleted stays until the run is removed.
+pub(crate) fn clear_tmp(dir: &Path) {
+    // Most attempts are no agent's and have none.
+    let _ = fs::remove_dir_all(dir.join(TMP));
 }
 
 /// The result that standard output is, for `result: stdout-json`.

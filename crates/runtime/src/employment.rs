@@ -10,6 +10,7 @@ use crate::turn::{Arrival, When, turn};
 use regatta_engine::input::Input;
 use regatta_engine::state::Phase;
 use regatta_fault as fault;
+use std::collections::BTreeSet;
 
 impl Orchestrator {
     /// Meets the keeper and finds out what became of what was in flight.
@@ -30,12 +31,16 @@ impl Orchestrator {
         let known = self.local.adopt(self.engine.state(), &ids);
         self.local.forget_results(self.engine.state(), &known);
         self.take_leases_up(&found.live)?;
-        let Found { live, ended, boot_changed, .. } = found;
+        let Found { live, ended, boot_changed, fresh } = found;
         for (ended, streams) in ended {
             self.local.hear_kept(&ended, streams);
         }
         self.check_room()?;
-        let live = live.into_iter().filter(|id| known.contains(id)).collect();
+        // What never came to a keeper that lived all the time was never started.
+        let again = if fresh { Vec::new() } else { self.local.begin_again(self.engine.state(), &ids) };
+        let in_hand: BTreeSet<u64> = again.into_iter().chain(self.local.apart_under_way()).collect();
+        let live = live.into_iter().filter(|id| known.contains(id)).collect::<BTreeSet<u64>>();
+        let live = live.union(&in_hand).copied().collect();
         let judged: Vec<Arrival> = self.local.take_arrivals().collect();
         fault::point("adopted");
         let resumed = recovery::resumed((self.place.epoch, boot_changed), live, judged);
@@ -75,6 +80,7 @@ impl Orchestrator {
         self.say_still();
         self.local.leases.sweep_again();
         drop(self.local.release());
+        self.local.forget_commands();
         let found = self.meet()?;
         if found.fresh {
             self.sweep();

@@ -3,6 +3,7 @@
 //! Knows how an attempt ended and what it was for, not what follows from it.
 
 use crate::action::{Actions, Kind};
+use crate::agents::Told;
 use crate::attempt_dirs::AttemptDir;
 use crate::collect::{self, ResultError, TaskResult};
 use crate::keeper::{self, How};
@@ -10,10 +11,11 @@ use crate::private_file::is_no_room;
 use crate::rate_limit;
 use crate::reuse;
 use crate::turn::Arrival;
+use crate::yard::Finding;
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::{Ended, Input, Reconciliation, Verdict};
-use regatta_engine::report::{Content, Digest, Report as Facts};
+use regatta_engine::report::{Content, Digest, Report as Facts, Work};
 use regatta_journal::Payload;
 use std::fs::File;
 use std::io;
@@ -39,6 +41,17 @@ pub(crate) struct Job {
     pub(crate) content_key: Option<[u8; 32]>,
 }
 
+/// What an attempt left in its worktree.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// Why it is a failure although its command ended well.
+    pub(crate) finding: Option<Finding>,
+    /// Worth saying.
+    pub(crate) warning: Option<String>,
+    /// The commits.
+    pub(crate) work: Option<Work>,
+}
+
 /// The disk is full, and what could not be stored.
 #[derive(Debug)]
 pub(crate) struct NoRoom(pub(crate) String);
@@ -51,11 +64,16 @@ pub(crate) fn judge(
     actions: &Actions,
     job: &Job,
     (ended, streams): (&keeper::Ended, [Option<File>; 2]),
+    left: Option<Left>,
 ) -> Result<Arrival, NoRoom> {
     let ran_ms = NonZeroU64::new(ended.ran_ms).filter(|_| job.adopted);
+    let Left { finding, warning, work } = left.unwrap_or_default();
     let mut facts = Facts { leaked: ended.leaked, ran_ms, ..Facts::default() };
+    facts.work = work.map(Box::new);
+    facts.message = warning.map(|text| shorten(&text));
     let verdict = match &ended.how {
         How::NotStarted { message } => {
+            collect::clear_tmp(&job.dir.path);
             return Ok(refusal(job, (Cause::Spawn, message)));
         }
         How::Code(code) => {
@@ -80,19 +98,68 @@ pub(crate) fn judge(
         return Ok(judged(job, Verdict::Failed(Cause::Exit), (facts, None)));
     }
     if ended.output_lost {
-        if job.kind == Kind::Attempt && actions.result_is_stdout(job.node) {
-            // Its result died with its keeper.
+        if job.kind == Kind::Attempt && actions.needs_stdout(job.node) {
+            // Its result, or what tells that it is done, died with its keeper.
             return Ok(Input::AttemptLost { attempt: job.attempt }.into());
         }
         facts.message = Some("its output was lost with its keeper".into());
     }
-    let verdict = match verdict {
+    let told = match heard(actions, job) {
+        Ok(told) => told,
+        Err(error) if is_no_room(&error) => {
+            return Err(NoRoom(format!(
+                "what the agent said in {} could not be stored",
+                job.dir.path.display()
+            )));
+        }
+        Err(error) => {
+            facts.message = Some(shorten(&format!("what the agent said could not be read: {error}")));
+            return Ok(judged(job, Verdict::Failed(Cause::Agent), (facts, None)));
+        }
+    };
+    facts.usage = told.as_ref().and_then(|told| told.usage);
+    let verdict = weigh((ended, job), (verdict, told.as_ref()), &mut facts);
+    let verdict = match (verdict, finding) {
+        (Verdict::Succeeded, Some(Finding { cause, message })) => {
+            facts.message = Some(shorten(&message));
+            Verdict::Failed(cause)
+        }
+        (verdict, _) => verdict,
+    };
+    finish((actions, job), (verdict, told.as_ref()), facts)
+}
+
+/// What stands above the exit code: our own limits, then what was said beside it.
+fn weigh(
+    (ended, job): (&keeper::Ended, &Job),
+    (verdict, told): (Verdict, Option<&Told>),
+    facts: &mut Facts,
+) -> Verdict {
+    match verdict {
         _ if ended.output_limit => Verdict::Failed(Cause::OutputLimit),
         _ if ended.deadline => Verdict::Failed(Cause::Timeout),
-        Verdict::Failed(Cause::Exit) if job.kind == Kind::Attempt => limited(job, &mut facts),
+        Verdict::Failed(Cause::Exit) if job.kind == Kind::Attempt && rate_limit::asked(&job.dir.path) => {
+            limited(job, facts)
+        }
+        Verdict::Failed(Cause::Exit) | Verdict::Succeeded => match told {
+            Some(told) => {
+                let judgement = told.judge(facts.exit.unwrap_or(0));
+                facts.message = judgement.message.as_deref().map(shorten).or(facts.message.take());
+                judgement.verdict
+            }
+            None => verdict,
+        },
         other => other,
-    };
-    let result = match result(actions, job, verdict) {
+    }
+}
+
+/// Takes the result, and what later runs may find.
+fn finish(
+    (actions, job): (&Actions, &Job),
+    (verdict, told): (Verdict, Option<&Told>),
+    mut facts: Facts,
+) -> Result<Arrival, NoRoom> {
+    let result = match result((actions, job), verdict, told) {
         Ok(result) => result,
         Err(ResultError::Unreadable(error)) if is_no_room(&error) => {
             return Err(NoRoom(format!("the result of {} could not be stored", job.dir.path.display())));
@@ -116,6 +183,15 @@ pub(crate) fn judge(
     Ok(judged(job, verdict, (facts, result)))
 }
 
+/// What an agent said, kept beside its output; `None` for everything that is no attempt of an agent.
+fn heard(actions: &Actions, job: &Job) -> io::Result<Option<Told>> {
+    if job.kind != Kind::Attempt {
+        return Ok(None);
+    }
+    let Some((dialect, agent)) = actions.dialect(job.node) else { return Ok(None) };
+    Told::hear(&job.dir.path, (dialect, agent)).map(Some)
+}
+
 /// An exit code that is not 0 is a failure, unless the command said beside it that it met a rate limit.
 fn limited(job: &Job, facts: &mut Facts) -> Verdict {
     let Some(retry_after_ms) = rate_limit::asked_ms(&job.dir.path) else {
@@ -129,23 +205,28 @@ fn limited(job: &Job, facts: &mut Facts) -> Verdict {
 pub(crate) fn refusal(job: &Job, (cause, message): (Cause, &str)) -> Arrival {
     match job.kind {
         Kind::Reconcile => reconciled(job.node, Reconciliation::Unknown),
-        Kind::Attempt | Kind::Undo => {
+        Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => {
             let report = Facts { message: Some(shorten(message)), ..Facts::default() };
             ended_input(job, Verdict::Failed(cause), report)
         }
     }
 }
 
-fn result(actions: &Actions, job: &Job, verdict: Verdict) -> Result<Option<TaskResult>, ResultError> {
+fn result(
+    (actions, job): (&Actions, &Job),
+    verdict: Verdict,
+    told: Option<&Told>,
+) -> Result<Option<TaskResult>, ResultError> {
     let written = collect::result_file(&job.dir.path);
     if verdict != Verdict::Succeeded {
         return Ok(None); // the result of a failed attempt is nobody's input
     }
-    let result = match written? {
-        None if job.kind == Kind::Attempt && actions.result_is_stdout(job.node) => {
+    let result = match (written?, told) {
+        (None, Some(told)) => told.result(actions.result_is_stdout(job.node))?,
+        (None, None) if job.kind == Kind::Attempt && actions.result_is_stdout(job.node) => {
             Some(collect::result_from_stdout(&job.dir.path)?)
         }
-        other => other,
+        (other, _) => other,
     };
     if let Some(large) = result.as_ref().filter(|r| r.bytes.len() > collect::INLINE_RESULT_BYTES) {
         collect::store_large(large, &job.dir.path)?;
@@ -156,7 +237,7 @@ fn result(actions: &Actions, job: &Job, verdict: Verdict) -> Result<Option<TaskR
 fn judged(job: &Job, verdict: Verdict, (facts, result): (Facts, Option<TaskResult>)) -> Arrival {
     let small = result.filter(|r| r.bytes.len() <= collect::INLINE_RESULT_BYTES);
     let mut arrival = match job.kind {
-        Kind::Attempt | Kind::Undo => ended_input(job, verdict, facts),
+        Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => ended_input(job, verdict, facts),
         Kind::Reconcile => reconciled(job.node, reconciliation(verdict, facts.exit, facts.result)),
     };
     arrival.payloads.extend(small.map(|r| Payload { attempt: job.attempt, bytes: r.bytes }));

@@ -1,17 +1,34 @@
-//! What the keeper calls what it owns: attempts and undos by their own ids, questions about attempts by ids that never
-//! meet an attempt's, nor a question of an earlier orchestrator. It knows no keeper.
+//! What the keeper calls what it owns: attempts and undos by their own ids, questions about attempts and steps of them by
+//! ids that never meet an attempt's, nor a question of an earlier orchestrator. It knows no keeper.
+//!
+//! ```text
+//! 63: a question or a step   62-55: which   54-40: the epoch that asks   39-0: the attempt
+//! ```
 
 use regatta_engine::ids::AttemptId;
 
-/// Questions carry this bit and the epoch that asks.
+/// Questions and steps carry this bit and the epoch that asks.
 const QUESTION: u64 = 1 << 63;
+const STEP_SHIFT: u32 = 55;
 const EPOCH_SHIFT: u32 = 40;
-const EPOCH_MASK: u64 = (1 << 23) - 1;
+const EPOCH_MASK: u64 = (1 << 15) - 1;
+
+/// The first step of those that prepare a worktree; a question is step 0.
+pub(crate) const SETUP: u8 = 1;
+/// The first step of those that look whether work is good.
+pub(crate) const VERIFY: u8 = 101;
+/// A step of bringing work together, numbered by what stands in the place of an attempt.
+pub(crate) const LANDING: u8 = 201;
 const ATTEMPT_MASK: u64 = (1 << EPOCH_SHIFT) - 1;
 
 /// The id of a question about an attempt.
 pub(crate) fn question(epoch: u64, attempt: AttemptId) -> u64 {
-    QUESTION | (epoch & EPOCH_MASK) << EPOCH_SHIFT | attempt.0
+    step(epoch, attempt, 0)
+}
+
+/// The id of a step of an attempt.
+pub(crate) fn step(epoch: u64, attempt: AttemptId, step: u8) -> u64 {
+    QUESTION | u64::from(step) << STEP_SHIFT | (epoch & EPOCH_MASK) << EPOCH_SHIFT | attempt.0
 }
 
 /// The attempt that an id is about.
@@ -34,5 +51,7 @@ mod tests {
         let (first, second) = (question(1, attempt), question(2, attempt));
         assert_eq!((attempt_of(first), attempt_of(second), attempt_of(77)), (attempt, attempt, attempt));
         assert!(first != second && is_question(first) && !is_question(77));
+        let (setup, verify) = (step(1, attempt, SETUP), step(1, attempt, VERIFY));
+        assert!(setup != verify && setup != first && attempt_of(verify) == attempt && is_question(setup));
     }
 }

@@ -6,24 +6,34 @@
 //! ```
 //! Knows what a task runs; the engine knows when.
 
+pub mod acp;
 pub mod action;
+pub mod agents;
+mod apart;
 mod attempt_dirs;
 pub mod clock;
 pub mod collect;
 pub mod control;
+mod docking;
+pub mod docks;
 mod employment;
 pub mod environment;
 pub mod escalation;
 pub mod escape;
 pub mod gc;
+pub mod git;
 mod judge;
 pub mod keeper;
 mod kept_id;
+pub mod landing;
 pub mod leases;
 mod leasing;
 pub mod local;
 pub mod looking;
+pub mod matching;
+pub mod merge_order;
 pub mod metrics;
+pub mod observer;
 pub mod on_end;
 pub mod orchestrator;
 mod ordering;
@@ -39,4 +49,6 @@ pub mod run_error;
 pub mod scope;
 mod socket;
 pub mod turn;
+mod working_apart;
 pub mod workspace;
+pub mod yard;

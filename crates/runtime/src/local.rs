@@ -5,22 +5,27 @@
 //! An end is acknowledged to the keeper when the turn that took it is durable, not before.
 
 use crate::action::{Actions, Kind};
+use crate::agents;
+use crate::apart::Apart;
 use crate::attempt_dirs::{AttemptDir, AttemptDirs};
 use crate::collect;
+use crate::docks::{Docking, Tell};
 use crate::escalation::{self, Case, Story};
-use crate::judge::{Job, NoRoom, judge};
+use crate::judge::{Job, Left, NoRoom, judge};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper};
 use crate::kept_id;
 use crate::leases::Leases;
 use crate::looking::Looks;
+use crate::observer::{Observer, Told};
 use crate::outputs::Outputs;
 use crate::private_file::is_no_room;
 use crate::reuse::Memory;
 use crate::turn::{Arrival, Driver, When};
+use crate::workspace;
 use regatta_engine::Engine;
 use regatta_engine::effect::Effect;
 use regatta_engine::escalation::Escalation;
-use regatta_engine::event::Event;
+use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{Claimed, ConditionAnswer, Input, Reconciliation};
@@ -35,35 +40,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// What shows the run while it goes on. It may ask to be told of the turn again after so long, although nothing
-/// happens; the latest answer holds.
-pub type Observer = Box<dyn FnMut(&Engine, Told<'_>) -> Option<Duration> + Send>;
-
-/// What an observer is told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Told<'a> {
-    /// Events of a turn, now durable; its effects are not performed yet.
-    Durable {
-        /// The events, in order; none where the turn decided nothing.
-        events: &'a [Event],
-        /// Wall clock of the turn in milliseconds since the Unix epoch.
-        wall_ms: u64,
-    },
-    /// The turn is over, its effects are performed: time for what takes time.
-    Turn {
-        /// Committed turns so far.
-        turns: u64,
-        /// `pos` of the last event.
-        pos: u64,
-    },
-    /// Somebody asks where the run stands. All that the engine knows is durable.
-    Asked {
-        /// Takes the answer, for people; without one whoever asked reads the journal.
-        answer: &'a RefCell<Option<String>>,
-    },
-}
 
 /// Why the run cannot go on here.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -105,6 +81,14 @@ pub struct Local {
     pub(crate) epochs: BTreeMap<NodeId, u64>,
     pub(crate) place: Place,
     pub(crate) dirs: AttemptDirs,
+    /// Worktrees, where the plan has any.
+    pub(crate) apart: Option<Apart>,
+    /// A landing under way.
+    pub(crate) docking: Option<Docking>,
+    /// How a landing speaks to the loop that owns this driver.
+    pub(crate) tell: Option<Tell>,
+    /// When commands of a landing have had their time.
+    pub(crate) timeouts: Vec<(Timestamp, u64)>,
     pub(crate) jobs: BTreeMap<u64, Job>,
     pub(crate) asks: Vec<Ask>,
     pub(crate) arrivals: VecDeque<Arrival>,
@@ -115,7 +99,7 @@ pub struct Local {
     pub(crate) asking: BTreeMap<u64, Timestamp>,
     pub(crate) now: Timestamp,
     /// Wall clock of the present turn.
-    wall_ms: u64,
+    pub(crate) wall_ms: u64,
     pub(crate) broken: Option<Broken>,
     observer: Observer,
     /// When the observer wants to be told again.
@@ -144,6 +128,10 @@ impl Local {
             outputs,
             place,
             dirs: AttemptDirs::default(),
+            apart: None,
+            docking: None,
+            tell: None,
+            timeouts: Vec::new(),
             jobs: BTreeMap::new(),
             asks: Vec::new(),
             arrivals: VecDeque::new(),
@@ -217,6 +205,10 @@ impl Local {
         let undo = state.rollback.current.map(|u| (u.attempt, u.node, Kind::Undo));
         let live = state.live().map(|(attempt, node)| (attempt, node, Kind::Attempt));
         for (attempt, node, kind) in live.chain(undo).filter(|(a, ..)| found.contains(&a.0)) {
+            let number = state.node(node).live().map_or(1, |live| live.number);
+            if kind == Kind::Attempt {
+                self.adopt_apart((attempt, node, number));
+            }
             let dir = AttemptDir::found(self.dir(attempt, kind));
             self.jobs.insert(attempt.0, Job { attempt, node, kind, dir, adopted: true, content_key: None });
         }
@@ -235,10 +227,14 @@ impl Local {
         self.jobs = kept;
         self.asking.retain(|id, _| live.contains(id));
         let lost: BTreeMap<u64, Job> = lost;
+        lost.values().for_each(|job| collect::clear_tmp(&job.dir.path));
         let input = |job: Job| match job.kind {
             Kind::Reconcile => Input::Reconciled { node: job.node, found: Reconciliation::Unknown },
-            Kind::Attempt | Kind::Undo => Input::AttemptLost { attempt: job.attempt },
+            Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => {
+                Input::AttemptLost { attempt: job.attempt }
+            }
         };
+        lost.values().for_each(|job| self.lost_apart(job.attempt));
         lost.into_values().map(|job| input(job).into()).collect()
     }
 
@@ -267,7 +263,8 @@ impl Local {
     /// When a reconcile command has had its time, or the observer wants to look again.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.asking.values().chain(&self.look_again).min().copied()
+        let late = self.timeouts.iter().map(|(at, _)| at);
+        self.asking.values().chain(&self.look_again).chain(late).min().copied()
     }
 
     /// What has no room, if that is why the run cannot go on here.
@@ -296,6 +293,7 @@ impl Local {
     pub fn begin(&mut self, When { now, wall_ms }: When) {
         self.now = self.now.max(now);
         self.wall_ms = wall_ms;
+        self.end_late_commands();
         let late: Vec<u64> = self.asking.iter().filter(|(_, at)| **at <= now).map(|(&id, _)| id).collect();
         for id in late {
             self.asking.remove(&id);
@@ -336,13 +334,32 @@ impl Local {
         self.ended(ended, streams);
     }
 
-    fn ended(&mut self, ended: &Ended, streams: [Option<File>; 2]) {
+    fn ended(&mut self, ended: &Ended, mut streams: [Option<File>; 2]) {
         let id = ended.attempt;
         self.asking.remove(&id);
+        if self.command_ended(ended, &mut streams) {
+            return;
+        }
         let Some(job) = self.jobs.remove(&id) else {
+            if self.apart_under_way().contains(&id) {
+                return; // heard again from another keeper while it is being collected
+            }
             return self.to_ack.0.push(Judged { id, dir: None }); // nobody asks about it any more
         };
-        let judged = judge(&self.actions, &job, (ended, streams));
+        if let Some((job, ended, streams)) = self.ended_apart(job, (ended.clone(), streams)) {
+            self.judge(job, (&ended, streams), None);
+        }
+    }
+
+    /// Judges an end, with what is known of the worktree it was in.
+    pub(crate) fn judge(
+        &mut self,
+        job: Job,
+        (ended, streams): (&Ended, [Option<File>; 2]),
+        left: Option<Left>,
+    ) {
+        let id = ended.attempt;
+        let judged = judge(&self.actions, &job, (ended, streams), left);
         fault::point("end.judged");
         match judged {
             Ok(arrival) => {
@@ -355,6 +372,21 @@ impl Local {
                 self.broken = Some(Broken::NoRoom(what));
             }
         }
+    }
+
+    /// The last attempt of a node that did not end well: its id, its number, and how it failed, for the next one.
+    pub(crate) fn last_failure(&self, node: NodeId) -> Option<(u64, u32, String)> {
+        let tried = self.story.last(node)?;
+        let dir = workspace::attempt_dir(&self.place.run_dir, tried.attempt_id);
+        let mut text = format!("{}: {}", tried.outcome, tried.cause.unwrap_or("no cause"));
+        if let Some(exit) = tried.exit {
+            text.push_str(&format!(", exit code {exit}"));
+        }
+        for said in tried.message.iter().cloned().chain(collect::tail(&dir.join(collect::STDERR))) {
+            text.push('\n');
+            text.push_str(&said);
+        }
+        Some((tried.attempt_id, tried.number, text))
     }
 
     /// Tells a person. Without room the run stops; else whoever shows the run writes what is missing, or says why not.
@@ -373,6 +405,9 @@ impl Local {
 impl Driver for Local {
     fn absorb(&mut self, event: &Event, payload: Option<&Payload>) {
         self.outputs.absorb(event, payload);
+        if let Some(apart) = &mut self.apart {
+            apart.absorb(event);
+        }
         self.story.absorb(&self.graph, event);
     }
 
@@ -398,6 +433,13 @@ impl Driver for Local {
             dir.into_iter().for_each(|dir| self.dirs.end(dir));
             self.asks.push(Ask::Ack { attempt: id });
         }
+        for event in events {
+            if let EventKind::NodeEnded { node, .. } = event.kind
+                && self.actions.dialect(node).is_some_and(|(_, agent)| agent.own_home)
+            {
+                agents::forget_home(&self.place.run_dir, &self.actions.task(node).id);
+            }
+        }
         // The latest answer is that to the end of the turn.
         let _ = (self.observer)(engine, Told::Durable { events, wall_ms: self.wall_ms });
     }
@@ -410,18 +452,17 @@ impl Driver for Local {
                 self.start(*attempt, (*node, *number), Kind::Reconcile);
             }
             Effect::End { attempt, grace_ms } => {
-                self.asks.push(Ask::End { attempt: attempt.0, grace_ms: *grace_ms });
+                if !self.end_apart(*attempt, *grace_ms) {
+                    self.asks.push(Ask::End { attempt: attempt.0, grace_ms: *grace_ms });
+                }
             }
             Effect::Release { node } => self.release_leases(*node),
             Effect::Unclaim { node } => self.leave_line(*node),
+            Effect::Land => self.land(),
             Effect::Suspend => self.asks.push(Ask::Suspend),
             Effect::Continue => self.asks.push(Ask::Continue),
             Effect::Escalate { about, escalation } => self.escalate(*about, *escalation),
-            Effect::Evaluate { .. }
-            | Effect::Recall { .. }
-            | Effect::Claim { .. }
-            | Effect::Land
-            | Effect::Leave(_) => {}
+            Effect::Evaluate { .. } | Effect::Recall { .. } | Effect::Claim { .. } | Effect::Leave(_) => {}
         }
     }
 

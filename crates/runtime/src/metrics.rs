@@ -9,6 +9,7 @@ use regatta_engine::outcome::AttemptOutcome;
 use regatta_engine::report::Usage;
 use regatta_engine::schedule;
 use regatta_engine::spec::Limits;
+use std::collections::BTreeMap;
 
 /// Numbers of a run.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -34,6 +35,7 @@ pub struct Metrics {
     /// Nodes for which the outcome of an earlier run stands.
     pub reused: u64,
     node_ms: Vec<u64>,
+    node_usage: BTreeMap<NodeId, Usage>,
 }
 
 impl Metrics {
@@ -55,7 +57,7 @@ impl Metrics {
                     self.node_ms.resize(node.index() + 1, 0);
                 }
                 self.node_ms[node.index()] += duration_ms;
-                self.add_usage(report.usage.as_ref());
+                self.add_usage(*node, report.usage.as_ref());
             }
             EventKind::NodeReused { .. } => self.reused += 1,
             EventKind::BreakerOpened { .. } => self.breaker_opens += 1,
@@ -63,13 +65,34 @@ impl Metrics {
         }
     }
 
-    fn add_usage(&mut self, usage: Option<&Usage>) {
+    fn add_usage(&mut self, node: NodeId, usage: Option<&Usage>) {
         let Some(usage) = usage else { return };
-        self.usage.input_tokens += usage.input_tokens;
-        self.usage.cached_tokens += usage.cached_tokens;
-        self.usage.output_tokens += usage.output_tokens;
-        self.usage.reasoning_tokens += usage.reasoning_tokens;
-        self.usage.cost_micro_usd += usage.cost_micro_usd;
+        self.usage.add(usage);
+        self.node_usage.entry(node).or_default().add(usage);
+    }
+
+    /// What attempts of a node reported to have used in all; `None` if none reported anything.
+    #[must_use]
+    pub fn node_usage(&self, node: NodeId) -> Option<&Usage> {
+        self.node_usage.get(&node)
+    }
+
+    /// What attempts reported to have used in all; `None` if none reported anything.
+    #[must_use]
+    pub fn reported(&self) -> Option<&Usage> {
+        (!self.node_usage.is_empty()).then_some(&self.usage)
+    }
+
+    /// The same by agent, for agents of which anything was reported.
+    #[must_use]
+    pub fn by_agent<'a>(&self, graph: &'a Graph) -> BTreeMap<&'a str, Usage> {
+        let mut sums: BTreeMap<&str, Usage> = BTreeMap::new();
+        for (node, usage) in self.node_usage.iter().filter(|(node, _)| node.index() < graph.len()) {
+            if let Some(agent) = graph.facts(*node).agent {
+                sums.entry(&graph.agents[agent as usize]).or_default().add(usage);
+            }
+        }
+        sums
     }
 
     /// Milliseconds that attempts of a node took in all.

@@ -8,19 +8,23 @@
 //! says what that means. Knows nothing of arguments and screens.
 
 use crate::action::Actions;
+use crate::apart;
 use crate::clock::{RunClock, wall_ms};
 use crate::collect;
 use crate::control::{self, Meaning, Reply, ReplyTo};
+use crate::docks::Word;
 use crate::keeper::{Heard, Keeper, Program};
 use crate::leases::{Leases, Settled};
 use crate::leasing;
-use crate::local::{Broken, Local, Observer, Place};
+use crate::local::{Broken, Local, Place};
 use crate::looking::{self, Taker};
+use crate::observer::Observer;
 use crate::recovery::{self, recover};
 use crate::reuse::{Memory, Reuse};
 use crate::run_error::RunError;
 use crate::turn::{Arrival, When, turn};
 use crate::workspace;
+use crate::yard::Done;
 use regatta_engine::Engine;
 use regatta_engine::effect::Leave;
 use regatta_engine::graph::Graph;
@@ -48,6 +52,10 @@ pub enum Message {
     Signal,
     /// An input from the outside.
     Input(Box<Arrival>),
+    /// A worker has done an errand in the worktrees.
+    Yard(Box<Done>),
+    /// What a landing says.
+    Landing(Word),
     /// Leases that the run waits for may be free now.
     LeasesFreed,
     /// A person wants something, and waits for the answer.
@@ -161,7 +169,20 @@ impl Orchestrator {
             let _ = bell.try_send(Message::LeasesFreed);
         });
         let leases = Leases::new(machine.workspace, &place.run_dir, &place.run_id, wake);
-        let mut local = Local::new((actions, memory, leases), (plan, graph.clone()), place.clone(), observer);
+        let parts = (plan.clone(), graph.clone());
+        let mut local = Local::new((actions, memory, leases), parts, place.clone(), observer);
+        let tell = sender.clone();
+        let told = move |done| {
+            // A loop that is gone needs no worktree.
+            let _ = tell.send(Message::Yard(Box::new(done)));
+        };
+        let lands = sender.clone();
+        local.tell = Some(Arc::new(move |word| lands.send(Message::Landing(word)).is_ok()));
+        local.apart = apart::of_run(
+            (&plan, &graph),
+            (machine.workspace, &place.run_dir, &place.run_id),
+            Arc::new(told),
+        )?;
         let mut engine = Engine::new(graph, config);
         let now = recover(&mut engine, &mut store, &mut local)?;
         recovery::check_attempts(&engine, &store)?;
@@ -233,6 +254,7 @@ impl Orchestrator {
     /// Lets everything go in the right order: nobody listens to the keeper any more, it leaves, the store is closed.
     fn leave(mut self, leave: Leave, control: control::Listener) -> Result<Left, RunError> {
         fault::point("leave.before");
+        self.local.stop_landing();
         self.local.leases.leave()?;
         let keeper = self.local.release();
         drop(self.inbox);
@@ -292,6 +314,8 @@ impl Orchestrator {
                 self.first.push(Input::Interrupt { hard: self.interrupts > 1 }.into());
             }
             Message::Input(arrival) => self.first.push(*arrival),
+            Message::Landing(word) => self.local.landing_says(word),
+            Message::Yard(done) => self.local.yard_done(*done),
             Message::LeasesFreed => {}
             Message::Asked(request) => self.asked(request),
             Message::Look(attempt, taker) => self.local.look(attempt, taker),

@@ -1,6 +1,7 @@
 //! How an attempt, an undo or a question about an attempt is ordered from the keeper. It does not know how they end.
 
-use crate::action::{Kind, Prepared};
+use crate::action::{Kind, Prepared, Site};
+use crate::agents::{self, Brief};
 use crate::attempt_dirs::AttemptDir;
 use crate::collect;
 use crate::judge::{Job, refusal};
@@ -23,7 +24,9 @@ impl Local {
     pub(crate) fn dir(&self, attempt: AttemptId, kind: Kind) -> PathBuf {
         match kind {
             Kind::Reconcile => workspace::reconcile_dir(&self.place.run_dir, attempt.0),
-            Kind::Attempt | Kind::Undo => workspace::attempt_dir(&self.place.run_dir, attempt.0),
+            Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => {
+                workspace::attempt_dir(&self.place.run_dir, attempt.0)
+            }
         }
     }
 
@@ -32,6 +35,8 @@ impl Local {
         match kind {
             Kind::Reconcile => kept_id::question(self.place.epoch, attempt),
             Kind::Attempt | Kind::Undo => attempt.0,
+            Kind::Setup(n) => kept_id::step(self.place.epoch, attempt, kept_id::SETUP + n),
+            Kind::Verify(n) => kept_id::step(self.place.epoch, attempt, kept_id::VERIFY + n),
         }
     }
 
@@ -61,8 +66,14 @@ impl Local {
                 return;
             }
         }
+        if kind == Kind::Attempt && self.apart_of(node).is_some() {
+            return self.begin_apart(job, number);
+        }
+        if kind == Kind::Attempt && self.actions.dialect(node).is_some() {
+            return self.start_agent(job, number, None);
+        }
         let result_path = job.dir.path.join(collect::RESULT);
-        match self.actions.prepare((node, kind), number, (&self.outputs, &result_path)) {
+        match self.actions.prepare((node, kind), number, (&self.outputs, &result_path), None) {
             Ok(prepared) => {
                 if kind == Kind::Attempt {
                     job.content_key = reuse::content_key(&self.actions, node, &self.outputs);
@@ -76,7 +87,47 @@ impl Local {
         }
     }
 
-    fn order(&mut self, job: Job, mut prepared: Prepared) {
+    /// As an attempt of any task, with a prompt; what it is told lies beside its files.
+    pub(crate) fn start_agent(&mut self, job: Job, number: u32, site: Option<Site>) {
+        let last = self.last_failure(job.node);
+        let resumes = self.actions.task(job.node).retry.resume_session;
+        let resume = last
+            .as_ref()
+            .filter(|_| resumes)
+            .and_then(|(id, ..)| agents::load_record(&workspace::attempt_dir(&self.place.run_dir, *id)));
+        let brief = Brief {
+            node: job.node,
+            number,
+            outputs: &self.outputs,
+            run_dir: &self.place.run_dir,
+            dir: &job.dir.path,
+            failure: last.map(|(_, number, text)| (number, text)),
+            resume,
+            worktree: site,
+        };
+        let work = match self.actions.prepare_agent(&brief) {
+            Ok(work) => work,
+            Err(refused) => {
+                collect::clear_tmp(&job.dir.path);
+                self.arrivals.push_back(refusal(&job, (refused.cause, &refused.message)));
+                return self.dirs.end(job.dir);
+            }
+        };
+        match work.store(&job.dir.path) {
+            Ok(()) => self.order(job, work.prepared),
+            Err(error) => {
+                let text = format!("the prompt cannot be written to {}: {error}", job.dir.path.display());
+                let full = is_no_room(&error);
+                let cause = if full { Cause::DiskFull } else { Cause::Spawn };
+                self.arrivals.push_back(refusal(&job, (cause, &text)));
+                if full {
+                    self.broken = Some(Broken::NoRoom(text));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn order(&mut self, job: Job, mut prepared: Prepared) {
         if let Some(epoch) = self.epochs.remove(&job.node).filter(|_| job.kind == Kind::Attempt) {
             prepared.env.push(("REGATTA_LEASE_EPOCH".into(), epoch.to_string().into()));
         }
@@ -87,7 +138,7 @@ impl Local {
                 self.asking.insert(id, self.now + RECONCILE_MS);
                 RECONCILE_MS
             }
-            Kind::Attempt | Kind::Undo => bounds.attempt_ms,
+            Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => bounds.attempt_ms,
         };
         self.asks.push(Ask::Start(Box::new(StartOrder {
             attempt: id,
@@ -99,6 +150,7 @@ impl Local {
             idle_ms: bounds.idle_ms.filter(|_| job.kind == Kind::Attempt),
             grace_ms: bounds.grace_ms,
             kill_after_ms: Some(kill_after_ms),
+            leader_first: job.kind == Kind::Attempt && self.actions.ends_by_itself(job.node),
         })));
         self.jobs.insert(id, job);
     }

@@ -29,6 +29,12 @@ pub fn variable(result_path: &Path) -> (String, OsString) {
     (VARIABLE.to_owned(), result_path.with_file_name(FILE).into())
 }
 
+/// Whether an attempt left the file.
+#[must_use]
+pub fn asked(dir: &Path) -> bool {
+    dir.join(FILE).symlink_metadata().is_ok()
+}
+
 /// For how long an attempt asked to be left alone, in milliseconds; `None` if it wrote no such file.
 #[must_use]
 pub fn asked_ms(dir: &Path) -> Option<u64> {

@@ -3,6 +3,7 @@
 //! Knows no exit codes; the binary maps them.
 
 use crate::action::ActionsError;
+use crate::git::RepoError;
 use crate::keeper::KeeperError;
 use regatta_engine::build::GraphError;
 use regatta_journal::StoreError;
@@ -32,6 +33,9 @@ pub enum RunError {
     /// Who holds which lease cannot be read or written.
     #[error("the leases of the workspace cannot be used: {0}")]
     Leases(String),
+    /// No worktrees can be made here.
+    #[error(transparent)]
+    Repo(#[from] RepoError),
     /// One keeper after the other died.
     #[error("{MOST_KEEPERS} keepers died under this run")]
     KeepersDie,

@@ -54,6 +54,12 @@ pub fn attempt_dir(run_dir: &Path, attempt: u64) -> PathBuf {
     run_dir.join("attempts").join(attempt.to_string())
 }
 
+/// The directory of what commands said while work was merged.
+#[must_use]
+pub fn landing_dir(run_dir: &Path) -> PathBuf {
+    run_dir.join("landing")
+}
+
 /// The directory of the `reconcile` command that is asked about an attempt.
 #[must_use]
 pub fn reconcile_dir(run_dir: &Path, attempt: u64) -> PathBuf {

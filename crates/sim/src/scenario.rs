@@ -112,6 +112,7 @@ fn policy(rng: &mut Rng) -> Policy {
         EffectContract::Reconcile,
     ][rng.index(4)];
     Policy {
+        budget: None,
         retry: RetryPolicy {
             max_attempts: rng.between(1, 4) as u32,
             strategy,
@@ -216,6 +217,7 @@ fn breaker(rng: &mut Rng) -> Option<BreakerPolicy> {
 fn config(rng: &mut Rng) -> RunConfig {
     let cap = |rng: &mut Rng| rng.one_in(3).then(|| rng.between(1, 4) as u32);
     RunConfig {
+        budget: None,
         schedule: [Schedule::Dataflow, Schedule::Dataflow, Schedule::Waves, Schedule::Sequential]
             [rng.index(4)],
         on_failure: match rng.between(0, 5) {

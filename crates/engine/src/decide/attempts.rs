@@ -87,6 +87,7 @@ impl Decider<'_> {
             self.effect(Effect::Release { node });
         }
         self.mind_breakers(node, (outcome, cause));
+        self.mind_budgets(node);
     }
 
     pub(super) fn attempt_succeeded(&mut self, node: NodeId, number: u32) {
@@ -103,6 +104,9 @@ impl Decider<'_> {
         if cause.retryable() && number < retry.max_attempts {
             if self.state().closing != Closing::No {
                 return self.stop_node(node);
+            }
+            if self.state().budgets.bar(self.graph, node) {
+                return self.end_node(node, NodeOutcome::Failed, Some(Cause::Budget));
             }
             let delay_ms = retry.delay_before_ms(number + 1);
             let until = self.now + delay_ms;
@@ -185,6 +189,7 @@ fn judge(live: &Live, verdict: Verdict) -> (AttemptOutcome, Option<Cause>) {
     match (live.ending, verdict) {
         (Some(cause @ (Cause::Timeout | Cause::Idle)), _) => (AttemptOutcome::TimedOut, Some(cause)),
         (Some(cause), _) if cancels(cause) => (AttemptOutcome::Cancelled, Some(cause)),
+        (Some(cause @ Cause::Budget), _) => (AttemptOutcome::Failed, Some(cause)),
         (Some(cause), _) => (AttemptOutcome::Interrupted, Some(cause)),
         // Its keeper ended it at its deadline, because no orchestrator was there to say so.
         (None, Verdict::Failed(cause @ (Cause::Timeout | Cause::Idle))) => {

@@ -4,7 +4,7 @@
 
 use super::Decider;
 use crate::cause::Cause;
-use crate::effect::Effect;
+use crate::effect::{Effect, Leave};
 use crate::event::EventKind;
 use crate::ids::NodeId;
 use crate::input::{Answer, Reconciliation};
@@ -160,6 +160,15 @@ impl Decider<'_> {
     pub(super) fn landed(&mut self, node: NodeId) {
         if self.node(node).state == NodeState::Collected {
             self.end_node(node, NodeOutcome::Succeeded, None);
+        }
+    }
+
+    /// Nobody but a person can go on; taking the run up again tries it again.
+    pub(super) fn landing_waits(&mut self) {
+        let state = self.state();
+        if state.phase == Phase::Running && state.open == 0 && state.collected > 0 {
+            self.emit(EventKind::RunPaused { reason: PauseReason::Waiting });
+            self.effect(Effect::Leave(Leave::Waiting));
         }
     }
 

@@ -5,6 +5,7 @@
 mod admission;
 mod attempts;
 mod breaker;
+mod budgets;
 mod control;
 mod ending;
 mod escalation;
@@ -84,6 +85,7 @@ impl<'a> Decider<'a> {
             Input::LimitsChanged { limits } => self.emit(EventKind::LimitsChanged { limits }),
             Input::Landed { node } => self.landed(node),
             Input::NotLanded { node, cause } => self.not_landed(node, cause),
+            Input::LandingWaits => self.landing_waits(),
         }
     }
 
@@ -116,7 +118,7 @@ impl<'a> Decider<'a> {
     fn settle(&mut self) {
         self.expire();
         self.release_all();
-        while self.fail_fast() {
+        while self.fail_fast() || self.end_unpaid() {
             self.release_all();
         }
         if self.step.effects.iter().any(Effect::is_query) {

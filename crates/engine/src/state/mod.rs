@@ -3,13 +3,16 @@
 //! Everything here is a function of graph, settings and events; nothing decides. Knows no effects.
 
 mod apply;
+mod budgets;
 mod check;
 mod hub;
 pub mod node;
 mod scopes;
 
 pub use apply::IllegalEvent;
+pub use budgets::Budgets;
 pub use check::Violation;
+pub use node::LeaseWait;
 pub use scopes::{Bar, Scopes};
 
 use crate::caps::InUse;
@@ -98,15 +101,6 @@ pub(crate) struct Suspended {
     pub(crate) timers: Vec<(Timestamp, Timer)>,
 }
 
-/// What a ready node waits for in other hands.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LeaseWait {
-    /// The lease, by index.
-    pub resource: u32,
-    /// Who has it, for people.
-    pub by: Box<str>,
-}
-
 /// How many nodes of a wave are not settled, and whether it began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Wave {
@@ -141,6 +135,8 @@ pub struct State {
     pub rollback: Rollback,
     /// What holds agents, tools and tags back, and what a person must look at.
     pub scopes: Scopes,
+    /// What of the budgets is used up.
+    pub budgets: Budgets,
     pub(crate) nodes: Vec<Node>,
     pub(crate) waves: Vec<Wave>,
     pub(crate) ready: ReadyQueue,
@@ -181,6 +177,7 @@ impl State {
             high_water: InUse::none(graph),
             rollback: Rollback::default(),
             scopes: Scopes::default(),
+            budgets: Budgets::default(),
             nodes: (0..graph.len() as u32)
                 .map(|i| Node {
                     state: NodeState::Pending,

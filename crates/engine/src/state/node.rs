@@ -13,6 +13,15 @@ use crate::cause::Cause;
 use crate::ids::{AttemptId, Timestamp};
 use crate::outcome::NodeOutcome;
 
+/// What a ready node waits for in other hands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LeaseWait {
+    /// The lease, by index.
+    pub resource: u32,
+    /// Who has it, for people.
+    pub by: Box<str>,
+}
+
 /// A live attempt.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Live {

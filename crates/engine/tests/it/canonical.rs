@@ -2,6 +2,7 @@
 
 use crate::script::Script;
 use crate::world::World;
+use regatta_engine::budget::Level;
 use regatta_engine::caps::CapRef;
 use regatta_engine::cause::Cause;
 use regatta_engine::escalation::CauseClass;
@@ -87,6 +88,8 @@ pub(crate) fn every_kind() -> Vec<EventKind> {
         EventKind::HoldStarted(Scope::Node(node), until),
         EventKind::HoldEnded(scope),
         EventKind::Escalated { about: Scope::Node(node), class: CauseClass::Tool, cause: Cause::Exit },
+        EventKind::BudgetReached(None, Level::Near),
+        EventKind::BudgetReached(Some(node), Level::Full),
     ]);
     kinds
 }
@@ -155,6 +158,8 @@ fn the_class_and_the_key_of_every_kind() {
     hold_started           Operational 0.0.0.0
     hold_ended             Operational 0.0.0.0
     escalated              Operational 0.0.0.0
+    budget_warned          Operational 0.0.0.0
+    budget_exhausted       Operational 0.0.0.0
     ");
 }
 
@@ -175,6 +180,7 @@ fn a_kind_names_its_node_and_its_attempt() {
             "breaker_half_open",
             "breaker_closed",
             "hold_ended",
+            "budget_warned",
         ];
         let name = kind.name();
         let none = about_run.contains(&name) || name == "report_ignored";

@@ -3,7 +3,7 @@
 use crate::world::World;
 use regatta_engine::cause::Cause;
 use regatta_engine::effect::Effect;
-use regatta_engine::input::Input;
+use regatta_engine::input::{Input, Resumed};
 
 fn lands(world: &World) -> usize {
     world.effects.iter().filter(|(_, e)| *e == Effect::Land).count()
@@ -60,6 +60,20 @@ fn cancel_makes_collected_nodes_cancelled() {
     world.send(Input::Cancel { node: None });
     world.run();
     assert_eq!(world.result(), "a cancelled (user), b cancelled (user), c cancelled (user); cancelled");
+}
+
+#[test]
+fn a_landing_that_waits_for_a_person_pauses_the_run_and_is_tried_again_by_whoever_takes_it_up() {
+    let mut world = World::ran("a collects");
+    assert_eq!(lands(&world), 1);
+    world.send(Input::LandingWaits);
+    assert_eq!(world.result(), "a collected; paused (waiting)");
+    world.send(Input::Resumed(Resumed { epoch: 2, ..Resumed::default() }));
+    assert_eq!(lands(&world), 2);
+    world.send(Input::Landed { node: world.node("a") });
+    assert_eq!(world.result(), "a succeeded; succeeded");
+    world.send(Input::LandingWaits);
+    assert_eq!(world.result(), "a succeeded; succeeded");
 }
 
 #[test]

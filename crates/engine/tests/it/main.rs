@@ -5,6 +5,7 @@
 
 mod admission;
 mod breaker;
+mod budgets;
 mod canonical;
 mod control;
 mod explain;

@@ -173,6 +173,7 @@ fn real(spec: &GraphSpec, config: &RunConfig) -> (String, u64) {
         when: ConditionAnswer::True,
         finds: Reconciliation::Unknown,
         done_before: false,
+        burns: None,
     };
     let behaviours = (0..graph.len() as u32).map(|i| behaviour(graph.duration_ms(NodeId(i)))).collect();
     let mut world = World::of(Script { graph: Arc::new(graph), config: config.clone(), behaviours });

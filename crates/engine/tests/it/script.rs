@@ -4,6 +4,7 @@
 //! predecessors in brackets, then words.
 
 use regatta_engine::breaker::{WhenOpen, Window};
+use regatta_engine::budget::Budget;
 use regatta_engine::cause::Cause;
 use regatta_engine::graph::Graph;
 use regatta_engine::input::{ConditionAnswer, Reconciliation};
@@ -35,6 +36,8 @@ pub(crate) struct Behaviour {
     pub(crate) finds: Reconciliation,
     /// An earlier run did its work.
     pub(crate) done_before: bool,
+    /// Tokens that each attempt reports.
+    pub(crate) burns: Option<u64>,
 }
 
 /// A plan, its settings, and how its tasks behave.
@@ -90,6 +93,7 @@ impl Reader {
             "run" => self.config.run_timeout_ms = Some(u64::from(number())),
             "delay" => self.config.wave_delay_ms = u64::from(number()),
             "ageing" => self.config.ageing_rounds = number(),
+            "budget" | "hard_budget" => self.config.budget = Some(budget(key, number().into())),
             "breaker" | "cool" | "limit" | "window" | "fail_fast" => self.breaker(key, value),
             other => match other.split_once('.').unwrap() {
                 ("tag", name) => {
@@ -143,6 +147,7 @@ impl Reader {
                 when: ConditionAnswer::True,
                 finds: Reconciliation::Unknown,
                 done_before: false,
+                burns: None,
             },
         };
         words.for_each(|word| task.word(&mut self.spec, word));
@@ -201,6 +206,8 @@ impl Task {
                 };
             }
             "takes" => behaviour.takes = number(),
+            "burns" => behaviour.burns = Some(number()),
+            "budget" | "hard_budget" => policy.budget = Some(budget(key, number())),
             "dies" => behaviour.dies = number(),
             "does" => behaviour.does = value.split(',').map(does).collect(),
             "undoes" => behaviour.undoes = value.split(',').map(does).collect(),
@@ -241,6 +248,11 @@ fn index(names: &mut Vec<String>, name: &str) -> u32 {
         names.push(name.to_owned());
         names.len() - 1
     }) as u32
+}
+
+/// A budget of tokens.
+fn budget(key: &str, tokens: u64) -> Budget {
+    Budget { tokens: Some(tokens), micro_usd: None, hard: key == "hard_budget" }
 }
 
 fn priority(name: &str) -> Priority {

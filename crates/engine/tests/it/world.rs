@@ -11,7 +11,7 @@ use regatta_engine::effect::{Effect, Leave};
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{Claimed, Ended, Input, Recalled, Resumed, Reused, ReusedBy, Verdict};
-use regatta_engine::report::Report;
+use regatta_engine::report::{Report, Usage};
 use regatta_engine::scope::Scope;
 use regatta_engine::state::Phase;
 use std::collections::BTreeMap;
@@ -236,15 +236,15 @@ impl World {
         let behaviour = &self.script.behaviours[node.index()];
         let all = if undo { &behaviour.undoes } else { &behaviour.does };
         let does = all.get(*tries).or(all.last()).copied().unwrap_or(Does::Succeed);
-        let takes = behaviour.takes;
+        let (takes, burns) = (behaviour.takes, behaviour.burns);
         *tries += 1;
         self.alive.insert(attempt, node);
         if !matches!(does, Does::GetLost | Does::MeetLimit(_) | Does::Fail(Cause::DiskFull)) {
             self.scripted.insert(attempt, undo);
         }
         match does {
-            Does::Succeed => self.later(takes, ended(attempt, Verdict::Succeeded)),
-            Does::Fail(cause) => self.later(takes, ended(attempt, Verdict::Failed(cause))),
+            Does::Succeed => self.later(takes, burnt(ended(attempt, Verdict::Succeeded), burns)),
+            Does::Fail(cause) => self.later(takes, burnt(ended(attempt, Verdict::Failed(cause)), burns)),
             Does::GetLost => self.later(takes, Input::AttemptLost { attempt }),
             Does::Hang => {}
             Does::MeetLimit(retry_after_ms) => {
@@ -406,6 +406,7 @@ impl World {
             EventKind::Escalated { about, class, cause } => {
                 text += &format!(" {} {} {}", self.scope(*about), class.name(), cause.code());
             }
+            EventKind::BudgetReached(None, _) => text += " of the run",
             EventKind::RunPaused { reason } => text += &format!(" {}", reason.name()),
             EventKind::RunEnded { status } => text += &format!(" {}", status.name()),
             EventKind::WaveStarted { wave } | EventKind::WaveEnded { wave } => text += &format!(" {wave}"),
@@ -446,6 +447,13 @@ impl World {
         self.events.iter().for_each(|event| log.push(&self.script.graph, event));
         log
     }
+}
+
+/// The end of an attempt that reports so many tokens.
+fn burnt(input: Input, burns: Option<u64>) -> Input {
+    let Input::AttemptEnded(mut ended) = input else { return input };
+    ended.report.usage = burns.map(|input_tokens| Usage { input_tokens, ..Usage::default() });
+    Input::AttemptEnded(ended)
 }
 
 /// The end of an attempt.

@@ -160,7 +160,9 @@ impl<'a> EventRecord<'a> {
             | EventKind::DispatchEnded { .. }
             | EventKind::NodeEnded { .. }
             | EventKind::UndoEnded { .. } => self.fill_work(kind),
-            EventKind::RunSuspended
+            // The level stands in the kind.
+            EventKind::BudgetReached { .. }
+            | EventKind::RunSuspended
             | EventKind::RunStopping { .. }
             | EventKind::LeaseGranted { .. }
             | EventKind::LeaseReleased { .. }

@@ -3,6 +3,7 @@
 use super::event::EventRecord;
 use super::parts::{self, bad_value, to_cause};
 use super::{RecordError, unknown_kind};
+use regatta_engine::budget::Level;
 use regatta_engine::caps::CapRef;
 use regatta_engine::cause::Cause;
 use regatta_engine::escalation::CauseClass;
@@ -14,7 +15,7 @@ use regatta_engine::report::Report;
 use regatta_engine::scope::Scope;
 
 /// Kinds without an outcome in their name.
-const PLAIN: [&str; 41] = [
+const PLAIN: [&str; 43] = [
     "run_started",
     "run_paused",
     "run_resumed",
@@ -56,6 +57,8 @@ const PLAIN: [&str; 41] = [
     "hold_started",
     "hold_ended",
     "escalated",
+    "budget_warned",
+    "budget_exhausted",
 ];
 
 /// Kinds that need a scope.
@@ -186,6 +189,8 @@ impl EventRecord<'_> {
             }
             "lease_wait_ended" => EventKind::LeaseWaitEnded(self.node()?),
             "report_ignored" => EventKind::ReportIgnored(self.attempt()?),
+            "budget_warned" => EventKind::BudgetReached(self.node.map(NodeId), Level::Near),
+            "budget_exhausted" => EventKind::BudgetReached(self.node.map(NodeId), Level::Full),
             _ => self.of_attempt()?,
         })
     }

@@ -161,6 +161,7 @@ fn kind(input: &Input) -> &'static str {
         Input::LimitsChanged { .. } => "limits_changed",
         Input::Landed { .. } => "landed",
         Input::NotLanded { .. } => "not_landed",
+        Input::LandingWaits => "landing_waits",
         Input::Recalled { .. } => "recalled",
         Input::Claimed { .. } => "claimed",
         Input::LeasesFreed => "leases_freed",
@@ -171,7 +172,8 @@ fn kind(input: &Input) -> &'static str {
 impl<'a> InputRecord<'a> {
     fn fill(&mut self, input: &'a Input) {
         match input {
-            Input::Begin
+            Input::LandingWaits
+            | Input::Begin
             | Input::Settle
             | Input::Pause
             | Input::Suspend
@@ -249,6 +251,7 @@ impl<'a> InputRecord<'a> {
             "pause" => Input::Pause,
             "suspend" => Input::Suspend,
             "unpause" => Input::Unpause,
+            "landing_waits" => Input::LandingWaits,
             "interrupt" => Input::Interrupt { hard: self.need(self.hard, "hard")? },
             "cancel" => Input::Cancel { node: self.node.map(NodeId) },
             "skip" => Input::Skip { node: self.node()? },

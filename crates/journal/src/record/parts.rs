@@ -4,7 +4,7 @@ use super::RecordError;
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::AttemptId;
 use regatta_engine::input::{Answer, ConditionAnswer, LeaseChange, LeaseTold, OwnLease, Reused, ReusedBy};
-use regatta_engine::report::{Content, Digest, Report, Usage};
+use regatta_engine::report::{Content, Digest, Report, Usage, Work};
 use regatta_engine::spec::{ClaimKind, Limits};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -218,6 +218,28 @@ impl From<UsageRecord> for Usage {
     }
 }
 
+/// The commits between which an attempt worked.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WorkRecord<'a> {
+    base: Cow<'a, str>,
+    head: Cow<'a, str>,
+    changed: u32,
+}
+
+impl<'a> From<&'a Work> for WorkRecord<'a> {
+    fn from(work: &'a Work) -> Self {
+        let (base, head) = (Cow::Borrowed(&*work.base), Cow::Borrowed(&*work.head));
+        WorkRecord { base, head, changed: work.changed }
+    }
+}
+
+impl From<WorkRecord<'_>> for Work {
+    fn from(work: WorkRecord<'_>) -> Self {
+        Work { base: work.base.into(), head: work.head.into(), changed: work.changed }
+    }
+}
+
 /// Facts of an ended attempt.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -240,6 +262,8 @@ pub(super) struct ReportRecord<'a> {
     files: Option<DigestRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ran_ms: Option<NonZeroU64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    work: Option<WorkRecord<'a>>,
     #[serde(default, skip_serializing_if = "is_zero")]
     leaked: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -263,6 +287,7 @@ impl<'a> From<&'a Report> for ReportRecord<'a> {
             content_key: r.content.as_ref().map(|c| KeyRecord(c.key)),
             files: r.content.as_ref().and_then(|c| c.files).map(Into::into),
             ran_ms: r.ran_ms,
+            work: r.work.as_deref().map(Into::into),
             leaked: r.leaked,
             message: r.message.as_deref().map(Cow::Borrowed),
         }
@@ -282,6 +307,7 @@ impl From<ReportRecord<'_>> for Report {
                 .content_key
                 .map(|key| Box::new(Content { key: key.0, files: r.files.map(Into::into) })),
             ran_ms: r.ran_ms,
+            work: r.work.map(|work| Box::new(work.into())),
             leaked: r.leaked,
             message: r.message.map(|m| m.into_owned().into_boxed_str()),
         }

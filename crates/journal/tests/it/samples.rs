@@ -1,5 +1,6 @@
 //! One event of every kind and outcome, one input of every kind and answer, for tables.
 
+use regatta_engine::budget::Level;
 use regatta_engine::caps::CapRef;
 use regatta_engine::cause::Cause;
 use regatta_engine::escalation::CauseClass;
@@ -10,7 +11,7 @@ use regatta_engine::input::{
     Reconciliation, Resumed, Reused, ReusedBy, Verdict,
 };
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
-use regatta_engine::report::{Content, Digest, Report, Usage};
+use regatta_engine::report::{Content, Digest, Report, Usage, Work};
 use regatta_engine::scope::Scope;
 use regatta_engine::spec::{ClaimKind, Limits};
 
@@ -41,6 +42,7 @@ fn full_report() -> Report {
         leaked: 2,
         message: Some("said \"no\"\n\u{1b}[31m ünicode".into()),
         content: None,
+        work: None,
     }
 }
 
@@ -102,6 +104,8 @@ pub(crate) fn events() -> Vec<Event> {
     kinds.push(EventKind::UndoEnded { node: NODE, attempt: ATTEMPT, cause: None, report });
     kinds.extend(scope_kinds());
     kinds.push(EventKind::LeaseTold { node: NODE, attempt: ATTEMPT, told: Box::new(taken()) });
+    let report = Box::new(worked_report());
+    kinds.push(EventKind::UndoEnded { node: NODE, attempt: ATTEMPT, cause: Some(Cause::Verify), report });
     kinds.into_iter().enumerate().map(|(i, kind)| Event { at: Timestamp(i as u64 * 10), kind }).collect()
 }
 
@@ -123,6 +127,12 @@ fn taken() -> LeaseTold {
 fn keyed_report() -> Report {
     let content = Content { key: [0x66; 32], files: Some(digest(0x77, 3)) };
     Report { content: Some(Box::new(content)), ..Report::default() }
+}
+
+/// Of an attempt in a worktree.
+fn worked_report() -> Report {
+    let (base, head) = ("1".repeat(40).into(), "2".repeat(40).into());
+    Report { work: Some(Box::new(Work { base, head, changed: 3 })), ..Report::default() }
 }
 
 fn reused(by: ReusedBy) -> Reused {
@@ -151,6 +161,8 @@ fn scope_kinds() -> Vec<EventKind> {
     ];
     let about = Scope::Node(NODE);
     kinds.extend(CauseClass::ALL.map(|class| EventKind::Escalated { about, class, cause: Cause::Exit }));
+    let levels = [(None, Level::Near), (None, Level::Full), (Some(NODE), Level::Full)];
+    kinds.extend(levels.map(|(node, level)| EventKind::BudgetReached(node, level)));
     kinds
 }
 
@@ -274,6 +286,7 @@ pub(crate) fn inputs() -> Vec<Input> {
         Input::LimitsChanged { limits: limits() },
         Input::Landed { node },
         Input::NotLanded { node, cause: Cause::MergeConflict },
+        Input::LandingWaits,
         Input::Recalled { node, answer: Recalled::Found(Box::new(reused(ReusedBy::Content))) },
         Input::Recalled { node, answer: Recalled::Missed("new".into()) },
         Input::Claimed { node, answer: Claimed::Granted { epoch: 7 } },

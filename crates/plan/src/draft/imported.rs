@@ -33,6 +33,7 @@ pub(super) fn request_task(item: Item<'_>, problems: &mut Problems) -> TaskDraft
     draft.priority = f.whole("priority").map(|n| priority(n).to_owned());
     let policy = f.inside("retryPolicy");
     draft.retry = RetryKeys {
+        resume_session: None,
         max_attempts: policy.whole("maxAttempts"),
         strategy: policy.text("backoff"),
         backoff_ms: policy.whole("initialDelay"),
@@ -113,6 +114,8 @@ fn empty<'t>(
         name: name.to_owned(),
         schedule: or(None, "schedule", "dataflow"),
         isolation: "none".to_owned(),
+        apart: None,
+        epic: None,
         on_failure: or(config.text("failureMode"), "on_failure", "continue"),
         limits: limits(config, (config.small("maxConcurrent"), slots), defaults),
         limits_span: 0..0,
@@ -127,6 +130,7 @@ fn empty<'t>(
         max_lost: 5,
         breaker: None,
         on_end: Vec::new(),
+        budget: None,
         env: Some(vec![]),
         inputs: BTreeMap::new(),
         agents: BTreeMap::new(),

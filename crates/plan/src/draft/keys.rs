@@ -2,9 +2,9 @@
 //!
 //! Plain data with places; the defaults of retry and timeout live here.
 
-use super::start;
+use super::{ApartDraft, start};
 use crate::fields::Fields;
-use crate::model::{Action, Breaker, Dialect, Limits, Lock, Retry, Timeout, Unbuilt};
+use crate::model::{Action, Agent, Breaker, Budget, Dialect, Limits, Lock, Retry, Timeout, Unbuilt};
 use crate::settings::Defaults;
 use crate::tree::{Item, Span};
 use serde_json::Value as Json;
@@ -17,6 +17,7 @@ pub(crate) struct RetryKeys {
     pub(crate) strategy: Option<String>,
     pub(crate) backoff_ms: Option<u64>,
     pub(crate) max_backoff_ms: Option<u64>,
+    pub(crate) resume_session: Option<bool>,
 }
 
 /// Timeout keys as given.
@@ -71,13 +72,21 @@ pub(crate) struct TaskDraft {
     pub(crate) for_each: Option<Spanned<Json>>,
     /// The tool it calls, where that is a command of ours.
     pub(crate) called: Option<String>,
+    pub(crate) domain: Option<String>,
+    pub(crate) outputs: Vec<Spanned<String>>,
+    pub(crate) must_change: Option<bool>,
+    pub(crate) verify: Vec<Spanned<Action>>,
+    pub(crate) accept_partial: bool,
+    /// Where the keys stand that mean something in a worktree only.
+    pub(crate) worktree_keys: Vec<Spanned<&'static str>>,
+    pub(crate) budget: Option<Budget>,
     /// Keys whose feature is not built yet, as they stand.
     pub(crate) later: BTreeMap<String, Json>,
     pub(crate) unbuilt: Vec<String>,
 }
 
 impl TaskDraft {
-    /// True if it says nothing of its terms but its effect and whether it is cached.
+    /// True if it says nothing of its terms but its effect, whether it is cached, and what concerns a worktree.
     pub(crate) fn says_nothing(&self) -> bool {
         let TaskDraft {
             id: _,
@@ -111,6 +120,13 @@ impl TaskDraft {
             matrix: _,
             for_each: _,
             called,
+            domain: _,
+            outputs: _,
+            must_change: _,
+            verify: _,
+            accept_partial: _,
+            worktree_keys: _,
+            budget,
             later,
             unbuilt: _,
         } = self;
@@ -134,6 +150,7 @@ impl TaskDraft {
             && role.is_none()
             && cache_key.is_none()
             && called.is_none()
+            && budget.is_none()
             && later.is_empty()
     }
 }
@@ -199,14 +216,18 @@ pub(crate) struct Draft<'t> {
     pub(crate) max_lost: u32,
     pub(crate) breaker: Option<Breaker>,
     pub(crate) on_end: Vec<String>,
+    pub(crate) budget: Option<Budget>,
     pub(crate) env: Option<Vec<String>>,
     pub(crate) inputs: BTreeMap<String, Json>,
-    pub(crate) agents: BTreeMap<String, Json>,
+    pub(crate) agents: BTreeMap<String, Agent>,
     pub(crate) task_type: Option<String>,
     pub(crate) mode: Option<String>,
     pub(crate) cohort: Option<u32>,
     /// Ids in the order in which ready tasks start.
     pub(crate) order: Vec<Spanned<String>>,
+    /// What it says of worktrees and their merge; nothing in a request or a batch.
+    pub(crate) apart: Option<ApartDraft>,
+    pub(crate) epic: Option<String>,
     /// Keys whose feature is not built yet, as they stand.
     pub(crate) later: BTreeMap<String, Json>,
     pub(crate) entries: Entries,
@@ -230,6 +251,7 @@ impl RetryKeys {
             strategy: self.strategy.or_else(|| defaults.text("retry.strategy")),
             backoff_ms: self.backoff_ms.or_else(|| defaults.duration_ms("retry.backoff")),
             max_backoff_ms: self.max_backoff_ms.or_else(|| defaults.duration_ms("retry.max_backoff")),
+            resume_session: self.resume_session,
         }
     }
 
@@ -245,6 +267,7 @@ impl RetryKeys {
                 .unwrap_or_else(|| "linear".into()),
             backoff_ms: self.backoff_ms.or(plan.backoff_ms).unwrap_or(1_000),
             max_backoff_ms: self.max_backoff_ms.or(plan.max_backoff_ms).unwrap_or(300_000),
+            resume_session: self.resume_session.or(plan.resume_session).unwrap_or(false),
         }
     }
 }
@@ -260,12 +283,12 @@ impl TimeoutKeys {
         }
     }
 
-    /// These keys over those of the plan over the defaults.
-    pub(crate) fn over(&self, plan: &TimeoutKeys, agent: bool) -> Timeout {
+    /// These keys over those of the plan over the defaults; what an agent says of silence stands between.
+    pub(crate) fn over(&self, plan: &TimeoutKeys, (agent, agent_idle_ms): (bool, Option<u64>)) -> Timeout {
         let default = if agent { 3_600_000 } else { 1_800_000 };
         Timeout {
             attempt_ms: self.attempt_ms.or(plan.attempt_ms).unwrap_or(default),
-            idle_ms: self.idle_ms.or(plan.idle_ms),
+            idle_ms: self.idle_ms.or(agent_idle_ms).or(plan.idle_ms),
             grace_ms: self.grace_ms.or(plan.grace_ms).unwrap_or(10_000),
         }
     }

@@ -2,10 +2,13 @@
 //!
 //! Takes judged documents (`language`) of all three kinds; what names what is checked in `assemble`.
 
+mod agent;
+mod apart;
 mod imported;
 mod keys;
 mod task;
 
+pub(crate) use apart::ApartDraft;
 pub(crate) use keys::{Draft, Entries, Entry, Matrix, Rare, Spanned, TaskDraft};
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
@@ -107,6 +110,7 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
         f.text(key).or_else(|| defaults.text(key)).unwrap_or_else(|| default.to_owned())
     };
     let (unbuilt, later) = later(f, &PLAN);
+    let (agents, of_agents) = agent::agents(f, problems);
     let mut draft = Draft {
         dialect: Dialect::Plan,
         name: text("name", "plan"),
@@ -126,9 +130,10 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
         max_lost: f.small("max_lost").unwrap_or(5),
         breaker: f.get("breaker").map(|item| breaker(Fields::of(item))),
         on_end: f.texts("on_end"),
+        budget: agent::budget(f, "the plan", problems),
         env: passed(f, problems),
         inputs: f.inside("inputs").pairs().map(|(k, v)| (k.text.to_owned(), json(v))).collect(),
-        agents: f.inside("agents").pairs().map(|(k, v)| (k.text.to_owned(), json(v))).collect(),
+        agents,
         task_type: f.text("task_type"),
         mode: f.text("mode"),
         cohort: f.small("cohort"),
@@ -136,11 +141,13 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
         entries: Entries::Tasks,
         tasks: Vec::new(),
         unbuilt: unbuilt.into_iter().map(|key| Unbuilt { key, task: None }).collect(),
+        apart: Some(apart::read(f, problems)),
+        epic: f.text("epic"),
         later,
     };
-    if draft.isolation == "worktree" {
-        draft.unbuilt.push(Unbuilt { key: "isolation: worktree".into(), task: None });
-    }
+    let unbuilt = draft.apart.iter().flat_map(|apart| apart.unbuilt.clone());
+    draft.unbuilt.extend(unbuilt.map(|key| Unbuilt { key, task: None }));
+    draft.unbuilt.extend(of_agents);
     draft
 }
 
@@ -187,6 +194,7 @@ fn retry(f: Fields<'_>) -> RetryKeys {
         strategy: f.text("strategy"),
         backoff_ms: f.duration_ms("backoff"),
         max_backoff_ms: f.duration_ms("max_backoff"),
+        resume_session: f.flag("resume_session"),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Reports what the declarations cannot say: empty commands, and keys that belong to another action.
 
+use super::agent::budget;
 use super::keys::{Matrix, Spanned, TaskDraft};
 use super::{later, retry, spanned, spanned_json, spanned_map, spanned_texts, start, timeout};
 use crate::diagnostic::{Code, Diagnostic, Problems};
@@ -95,11 +96,22 @@ fn any(item: Item<'_>, problems: &mut Problems) -> TaskDraft {
         unbuilt,
         ..TaskDraft::default()
     };
+    draft.budget = budget(f, &format!("task `{}`", draft.id), problems);
     action(f, &mut draft, problems);
-    if draft.isolation.as_deref() == Some("worktree") {
-        draft.unbuilt.push("isolation: worktree".to_owned());
-    }
+    in_worktree(f, &mut draft, problems);
     draft
+}
+
+/// What the task says about its worktree.
+fn in_worktree(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) {
+    draft.domain = f.text("domain");
+    draft.outputs = spanned_texts(f, "outputs");
+    draft.must_change = f.flag("must_change");
+    draft.verify = f.list("verify").iter().filter_map(|item| command(item, "`verify`", problems)).collect();
+    draft.accept_partial = f.text("on_partial").as_deref() == Some("accept");
+    let here = |key| f.get(key).map(|item| Spanned { value: key, span: item.span() });
+    draft.worktree_keys =
+        ["outputs", "must_change", "verify", "on_partial"].into_iter().filter_map(here).collect();
 }
 
 /// Reads the action, and what undoes and asks about it.
@@ -123,7 +135,6 @@ fn action(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) {
 fn agent(f: Fields<'_>, draft: &mut TaskDraft) -> Option<Spanned<Action>> {
     let name = spanned(f.get("agent"))?;
     let prompt = spanned(f.get("prompt"));
-    draft.unbuilt.push("agent".to_owned());
     draft.refs_span = prompt.as_ref().map(|p| p.span.clone());
     let action = Action::Agent { agent: name.value, prompt: prompt.map(|p| p.value) };
     Some(Spanned { value: action, span: name.span })

@@ -1,40 +1,11 @@
-//! The keys of what is checked but not built yet: agents, tools, secrets, budgets, worktrees, merges, gates.
+//! The keys of what is checked but not built yet: tools, secrets, worktrees, merges, gates.
 //!
 //! Declarations only.
 
 use super::plan_keys::{COMMAND, TEXTS};
-use super::task_keys::ROLES;
 use super::{Field, Kind, Shape, key};
 
-const TOKENS: Kind = Kind::Whole(1, 1_000_000_000_000);
 const ATTEMPTS: Kind = Kind::Whole(1, 100);
-
-pub(super) static AGENT: Shape = Shape {
-    name: "agent",
-    doc: "A program that gets a prompt and a directory.",
-    exactly_one: Some(("driver", &["preset", "command", "acp"])),
-    fields: &[
-        key("preset", Kind::Text, "A known agent: `codex`, `claude`, `gemini`, `opencode`, `aider`."),
-        key(
-            "command",
-            TEXTS,
-            "Program and arguments, with `{prompt}`, `{instruction}`, `{prompt_file}`, `{cwd}`, `{session}`.",
-        ),
-        key("acp", TEXTS, "Program and arguments of an agent that speaks the Agent Client Protocol."),
-        key("model", Kind::Text, "The model it shall use."),
-        key("args", TEXTS, "Further arguments."),
-        key("env", TEXTS, "Names of variables that it gets."),
-        key(
-            "permissions",
-            Kind::Choice(&["deny", "edit", "allow", "ask"]),
-            "How its permission requests are answered.",
-        ),
-        key("home", Kind::Choice(&["own", "shared"]), "Whether it has a home directory of its own."),
-        key("mcp", TEXTS, "MCP servers that it gets."),
-        key("idle_timeout", Kind::Duration, "Longest time without output."),
-        key("role", Kind::Choice(ROLES), "The role of its results."),
-    ],
-};
 
 pub(super) static MCP_SERVER: Shape = Shape {
     name: "MCP server",
@@ -57,17 +28,6 @@ pub(super) static SECRET: Shape = Shape {
         key("env", Kind::Text, "A variable."),
         key("file", Kind::Text, "A file."),
         key("command", TEXTS, "A command that prints it."),
-    ],
-};
-
-pub(super) static BUDGET: Shape = Shape {
-    name: "budget",
-    doc: "What may be used up. Tokens count input with cached, and output.",
-    exactly_one: None,
-    fields: &[
-        key("tokens", TOKENS, "Tokens."),
-        key("usd", Kind::Decimal, "Cost in US dollars."),
-        key("hard", Kind::Flag, "Cancel what runs when it is used up. Default false."),
     ],
 };
 

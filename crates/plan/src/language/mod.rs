@@ -3,6 +3,7 @@
 //! One declaration, three readers: [`check`] judges documents by it, [`schema`] makes the JSON Schema of it, and
 //! [`markdown`] the reference. Knows no values and no plan.
 
+mod agent_keys;
 mod check;
 mod imported_keys;
 mod later_keys;

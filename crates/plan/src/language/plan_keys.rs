@@ -2,7 +2,8 @@
 //!
 //! Declarations only.
 
-use super::later_keys::{AGENT, BUDGET, GATE, MCP_SERVER, MERGE, SECRET, WORKTREE};
+use super::agent_keys::{AGENT, BUDGET};
+use super::later_keys::{GATE, MCP_SERVER, MERGE, SECRET, WORKTREE};
 use super::task_keys::TASK;
 use super::{Field, Kind, Shape, key};
 
@@ -57,7 +58,7 @@ pub(crate) static PLAN: Shape = Shape {
         key(
             "isolation",
             ISOLATION,
-            "How tasks are kept apart: not at all, by locks on their `files` and `reads`, or by worktrees (not built yet). Default `none`.",
+            "How tasks are kept apart: not at all, by locks on their `files` and `reads`, or by a git worktree for each. Default `none`.",
         ),
         key(
             "env",
@@ -97,16 +98,15 @@ pub(crate) static PLAN: Shape = Shape {
             .later(),
         key("secrets", TEXTS, "Variables whose values are redacted.").later(),
         key("vault", Kind::Map(&Kind::Record(&SECRET)), "Secrets by name, for `${vault.x}`.").later(),
-        key("budget", Kind::Record(&BUDGET), "Budget of the run.").later(),
-        key("worktree", Kind::Record(&WORKTREE), "How worktrees are made.").later(),
+        key("budget", Kind::Record(&BUDGET), "Budget of the run: what all its agents may use up."),
+        key("worktree", Kind::Record(&WORKTREE), "How worktrees are made, with `isolation: worktree`."),
         key(
             "merge",
             Kind::Either(&[Kind::Choice(&["none"]), Kind::Record(&MERGE)]),
-            "How branches are merged.",
-        )
-        .later(),
-        key("gates", Kind::Map(&Kind::Record(&GATE)), "Named checks.").later(),
-        key("epic", Kind::Text, "The epic whose files are written.").later(),
+            "How the branches of worktrees are merged; without it, and with `none`, they are left as they are.",
+        ),
+        key("gates", Kind::Map(&Kind::Record(&GATE)), "Named checks."),
+        key("epic", Kind::Text, "The epic whose files are written."),
         key("handoff", Kind::Free, "Reserved for hand-offs.").later(),
         key(
             "cache",
@@ -222,7 +222,11 @@ pub(super) static RETRY: Shape = Shape {
         key("strategy", STRATEGY, "How the delay grows. Default `linear`."),
         key("backoff", Kind::Duration, "The base b of the delay. Default `1s`."),
         key("max_backoff", Kind::Duration, "The longest delay. Default `5m`."),
-        key("resume_session", Kind::Flag, "Go on with the agent's session instead of a new one.").later(),
+        key(
+            "resume_session",
+            Kind::Flag,
+            "Another attempt goes on with the agent's session instead of a new one, where the agent can. Default false.",
+        ),
         key("keep_worktree", Kind::Flag, "Go on in the same worktree.").later(),
     ],
 };

@@ -2,7 +2,7 @@
 //!
 //! Declarations only.
 
-use super::plan_keys::{COUNT, FAILURE, LIMITS, MAX_COUNT, PLAN_TIMEOUT, SCHEDULE, STRATEGY};
+use super::plan_keys::{COUNT, FAILURE, LIMITS, MAX_COUNT, PLAN_TIMEOUT, SCHEDULE, STRATEGY, TEXTS};
 use super::{Kind, Shape, key};
 
 /// A settings file.
@@ -36,6 +36,12 @@ pub(crate) static SETTINGS: Shape = Shape {
              for each, where the system permits it; `group` is nothing. Default `auto`.",
         ),
         key("gc", Kind::Record(&GC), "Which runs `regatta gc` keeps."),
+        key(
+            "domains",
+            Kind::Map(&TEXTS),
+            "Domains for `regatta analyze`, each with patterns of its files, which take the place of the built-in ones: \
+             `name/` is a directory, `*.ext` and `name.*` are names anywhere, `/name/` begins at the root.",
+        ),
     ],
 };
 

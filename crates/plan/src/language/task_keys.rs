@@ -2,7 +2,8 @@
 //!
 //! Declarations only.
 
-use super::later_keys::{BUDGET, TOOL_CALL};
+use super::agent_keys::BUDGET;
+use super::later_keys::TOOL_CALL;
 use super::plan_keys::{COMMAND, COUNT, EFFECT, ISOLATION, PRIORITIES, RETRY, TEXTS, TIMEOUT};
 use super::{Kind, Shape, key};
 
@@ -18,8 +19,8 @@ pub(crate) static TASK: Shape = Shape {
         key("id", Kind::Text, ID).required(),
         key("title", Kind::Text, "What it is for, in a few words."),
         key("run", COMMAND, "A command: a list is program and arguments, a text goes to `sh -c`."),
-        key("agent", Kind::Text, "The agent that does it (not built yet); `prompt` says what."),
-        key("prompt", Kind::Text, "What the agent shall do."),
+        key("agent", Kind::Text, "The agent that does it; `prompt` says what."),
+        key("prompt", Kind::Text, "What the agent shall do; references are replaced. Default: the title."),
         key(
             "tool",
             Kind::Text,
@@ -83,7 +84,7 @@ pub(crate) static TASK: Shape = Shape {
             Kind::Either(&[Kind::Text, TEXTS, Kind::Record(&TOOL_CALL)]),
             "What undoes it, with `on_failure: rollback`. A tool call is not built yet.",
         ),
-        key("isolation", ISOLATION, "Default: the plan's. `worktree` is not built yet."),
+        key("isolation", ISOLATION, "Default: the plan's."),
         key(
             "for_each",
             Kind::Either(&[Kind::Text, Kind::List(&Kind::Free)]),
@@ -91,18 +92,30 @@ pub(crate) static TASK: Shape = Shape {
         )
         .later(),
         key("max_items", COUNT, "Most items of `for_each`.").later(),
-        key("budget", Kind::Record(&BUDGET), "Budget of the task.").later(),
+        key("budget", Kind::Record(&BUDGET), "Budget of the task: what all its attempts may use up."),
         key(
             "cache",
             Kind::Flag,
             "Take the outcome of equal work from an earlier run; needs `effect: pure`. Default: the plan's.",
         ),
         key("cache_key", Kind::Text, "A further part of what makes work equal."),
-        key("domain", Kind::Text, "The domain it belongs to. Default: that of most of its files.").later(),
-        key("outputs", TEXTS, "Files that must exist afterwards.").later(),
-        key("must_change", Kind::Flag, "It must change something.").later(),
-        key("verify", Kind::List(&COMMAND), "Commands that must succeed in its worktree afterwards.").later(),
-        key("on_partial", Kind::Choice(&["fail", "accept"]), "What a partial result means.").later(),
+        key(
+            "domain",
+            Kind::Text,
+            "The domain it belongs to: its branch is merged with those of the same domain.",
+        ),
+        key("outputs", TEXTS, "Files that must exist in its worktree afterwards."),
+        key(
+            "must_change",
+            Kind::Flag,
+            "It must change something in its worktree. Default: true for an agent with `files`.",
+        ),
+        key("verify", Kind::List(&COMMAND), "Commands that must succeed in its worktree afterwards."),
+        key(
+            "on_partial",
+            Kind::Choice(&["fail", "accept"]),
+            "What a result with `status: partial` means. Default `fail`.",
+        ),
         key("handoff", Kind::Free, "Reserved for hand-offs.").later(),
     ],
 };

@@ -46,6 +46,10 @@ fn every_code_has_its_words_and_its_place() {
 #[test]
 fn every_warning_has_its_words() {
     check(
+        "version: 1\nisolation: worktree\nmerge: { policy: all-success }\ntasks: [ { id: a, run: x } ]",
+        "RG106 3:8 work lands without any gate: nothing checks what comes of the merges",
+    );
+    check(
         "version: 1\ntasks: [ {id: a, run: x}, {id: b, needs: [a], run: x}, {id: c, needs: [a, b], run: x} ]",
         "RG101 2:72 task `c` need not name `a`: `b` already waits for it",
     );
@@ -56,6 +60,12 @@ fn every_warning_has_its_words() {
     check(
         "version: 1\nagents: { bot: { preset: codex } }\ntasks: [ { id: a, agent: bot, prompt: x } ]",
         "RG104 3:16 task `a` gives an agent no acceptance criteria",
+    );
+    check(
+        "version: 1\nagents: { bot: { command: [x] } }\nbudget: { tokens: 9, usd: 0.5 }\n\
+         tasks: [ { id: a, agent: bot, prompt: x, accept: [y] }, { id: b, agent: bot, prompt: x, accept: [y] } ]",
+        "RG105 4:26 agent `bot` reports no tokens, which the budget is to count\n\
+         RG105 4:26 agent `bot` reports no cost, which the budget is to count",
     );
     let mut chain = "version: 1\ntasks:\n  - { id: t10, run: x }\n".to_owned();
     for n in 11..21 {

@@ -2,6 +2,7 @@
 
 #![expect(unreachable_pub, reason = "one binary of modules: `pub` is between them")]
 #![expect(clippy::panic, reason = "a test that cannot go on says why")]
+mod agents;
 mod breaker;
 mod codes;
 mod conflicts;
@@ -9,5 +10,6 @@ mod hostile;
 mod imported;
 mod large;
 mod order;
+mod prompt;
 mod references;
 mod world;

@@ -4,6 +4,7 @@
 
 use clap::{Args, ValueEnum};
 use regatta_runtime::keeper::Containment;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// `regatta init`
@@ -125,4 +126,21 @@ pub struct ManArgs {
     /// Write every page into this directory, which is made if it is missing.
     #[arg(long, value_name = "DIR", conflicts_with = "verb")]
     pub out: Option<PathBuf>,
+}
+
+/// Arguments of `acp-agent`.
+#[derive(Args, Debug)]
+pub struct AcpAgentArgs {
+    /// What the agent may do: `deny`, `edit` or `allow`.
+    #[arg(long, value_name = "WORD")]
+    pub permissions: String,
+    /// The file that holds the prompt.
+    #[arg(long, value_name = "FILE")]
+    pub prompt_file: PathBuf,
+    /// The session to go on with.
+    #[arg(long, value_name = "ID")]
+    pub resume: Option<String>,
+    /// Program and arguments of the agent.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub agent: Vec<OsString>,
 }

@@ -129,6 +129,7 @@ pub struct DoctorArgs {
 Examples:
   regatta post-mortem                       the newest run, as Markdown
   regatta post-mortem 5f3a --out report.md
+  regatta post-mortem --write               into .workflow/post-mortem/EPIC.md
   regatta post-mortem --json | jq .challenges")]
 pub struct PostMortemArgs {
     /// The run [default: the newest].
@@ -139,4 +140,49 @@ pub struct PostMortemArgs {
     /// Write it to a file instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write it into .workflow/post-mortem/, under the id of the epic.
+    #[arg(long, conflicts_with_all = ["out", "json"])]
+    pub write: bool,
+    /// The id of the epic [default: what the plan says, else the run].
+    #[arg(long, value_name = "ID")]
+    pub epic: Option<String>,
+    /// Replace the file if it is there.
+    #[arg(long, requires = "write")]
+    pub force: bool,
+}
+
+/// `regatta agents`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  regatta agents\n  regatta agents --json")]
+pub struct AgentsArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `regatta context`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta context api                     the prompt of the last attempt, newest run
+  regatta context api --attempt 1 --json
+  regatta context api --plan plan.yaml    as it would be, before a run")]
+pub struct ContextArgs {
+    /// The task.
+    pub task: String,
+    /// Compose it from this plan instead of a run.
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["run", "attempt"])]
+    pub plan: Option<PathBuf>,
+    /// The run [default: the newest].
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// The attempt [default: the last].
+    #[arg(long, value_name = "N")]
+    pub attempt: Option<u32>,
+    /// A value for an input of the plan; may be repeated.
+    #[arg(long = "input", value_name = "NAME=VALUE", requires = "plan")]
+    pub inputs: Vec<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
 }

@@ -3,12 +3,14 @@
 //! Raw options only; commands turn them into what they need. Knows no environment.
 
 mod control;
+mod dividing;
 mod keeping;
 mod looking;
 mod running;
 mod schedule;
 
 pub use control::*;
+pub use dividing::*;
 pub use keeping::*;
 pub use looking::*;
 pub use running::*;
@@ -56,6 +58,10 @@ pub enum Verb {
     Export(ExportArgs),
     /// Check a plan: every problem at once.
     Check(CheckArgs),
+    /// Decide whether parallel is worth it, and make the plan.
+    Analyze(AnalyzeArgs),
+    /// Make a plan of an epic's task list or of the phases of a document.
+    Import(ImportArgs),
     /// Go on with a run after a crash, an interruption or an answer.
     Resume(ResumeArgs),
     /// Run the failed part of a run that has ended again, as a new run.
@@ -86,6 +92,10 @@ pub enum Verb {
     Replay(ReplayArgs),
     /// Say what this machine and workspace permit, and what stands in the way.
     Doctor(DoctorArgs),
+    /// List the known agents: what is found of them, and what was verified.
+    Agents(AgentsArgs),
+    /// Print the prompt of a task and what it is made of, before a run or of an attempt.
+    Context(ContextArgs),
     /// Report what the journal knows of a run: what went wrong, what it cost, what is open.
     PostMortem(PostMortemArgs),
     /// Show what nobody needs any more, old runs above all, and remove it.
@@ -99,6 +109,9 @@ pub enum Verb {
     /// Own the processes of a run; started by `run` and `resume`.
     #[command(hide = true)]
     Keeper(KeeperArgs),
+    /// Drive an agent that speaks the Agent Client Protocol; started by the keeper.
+    #[command(hide = true)]
+    AcpAgent(AcpAgentArgs),
 }
 
 /// Caps that override the plan's.

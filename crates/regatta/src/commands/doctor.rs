@@ -106,7 +106,7 @@ fn settings_text(context: &Context, config: &Config, rows: &[Row]) -> String {
     let shown = |value: &Value| match value {
         Value::Null => "none".to_owned(),
         Value::String(text) => escape(text),
-        other => other.to_string(),
+        other => escape(&other.to_string()),
     };
     let key_width = rows.iter().map(|row| row.key.chars().count()).max().unwrap_or(0);
     let width = rows.iter().map(|row| shown(&row.value).chars().count()).max().unwrap_or(0);

@@ -1,13 +1,18 @@
 //! The verbs, one file each. Each takes its arguments and a context and answers an exit code or an error.
 
+pub mod acp_agent;
+pub mod agents;
+pub mod analyze;
 pub mod check;
 pub mod completions;
+pub mod context;
 pub mod control;
 pub mod doctor;
 pub mod events;
 pub mod explain;
 pub mod export;
 pub mod gc;
+pub mod import;
 pub mod init;
 pub mod keeper;
 pub mod lock;

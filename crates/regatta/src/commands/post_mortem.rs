@@ -1,10 +1,12 @@
 //! `regatta post-mortem`: what the journal knows of a run, as a report in Markdown or JSON.
 
+use crate::analyze::epic_id;
 use crate::args::PostMortemArgs;
 use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::post_mortem::{self, Gathered};
+use crate::post_mortem::{self, Gathered, kept};
+use crate::render::escape::escape;
 use crate::view::{RunView, reader};
 use regatta_journal::Which;
 
@@ -17,13 +19,18 @@ pub fn run(context: &Context, args: &PostMortemArgs) -> Result<Exit, CliError> {
     let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
     let mut gathered = Gathered::default();
     let view = RunView::load(&reader, which, &mut |stored| gathered.push(stored))?;
-    let report = post_mortem::of(&view, &gathered);
+    let report = post_mortem::of(&view, &gathered).of_epic(epic_id(args.epic.as_deref())?);
     let text = if args.json {
         let json = serde_json::to_string_pretty(&report);
         json.map_err(|e| CliError::environment(format!("the report cannot be written as JSON: {e}")))? + "\n"
     } else {
         post_mortem::text(&report)
     };
+    if args.write {
+        let name = kept(context, (report.epic_id(), &text), args.force)?;
+        out(&format!("wrote {}\n", escape(&name)));
+        return Ok(Exit::Success);
+    }
     let Some(path) = &args.out else {
         out(&text);
         return Ok(Exit::Success);

@@ -51,6 +51,7 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
     overrides.reuse = Some(Reuse::Retry { run: id.to_owned(), first_run, tasks });
     overrides.apply(&mut plan);
     let next = next_run(&record, &plan, &overrides)?;
+    run::check_repository(context, &plan)?;
     drop(reader);
     let journal = Journal::open(&context.workspace).map_err(writing(&context.workspace))?;
     let run = journal.create_run(&next).map_err(store_error)?;

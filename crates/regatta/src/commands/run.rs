@@ -21,6 +21,7 @@ use regatta_journal::{Journal, Keeping, NewRun, RunId, RunState, Which};
 use regatta_plan::model::Unbuilt;
 use regatta_plan::{Part, Plan};
 use regatta_runtime::environment::{Environment, Passing};
+use regatta_runtime::git::Repo;
 use regatta_runtime::orchestrator::{Work, now_wall_ms};
 use regatta_runtime::reuse::Reuse;
 use serde_json::json;
@@ -52,12 +53,14 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     overrides.reuse = reuse;
     let part = source::part_asked(&args.part);
     source.plan = source::part(source.plan, part.as_ref())?;
+    refuse_unassigned(&source.plan)?;
     refuse_unbuilt(&source.plan)?;
     let (plan, improved) = prepared(context, (source.plan.clone(), &mut overrides), &args.optimise)?;
     if args.dry_run {
         out(&render::schedule::text(&plan, improved.as_ref())?);
         return Ok(Exit::Success);
     }
+    check_repository(context, &plan)?;
     if let Some(improved) = improved.filter(|_| show == Show::People) {
         err(&format!("order: {}\n", render::schedule::gain(&Predicted::of(&plan)?, &improved)));
     }
@@ -129,6 +132,30 @@ pub fn detach(context: &Context, run_id: &str, state_file: Option<&str>) -> Resu
     }
     out(&format!("{run_id}\n"));
     Ok(Exit::Success)
+}
+
+/// A plan with an agent that stands for nobody can be checked and not run.
+fn refuse_unassigned(plan: &Plan) -> Result<(), CliError> {
+    match regatta_plan::unassigned(plan)[..] {
+        [] => Ok(()),
+        [name, ..] => {
+            let message = format!("agent `{name}` is nobody yet (`preset: none`), and tasks wait for it");
+            Err(CliError::usage(message)
+                .hint("name one: codex, claude, gemini, opencode, aider, or another program"))
+        }
+    }
+}
+
+/// Worktrees need a repository that they can be made of.
+///
+/// # Errors
+/// There is none.
+pub fn check_repository(context: &Context, plan: &Plan) -> Result<(), CliError> {
+    Repo::check(&context.workspace, plan).map_err(|error| {
+        let hint = error.hint();
+        let told = CliError::environment(error.to_string());
+        if hint.is_empty() { told } else { told.hint(hint) }
+    })
 }
 
 /// A plan that needs what is not built ends before it starts, naming each key and task.

@@ -6,10 +6,11 @@ use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape;
-use crate::render::{count, escalations, standing, summary};
+use crate::render::{count, escalations, landing, standing, summary};
 use crate::view::{RunView, reader, status, store_error};
 use regatta_journal::{Holder, Reader, RunSummary, Which, rfc3339};
 use regatta_runtime::control;
+use regatta_runtime::landing::Report as Landing;
 use serde_json::json;
 
 /// Lines of a detached process that are shown.
@@ -53,8 +54,10 @@ fn told_by_the_run(reader: &Reader, which: Which<'_>) -> Result<Option<String>, 
     let summary = reader.resolve(which).map_err(store_error)?;
     let Some(holder) = reader.holder(&summary.run_id).map_err(store_error)? else { return Ok(None) };
     let status = status(summary.state, true);
-    let told = control::stands(&reader.place().run_dir(&summary.run_id)).filter(|_| status != "interrupted");
-    Ok(told.map(|told| head(&summary, status, Some(&holder)) + &told))
+    let dir = reader.place().run_dir(&summary.run_id);
+    let told = control::stands(&dir).filter(|_| status != "interrupted");
+    let landing = || Landing::read(&dir).as_ref().map(landing::text).unwrap_or_default();
+    Ok(told.map(|told| head(&summary, status, Some(&holder)) + &told + &landing()))
 }
 
 fn head(summary: &RunSummary, status: &str, holder: Option<&Holder>) -> String {
@@ -75,6 +78,7 @@ fn text(view: &RunView, live: u64, said: &str) -> String {
         text.push_str(&format!("  the detached process said: {}\n", escape(line)));
     }
     text.push_str(&escalations::text(view.stand()));
+    text.push_str(&view.landing.as_ref().map(landing::text).unwrap_or_default());
     if view.status() == "interrupted" {
         if live > 0 {
             let go = if live == 1 { "goes" } else { "go" };

@@ -5,10 +5,12 @@
 //! probe        a file without a name in the workspace: write, sync, lock
 //! containment  what ends a process tree: used by every run, or permitted
 //! machine      git, limits, clock
+//! agents       which are found, and what they may do
 //! ```
 //! Leaves nothing behind: files have no name, processes are ended and reaped, a cgroup is removed. Makes no
 //! `.regatta` where none is. Knows no run.
 
+mod agents;
 mod cgroup;
 mod containment;
 mod machine;
@@ -122,5 +124,6 @@ pub fn examine(context: &Context, config: &Result<Config, CliError>, max_paralle
     findings.push(machine::git());
     findings.extend(machine::limits(max_parallel));
     findings.push(machine::clock());
+    findings.push(agents::examine());
     Findings { findings, containment }
 }

@@ -8,9 +8,11 @@
 
 mod challenges;
 mod gathered;
+mod kept;
 mod markdown;
 
 pub use gathered::Gathered;
+pub use kept::{at_end, kept};
 pub use markdown::text;
 
 use crate::render::{count, duration, escalations, summary};
@@ -25,7 +27,6 @@ use regatta_journal::rfc3339;
 use regatta_runtime::escalation::remedies;
 use regatta_runtime::workspace::DOT_DIR;
 use serde::Serialize;
-use serde_json::Value;
 
 /// What stands where somebody would have to judge.
 pub const NOT_ANALYSED: &str = "not analysed";
@@ -96,12 +97,26 @@ struct Numbers {
     token_output: u64,
 }
 
+impl PostMortem {
+    /// The epic that it is about, or the run.
+    #[must_use]
+    pub fn epic_id(&self) -> &str {
+        &self.epic_id
+    }
+
+    /// About an epic that somebody names.
+    #[must_use]
+    pub fn of_epic(self, epic_id: Option<String>) -> PostMortem {
+        PostMortem { epic_id: epic_id.unwrap_or(self.epic_id), ..self }
+    }
+}
+
 /// The post-mortem of a run as its journal tells it.
 #[must_use]
 pub fn of(view: &RunView, gathered: &Gathered) -> PostMortem {
     let (engine, run_id) = (&view.engine, view.record.summary.run_id.as_str());
     let graph = engine.graph();
-    let epic = view.plan.later.get("epic").and_then(Value::as_str);
+    let epic = view.plan.epic.as_deref();
     let row = |&node: &NodeId| Row {
         task: graph.name(node).to_owned(),
         title: view.plan.tasks[node.index()].title.clone(),

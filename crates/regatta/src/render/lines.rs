@@ -5,9 +5,11 @@
 use super::duration;
 use super::escape::escape;
 use regatta_engine::Engine;
+use regatta_engine::budget::Level;
 use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
+use regatta_engine::ids::NodeId;
 use regatta_engine::input::{Claimed, LeaseChange};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::report::Report;
@@ -30,19 +32,10 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         EventKind::RunStopping { .. } => format!("run stopping because {task} failed"),
         EventKind::RunEnding { cause } => format!("run ending ({})", cause.code()),
         EventKind::RunEnded { status } => format!("run {}", status.name()),
-        EventKind::DispatchStarted { number, .. } if *number > 1 => {
-            format!("started    {task} (attempt {number})")
-        }
-        EventKind::DispatchStarted { .. } => format!("started    {task}"),
-        EventKind::DispatchEnding { cause, .. } => format!("ending     {task} ({})", cause.code()),
-        EventKind::DispatchAdopted { .. } => format!("adopted    {task}"),
-        EventKind::DispatchEnded { outcome: AttemptOutcome::Succeeded, duration_ms, .. } => {
-            format!("succeeded  {task} in {}", duration(*duration_ms))
-        }
-        EventKind::DispatchEnded { outcome, cause, duration_ms, report, .. } => {
-            let why = reason(*cause, report);
-            format!("{:<10} {task} after {}{why}", outcome.name(), duration(*duration_ms))
-        }
+        EventKind::DispatchStarted { .. }
+        | EventKind::DispatchEnding { .. }
+        | EventKind::DispatchAdopted { .. }
+        | EventKind::DispatchEnded { .. } => of_attempt(engine, &event.kind, task)?,
         EventKind::LeakedProcesses { count, .. } => {
             format!("leaked     {task}: {} ended", super::count(u64::from(*count), "process"))
         }
@@ -53,6 +46,9 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         EventKind::NodeInDoubt { .. } => format!("in doubt   {task}: a person must answer"),
         EventKind::Answered { by_person: true, .. } => format!("answered   {task}"),
         EventKind::Answered { .. } => format!("reconciled {task}"),
+        EventKind::NodeEnded { node, outcome: NodeOutcome::Succeeded, .. } if lands(engine, *node) => {
+            format!("landed     {task}")
+        }
         EventKind::NodeEnded { outcome, cause, upstream, .. } => {
             ended(*outcome, *cause, (task, &names(engine, upstream)))?
         }
@@ -65,7 +61,8 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         | EventKind::BreakerClosed { .. }
         | EventKind::HoldStarted { .. }
         | EventKind::HoldEnded { .. }
-        | EventKind::Escalated { .. } => of_scope(graph, &event.kind)?,
+        | EventKind::Escalated { .. }
+        | EventKind::BudgetReached { .. } => of_scope(graph, &event.kind)?,
         EventKind::NodeReady { .. }
         | EventKind::WaveStarted { .. }
         | EventKind::WaveEnded { .. }
@@ -81,6 +78,30 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         | EventKind::ReportIgnored { .. } => return None,
     };
     Some(format!("{:>9} {text}", seconds(event.at.0)))
+}
+
+/// What becomes of an attempt.
+fn of_attempt(engine: &Engine, kind: &EventKind, task: &str) -> Option<String> {
+    Some(match kind {
+        EventKind::DispatchStarted { number, .. } if *number > 1 => {
+            format!("started    {task} (attempt {number})")
+        }
+        EventKind::DispatchStarted { .. } => format!("started    {task}"),
+        EventKind::DispatchEnding { cause, .. } => format!("ending     {task} ({})", cause.code()),
+        EventKind::DispatchAdopted { .. } => format!("adopted    {task}"),
+        EventKind::DispatchEnded {
+            node, outcome: AttemptOutcome::Succeeded, duration_ms, report, ..
+        } => {
+            // Where work is merged, done means merged.
+            let word = if lands(engine, *node) { "collected" } else { "succeeded" };
+            format!("{word:<10} {task} in {}{}", duration(*duration_ms), reason(None, report))
+        }
+        EventKind::DispatchEnded { outcome, cause, duration_ms, report, .. } => {
+            let why = reason(*cause, report);
+            format!("{:<10} {task} after {}{why}", outcome.name(), duration(*duration_ms))
+        }
+        _ => return None,
+    })
 }
 
 /// What an undo does.
@@ -125,6 +146,12 @@ fn of_scope(graph: &Graph, kind: &EventKind) -> Option<String> {
             format!("holding    {} until {}: rate limit", words(scope), seconds(until.0))
         }
         EventKind::HoldEnded(scope) => format!("free       {}", words(scope)),
+        EventKind::BudgetReached(node, level) => {
+            let of = node.map_or("the run", |node| graph.name(node));
+            let full = *level == Level::Full;
+            let what = if full { "is used up: no agent starts for it" } else { "is used up to 80 %" };
+            format!("budget     of {of} {what}")
+        }
         EventKind::Escalated { about, class, cause } => {
             format!("escalated  {} ({}: {})", words(about), class.name(), cause.code())
         }
@@ -143,6 +170,11 @@ fn ended(outcome: NodeOutcome, cause: Option<Cause>, (task, upstream): (&str, &s
         {
             Some(format!("failed     {task} ({code})"))
         }
+        NodeOutcome::Failed
+            if matches!(cause, Some(Cause::MergeConflict | Cause::Gate | Cause::NotLanded)) =>
+        {
+            Some(format!("left out   {task} ({code})"))
+        }
         NodeOutcome::Failed | NodeOutcome::TimedOut => None,
         NodeOutcome::Blocked => Some(format!("blocked    {task} by {upstream}")),
         NodeOutcome::Skipped if upstream.is_empty() => Some(format!("skipped    {task} ({code})")),
@@ -151,7 +183,12 @@ fn ended(outcome: NodeOutcome, cause: Option<Cause>, (task, upstream): (&str, &s
     }
 }
 
-fn names(engine: &Engine, nodes: &[regatta_engine::ids::NodeId]) -> String {
+/// Whether the work of a node is merged before it is done.
+fn lands(engine: &Engine, node: NodeId) -> bool {
+    engine.graph().policy(node).collects
+}
+
+fn names(engine: &Engine, nodes: &[NodeId]) -> String {
     nodes.iter().map(|&n| engine.graph().name(n)).collect::<Vec<_>>().join(", ")
 }
 

@@ -6,11 +6,13 @@ pub mod chart;
 pub mod conflicts;
 pub mod escalations;
 pub mod escape;
+pub mod landing;
 pub mod lines;
 pub mod live;
 pub mod schedule;
 pub mod standing;
 pub mod summary;
+pub mod usage;
 pub mod why;
 
 /// A duration for people: `340 ms`, `2.4 s`, `3 m 05 s`, `2 h 07 m`.

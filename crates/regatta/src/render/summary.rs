@@ -4,7 +4,9 @@
 
 use super::escalations;
 use super::escape::escape;
+use super::landing;
 use super::lines;
+use super::usage;
 use super::why::why;
 use super::{count, duration};
 use crate::view::RunView;
@@ -52,6 +54,8 @@ pub fn text(view: &RunView) -> String {
     ));
     let peak = engine.state().high_water.total;
     out.push_str(&format!("  most at once {peak}\n"));
+    out.push_str(&view.landing.as_ref().map(landing::text).unwrap_or_default());
+    out.push_str(&usage::text(view));
     out.push_str(&failures(view));
     for (node, (cause, report)) in &view.failed_undos {
         let reason = lines::reason(Some(*cause), report);
@@ -171,6 +175,7 @@ pub fn json(view: &RunView) -> Value {
                 "status": state.state_name(),
                 "attempts": state.attempts,
                 "duration_ms": metrics.node_ms(node),
+                "usage": usage::json(metrics.node_usage(node)),
                 "why": why(view, node),
                 "cause": view.cause(node),
                 "reused_from": view.reused.get(&node).map(|reused| &*reused.run),
@@ -193,7 +198,10 @@ pub fn json(view: &RunView) -> Value {
         "lower_bound_ms": metrics.lower_bound_ms(graph, &engine.state().limits),
         "max_parallel": slots,
         "most_at_once": engine.state().high_water.total,
+        "usage": usage::json(metrics.reported()),
+        "agents": usage::agents_json(view),
         "escalations": escalations::json(view),
+        "landing": view.landing.as_ref().map(landing::json),
         "tasks": tasks,
     })
 }

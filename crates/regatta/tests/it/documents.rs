@@ -108,6 +108,29 @@ fn a_batch_is_answered_in_its_own_shape() {
 }
 
 #[test]
+fn parts_of_worktrees_and_merges_that_are_not_built_are_named() {
+    let parts = [
+        ("worktree", "\"on_error\": \"sequential\"", "worktree.on_error: sequential"),
+        ("worktree", "\"sparse\": true", "worktree.sparse"),
+        ("merge", "\"approve\": true", "merge.approve: true"),
+        ("merge", "\"strategy\": \"rebase\"", "merge.strategy: rebase"),
+        ("merge", "\"batch\": 2", "merge.batch"),
+        ("gates", "\"x\": { \"run\": \"true\", \"needs\": [] }", "gates.x.needs"),
+    ];
+    for (block, part, named) in parts {
+        let plan = format!("{{ \"version\": 1, \"{block}\": {{ {part} }}, \"tasks\": [] }}");
+        let world = World::new();
+        world.write("plan.json", &plan);
+        let said = world.regatta(&["run", "plan.json"]);
+        assert!(said.code == Some(2) && said.err.contains(named), "{named}: {:?} {}", said.code, said.err);
+    }
+    let world = World::new();
+    let fine = r#"{ "version": 1, "worktree": { "sparse": false }, "merge": { "batch": 1, "approve": false, "gates": ["x"] }, "tasks": [] }"#;
+    world.write("plan.json", fine);
+    world.regatta(&["run", "plan.json"]).exits(0);
+}
+
+#[test]
 fn a_plan_that_needs_what_is_not_built_ends_before_it_starts_and_names_key_and_task() {
     let world = World::with(
         "version: 1\ngates: { ok: { person: look } }\ntasks: [ { id: a, run: touch ran }, { id: b, gate: ok } ]",
@@ -115,7 +138,11 @@ fn a_plan_that_needs_what_is_not_built_ends_before_it_starts_and_names_key_and_t
     assert_eq!(world.regatta(&["check", "plan.yaml"]).code, Some(0));
     let said = world.regatta(&["run", "plan.yaml"]);
     assert_eq!(said.code, Some(2));
-    assert!(said.err.contains("needs `gates`") && said.err.contains("task `b` needs `gate`"), "{}", said.err);
+    assert!(
+        said.err.contains("needs `gates.ok.person`") && said.err.contains("task `b` needs `gate`"),
+        "{}",
+        said.err
+    );
     assert!(!world.path("ran").exists() && !world.path(".regatta").exists());
 }
 

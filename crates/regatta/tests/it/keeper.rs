@@ -66,6 +66,7 @@ impl Room {
             output_limit_bytes: 1 << 20,
             idle_ms: None,
             grace_ms: 0,
+            leader_first: false,
             kill_after_ms: None,
         }
     }

@@ -5,6 +5,9 @@
 #![expect(unreachable_pub, reason = "one binary of modules: `pub` is between them")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod acp;
+mod agents;
+mod analyze;
 mod attempt_dir;
 mod breaker;
 mod caps;
@@ -33,6 +36,7 @@ mod hostile_names;
 mod hostile_plans;
 mod hostile_processes;
 mod hostile_values;
+mod import;
 mod init;
 mod injection;
 mod keeper;
@@ -44,6 +48,8 @@ mod ledger;
 mod live;
 mod load;
 mod manual;
+mod merging;
+mod model;
 mod on_end;
 mod outcomes;
 mod part;
@@ -53,9 +59,11 @@ mod post_mortem;
 mod predict;
 mod promises;
 mod readers;
+mod real_agents;
 mod refusals;
 mod repeat;
 mod replay;
+mod repo_world;
 mod results;
 mod retry;
 mod reuse;
@@ -66,4 +74,5 @@ mod store_bits;
 mod syncs;
 mod takeover;
 mod trees;
+mod worktrees;
 mod world;

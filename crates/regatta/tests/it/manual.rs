@@ -135,6 +135,8 @@ fn the_reference_of_the_command_line_is_what_the_binary_says() {
     }
     section(&mut page, "regatta lock acquire", &["help", "lock", "acquire"]);
     section(&mut page, "regatta lock release", &["help", "lock", "release"]);
+    section(&mut page, "regatta import epic", &["help", "import", "epic"]);
+    section(&mut page, "regatta import prd", &["help", "import", "prd"]);
     let page: String = page.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
     snapshot("cli-reference.md", &page);
 }

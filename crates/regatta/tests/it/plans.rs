@@ -31,11 +31,10 @@ tasks:
 
 #[test]
 fn what_later_work_brings_is_checked_but_not_run() {
-    let world = World::with(
-        "version: 1\ntasks:\n  - { id: ask, agent: bot, prompt: hi, accept: [x] }\nagents: { bot: { preset: codex } }\n",
-    );
+    let world =
+        World::with("version: 1\ntasks:\n  - { id: ask, gate: ok }\ngates: { ok: { person: look } }\n");
     world.regatta(&["check", "plan.yaml"]).exits(0);
-    refused(&world, &["run", "plan.yaml"], 2, "task `ask` needs `agent`");
+    refused(&world, &["run", "plan.yaml"], 2, "task `ask` needs `gate`");
 }
 
 #[test]

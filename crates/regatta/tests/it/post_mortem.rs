@@ -207,3 +207,42 @@ fn a_run_that_has_not_ended_has_a_post_mortem_too() {
     let id = world.run_id();
     assert_eq!(report["recommendations"][0]["command"], format!("regatta answer {id} a --again"));
 }
+
+#[test]
+fn a_post_mortem_is_written_under_the_id_of_its_epic_and_replaces_nothing_unless_forced() {
+    let world = World::with("version: 1\ntasks: [ { id: a, run: echo fine } ]");
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let said = world.regatta(&["post-mortem", "--write", "--epic", "EPIC-7"]).exits(0);
+    assert_eq!(said.out, "wrote .workflow/post-mortem/EPIC-7.md\n");
+    let text = world.read(".workflow/post-mortem/EPIC-7.md");
+    assert!(text.starts_with("---\nepic_id: \"EPIC-7\"\n"), "{text}");
+    let sections: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let exact = "Summary|Execution Details|What Worked Well|Challenges|Recommendations|Metrics|Artifacts";
+    assert_eq!(sections, exact.split('|').collect::<Vec<_>>());
+    world.write(".workflow/post-mortem/EPIC-7.md", "a lesson");
+    let said = world.regatta(&["post-mortem", "--write", "--epic", "EPIC-7"]).exits(2);
+    assert!(said.err.contains("is there already; nothing was written"), "{}", said.err);
+    assert_eq!(world.read(".workflow/post-mortem/EPIC-7.md"), "a lesson");
+    world.regatta(&["post-mortem", "--write", "--epic", "EPIC-7", "--force"]).exits(0);
+    assert_eq!(world.read(".workflow/post-mortem/EPIC-7.md"), text);
+    world.regatta(&["post-mortem", "--write", "--epic", "../x"]).exits(2);
+    world.regatta(&["post-mortem", "--write"]).exits(0);
+    assert!(world.path(".workflow/post-mortem").join(world.run_id() + ".md").exists());
+}
+
+#[test]
+fn a_run_of_an_epic_leaves_its_post_mortem_and_never_writes_over_one() {
+    let world = World::with("version: 1\nepic: EPIC-8\ntasks: [ { id: a, run: echo fine } ]");
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(said.err.contains("wrote .workflow/post-mortem/EPIC-8.md\n"), "{}", said.err);
+    let text = world.read(".workflow/post-mortem/EPIC-8.md");
+    assert!(text.starts_with("---\nepic_id: \"EPIC-8\"\n") && text.contains("1 succeeded"), "{text}");
+    assert_eq!(text, world.regatta(&["post-mortem"]).out);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(said.err.contains("kept .workflow/post-mortem/EPIC-8.md, which was there\n"), "{}", said.err);
+    assert_eq!(world.read(".workflow/post-mortem/EPIC-8.md"), text);
+    // An epic that could name another place names no file.
+    let world = World::with("version: 1\nepic: ../../x\ntasks: [ { id: a, run: echo fine } ]");
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(said.err.contains("is not an id") && !world.path(".workflow").exists(), "{}", said.err);
+}

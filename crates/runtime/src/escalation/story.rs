@@ -76,6 +76,12 @@ impl Story {
         }
     }
 
+    /// The last attempt of a node that did not end well.
+    #[must_use]
+    pub fn last(&self, node: NodeId) -> Option<&Tried> {
+        self.tried.get(&node)?.0.back()
+    }
+
     /// The last attempts of a task, or of all that shares a breaker, oldest first; and how many there were.
     pub(super) fn attempts(&self, graph: &Graph, about: Scope) -> (Vec<Tried>, u32) {
         let concerns = |node: NodeId| about == Scope::Node(node) || graph.scopes(node).any(|s| s == about);

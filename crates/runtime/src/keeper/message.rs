@@ -76,6 +76,9 @@ pub struct StartOrder {
     pub grace_ms: u64,
     /// Longest time from its start, enforced by the keeper only while nobody is connected.
     pub kill_after_ms: Option<u64>,
+    /// TERM goes to the leader alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leader_first: bool,
 }
 
 impl StartOrder {
@@ -93,6 +96,7 @@ impl StartOrder {
             output_limit_bytes: self.output_limit_bytes,
             idle_ms: self.idle_ms,
             grace_ms: self.grace_ms,
+            leader_first: self.leader_first,
         }
     }
 }

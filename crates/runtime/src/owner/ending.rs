@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rustix::process::kill_process_group;
+use rustix::process::{Signal, kill_process, kill_process_group};
 
 use super::cgroup::Cgroup;
 use super::due::Why;
@@ -77,6 +77,12 @@ impl Worker {
             let Some(life) = self.lives.get(attempt) else { continue };
             if life.phase == Phase::Killing {
                 life.cgroup.iter().for_each(Cgroup::kill);
+            }
+            if life.leader_first && life.phase == Phase::Terminating && life.runs() {
+                // It is ours and unreaped. What it leaves is killed when its grace is over.
+                let _ = kill_process(life.pid, Signal::TERM);
+                let _ = kill_process_group(life.pid, Signal::CONT);
+                continue;
             }
             if !matches!(life.leader, Leader::Reaped(..)) {
                 for signal in life.phase.signals() {

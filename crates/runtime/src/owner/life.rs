@@ -33,6 +33,7 @@ pub(super) struct Life {
     pub(super) attempt: u64,
     pub(super) marker: String,
     pub(super) grace: Duration,
+    pub(super) leader_first: bool,
     /// Number of the leader and of the group.
     pub(super) pid: Pid,
     pub(super) leader: Leader,

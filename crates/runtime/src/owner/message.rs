@@ -51,6 +51,8 @@ pub struct StartSpec {
     pub idle_ms: Option<u64>,
     /// The attempt's own grace. Strays and an output flood get the smaller of it and two seconds.
     pub grace_ms: u64,
+    /// TERM goes to the leader alone, which ends the others in its own way; KILL is for all.
+    pub leader_first: bool,
 }
 
 /// Values of the environment may be secret: only names are shown.

@@ -48,6 +48,7 @@ impl Worker {
             attempt: spec.attempt,
             marker: spec.marker.clone(),
             grace: Duration::from_millis(spec.grace_ms),
+            leader_first: spec.leader_first,
             pid,
             leader,
             outputs,

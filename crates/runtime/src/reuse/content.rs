@@ -37,7 +37,8 @@ pub(super) fn key(actions: &Actions, node: NodeId, outputs: &Outputs) -> Result<
             let (script, refs) = resolve_script(script, &scope).map_err(|e| e.message)?;
             json!({ "script": script, "shell": shell, "refs": refs })
         }
-        Action::Agent { .. } | Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. } => {
+        Action::Agent { .. } => return Err("an agent does it, whose work is never equal".to_owned()),
+        Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. } => {
             return Err("it has no command".to_owned());
         }
     };

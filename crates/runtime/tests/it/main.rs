@@ -2,3 +2,4 @@
 
 #[cfg(test)] // tells clippy that helpers are test code too
 mod owner;
+mod transcripts;

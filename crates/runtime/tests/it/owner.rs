@@ -93,6 +93,7 @@ impl Rig {
             output_limit_bytes: u64::MAX,
             idle_ms: None,
             grace_ms: 10_000,
+            leader_first: false,
         }
     }
 

@@ -3,6 +3,7 @@
 //! An attempt is live from its start to its end; its slot, claims and timers go with it.
 
 use super::{Applied, Fact, IllegalEvent, illegal};
+use crate::budget::Level;
 use crate::event::EventKind;
 use crate::ids::{AttemptId, NodeId};
 use crate::outcome::{AttemptOutcome, NodeOutcome};
@@ -51,6 +52,9 @@ impl State {
             return Ok(());
         }
         self.require_live(fact, node, attempt)?;
+        if let Some(usage) = fact.event.kind.usage() {
+            self.budgets.add(fact.graph, node, usage);
+        }
         self.count_attempt(node, outcome);
         self.count_for_breakers(fact, (node, attempt), (outcome, cause));
         self.set(fact.graph, node, NodeState::Ready);
@@ -81,6 +85,13 @@ impl State {
         let live = self.node(node).live().filter(|l| l.attempt == attempt);
         self.require(fact, live.is_some())?;
         live.cloned().ok_or_else(|| illegal(fact, "for an attempt that is not alive"))
+    }
+
+    pub(super) fn budget_reached(&mut self, fact: &Fact<'_>, of: Option<NodeId>, level: Level) -> Applied {
+        let reached = self.budgets.level((fact.graph, fact.config), of);
+        self.require(fact, reached >= Some(level) && self.budgets.told.get(&of) < Some(&level))?;
+        self.budgets.told.insert(of, level);
+        Ok(())
     }
 
     pub(super) fn undo_started(&mut self, fact: &Fact<'_>, node: NodeId, attempt: AttemptId) -> Applied {

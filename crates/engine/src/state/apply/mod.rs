@@ -87,6 +87,7 @@ impl State {
             EventKind::HoldStarted(scope, until) => self.hold_started(&fact, *scope, *until),
             EventKind::HoldEnded(scope) => self.hold_ended(&fact, *scope),
             EventKind::Escalated { about, class, cause } => self.escalated(&fact, *about, (*class, *cause)),
+            EventKind::BudgetReached(node, level) => self.budget_reached(&fact, *node, *level),
             EventKind::ConditionEvaluated { .. }
             | EventKind::LeaseGranted { .. }
             | EventKind::LeaseReleased { .. }

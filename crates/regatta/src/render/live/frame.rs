@@ -13,6 +13,7 @@
 use super::super::escape::{escape, fit};
 use super::super::{count, duration};
 use regatta_engine::Engine;
+use regatta_runtime::agents::Dialect;
 use std::time::Instant;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -56,6 +57,8 @@ pub(super) struct Row {
     pub(super) name: String,
     pub(super) number: u32,
     pub(super) elapsed_ms: u64,
+    /// How its agent speaks.
+    pub(super) dialect: Option<Dialect>,
 }
 
 /// The first wave that is not done.
@@ -217,6 +220,7 @@ mod tests {
             name: name.to_owned(),
             number,
             elapsed_ms,
+            dialect: None,
         };
         let cap = |name: &str, used, most| Cap { name: name.to_owned(), used, most };
         Frame {

@@ -22,7 +22,9 @@ use regatta_engine::Engine;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::outcome::{NodeOutcome, PauseReason};
 use regatta_engine::state::{Closing, Phase};
+use regatta_runtime::agents::Dialect;
 use screen::Painter;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Two frames are at least so far apart.
@@ -35,13 +37,15 @@ pub struct Live {
     kind: Kind,
     eta: Eta,
     last: Option<Instant>,
+    /// How agents speak, by name.
+    dialects: BTreeMap<String, Dialect>,
 }
 
 impl Live {
-    /// Shows on a screen.
+    /// Shows on a screen; `dialects` says how agents speak, by name.
     #[must_use]
-    pub fn new(screen: &Screen) -> Live {
-        Live { painter: screen.painter(), kind: screen.kind(), eta: Eta::default(), last: None }
+    pub fn new(screen: &Screen, dialects: BTreeMap<String, Dialect>) -> Live {
+        Live { painter: screen.painter(), kind: screen.kind(), eta: Eta::default(), last: None, dialects }
     }
 
     /// Shows events that are durable. Answers when it wants to be told again, although nothing happens: it has not
@@ -80,12 +84,14 @@ impl Live {
         let (graph, state) = (engine.graph(), engine.state());
         let rows = state.live().take(frame::MOST_ROWS).filter_map(|(attempt, node)| {
             let live = state.node(node).live()?;
+            let agent = graph.facts(node).agent.and_then(|agent| graph.agents.get(agent as usize));
             let elapsed_ms = engine.now().since_ms(live.started).saturating_sub(live.suspended_ms);
             Some(Row {
                 attempt: attempt.0,
                 name: graph.name(node).to_owned(),
                 number: live.number,
                 elapsed_ms,
+                dialect: agent.and_then(|agent| self.dialects.get(agent)).copied(),
             })
         });
         let rows: Vec<Row> = rows.collect();

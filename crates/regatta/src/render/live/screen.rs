@@ -232,7 +232,11 @@ impl Picture {
         for row in frame.rows.iter().filter(|row| row.elapsed_ms.saturating_add(later_ms) >= PATIENCE_MS) {
             self.ask(row.attempt);
         }
-        self.tails.values_mut().flatten().for_each(Tail::look);
+        for row in &frame.rows {
+            if let Some(Some(tail)) = self.tails.get_mut(&row.attempt) {
+                tail.look(row.dialect);
+            }
+        }
         let last = |attempt: u64| Some(self.tails.get(&attempt)?.as_ref()?.line.as_str());
         compose(frame, &last, later_ms, canvas)
     }

@@ -3,6 +3,7 @@
 //! Reads a few bytes at the end of a file that grows; moves nobody's place in it.
 
 use super::super::escape::escape;
+use regatta_runtime::agents::{Dialect, progress};
 use regatta_runtime::redact::redact;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -27,8 +28,8 @@ impl Tail {
         Tail { files, sizes: [0; 2], line: String::new() }
     }
 
-    /// Looks again. What cannot be read stays as it was.
-    pub(super) fn look(&mut self) {
+    /// Looks again. What cannot be read stays as it was. Of an agent it shows what its stream says.
+    pub(super) fn look(&mut self, dialect: Option<Dialect>) {
         for (file, size) in self.files.iter().zip(&mut self.sizes) {
             let Ok(now) = file.metadata().map(|meta| meta.len()) else { continue };
             if now == *size {
@@ -38,7 +39,7 @@ impl Tail {
             let from = now.saturating_sub(WINDOW_BYTES);
             let mut bytes = vec![0; usize::try_from(now - from).unwrap_or(0)];
             let Ok(n) = file.read_at(&mut bytes, from) else { continue };
-            let line = last_line(&bytes[..n]);
+            let line = last_line(&bytes[..n], dialect);
             if !line.is_empty() {
                 self.line = line;
             }
@@ -47,8 +48,12 @@ impl Tail {
 }
 
 /// The last line that says something, safe to show: without what steers a terminal, the rest escaped.
-fn last_line(bytes: &[u8]) -> String {
+fn last_line(bytes: &[u8], dialect: Option<Dialect>) -> String {
     let text = redact(String::from_utf8_lossy(bytes).into_owned());
+    if let Some(dialect) = dialect.filter(|dialect| *dialect != Dialect::Plain) {
+        let said = text.lines().rev().find_map(|line| progress(dialect, line));
+        return escape(&said.unwrap_or_default());
+    }
     let plain = anstream::adapter::strip_str(&text).to_string();
     // A carriage return begins a line anew: what programs show of their progress.
     let line = plain.rsplit(['\n', '\r']).map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
@@ -58,6 +63,7 @@ fn last_line(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::last_line;
+    use regatta_runtime::agents::Dialect;
 
     #[test]
     fn the_last_line_says_something_and_steers_nothing() {
@@ -72,8 +78,17 @@ mod tests {
             (b"tab\there\x01\xe2\x80\xae", "tab\\there\\u{202e}"),
         ];
         for (bytes, expect) in cases {
-            assert_eq!(last_line(bytes), expect);
+            assert_eq!(last_line(bytes, None), expect);
         }
-        assert_eq!(last_line(&[b'x'; 4_000]).len(), 500);
+        assert_eq!(last_line(&[b'x'; 4_000], None).len(), 500);
+    }
+
+    #[test]
+    fn of_an_agent_it_is_what_its_stream_says() {
+        let stream = b"half a line\n{\"type\":\"item.started\",\"item\":{\"type\":\"command_execution\"}}\n\
+                       {\"type\":\"turn.started\"}\nprose\n";
+        assert_eq!(last_line(stream, Some(Dialect::Codex)), "uses command_execution");
+        assert_eq!(last_line(stream, Some(Dialect::Plain)), "prose");
+        assert_eq!(last_line(b"nothing yet", Some(Dialect::Codex)), "");
     }
 }

@@ -1,0 +1,98 @@
+//! How work is kept apart and brought together again: worktrees, the merge, its gates. Part of [`crate::model`].
+//!
+//! Plain data; times are milliseconds.
+
+use crate::action::Action;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How worktrees are made, and what may be done in them.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Worktrees {
+    /// The commit they begin from.
+    pub base: String,
+    /// Where they lie, from the workspace.
+    pub dir: String,
+    /// Patterns of untracked files that each gets.
+    pub copy: Vec<String>,
+    /// Commands that prepare each.
+    pub setup: Vec<Action>,
+    /// Variables of what runs in them; `${worktree.port}`, `${worktree.path}` and `${worktree.name}` are replaced.
+    pub env: BTreeMap<String, String>,
+    /// What a change outside `files` means: `warn`, `reject` or `allow`.
+    pub ownership: String,
+    /// Patterns of paths that every task may change.
+    pub shared: Vec<String>,
+    /// Patterns of paths that no task may change.
+    pub protect: Vec<String>,
+    /// What a worktree that cannot be made means: `fail` or `sequential`.
+    pub on_error: String,
+}
+
+/// What a task has to do with its worktree.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct InWorktree {
+    /// The domain it belongs to.
+    pub domain: String,
+    /// Files that must exist afterwards.
+    pub outputs: Vec<String>,
+    /// It must change something.
+    pub must_change: bool,
+    /// Commands that must succeed in it afterwards.
+    pub verify: Vec<Action>,
+    /// A result that says `partial` is taken.
+    pub accept_partial: bool,
+}
+
+/// How branches are merged, and when the target moves.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Merge {
+    /// What lands: `all-success` or `merge-succeeded`.
+    pub policy: String,
+    /// The branch; `None` is the one that is checked out.
+    pub target: Option<String>,
+    /// `no-ff`, `squash`, `rebase` or `ff-only`.
+    pub strategy: String,
+    /// Domains in the order in which they are merged.
+    pub order: Vec<String>,
+    /// What a conflict means: `fail-fast`, `merge-with-rules` or `manual-escalation`.
+    pub on_conflict: String,
+    /// Rules for conflicts by path; the first that matches decides.
+    pub rules: Vec<MergeRule>,
+    /// Checks that must pass before the target moves, in order.
+    pub gates: Vec<Check>,
+    /// They run after each merge, not only after the last.
+    pub gate_each: bool,
+    /// What a red gate means: `stop` or `take-out`.
+    pub on_gate_failure: String,
+    /// Template of the message of a merge.
+    pub message: Option<String>,
+    /// Who is the author of merges, `Name <address>`.
+    pub author: Option<String>,
+    /// Branches stay afterwards.
+    pub keep_branches: bool,
+}
+
+/// How a conflict in some paths is resolved.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MergeRule {
+    /// A pattern of paths.
+    pub paths: String,
+    /// `ours`, `theirs`, `union`, `by-role` or `regenerate`.
+    pub how: String,
+    /// The command that makes the file anew.
+    pub run: Option<String>,
+}
+
+/// A command that must succeed.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Check {
+    /// What it is called: the id of its gate, or the command.
+    pub name: String,
+    /// The command.
+    pub action: Action,
+    /// Longest time.
+    pub timeout_ms: u64,
+    /// Red stops the work.
+    pub blocking: bool,
+}

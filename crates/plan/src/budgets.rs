@@ -1,0 +1,32 @@
+//! Budgets that agents can never use up, because they do not tell what they use.
+//!
+//! Looks at names only.
+
+use crate::diagnostic::{Code, Diagnostic, Problems};
+use crate::draft::Draft;
+use crate::model::Budget;
+use crate::placed::Placed;
+use std::collections::BTreeSet;
+
+/// Warns once for each agent and each part of a budget that it is blind to.
+pub(crate) fn check_budgets(draft: &Draft, placed: &[Placed], problems: &mut Problems) {
+    let mut told = BTreeSet::new();
+    for p in placed {
+        let Some(name) = p.task.action.agent() else { continue };
+        let Some(agent) = draft.agents.get(name) else { continue };
+        let (tokens, cost) = agent.reports();
+        let budgets = || draft.budget.iter().chain(&p.task.budget);
+        let blind = |wants: fn(&Budget) -> bool, reports: bool| !reports && budgets().any(wants);
+        for (blind, what) in [
+            (blind(|b| b.tokens.is_some(), tokens), "tokens"),
+            (blind(|b| b.micro_usd.is_some(), cost), "cost"),
+        ] {
+            if blind && told.insert((name, what)) {
+                let message = format!("agent `{name}` reports no {what}, which the budget is to count");
+                let help = "bound it by `timeout`, or by the agent's own settings";
+                let problem = Diagnostic::warning(Code::NoUsage, p.action_span.wide(), message);
+                problems.push(problem.help(help));
+            }
+        }
+    }
+}

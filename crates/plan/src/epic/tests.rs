@@ -1,0 +1,176 @@
+//! Tests of the task list: the five spellings, headings, problems with their places.
+
+use super::*;
+
+fn read(text: &str) -> Epic {
+    let domains = Domains::default();
+    epic(("tasks.md", text.as_bytes()), Reading { domains: &domains, strict: false })
+}
+
+/// Paths with their notes, a line each.
+fn files(text: &str) -> Vec<String> {
+    let epic = read(text);
+    let shown = |(path, facts): (&String, &FileFacts)| match facts.notes[..] {
+        [] => path.clone(),
+        _ => format!("{path} | {}", facts.notes.join(" + ")),
+    };
+    epic.files.iter().map(shown).collect()
+}
+
+fn problems(text: &str) -> Vec<String> {
+    read(text).facts().iter().map(|f| format!("{} {}:{} {}", f.code, f.line, f.column, f.message)).collect()
+}
+
+#[test]
+fn files_are_named_in_five_spellings() {
+    for (text, expect) in [
+        ("- `src/api/a.py`: the login", "src/api/a.py | the login"),
+        ("* [ ] `src/api/a.py` (new)", "src/api/a.py | new)"),
+        ("1. `Makefile`", "Makefile"),
+        ("- src/api/a.py - the login", "src/api/a.py | the login"),
+        ("- src/__tests__/a.ts", "src/__tests__/a.ts"),
+        ("- src/api/__init__.py", "src/api/__init__.py"),
+        ("- __init__.py", "__init__.py"),
+        ("- .gitignore", ".gitignore"),
+        ("- bin/run", "bin/run"),
+        ("- Create src/a.py with a class", "src/a.py | with a class"),
+        ("- **File**: `src/a.py`", "src/a.py"),
+        ("- File to create: src/a.py", "src/a.py"),
+        ("- **src/a.py** — the class", "src/a.py | the class"),
+        ("**src/a.py**: the class", "src/a.py | the class"),
+        ("**`src/a.py`**", "src/a.py"),
+        ("**File:** `x`\n\n**src/a.py**", "src/a.py"),
+        ("### src/a.py", "src/a.py"),
+        ("### 1. `src/a.py` (new)", "src/a.py | new)"),
+        ("### Task 3: src/a.py", "src/a.py"),
+        ("### The model (`src/a.py`)", "src/a.py"),
+        ("### src/a.py\n\nThe model\nof users.\n\n- a field", "src/a.py | The model of users. + a field"),
+        ("```\nsrc/a.py   # the model\n```", "src/a.py | the model"),
+        ("```text\n- src/a.py\n```", "src/a.py"),
+        ("```python\n# src/a.py\nimport os\n```", "src/a.py"),
+        ("[x](http://y.z)\n\n- [src/a.py](../src/a.py)", "src/a.py"),
+    ] {
+        assert_eq!(files(text), [expect], "{text}");
+    }
+}
+
+#[test]
+fn several_files_of_one_item_are_all_taken() {
+    assert_eq!(
+        files("- `a.py`, `b.py` and `src/c.py`: three"),
+        ["a.py | three", "b.py | three", "src/c.py | three"]
+    );
+    assert_eq!(files("- **Files**: a.py, b.py & c.py"), ["a.py", "b.py", "c.py"]);
+}
+
+#[test]
+fn a_call_in_a_code_fence_is_not_a_file() {
+    let text = "- `a.py`\n\n```\nuser.save()\nself.api.get(x)\nos.path.join(a, b)\nreturn x/y\n```\n\n```python\napp.run\nfoo/bar\nx = open('b.py')\n```\n";
+    assert_eq!(files(text), ["a.py"]);
+    assert_eq!(problems(text), [""; 0]);
+    assert_eq!(
+        files("- `user.save()`\n- `login()` in `a.py`\n- Node.js\n- and/or\n- GET /api/users\n- x.py"),
+        ["x.py"]
+    );
+}
+
+#[test]
+fn trees_are_read_with_the_directories_above() {
+    let drawn = "```\nsrc/\n├── api/\n│   ├── users.py    # users\n│   └── Makefile\n├── lib\n│   └── run\n└── main.py\nREADME.md\n```";
+    assert_eq!(
+        files(drawn),
+        ["README.md", "src/api/Makefile", "src/api/users.py | users", "src/lib/run", "src/main.py"]
+    );
+    assert_eq!(files("```\n.\n├── a.py\n└── b/\n    └── c.py\n```"), ["a.py", "b/c.py"]);
+    assert_eq!(files("```\nsrc/\n  api/\n    a.py\n  b.py\n```"), ["src/api/a.py", "src/b.py"]);
+}
+
+#[test]
+fn what_may_be_a_file_and_nobody_can_tell_is_reported_with_its_place() {
+    assert_eq!(
+        problems(
+            "# T\n\n- `a.py`\n- `user.email`\n- `src/api/`\n- src/**/*.py\n- ../b.py\n\nSee `docs/x.md` and `a.py`.\n"
+        ),
+        [
+            "RG006 4:3 `user.email` may be a file or not",
+            "RG006 5:3 `src/api/` names a directory, not its files",
+            "RG006 6:3 `src/**/*.py` is a pattern, not a file",
+            "RG006 7:3 `../b.py` is not a path inside the workspace",
+            "RG006 9:5 `docs/x.md` is spoken of, and no unit has it",
+        ]
+    );
+    assert_eq!(problems("# T\n\nNothing here.\n"), ["RG007 1:1 the task list names no file"]);
+    assert_eq!(problems(""), ["RG007 1:1 the task list names no file"]);
+}
+
+#[test]
+fn headings_name_domains_and_sections_hand_them_down() {
+    let text = "---\nepic: EPIC-7\ntitle: Login\n---\n# Backend rework\n- `a.py`\n## 2. Frontend tasks\n- `b.go`\n### Dialogs\n- `c.go`\n\
+                ## Phase 2: Database\n- `d.go`\n## Login page (docs)\n- `e.go`\n## The backend of things\n- `f.go`\n";
+    let epic = read(text);
+    assert_eq!((epic.id.as_deref(), epic.title.as_deref()), (Some("EPIC-7"), Some("Login")));
+    let found: Vec<(&str, Option<&str>)> =
+        epic.sections.iter().map(|s| (s.title.as_str(), s.domain.as_deref())).collect();
+    assert_eq!(
+        found,
+        [
+            ("", None),
+            ("Backend rework", None),
+            ("2. Frontend tasks", Some("frontend")),
+            ("Dialogs", Some("frontend")),
+            ("Phase 2: Database", Some("database")),
+            ("Login page (docs)", Some("docs")),
+            ("The backend of things", None),
+        ]
+    );
+    assert_eq!(epic.files["c.go"].sections, [3]);
+}
+
+#[test]
+fn criteria_estimates_and_domains_belong_to_their_section() {
+    let text = "# T\n\n## Task 1\n\nDomain: backend\n\n- Estimate: 2 hours\n- `a.go`\n\n### Acceptance criteria\n\n- [ ] it works\n\n\
+                ## Task 2\n\n- Domain: mobile\n- Estimated time: soon\n- `b.go`\n\n# Success Criteria\n\n- all is well\n\n## References\n\n- `a.go`\n- `z.md`\n";
+    let epic = read(text);
+    let first = &epic.sections[1];
+    assert_eq!((first.domain.as_deref(), first.estimate_ms), (Some("backend"), Some(7_200_000)));
+    assert_eq!(
+        (first.accept.as_slice(), epic.accept.as_slice()),
+        (&["it works".to_owned()][..], &["all is well".to_owned()][..])
+    );
+    assert_eq!(epic.sections[2].domain.as_deref(), Some("other"));
+    let told: Vec<String> = epic.facts().iter().map(|f| format!("{} {}", f.line, f.message)).collect();
+    assert_eq!(
+        told,
+        [
+            "16 `mobile` is no domain; its files are of `other`",
+            "17 `soon` is no time",
+            "27 `z.md` is spoken of, and no unit has it"
+        ]
+    );
+}
+
+#[test]
+fn the_epic_is_called_as_its_folder_or_file_says() {
+    for (path, expect) in [
+        ("docs/EPIC-7-login/implementation-details/file-tasks.md", Some("EPIC-7")),
+        ("/x/AUTH-12-a-b/tasks.md", Some("AUTH-12")),
+        ("EPIC-7/tasks.md", Some("tasks")),
+        ("a/login.tasks.md", Some("login")),
+        ("a b.md", None),
+        ("", None),
+    ] {
+        assert_eq!(epic_of_path(path).as_deref(), expect, "{path}");
+    }
+    assert_eq!(problems("---\nepic: a b\n---\n- `a.py`"), ["RG009 2:7 `a b` is not an id"]);
+    assert_eq!(problems("---\nepic: [\n---\n- `a.py`").len(), 1);
+}
+
+#[test]
+fn a_document_that_is_too_large_or_no_text_is_refused() {
+    let domains = Domains::default();
+    let read = |bytes: &[u8]| {
+        epic(("x", bytes), Reading { domains: &domains, strict: false }).facts()[0].message.clone()
+    };
+    assert_eq!(read(b"- `a.py`\n\xff"), "the document is not UTF-8 here");
+    assert!(read(&vec![b'a'; MAX_DOCUMENT_BYTES + 1]).contains("more than 4 MiB"));
+}

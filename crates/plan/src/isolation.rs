@@ -1,0 +1,47 @@
+//! What `isolation: worktree` means for a task and for its plan.
+//!
+//! Looks at drafts; what overlaps is found in `ownership`.
+
+use crate::apart::{InWorktree, Merge, Worktrees};
+use crate::diagnostic::{Code, Diagnostic, Problems};
+use crate::domains::usual_domain;
+use crate::draft::{Draft, TaskDraft};
+use crate::model::Action;
+use crate::patterns::{plain, refuse_path};
+use crate::placed::Placed;
+
+/// What a task says about its worktree, if it has one: commands and agents do, what happens in this program does not.
+pub(crate) fn in_worktree(task: &TaskDraft, isolation: &str, problems: &mut Problems) -> Option<InWorktree> {
+    let action = task.action.as_ref().map(|action| &action.value);
+    let agent = action.is_some_and(|action| action.agent().is_some());
+    let works = agent || matches!(action, Some(Action::Argv(_) | Action::Shell { .. }));
+    if isolation != "worktree" || !works {
+        for key in &task.worktree_keys {
+            let message = format!("`{}` of task `{}` needs a worktree, which it has not", key.value, task.id);
+            let problem = Diagnostic::error(Code::BadValue, key.span.clone(), message);
+            problems.push(problem.help("add `isolation: worktree`"));
+        }
+        return None;
+    }
+    for output in &task.outputs {
+        let Some(why) = refuse_path(&output.value) else { continue };
+        let message = format!("output `{}` of task `{}` {why}", output.value.escape_debug(), task.id);
+        problems.push(Diagnostic::error(Code::BadValue, output.span.clone(), message));
+    }
+    Some(InWorktree {
+        domain: task.domain.clone().unwrap_or_else(|| usual_domain(&task.files).to_owned()),
+        outputs: task.outputs.iter().map(|output| plain(&output.value).to_owned()).collect(),
+        must_change: task.must_change.unwrap_or(agent && !task.files.is_empty()),
+        verify: task.verify.iter().map(|command| command.value.clone()).collect(),
+        accept_partial: task.accept_partial,
+    })
+}
+
+/// How the plan makes worktrees and merges them; nothing where no task has one.
+pub(crate) fn of_plan(draft: &Draft, placed: &[Placed]) -> (Option<Worktrees>, Option<Merge>) {
+    let Some(apart) = draft.apart.as_ref().filter(|_| placed.iter().any(|p| p.task.worktree.is_some()))
+    else {
+        return (None, None);
+    };
+    (Some(apart.worktrees.clone()), apart.merge.clone())
+}

@@ -1,0 +1,83 @@
+//! Is parallel worth it? Reads what is handed in, asks `regatta_plan::analysis`, and tells it.
+//!
+//! ```text
+//! document, plan, names --input::read--> Input --work::of--> Work --divide, judge, sketch--> report --> text, files
+//! ```
+//! Opens files and decides nothing.
+
+pub mod input;
+pub mod report;
+pub mod work;
+
+use crate::config::Config;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::plain_file::small_text;
+use regatta_plan::analysis::Helper;
+use regatta_plan::domains::Domains;
+use regatta_plan::is_id;
+use std::collections::BTreeMap;
+
+/// A briefing holds at most this many bytes.
+const MAX_BRIEFING_BYTES: u64 = 64 << 10;
+/// Where the briefings of a workspace lie.
+const BRIEFINGS: &str = ".regatta/briefings";
+
+/// The domains of a workspace.
+#[must_use]
+pub fn domains(config: &Config) -> Domains {
+    let named =
+        config.values.iter().filter_map(|(key, valued)| Some((key.strip_prefix("domains.")?, &valued.value)));
+    let texts = |value: &serde_json::Value| {
+        value.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+    };
+    Domains::new(&named.map(|(name, value)| (name.to_owned(), texts(value))).collect())
+}
+
+/// What agents of these domains are told first, where the workspace has a file for it.
+///
+/// # Errors
+/// A file is there and cannot be read (exit 3).
+pub fn briefings(context: &Context, domains: &[String]) -> Result<BTreeMap<String, String>, CliError> {
+    let mut found = BTreeMap::new();
+    for domain in domains {
+        let path = context.workspace.join(BRIEFINGS).join(format!("{domain}.md"));
+        if path.symlink_metadata().is_err() {
+            continue;
+        }
+        let text = small_text(&path, MAX_BRIEFING_BYTES).map_err(|why| {
+            CliError::new(Exit::InvalidPlan, format!("briefing `{}`: {why}", path.display()))
+                .hint("mend it, or move it away: without it the built-in one holds")
+        })?;
+        found.insert(domain.clone(), text);
+    }
+    Ok(found)
+}
+
+/// The agent that was asked for.
+///
+/// # Errors
+/// Its name is none (exit 2).
+pub fn helper(agent: Option<&str>, otherwise: Helper) -> Result<Helper, CliError> {
+    match agent {
+        None => Ok(otherwise),
+        Some(name) if is_id(name) => Ok(Helper::Named(name.to_owned())),
+        Some(name) => {
+            Err(CliError::usage(format!("`--agent {name}` is no name"))
+                .hint("names are of A-Z a-z 0-9 . _ -"))
+        }
+    }
+}
+
+/// The id that was given for an epic.
+///
+/// # Errors
+/// It is none (exit 2).
+pub fn epic_id(given: Option<&str>) -> Result<Option<String>, CliError> {
+    match given {
+        Some(id) if !is_id(id) => Err(CliError::usage(format!("`--epic {id}` is not an id"))
+            .hint("ids are 1 to 128 of A-Z a-z 0-9 . _ -, without `..`, not starting with `-` or `.`")),
+        given => Ok(given.map(str::to_owned)),
+    }
+}

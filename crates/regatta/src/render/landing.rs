@@ -1,0 +1,64 @@
+//! How the work of a run was brought together: what was merged, what was left out and why, what a person must do.
+//!
+//! As text for people and as JSON for programs; both from the report of the landing.
+
+use super::escape::escape;
+use regatta_runtime::landing::{GateResult, Report};
+use serde_json::{Value, json};
+
+/// At most this many are listed one by one.
+const MAX_LISTED: usize = 20;
+
+/// The report for people.
+#[must_use]
+pub fn text(report: &Report) -> String {
+    let mut out = String::new();
+    let target =
+        report.target.as_deref().map_or("a branch of its own", |name| name.trim_start_matches("refs/heads/"));
+    let (merged, tip) = (report.merged.len(), report.tip.get(..10).unwrap_or_default());
+    let tasks = if merged == 1 { "task" } else { "tasks" };
+    if report.landed {
+        out.push_str(&format!("  landed       {merged} {tasks} on {} at {tip}\n", escape(target)));
+    } else if report.waits.is_none() {
+        out.push_str(&format!("  landed       nothing: {} is where it was\n", escape(target)));
+    }
+    let red = |gate: &&GateResult| !gate.passed;
+    let failed: Vec<&GateResult> = report.gates.iter().filter(red).collect();
+    if !report.gates.is_empty() {
+        out.push_str(&format!(
+            "  gates        {} passed, {} red\n",
+            report.gates.len() - failed.len(),
+            failed.len()
+        ));
+    }
+    for gate in failed.iter().take(MAX_LISTED) {
+        let after = gate.after.as_ref().map_or(String::new(), |task| format!(" after the merge of {task}"));
+        out.push_str(&format!("    {}{}: {}\n", escape(&gate.gate), escape(&after), escape(&gate.said)));
+    }
+    for conflict in report.conflicts.iter().take(MAX_LISTED) {
+        let how = if conflict.resolved.is_empty() { "conflict" } else { "resolved" };
+        let paths = escape(&conflict.paths.join(", "));
+        out.push_str(&format!("  {how:<12} {} in {paths}\n", escape(&conflict.task)));
+    }
+    if let Some((what, command)) = &report.waits {
+        out.push_str(&format!("  waits        {}\n    next: {}\n", escape(what), escape(command)));
+    }
+    out
+}
+
+/// The report for programs.
+#[must_use]
+pub fn json(report: &Report) -> Value {
+    let waits = report.waits.as_ref().map(|(what, command)| json!({ "what": what, "next": command }));
+    json!({
+        "landed": report.landed,
+        "target": report.target,
+        "from": report.from,
+        "tip": report.tip,
+        "merged": report.merged,
+        "left_out": report.left_out,
+        "conflicts": report.conflicts,
+        "gates": report.gates,
+        "waits": waits,
+    })
+}

@@ -1,0 +1,98 @@
+//! A scripted model server on the loopback, and real agents that are pointed at it.
+//!
+//! The agents are installed by `scripts/setup-agents.sh`, outside the repository. Where one is missing, a test says that
+//! it is skipped.
+
+use crate::world::World;
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// A running server; ended when it is dropped.
+pub struct Model {
+    child: Child,
+    address: String,
+}
+
+impl Model {
+    /// Starts it; agents are led to files of this workspace only.
+    pub fn start(world: &World) -> Model {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/agents/model_server.py");
+        let mut command = Command::new("python3");
+        command.arg(script).args(["--port", "0", "--root"]).arg(world.root()).current_dir(world.root());
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().rsplit_once("//").unwrap().1.to_owned();
+        Model { child, address }
+    }
+
+    /// Where it listens.
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What it billed: input with cached, cached, output with reasoning, reasoning.
+    pub fn billed(&self) -> [u64; 4] {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let request = format!("GET /__stats HTTP/1.0\r\nHost: {}\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let stats: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+        ["input", "cached", "output", "reasoning"]
+            .map(|name| stats["usage_total"][name].as_u64().unwrap_or(0))
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where the program of an agent lies, and that of node; tells that the test is skipped where one is missing.
+#[expect(clippy::print_stderr, reason = "a test that cannot run says so")]
+pub fn installed(agent: &str) -> Option<[PathBuf; 2]> {
+    let var = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let cache = || var("XDG_CACHE_HOME").or_else(|| Some(var("HOME")?.join(".cache")));
+    let place = var("REGATTA_TEST_AGENTS").or_else(|| Some(cache()?.join("regatta-tests")))?;
+    let bins = [place.join(agent).join("node_modules/.bin"), place.join("node/node_modules/node/bin")];
+    let found = bins[0].join(agent).exists() && bins[1].join("node").exists();
+    if !found {
+        eprintln!("SKIPPED: {agent} is not installed (scripts/setup-agents.sh)");
+    }
+    found.then_some(bins)
+}
+
+/// A workspace whose PATH leads to an agent and whose home tells it of a scripted model server.
+pub fn world_with(agent: &str) -> Option<(World, Model)> {
+    let bins = installed(agent)?;
+    let mut world = World::new();
+    let model = Model::start(&world);
+    let path = std::env::join_paths(
+        bins.into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+    );
+    world.set("PATH", path.unwrap().to_str().unwrap());
+    let home = world.path("home");
+    std::fs::create_dir(&home).unwrap();
+    world.set("HOME", home.to_str().unwrap());
+    world.set("ANTHROPIC_BASE_URL", &model.base());
+    world.set("ANTHROPIC_API_KEY", "sk-dummy");
+    world.set("LOOP_API_KEY", "sk-dummy");
+    world.write("home/.codex/config.toml", &codex_config(&model.base()));
+    Some((world, model))
+}
+
+fn codex_config(base: &str) -> String {
+    format!(
+        "model = \"scripted\"\nmodel_provider = \"loop\"\ncheck_for_update_on_startup = false\n\
+         [model_providers.loop]\nname = \"loop\"\nbase_url = \"{base}/v1\"\nwire_api = \"responses\"\n\
+         env_key = \"LOOP_API_KEY\"\nrequest_max_retries = 1\nstream_max_retries = 1\nstream_idle_timeout_ms = 15000\n"
+    )
+}

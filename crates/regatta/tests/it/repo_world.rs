@@ -1,0 +1,80 @@
+//! A workspace that is a git repository.
+//!
+//! Knows git's commands, and no run.
+
+use crate::world::World;
+use std::path::Path;
+use std::process::Command;
+
+/// A repository with one commit on `main`: `src/a.txt`, `src/b.txt` and a `.gitignore`.
+pub fn repository() -> World {
+    let world = World::new();
+    git(&world, &["init", "-q", "-b", "main"]);
+    git(&world, &["config", "user.name", "Person"]);
+    git(&world, &["config", "user.email", "person@example.com"]);
+    world.write("src/a.txt", "one\ntwo\nthree\n");
+    world.write("src/b.txt", "b\n");
+    world.write(".gitignore", "*.log\nplan.yaml\n");
+    git(&world, &["add", "-A"]);
+    git(&world, &["commit", "-q", "-m", "first"]);
+    world
+}
+
+/// A repository with a plan: `head` and tasks in worktrees, all idempotent.
+pub fn with_plan(plan: &str) -> World {
+    let world = repository();
+    world.write("plan.yaml", &format!("version: 1\nisolation: worktree\neffect: idempotent\n{plan}"));
+    world
+}
+
+/// What git says at the top of the repository.
+pub fn git(world: &World, args: &[&str]) -> String {
+    git_in(world.root(), args)
+}
+
+/// What git says in a directory.
+pub fn git_in(dir: &Path, args: &[&str]) -> String {
+    let mut command = Command::new("git");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"GIT_")) {
+        command.env_remove(name);
+    }
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").env("LC_ALL", "C");
+    let output = command.current_dir(dir).args(args).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "git {args:?}: {said}");
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}
+
+/// Everything of the user's that a run must not touch: where `HEAD` is, index, stash, files, branches and settings.
+pub fn belongings(world: &World) -> String {
+    let all: [&[&str]; 6] = [
+        &["symbolic-ref", "HEAD"],
+        &["rev-parse", "HEAD"],
+        &["status", "--porcelain", "--ignored", "--", ":!.regatta"],
+        &["ls-files", "--stage"],
+        &[
+            "for-each-ref",
+            "--format=%(refname) %(objectname)",
+            "refs/heads/main",
+            "refs/heads/other",
+            "refs/stash",
+        ],
+        &["config", "--local", "--list"],
+    ];
+    all.iter().map(|args| git(world, args) + "\n").collect()
+}
+
+/// The branches of runs.
+pub fn branches(world: &World) -> Vec<String> {
+    let out = git(world, &["for-each-ref", "--format=%(refname:short)", "refs/heads/regatta"]);
+    out.lines().map(|line| line.rsplit('/').next().unwrap().to_owned()).collect()
+}
+
+/// The names of the tasks that have a worktree now; ours for merging is `integration`.
+pub fn worktrees(world: &World) -> usize {
+    git(world, &["worktree", "list", "--porcelain"])
+        .lines()
+        .filter(|line| line.starts_with("worktree "))
+        .count()
+        - 1
+}

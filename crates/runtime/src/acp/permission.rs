@@ -1,0 +1,103 @@
+//! How a request for a permission is answered: by the kind of its options, never by their names or their order.
+//!
+//! Pure. Knows both versions of the request.
+
+use regatta_plan::model::Permissions;
+use serde_json::Value;
+
+/// The answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Answer {
+    /// This option.
+    Option(String),
+    /// None of them fits: the request is cancelled.
+    Cancelled,
+}
+
+/// Kinds of tools that change no more than files.
+const EDITS: [&str; 5] = ["read", "search", "think", "edit", "move"];
+
+/// Whether what a request asks for is allowed.
+pub(super) fn allowed(permissions: Permissions, request: &Value) -> bool {
+    match permissions {
+        Permissions::Allow => true,
+        Permissions::Edit => EDITS.contains(&kind(request)),
+        Permissions::Deny | Permissions::Ask => false,
+    }
+}
+
+/// The option that says so.
+pub(super) fn answer(allowed: bool, request: &Value) -> Answer {
+    let kinds = if allowed { ["allow_once", "allow_always"] } else { ["reject_once", "reject_always"] };
+    let options = request.get("options").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let of = |kind: &str| {
+        let option =
+            options.iter().find(|option| option.get("kind").and_then(Value::as_str) == Some(kind))?;
+        option.get("optionId")?.as_str().map(str::to_owned)
+    };
+    kinds.into_iter().find_map(of).map_or(Answer::Cancelled, Answer::Option)
+}
+
+/// What is asked for, for people.
+pub(super) fn title(request: &Value) -> String {
+    let at =
+        ["/title", "/toolCall/title", "/subject/toolCall/title", "/toolCall/name", "/subject/toolCall/name"];
+    let title = at.iter().find_map(|at| request.pointer(at)?.as_str());
+    title.unwrap_or("a tool").chars().take(200).collect()
+}
+
+/// The kind of the tool, in either version.
+fn kind(request: &Value) -> &str {
+    let at = ["/toolCall/kind", "/subject/toolCall/kind"];
+    at.iter().find_map(|at| request.pointer(at)?.as_str()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn options() -> Value {
+        json!([
+            { "optionId": "always", "name": "Yes", "kind": "allow_always" },
+            { "optionId": "once", "name": "No", "kind": "allow_once" },
+            { "optionId": "reject", "name": "Yes", "kind": "reject_once" },
+        ])
+    }
+
+    #[test]
+    fn a_permission_is_answered_by_the_kind_of_its_options() {
+        let option = |id: &str| Answer::Option(id.to_owned());
+        let request = json!({ "options": options() });
+        assert_eq!((answer(true, &request), answer(false, &request)), (option("once"), option("reject")));
+        let only_allows = json!({ "options": [{ "optionId": "a", "kind": "allow_always" }] });
+        assert_eq!(
+            (answer(true, &only_allows), answer(false, &only_allows)),
+            (option("a"), Answer::Cancelled)
+        );
+        assert_eq!(answer(true, &json!({ "options": "x" })), Answer::Cancelled);
+    }
+
+    #[test]
+    fn edit_allows_changes_of_files_and_no_commands_in_either_version() {
+        let check = |kind: &str, deny: bool, edit: bool, allow: bool| {
+            for request in [
+                json!({ "toolCall": { "kind": kind } }),
+                json!({ "subject": { "toolCall": { "kind": kind } } }),
+            ] {
+                let of = |permissions| allowed(permissions, &request);
+                let found = [
+                    of(Permissions::Deny),
+                    of(Permissions::Edit),
+                    of(Permissions::Allow),
+                    of(Permissions::Ask),
+                ];
+                assert_eq!(found, [deny, edit, allow, false], "{request}");
+            }
+        };
+        check("edit", false, true, true);
+        check("execute", false, false, true);
+        check("delete", false, false, true);
+        check("something new", false, false, true);
+    }
+}

@@ -1,0 +1,249 @@
+//! An attempt of an agent, ready to be started: prompt, command line, environment, record.
+//!
+//! Makes the directories of its own; starts nothing.
+
+use super::home;
+use super::items::{Known, items, summary};
+use super::preset::preset;
+use super::record::{AgentRecord, BILL_FILE, PROMPT_FILE};
+use super::stream::Dialect;
+use super::template::{Session, Values, command, of_preset};
+use crate::action::{Actions, Prepared, Site, cwd_in};
+use crate::collect::{self, write_private};
+use crate::outputs::Outputs;
+use crate::redact::redact;
+use crate::scope::{Refusal, inputs, resolve_text};
+use regatta_engine::cause::Cause;
+use regatta_engine::ids::NodeId;
+use regatta_engine::json::hex;
+use regatta_plan::model::{Action, Agent, Driver, Permissions, Task};
+use regatta_plan::prompt::{HARD_CAP_TOKENS, Prompt, compose};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use std::ffi::OsString;
+use std::path::Path;
+
+/// What is known of an attempt that is to be made.
+#[derive(Debug)]
+pub(crate) struct Brief<'a> {
+    /// Its node.
+    pub(crate) node: NodeId,
+    /// Its number.
+    pub(crate) number: u32,
+    /// What other tasks left.
+    pub(crate) outputs: &'a Outputs,
+    /// The directory of the run.
+    pub(crate) run_dir: &'a Path,
+    /// Its own directory, which exists.
+    pub(crate) dir: &'a Path,
+    /// How the last attempt failed: its number, what was said.
+    pub(crate) failure: Option<(u32, String)>,
+    /// What the last attempt said, if its session is to go on.
+    pub(crate) resume: Option<AgentRecord>,
+    /// The worktree that it works in.
+    pub(crate) worktree: Option<Site>,
+}
+
+/// An attempt ready to be started, and what is to be kept of it.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) prepared: Prepared,
+    pub(crate) prompt: Prompt,
+    pub(crate) record: AgentRecord,
+}
+
+impl Work {
+    /// Writes prompt, bill and record into the attempt's directory.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub(crate) fn store(&self, dir: &Path) -> std::io::Result<()> {
+        write_private(&dir.join(PROMPT_FILE), self.prompt.text.as_bytes())?;
+        write_private(&dir.join(BILL_FILE), format!("{:#}\n", bill(&self.prompt)).as_bytes())?;
+        super::record::store(dir, &self.record)
+    }
+}
+
+/// The bill of a prompt.
+#[must_use]
+pub fn bill(prompt: &Prompt) -> Value {
+    let over = prompt.estimated_tokens > HARD_CAP_TOKENS;
+    json!({
+        "estimated_tokens": prompt.estimated_tokens,
+        "hard_cap_tokens": HARD_CAP_TOKENS,
+        "over_hard_cap": over,
+        "items": prompt.bill,
+    })
+}
+
+impl Actions {
+    /// How the output of a node's agent is read, and by which agent it is made; `None` where no agent does it.
+    pub(crate) fn dialect(&self, node: NodeId) -> Option<(Dialect, &Agent)> {
+        let agent = self.agent(self.task(node))?.1;
+        Some((Dialect::of(agent), agent))
+    }
+
+    /// True if an attempt of `node` cannot be judged without its standard output.
+    pub(crate) fn needs_stdout(&self, node: NodeId) -> bool {
+        self.result_is_stdout(node)
+            || self.dialect(node).is_some_and(|(dialect, _)| dialect != Dialect::Plain)
+    }
+
+    /// True if an attempt of `node` has a way of its own to end what it started.
+    pub(crate) fn ends_by_itself(&self, node: NodeId) -> bool {
+        self.dialect(node).is_some_and(|(dialect, _)| dialect == Dialect::Acp)
+    }
+
+    /// The agent of a task, by its name.
+    pub(crate) fn agent<'a>(&'a self, task: &'a Task) -> Option<(&'a str, &'a Agent)> {
+        let name = task.action.agent()?;
+        Some((name, self.plan().agents.get(name)?))
+    }
+
+    /// Makes an attempt of an agent ready.
+    ///
+    /// # Errors
+    /// A reference has no value, the prompt does not fit, or a directory cannot be made.
+    pub(crate) fn prepare_agent(&self, brief: &Brief<'_>) -> Result<Work, Refusal> {
+        let task = self.task(brief.node);
+        let Some((name, agent)) = self.agent(task) else {
+            return Err(Refusal { cause: Cause::Plan, message: "its agent is not known".to_owned() });
+        };
+        let known = self.known(task, brief)?;
+        let instruction = known.instruction.clone();
+        let prompt = compose(&items(task, known));
+        let prompt = Prompt { text: redact(prompt.text), ..prompt };
+        let scope = self.scope(task, brief.outputs);
+        let root = brief.worktree.as_ref().map_or(self.workspace(), |site| &site.path);
+        let cwd = cwd_in(root, task, &scope)?;
+        let fresh = session_name(self.run_id(), &task.id, brief.number);
+        let resumed = brief.resume.as_ref().and_then(|record| record.session.clone());
+        let values = Values {
+            prompt: &prompt.text,
+            instruction: &instruction,
+            prompt_file: &brief.dir.join(PROMPT_FILE),
+            cwd: &cwd,
+            session: resumed.as_deref().map_or(Session::New(&fresh), Session::Resumed),
+        };
+        let in_worktree = brief.worktree.is_some();
+        let argv = argv((agent, in_worktree), &values)?;
+        let env = self.agent_variables((task, agent), brief)?;
+        let record = AgentRecord {
+            agent: name.to_owned(),
+            driver: driver_name(&agent.driver).to_owned(),
+            in_worktree,
+            before: brief.resume.as_ref().and_then(|record| record.told),
+            resumed,
+            ..AgentRecord::default()
+        };
+        Ok(Work { prepared: Prepared { argv, env, cwd }, prompt, record })
+    }
+
+    fn known(&self, task: &Task, brief: &Brief<'_>) -> Result<Known, Refusal> {
+        let scope = self.scope(task, brief.outputs);
+        let Action::Agent { prompt, .. } = &task.action else { return Ok(Known::default()) };
+        let instruction = match prompt {
+            Some(prompt) => resolve_text(prompt, &scope)?,
+            None => task.title.clone().unwrap_or_default(),
+        };
+        let said = |id: &String| {
+            let result = brief.outputs.result(self.node_of(id)?)?;
+            Some((id.clone(), summary(&result)?.to_owned()))
+        };
+        Ok(Known {
+            instruction,
+            inputs: if task.inputs.is_empty() { None } else { Some(inputs(&task.inputs, &scope)?) },
+            before: task.needs.iter().filter_map(said).collect(),
+            failure: brief.failure.clone(),
+        })
+    }
+
+    /// Later ones stand over earlier ones: what the preset needs, what the agent is given, what every attempt is told,
+    /// the places of its own, what the task sets.
+    fn agent_variables(
+        &self,
+        (task, agent): (&Task, &Agent),
+        brief: &Brief<'_>,
+    ) -> Result<Vec<(OsString, OsString)>, Refusal> {
+        let scope = self.scope(task, brief.outputs);
+        let no_room = |error: std::io::Error| Refusal {
+            cause: Cause::Spawn,
+            message: format!("a directory for the agent cannot be made: {error}"),
+        };
+        let mut vars: Vec<(OsString, OsString)> = Vec::new();
+        if let Driver::Preset(name) = &agent.driver {
+            let of = preset(name).map_or(&[][..], |preset| preset.env);
+            vars.extend(of.iter().map(|(name, value)| (name.into(), value.into())));
+        }
+        vars.extend(
+            agent.env.iter().filter_map(|name| Some((name.into(), self.agent_var(name)?.to_owned()))),
+        );
+        let own = self.own_variables(
+            task,
+            brief.number,
+            (&brief.dir.join(collect::RESULT), brief.worktree.as_ref()),
+        );
+        vars.extend(own.into_iter().map(|(name, value)| (name.into(), value)));
+        vars.push(("REGATTA_PROMPT_FILE".into(), brief.dir.join(PROMPT_FILE).into_os_string()));
+        vars.push(home::tmp(brief.dir).map_err(no_room)?);
+        if agent.own_home {
+            vars.extend(home::own(brief.run_dir, &task.id, self.environment()).map_err(no_room)?);
+        }
+        for (name, text) in &task.env {
+            vars.push((name.into(), resolve_text(text, &scope)?.into()));
+        }
+        if !task.inputs.is_empty() {
+            vars.push(("REGATTA_INPUTS".into(), inputs(&task.inputs, &scope)?.to_string().into()));
+        }
+        Ok(last_of_each(vars))
+    }
+}
+
+/// A variable that is named twice has its last value.
+fn last_of_each(vars: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
+    let last: std::collections::BTreeMap<OsString, OsString> = vars.into_iter().collect();
+    last.into_iter().collect()
+}
+
+fn argv((agent, in_worktree): (&Agent, bool), values: &Values<'_>) -> Result<Vec<OsString>, Refusal> {
+    match &agent.driver {
+        Driver::Preset(name) => match preset(name) {
+            Some(preset) => of_preset(preset, (agent, in_worktree), values),
+            None => Err(Refusal { cause: Cause::Plan, message: format!("preset `{name}` is not known") }),
+        },
+        Driver::Command(template) => {
+            let mut argv = command(template, values)?;
+            argv.extend(agent.args.iter().map(OsString::from));
+            Ok(argv)
+        }
+        Driver::Acp(program) => {
+            let permissions = if in_worktree { agent.permissions } else { Permissions::Deny };
+            let mut argv: Vec<OsString> = vec![OURSELVES.into(), "acp-agent".into()];
+            argv.extend(["--permissions".into(), permissions.name().into()]);
+            argv.extend(["--prompt-file".into(), values.prompt_file.into()]);
+            if let Session::Resumed(session) = values.session {
+                argv.extend(["--resume".into(), session.into()]);
+            }
+            argv.push("--".into());
+            argv.extend(program.iter().chain(&agent.args).map(OsString::from));
+            Ok(argv)
+        }
+    }
+}
+
+/// The program that the keeper runs, which is this one, also when its file was replaced meanwhile.
+const OURSELVES: &str = "/proc/self/exe";
+
+fn driver_name(driver: &Driver) -> &str {
+    match driver {
+        Driver::Preset(name) => name,
+        Driver::Command(_) => "command",
+        Driver::Acp(_) => "acp",
+    }
+}
+
+/// A name for a new session, in the form of a UUID, which some agents ask for.
+fn session_name(run_id: &str, task: &str, number: u32) -> String {
+    let hash = hex(&Sha256::digest(format!("{run_id}/{task}/{number}")));
+    format!("{}-{}-4{}-8{}-{}", &hash[..8], &hash[8..12], &hash[13..16], &hash[17..20], &hash[20..32])
+}

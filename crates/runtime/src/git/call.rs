@@ -1,0 +1,233 @@
+//! One call of git.
+//!
+//! Knows no subcommand.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+
+/// What every call turns off: programs that a repository names, work in the background, and what makes output differ.
+const SETTINGS: [&str; 25] = [
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.pager=cat",
+    "core.editor=false",
+    "core.askPass=",
+    "core.sshCommand=false",
+    "core.quotePath=false",
+    "core.untrackedCache=false",
+    "core.autocrlf=false",
+    "core.safecrlf=false",
+    "core.attributesFile=/dev/null",
+    "commit.gpgSign=false",
+    "tag.gpgSign=false",
+    "gpg.program=false",
+    "diff.external=",
+    "diff.renames=false",
+    "core.filesRefLockTimeout=3000",
+    "core.packedRefsTimeout=3000",
+    "merge.renames=true",
+    "submodule.recurse=false",
+    "worktree.useRelativePaths=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "advice.detachedHead=false",
+    "safe.directory=*",
+];
+
+/// A git call that did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// The program cannot be started.
+    #[error("git cannot be started: {0}")]
+    Start(io::Error),
+    /// It answered with an exit code that is an error.
+    #[error("git {command} failed in {}: {said}", dir.display())]
+    Failed {
+        /// The subcommand and its first words.
+        command: String,
+        /// Where.
+        dir: PathBuf,
+        /// What it wrote on standard error, shortened.
+        said: String,
+        /// The exit code; `None` if a signal ended it.
+        code: Option<i32>,
+    },
+    /// No turn among those who make worktrees can be had.
+    #[error("{}: {source}", path.display())]
+    Turn {
+        /// The file of the lock.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It answered something that cannot be read.
+    #[error("git {command} answered something that cannot be read")]
+    Answer {
+        /// The subcommand and its first words.
+        command: String,
+    },
+}
+
+/// Most bytes of what git says that are passed on.
+const SAID_BYTES: usize = 600;
+
+/// Starts git in a directory.
+#[derive(Clone, Debug)]
+pub struct Git {
+    dir: PathBuf,
+    vars: Arc<Vec<(OsString, OsString)>>,
+    extra: Arc<Vec<String>>,
+    /// The worktree, its own directory and the one that all share, if git is not to look for them.
+    fixed: Option<Arc<[PathBuf; 3]>>,
+}
+
+impl Git {
+    /// Git in `dir`.
+    #[must_use]
+    pub fn at(dir: &Path) -> Git {
+        let kept = |(name, _): &(OsString, OsString)| {
+            let name = name.as_encoded_bytes();
+            matches!(name, b"PATH" | b"HOME" | b"TMPDIR" | b"USER" | b"LOGNAME")
+        };
+        Git {
+            dir: dir.to_owned(),
+            vars: Arc::new(std::env::vars_os().filter(kept).collect()),
+            extra: Arc::default(),
+            fixed: None,
+        }
+    }
+
+    /// The same in another directory.
+    #[must_use]
+    pub fn in_dir(&self, dir: &Path) -> Git {
+        Git { dir: dir.to_owned(), fixed: None, ..self.clone() }
+    }
+
+    /// Git in a worktree whose directories are named: it does not look at what stands there.
+    #[must_use]
+    pub fn fixed(&self, (worktree, own, common): (&Path, &Path, &Path)) -> Git {
+        let fixed = [worktree, own, common].map(Path::to_owned);
+        Git { dir: worktree.to_owned(), fixed: Some(Arc::new(fixed)), ..self.clone() }
+    }
+
+    /// The same with more settings, `key=value`.
+    #[must_use]
+    pub fn with(&self, settings: impl IntoIterator<Item = String>) -> Git {
+        let mut extra = (*self.extra).clone();
+        extra.extend(settings);
+        Git { extra: Arc::new(extra), ..self.clone() }
+    }
+
+    /// Where it runs.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Standard output of a call that succeeds.
+    ///
+    /// # Errors
+    /// It cannot be started, or fails.
+    pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<Vec<u8>, GitError> {
+        self.feed(args, b"")
+    }
+
+    /// The same with something on standard input.
+    ///
+    /// # Errors
+    /// It cannot be started, or fails.
+    pub fn feed<S: AsRef<OsStr>>(&self, args: &[S], stdin: &[u8]) -> Result<Vec<u8>, GitError> {
+        let output = self.call(args, stdin, &[])?;
+        if output.status.success() { Ok(output.stdout) } else { Err(self.failed(args, &output)) }
+    }
+
+    /// Exit code and standard output of a call that may answer by its exit code: `good` lists the codes that are answers.
+    ///
+    /// # Errors
+    /// It cannot be started, or ends with another code.
+    pub fn ask<S: AsRef<OsStr>>(&self, args: &[S], good: &[i32]) -> Result<(i32, Vec<u8>), GitError> {
+        let output = self.call(args, b"", &[])?;
+        match output.status.code() {
+            Some(code) if good.contains(&code) => Ok((code, output.stdout)),
+            _ => Err(self.failed(args, &output)),
+        }
+    }
+
+    /// [`Git::run`] with variables, such as who commits.
+    ///
+    /// # Errors
+    /// It cannot be started, or fails.
+    pub fn run_as<S: AsRef<OsStr>>(
+        &self,
+        args: &[S],
+        (stdin, vars): (&[u8], &[(&str, String)]),
+    ) -> Result<Vec<u8>, GitError> {
+        let output = self.call(args, stdin, vars)?;
+        if output.status.success() { Ok(output.stdout) } else { Err(self.failed(args, &output)) }
+    }
+
+    fn call<S: AsRef<OsStr>>(
+        &self,
+        args: &[S],
+        stdin: &[u8],
+        vars: &[(&str, String)],
+    ) -> Result<Output, GitError> {
+        let mut command = Command::new("git");
+        command.current_dir(&self.dir).env_clear().envs(self.vars.iter().map(|(k, v)| (k, v)));
+        command.envs([
+            ("GIT_CONFIG_NOSYSTEM", "1"),
+            ("GIT_CONFIG_GLOBAL", "/dev/null"),
+            ("GIT_ATTR_NOSYSTEM", "1"),
+            ("GIT_TERMINAL_PROMPT", "0"),
+            ("GIT_OPTIONAL_LOCKS", "0"),
+            ("GIT_NO_REPLACE_OBJECTS", "1"),
+            ("GIT_NO_LAZY_FETCH", "1"),
+            ("GIT_PROTOCOL_FROM_USER", "0"),
+            ("LC_ALL", "C"),
+            ("TZ", "UTC"),
+        ]);
+        if let Some([worktree, own, common]) = self.fixed.as_deref() {
+            command.envs([("GIT_WORK_TREE", worktree), ("GIT_DIR", own), ("GIT_COMMON_DIR", common)]);
+        }
+        command.envs(vars.iter().map(|(name, value)| (name, value)));
+        for setting in SETTINGS.iter().copied().chain(self.extra.iter().map(String::as_str)) {
+            command.args(["-c", setting]);
+        }
+        command.args(args).stdin(if stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(GitError::Start)?;
+        let Some(mut pipe) = child.stdin.take() else {
+            return child.wait_with_output().map_err(GitError::Start);
+        };
+        let fed = stdin.to_vec();
+        // Whoever answers before it has read everything would stand still, and so would we.
+        let feeder = std::thread::spawn(move || {
+            // A call that wants no more of it says so by its exit code.
+            let _ = pipe.write_all(&fed);
+        });
+        let output = child.wait_with_output().map_err(GitError::Start);
+        let _ = feeder.join();
+        output
+    }
+
+    fn failed<S: AsRef<OsStr>>(&self, args: &[S], output: &Output) -> GitError {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let end = said.trim().char_indices().map(|(i, c)| i + c.len_utf8()).take_while(|&i| i <= SAID_BYTES);
+        let said = &said.trim()[..end.last().unwrap_or(0)];
+        GitError::Failed {
+            command: words(args),
+            dir: self.dir.clone(),
+            said: if said.is_empty() { format!("{}", output.status) } else { said.to_owned() },
+            code: output.status.code(),
+        }
+    }
+}
+
+/// The subcommand and what follows it, as far as it is short.
+pub(super) fn words<S: AsRef<OsStr>>(args: &[S]) -> String {
+    let words = args.iter().map(|a| a.as_ref().to_string_lossy().into_owned());
+    words.take(4).collect::<Vec<_>>().join(" ").escape_debug().to_string()
+}

@@ -1,0 +1,22 @@
+//! Calls of git, all in one way: nothing that a repository or a person's settings could plant is run.
+//!
+//! ```text
+//! call     starts git, without hooks, filters' daemons, pagers, prompts and settings of user and system
+//! repo     what repository a workspace is in: directories, head, what is under way
+//! objects  commits, trees, refs, merges without a checkout
+//! changes  what differs between commits, and what a worktree holds beside its commit
+//! worktrees  make, list, remove
+//! ```
+//! Names go as full refs or behind `--`; lists come NUL-separated. Knows no run and no task.
+
+mod call;
+mod changes;
+mod objects;
+mod repo;
+mod worktrees;
+
+pub use call::{Git, GitError};
+pub use changes::{Change, ChangeKind};
+pub use objects::{Merged, Oid, Person, Stamp};
+pub use repo::{Head, Repo, RepoError};
+pub use worktrees::Listed;

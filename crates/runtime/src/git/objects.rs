@@ -1,0 +1,251 @@
+//! Commits, trees and refs, and merges without a checkout.
+//!
+//! Knows no worktree's state.
+
+use super::call::words;
+use super::{Git, GitError};
+use std::fmt;
+
+/// The id of an object in hexadecimal.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Oid(String);
+
+impl Oid {
+    /// The id of a text that is one: 40 or 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Oid> {
+        let digits = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        (matches!(text.len(), 40 | 64) && text.bytes().all(digits)).then(|| Oid(text.to_owned()))
+    }
+
+    /// Its digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its first digits, for people.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        &self.0[..10]
+    }
+}
+
+impl fmt::Display for Oid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Oid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.short())
+    }
+}
+
+/// Who.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Person {
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub email: String,
+}
+
+/// Who commits and when: seconds since the Unix epoch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stamp {
+    /// Who wrote it.
+    pub author: Person,
+    /// Who commits it.
+    pub committer: Person,
+    /// When.
+    pub seconds: u64,
+}
+
+impl Stamp {
+    /// The variables that tell git.
+    #[must_use]
+    pub fn vars(&self) -> Vec<(&'static str, String)> {
+        let date = format!("@{} +0000", self.seconds);
+        vec![
+            ("GIT_AUTHOR_NAME", self.author.name.clone()),
+            ("GIT_AUTHOR_EMAIL", self.author.email.clone()),
+            ("GIT_AUTHOR_DATE", date.clone()),
+            ("GIT_COMMITTER_NAME", self.committer.name.clone()),
+            ("GIT_COMMITTER_EMAIL", self.committer.email.clone()),
+            ("GIT_COMMITTER_DATE", date),
+        ]
+    }
+}
+
+/// What a merge without a checkout gives.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Merged {
+    /// The tree.
+    Clean(Oid),
+    /// The tree with markers in it, and the paths that conflict, sorted.
+    Conflict {
+        /// The tree.
+        tree: Oid,
+        /// The paths.
+        paths: Vec<String>,
+    },
+}
+
+impl Git {
+    /// The commit that a name means, if it means one.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn commit(&self, name: &str) -> Result<Option<Oid>, GitError> {
+        let spec = format!("{name}^{{commit}}");
+        let (code, out) =
+            self.ask(&["rev-parse", "--verify", "--quiet", "--end-of-options", &spec], &[0, 1, 128])?;
+        Ok(if code == 0 { oid(&out) } else { None })
+    }
+
+    /// The tree of a commit.
+    ///
+    /// # Errors
+    /// Git fails, or there is no such commit.
+    pub fn tree(&self, commit: &Oid) -> Result<Oid, GitError> {
+        let spec = format!("{commit}^{{tree}}");
+        let args = ["rev-parse", "--verify", "--end-of-options", &spec];
+        oid(&self.run(&args)?).ok_or_else(|| GitError::Answer { command: words(&args) })
+    }
+
+    /// Seconds since the Unix epoch at which a commit was committed.
+    ///
+    /// # Errors
+    /// Git fails, or there is no such commit.
+    pub fn seconds(&self, commit: &Oid) -> Result<u64, GitError> {
+        let args = ["show", "--no-patch", "--format=%ct", "--end-of-options", commit.as_str()];
+        let out = String::from_utf8_lossy(&self.run(&args)?).trim().to_owned();
+        out.parse().map_err(|_| GitError::Answer { command: words(&args) })
+    }
+
+    /// Whether `ancestor` is `commit` or an ancestor of it.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn is_ancestor(&self, ancestor: &Oid, commit: &Oid) -> Result<bool, GitError> {
+        let args = ["merge-base", "--is-ancestor", ancestor.as_str(), commit.as_str()];
+        Ok(self.ask(&args, &[0, 1])?.0 == 0)
+    }
+
+    /// Those of some commits that no other of them contains.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn independent<'a>(&self, commits: impl Iterator<Item = &'a Oid>) -> Result<Vec<Oid>, GitError> {
+        let mut args = vec!["merge-base", "--independent"];
+        args.extend(commits.map(Oid::as_str));
+        let (_, out) = self.ask(&args, &[0, 1])?;
+        Ok(String::from_utf8_lossy(&out).lines().filter_map(Oid::parse).collect())
+    }
+
+    /// The commits of `tip` that are not in `base`, oldest first.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn commits_between(&self, base: &Oid, tip: &Oid) -> Result<Vec<Oid>, GitError> {
+        let range = format!("{base}..{tip}");
+        let out = self.run(&["rev-list", "--reverse", "--topo-order", "--end-of-options", &range])?;
+        Ok(String::from_utf8_lossy(&out).lines().filter_map(Oid::parse).collect())
+    }
+
+    /// Makes a commit of a tree.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn commit_tree(
+        &self,
+        (tree, parents): (&Oid, &[&Oid]),
+        message: &str,
+        stamp: &Stamp,
+    ) -> Result<Oid, GitError> {
+        let mut args = vec!["commit-tree", tree.as_str()];
+        args.extend(parents.iter().flat_map(|parent| ["-p", parent.as_str()]));
+        args.extend(["-F", "-"]);
+        let out = self.run_as(&args, (message.as_bytes(), &stamp.vars()))?;
+        oid(&out).ok_or_else(|| GitError::Answer { command: words(&args) })
+    }
+
+    /// Merges `theirs` into `ours` without a checkout. Attributes are those of the directory that this git runs in, so
+    /// it is to be one checked out at `ours`. With `base` that commit is taken for the merge base.
+    ///
+    /// # Errors
+    /// Git fails, for instance because the histories have nothing in common.
+    pub fn merge_tree(&self, base: Option<&Oid>, (ours, theirs): (&Oid, &Oid)) -> Result<Merged, GitError> {
+        let args = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages"];
+        let mut args: Vec<&str> = args.to_vec();
+        let (mut left, mut right) = (ours.clone(), theirs.clone());
+        if let Some(base) = base {
+            // `--merge-base` came with git 2.40: two commits with no other parent say the same to older ones.
+            left = self.stand_in(base, ours)?;
+            right = self.stand_in(base, theirs)?;
+        }
+        args.extend([left.as_str(), right.as_str()]);
+        let (code, out) = self.ask(&args, &[0, 1])?;
+        let mut parts = out.split(|b| *b == 0).filter(|part| !part.is_empty());
+        let answer = || GitError::Answer { command: words(&args) };
+        let tree = parts.next().and_then(oid).ok_or_else(answer)?;
+        if code == 0 {
+            return Ok(Merged::Clean(tree));
+        }
+        let mut paths: Vec<String> = parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect();
+        paths.sort();
+        paths.dedup();
+        Ok(Merged::Conflict { tree, paths })
+    }
+
+    /// A commit with the tree of `commit` whose only parent is `base`.
+    fn stand_in(&self, base: &Oid, commit: &Oid) -> Result<Oid, GitError> {
+        if base == commit {
+            return Ok(base.clone());
+        }
+        let nobody = Person { name: "regatta".to_owned(), email: "regatta@localhost".to_owned() };
+        let stamp = Stamp { author: nobody.clone(), committer: nobody, seconds: 0 };
+        self.commit_tree((&self.tree(commit)?, &[base]), "stand-in for a merge\n", &stamp)
+    }
+
+    /// Moves a ref from `old` to `new`; `None` for `old` is a ref that must not exist, for `new` one that goes.
+    ///
+    /// # Errors
+    /// It stands elsewhere, or git fails.
+    pub fn update_ref(&self, name: &str, (old, new): (Option<&Oid>, Option<&Oid>)) -> Result<(), GitError> {
+        let zero = "0".repeat(old.or(new).map_or(40, |oid| oid.as_str().len()));
+        let line = match new {
+            Some(new) => format!("update {name}\0{new}\0{}\0", old.map_or(zero.as_str(), Oid::as_str)),
+            None => format!("delete {name}\0{}\0", old.map_or(zero.as_str(), Oid::as_str)),
+        };
+        self.feed(&["update-ref", "--no-deref", "--stdin", "-z"], line.as_bytes()).map(|_| ())
+    }
+
+    /// Sets a ref whatever it was.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn set_ref(&self, name: &str, to: &Oid) -> Result<(), GitError> {
+        self.run(&["update-ref", "--no-deref", "--", name, to.as_str()]).map(|_| ())
+    }
+
+    /// The refs below a prefix, by full name.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn refs(&self, prefix: &str) -> Result<Vec<(String, Oid)>, GitError> {
+        let out = self.run(&["for-each-ref", "--format=%(objectname) %(refname)", "--", prefix])?;
+        let text = String::from_utf8_lossy(&out).into_owned();
+        let entry = |line: &str| {
+            let (id, name) = line.split_once(' ')?;
+            Some((name.to_owned(), Oid::parse(id)?))
+        };
+        Ok(text.lines().filter_map(entry).collect())
+    }
+}
+
+fn oid(out: &[u8]) -> Option<Oid> {
+    Oid::parse(std::str::from_utf8(out).ok()?.trim())
+}

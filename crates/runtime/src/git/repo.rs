@@ -1,0 +1,219 @@
+//! What repository a workspace is in.
+//!
+//! Refuses what worktrees cannot be made of, each by name. Changes nothing.
+
+use super::{Git, GitError, Oid, Person};
+use regatta_plan::Plan;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The oldest git that merges without a checkout.
+const OLDEST: (u32, u32) = (2, 38);
+
+/// Files and directories in a git directory that say what is under way there.
+const UNDER_WAY: [(&str, &str); 6] = [
+    ("MERGE_HEAD", "a merge"),
+    ("rebase-merge", "a rebase"),
+    ("rebase-apply", "a rebase"),
+    ("CHERRY_PICK_HEAD", "a cherry-pick"),
+    ("REVERT_HEAD", "a revert"),
+    ("BISECT_LOG", "a bisect"),
+];
+
+/// Why no worktrees can be made here.
+#[derive(Debug, thiserror::Error)]
+pub enum RepoError {
+    /// No git, or too old a one.
+    #[error("worktrees need git 2.38 or newer: {0}")]
+    Version(String),
+    /// The workspace is in no repository.
+    #[error("{} is in no git repository", .0.display())]
+    NoRepository(PathBuf),
+    /// It has no files.
+    #[error("{} is a bare repository: it has no files to work on", .0.display())]
+    Bare(PathBuf),
+    /// It has no commit.
+    #[error("{} has no commit yet", .0.display())]
+    Unborn(PathBuf),
+    /// A name is no commit.
+    #[error("`{name}` is no commit of {}", dir.display())]
+    NoCommit {
+        /// The name.
+        name: String,
+        /// The repository.
+        dir: PathBuf,
+    },
+    /// Something is under way.
+    #[error("{what} is under way in {}", dir.display())]
+    UnderWay {
+        /// What.
+        what: &'static str,
+        /// Where.
+        dir: PathBuf,
+    },
+    /// A branch has the name that all of ours begin with.
+    #[error("a branch is called `regatta`, so none can be called `regatta/…`")]
+    Name,
+    /// Git fails.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl RepoError {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            RepoError::Version(_) => "install a newer git, or use `isolation: none`",
+            RepoError::NoRepository(_) => "run `git init` and commit, or use `isolation: none`",
+            RepoError::Bare(_) => "run it in a clone of the repository",
+            RepoError::Unborn(_) => "commit something first: `git commit --allow-empty -m start`",
+            RepoError::NoCommit { .. } => "name a branch, a tag or a commit that exists",
+            RepoError::UnderWay { .. } => "finish or abort it first",
+            RepoError::Name => "rename it: git branch -m regatta OTHER",
+            RepoError::Git(_) => "",
+        }
+    }
+}
+
+/// What `HEAD` is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Head {
+    /// A branch, by its full ref.
+    Branch(String),
+    /// A commit alone.
+    Detached,
+}
+
+/// A repository that worktrees can be made of.
+#[derive(Clone, Debug)]
+pub struct Repo {
+    /// Git at the top of the user's checkout.
+    pub git: Git,
+    /// The top of the user's checkout.
+    pub top: PathBuf,
+    /// The directory that all its worktrees share.
+    pub common_dir: PathBuf,
+    /// What the user's `HEAD` is.
+    pub head: Head,
+    /// Who commits: the person as set up for this repository.
+    pub committer: Option<Person>,
+}
+
+impl Repo {
+    /// Finds the repository of a workspace.
+    ///
+    /// # Errors
+    /// There is none that worktrees can be made of.
+    pub fn find(workspace: &Path) -> Result<Repo, RepoError> {
+        check_version(workspace)?;
+        // The first question is asked with the person's own settings: whether this repository is to be trusted is theirs.
+        let seen = ask_as_person(workspace, &["rev-parse", "--is-bare-repository", "--show-toplevel"]);
+        let Some(seen) = seen else {
+            let bare = ask_as_person(workspace, &["rev-parse", "--is-bare-repository"]);
+            return Err(match bare.as_deref() {
+                Some("true") => RepoError::Bare(workspace.to_owned()),
+                _ => RepoError::NoRepository(workspace.to_owned()),
+            });
+        };
+        let Some((_, top)) = seen.split_once('\n') else {
+            return Err(RepoError::NoRepository(workspace.to_owned()));
+        };
+        let top = PathBuf::from(top);
+        let git = Git::at(&top);
+        let common = git.run(&["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
+        let common_dir = PathBuf::from(String::from_utf8_lossy(&common).trim_end());
+        if git.commit("HEAD")?.is_none() {
+            return Err(RepoError::Unborn(top));
+        }
+        if !git.refs("refs/heads/regatta")?.iter().all(|(name, _)| name != "refs/heads/regatta") {
+            return Err(RepoError::Name);
+        }
+        let head = head_of(&git)?;
+        let committer = committer(&top);
+        Ok(Repo { git, top, common_dir, head, committer })
+    }
+
+    /// The commit that a name means.
+    ///
+    /// # Errors
+    /// It means none.
+    pub fn commit(&self, name: &str) -> Result<Oid, RepoError> {
+        let missing = || RepoError::NoCommit { name: name.to_owned(), dir: self.top.clone() };
+        self.git.commit(name)?.ok_or_else(missing)
+    }
+
+    /// Whether the worktrees of a plan can be made in a workspace, and their work can land.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub fn check(workspace: &Path, plan: &Plan) -> Result<(), RepoError> {
+        let Some(rules) = &plan.worktrees else { return Ok(()) };
+        let repo = Repo::find(workspace)?;
+        repo.commit(&rules.base)?;
+        let Some(merge) = &plan.merge else { return Ok(()) };
+        let branch = match (&merge.target, &repo.head) {
+            (Some(name), _) => Some(format!("refs/heads/{name}")),
+            (None, Head::Branch(branch)) => Some(branch.clone()),
+            (None, Head::Detached) => None,
+        };
+        if let Some(branch) = &branch {
+            repo.commit(branch)?;
+        }
+        repo.check_quiet(branch.as_deref())
+    }
+
+    /// Nothing may be under way in the checkout that is on `target`, wherever it is.
+    ///
+    /// # Errors
+    /// Something is.
+    pub fn check_quiet(&self, target: Option<&str>) -> Result<(), RepoError> {
+        for listed in self.worktrees()? {
+            if listed.branch.as_deref() != target && !(target.is_none() && listed.path == self.top) {
+                continue;
+            }
+            let git = self.git.in_dir(&listed.path);
+            // A checkout that is gone has nothing under way.
+            let Ok(dir) = git.run(&["rev-parse", "--path-format=absolute", "--git-dir"]) else { continue };
+            let dir = PathBuf::from(String::from_utf8_lossy(&dir).trim_end());
+            if let Some((_, what)) = UNDER_WAY.iter().find(|(name, _)| dir.join(name).exists()) {
+                return Err(RepoError::UnderWay { what, dir: listed.path });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn head_of(git: &Git) -> Result<Head, GitError> {
+    let (code, out) = git.ask(&["symbolic-ref", "--quiet", "HEAD"], &[0, 1])?;
+    let name = String::from_utf8_lossy(&out).trim().to_owned();
+    Ok(if code == 0 { Head::Branch(name) } else { Head::Detached })
+}
+
+fn check_version(workspace: &Path) -> Result<(), RepoError> {
+    let version =
+        Git::at(workspace).run(&["version"]).map_err(|error| RepoError::Version(error.to_string()))?;
+    let text = String::from_utf8_lossy(&version).trim().to_owned();
+    let mut numbers = text.trim_start_matches("git version ").split('.').map(|n| n.parse::<u32>().ok());
+    match (numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(major), Some(minor)) if (major, minor) >= OLDEST => Ok(()),
+        _ => Err(RepoError::Version(format!("this is {text}"))),
+    }
+}
+
+/// What git says to the person themselves, with all of their settings.
+fn ask_as_person(dir: &Path, args: &[&str]) -> Option<String> {
+    let mut command = Command::new("git");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"GIT_")) {
+        command.env_remove(name);
+    }
+    command.current_dir(dir).args(["-c", "core.fsmonitor=false"]).args(args).stdin(Stdio::null());
+    let output = command.output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned())
+}
+
+/// The person whose checkout it is, if they said who they are.
+fn committer(top: &Path) -> Option<Person> {
+    let get = |key: &str| ask_as_person(top, &["config", "--get", key]).filter(|value| !value.is_empty());
+    Some(Person { name: get("user.name")?, email: get("user.email")? })
+}

@@ -1,0 +1,210 @@
+//! Merges piece after piece on the integration branch.
+//!
+//! What is left out takes its descendants with it, because their commits contain it.
+
+use super::{Cargo, Conflict, Dock, LandError, Piece, Report, Verdict};
+use crate::git::{Git, Merged, Oid, Person, Stamp};
+use regatta_engine::cause::Cause;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+/// A merge under way: the worktree, and where it stands.
+pub(super) struct Bench {
+    pub(super) git: Git,
+    pub(super) path: PathBuf,
+    pub(super) tip: Oid,
+}
+
+type Outcome<'a> = (&'a mut Report, &'a mut BTreeMap<String, Cause>);
+
+impl Dock {
+    /// Merges what can be merged; the tip is in the report.
+    pub(super) fn integrate(
+        &self,
+        cargo: &Cargo,
+        from: &Oid,
+        (report, left_out): Outcome<'_>,
+    ) -> Result<Verdict, LandError> {
+        let mut bench = self.bench(from)?;
+        if let Some(verdict) = self.prepare(&bench)? {
+            return Ok(verdict);
+        }
+        for piece in &cargo.pieces {
+            if self.stop.load(Ordering::SeqCst) {
+                return Ok(Verdict::Stop);
+            }
+            if piece.ancestors.iter().any(|task| left_out.contains_key(task)) {
+                left_out.insert(piece.task.clone(), Cause::Upstream);
+                continue;
+            }
+            let merged: Vec<&Piece> =
+                cargo.pieces.iter().filter(|other| report.merged.contains(&other.task)).collect();
+            match self.take_in((piece, &merged), &mut bench, report)? {
+                Step::In => report.merged.push(piece.task.clone()),
+                Step::Out(cause) if self.leaves_out(cause) => {
+                    left_out.insert(piece.task.clone(), cause);
+                }
+                Step::Out(cause) => {
+                    report.left_out.insert(piece.task.clone(), cause.code().to_owned());
+                    return Ok(Verdict::Nothing(cause));
+                }
+                Step::Other(verdict) => return Ok(verdict),
+            }
+        }
+        if !self.merge.gate_each
+            && let Some(verdict) = self.last_gates(cargo, &bench, report)?
+        {
+            return Ok(verdict);
+        }
+        report.tip = bench.tip.to_string();
+        Ok(Verdict::GoOn)
+    }
+
+    /// Whether one piece may be left out for that reason, and the others land.
+    fn leaves_out(&self, cause: Cause) -> bool {
+        self.merge.policy == "merge-succeeded"
+            && match cause {
+                Cause::Gate => self.merge.on_gate_failure == "take-out",
+                _ => self.merge.on_conflict != "fail-fast",
+            }
+    }
+
+    /// The worktree in which work is merged, at a commit.
+    fn bench(&self, from: &Oid) -> Result<Bench, LandError> {
+        let (ground, names) = (&self.ground, &self.ground.names);
+        let path = ground.dir.join(names.integration_worktree());
+        let full = format!("refs/heads/{}", names.integration());
+        if let Some(last) = ground.repo.git.commit(&full)? {
+            // Perhaps a person committed there what was left to them.
+            ground.repo.git.set_ref(&self.resolution_ref(), &last)?;
+        }
+        ground.clear(&path)?;
+        if ground.repo.git.commit(&full)?.is_some() {
+            ground.repo.git.run(&["update-ref", "--no-deref", "-d", &full])?;
+        }
+        let git = ground.check_out(&path, (&names.integration(), from))?;
+        ground.furnish(&path)?;
+        Ok(Bench { git, path, tip: from.clone() })
+    }
+
+    /// Merges one piece and lets its gates run.
+    fn take_in(
+        &self,
+        (piece, merged): (&Piece, &[&Piece]),
+        bench: &mut Bench,
+        report: &mut Report,
+    ) -> Result<Step, LandError> {
+        let before = bench.tip.clone();
+        let squash = self.merge.strategy == "squash";
+        if piece.head == piece.base || bench.git.is_ancestor(&piece.head, &before)? {
+            return Ok(Step::In);
+        }
+        // A squashed predecessor is in the tip without its commits: the merge is against where the work began.
+        let base = squash.then_some(&piece.base);
+        let tree = match bench.git.merge_tree(base, (&before, &piece.head))? {
+            Merged::Clean(tree) => tree,
+            Merged::Conflict { paths, .. } => {
+                let mut conflict = Conflict { task: piece.task.clone(), paths, resolved: BTreeMap::new() };
+                let solved = self.resolve((piece, merged), bench, &mut conflict)?;
+                report.conflicts.push(conflict);
+                match solved {
+                    Some(tree) => tree,
+                    None => return self.unresolved(piece, bench, report),
+                }
+            }
+        };
+        let parents: Vec<&Oid> = if squash { vec![&before] } else { vec![&before, &piece.head] };
+        let stamp = self.stamp(bench, piece)?;
+        bench.tip = bench.git.commit_tree((&tree, &parents), &self.message(piece), &stamp)?;
+        bench.stand_at_tip()?;
+        if !self.merge.gate_each {
+            return Ok(Step::In);
+        }
+        match self.gates(bench, Some(&piece.task), report)? {
+            Some(true) => Ok(Step::In),
+            Some(false) => {
+                bench.tip = before;
+                bench.stand_at_tip()?;
+                Ok(Step::Out(Cause::Gate))
+            }
+            None => Ok(Step::Other(Verdict::Stop)),
+        }
+    }
+
+    /// What an unresolved conflict means.
+    fn unresolved(&self, piece: &Piece, bench: &Bench, report: &Report) -> Result<Step, LandError> {
+        if self.merge.on_conflict != "manual-escalation" {
+            return Ok(Step::Out(Cause::MergeConflict));
+        }
+        self.leave_to_person(bench, piece)?;
+        let paths = report.conflicts.last().map(|conflict| conflict.paths.join(", ")).unwrap_or_default();
+        let what = format!("the work of `{}` conflicts in {paths}", piece.task);
+        let (place, run) = (bench.path.display(), self.ground.names.run());
+        let command = format!("resolve it in {place}, `git commit` there, then: regatta resume {run}");
+        Ok(Step::Other(Verdict::Wait(what, command)))
+    }
+
+    fn last_gates(
+        &self,
+        cargo: &Cargo,
+        bench: &Bench,
+        report: &mut Report,
+    ) -> Result<Option<Verdict>, LandError> {
+        match self.gates(bench, None, report)? {
+            Some(true) => Ok(None),
+            None => Ok(Some(Verdict::Stop)),
+            Some(false) => {
+                if let Some(last) = cargo.pieces.last() {
+                    report.left_out.insert(last.task.clone(), Cause::Gate.code().to_owned());
+                }
+                Ok(Some(Verdict::Nothing(Cause::Gate)))
+            }
+        }
+    }
+
+    /// Who commits a merge, and when: as late as the later of what is merged, so that doing it again gives the same commit.
+    fn stamp(&self, bench: &Bench, piece: &Piece) -> Result<Stamp, LandError> {
+        let seconds = bench.git.seconds(&bench.tip)?.max(bench.git.seconds(&piece.head)?);
+        let committer = self.ground.committer.clone();
+        let author = self.merge.author.as_deref().and_then(person).unwrap_or_else(|| committer.clone());
+        Ok(Stamp { author, committer, seconds })
+    }
+
+    pub(super) fn message(&self, piece: &Piece) -> String {
+        let title = piece.title.as_deref().unwrap_or(&piece.task).lines().next().unwrap_or(&piece.task);
+        let subject = match &self.merge.message {
+            Some(template) => template.replace("{task}", &piece.task).replace("{title}", title),
+            None => format!("Merge {}: {title}", piece.task),
+        };
+        let run = self.ground.names.run();
+        format!("{}\n\nRegatta-Run: {run}\nRegatta-Task: {}\n", subject.trim_end(), piece.task)
+    }
+}
+
+impl Bench {
+    /// Index and files as the tip has them; nothing that a gate left.
+    pub(super) fn stand_at_tip(&self) -> Result<(), LandError> {
+        self.git.run(&["reset", "--hard", "--quiet", self.tip.as_str()])?;
+        // Ignored files stay: they are caches of builds.
+        self.git.run(&["clean", "-ffd", "--quiet"])?;
+        Ok(())
+    }
+}
+
+/// What came of one piece.
+enum Step {
+    /// It is in.
+    In,
+    /// It is not.
+    Out(Cause),
+    /// The whole stops here.
+    Other(Verdict),
+}
+
+/// `Name <address>`.
+fn person(text: &str) -> Option<Person> {
+    let (name, rest) = text.split_once('<')?;
+    let email = rest.strip_suffix('>')?;
+    Some(Person { name: name.trim().to_owned(), email: email.trim().to_owned() })
+}

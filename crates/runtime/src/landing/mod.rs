@@ -1,0 +1,292 @@
+//! Brings the work of a run together: merges it in order on a branch of its own, behind gates, and moves the target once.
+//!
+//! ```text
+//! integration worktree at the target's commit
+//!   for each task in merge order: merge -> conflict? by policy -> gates? by policy
+//! target --fast-forward--> integration tip        everything that is left out is named, with its cause
+//! ```
+//! Runs on a thread of its own; commands run under the keeper, asked for through [`Runner`]. Doing it again from the start is
+//! always right: dates and authors of our commits follow from what is merged. Knows no engine state.
+
+mod gates;
+mod integrate;
+mod resolve;
+mod target;
+
+use crate::git::{GitError, Oid, RepoError};
+use crate::private_file;
+use crate::yard::{Ground, MakeError, OwnGitError};
+use regatta_engine::cause::Cause;
+use regatta_engine::ids::NodeId;
+use regatta_plan::model::{Action, Merge};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How often the target may move under our feet before a person is asked.
+const MOST_REBUILDS: usize = 3;
+
+/// A task whose work is to land.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// Its node.
+    pub node: NodeId,
+    /// Its id.
+    pub task: String,
+    /// Its title.
+    pub title: Option<String>,
+    /// Its role.
+    pub role: Option<String>,
+    /// Where its work began.
+    pub base: Oid,
+    /// What it left.
+    pub head: Oid,
+    /// Tasks whose work it contains.
+    pub ancestors: BTreeSet<String>,
+}
+
+/// What is to land.
+#[derive(Clone, Debug)]
+pub struct Cargo {
+    /// The pieces, in merge order.
+    pub pieces: Vec<Piece>,
+    /// A task of the run did not come to a good end.
+    pub incomplete: bool,
+}
+
+/// How a command ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ran {
+    /// Its exit code; `None` if it ended otherwise.
+    pub code: Option<i32>,
+    /// For people.
+    pub said: String,
+}
+
+/// Runs commands under the keeper of the run.
+pub trait Runner: Send {
+    /// Runs a command in a directory, for so many milliseconds at most; nothing if the run is being left.
+    fn run(&self, action: &Action, dir: &Path, timeout_ms: u64) -> Option<Ran>;
+}
+
+/// What became of one piece.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// It is in the target.
+    Landed,
+    /// It is not.
+    LeftOut(Cause),
+}
+
+/// A conflict, for the report.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Conflict {
+    /// The task whose work did not fit.
+    pub task: String,
+    /// The paths.
+    pub paths: Vec<String>,
+    /// By which rules it was resolved, by path; empty if it was not.
+    pub resolved: BTreeMap<String, String>,
+}
+
+/// How a gate ended, for the report.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GateResult {
+    /// The gate.
+    pub gate: String,
+    /// After the merge of this task; nothing for the end.
+    pub after: Option<String>,
+    /// It passed.
+    pub passed: bool,
+    /// For people.
+    pub said: String,
+}
+
+/// What happened, for people and for files.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// Where the target was.
+    pub from: String,
+    /// Where what was merged stands.
+    pub tip: String,
+    /// The branch that moved or was to move.
+    pub target: Option<String>,
+    /// Tasks in the order in which they were merged.
+    pub merged: Vec<String>,
+    /// Tasks that were left out, with the code of the cause.
+    pub left_out: BTreeMap<String, String>,
+    /// Conflicts that were met.
+    pub conflicts: Vec<Conflict>,
+    /// Gates that ran.
+    pub gates: Vec<GateResult>,
+    /// The target moved.
+    pub landed: bool,
+    /// What a person must do first, and the command that goes on.
+    pub waits: Option<(String, String)>,
+}
+
+/// The file of the report in the directory of a run.
+pub const REPORT: &str = "landing.json";
+
+impl Report {
+    /// The report of a run, if it has come so far.
+    #[must_use]
+    pub fn read(run_dir: &Path) -> Option<Report> {
+        serde_json::from_slice(&std::fs::read(run_dir.join(REPORT)).ok()?).ok()
+    }
+
+    /// Writes it, whole or not at all.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, run_dir: &Path) -> io::Result<()> {
+        let new = run_dir.join("landing.json.new");
+        let mut file = private_file::create(&new)?;
+        file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        file.sync_all()?;
+        std::fs::rename(&new, run_dir.join(REPORT))
+    }
+}
+
+/// How landing ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Landing {
+    /// Each piece has its fate.
+    Done(Vec<(NodeId, Fate)>, Box<Report>),
+    /// A person must do something first.
+    Waits(Box<Report>),
+    /// The run is being left.
+    Stopped,
+}
+
+/// Why landing failed: nothing moved.
+#[derive(Debug, thiserror::Error)]
+pub enum LandError {
+    /// Git fails.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The repository is not what it was.
+    #[error(transparent)]
+    Repo(#[from] RepoError),
+    /// The worktree for merging cannot be worked with.
+    #[error(transparent)]
+    OwnGit(#[from] OwnGitError),
+    /// The worktree for merging cannot be made.
+    #[error(transparent)]
+    Make(#[from] MakeError),
+    /// The report cannot be written.
+    #[error("the report of the landing cannot be written: {0}")]
+    Report(#[from] io::Error),
+}
+
+/// What landing works with.
+pub struct Dock {
+    /// The run's worktrees.
+    pub ground: Arc<Ground>,
+    /// What the plan says.
+    pub merge: Merge,
+    /// Runs commands.
+    pub runner: Box<dyn Runner>,
+    /// The run is being left: begin nothing more.
+    pub stop: Arc<AtomicBool>,
+    /// The directory of the run, for the report.
+    pub run_dir: PathBuf,
+}
+
+/// What happens to the whole because of one piece.
+enum Verdict {
+    /// It goes on.
+    GoOn,
+    /// Nothing lands.
+    Nothing(Cause),
+    /// A person must do something first.
+    Wait(String, String),
+    /// The run is being left.
+    Stop,
+}
+
+impl Dock {
+    /// Lands what can land.
+    ///
+    /// # Errors
+    /// Git fails; the target has not moved.
+    pub fn land(&self, cargo: &Cargo) -> Result<Landing, LandError> {
+        let mut report = Report::default();
+        if cargo.incomplete && self.merge.policy == "all-success" {
+            report.target = self.target();
+            return Ok(nothing(&cargo.pieces, None, report));
+        }
+        for _ in 0..MOST_REBUILDS {
+            report = Report::default();
+            let goal = self.goal()?;
+            report.target.clone_from(&goal.branch);
+            report.from = goal.at.to_string();
+            if let Some(landed) = self.landed_before(cargo, &goal)? {
+                return Ok(landed);
+            }
+            let mut left_out: BTreeMap<String, Cause> = BTreeMap::new();
+            match self.integrate(cargo, &goal.at, (&mut report, &mut left_out))? {
+                Verdict::GoOn => {}
+                Verdict::Nothing(cause) => {
+                    let first = report.left_out.keys().next().cloned();
+                    return Ok(nothing(&cargo.pieces, first.map(|task| (task, cause)), report));
+                }
+                Verdict::Wait(what, command) => return Ok(waits(report, what, command)),
+                Verdict::Stop => return Ok(Landing::Stopped),
+            }
+            let Some(tip) = Oid::parse(&report.tip) else { return Ok(Landing::Stopped) };
+            if self.stop.load(Ordering::SeqCst) {
+                return Ok(Landing::Stopped);
+            }
+            report.left_out = codes(&left_out);
+            // What is about to land is written down first: if we die, whoever comes next sees whether it did.
+            report.write(&self.run_dir)?;
+            match self.move_target(&goal, &tip)? {
+                target::Moved::Yes => {
+                    report.landed = true;
+                    self.clear_up(cargo, &left_out)?;
+                    return Ok(done(&cargo.pieces, &left_out, report));
+                }
+                target::Moved::Elsewhere => {}
+                target::Moved::No(what, command) => return Ok(waits(report, what, command)),
+            }
+        }
+        let what = "the target moved again and again while work was merged".to_owned();
+        let command = format!("regatta resume {}", self.ground.names.run());
+        Ok(waits(report, what, command))
+    }
+}
+
+fn waits(mut report: Report, what: String, command: String) -> Landing {
+    report.waits = Some((what, command));
+    Landing::Waits(Box::new(report))
+}
+
+/// Nothing lands: one piece is to blame, or what never got so far.
+fn nothing(pieces: &[Piece], blamed: Option<(String, Cause)>, mut report: Report) -> Landing {
+    report.merged.clear();
+    let fate = |piece: &Piece| match &blamed {
+        Some((task, cause)) if *task == piece.task => *cause,
+        Some((task, _)) if piece.ancestors.contains(task) => Cause::Upstream,
+        _ => Cause::NotLanded,
+    };
+    let fates: Vec<(NodeId, Fate)> =
+        pieces.iter().map(|piece| (piece.node, Fate::LeftOut(fate(piece)))).collect();
+    report.left_out =
+        pieces.iter().map(|piece| (piece.task.clone(), fate(piece).code().to_owned())).collect();
+    Landing::Done(fates, Box::new(report))
+}
+
+fn done(pieces: &[Piece], left_out: &BTreeMap<String, Cause>, mut report: Report) -> Landing {
+    let fate = |piece: &Piece| left_out.get(&piece.task).map_or(Fate::Landed, |cause| Fate::LeftOut(*cause));
+    let fates = pieces.iter().map(|piece| (piece.node, fate(piece))).collect();
+    report.left_out = codes(left_out);
+    Landing::Done(fates, Box::new(report))
+}
+
+fn codes(left_out: &BTreeMap<String, Cause>) -> BTreeMap<String, String> {
+    left_out.iter().map(|(task, cause)| (task.clone(), cause.code().to_owned())).collect()
+}

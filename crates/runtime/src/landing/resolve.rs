@@ -1,0 +1,194 @@
+//! Resolves conflicts by the rules of a plan: each path by the first rule that matches it.
+//!
+//! Works on a real merge in the integration worktree, because rules speak of its two sides.
+
+use super::integrate::Bench;
+use super::{Conflict, Dock, LandError, Piece};
+use crate::git::{Change, Oid};
+use crate::yard::patterns;
+use regatta_plan::model::{Action, MergeRule};
+
+/// How long a command may take that makes a file anew, in milliseconds.
+const REGENERATE_MS: u64 = 10 * 60_000;
+
+/// Roles, the one with most authority first (spec 3 "Data flow").
+const ROLES: [&str; 4] = ["security", "architecture", "implementation", "docs"];
+
+impl Dock {
+    /// The tree of a merge whose conflicts the rules resolve; nothing if they do not resolve all.
+    pub(super) fn resolve(
+        &self,
+        (piece, merged): (&Piece, &[&Piece]),
+        bench: &Bench,
+        conflict: &mut Conflict,
+    ) -> Result<Option<Oid>, LandError> {
+        if let Some(tree) = self.resolved_by_person(bench, piece)? {
+            conflict.resolved =
+                conflict.paths.iter().map(|path| (path.clone(), "a person".to_owned())).collect();
+            return Ok(Some(tree));
+        }
+        if self.merge.on_conflict != "merge-with-rules" {
+            return Ok(None);
+        }
+        let rule_of = |path: &String| {
+            self.merge.rules.iter().find(|rule| patterns(std::slice::from_ref(&rule.paths)).is_match(path))
+        };
+        let rules: Option<Vec<(&String, &MergeRule)>> =
+            conflict.paths.iter().map(|path| Some((path, rule_of(path)?))).collect();
+        let Some(rules) = rules else { return Ok(None) };
+        let rules: Vec<(String, MergeRule)> =
+            rules.into_iter().map(|(path, rule)| (path.clone(), rule.clone())).collect();
+        // It ends with 1 because of the conflicts that are known already.
+        let args = ["merge", "--no-commit", "--no-ff", "--quiet", piece.head.as_str()];
+        let _ = bench.git.ask(&args, &[0, 1])?;
+        let tree = self.apply((piece, merged), bench, &rules, conflict);
+        if !matches!(tree, Ok(Some(_))) {
+            conflict.resolved.clear();
+        }
+        bench.stand_at_tip()?;
+        tree
+    }
+
+    /// Leaves a conflict with its markers to a person.
+    pub(super) fn leave_to_person(&self, bench: &Bench, piece: &Piece) -> Result<(), LandError> {
+        let message = self.message(piece);
+        let args = ["merge", "--no-ff", "--quiet", "-m", &message, piece.head.as_str()];
+        // It ends with 1 because of the conflicts that are known already.
+        bench.git.ask(&args, &[0, 1])?;
+        Ok(())
+    }
+
+    /// What a person committed where the conflict was left: the same two commits, merged.
+    fn resolved_by_person(&self, bench: &Bench, piece: &Piece) -> Result<Option<Oid>, LandError> {
+        let Some(commit) = bench.git.commit(&self.resolution_ref())? else { return Ok(None) };
+        let parents =
+            bench.git.run(&["show", "--no-patch", "--format=%P", "--end-of-options", commit.as_str()])?;
+        let parents = String::from_utf8_lossy(&parents).trim().to_owned();
+        if parents != format!("{} {}", bench.tip, piece.head) {
+            return Ok(None);
+        }
+        Ok(Some(bench.git.tree(&commit)?))
+    }
+
+    /// Where what a person committed is kept while the integration branch is made anew.
+    pub(super) fn resolution_ref(&self) -> String {
+        format!("refs/regatta-resolved/{}", self.ground.names.run())
+    }
+
+    fn apply(
+        &self,
+        (piece, merged): (&Piece, &[&Piece]),
+        bench: &Bench,
+        rules: &[(String, MergeRule)],
+        conflict: &mut Conflict,
+    ) -> Result<Option<Oid>, LandError> {
+        let mut commands: Vec<&String> = Vec::new();
+        for (path, rule) in rules {
+            let side = match rule.how.as_str() {
+                "by-role" => self.stronger(piece, (path, merged))?,
+                // What a command makes anew begins from what stands there.
+                "regenerate" => "ours",
+                how => how,
+            };
+            if !take(bench, path, side)? {
+                return Ok(None);
+            }
+            if let Some(run) = rule.run.as_ref().filter(|run| !commands.contains(run)) {
+                commands.push(run);
+            }
+            conflict.resolved.insert(path.clone(), rule.how.clone());
+        }
+        for script in commands {
+            let action = Action::Shell { script: script.clone(), shell: "sh".into() };
+            let ran = self.runner.run(&action, &bench.path, REGENERATE_MS);
+            if ran.is_none_or(|ran| ran.code != Some(0)) {
+                return Ok(None);
+            }
+        }
+        for (path, _) in rules {
+            bench.git.run(&["add", "--all", "--", &format!(":(top,literal){path}")])?;
+        }
+        let tree = bench.git.run(&["write-tree"])?;
+        Ok(Oid::parse(String::from_utf8_lossy(&tree).trim()))
+    }
+
+    /// Which side wins by role: the piece's, if no merged work in that path has as much authority.
+    fn stronger(&self, piece: &Piece, (path, merged): (&str, &[&Piece])) -> Result<&'static str, LandError> {
+        let mut best = ROLES.len() + 1;
+        for other in merged {
+            let rank = rank(other);
+            let touches = |change: &Change| change.path == path;
+            if rank < best && self.ground.repo.git.changes(&other.base, &other.head)?.iter().any(touches) {
+                best = rank;
+            }
+        }
+        Ok(if best <= rank(piece) { "ours" } else { "theirs" })
+    }
+}
+
+/// The authority of a piece: 0 is most.
+fn rank(piece: &Piece) -> usize {
+    ROLES.iter().position(|role| Some(*role) == piece.role.as_deref()).unwrap_or(ROLES.len())
+}
+
+/// Takes one side of a path, or both. Answers whether that was possible.
+fn take(bench: &Bench, path: &str, side: &str) -> Result<bool, LandError> {
+    let stage = |n: u8| format!(":{n}:{path}");
+    if side == "union" {
+        let (base, ours, theirs) = (bench.blob(&stage(1))?, bench.blob(&stage(2))?, bench.blob(&stage(3))?);
+        let (Some(ours), Some(theirs)) = (ours, theirs) else { return Ok(false) };
+        return bench.union(path, (base.unwrap_or_default(), ours, theirs));
+    }
+    let n = if side == "ours" { 2 } else { 3 };
+    let file = bench.path.join(path);
+    match bench.blob(&stage(n))? {
+        Some(_) => {
+            let flag = if n == 2 { "--ours" } else { "--theirs" };
+            bench.git.run(&["checkout", flag, "--", &format!(":(top,literal){path}")])?;
+        }
+        // That side deleted it.
+        None if file.symlink_metadata().is_ok() => std::fs::remove_file(&file)?,
+        None => {}
+    }
+    Ok(true)
+}
+
+impl Bench {
+    /// The content of a path at a stage of the index, if it is there.
+    fn blob(&self, spec: &str) -> Result<Option<Vec<u8>>, LandError> {
+        let (code, id) =
+            self.git.ask(&["rev-parse", "--verify", "--quiet", "--end-of-options", spec], &[0, 1, 128])?;
+        if code != 0 {
+            return Ok(None);
+        }
+        let id = String::from_utf8_lossy(&id).trim().to_owned();
+        Ok(Some(self.git.run(&["cat-file", "blob", &id])?))
+    }
+
+    /// Writes the lines of both sides.
+    fn union(
+        &self,
+        path: &str,
+        (base, ours, theirs): (Vec<u8>, Vec<u8>, Vec<u8>),
+    ) -> Result<bool, LandError> {
+        let dir = tempdir(&self.path)?;
+        let names = ["ours", "base", "theirs"].map(|name| dir.join(name));
+        for (name, bytes) in names.iter().zip([&ours, &base, &theirs]) {
+            std::fs::write(name, bytes)?;
+        }
+        let [a, b, c] = names.each_ref().map(|name| name.to_string_lossy().into_owned());
+        let merged = self.git.ask(&["merge-file", "--union", "-p", &a, &b, &c], &[0]);
+        let _ = std::fs::remove_dir_all(&dir);
+        // Binary files have no lines.
+        let Ok((_, merged)) = merged else { return Ok(false) };
+        std::fs::write(self.path.join(path), merged)?;
+        Ok(true)
+    }
+}
+
+/// A directory of ours inside the worktree, where git excludes it.
+fn tempdir(worktree: &std::path::Path) -> std::io::Result<std::path::PathBuf> {
+    let dir = worktree.join(crate::yard::TASK_DIR).join("merge");
+    std::fs::create_dir_all(&dir)?;
+    Ok(dir)
+}

@@ -1,0 +1,174 @@
+//! The branch that moves: where it is, and how it moves to the tip of what was merged.
+//!
+//! It moves once, by a fast-forward, in every situation of spec 6 "Landing"; or not at all.
+
+use super::{Cargo, Dock, LandError, Landing, Report, done};
+use crate::git::{Git, GitError, Head, Oid, RepoError};
+use regatta_engine::cause::Cause;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+/// What git's complaint about an index that somebody has contains,
+const INDEX_LOCK: &str = "index.lock";
+/// how often that is waited for,
+const MOST_WAITS: u32 = 20;
+/// and how long each time.
+const A_MOMENT: Duration = Duration::from_millis(100);
+
+/// The target as it stands.
+pub(super) struct Goal {
+    /// Its full ref; nothing if the user's checkout is on no branch.
+    pub(super) branch: Option<String>,
+    /// Where it is.
+    pub(super) at: Oid,
+    /// The worktree that is on it.
+    checkout: Option<PathBuf>,
+}
+
+/// Whether the target moved.
+pub(super) enum Moved {
+    /// It stands at the tip.
+    Yes,
+    /// Somebody moved it meanwhile.
+    Elsewhere,
+    /// It cannot: why, and the command that goes on.
+    No(String, String),
+}
+
+impl Dock {
+    /// The full ref of the target; nothing if the user's checkout is on no branch and the plan names none.
+    pub(super) fn target(&self) -> Option<String> {
+        match (&self.merge.target, &self.ground.repo.head) {
+            (Some(name), _) => Some(full(name)),
+            (None, Head::Branch(branch)) => Some(branch.clone()),
+            (None, Head::Detached) => None,
+        }
+    }
+
+    /// Finds where the target is.
+    pub(super) fn goal(&self) -> Result<Goal, LandError> {
+        let (repo, branch) = (&self.ground.repo, self.target());
+        repo.check_quiet(branch.as_deref())?;
+        let Some(name) = &branch else {
+            return Ok(Goal { branch, at: self.ground.pinned.clone(), checkout: None });
+        };
+        let missing = || RepoError::NoCommit { name: name.clone(), dir: repo.top.clone() };
+        let at = repo.git.commit(name)?.ok_or_else(missing)?;
+        let listed = repo.worktrees()?.into_iter().find(|listed| listed.branch.as_deref() == Some(name));
+        Ok(Goal { branch, at, checkout: listed.map(|listed| listed.path) })
+    }
+
+    /// What an earlier orchestrator landed and could not say any more.
+    pub(super) fn landed_before(&self, cargo: &Cargo, goal: &Goal) -> Result<Option<Landing>, LandError> {
+        let git = &self.ground.repo.git;
+        let Some(mut report) = Report::read(&self.run_dir) else { return Ok(None) };
+        let Some(tip) = Oid::parse(&report.tip) else { return Ok(None) };
+        let name = goal.branch.clone().unwrap_or_else(|| full(&self.ground.names.result()));
+        let Some(now) = git.commit(&name)?.filter(|_| report.waits.is_none()) else { return Ok(None) };
+        if git.commit(tip.as_str())?.is_none() || !git.is_ancestor(&tip, &now)? {
+            return Ok(None);
+        }
+        let cause = |(task, code): (&String, &String)| {
+            (task.clone(), Cause::from_code(code).unwrap_or(Cause::NotLanded))
+        };
+        let left_out: BTreeMap<String, Cause> = report.left_out.iter().map(cause).collect();
+        report.landed = true;
+        self.clear_up(cargo, &left_out)?;
+        Ok(Some(done(&cargo.pieces, &left_out, report)))
+    }
+
+    /// Moves the target to the tip.
+    pub(super) fn move_target(&self, goal: &Goal, tip: &Oid) -> Result<Moved, LandError> {
+        let git = &self.ground.repo.git;
+        let Some(branch) = &goal.branch else {
+            git.set_ref(&full(&self.ground.names.result()), tip)?;
+            return Ok(Moved::Yes);
+        };
+        if *tip == goal.at {
+            return Ok(Moved::Yes);
+        }
+        let Some(checkout) = &goal.checkout else {
+            return match git.update_ref(branch, (Some(&goal.at), Some(tip))) {
+                Ok(()) => Ok(Moved::Yes),
+                Err(error) if git.commit(branch)?.as_ref() == Some(&goal.at) => Err(error.into()),
+                Err(_) => Ok(Moved::Elsewhere),
+            };
+        };
+        let there = self.ground.git()?.in_dir(checkout);
+        // Two runs that land in one checkout do it one after the other.
+        let _turn = self.ground.repo.turn()?;
+        if there.commit("HEAD")?.as_ref() != Some(&goal.at) {
+            return Ok(Moved::Elsewhere);
+        }
+        match forward(&there, tip) {
+            Ok(()) => Ok(Moved::Yes),
+            Err(error) => self.stands_aside(&there, (goal, tip), &error.to_string()),
+        }
+    }
+
+    /// The user's files are in the way: nothing moves, and the result has a name.
+    fn stands_aside(&self, there: &Git, (goal, tip): (&Goal, &Oid), why: &str) -> Result<Moved, LandError> {
+        if there.commit("HEAD")?.as_ref() != Some(&goal.at) {
+            return Ok(Moved::Elsewhere);
+        }
+        let result = self.ground.names.result();
+        self.ground.repo.git.set_ref(&full(&result), tip)?;
+        let what = format!(
+            "files in {} are in the way; the result stands on branch {result} ({why})",
+            there.dir().display()
+        );
+        let command = format!("commit or stash them, then: regatta resume {}", self.ground.names.run());
+        Ok(Moved::No(what, command))
+    }
+
+    /// Worktrees and branches of what has landed go; the commits stay under their refs.
+    pub(super) fn clear_up(
+        &self,
+        cargo: &Cargo,
+        left_out: &BTreeMap<String, Cause>,
+    ) -> Result<(), LandError> {
+        let names = &self.ground.names;
+        self.ground.clear(&self.ground.dir.join(names.integration_worktree()))?;
+        self.drop_branch(&names.integration())?;
+        for piece in cargo.pieces.iter().filter(|piece| !left_out.contains_key(&piece.task)) {
+            let path = self.ground.path(&piece.task);
+            // What somebody put there after the end is nobody's to throw away.
+            let dirty = path.exists() && self.ground.git_in(&path)?.is_dirty()?;
+            if !dirty {
+                self.ground.clear(&path)?;
+                if !self.merge.keep_branches {
+                    self.drop_branch(&names.branch(&piece.task))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_branch(&self, short: &str) -> Result<(), LandError> {
+        let git = &self.ground.repo.git;
+        if git.commit(&full(short))?.is_some() {
+            git.run(&["update-ref", "--no-deref", "-d", &full(short)])?;
+        }
+        Ok(())
+    }
+}
+
+/// Moves a checkout to a commit that descends from where it stands. Somebody else's git, an editor's for instance, may have
+/// the index for a moment: that is waited for.
+fn forward(there: &Git, tip: &Oid) -> Result<(), GitError> {
+    let args = ["merge", "--ff-only", "--no-autostash", "--quiet", tip.as_str()];
+    for _ in 0..MOST_WAITS {
+        match there.run(&args) {
+            Err(GitError::Failed { said, .. }) if said.contains(INDEX_LOCK) => thread::sleep(A_MOMENT),
+            done => return done.map(|_| ()),
+        }
+    }
+    there.run(&args).map(|_| ())
+}
+
+/// The full ref of a branch.
+pub(super) fn full(name: &str) -> String {
+    if name.starts_with("refs/") { name.to_owned() } else { format!("refs/heads/{name}") }
+}

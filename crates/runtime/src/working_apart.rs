@@ -1,0 +1,307 @@
+//! How the driver takes an attempt in a worktree through its stages.
+//!
+//! A part of the driver: it never waits. What follows from an end is not known here.
+
+use crate::action::{Kind, Prepared, Site};
+use crate::apart::{Apart, InFlight, Kept, Stage};
+use crate::attempt_dirs::AttemptDir;
+use crate::collect;
+use crate::judge::{self, Job, refusal};
+use crate::keeper::{self, Ask, How};
+use crate::kept_id;
+use crate::local::Local;
+use crate::yard::{Collected, Done, Ended, Errand, Finding};
+use regatta_engine::cause::Cause;
+use regatta_engine::ids::{AttemptId, NodeId};
+use regatta_engine::state::State;
+use std::fs::File;
+use std::sync::Arc;
+
+impl Local {
+    /// The worktrees of the run, if it has any; `node` has one of them.
+    pub(crate) fn apart_of(&self, node: NodeId) -> Option<&Apart> {
+        self.apart.as_ref().filter(|apart| apart.has(node))
+    }
+
+    /// Begins an attempt: its worktree is asked for.
+    pub(crate) fn begin_apart(&mut self, job: Job, number: u32) {
+        let Some(apart) = self.apart.as_mut() else { return };
+        let (attempt, node) = (job.attempt, job.node);
+        let task = apart.graph.name(node).to_owned();
+        apart.workers.ask(Errand::Make { attempt: attempt.0, task, heads: apart.handed(node) });
+        let (stage, base) = (Stage::Making, None);
+        apart
+            .in_flight
+            .insert(attempt, InFlight { node, number, stage, job: Some(job), base, ending: false });
+    }
+
+    /// An attempt that was found at work by a new orchestrator, or that has ended and was not judged.
+    pub(crate) fn adopt_apart(&mut self, (attempt, node, number): (AttemptId, NodeId, u32)) {
+        let Some(apart) = self.apart.as_mut().filter(|apart| apart.has(node)) else { return };
+        let (stage, base) = (Stage::Working, None);
+        apart.in_flight.insert(attempt, InFlight { node, number, stage, job: None, base, ending: false });
+    }
+
+    /// Attempts of the last orchestrator that never came to the keeper, which has lived all the time: they begin again.
+    pub(crate) fn begin_again(&mut self, state: &State, found: &[u64]) -> Vec<u64> {
+        let never = state
+            .live()
+            .filter(|(attempt, node)| !found.contains(&attempt.0) && self.apart_of(*node).is_some());
+        let never: Vec<(AttemptId, NodeId, u32)> = never
+            .filter_map(|(attempt, node)| Some((attempt, node, state.node(node).live()?.number)))
+            .collect();
+        for &(attempt, node, number) in &never {
+            self.start(attempt, (node, number), Kind::Attempt);
+        }
+        never.into_iter().map(|(attempt, ..)| attempt.0).collect()
+    }
+
+    /// Attempts whose stage the keeper does not know.
+    pub(crate) fn apart_under_way(&self) -> Vec<u64> {
+        self.apart.as_ref().map(Apart::under_way).unwrap_or_default()
+    }
+
+    /// An attempt is to end. Answers whether that is done: the keeper has nothing of it.
+    pub(crate) fn end_apart(&mut self, attempt: AttemptId, grace_ms: u64) -> bool {
+        let epoch = self.place.epoch;
+        let Some(flight) = self.apart.as_mut().and_then(|apart| apart.in_flight.get_mut(&attempt)) else {
+            return false;
+        };
+        flight.ending = true;
+        let step = match &flight.stage {
+            Stage::Working => return false,
+            Stage::Making | Stage::Collecting(_) => return true,
+            Stage::Setup(n) => kept_id::step(epoch, attempt, kept_id::SETUP + n),
+            Stage::Verifying(n, _) => kept_id::step(epoch, attempt, kept_id::VERIFY + n),
+        };
+        self.asks.push(Ask::End { attempt: step, grace_ms });
+        true
+    }
+
+    /// A worker has done an errand.
+    pub fn yard_done(&mut self, done: Done) {
+        match done {
+            Done::Made { attempt, made } => {
+                let attempt = AttemptId(attempt);
+                let ground = self.apart.as_ref().map(|apart| Arc::clone(apart.workers.ground()));
+                let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.get_mut(&attempt));
+                let (Some(flight), Some(_)) = (flight, ground) else { return };
+                match made {
+                    Ok((_, base)) => {
+                        flight.base = Some(base);
+                        self.next_setup(attempt, 0);
+                    }
+                    Err(failed) => {
+                        let cause = match failed {
+                            crate::yard::Failed::Conflict { .. } => Cause::MergeConflict,
+                            crate::yard::Failed::Make(_) => Cause::Worktree,
+                        };
+                        self.refuse_apart(attempt, (cause, &failed.to_string()));
+                    }
+                }
+            }
+            Done::Collected { attempt, collected } => {
+                self.collected(AttemptId(attempt), collected.map(|c| *c))
+            }
+        }
+    }
+
+    /// The next command of `setup`, or the work itself.
+    fn next_setup(&mut self, attempt: AttemptId, n: u8) {
+        let Some(apart) = self.apart.as_mut() else { return };
+        let Some(flight) = apart.in_flight.get(&attempt) else { return };
+        if flight.ending {
+            return self.refuse_apart(attempt, (Cause::Stopped, "it was ended before it began"));
+        }
+        let (node, number, site) = (flight.node, flight.number, apart.site(flight.node));
+        let setup = apart.workers.ground().rules.setup.get(usize::from(n)).cloned();
+        let Some(flight) = apart.in_flight.get_mut(&attempt) else { return };
+        if let Some(action) = setup {
+            flight.stage = Stage::Setup(n);
+            return match self.actions.prepare_step((node, &action), number, (&self.outputs, &site)) {
+                Ok(prepared) => self.order_step((attempt, node), Kind::Setup(n), prepared),
+                Err(refused) => self.refuse_apart(attempt, (refused.cause, &refused.message)),
+            };
+        }
+        if self.actions.dialect(node).is_some() {
+            return self.begin_agent(attempt, number, site);
+        }
+        let Some(result) = flight.job.as_ref().map(|job| job.dir.path.join(collect::RESULT)) else { return };
+        let prepared =
+            self.actions.prepare((node, Kind::Attempt), number, (&self.outputs, &result), Some(&site));
+        match prepared {
+            Ok(prepared) => {
+                flight.stage = Stage::Working;
+                if let Some(job) = flight.job.take() {
+                    self.order(job, prepared);
+                }
+            }
+            Err(refused) => self.refuse_apart(attempt, (refused.cause, &refused.message)),
+        }
+    }
+
+    /// An agent gets a prompt besides; what it may do it may do here.
+    fn begin_agent(&mut self, attempt: AttemptId, number: u32, site: Site) {
+        let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.get_mut(&attempt));
+        let Some(flight) = flight else { return };
+        flight.stage = Stage::Working;
+        let Some(job) = flight.job.take() else { return };
+        self.start_agent(job, number, Some(site));
+        if !self.jobs.contains_key(&attempt.0) {
+            // It was refused, and that was told.
+            self.lost_apart(attempt);
+        }
+    }
+
+    fn order_step(&mut self, (attempt, node): (AttemptId, NodeId), kind: Kind, prepared: Prepared) {
+        let dir = AttemptDir::found(self.dir(attempt, kind));
+        self.order(Job { attempt, node, kind, dir, adopted: false, content_key: None }, prepared);
+    }
+
+    /// It ends without having worked.
+    fn refuse_apart(&mut self, attempt: AttemptId, (cause, message): (Cause, &str)) {
+        let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.remove(&attempt));
+        let Some(job) = flight.and_then(|flight| flight.job) else { return };
+        self.arrivals.push_back(refusal(&job, (cause, message)));
+        self.dirs.end(job.dir);
+    }
+
+    /// The tree of an attempt in a worktree, or of a step of it, has ended. Answers whether it was one.
+    pub(crate) fn ended_apart(
+        &mut self,
+        job: Job,
+        (ended, streams): (keeper::Ended, [Option<File>; 2]),
+    ) -> Option<(Job, keeper::Ended, [Option<File>; 2])> {
+        let attempt = job.attempt;
+        if let Kind::Setup(n) | Kind::Verify(n) = job.kind {
+            self.step_ended((attempt, n), &job, (&ended, streams));
+            return None;
+        }
+        let wall_ms = self.wall_ms;
+        let Some(apart) = self.apart.as_mut().filter(|_| job.kind == Kind::Attempt) else {
+            return Some((job, ended, streams));
+        };
+        let handed = apart.handed(job.node);
+        let Some(flight) = apart.in_flight.get_mut(&attempt) else { return Some((job, ended, streams)) };
+        let errand = Ended {
+            task: Box::new(apart.plan.tasks[job.node.index()].clone()),
+            attempt: attempt.0,
+            number: flight.number,
+            base: flight.base.clone(),
+            handed,
+            dir: job.dir.path.clone(),
+            seconds: wall_ms / 1_000,
+        };
+        flight.stage = Stage::Collecting(Box::new(Kept { job, ended, streams }));
+        apart.workers.ask(Errand::Collect(Box::new(errand)));
+        None
+    }
+
+    /// What an attempt left is known.
+    fn collected(&mut self, attempt: AttemptId, collected: Result<Collected, crate::yard::CollectError>) {
+        let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.get_mut(&attempt));
+        let Some(flight) = flight else { return };
+        let Stage::Collecting(kept) = std::mem::replace(&mut flight.stage, Stage::Working) else { return };
+        match collected {
+            Err(error) => {
+                let finding = Finding { cause: Cause::Worktree, message: error.to_string() };
+                self.finish_apart(*kept, None, Some(finding));
+            }
+            Ok(collected) => {
+                let good = kept.ended.how == How::Code(0) && collected.findings.is_empty() && !flight.ending;
+                if good {
+                    self.next_verify(*kept, collected, 0)
+                } else {
+                    self.finish_apart(*kept, Some(collected), None)
+                }
+            }
+        }
+    }
+
+    /// The next command of `verify`, or the judgement.
+    fn next_verify(&mut self, kept: Kept, collected: Collected, n: u8) {
+        let (attempt, node) = (kept.job.attempt, kept.job.node);
+        let Some(apart) = self.apart.as_mut() else { return };
+        let own = apart.plan.tasks[node.index()].worktree.as_ref();
+        let action = own.and_then(|own| own.verify.get(usize::from(n))).cloned();
+        let site = apart.site(node);
+        let (Some(action), Some(flight)) = (action, apart.in_flight.get_mut(&attempt)) else {
+            return self.finish_apart(kept, Some(collected), None);
+        };
+        let number = flight.number;
+        match self.actions.prepare_step((node, &action), number, (&self.outputs, &site)) {
+            Ok(prepared) => {
+                flight.stage = Stage::Verifying(n, Box::new((kept, collected)));
+                self.order_step((attempt, node), Kind::Verify(n), prepared);
+            }
+            Err(refused) => {
+                let finding = Finding { cause: refused.cause, message: refused.message };
+                self.finish_apart(kept, Some(collected), Some(finding));
+            }
+        }
+    }
+
+    /// A command of `setup` or `verify` has ended.
+    fn step_ended(
+        &mut self,
+        (attempt, n): (AttemptId, u8),
+        job: &Job,
+        (ended, mut streams): (&keeper::Ended, [Option<File>; 2]),
+    ) {
+        self.asks.push(Ask::Ack { attempt: ended.attempt });
+        let word = if matches!(job.kind, Kind::Setup(_)) { "setup" } else { "verify" };
+        let limit_bytes = self.actions.output_limit_bytes();
+        for (stream, name) in streams.iter_mut().zip(["stdout", "stderr"]) {
+            // What cannot be kept of a step is missed by nobody but a person who looks for it.
+            let _ =
+                collect::stream(stream.as_mut(), (&job.dir.path, &format!("{word}-{n}.{name}")), limit_bytes);
+        }
+        let good = ended.how == How::Code(0) && !ended.deadline && !ended.output_limit;
+        if matches!(job.kind, Kind::Setup(_)) {
+            if good {
+                return self.next_setup(attempt, n + 1);
+            }
+            let message = format!("command {} of `setup` failed: {}", n + 1, said(ended));
+            return self.refuse_apart(attempt, (Cause::Worktree, &message));
+        }
+        let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.get_mut(&attempt));
+        let Some(flight) = flight else { return };
+        let Stage::Verifying(_, kept) = std::mem::replace(&mut flight.stage, Stage::Working) else { return };
+        let (kept, collected) = *kept;
+        if good {
+            return self.next_verify(kept, collected, n + 1);
+        }
+        let message = format!("command {} of `verify` failed: {}", n + 1, said(ended));
+        self.finish_apart(kept, Some(collected), Some(Finding { cause: Cause::Verify, message }));
+    }
+
+    fn finish_apart(&mut self, kept: Kept, collected: Option<Collected>, finding: Option<Finding>) {
+        if let Some(apart) = self.apart.as_mut() {
+            apart.in_flight.remove(&kept.job.attempt);
+        }
+        let mut findings: Vec<Finding> = collected.iter().flat_map(|c| c.findings.clone()).collect();
+        findings.extend(finding);
+        let left = judge::Left {
+            finding: findings.into_iter().next(),
+            warning: collected.as_ref().and_then(|collected| collected.warning.clone()),
+            work: collected.map(|collected| collected.work),
+        };
+        let Kept { job, ended, streams } = kept;
+        self.judge(job, (&ended, streams), Some(left));
+    }
+
+    /// Attempts whose step died with its keeper.
+    pub(crate) fn lost_apart(&mut self, attempt: AttemptId) {
+        if let Some(apart) = self.apart.as_mut() {
+            apart.in_flight.remove(&attempt);
+        }
+    }
+}
+
+fn said(ended: &keeper::Ended) -> String {
+    match &ended.how {
+        How::Code(code) => format!("exit code {code}"),
+        How::Signal(signal) => format!("signal {signal}"),
+        How::NotStarted { message } => message.clone(),
+    }
+}

@@ -1,0 +1,66 @@
+//! From which commit a task begins: it follows from the plan and from outcomes, never from timing (spec 6 "Base").
+//!
+//! ```text
+//! no predecessor -> the pinned commit    one -> what it left    several -> the maximal ones of them, merged in order
+//! ```
+//! Merges of ours have a fixed author and date, so the same parents give the same commit.
+
+use crate::git::{Git, GitError, Merged, Oid, Person, Stamp};
+
+/// Nobody: who makes the merges that only serve as a base.
+fn nobody() -> Person {
+    Person { name: "regatta".to_owned(), email: "regatta@localhost".to_owned() }
+}
+
+/// What a base comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Base {
+    /// This commit.
+    At(Oid),
+    /// Predecessors conflict.
+    Conflict {
+        /// The task whose work conflicts with that before it.
+        task: String,
+        /// The paths.
+        paths: Vec<String>,
+    },
+}
+
+/// The base of a task whose predecessors left `heads`, in merge order: each a task and a commit. `pinned` is where the
+/// run began.
+///
+/// # Errors
+/// Git fails.
+pub(super) fn base(git: &Git, pinned: &Oid, heads: &[(String, Oid)]) -> Result<Base, GitError> {
+    let maximal = maximal(git, heads)?;
+    let Some(((_, first), others)) = maximal.split_first() else { return Ok(Base::At(pinned.clone())) };
+    let mut tip = (*first).clone();
+    for (task, head) in others {
+        match git.merge_tree(None, (&tip, head))? {
+            Merged::Conflict { paths, .. } => return Ok(Base::Conflict { task: (*task).clone(), paths }),
+            Merged::Clean(tree) => {
+                // As late as the later of the two, so that dates never go back in a history.
+                let seconds = git.seconds(&tip)?.max(git.seconds(head)?);
+                let stamp = Stamp { author: nobody(), committer: nobody(), seconds };
+                let message = format!("regatta: base with the work of {task}\n");
+                tip = git.commit_tree((&tree, &[&tip, head]), &message, &stamp)?;
+            }
+        }
+    }
+    Ok(Base::At(tip))
+}
+
+/// The heads that no other one contains, in their order; of equal ones the first.
+fn maximal<'a>(git: &Git, heads: &'a [(String, Oid)]) -> Result<Vec<(&'a String, &'a Oid)>, GitError> {
+    let mut kept: Vec<(&String, &Oid)> = Vec::new();
+    for (task, head) in heads {
+        if !kept.iter().any(|(_, other)| *other == head) {
+            kept.push((task, head));
+        }
+    }
+    if kept.len() > 1 {
+        let independent = git.independent(kept.iter().map(|(_, head)| *head))?;
+        kept.retain(|(_, head)| independent.contains(head));
+    }
+    Ok(kept)
+}

@@ -1,0 +1,289 @@
+//! Looks through a worktree when its attempt has ended: commits what was left, keeps it by a ref, and says what it is.
+//!
+//! ```text
+//! settings put back -> left over: add, commit -> ref of the attempt, branch of the task -> checks -> Collected
+//! ```
+//! Done for failed attempts too: no work is lost. Doing it twice does no harm. Judges nothing: findings go to who asks.
+
+use super::base::{Base, base};
+use super::making::{TASK_DIR, is_copied};
+use super::own_git::OwnGitError;
+use super::{Ground, author, patterns};
+use crate::collect;
+use crate::git::{Change, ChangeKind, Git, GitError, Oid, Stamp};
+use crate::private_file;
+use regatta_engine::cause::Cause;
+use regatta_engine::report::Work;
+use regatta_plan::model::{InWorktree, Task};
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Component, Path, PathBuf};
+
+/// A list for people names at most this many paths.
+const MOST_PATHS: usize = 5;
+
+/// What somebody found out about an attempt that makes it a failure.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// Why.
+    pub cause: Cause,
+    /// For people.
+    pub message: String,
+}
+
+/// What an attempt left.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Collected {
+    /// The commits.
+    pub work: Work,
+    /// What changed, by path.
+    pub changes: Vec<Change>,
+    /// Why it is a failure, the most telling first.
+    pub findings: Vec<Finding>,
+    /// What is worth saying although it is none.
+    pub warning: Option<String>,
+}
+
+/// An attempt that has ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The task.
+    pub task: Box<Task>,
+    /// The attempt's id.
+    pub attempt: u64,
+    /// Its number.
+    pub number: u32,
+    /// Where it began, if that is still known.
+    pub base: Option<Oid>,
+    /// What its predecessors left, in merge order: the base follows from it.
+    pub handed: Vec<(String, Oid)>,
+    /// Its directory, for its result.
+    pub dir: PathBuf,
+    /// Seconds since the Unix epoch: when it ended.
+    pub seconds: u64,
+}
+
+/// Why it cannot be told what an attempt left.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// Git fails.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// Its worktree cannot be worked with.
+    #[error(transparent)]
+    OwnGit(#[from] OwnGitError),
+    /// What it began from cannot be made again.
+    #[error("where it began is not known any more")]
+    NoBase,
+}
+
+impl Ground {
+    /// Collects what an attempt left.
+    ///
+    /// # Errors
+    /// Git fails, or the worktree is gone.
+    pub(super) fn collect(&self, ended: &Ended) -> Result<Collected, CollectError> {
+        let base = match &ended.base {
+            Some(base) => base.clone(),
+            None => match base(&self.git()?, &self.pinned, &ended.handed)? {
+                Base::At(base) => base,
+                Base::Conflict { .. } => return Err(CollectError::NoBase),
+            },
+        };
+        let Some(own) = ended.task.worktree.as_ref() else {
+            return Ok(nothing(&base));
+        };
+        let path = self.path(&ended.task.id);
+        let git = self.git_in(&path)?;
+        let mut findings = self.tampered();
+        if self.mend(&path)? {
+            let message = "it removed or changed `.git` of its worktree; that was put back".to_owned();
+            findings.push(Finding { cause: Cause::Tampered, message });
+        }
+        let head = self.commit_left(&git, ended, &base)?;
+        self.repo.git.set_ref(&self.names.kept(&ended.task.id, ended.attempt), &head)?;
+        let descends = git.is_ancestor(&base, &head)?;
+        if descends {
+            self.put_on_branch(&git, &ended.task.id, &head)?;
+        } else {
+            let message = format!("its work does not descend from {}", base.short());
+            findings.push(Finding { cause: Cause::HistoryRewritten, message });
+        }
+        let changes = git.changes(&base, &head)?;
+        let mut warning = None;
+        if descends {
+            findings.extend(self.forbidden(&git, &changes)?);
+            let foreign = self.foreign(&ended.task, &changes);
+            match (foreign, self.rules.ownership.as_str()) {
+                (Some(message), "reject") => findings.push(Finding { cause: Cause::Ownership, message }),
+                (Some(message), "warn") => warning = Some(message),
+                _ => {}
+            }
+            findings.extend(missing(own, &changes, &path));
+        }
+        match take_result(&path, &ended.dir, own.accept_partial) {
+            Ok(finding) => findings.extend(finding),
+            Err(error) => {
+                let message = format!("its result cannot be read: {error}");
+                findings.push(Finding { cause: Cause::BadResult, message });
+            }
+        }
+        let changed = u32::try_from(changes.len()).unwrap_or(u32::MAX);
+        let work = Work { base: base.as_str().into(), head: head.as_str().into(), changed };
+        Ok(Collected { work, changes, findings, warning })
+    }
+
+    /// Settings and hooks that were changed meanwhile; they are put back.
+    fn tampered(&self) -> Vec<Finding> {
+        let message = match self.guard.restore() {
+            Ok(changed) if changed.is_empty() => return Vec::new(),
+            Ok(changed) => format!("it changed {} of the repository; that was put back", changed.join(", ")),
+            Err(error) => format!("settings of the repository cannot be put back: {error}"),
+        };
+        vec![Finding { cause: Cause::Tampered, message }]
+    }
+
+    /// Commits what is not committed yet. Answers where the worktree stands then.
+    fn commit_left(&self, git: &Git, ended: &Ended, base: &Oid) -> Result<Oid, GitError> {
+        let head = git.commit("HEAD")?.unwrap_or_else(|| base.clone());
+        if !git.is_dirty()? {
+            return Ok(head);
+        }
+        git.run(&["add", "--all"])?;
+        let tree = git.run(&["write-tree"])?;
+        let Some(tree) = Oid::parse(String::from_utf8_lossy(&tree).trim()) else { return Ok(head) };
+        if tree == git.tree(&head)? {
+            return Ok(head);
+        }
+        let (id, title) = (&ended.task.id, &ended.task.title);
+        let subject = title.as_deref().unwrap_or(id).lines().next().unwrap_or(id);
+        let message = format!(
+            "{subject}\n\nRegatta-Run: {}\nRegatta-Task: {id}\nRegatta-Attempt: {}\n",
+            self.names.run(),
+            ended.number
+        );
+        let author = author(ended.task.action.agent());
+        let stamp = Stamp { author, committer: self.committer.clone(), seconds: ended.seconds };
+        git.commit_tree((&tree, &[&head]), &message, &stamp)
+    }
+
+    /// The branch of the task stands at what it left, and the worktree on that branch.
+    fn put_on_branch(&self, git: &Git, task: &str, head: &Oid) -> Result<(), GitError> {
+        let full = format!("refs/heads/{}", self.names.branch(task));
+        self.repo.git.set_ref(&full, head)?;
+        git.run(&["symbolic-ref", "HEAD", &full]).map(|_| ())
+    }
+
+    /// What nobody may change: protected paths, and paths that were copied in or go through a filter.
+    fn forbidden(&self, git: &Git, changes: &[Change]) -> Result<Vec<Finding>, GitError> {
+        let mut findings = Vec::new();
+        let mut say = |paths: Vec<&str>, what: &str| {
+            if !paths.is_empty() {
+                findings
+                    .push(Finding { cause: Cause::Ownership, message: format!("{what}: {}", named(&paths)) });
+            }
+        };
+        let such = |wanted: &dyn Fn(&str) -> bool| -> Vec<&str> {
+            changes.iter().map(|change| change.path.as_str()).filter(|path| wanted(path)).collect()
+        };
+        say(such(&|path| self.protect.is_match(path)), "it changed protected paths");
+        say(such(&|path| is_copied(&self.copies, path)), "it committed what was copied into its worktree");
+        let filtered = filtered(git, changes)?;
+        say(filtered.iter().map(String::as_str).collect(), "it changed paths that go through a filter");
+        Ok(findings)
+    }
+
+    /// Paths that the task does not own, for people.
+    fn foreign(&self, task: &Task, changes: &[Change]) -> Option<String> {
+        if task.files.is_empty() {
+            return None;
+        }
+        let own = patterns(&task.files);
+        let foreign = |path: &&str| !own.is_match(path) && !self.shared.is_match(path);
+        let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).filter(foreign).collect();
+        (!paths.is_empty()).then(|| format!("it changed files that are not its own: {}", named(&paths)))
+    }
+}
+
+fn nothing(base: &Oid) -> Collected {
+    let base: Box<str> = base.as_str().into();
+    let work = Work { head: base.clone(), base, changed: 0 };
+    Collected { work, changes: Vec::new(), findings: Vec::new(), warning: None }
+}
+
+/// What must be there and is not.
+fn missing(own: &InWorktree, changes: &[Change], path: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if own.must_change && changes.is_empty() {
+        let message = "it was to change something and changed nothing".to_owned();
+        findings.push(Finding { cause: Cause::NoChange, message });
+    }
+    let gone = |output: &&String| !is_inside(path, output);
+    let gone: Vec<&str> = own.outputs.iter().filter(gone).map(String::as_str).collect();
+    if !gone.is_empty() {
+        let message = format!("it did not write {}", named(&gone));
+        findings.push(Finding { cause: Cause::MissingOutput, message });
+    }
+    findings
+}
+
+/// Whether a plain file or a directory is there, and really inside.
+fn is_inside(root: &Path, path: &str) -> bool {
+    let path = Path::new(path);
+    if !path.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir)) {
+        return false;
+    }
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    let Some((inside, root)) = real(&root.join(path)).zip(real(root)) else { return false };
+    inside.starts_with(root) && fs::metadata(&inside).is_ok_and(|meta| meta.is_file() || meta.is_dir())
+}
+
+/// Changed paths with a `filter` attribute.
+fn filtered(git: &Git, changes: &[Change]) -> Result<Vec<String>, GitError> {
+    let mut paths = Vec::new();
+    for change in changes.iter().filter(|change| change.kind != ChangeKind::Deleted) {
+        paths.extend_from_slice(change.path.as_bytes());
+        paths.push(0);
+    }
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    let out = git.feed(&["check-attr", "-z", "--stdin", "filter"], &paths)?;
+    let parts: Vec<String> =
+        out.split(|b| *b == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
+    let set = |row: &&[String]| !matches!(row[2].as_str(), "unspecified" | "unset");
+    Ok(parts.chunks_exact(3).filter(set).map(|row| row[0].clone()).collect())
+}
+
+/// Some paths, for people.
+fn named(paths: &[&str]) -> String {
+    let shown: Vec<String> =
+        paths.iter().take(MOST_PATHS).map(|path| path.escape_debug().to_string()).collect();
+    match paths.len().checked_sub(MOST_PATHS) {
+        Some(more) if more > 0 => format!("{} and {more} more", shown.join(", ")),
+        _ => shown.join(", "),
+    }
+}
+
+/// Takes the result that a task wrote in its worktree to where results lie, and what it says of itself.
+fn take_result(worktree: &Path, dir: &Path, accept_partial: bool) -> io::Result<Option<Finding>> {
+    let from = worktree.join(TASK_DIR).join(collect::RESULT);
+    let file = match private_file::open(&from) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut text = Vec::new();
+    file.take(collect::MAX_RESULT_BYTES + 1).read_to_end(&mut text)?;
+    private_file::create(&dir.join(collect::RESULT))?.write_all(&text)?;
+    let said: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    let status = said.get("status").and_then(serde_json::Value::as_str).unwrap_or("success");
+    if status == "success" || status == "partial" && accept_partial {
+        return Ok(None);
+    }
+    let known = ["partial", "failed", "blocked"].contains(&status);
+    let summary = said.get("summary").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let summary: String = summary.chars().take(200).collect();
+    let message = format!("its result says `{}`: {summary}", status.escape_debug());
+    Ok(known.then_some(Finding { cause: Cause::Partial, message }))
+}

@@ -1,0 +1,139 @@
+//! Makes the worktree of an attempt, and puts into it what the plan says.
+//!
+//! Nothing outside the directory of worktrees is created or removed.
+
+use super::Ground;
+use super::own_git::OwnGitError;
+use crate::git::{Git, GitError, Oid};
+use crate::private_file;
+use globset::GlobSet;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+/// The directory in a worktree through which a task speaks to us.
+pub const TASK_DIR: &str = ".regatta-task";
+
+/// Why a worktree could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum MakeError {
+    /// Git fails.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// One that is there cannot be worked with.
+    #[error(transparent)]
+    OwnGit(#[from] OwnGitError),
+    /// Something else of that name is there.
+    #[error("{} is there and is not ours", .0.display())]
+    Foreign(PathBuf),
+    /// A file cannot be copied into it, or its directory cannot be made.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Ground {
+    /// Makes the worktree of a task at `base`. What an earlier attempt had there is gone: its work is kept by a ref.
+    ///
+    /// # Errors
+    /// It cannot be made; nothing of it is left then.
+    pub(super) fn make(&self, task: &str, base: &Oid) -> Result<PathBuf, MakeError> {
+        let path = self.path(task);
+        let branch = self.names.branch(task);
+        self.clear(&path)?;
+        let full = format!("refs/heads/{branch}");
+        if self.repo.git.commit(&full)?.is_some() {
+            // What it had is kept by the refs of earlier attempts.
+            self.repo.git.run(&["update-ref", "--no-deref", "-d", &full])?;
+        }
+        let made = self.check_out(&path, (&branch, base));
+        made.and_then(|_| self.furnish(&path)).inspect_err(|_| {
+            // What was half made must not be in the way of the next try; that it failed is told already.
+            let _ = self.clear(&path);
+            let _ = self.repo.git.run(&["update-ref", "--no-deref", "-d", &full]);
+        })?;
+        Ok(path)
+    }
+
+    /// Where the worktree of a task is.
+    #[must_use]
+    pub fn path(&self, task: &str) -> PathBuf {
+        self.dir.join(self.names.worktree(task))
+    }
+
+    /// Makes a worktree on a new branch at a commit, with its files. Answers git in it.
+    pub(crate) fn check_out(&self, path: &Path, at: (&str, &Oid)) -> Result<Git, MakeError> {
+        self.repo.add_worktree(path, at)?;
+        let git = self.git_in(path)?;
+        git.run(&["reset", "--hard", "--quiet", "--no-recurse-submodules"])?;
+        Ok(git)
+    }
+
+    /// Removes what is at a path of ours, if it is a worktree of this repository.
+    pub(crate) fn clear(&self, path: &Path) -> Result<(), MakeError> {
+        let known = self.admin(path).is_some();
+        let there = path.symlink_metadata().ok();
+        // A link in the place of a worktree leads to somebody else's files.
+        if there.is_some_and(|meta| !known || !meta.is_dir()) {
+            return Err(MakeError::Foreign(path.to_owned()));
+        }
+        if known {
+            self.repo.remove_worktree(path)?;
+        }
+        Ok(())
+    }
+
+    /// Puts copied files and our own directory into a new worktree.
+    pub(crate) fn furnish(&self, path: &Path) -> Result<(), MakeError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| MakeError::File { path, source }
+        };
+        let task_dir = path.join(TASK_DIR);
+        fs::create_dir_all(&task_dir).map_err(failed(&task_dir))?;
+        for file in self.copied()? {
+            let (from, to) = (self.repo.top.join(&file), path.join(&file));
+            if let Some(parent) = to.parent() {
+                fs::create_dir_all(parent).map_err(failed(parent))?;
+            }
+            copy(&from, &to).map_err(failed(&from))?;
+        }
+        Ok(())
+    }
+
+    /// The untracked files of the user's checkout that each worktree gets.
+    fn copied(&self) -> Result<Vec<PathBuf>, GitError> {
+        if self.rules.copy.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Ignored ones are meant most of all: `.env` and the like.
+        let mut args = vec!["ls-files".to_owned(), "-z".to_owned(), "--others".to_owned(), "--".to_owned()];
+        args.extend(self.rules.copy.iter().map(|pattern| format!(":(top,glob){pattern}")));
+        let listed = self.repo.git.run(&args)?;
+        let paths = listed.split(|b| *b == 0).filter_map(|part| std::str::from_utf8(part).ok());
+        Ok(paths.filter(|path| is_copied(&self.copies, path)).map(PathBuf::from).collect())
+    }
+}
+
+/// True for a path that is copied into worktrees and never belongs into a commit.
+pub(super) fn is_copied(copies: &GlobSet, path: &str) -> bool {
+    !path.is_empty()
+        && copies.is_match(path)
+        && Path::new(path).components().all(|c| matches!(c, Component::Normal(_)))
+}
+
+/// Copies a plain file with its mode; links are not followed and not copied.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let meta = from.symlink_metadata()?;
+    if !meta.is_file() || to.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    let mut reader = private_file::open(from)?;
+    let mut writer = private_file::create(to)?;
+    io::copy(&mut reader, &mut writer)?;
+    fs::set_permissions(to, meta.permissions())
+}

@@ -1,0 +1,139 @@
+//! The yard: worktrees of a run, made before an attempt and looked through after it. Git takes its time, so its work is
+//! done on threads of its own, and the loop hears of it.
+//!
+//! ```text
+//! driver --Errand--> queue -> workers (as many as cores) --Done--> inbox of the loop
+//!                                |- base, making      before an attempt
+//!                                |- collecting        after it: what is left is committed, checked, kept by a ref
+//!                                |- own_git           git in a worktree, whatever was done to it
+//!                                `- guard             settings and hooks of the repository are what they were
+//! ```
+//! Knows no engine state and starts no task.
+
+mod base;
+mod collecting;
+mod guard;
+mod making;
+mod names;
+mod own_git;
+mod workers;
+
+pub use collecting::{CollectError, Collected, Ended, Finding};
+pub use making::{MakeError, TASK_DIR};
+pub use names::Names;
+pub use own_git::OwnGitError;
+pub use workers::{Done, Errand, Failed, Workers};
+
+use crate::git::{Oid, Person, Repo};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use guard::Pinned;
+use regatta_plan::model::Worktrees;
+use std::path::{Path, PathBuf};
+
+/// What all errands of a run share.
+#[derive(Debug)]
+pub struct Ground {
+    /// The repository.
+    pub repo: Repo,
+    /// Names of the run.
+    pub names: Names,
+    /// The directory of its worktrees.
+    pub dir: PathBuf,
+    /// The commit that the run began from.
+    pub pinned: Oid,
+    /// What the plan says.
+    pub rules: Worktrees,
+    /// Who commits.
+    pub committer: Person,
+    copies: GlobSet,
+    shared: GlobSet,
+    protect: GlobSet,
+    guard: Pinned,
+    /// Paths that never belong into a commit, as a file for git.
+    excludes: PathBuf,
+}
+
+/// The patterns of a plan, which were checked there; what is none matches nothing.
+pub(crate) fn patterns(patterns: &[String]) -> GlobSet {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        let plain = pattern.strip_prefix("./").unwrap_or(pattern);
+        if let Ok(glob) = GlobBuilder::new(plain).literal_separator(true).build() {
+            set.add(glob);
+        }
+    }
+    set.build().unwrap_or_default()
+}
+
+impl Ground {
+    /// The ground of a run: `run_dir` is its directory, `workspace` what the worktrees' directory is relative to.
+    ///
+    /// # Errors
+    /// A file of ours cannot be written, or the repository's settings cannot be read.
+    pub fn of(
+        (repo, pinned): (Repo, Oid),
+        (workspace, run_dir, run): (&Path, &Path, &str),
+        rules: Worktrees,
+    ) -> Result<Ground, std::io::Error> {
+        let dir = workspace.join(&rules.dir);
+        std::fs::create_dir_all(&dir)?;
+        // Git names worktrees by their real paths.
+        let dir = std::fs::canonicalize(dir)?;
+        let excludes = run_dir.join("exclude");
+        std::fs::write(&excludes, exclude_text(&rules.copy))?;
+        let nobody = || Person { name: "regatta".to_owned(), email: "regatta@localhost".to_owned() };
+        Ok(Ground {
+            committer: repo.committer.clone().unwrap_or_else(nobody),
+            guard: Pinned::take(&repo.common_dir)?,
+            names: Names::of(run),
+            copies: patterns(&rules.copy),
+            shared: patterns(&rules.shared),
+            protect: patterns(&rules.protect),
+            dir,
+            pinned,
+            rules,
+            repo,
+            excludes,
+        })
+    }
+
+    /// Variables for what runs in a worktree: who commits, no questions, and what is never committed.
+    #[must_use]
+    pub fn variables(&self, agent: Option<&str>) -> Vec<(String, String)> {
+        let author = author(agent);
+        let settings = [
+            ("core.excludesFile", self.excludes.to_string_lossy().into_owned()),
+            ("gc.auto", "0".to_owned()),
+            ("maintenance.auto", "false".to_owned()),
+        ];
+        let mut vars = vec![
+            ("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()),
+            // Above the worktrees lies the checkout of the user.
+            ("GIT_CEILING_DIRECTORIES".to_owned(), self.dir.to_string_lossy().into_owned()),
+            ("GIT_AUTHOR_NAME".to_owned(), author.name),
+            ("GIT_AUTHOR_EMAIL".to_owned(), author.email),
+            ("GIT_COMMITTER_NAME".to_owned(), self.committer.name.clone()),
+            ("GIT_COMMITTER_EMAIL".to_owned(), self.committer.email.clone()),
+            ("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string()),
+        ];
+        for (i, (key, value)) in settings.into_iter().enumerate() {
+            vars.push((format!("GIT_CONFIG_KEY_{i}"), key.to_owned()));
+            vars.push((format!("GIT_CONFIG_VALUE_{i}"), value));
+        }
+        vars
+    }
+}
+
+/// Who is the author of what a task left.
+fn author(agent: Option<&str>) -> Person {
+    Person { name: format!("{} (regatta)", agent.unwrap_or("run")), email: "regatta@localhost".to_owned() }
+}
+
+/// What is never committed: our own directory, and what was copied in.
+fn exclude_text(copies: &[String]) -> String {
+    let mut text = format!("/{TASK_DIR}/\n.aider*\n");
+    for pattern in copies {
+        text.push_str(&format!("/{}\n", pattern.strip_prefix("./").unwrap_or(pattern)));
+    }
+    text
+}

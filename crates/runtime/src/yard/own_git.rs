@@ -1,0 +1,123 @@
+//! Git in a worktree of ours, whatever its task did to it.
+//!
+//! Git finds its repository by what stands in `.git`, and goes up to the next directory if nothing does: above our
+//! worktrees lies the user's checkout. So we never let it look: the directory that git keeps for the worktree is found
+//! from the repository's side and named in each call. What stands in `.git` is put back and told.
+
+use super::Ground;
+use super::making::TASK_DIR;
+use crate::git::{Git, GitError};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The file by which a worktree names its repository.
+const DOT_GIT: &str = ".git";
+
+/// Why a worktree cannot be worked with.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnGitError {
+    /// Git fails.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// It is not there any more, or something else is.
+    #[error("{} is no worktree of this run any more", .0.display())]
+    Gone(PathBuf),
+    /// What it names its repository by cannot be put back.
+    #[error("{}: {source}", path.display())]
+    Mend {
+        /// The worktree.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl Ground {
+    /// Git at the top of the user's checkout, for what reads and writes files of a tree: with no program of the
+    /// repository's settings. They are read anew each time, because a task can change them.
+    pub(crate) fn git(&self) -> Result<Git, GitError> {
+        Ok(self
+            .repo
+            .git
+            .with(self.harmless()?)
+            .with([format!("core.excludesFile={}", self.excludes.display())]))
+    }
+
+    /// Git in a worktree of ours.
+    pub(crate) fn git_in(&self, path: &Path) -> Result<Git, OwnGitError> {
+        let admin = self.admin_of(path)?;
+        Ok(self.git()?.fixed((path, &admin, &self.repo.common_dir)))
+    }
+
+    /// Puts back how a worktree names its repository. Answers whether that was needed.
+    pub(crate) fn mend(&self, path: &Path) -> Result<bool, OwnGitError> {
+        let admin = self.admin_of(path)?;
+        put_back(path, &admin).map_err(|source| OwnGitError::Mend { path: path.to_owned(), source })
+    }
+
+    /// The directory that git keeps for a worktree that is there.
+    fn admin_of(&self, path: &Path) -> Result<PathBuf, OwnGitError> {
+        let there = path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+        let admin = self.admin(path).filter(|_| there);
+        admin.ok_or_else(|| OwnGitError::Gone(path.to_owned()))
+    }
+
+    /// The directory that git keeps for a worktree, also for one that is gone; nothing if git knows none there.
+    pub(super) fn admin(&self, path: &Path) -> Option<PathBuf> {
+        let entries = fs::read_dir(self.repo.common_dir.join("worktrees")).ok()?;
+        let own = path.join(DOT_GIT);
+        let names = |admin: &PathBuf| {
+            fs::read_to_string(admin.join("gitdir")).is_ok_and(|text| Path::new(text.trim_end()) == own)
+        };
+        entries.filter_map(|entry| Some(entry.ok()?.path())).find(names)
+    }
+
+    /// What turns off the programs that the repository's settings name: filters do nothing, drivers of merges leave a
+    /// conflict.
+    fn harmless(&self) -> Result<Vec<String>, GitError> {
+        let args = ["config", "--null", "--name-only", "--get-regexp", r"^(filter|merge)\..*\."];
+        let (_, out) = self.repo.git.ask(&args, &[0, 1])?;
+        let mut off = Vec::new();
+        for key in out.split(|b| *b == 0).filter_map(|key| std::str::from_utf8(key).ok()) {
+            let Some((section, name)) = key.rsplit_once('.').and_then(|(head, _)| head.split_once('.'))
+            else {
+                continue;
+            };
+            if section == "merge" {
+                off.push(format!("merge.{name}.driver=false"));
+                continue;
+            }
+            off.push(format!("filter.{name}.required=false"));
+            off.extend(["clean", "smudge", "process"].map(|word| format!("filter.{name}.{word}=")));
+        }
+        off.sort();
+        off.dedup();
+        Ok(off)
+    }
+}
+
+/// Writes `.git` as git made it, if something else or nothing stands there. A repository that somebody made in its place is
+/// laid aside.
+fn put_back(path: &Path, admin: &Path) -> io::Result<bool> {
+    let own = path.join(DOT_GIT);
+    let wanted = format!("gitdir: {}\n", admin.display());
+    let meta = own.symlink_metadata().ok();
+    if meta.as_ref().is_some_and(fs::Metadata::is_file)
+        && fs::read_to_string(&own).ok() == Some(wanted.clone())
+    {
+        return Ok(false);
+    }
+    match meta {
+        Some(meta) if meta.is_dir() => {
+            let aside = path.join(TASK_DIR);
+            fs::create_dir_all(&aside)?;
+            let free = (1..).map(|n| aside.join(format!("git.{n}"))).find(|path| !path.exists());
+            fs::rename(&own, free.unwrap_or(aside))?;
+        }
+        Some(_) => fs::remove_file(&own)?,
+        None => {}
+    }
+    fs::write(&own, wanted)?;
+    Ok(true)
+}
