@@ -100,6 +100,12 @@ pub fn load_raw(context: &Context, path: &Path, given: &Given<'_>) -> Result<Loa
     Ok(regatta_plan::load_owned((&name, bytes), format, given))
 }
 
+/// True if a file can be read and says, letter by letter, what `text` says.
+#[must_use]
+pub fn says(context: &Context, path: &Path, text: &str) -> bool {
+    read(&context.cwd, path).is_ok_and(|bytes| bytes == text.as_bytes())
+}
+
 fn read(cwd: &Path, path: &Path) -> Result<Vec<u8>, CliError> {
     if path == Path::new("-") {
         return bounded(std::io::stdin().lock(), path);
