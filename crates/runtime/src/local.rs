@@ -406,7 +406,7 @@ impl Driver for Local {
     fn absorb(&mut self, event: &Event, payload: Option<&Payload>) {
         self.outputs.absorb(event, payload);
         if let Some(apart) = &mut self.apart {
-            apart.absorb(event);
+            apart.works.absorb(event);
         }
         self.story.absorb(&self.graph, event);
     }
@@ -467,6 +467,7 @@ impl Driver for Local {
     }
 
     fn flush(&mut self) {
+        self.foresee();
         let Some(keeper) = self.keeper.as_mut().filter(|_| !self.asks.is_empty()) else { return };
         if keeper.ask(&std::mem::take(&mut self.asks)).is_err() {
             self.broken.get_or_insert(Broken::KeeperGone);

@@ -16,11 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const GATE_MS: u64 = 300_000;
 
 /// Parts of `worktree`, `merge` and `gates` whose feature is not built yet, with the values that ask for it.
-const UNBUILT: [(&str, &str, &[&str]); 10] = [
+const UNBUILT: [(&str, &str, &[&str]); 9] = [
     ("worktree", "sparse", &[]),
     ("worktree", "lfs", &["on"]),
     ("worktree", "on_error", &["sequential"]),
-    ("merge", "approve", &["true"]),
     ("merge", "resolver", &[]),
     ("merge", "fix", &[]),
     ("merge", "batch", &[]),
@@ -154,6 +153,7 @@ fn merge(item: Item<'_>, gates: &BTreeMap<String, Option<Check>>, problems: &mut
         message: f.text("message"),
         author: f.inside("commit").text("author"),
         keep_branches: f.flag("keep_branches").unwrap_or(false),
+        approve: f.flag("approve").unwrap_or(false),
     };
     if merge.policy == "all-success" && merge.on_gate_failure == "take-out" {
         let span = f.get("on_gate_failure").map_or(item.span(), Item::span);
