@@ -56,6 +56,7 @@ pub struct Plan {
     #[serde(skip)]
     pub recorded: BTreeMap<String, u64>,
     /// The tasks, by id.
+    #[serde(deserialize_with = "crate::task::sharing")]
     pub tasks: Vec<Task>,
     /// Keys whose feature is not built yet, with the task that has them.
     pub unbuilt: Vec<Unbuilt>,

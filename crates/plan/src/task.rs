@@ -7,9 +7,11 @@ use crate::action::{Action, Lock};
 use crate::agents::Budget;
 use crate::apart::InWorktree;
 use crate::trying::{Retry, Timeout};
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -167,6 +169,30 @@ impl From<Record> for Task {
         };
         Task { id, action, needs, estimate_ms, terms: Arc::new(terms) }
     }
+}
+
+/// Reads stored tasks. One that has the terms of the task before it shares them, as it did when the plan was made.
+pub(crate) fn sharing<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Task>, D::Error> {
+    struct Tasks;
+    impl<'de> Visitor<'de> for Tasks {
+        type Value = Vec<Task>;
+
+        fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+            to.write_str("a list of tasks")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Vec<Task>, A::Error> {
+            let mut tasks: Vec<Task> = Vec::new();
+            while let Some(mut task) = from.next_element::<Task>()? {
+                if let Some(before) = tasks.last().filter(|before| before.terms == task.terms) {
+                    task.terms = Arc::clone(&before.terms);
+                }
+                tasks.push(task);
+            }
+            Ok(tasks)
+        }
+    }
+    from.deserialize_seq(Tasks)
 }
 
 fn shared<S: serde::Serializer>(terms: &Arc<Terms>, to: S) -> Result<S::Ok, S::Error> {

@@ -93,13 +93,16 @@ pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watcher
             return Err(CliError::environment(format!("run {run_id} broke off; this is a bug of regatta")));
         }
     };
+    let (exit, phase) = (exit(&left), left.engine.state().phase);
+    // What is told is read from the journal, into another engine.
+    drop(left);
     tell(context, &run_id, watchers)?;
-    if let Phase::Ended(status) = left.engine.state().phase
+    if let Phase::Ended(status) = phase
         && let Err(error) = on_end::run(&plan, &context.workspace, (&run_id, status.name()))
     {
         err(&format!("warning: on_end: {error}\n"));
     }
-    Ok(exit(&left))
+    Ok(exit)
 }
 
 /// The state file says what the journal says.

@@ -1,7 +1,8 @@
 //! Agents and budgets of a plan: what is read, what is refused, and that plans without them keep their digest.
 
 use crate::world::{check, plan, yaml};
-use regatta_plan::model::{Budget, Driver, Permissions};
+use regatta_plan::model::{Budget, Driver, Permissions, Task};
+use regatta_plan::{Plan, canonical};
 use std::sync::Arc;
 
 const TASK: &str = "tasks: [ { id: a, agent: bot, prompt: x, accept: [y] } ]";
@@ -43,8 +44,12 @@ fn tasks_that_say_the_same_of_their_terms_have_them_once_unless_agent_or_worktre
                 - { id: d, agent: seer, prompt: x, isolation: worktree }\n\
                 - { id: e, agent: seer, prompt: x, isolation: worktree, budget: { tokens: 1 } }\n";
     let tasks = plan(text).tasks;
-    let same: Vec<bool> = tasks.windows(2).map(|pair| Arc::ptr_eq(&pair[0].terms, &pair[1].terms)).collect();
-    assert_eq!(same, [true, false, false, false]);
+    let same = |tasks: &[Task]| -> Vec<bool> {
+        tasks.windows(2).map(|pair| Arc::ptr_eq(&pair[0].terms, &pair[1].terms)).collect()
+    };
+    assert_eq!(same(&tasks), [true, false, false, false]);
+    let stored = serde_json::from_slice::<Plan>(&canonical(&plan(text)).unwrap()).unwrap().tasks;
+    assert_eq!((same(&stored), &stored), (same(&tasks), &tasks));
     let found: Vec<_> = tasks.iter().map(|t| (t.timeout.idle_ms, t.role.as_deref())).collect();
     let docs = (None, Some("docs"));
     assert_eq!(found, [(Some(5_000), None), (Some(5_000), None), docs, docs, docs]);
