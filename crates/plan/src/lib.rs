@@ -43,6 +43,7 @@ mod reach;
 pub mod reference;
 mod render;
 mod settings;
+mod task;
 mod toml;
 mod tree;
 mod trying;
@@ -132,6 +133,12 @@ impl Loaded {
         render::facts(&self.problems, &self.source)
     }
 
+    /// What was read, as text.
+    #[must_use]
+    pub fn into_source(self) -> String {
+        self.source
+    }
+
     /// The number of errors.
     #[must_use]
     pub fn errors(&self) -> usize {
@@ -154,10 +161,17 @@ pub struct Given<'a> {
 /// Reads a plan. `name` is shown in problems.
 #[must_use]
 pub fn load((name, bytes): (&str, &[u8]), format: Format, given: &Given<'_>) -> Loaded {
+    load_owned((name, bytes.to_vec()), format, given)
+}
+
+/// As [`load`]; a large plan is not copied, [`Loaded::into_source`] gives it back.
+#[must_use]
+pub fn load_owned((name, bytes): (&str, Vec<u8>), format: Format, given: &Given<'_>) -> Loaded {
     let mut problems = Vec::new();
-    let source = String::from_utf8_lossy(bytes).into_owned();
     let mut about = (Dialect::Plan, Vec::new());
-    let plan = read((bytes, format), given, &mut about, &mut problems);
+    let plan = read((&bytes, format), given, &mut about, &mut problems);
+    let source =
+        String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
     let (dialect, stated) = about;
     problems.sort_by_key(|p| (p.span.start, p.code));
     let plan = plan.filter(|_| problems.iter().all(|p| p.severity != Severity::Error));
@@ -183,18 +197,18 @@ fn read(
             return None;
         }
     };
-    let root = match format {
-        Format::Yaml => yaml::read(source, problems),
-        Format::Json => json::read(source, problems),
-        Format::Toml => toml::read(source, problems),
+    let unmarked = if format == Format::Json { json::unmarked(source) } else { source.into() };
+    let tree = match format {
+        Format::Yaml => yaml::read(&unmarked, problems),
+        Format::Json => json::read(&unmarked, problems),
+        Format::Toml => toml::read(&unmarked, problems),
     }?;
-    let mut draft = draft::read(&root, format == Format::Json, &given.defaults, problems)?;
+    let root = tree.root()?;
+    let mut draft = draft::read(root, format == Format::Json, &given.defaults, problems)?;
     about.0 = draft.dialect;
     if draft.dialect == Dialect::Plan {
-        about.1 = settings::of_plan(&root, source);
+        about.1 = settings::of_plan(root, source);
     }
-    // The tree of a large plan is large, and everything has been read from it.
-    drop(root);
     draft.leases.clone_from(&given.leases);
     for (name, value) in given.inputs {
         if let Some(slot) = draft.inputs.get_mut(name) {
@@ -209,7 +223,7 @@ fn read(
             problems.push(Diagnostic::error(Code::UnknownName, 0..0, message));
         }
     }
-    let mut plan = assemble::assemble(draft, problems)?;
+    let mut plan = assemble::assemble(&draft, problems)?;
     given.defaults.lay_caps_under(&mut plan);
     Some(plan)
 }

@@ -354,7 +354,7 @@ impl Actions {
                 let (script, values) = resolve_script(script, &scope)?;
                 let refs = values.into_iter().zip(1..);
                 own.extend(refs.map(|(value, n)| (format!("REGATTA_REF_{n}"), value.into())));
-                vec![shell.into(), "-c".into(), script.into()]
+                vec![(&**shell).into(), "-c".into(), script.into()]
             }
             Some(Action::Agent { .. } | Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. })
             | None => {

@@ -83,7 +83,7 @@ impl Local {
         let id = kept_id::step(self.place.epoch, AttemptId(log), kept_id::LANDING);
         let argv: Vec<OsString> = match action {
             Action::Argv(argv) => argv.into_iter().map(OsString::from).collect(),
-            Action::Shell { script, shell } => vec![shell.into(), "-c".into(), script.into()],
+            Action::Shell { script, shell } => vec![shell.into_owned().into(), "-c".into(), script.into()],
             Action::Agent { .. } | Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. } => return,
         };
         let mut env = apart.workers.ground().variables(None);

@@ -36,6 +36,7 @@ mod lost;
 pub mod matching;
 pub mod merge_order;
 pub mod metrics;
+pub mod observer;
 pub mod on_end;
 pub mod orchestrator;
 mod ordering;

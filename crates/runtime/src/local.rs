@@ -16,6 +16,7 @@ use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper};
 use crate::kept_id;
 use crate::leases::Leases;
 use crate::looking::Looks;
+use crate::observer::{Observer, Told};
 use crate::outputs::Outputs;
 use crate::private_file::is_no_room;
 use crate::reuse::Memory;
@@ -34,34 +35,11 @@ use regatta_engine::state::State;
 use regatta_fault as fault;
 use regatta_journal::Payload;
 use regatta_plan::Plan;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// What shows the run while it goes on. It may ask to be told of the turn again after so long, although nothing
-/// happens; the latest answer holds.
-pub type Observer = Box<dyn FnMut(&Engine, Told<'_>) -> Option<Duration> + Send>;
-
-/// What an observer is told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Told<'a> {
-    /// Events of a turn, now durable; its effects are not performed yet.
-    Durable {
-        /// The events, in order; none where the turn decided nothing.
-        events: &'a [Event],
-        /// Wall clock of the turn in milliseconds since the Unix epoch.
-        wall_ms: u64,
-    },
-    /// The turn is over, its effects are performed: time for what takes time.
-    Turn {
-        /// Committed turns so far.
-        turns: u64,
-        /// `pos` of the last event.
-        pos: u64,
-    },
-}
 
 /// Why the run cannot go on here.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -273,6 +251,14 @@ impl Local {
     pub fn turned(&mut self, engine: &Engine, turns: u64, pos: u64) {
         let again = (self.observer)(engine, Told::Turn { turns, pos });
         self.look_again = again.map(|after| self.now + u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+    }
+
+    /// Where the run stands, for people, if the observer can tell.
+    pub fn standing(&mut self, engine: &Engine) -> Option<String> {
+        let answer = RefCell::new(None);
+        // It asks for nothing: the end of the turn has told when it wants to be told again.
+        let _ = (self.observer)(engine, Told::Asked { answer: &answer });
+        answer.into_inner()
     }
 
     /// A turn begins: ends reconcile commands that have had their time.

@@ -16,8 +16,9 @@ use crate::docks::Word;
 use crate::keeper::{Heard, Keeper, Program};
 use crate::leases::{Leases, Settled};
 use crate::leasing;
-use crate::local::{Broken, Local, Observer, Place};
+use crate::local::{Broken, Local, Place};
 use crate::looking::{self, Taker};
+use crate::observer::Observer;
 use crate::recovery::{self, recover};
 use crate::reuse::{Memory, Reuse};
 use crate::run_error::RunError;
@@ -380,6 +381,12 @@ impl Orchestrator {
             }
             control::Command::Acquire { .. } | control::Command::Release { .. } => {
                 return self.lease(&command, reply);
+            }
+            control::Command::Stand => {
+                let text = self.local.standing(&self.engine);
+                let refused = || Reply::Refused("nobody here can tell".to_owned());
+                // Whoever asked may have gone away.
+                return drop(reply.send(text.map_or_else(refused, Reply::Stands)));
             }
             control::Command::Look { task } => {
                 let node = self.engine.graph().find(task);

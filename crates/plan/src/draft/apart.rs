@@ -42,7 +42,7 @@ pub(crate) struct ApartDraft {
 /// Reads all three.
 pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> ApartDraft {
     let (gates, later) = gates::read(f, problems);
-    let merge = f.get("merge").filter(|item| matches!(item.value, Value::Map(_)));
+    let merge = f.get("merge").filter(|item| matches!(item.value(), Value::Map(_)));
     let merge =
         merge.map(|item| self::merge((f, item), &gates, problems)).filter(|merge| merge.policy != "none");
     let mut unbuilt: Vec<String> = later;
@@ -64,10 +64,10 @@ pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> ApartDraft {
 }
 
 /// A scalar as YAML has it, in every format.
-fn word(item: &Item) -> String {
-    match &item.value {
+fn word(item: Item<'_>) -> String {
+    match item.value() {
         Value::Bool(value) => value.to_string(),
-        Value::Number(text) => text.clone(),
+        Value::Number(text) => text.to_owned(),
         _ => fields::text(item).unwrap_or_default(),
     }
 }
@@ -76,30 +76,26 @@ fn worktrees(f: Fields<'_>, problems: &mut Problems) -> Worktrees {
     for (key, list) in
         [("copy", f.list("copy")), ("shared", f.list("shared")), ("protect", f.list("protect"))]
     {
-        for item in list {
+        for item in list.iter() {
             let Some(why) = fields::text(item).and_then(|pattern| refuse(&pattern)) else { continue };
             let message = format!("`{key}` of `worktree` {why}");
-            problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+            problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
         }
     }
     if let Some(item) = f.get("dir")
         && let Some(why) = fields::text(item).and_then(|dir| refuse(&dir))
     {
         let message = format!("`dir` of `worktree` {why}");
-        problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+        problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
     }
     let setup = f.list("setup").iter().filter_map(|item| command(item, "`setup`", problems));
+    let env = f.inside("env").pairs();
     Worktrees {
         setup: setup.map(|spanned| spanned.value).collect(),
         base: f.text("base").unwrap_or_else(|| "HEAD".to_owned()),
         dir: f.text("dir").unwrap_or_else(|| ".regatta/worktrees".to_owned()),
         copy: f.texts("copy"),
-        env: f
-            .inside("env")
-            .pairs()
-            .iter()
-            .filter_map(|(k, v)| Some((k.text.clone(), fields::text(v)?)))
-            .collect(),
+        env: env.filter_map(|(k, v)| Some((k.text.to_owned(), fields::text(v)?))).collect(),
         ownership: f.text("ownership").unwrap_or_else(|| "warn".to_owned()),
         shared: f.texts("shared"),
         protect: f.texts("protect"),
@@ -108,7 +104,7 @@ fn worktrees(f: Fields<'_>, problems: &mut Problems) -> Worktrees {
 }
 
 fn merge(
-    (plan, item): (Fields<'_>, &Item),
+    (plan, item): (Fields<'_>, Item<'_>),
     gates: &BTreeMap<String, Check>,
     problems: &mut Problems,
 ) -> Merge {
@@ -132,32 +128,32 @@ fn merge(
         resolver: helper((plan, f.get("resolver")), RESOLVER_ATTEMPTS, problems),
     };
     if (merge.on_conflict == "resolver") != f.get("resolver").is_some() {
-        let span = f.get("resolver").or(f.get("on_conflict")).map_or(item.span.clone(), |i| i.span.clone());
+        let span = f.get("resolver").or(f.get("on_conflict")).map_or(item.span(), Item::span);
         let message = "`resolver` and `on_conflict: resolver` belong together";
         problems.push(Diagnostic::error(Code::BadValue, span, message));
     }
     if merge.policy == "all-success" && merge.on_gate_failure == "take-out" {
-        let span = f.get("on_gate_failure").map_or(item.span.clone(), |i| i.span.clone());
+        let span = f.get("on_gate_failure").map_or(item.span(), Item::span);
         let message =
             "`on_gate_failure: take-out` contradicts `policy: all-success`: what is taken out does not land";
         let problem = Diagnostic::error(Code::BadValue, span, message);
         problems.push(problem.help("use `policy: merge-succeeded`"));
     }
     if merge.on_conflict != "merge-with-rules" && !merge.rules.is_empty() {
-        let span = f.get("rules").map_or(item.span.clone(), |i| i.span.clone());
+        let span = f.get("rules").map_or(item.span(), Item::span);
         let problem =
             Diagnostic::error(Code::BadValue, span, "`rules` belong to `on_conflict: merge-with-rules`");
         problems.push(problem.help("add `on_conflict: merge-with-rules`"));
     }
     if merge.gates.is_empty() && merge.policy != "none" {
         let message = "work lands without any gate: nothing checks what comes of the merges";
-        let problem = Diagnostic::warning(Code::NoGate, item.span.clone(), message);
+        let problem = Diagnostic::warning(Code::NoGate, item.span(), message);
         problems.push(problem.help("add `gates: [\"…\"]`, for instance the tests"));
     }
     merge
 }
 
-fn rule(item: &Item, problems: &mut Problems) -> MergeRule {
+fn rule(item: Item<'_>, problems: &mut Problems) -> MergeRule {
     let f = Fields::of(item);
     let rule = MergeRule {
         paths: f.text("paths").unwrap_or_default(),
@@ -166,26 +162,26 @@ fn rule(item: &Item, problems: &mut Problems) -> MergeRule {
     };
     if let Some(why) = refuse(&rule.paths).filter(|_| f.get("paths").is_some()) {
         let message = format!("`paths` of a rule {why}");
-        problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+        problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
     }
     if (rule.how == "regenerate") != rule.run.is_some() {
         let message = "`run` and `use: regenerate` belong together";
-        problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+        problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
     }
     rule
 }
 
 /// An agent that helps the merge.
 fn helper(
-    (plan, item): (Fields<'_>, Option<&Item>),
+    (plan, item): (Fields<'_>, Option<Item<'_>>),
     attempts: u32,
     problems: &mut Problems,
 ) -> Option<Helper> {
     let f = Fields::of(item?);
     let agent = f.text("agent")?;
-    let known: Vec<&str> = plan.inside("agents").pairs().iter().map(|(key, _)| key.text.as_str()).collect();
+    let known: Vec<&str> = plan.inside("agents").pairs().map(|(key, _)| key.text).collect();
     if !known.contains(&agent.as_str()) {
-        let span = f.get("agent").map_or(0..0, |item| item.span.clone());
+        let span = f.get("agent").map_or(0..0, Item::span);
         let message = format!("agent `{}` is not among `agents`", agent.escape_debug());
         let mut problem = Diagnostic::error(Code::UnknownName, span, message);
         problem.help = nearest(&agent, known.into_iter()).map(|near| format!("did you mean `{near}`?"));

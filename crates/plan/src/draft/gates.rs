@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, nearest};
 use crate::model::Action;
 use crate::patterns::refuse_path;
-use crate::tree::{Item, Key};
+use crate::tree::{Item, Key, List};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A gate may take this long unless it says otherwise, in milliseconds.
@@ -24,21 +24,21 @@ pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> (BTreeMap<String, 
     let (mut found, mut unbuilt) = (BTreeMap::new(), Vec::new());
     for (key, item) in f.inside("gates").pairs() {
         if let Some(check) = gate((key, item), problems, &mut unbuilt) {
-            found.insert(key.text.clone(), check);
+            found.insert(key.text.to_owned(), check);
         }
     }
-    let all: BTreeSet<&str> = f.inside("gates").pairs().iter().map(|(key, _)| key.text.as_str()).collect();
+    let all: BTreeSet<&str> = f.inside("gates").pairs().map(|(key, _)| key.text).collect();
     for (key, item) in f.inside("gates").pairs() {
-        for need in Fields::of(item).list("needs") {
+        for need in Fields::of(item).list("needs").iter() {
             let Some(name) = fields::text(need).filter(|name| !all.contains(name.as_str())) else { continue };
             let message = format!("gate `{}` needs `{}`, which is no gate", key.text, name.escape_debug());
-            let mut problem = Diagnostic::error(Code::UnknownName, need.span.clone(), message);
+            let mut problem = Diagnostic::error(Code::UnknownName, need.span(), message);
             problem.help = nearest(&name, all.iter().copied()).map(|near| format!("did you mean `{near}`?"));
             problems.push(problem);
         }
     }
     if let Some(cycle) = cycle(&found) {
-        let span = f.inside("gates").get(&cycle[0]).map_or(0..0, |item| item.span.clone());
+        let span = f.inside("gates").get(&cycle[0]).map_or(0..0, Item::span);
         let message = format!("gates need each other in a cycle: {}", cycle.join(" -> "));
         let mut problem = Diagnostic::error(Code::Cycle, span, message);
         problem.cycle = cycle;
@@ -47,15 +47,19 @@ pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> (BTreeMap<String, 
     (found, unbuilt)
 }
 
-fn gate((key, item): (&Key, &Item), problems: &mut Problems, unbuilt: &mut Vec<String>) -> Option<Check> {
+fn gate(
+    (key, item): (Key<'_>, Item<'_>),
+    problems: &mut Problems,
+    unbuilt: &mut Vec<String>,
+) -> Option<Check> {
     let gate = Fields::of(item);
     let person = gate.text("person");
     let action = match &person {
-        Some(_) => Action::Gate { gate: key.text.clone() },
+        Some(_) => Action::Gate { gate: key.text.to_owned() },
         None => command(gate.get("run")?, "`run`", problems)?.value,
     };
     let mut evidence = Vec::new();
-    for item in gate.list("evidence") {
+    for item in gate.list("evidence").iter() {
         let Some(text) = fields::text(item) else { continue };
         let (kind, path) = text.split_once(':').unwrap_or((text.as_str(), ""));
         if LATER.contains(&kind) {
@@ -71,17 +75,17 @@ fn gate((key, item): (&Key, &Item), problems: &mut Problems, unbuilt: &mut Vec<S
             None => evidence.push(Evidence { kind: kind.to_owned(), path: path.to_owned() }),
             Some(why) => {
                 let message = format!("evidence `{}` of gate `{}` {why}", text.escape_debug(), key.text);
-                problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+                problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
             }
         }
     }
     for part in ["timeout", "evidence", "blocking"] {
         let Some(item) = gate.get(part).filter(|_| person.is_some()) else { continue };
         let message = format!("`{part}` of gate `{}` is for commands: a person is waited for", key.text);
-        problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+        problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
     }
     Some(Check {
-        name: key.text.clone(),
+        name: key.text.to_owned(),
         action,
         timeout_ms: gate.duration_ms("timeout").unwrap_or(GATE_MS),
         blocking: gate.flag("blocking").unwrap_or(true),
@@ -119,7 +123,7 @@ fn cycle(gates: &BTreeMap<String, Check>) -> Option<Vec<String>> {
 }
 
 /// What `merge.gates` lists: gates by id, each after what it needs, and commands.
-pub(super) fn listed(items: &[Item], gates: &BTreeMap<String, Check>) -> Vec<Check> {
+pub(super) fn listed(items: List<'_>, gates: &BTreeMap<String, Check>) -> Vec<Check> {
     let (mut checks, mut placed) = (Vec::new(), BTreeSet::new());
     for text in items.iter().filter_map(fields::text) {
         if !gates.contains_key(&text) {
@@ -145,7 +149,7 @@ pub(super) fn listed(items: &[Item], gates: &BTreeMap<String, Check>) -> Vec<Che
 
 fn of_command(text: String) -> Check {
     Check {
-        action: Action::Shell { script: text.clone(), shell: "sh".to_owned() },
+        action: Action::Shell { script: text.clone(), shell: "sh".into() },
         name: text,
         timeout_ms: GATE_MS,
         blocking: true,

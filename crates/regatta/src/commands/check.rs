@@ -31,7 +31,7 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Exit, CliError> {
 
 fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliError> {
     let inputs = source::inputs(&args.inputs)?;
-    let (loaded, _) = source::load_raw(context, path, &source::given(&Config::read(context)?, &inputs))?;
+    let loaded = source::load_raw(context, path, &source::given(&Config::read(context)?, &inputs))?;
     let errors = loaded.errors();
     let valid = loaded.plan.is_some();
     let unknown = loaded.plan.as_ref().map(found_gates::unknown).unwrap_or_default();

@@ -43,7 +43,7 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
             "`regatta run PLAN --reuse {id}` runs the changed plan and reuses equal work, \
              `regatta retry {id} --stored` retries the plan that was validated"
         );
-        resume::refuse_changed(context, &record, &hint)?;
+        resume::refuse_changed(context, (&record, &plan), &hint)?;
     }
     let first_run = match &overrides.reuse {
         Some(Reuse::Retry { first_run, .. }) => first_run.clone(),

@@ -11,6 +11,7 @@ pub mod landing;
 pub mod lines;
 pub mod live;
 pub mod schedule;
+pub mod standing;
 pub mod summary;
 pub mod usage;
 pub mod why;

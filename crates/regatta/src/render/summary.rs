@@ -61,7 +61,7 @@ pub fn text(view: &RunView) -> String {
         let reason = lines::reason(Some(*cause), report);
         out.push_str(&format!("  {}: its undo failed{reason}\n", escape(engine.graph().name(*node))));
     }
-    out.push_str(&escalations::text(view));
+    out.push_str(&escalations::text(view.stand()));
     out.push_str(&next(view));
     out
 }

@@ -109,7 +109,7 @@ impl Dock {
             conflict.resolved.insert(path.clone(), rule.how.clone());
         }
         for script in commands {
-            let action = Action::Shell { script: script.clone(), shell: "sh".to_owned() };
+            let action = Action::Shell { script: script.clone(), shell: "sh".into() };
             let ran = self.run(&action, &bench.path, REGENERATE_MS);
             if ran.is_none_or(|ran| ran.code != Some(0)) {
                 return Ok(None);

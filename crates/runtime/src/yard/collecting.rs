@@ -158,7 +158,7 @@ impl Ground {
         if tree == git.tree(&head)? {
             return Ok(head);
         }
-        let Task { id, title, .. } = &*ended.task;
+        let (id, title) = (&ended.task.id, &ended.task.title);
         let subject = title.as_deref().unwrap_or(id).lines().next().unwrap_or(id);
         let message = format!(
             "{subject}\n\nRegatta-Run: {}\nRegatta-Task: {id}\nRegatta-Attempt: {}\n",
