@@ -1,6 +1,5 @@
-//! Facts the engine decided. The journal keeps them; the state is their fold.
-//!
-//! Carries ids and numbers only; names are looked up in the graph by whoever shows an event.
+//! Facts the engine decided: ids and numbers only. The journal keeps them; the state is their fold. Names are looked up in
+//! the graph by whoever shows an event.
 
 use crate::budget::Level;
 use crate::caps::CapRef;
@@ -10,8 +9,7 @@ use crate::ids::{AttemptId, NodeId, Timestamp};
 use crate::input::{Answer, Claimed, ConditionAnswer, LeaseTold, Reused};
 use crate::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use crate::report::{Report, Usage};
-use crate::scope::Scope;
-use crate::spec::Limits;
+use crate::{scope::Scope, spec::Limits};
 
 /// An event: a fact and the engine time at which it was decided.
 #[derive(Clone, PartialEq, Eq, Debug)]
