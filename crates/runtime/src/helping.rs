@@ -142,7 +142,7 @@ impl Local {
     pub(crate) fn leftover_ended(&mut self, ended: &Ended, streams: &mut [Option<File>; 2]) {
         let id = ended.attempt;
         self.leftovers.ending.retain(|ending| *ending != id);
-        let merge = self.apart.as_ref().and_then(|apart| apart.plan.merge.clone());
+        let merge = self.apart.as_ref().and_then(|apart| apart.works.plan.merge.clone());
         let helper = merge.and_then(|merge| match kept_id::step_of(id) {
             kept_id::FIX => merge.fix,
             kept_id::RESOLVER => merge.resolver,

@@ -398,8 +398,9 @@ impl Driver for Local {
         self.outputs.absorb(event, payload);
         self.budget_is_full |= matches!(event.kind, EventKind::BudgetReached(None, Level::Full));
         if let Some(apart) = &mut self.apart {
-            apart.absorb(event);
+            apart.works.absorb(event);
         }
+        self.memory.absorb(event);
         self.story.absorb(&self.graph, event);
     }
 
@@ -411,7 +412,8 @@ impl Driver for Local {
     }
 
     fn recall(&mut self, node: NodeId, attempt: AttemptId) -> Arrival {
-        self.memory.recall((&self.actions, &self.outputs), (node, attempt))
+        let footing = self.apart_of(node).map(|apart| apart.footing(node));
+        self.memory.recall((&self.actions, &self.outputs), (node, attempt), footing.as_ref())
     }
 
     fn claim(&mut self, graph: &Graph, node: NodeId) -> Claimed {
@@ -460,6 +462,7 @@ impl Driver for Local {
     }
 
     fn flush(&mut self) {
+        self.foresee();
         let Some(keeper) = self.keeper.as_mut().filter(|_| !self.asks.is_empty()) else { return };
         if keeper.ask(&std::mem::take(&mut self.asks)).is_err() {
             self.broken.get_or_insert(Broken::KeeperGone);

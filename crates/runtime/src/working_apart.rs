@@ -27,8 +27,8 @@ impl Local {
     pub(crate) fn begin_apart(&mut self, job: Job, number: u32) {
         let Some(apart) = self.apart.as_mut() else { return };
         let (attempt, node) = (job.attempt, job.node);
-        let task = apart.graph.name(node).to_owned();
-        apart.workers.ask(Errand::Make { attempt: attempt.0, task, heads: apart.handed(node) });
+        let task = apart.works.graph.name(node).to_owned();
+        apart.workers.ask(Errand::Make { attempt: attempt.0, task, heads: apart.works.handed(node) });
         let (stage, base) = (Stage::Making, None);
         apart
             .in_flight
@@ -103,6 +103,7 @@ impl Local {
             Done::Collected { attempt, collected } => {
                 self.collected(AttemptId(attempt), collected.map(|c| *c))
             }
+            Done::Foreseen(found) => self.foreseen(found),
         }
     }
 
@@ -181,10 +182,10 @@ impl Local {
         let Some(apart) = self.apart.as_mut().filter(|_| job.kind == Kind::Attempt) else {
             return Some((job, ended, streams));
         };
-        let handed = apart.handed(job.node);
+        let handed = apart.works.handed(job.node);
         let Some(flight) = apart.in_flight.get_mut(&attempt) else { return Some((job, ended, streams)) };
         let errand = Ended {
-            task: Box::new(apart.plan.tasks[job.node.index()].clone()),
+            task: Box::new(apart.works.plan.tasks[job.node.index()].clone()),
             attempt: attempt.0,
             number: flight.number,
             base: flight.base.clone(),
@@ -222,7 +223,7 @@ impl Local {
     fn next_verify(&mut self, kept: Kept, collected: Collected, n: u8) {
         let (attempt, node) = (kept.job.attempt, kept.job.node);
         let Some(apart) = self.apart.as_mut() else { return };
-        let own = apart.plan.tasks[node.index()].worktree.as_ref();
+        let own = apart.works.plan.tasks[node.index()].worktree.as_ref();
         let action = own.and_then(|own| own.verify.get(usize::from(n))).cloned();
         let site = apart.site(node);
         let (Some(action), Some(flight)) = (action, apart.in_flight.get_mut(&attempt)) else {

@@ -15,7 +15,26 @@ use regatta_runtime::orchestrator::now_wall_ms;
 /// # Errors
 /// No such run, it asks for nothing, somebody else works on it, or the answer cannot be recorded.
 pub fn run(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
-    approve(context, args)
+    if args.dry_run {
+        return super::forecast::run(context, args);
+    }
+    if args.go_on { go_on(context, args) } else { approve(context, args) }
+}
+
+/// Takes up a run whose landing waits.
+fn go_on(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
+    let reader = reader_to_write(&context.workspace)?;
+    let which = args.run.as_deref().map_or(Which::NewestOpen, Which::Named);
+    let summary = reader.resolve(which).map_err(writing(&context.workspace))?;
+    let id = summary.run_id;
+    let report = Report::read(&reader.place().run_dir(&id)).filter(|report| report.waits.is_some());
+    if summary.state.has_ended() || report.is_none() {
+        let message = format!("the landing of run {id} waits for nobody");
+        return Err(
+            CliError::usage(message).hint(format!("`regatta status {id}` shows where the run stands"))
+        );
+    }
+    take_up(context, args, id.to_string())
 }
 
 /// Records a yes to what the run asks, then takes it up.
@@ -42,8 +61,12 @@ fn approve(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
         err(&format!("approved for {}: {}\n", escape(tip), escape(&question.text)));
     }
     drop(reader);
+    take_up(context, args, id.to_string())
+}
+
+fn take_up(context: &Context, args: &MergeArgs, run: String) -> Result<Exit, CliError> {
     let go_on = ResumeArgs {
-        run: Some(id.to_string()),
+        run: Some(run),
         stored: args.stored,
         detach: args.detach,
         state_file: None,

@@ -6,7 +6,9 @@ use super::gates::red_at_the_end;
 use super::resolver::Resolved;
 use super::{Cargo, Conflict, Dock, LandError, Piece, Report, Verdict};
 use crate::git::{Git, Merged, Oid, Person, Stamp};
+use crate::yard::patterns;
 use regatta_engine::cause::Cause;
+use regatta_plan::model::MergeRule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -211,6 +213,11 @@ enum Step {
     Out(Cause),
     /// The whole stops here.
     Other(Verdict),
+}
+
+/// The first rule that speaks of a path.
+pub(super) fn matching<'a>(rules: &'a [MergeRule], path: &str) -> Option<&'a MergeRule> {
+    rules.iter().find(|rule| patterns(std::slice::from_ref(&rule.paths)).is_match(path))
 }
 
 /// `Name <address>`.

@@ -12,6 +12,7 @@ mod approval;
 mod errand;
 mod evidence;
 mod fix;
+pub mod forecast;
 mod gates;
 mod helper;
 mod integrate;
@@ -22,15 +23,17 @@ mod target;
 pub use approval::{Approval, Question};
 pub use errand::{AgentOrder, Order, Ran, Reply, Runner};
 pub use helper::Try;
+pub use target::target_of;
 
 use crate::git::{GitError, Oid, RepoError};
 use crate::private_file;
+use crate::works::{Cargo, Piece};
 use crate::yard::{Ground, MakeError, OwnGitError};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
 use regatta_plan::model::Merge;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,34 +41,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often the target may move under our feet before a person is asked.
 const MOST_REBUILDS: usize = 3;
-
-/// A task whose work is to land.
-#[derive(Clone, Debug)]
-pub struct Piece {
-    /// Its node.
-    pub node: NodeId,
-    /// Its id.
-    pub task: String,
-    /// Its title.
-    pub title: Option<String>,
-    /// Its role.
-    pub role: Option<String>,
-    /// Where its work began.
-    pub base: Oid,
-    /// What it left.
-    pub head: Oid,
-    /// Tasks whose work it contains.
-    pub ancestors: BTreeSet<String>,
-}
-
-/// What is to land.
-#[derive(Clone, Debug)]
-pub struct Cargo {
-    /// The pieces, in merge order.
-    pub pieces: Vec<Piece>,
-    /// A task of the run did not come to a good end.
-    pub incomplete: bool,
-}
 
 /// What became of one piece.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

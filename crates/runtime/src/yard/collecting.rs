@@ -8,7 +8,7 @@
 use super::base::{Base, base};
 use super::making::{TASK_DIR, is_copied};
 use super::own_git::OwnGitError;
-use super::{Ground, author, patterns};
+use super::{AttributesError, Ground, author, patterns};
 use crate::collect;
 use crate::git::{Change, ChangeKind, Git, GitError, Oid, Stamp};
 use crate::private_file;
@@ -69,6 +69,9 @@ pub enum CollectError {
     /// Git fails.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// Predecessors cannot be merged.
+    #[error(transparent)]
+    Attributes(#[from] AttributesError),
     /// Its worktree cannot be worked with.
     #[error(transparent)]
     OwnGit(#[from] OwnGitError),
@@ -85,7 +88,7 @@ impl Ground {
     pub(super) fn collect(&self, ended: &Ended) -> Result<Collected, CollectError> {
         let base = match &ended.base {
             Some(base) => base.clone(),
-            None => match base(&self.git()?, &self.pinned, &ended.handed)? {
+            None => match base(self, &ended.handed)? {
                 Base::At(base) => base,
                 Base::Conflict { .. } => return Err(CollectError::NoBase),
             },
@@ -168,13 +171,19 @@ impl Ground {
     }
 
     /// The branch of the task stands at what it left, and the worktree on that branch.
-    fn put_on_branch(&self, git: &Git, task: &str, head: &Oid) -> Result<(), GitError> {
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn put_on_branch(&self, git: &Git, task: &str, head: &Oid) -> Result<(), GitError> {
         let full = format!("refs/heads/{}", self.names.branch(task));
         self.repo.git.set_ref(&full, head)?;
         git.run(&["symbolic-ref", "HEAD", &full]).map(|_| ())
     }
 
     /// What nobody may change: protected paths, and paths that were copied in or go through a filter.
+    ///
+    /// # Errors
+    /// Git fails.
     pub(crate) fn forbidden(&self, git: &Git, changes: &[Change]) -> Result<Vec<Finding>, GitError> {
         let mut findings = Vec::new();
         let mut say = |paths: Vec<&str>, what: &str| {

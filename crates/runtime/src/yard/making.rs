@@ -2,8 +2,8 @@
 //!
 //! Nothing outside the directory of worktrees is created or removed.
 
-use super::Ground;
 use super::own_git::OwnGitError;
+use super::{AttributesError, Ground};
 use crate::git::{Git, GitError, Oid};
 use crate::private_file;
 use globset::GlobSet;
@@ -20,6 +20,9 @@ pub enum MakeError {
     /// Git fails.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// Predecessors cannot be merged.
+    #[error(transparent)]
+    Attributes(#[from] AttributesError),
     /// One that is there cannot be worked with.
     #[error(transparent)]
     OwnGit(#[from] OwnGitError),

@@ -5,23 +5,32 @@
 //! driver --Errand--> queue -> workers (as many as cores) --Done--> inbox of the loop
 //!                                |- base, making      before an attempt
 //!                                |- collecting        after it: what is left is committed, checked, kept by a ref
+//!                                |- attributes        those of "ours", for a merge without a checkout
+//!                                |- pairs             which pieces of work conflict with each other
 //!                                |- own_git           git in a worktree, whatever was done to it
 //!                                `- guard             settings and hooks of the repository are what they were
 //! ```
 //! Knows no engine state and starts no task.
 
+mod attributes;
 mod base;
 mod collecting;
 mod guard;
 mod making;
 mod names;
 mod own_git;
+mod pairs;
+mod saving;
 mod workers;
 
+pub use attributes::{AttributesError, Merger};
+pub(crate) use base::{Base, base};
 pub use collecting::{CollectError, Collected, Ended, Finding};
 pub use making::{MakeError, TASK_DIR};
 pub use names::Names;
 pub use own_git::OwnGitError;
+pub(crate) use own_git::{admins, put_back};
+pub use pairs::{Pair, with_others};
 pub use workers::{Done, Errand, Failed, Workers};
 
 use crate::git::{Oid, Person, Repo};
@@ -29,6 +38,9 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use guard::Pinned;
 use regatta_plan::model::Worktrees;
 use std::path::{Path, PathBuf};
+
+/// Where attributes of commits are written, in the directory of a run.
+pub const ATTRIBUTES_DIR: &str = "attributes";
 
 /// What all errands of a run share.
 #[derive(Debug)]
@@ -51,6 +63,8 @@ pub struct Ground {
     guard: Pinned,
     /// Paths that never belong into a commit, as a file for git.
     excludes: PathBuf,
+    /// Where attributes of commits are written.
+    scratch: PathBuf,
 }
 
 /// The patterns of a plan, which were checked there; what is none matches nothing.
@@ -94,7 +108,14 @@ impl Ground {
             rules,
             repo,
             excludes,
+            scratch: run_dir.join(ATTRIBUTES_DIR),
         })
+    }
+
+    /// Merges without a checkout.
+    #[must_use]
+    pub fn merger(&self) -> Merger<'_> {
+        Merger { repo: &self.repo, scratch: &self.scratch }
     }
 
     /// Variables for what runs in a worktree: who commits, no questions, and what is never committed.

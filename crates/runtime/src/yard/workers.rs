@@ -2,11 +2,13 @@
 //!
 //! Each errand is answered exactly once, unless the loop has gone away. Knows no order among errands.
 
-use super::Ground;
 use super::base::{Base, base};
 use super::collecting::{CollectError, Collected, Ended};
 use super::making::MakeError;
+use super::pairs::{Pair, with_others};
+use super::{AttributesError, Ground};
 use crate::git::Oid;
+use crate::works::Piece;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -25,6 +27,8 @@ pub enum Errand {
     },
     /// Collect what an attempt left.
     Collect(Box<Ended>),
+    /// See whether what a task left conflicts with what others left.
+    Foresee(Box<Piece>, Vec<Piece>),
 }
 
 /// What became of an errand.
@@ -44,6 +48,8 @@ pub enum Done {
         /// What, or why that cannot be told.
         collected: Result<Box<Collected>, CollectError>,
     },
+    /// With what a piece conflicts.
+    Foreseen(Result<Vec<Pair>, AttributesError>),
 }
 
 /// Why there is no worktree.
@@ -93,10 +99,17 @@ impl Workers {
         &self.ground
     }
 
-    /// Hands in an errand.
+    /// Hands in an errand. What a task waits for goes before what is only to be known.
     pub fn ask(&self, errand: Errand) {
         let (state, bell) = &*self.queue;
-        state.lock().unwrap_or_else(PoisonError::into_inner).0.push_back(errand);
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let foresees = |errand: &Errand| matches!(errand, Errand::Foresee(..));
+        let place = match state.0.iter().position(foresees) {
+            Some(place) if !foresees(&errand) => place,
+            _ => state.0.len(),
+        };
+        state.0.insert(place, errand);
+        drop(state);
         bell.notify_one();
     }
 }
@@ -127,18 +140,26 @@ fn next(queue: &Queue) -> Option<Errand> {
 
 fn run(ground: &Ground, errand: Errand) -> Done {
     match errand {
-        Errand::Make { attempt, task, heads } => Done::Made { attempt, made: make(ground, &task, &heads) },
+        Errand::Make { attempt, task, heads } => {
+            Done::Made { attempt, made: make(ground, (attempt, &task), &heads) }
+        }
         Errand::Collect(ended) => {
             Done::Collected { attempt: ended.attempt, collected: ground.collect(&ended).map(Box::new) }
         }
+        Errand::Foresee(piece, others) => Done::Foreseen(with_others(ground.merger(), &piece, &others)),
     }
 }
 
-fn make(ground: &Ground, task: &str, heads: &[(String, Oid)]) -> Result<(PathBuf, Oid), Failed> {
-    let git = ground.git().map_err(MakeError::from)?;
-    let found = base(&git, &ground.pinned, heads).map_err(MakeError::from)?;
-    match found {
-        Base::At(base) => Ok((ground.make(task, &base)?, base)),
+fn make(
+    ground: &Ground,
+    (attempt, task): (u64, &str),
+    heads: &[(String, Oid)],
+) -> Result<(PathBuf, Oid), Failed> {
+    match base(ground, heads).map_err(MakeError::from)? {
+        Base::At(base) => {
+            ground.save_left(task, attempt).map_err(MakeError::from)?;
+            Ok((ground.make(task, &base)?, base))
+        }
         Base::Conflict { task, paths } => Err(Failed::Conflict { task, paths }),
     }
 }

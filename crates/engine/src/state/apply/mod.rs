@@ -93,10 +93,11 @@ impl State {
                 Ok(())
             }
             EventKind::ConditionEvaluated { .. }
+            | EventKind::ConflictPredicted(..)
             | EventKind::LeaseGranted { .. }
             | EventKind::LeaseReleased { .. }
             | EventKind::LeakedProcesses { .. }
-            | EventKind::ReuseMissed { .. }
+            | EventKind::ReuseMissed(..)
             | EventKind::ReportIgnored { .. } => Ok(()),
         }
     }
