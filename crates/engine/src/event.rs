@@ -1,5 +1,6 @@
-//! Facts the engine decided: ids and numbers only. The journal keeps them; the state is their fold. Names are looked up in
-//! the graph by whoever shows an event.
+//! Facts the engine decided. The journal keeps them; the state is their fold.
+//!
+//! Carries ids and numbers only; names are looked up in the graph by whoever shows an event.
 
 use crate::budget::Level;
 use crate::caps::CapRef;
@@ -9,7 +10,8 @@ use crate::ids::{AttemptId, NodeId, Timestamp};
 use crate::input::{Answer, Claimed, ConditionAnswer, LeaseTold, Reused};
 use crate::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use crate::report::{Report, Usage};
-use crate::{scope::Scope, spec::Limits};
+use crate::scope::Scope;
+use crate::spec::Limits;
 
 /// An event: a fact and the engine time at which it was decided.
 #[derive(Clone, PartialEq, Eq, Debug)]
