@@ -13,7 +13,7 @@ use crate::{collect, workspace};
 use regatta_engine::ids::AttemptId;
 use regatta_engine::input::Input;
 use regatta_plan::model::Action;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read as _;
@@ -56,8 +56,8 @@ impl Local {
             // A loop that is gone is told by what stands in git.
             tell(Word::End(Box::new(landing)));
         });
-        let (under_way, paid) = (BTreeMap::new(), (Vec::new(), Vec::new()));
-        self.docking = Some(Docking { stop, thread, under_way, count: 0, paid });
+        let (under_way, paid, late) = (BTreeMap::new(), (Vec::new(), Vec::new()), BTreeSet::new());
+        self.docking = Some(Docking { stop, thread, under_way, count: 0, paid, late });
     }
 
     /// Takes what a landing says.
@@ -127,6 +127,8 @@ impl Local {
         }
         let under_way = self.docking.as_mut().and_then(|docking| docking.under_way.remove(&id));
         let Some(UnderWay { reply, log, agent }) = under_way else { return false };
+        let late = self.docking.as_mut().is_some_and(|docking| docking.late.remove(&id));
+        let ended = &Ended { deadline: ended.deadline || late, ..ended.clone() };
         if let Some((order, dir)) = agent {
             self.helper_ended((ended, streams), (&order, &dir), reply);
             return true;
@@ -160,6 +162,9 @@ impl Local {
         let now = self.now;
         let late: Vec<u64> = self.timeouts.iter().filter(|(at, _)| *at <= now).map(|(_, id)| *id).collect();
         self.timeouts.retain(|(at, _)| *at > now);
+        if let Some(docking) = self.docking.as_mut() {
+            docking.late.extend(&late);
+        }
         self.asks.extend(late.into_iter().map(|attempt| Ask::End { attempt, grace_ms: GRACE_MS }));
     }
 
@@ -226,6 +231,7 @@ impl Local {
 /// How something ended: its exit code, and in words.
 pub(crate) fn how(ended: &Ended) -> (Option<i32>, String) {
     match &ended.how {
+        _ if ended.deadline => (None, "it took longer than its timeout".to_owned()),
         _ if ended.output_limit => (None, "it wrote more than `limits.output`".to_owned()),
         How::Code(code) => (Some(*code), format!("exit code {code}")),
         How::Signal(signal) => (None, format!("signal {signal}")),

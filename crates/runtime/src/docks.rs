@@ -4,7 +4,7 @@
 
 use crate::landing::{AgentOrder, LandError, Landing, Order, Ran, Reply, Runner};
 use regatta_engine::report::Usage;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -25,6 +25,9 @@ pub(crate) struct UnderWay {
     pub(crate) agent: Option<(Box<AgentOrder>, PathBuf)>,
 }
 
+/// An answer, and where it goes.
+type Answer = (Reply, Ran);
+
 /// A landing under way.
 pub(crate) struct Docking {
     pub(crate) stop: Arc<AtomicBool>,
@@ -33,8 +36,10 @@ pub(crate) struct Docking {
     pub(crate) under_way: BTreeMap<u64, UnderWay>,
     /// Commands and agents so far.
     pub(crate) count: u64,
+    /// Those of them that have had their time.
+    pub(crate) late: BTreeSet<u64>,
     /// Answers that wait for the turn that takes what was used, and those whose turn is the present one.
-    pub(crate) paid: (Vec<(Reply, Ran)>, Vec<(Reply, Ran)>),
+    pub(crate) paid: (Vec<Answer>, Vec<Answer>),
 }
 
 /// What of an earlier landing is still being ended.

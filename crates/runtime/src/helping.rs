@@ -105,7 +105,6 @@ impl Local {
         let usage = told.usage;
         let (code, how) = how(ended);
         let (good, said) = match code {
-            _ if ended.deadline => (false, "it had its time".to_owned()),
             None => (false, how),
             Some(code) => {
                 let judgement = told.judge(code);

@@ -77,14 +77,15 @@ fn an_agent_that_mends_nothing_has_its_attempts_and_then_nothing_lands() {
         "gates: [good], fix",
         "policy: merge-succeeded, on_gate_failure: take-out, gates: [good], fix",
     );
-    for (plan, code, b) in [(RED.to_owned(), 1, false), (plan, 1, false)] {
+    for plan in [RED.to_owned(), plan] {
         let world = with_agent(
             "echo $REGATTA_ATTEMPT >>$top/calls; cp \"$1\" $top/prompt; [ $REGATTA_ATTEMPT = 2 ] && echo worse >new.txt; true",
             &plan,
         );
         let before = belongings(&world);
-        world.regatta(&["run", "plan.yaml"]).exits(code);
-        assert_eq!(world.path("b.txt").exists(), b);
+        // It is put before a person.
+        world.regatta(&["run", "plan.yaml"]).exits(5);
+        assert!(world.kinds().contains(&"escalated".to_owned()));
         assert_eq!(belongings(&world), before);
         let calls = world.read(".git/calls");
         assert!(calls.starts_with("1\n2\n"), "{calls}");
@@ -160,12 +161,49 @@ echo good >new.txt",
 }
 
 #[test]
+fn a_run_of_an_epic_leaves_a_file_for_each_attempt_to_mend_and_its_post_mortem_names_red_gates() {
+    let world = with_agent(
+        "echo a gate >&2; [ $REGATTA_ATTEMPT = 1 ] || echo good >new.txt; echo mended it",
+        &RED.replace("merge:", "epic: EPIC-9\nmerge:"),
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let read = |n: u32| {
+        let text = world.read(&format!(".workflow/outputs/EPIC-9/fix_attempt_{n}.json"));
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let (first, second) = (read(1), read(2));
+    assert_eq!(
+        (&first["status"], &first["attempt_number"], &first["epic_id"]),
+        (&"failed".into(), &1.into(), &"EPIC-9".into())
+    );
+    assert_eq!(first["remaining_issues"][0]["issue"], "gate good is red");
+    assert_eq!((&second["status"], &second["agent_type"]), (&"success".into(), &"bot".into()));
+    assert_eq!(
+        second["fixes_applied"][0],
+        serde_json::json!({ "file": "new.txt", "issue": "gate good is red", "fix": "mended it" })
+    );
+    assert_eq!(second["validation_results"]["lint"]["status"], "not_configured");
+    assert_eq!(
+        second["validation_results"]["good"],
+        serde_json::json!({ "status": "passed", "command": "echo looking; grep -q good new.txt || { echo new.txt is not good >&2; exit 1; }", "errors_found": 1, "errors_fixed": 1 })
+    );
+    let report = world.read(".workflow/post-mortem/EPIC-9.md");
+    assert!(
+        report.contains("gate good was red after the merge of a")
+            && report.contains("attempts of agents mended"),
+        "{report}"
+    );
+    assert_eq!(world.regatta(&["logs", "--helper", "2"]).exits(0).out, "mended it\n");
+    assert_eq!(world.regatta(&["logs", "--helper", "2", "--stderr"]).exits(0).out, "a gate\n");
+}
+
+#[test]
 fn an_agent_that_mends_has_its_time_and_no_more() {
     let plan = RED.replace("attempts: 2", "attempts: 1, timeout: 1s");
     let world = with_agent("exec sleep 300", &plan);
-    world.regatta(&["run", "plan.yaml"]).exits(1);
+    world.regatta(&["run", "plan.yaml"]).exits(5);
     let said = landing(&world)["tries"][0]["said"].as_str().unwrap().to_owned();
-    assert!(said.contains("signal 15"), "{said}");
+    assert_eq!(said, "it took longer than its timeout");
 }
 
 /// Speaks enough of the Agent Client Protocol, and reports 110 tokens.
@@ -179,7 +217,7 @@ fn what_an_agent_that_mends_uses_counts_for_the_budget_of_the_run() {
     let world = with_agent(SPENDS, &RED.replace("merge:", "budget: { tokens: 100 }\nmerge:"));
     let plan = world.read("plan.yaml").replace("command: [", "acp: [").replace(", '{prompt_file}'", "");
     world.write("plan.yaml", &plan);
-    world.regatta(&["run", "plan.yaml"]).exits(1);
+    world.regatta(&["run", "plan.yaml"]).exits(5);
     // The second attempt is not started.
     assert_eq!(world.read(".git/calls"), "x\n");
     let kinds = world.kinds();

@@ -103,7 +103,7 @@ pub(super) struct Ask<'a> {
 /// What came of it.
 pub(super) enum Tried {
     /// It has ended.
-    Done(Try),
+    Done(Box<Try>),
     /// No budget is left.
     Unpaid,
     /// The run is being left.
@@ -128,7 +128,7 @@ impl Dock {
         let same = |tried: &&Try| tried.role == ask.role && tried.tip == tip && tried.head.as_deref() == head;
         if let Some(found) = all.iter().filter(same).nth(ask.nth) {
             report.tries.push(found.clone());
-            return Ok(Tried::Done(found.clone()));
+            return Ok(Tried::Done(Box::new(found.clone())));
         }
         let number = u32::try_from(all.len()).unwrap_or(u32::MAX).saturating_add(1);
         // What an earlier one said of itself is not this one's.
@@ -164,7 +164,7 @@ impl Dock {
         all.push(tried.clone());
         Try::write(&all, &self.run_dir)?;
         report.tries.push(tried.clone());
-        Ok(Tried::Done(tried))
+        Ok(Tried::Done(Box::new(tried)))
     }
 
     /// What an agent left, as a commit that is kept; its files; and why it is refused, if it is.
