@@ -13,6 +13,7 @@ pub mod error;
 pub mod exit;
 pub mod export;
 pub mod found_agents;
+pub mod found_gates;
 pub mod init;
 pub mod origin;
 pub mod outputs;

@@ -51,6 +51,7 @@ mod ledger;
 mod live;
 mod load;
 mod manual;
+mod mending;
 mod merging;
 mod model;
 mod on_end;

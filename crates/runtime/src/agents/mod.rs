@@ -10,6 +10,7 @@ mod attempt;
 mod classify;
 mod dialects;
 mod field;
+mod helping;
 mod home;
 mod items;
 mod preset;
@@ -24,6 +25,7 @@ mod verdict;
 
 pub(crate) use attempt::Brief;
 pub use attempt::bill;
+pub(crate) use helping::Call;
 pub(crate) use home::forget_home;
 pub use home::{home_dir, user_home};
 pub use preset::{Cumulative, PRESETS, Preset, Verified, preset};

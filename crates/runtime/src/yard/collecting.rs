@@ -137,7 +137,7 @@ impl Ground {
     }
 
     /// Settings and hooks that were changed meanwhile; they are put back.
-    fn tampered(&self) -> Vec<Finding> {
+    pub(crate) fn tampered(&self) -> Vec<Finding> {
         let message = match self.guard.restore() {
             Ok(changed) if changed.is_empty() => return Vec::new(),
             Ok(changed) => format!("it changed {} of the repository; that was put back", changed.join(", ")),

@@ -146,7 +146,7 @@ impl Ground {
 }
 
 /// Who is the author of what a task left.
-fn author(agent: Option<&str>) -> Person {
+pub(crate) fn author(agent: Option<&str>) -> Person {
     Person { name: format!("{} (regatta)", agent.unwrap_or("run")), email: "regatta@localhost".to_owned() }
 }
 

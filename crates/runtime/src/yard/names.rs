@@ -87,6 +87,12 @@ impl Names {
         format!("refs/regatta-adopted/{}/{}", self.run, part(task))
     }
 
+    /// The full ref of what an agent left that helped the merge. No task's id begins so.
+    #[must_use]
+    pub fn helped(&self, role: &str, number: u32) -> String {
+        format!("refs/regatta/{}/+{role}/{number}", self.run)
+    }
+
     /// The prefix of all refs that keep what attempts left.
     #[must_use]
     pub fn all_kept(&self) -> String {
