@@ -10,7 +10,6 @@ use regatta_engine::event::EventKind;
 use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::NodeOutcome;
 use regatta_journal::{Reader, StoredEvent, rfc3339};
-use regatta_plan::Plan;
 use regatta_runtime::git::{Change, Git, GitError, Head, Oid};
 use regatta_runtime::landing::Report as Landing;
 use regatta_runtime::merge_order::merge_order;
@@ -83,7 +82,7 @@ impl Row {
 pub(super) struct Facts {
     pub(super) epic: String,
     pub(super) run_id: String,
-    pub(super) plan: Plan,
+    pub(super) run_dir: PathBuf,
     pub(super) landing: Option<Landing>,
     /// In merge order.
     pub(super) rows: Vec<Row>,
@@ -146,7 +145,7 @@ impl Facts {
         Ok(Facts {
             epic,
             run_id: run.run_id.to_string(),
-            plan: view.plan.clone(),
+            run_dir: reader.place().run_dir(&run.run_id),
             landing: view.landing.clone(),
             rows: rows.map_err(|error| CliError::environment(error.to_string()))?,
             base_branch: match (&repo.head, base) {

@@ -4,8 +4,16 @@
 
 use super::facts::Facts;
 use super::{Texts, json};
-use regatta_runtime::landing::{Conflict, GateResult, Report};
-use serde_json::{Value, json};
+use crate::plain_file::small_text;
+use regatta_journal::rfc3339;
+use regatta_runtime::landing::{Conflict, GateResult, Report, Try};
+use regatta_runtime::workspace::landing_dir;
+use serde_json::{Map, Value, json};
+
+/// What a gate wrote is taken up to this many bytes of each stream; beyond that its last words.
+const MAX_LOG_BYTES: u64 = 256 << 10;
+/// The checks that a fix attempt tells of, which are gates of these ids.
+const CHECKS: [&str; 5] = ["build", "lint", "format", "typecheck", "architecture"];
 
 /// Adds `merge_summary.json` if something landed or nothing stood in the way, `merge_conflicts.json` if a conflict is open, and
 /// the files of the validation if gates ran.
@@ -20,6 +28,7 @@ pub(super) fn add(facts: &Facts, texts: &mut Texts) {
         texts.insert(facts.path("merge_summary.json"), json(&summary(facts, report)));
     }
     validation(facts, report, texts);
+    fixes(facts, report, texts);
 }
 
 /// The domains of tasks, each once, in the order of the tasks.
@@ -98,21 +107,20 @@ fn validation(facts: &Facts, report: &Report, texts: &mut Texts) {
         return;
     }
     for (n, pass) in passes.iter().enumerate() {
-        let text: String = pass.iter().map(|gate| line(gate)).collect();
+        let text: String = pass.iter().map(|gate| line(facts, gate)).collect();
         texts.insert(facts.path(&log(n + 1)), text);
     }
-    let blocks = |gate: &&&GateResult| {
-        let merge = facts.plan.merge.as_ref();
-        let known = merge.and_then(|merge| merge.gates.iter().find(|check| check.name == gate.gate));
-        !gate.passed && known.is_none_or(|check| check.blocking)
-    };
-    let red = passes.last().is_some_and(|pass| pass.iter().any(|gate| blocks(&gate)));
-    let result = json!({
+    let red = passes.last().is_some_and(|pass| is_red(pass));
+    let mut result = json!({
         "status": if red { "failed" } else { "passed" },
         "attempts": passes.len(),
         "final_attempt_log": facts.path(&log(passes.len())),
         "timestamp": facts.at(),
     });
+    // An agent that may mend is asked until it may no more.
+    if red && report.tries.iter().any(|made| made.role == "fix") {
+        result["max_attempts_reached"] = true.into();
+    }
     texts.insert(facts.path("validation/result.json"), json(&result));
 }
 
@@ -120,9 +128,61 @@ fn log(n: usize) -> String {
     format!("validation/attempt_{n}.log")
 }
 
-fn line(gate: &GateResult) -> String {
+/// A gate that blocks did not pass.
+fn is_red(pass: &[&GateResult]) -> bool {
+    pass.iter().any(|gate| !gate.passed && gate.blocking)
+}
+
+fn line(facts: &Facts, gate: &GateResult) -> String {
     let after = gate.after.as_ref().map_or(String::new(), |task| format!(" after the merge of {task}"));
     let result = if gate.passed { "passed" } else { "red" };
-    let said: String = gate.said.lines().map(|line| format!("    {line}\n")).collect();
+    let dir = landing_dir(&facts.run_dir);
+    let whole = gate.log.into_iter().flat_map(|n| {
+        let streams =
+            ["stdout", "stderr"].map(|name| small_text(&dir.join(format!("{n}.{name}")), MAX_LOG_BYTES));
+        streams.into_iter().flatten()
+    });
+    let text: String = std::iter::once(gate.said.clone() + "\n").chain(whole).collect();
+    let said: String = text.lines().map(|line| format!("    {line}\n")).collect();
     format!("{result}: {}{after}\n{said}", gate.gate)
+}
+
+/// What an agent did about red gates, a file for each of its attempts.
+fn fixes(facts: &Facts, report: &Report, texts: &mut Texts) {
+    let tries: Vec<&Try> = report.tries.iter().filter(|made| made.role == "fix").collect();
+    for (i, made) in tries.iter().enumerate() {
+        // The gates are asked again after it; whoever tries after it found them red.
+        let last = !tries[i + 1..].iter().any(|later| later.after == made.after);
+        let gates: Vec<&GateResult> = report.gates.iter().filter(|gate| gate.after == made.after).collect();
+        let mended = made.commit.is_some() && last && gates.iter().rev().take(1).all(|gate| gate.passed);
+        let n = i + 1;
+        let checks: Map<String, Value> =
+            CHECKS.iter().map(|id| ((*id).to_owned(), check(&gates, id))).collect();
+        let issue = made.red.join(", ");
+        let fixed = made.files.iter().filter(|_| made.commit.is_some());
+        let remaining = made.red.iter().filter(|_| !mended);
+        let text = json!({
+            "status": if mended { "success" } else { "failed" },
+            "attempt_number": n,
+            "epic_id": facts.epic,
+            "agent_type": made.agent,
+            "validation_results": checks,
+            "fixes_applied": fixed.map(|file| json!({ "file": file, "issue": issue, "fix": made.commit })).collect::<Vec<_>>(),
+            "remaining_issues": remaining.map(|id| json!({ "file": null, "issue": id, "blocker_reason": made.said })).collect::<Vec<_>>(),
+            "completion_timestamp": rfc3339(made.ended_at_ms),
+        });
+        texts.insert(facts.path(&format!("validation/fix_attempt_{n}.json")), json(&text));
+    }
+}
+
+/// What the gate of that id said last; nobody counts errors.
+fn check(gates: &[&GateResult], id: &str) -> Value {
+    let found = gates.iter().rev().find(|gate| gate.id == id);
+    let status = found.map_or("skipped", |gate| if gate.passed { "passed" } else { "failed" });
+    json!({
+        "status": status,
+        "command": found.map(|gate| &gate.gate),
+        "errors_found": null,
+        "errors_fixed": null,
+    })
 }

@@ -237,3 +237,48 @@ fn files_of_another_run_are_moved_aside_and_those_of_nobody_stay() {
     assert!(said.err.contains("warning: no files of the epic"), "{}", said.err);
     assert_eq!(below(&world, "elsewhere"), Vec::<String>::new());
 }
+
+#[test]
+fn what_an_agent_did_about_red_gates_has_a_file_for_each_attempt() {
+    let world = with_plan("");
+    let bot = world.path(".git/bot.sh");
+    let script = "#!/bin/sh\ntop=$REGATTA_WORKSPACE/.git\ntest -e $top/once && echo good >new.txt; touch $top/once; echo tried >tried.txt\n";
+    std::fs::write(&bot, script).unwrap();
+    std::fs::set_permissions(&bot, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let plan = format!(
+        "epic: EPIC-9
+agents: {{ bot: {{ command: ['{}', '{{prompt_file}}'] }} }}
+merge: {{ gates: [lint], fix: {{ agent: bot, attempts: 2 }} }}
+gates: {{ lint: {{ run: 'echo looking; grep -q good new.txt' }} }}
+tasks: [ {{ id: a, domain: backend, run: 'echo new >new.txt' }} ]
+",
+        bot.display()
+    );
+    world.write("plan.yaml", &(world.read("plan.yaml") + &plan));
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let fix = |n: u32| read(&world, &format!("validation/fix_attempt_{n}.json"));
+    let fields = [
+        "status",
+        "attempt_number",
+        "epic_id",
+        "agent_type",
+        "validation_results",
+        "fixes_applied",
+        "remaining_issues",
+        "completion_timestamp",
+    ];
+    let (first, second) = (fix(1), fix(2));
+    has(&first, &fields);
+    assert_eq!((&first["status"], &second["status"]), (&"failed".into(), &"success".into()));
+    assert_eq!((&second["agent_type"], &second["attempt_number"]), (&"bot".into(), &2.into()));
+    has(&second["validation_results"], &["build", "lint", "format", "typecheck", "architecture"]);
+    has(&second["validation_results"]["lint"], &["status", "command", "errors_found", "errors_fixed"]);
+    assert_eq!(second["validation_results"]["lint"]["status"], "passed");
+    has(&second["fixes_applied"][0], &["file", "issue", "fix"]);
+    has(&first["remaining_issues"][0], &["file", "issue", "blocker_reason"]);
+    let result = read(&world, "validation/result.json");
+    assert_eq!((&result["status"], &result["attempts"]), (&"passed".into(), &3.into()));
+    // The log has what the gate wrote.
+    let log = world.read(result["final_attempt_log"].as_str().unwrap());
+    assert!(log.contains("\n    looking\n"), "{log}");
+}

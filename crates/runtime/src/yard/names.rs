@@ -69,12 +69,6 @@ impl Names {
         format!("refs/regatta/{}/{}/{attempt}", self.run, part(task))
     }
 
-    /// The full ref of what an agent left that helped the merge. No task's id begins so.
-    #[must_use]
-    pub fn helped(&self, role: &str, number: u32) -> String {
-        format!("refs/regatta/{}/+{role}/{number}", self.run)
-    }
-
     /// The full ref of what stood in a worktree that was made anew for an attempt.
     #[must_use]
     pub fn left(&self, task: &str, next_attempt: u64) -> String {
@@ -91,6 +85,12 @@ impl Names {
     #[must_use]
     pub fn adopted(&self, task: &str) -> String {
         format!("refs/regatta-adopted/{}/{}", self.run, part(task))
+    }
+
+    /// The full ref of what an agent left that helped the merge. No task's id begins so.
+    #[must_use]
+    pub fn helped(&self, role: &str, number: u32) -> String {
+        format!("refs/regatta/{}/+{role}/{number}", self.run)
     }
 
     /// The prefix of all refs that keep what attempts left.
