@@ -142,7 +142,7 @@ fn uses(plan: &Plan) -> (ByName<'_>, ByName<'_>) {
 }
 
 /// None for a cycle, which no valid plan has.
-fn reach(plan: &Plan) -> Option<Reach> {
+pub(crate) fn reach(plan: &Plan) -> Option<Reach> {
     let index = |id: &String| plan.tasks.binary_search_by(|task| task.id.cmp(id)).ok();
     let row = |task: &Task| task.needs.iter().filter_map(index).collect();
     let preds: Vec<Vec<usize>> = plan.tasks.iter().map(row).collect();

@@ -13,15 +13,18 @@ use crate::git::{Oid, Repo, RepoError};
 use crate::judge::Job;
 use crate::keeper;
 use crate::landing::{Cargo, Piece};
+use crate::readying::Readying;
 use crate::run_error::RunError;
 use crate::yard::{Collected, Done, Ground, Names, TASK_DIR, Workers};
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId};
-use regatta_engine::outcome::AttemptOutcome;
+use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
+use regatta_engine::spec::Limits;
 use regatta_plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -61,6 +64,8 @@ pub(crate) struct InFlight {
     pub(crate) base: Option<Oid>,
     /// It is to end; what was not started is not started any more.
     pub(crate) ending: bool,
+    /// What people are told of it besides.
+    pub(crate) note: Option<String>,
 }
 
 /// Everything about worktrees that the driver knows.
@@ -79,6 +84,24 @@ pub(crate) struct Apart {
     /// A node did not come to a good end.
     pub(crate) incomplete: bool,
     pub(crate) in_flight: BTreeMap<AttemptId, InFlight>,
+    /// Which worktrees are made when.
+    pub(crate) readying: Readying,
+    /// Nodes whose worktrees are to go when the turn is durable: nobody will work in them.
+    pub(crate) useless: Vec<NodeId>,
+    /// Nodes whose work will be safe when the turn is durable: their worktrees may be used again.
+    pub(crate) done: Vec<NodeId>,
+    /// The limits of the run.
+    pub(crate) limits: Limits,
+}
+
+/// The file in the directory of a run whose lock tells that git works for it.
+const GIT_LOCK: &str = "git.lock";
+
+/// Waits until no git of an earlier orchestrator is at work: it was not killed with it, lest it leave anything half done.
+fn alone(path: &Path) -> std::io::Result<File> {
+    let file = File::options().create(true).read(true).append(true).mode(0o600).open(path)?;
+    file.lock()?;
+    Ok(file)
 }
 
 /// The worktrees of a run, if its plan has any. The commit that it begins from is pinned the first time.
@@ -86,12 +109,15 @@ pub(crate) struct Apart {
 /// # Errors
 /// No worktrees can be made here.
 pub(crate) fn of_run(
-    (plan, graph): (&Arc<Plan>, &Arc<Graph>),
+    (plan, graph, limits): (&Arc<Plan>, &Arc<Graph>, &Limits),
     (workspace, run_dir, run_id): (&Path, &Path, &str),
     tell: Arc<dyn Fn(Done) + Send + Sync>,
 ) -> Result<Option<Apart>, RunError> {
     let Some(rules) = plan.worktrees.clone() else { return Ok(None) };
-    let repo = Repo::find(workspace)?;
+    let mut repo = Repo::find(workspace)?;
+    let held = run_dir.join(GIT_LOCK);
+    let alone = alone(&held).map_err(|source| RunError::Directory { path: held, source })?;
+    repo.git = repo.git.holding(alone);
     let pin = Names::of(run_id).pinned();
     let pinned = match repo.git.commit(&pin).map_err(RepoError::Git)? {
         Some(pinned) => pinned,
@@ -104,12 +130,18 @@ pub(crate) fn of_run(
     let failed = |source| RunError::Directory { path: workspace.join(&rules.dir), source };
     let ground = Ground::of((repo, pinned), (workspace, run_dir, run_id), rules.clone());
     let workers = Workers::start(Arc::new(ground.map_err(failed)?), tell);
-    Ok(Some(Apart::new(workers, Arc::clone(plan), Arc::clone(graph))))
+    Ok(Some(Apart::new(workers, (Arc::clone(plan), Arc::clone(graph)), limits.clone())))
 }
 
 impl Apart {
     /// Nothing under way.
-    pub(crate) fn new(workers: Workers, plan: Arc<Plan>, graph: Arc<Graph>) -> Apart {
+    pub(crate) fn new(workers: Workers, (plan, graph): (Arc<Plan>, Arc<Graph>), limits: Limits) -> Apart {
+        let has = plan.tasks.iter().map(|task| task.worktree.is_some()).collect();
+        let waves = plan.schedule == "waves";
+        let mut readying = Readying::new(Arc::clone(&graph), has, (waves, limits.max_parallel));
+        if workers.ground().is_one_by_one() {
+            readying.one_by_one();
+        }
         let mut rank = vec![0; graph.len()];
         for (i, node) in crate::merge_order::merge_order(&plan, &graph).into_iter().enumerate() {
             rank[node.index()] = i;
@@ -124,6 +156,10 @@ impl Apart {
             collected: BTreeSet::new(),
             incomplete: false,
             in_flight: BTreeMap::new(),
+            readying,
+            useless: Vec::new(),
+            done: Vec::new(),
+            limits,
         }
     }
 
@@ -134,11 +170,21 @@ impl Apart {
                 (node, &**report)
             }
             EventKind::NodeReused { node, reused, .. } => (node, &reused.report),
+            EventKind::DispatchStarted { node, .. } => {
+                self.readying.started(*node);
+                return;
+            }
             EventKind::NodeCollected { node, .. } => {
                 self.collected.insert(*node);
+                self.done.push(*node);
+                self.settle(*node);
                 return;
             }
             EventKind::NodeEnded { node, outcome, .. } => {
+                self.settle(*node);
+                if *outcome == NodeOutcome::Succeeded && !self.collected.contains(node) {
+                    self.done.push(*node);
+                }
                 self.incomplete |= !self.collected.remove(node) && outcome.blocks();
                 return;
             }
@@ -149,6 +195,17 @@ impl Apart {
             self.heads.insert(*node, head);
             self.bases.insert(*node, base);
         }
+    }
+
+    fn settle(&mut self, node: NodeId) {
+        if self.readying.settled(node) {
+            self.useless.push(node);
+        }
+    }
+
+    /// Whether tasks have worked in worktrees of this run.
+    pub(crate) fn has_worked(&self) -> bool {
+        !self.heads.is_empty() || self.in_flight.values().any(|flight| !matches!(flight.stage, Stage::Making))
     }
 
     /// Where a node's work began, and what it left.

@@ -16,10 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const GATE_MS: u64 = 300_000;
 
 /// Parts of `worktree`, `merge` and `gates` whose feature is not built yet, with the values that ask for it.
-const UNBUILT: [(&str, &str, &[&str]); 10] = [
+const UNBUILT: [(&str, &str, &[&str]); 9] = [
     ("worktree", "sparse", &[]),
     ("worktree", "lfs", &["on"]),
-    ("worktree", "on_error", &["sequential"]),
     ("merge", "approve", &["true"]),
     ("merge", "resolver", &[]),
     ("merge", "fix", &[]),

@@ -8,6 +8,7 @@ use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::overrides::{Asked, Overrides};
+use crate::owners;
 use crate::prediction::Predicted;
 use crate::render::{self, conflicts};
 use crate::session::{self, Show, Watchers};
@@ -146,16 +147,17 @@ fn refuse_unassigned(plan: &Plan) -> Result<(), CliError> {
     }
 }
 
-/// Worktrees need a repository that they can be made of.
+/// Worktrees need a repository that they can be made of, and each of its files one owner at a time.
 ///
 /// # Errors
-/// There is none.
+/// There is none, or two tasks without an order own the same file.
 pub fn check_repository(context: &Context, plan: &Plan) -> Result<(), CliError> {
     Repo::check(&context.workspace, plan).map_err(|error| {
         let hint = error.hint();
         let told = CliError::environment(error.to_string());
         if hint.is_empty() { told } else { told.hint(hint) }
-    })
+    })?;
+    owners::check(&context.workspace, plan)
 }
 
 /// A plan that needs what is not built ends before it starts, naming each key and task.

@@ -4,6 +4,7 @@
 
 use super::integrate::Bench;
 use super::{Dock, GateResult, LandError, Report, Verdict};
+use regatta_fault as fault;
 
 /// Preparing the integration worktree may take this long, in milliseconds.
 const SETUP_MS: u64 = 30 * 60_000;
@@ -38,6 +39,7 @@ impl Dock {
             let Some(ran) = self.runner.run(&gate.action, &bench.path, gate.timeout_ms) else {
                 return Ok(None);
             };
+            fault::point("landing.gate");
             let passed = ran.code == Some(0);
             report.gates.push(GateResult {
                 gate: gate.name.clone(),

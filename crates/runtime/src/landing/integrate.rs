@@ -5,6 +5,7 @@
 use super::{Cargo, Conflict, Dock, LandError, Piece, Report, Verdict};
 use crate::git::{Git, Merged, Oid, Person, Stamp};
 use regatta_engine::cause::Cause;
+use regatta_fault as fault;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -85,6 +86,7 @@ impl Dock {
         }
         let git = ground.check_out(&path, (&names.integration(), from))?;
         ground.furnish(&path)?;
+        fault::point("landing.bench");
         Ok(Bench { git, path, tip: from.clone() })
     }
 
@@ -117,7 +119,9 @@ impl Dock {
         let parents: Vec<&Oid> = if squash { vec![&before] } else { vec![&before, &piece.head] };
         let stamp = self.stamp(bench, piece)?;
         bench.tip = bench.git.commit_tree((&tree, &parents), &self.message(piece), &stamp)?;
+        fault::point("landing.merged");
         bench.stand_at_tip()?;
+        fault::point("landing.stands");
         if !self.merge.gate_each {
             return Ok(Step::In);
         }

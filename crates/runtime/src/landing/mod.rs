@@ -18,6 +18,7 @@ use crate::private_file;
 use crate::yard::{Ground, MakeError, OwnGitError};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
+use regatta_fault as fault;
 use regatta_plan::model::{Action, Merge};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -214,6 +215,7 @@ impl Dock {
     /// # Errors
     /// Git fails; the target has not moved.
     pub fn land(&self, cargo: &Cargo) -> Result<Landing, LandError> {
+        fault::point("landing.before");
         let mut report = Report::default();
         if cargo.incomplete && self.merge.policy == "all-success" {
             report.target = self.target();
@@ -244,10 +246,13 @@ impl Dock {
             report.left_out = codes(&left_out);
             // What is about to land is written down first: if we die, whoever comes next sees whether it did.
             report.write(&self.run_dir)?;
+            fault::point("landing.reported");
             match self.move_target(&goal, &tip)? {
                 target::Moved::Yes => {
+                    fault::point("landing.moved");
                     report.landed = true;
                     self.clear_up(cargo, &left_out)?;
+                    fault::point("landing.cleared");
                     return Ok(done(&cargo.pieces, &left_out, report));
                 }
                 target::Moved::Elsewhere => {}

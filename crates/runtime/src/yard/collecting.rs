@@ -14,6 +14,7 @@ use crate::git::{Change, ChangeKind, Git, GitError, Oid, Stamp};
 use crate::private_file;
 use regatta_engine::cause::Cause;
 use regatta_engine::report::Work;
+use regatta_fault as fault;
 use regatta_plan::model::{InWorktree, Task};
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -94,6 +95,7 @@ impl Ground {
             return Ok(nothing(&base));
         };
         let path = self.path(&ended.task.id);
+        fault::point("collect.before");
         let git = self.git_in(&path)?;
         let mut findings = self.tampered();
         if self.mend(&path)? {
@@ -101,7 +103,9 @@ impl Ground {
             findings.push(Finding { cause: Cause::Tampered, message });
         }
         let head = self.commit_left(&git, ended, &base)?;
+        fault::point("collect.committed");
         self.repo.git.set_ref(&self.names.kept(&ended.task.id, ended.attempt), &head)?;
+        fault::point("collect.kept");
         let descends = git.is_ancestor(&base, &head)?;
         if descends {
             self.put_on_branch(&git, &ended.task.id, &head)?;
@@ -130,6 +134,7 @@ impl Ground {
         }
         let changed = u32::try_from(changes.len()).unwrap_or(u32::MAX);
         let work = Work { base: base.as_str().into(), head: head.as_str().into(), changed };
+        fault::point("collect.after");
         Ok(Collected { work, changes, findings, warning })
     }
 

@@ -5,6 +5,8 @@
 //! driver --Errand--> queue -> workers (as many as cores) --Done--> inbox of the loop
 //!                                |- base, making      before an attempt
 //!                                |- collecting        after it: what is left is committed, checked, kept by a ref
+//!                                |- recycling          instead of making, where a task is done
+//!                                |- settled            so that the first look at it is quick
 //!                                |- own_git           git in a worktree, whatever was done to it
 //!                                `- guard             settings and hooks of the repository are what they were
 //! ```
@@ -16,6 +18,8 @@ mod guard;
 mod making;
 mod names;
 mod own_git;
+mod recycling;
+mod settled;
 mod workers;
 
 pub use collecting::{CollectError, Collected, Ended, Finding};
@@ -24,11 +28,13 @@ pub use names::Names;
 pub use own_git::OwnGitError;
 pub use workers::{Done, Errand, Failed, Workers};
 
-use crate::git::{Oid, Person, Repo};
+use crate::git::{Oid, Person, Repo, is_gone};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use guard::Pinned;
+use recycling::Pool;
 use regatta_plan::model::Worktrees;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 /// What all errands of a run share.
 #[derive(Debug)]
@@ -51,6 +57,13 @@ pub struct Ground {
     guard: Pinned,
     /// Paths that never belong into a commit, as a file for git.
     excludes: PathBuf,
+    /// Tasks have one worktree, one after the other.
+    one_by_one: AtomicBool,
+    /// Worktrees that can be used again, and their indexes as we left them.
+    pool: Pool,
+    indexes: PathBuf,
+    /// This git reads a settled index.
+    settles: bool,
 }
 
 /// The patterns of a plan, which were checked there; what is none matches nothing.
@@ -79,10 +92,15 @@ impl Ground {
         std::fs::create_dir_all(&dir)?;
         // Git names worktrees by their real paths.
         let dir = std::fs::canonicalize(dir)?;
+        delete_gone(&dir, run);
         let excludes = run_dir.join("exclude");
         std::fs::write(&excludes, exclude_text(&rules.copy))?;
+        let indexes = run_dir.join("indexes");
+        std::fs::create_dir_all(&indexes)?;
+        // Where git does not say, nothing is lost but time.
+        let settles = recycling::settles(&repo.git).unwrap_or(false);
         let nobody = || Person { name: "regatta".to_owned(), email: "regatta@localhost".to_owned() };
-        Ok(Ground {
+        let ground = Ground {
             committer: repo.committer.clone().unwrap_or_else(nobody),
             guard: Pinned::take(&repo.common_dir)?,
             names: Names::of(run),
@@ -94,7 +112,15 @@ impl Ground {
             rules,
             repo,
             excludes,
-        })
+            one_by_one: AtomicBool::new(false),
+            pool: Pool::default(),
+            indexes,
+            settles,
+        };
+        if ground.was_one_by_one() {
+            ground.one_by_one();
+        }
+        Ok(ground)
     }
 
     /// Variables for what runs in a worktree: who commits, no questions, and what is never committed.
@@ -121,6 +147,17 @@ impl Ground {
             vars.push((format!("GIT_CONFIG_VALUE_{i}"), value));
         }
         vars
+    }
+}
+
+/// Deletes what an earlier orchestrator of the run laid aside and could not delete any more.
+fn delete_gone(dir: &Path, run: &str) {
+    let beginning = format!("{run}-");
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if is_gone(&entry.file_name().to_string_lossy(), &beginning) {
+            // What cannot be deleted is in nobody's way.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 

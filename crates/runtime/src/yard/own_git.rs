@@ -99,7 +99,7 @@ impl Ground {
 
 /// Writes `.git` as git made it, if something else or nothing stands there. A repository that somebody made in its place is
 /// laid aside.
-fn put_back(path: &Path, admin: &Path) -> io::Result<bool> {
+pub(super) fn put_back(path: &Path, admin: &Path) -> io::Result<bool> {
     let own = path.join(DOT_GIT);
     let wanted = format!("gitdir: {}\n", admin.display());
     let meta = own.symlink_metadata().ok();
