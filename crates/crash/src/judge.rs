@@ -86,7 +86,13 @@ pub fn judge(played: &Played, plan: &Plan, reference: &Reference) -> Outcome<u64
     }
     let git = repository::told(place)?;
     if git != reference.git {
-        return Err(format!("git says\n{git}\nundisturbed\n{}", reference.git));
+        let other =
+            |a: &str, b: &str| a.lines().filter(|line| !b.contains(line)).collect::<Vec<_>>().join("\n");
+        return Err(format!(
+            "git says\n{}\nundisturbed\n{}",
+            other(&git, &reference.git),
+            other(&reference.git, &git)
+        ));
     }
     let events = lines(&place.expect(&["events"], 0)?.out)?;
     same_log(place, &events, reference)?;

@@ -15,7 +15,7 @@ use crate::keeper;
 use crate::landing::{Cargo, Piece};
 use crate::readying::Readying;
 use crate::run_error::RunError;
-use crate::yard::{Collected, Done, Ground, Names, TASK_DIR, Workers};
+use crate::yard::{Collected, Done, Ground, Names, TASK_DIR, Workers, cone};
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId};
@@ -129,7 +129,9 @@ pub(crate) fn of_run(
     };
     let failed = |source| RunError::Directory { path: workspace.join(&rules.dir), source };
     let ground = Ground::of((repo, pinned), (workspace, run_dir, run_id), rules.clone());
-    let workers = Workers::start(Arc::new(ground.map_err(failed)?), tell);
+    let mut ground = ground.map_err(failed)?;
+    ground.cones = cone::of_plan(plan);
+    let workers = Workers::start(Arc::new(ground), tell);
     Ok(Some(Apart::new(workers, (Arc::clone(plan), Arc::clone(graph)), limits.clone())))
 }
 

@@ -16,8 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const GATE_MS: u64 = 300_000;
 
 /// Parts of `worktree`, `merge` and `gates` whose feature is not built yet, with the values that ask for it.
-const UNBUILT: [(&str, &str, &[&str]); 9] = [
-    ("worktree", "sparse", &[]),
+const UNBUILT: [(&str, &str, &[&str]); 8] = [
     ("worktree", "lfs", &["on"]),
     ("merge", "approve", &["true"]),
     ("merge", "resolver", &[]),
@@ -77,9 +76,12 @@ fn word(item: &Item) -> String {
 }
 
 fn worktrees(f: Fields<'_>, problems: &mut Problems) -> Worktrees {
-    for (key, list) in
-        [("copy", f.list("copy")), ("shared", f.list("shared")), ("protect", f.list("protect"))]
-    {
+    for (key, list) in [
+        ("copy", f.list("copy")),
+        ("shared", f.list("shared")),
+        ("protect", f.list("protect")),
+        ("sparse", f.list("sparse")),
+    ] {
         for item in list {
             let Some(why) = fields::text(item).and_then(|pattern| refuse(&pattern)) else { continue };
             let message = format!("`{key}` of `worktree` {why}");
@@ -107,6 +109,10 @@ fn worktrees(f: Fields<'_>, problems: &mut Problems) -> Worktrees {
         ownership: f.text("ownership").unwrap_or_else(|| "warn".to_owned()),
         shared: f.texts("shared"),
         protect: f.texts("protect"),
+        sparse: match f.flag("sparse") {
+            Some(asked) => asked.then(Vec::new),
+            None => f.get("sparse").map(|_| f.texts("sparse")),
+        },
         on_error: f.text("on_error").unwrap_or_else(|| "fail".to_owned()),
     }
 }

@@ -1,7 +1,9 @@
 //! Spec 6 "Making": which worktrees there are when a task begins, and what follows where one cannot be made.
 
 use crate::repo_world::{belongings, branches, git, with_plan, worktrees};
-use crate::world::World;
+use crate::world::{World, ends};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
 
 /// Waits until so many worktrees are there, the user's own among them, and looks that there are never more.
@@ -13,13 +15,18 @@ fn sees(count: usize) -> String {
 
 /// Git for regatta and its tasks that fails where `when`, a shell command over its arguments, says so.
 fn git_that_fails(world: &mut World, when: &str) {
+    git_that(world, when, "echo planted failure >&2; exit 128");
+}
+
+/// Git that does something first where `when` says so.
+fn git_that(world: &mut World, when: &str, does: &str) {
     let real = std::env::var("PATH").unwrap();
     let real = std::env::split_paths(&real).map(|dir| dir.join("git")).find(|git| git.exists()).unwrap();
     let path = world.path("bin/git");
     world.write(
         "bin/git",
         &format!(
-            "#!/bin/sh\nif {when}; then echo planted failure >&2; exit 128; fi\nexec {} \"$@\"\n",
+            "#!/bin/sh\nif {when}; then {does}; fi\nexec {} \"$@\"\n",
             real.display()
         ),
     );
@@ -119,4 +126,52 @@ tasks:
     assert_eq!((world.read("a.txt"), world.read("b.txt")), ("A\n".to_owned(), "B\n".to_owned()));
     assert_eq!((branches(&world), worktrees(&world)), (vec![], 0));
     assert_eq!(git(&world, &["status", "--porcelain", "--", ":!.env"]), "");
+}
+
+#[test]
+fn with_sparse_a_task_has_only_the_directories_that_it_needs_and_all_that_lands_is_whole() {
+    let world = with_plan(
+        "worktree: { sparse: true }
+merge: { gates: ['test -e docs/deep/page.md && test -e src/api/x.txt && test -e src/a.txt'] }
+tasks:
+  - { id: a, files: ['src/api/**'], reads: [docs/top.md], run: 'test -e src/api/x.txt && test -e docs/top.md && test -e root.txt && test ! -e lib && test -z \"$(git status --porcelain)\" && echo A >>src/api/x.txt && echo n >src/api/new.txt && mkdir lib && echo out >lib/new.txt' }
+  - { id: b, needs: [a], run: 'test -e lib/l.txt && test -e lib/new.txt && test $(tail -n 1 src/api/x.txt) = A' }
+  - { id: c, files: [src/c.txt], needs: [a], run: 'test ! -e lib && test -e src/api/new.txt && echo C >src/c.txt && git add -A && git commit -qm c' }
+",
+    );
+    for file in ["src/api/x.txt", "docs/top.md", "docs/deep/page.md", "lib/l.txt", "root.txt"] {
+        world.write(file, "1\n");
+    }
+    git(&world, &["add", "-A"]);
+    git(&world, &["commit", "-q", "-m", "more"]);
+    let before = git(&world, &["config", "--local", "--list"]);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(said.out.contains("it changed files that are not its own: lib/new.txt"), "{}", said.out);
+    assert_eq!(git(&world, &["status", "--porcelain"]), "");
+    let changed = git(&world, &["diff", "--name-status", "HEAD@{1}"]);
+    assert_eq!(changed, "A\tlib/new.txt\nA\tsrc/api/new.txt\nM\tsrc/api/x.txt\nA\tsrc/c.txt");
+    assert_eq!(git(&world, &["config", "--local", "--list"]), before);
+}
+
+#[test]
+fn git_that_outlives_its_orchestrator_is_waited_for_by_the_next_one() {
+    let mut world = with_plan("merge: { gates: ['true'] }\ntasks: [ { id: a, run: 'echo new >new.txt' } ]\n");
+    world.fifo("up");
+    world.fifo("go");
+    let top = world.root().display().to_string();
+    let first = format!("echo \"$*\" | grep -q 'reset --hard' && mkdir {top}/held.log 2>/dev/null");
+    git_that(&mut world, &first, &format!("echo up >{top}/up; read word <{top}/go"));
+    world.write(".git/info/exclude", "bin\nup\ngo\n");
+    let mut child = world.start(&["run", "plan.yaml"]);
+    world.hear("up");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let lock = File::open(world.run_dir().join("git.lock")).unwrap();
+    let taken = flock(&lock, FlockOperation::NonBlockingLockExclusive);
+    assert_eq!(taken, Err(rustix::io::Errno::AGAIN), "git is at work and nobody could know");
+    drop(lock);
+    let mut resumed = world.start(&["resume"]);
+    std::fs::write(world.path("go"), "on\n").unwrap();
+    assert_eq!(ends(&mut resumed), Some(0));
+    assert_eq!((world.read("new.txt").as_str(), worktrees(&world)), ("new\n", 0));
 }

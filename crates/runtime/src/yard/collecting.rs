@@ -154,7 +154,7 @@ impl Ground {
         if !git.is_dirty()? {
             return Ok(head);
         }
-        git.run(&["add", "--all"])?;
+        git.run(&["add", "--all", "--sparse"])?;
         let tree = git.run(&["write-tree"])?;
         let Some(tree) = Oid::parse(String::from_utf8_lossy(&tree).trim()) else { return Ok(head) };
         if tree == git.tree(&head)? {

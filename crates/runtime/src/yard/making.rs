@@ -2,12 +2,13 @@
 //!
 //! Nothing outside the directory of worktrees is created or removed.
 
-use super::Ground;
 use super::own_git::OwnGitError;
+use super::{Ground, cone};
 use crate::git::{Git, GitError, Oid};
 use crate::private_file;
 use globset::GlobSet;
 use regatta_fault as fault;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -54,9 +55,10 @@ impl Ground {
             self.repo.git.run(&["update-ref", "--no-deref", "-d", &full])?;
         }
         let at = (branch.as_str(), base);
+        let dirs = self.cones.get(task);
         let made = match self.recycle(&path, at) {
             Ok(true) => Ok(()),
-            Ok(false) => self.check_out(&path, at).map(drop),
+            Ok(false) => self.check_out_cone(&path, at, dirs).map(drop),
             Err(error) => Err(error),
         };
         made.and_then(|()| self.furnish(&path)).inspect_err(|_| {
@@ -110,9 +112,25 @@ impl Ground {
 
     /// Makes a worktree on a new branch at a commit, with its files. Answers git in it.
     pub(crate) fn check_out(&self, path: &Path, at: (&str, &Oid)) -> Result<Git, MakeError> {
+        self.check_out_cone(path, at, None)
+    }
+
+    /// The same with the files of some directories only.
+    fn check_out_cone(
+        &self,
+        path: &Path,
+        at: (&str, &Oid),
+        dirs: Option<&BTreeSet<String>>,
+    ) -> Result<Git, MakeError> {
         self.repo.add_worktree(path, at)?;
         fault::point("worktree.added");
         let git = self.git_in(path)?;
+        if let Some((dirs, admin)) = dirs.zip(self.admin(path)) {
+            let file = admin.join("info/sparse-checkout");
+            let failed = |source| MakeError::File { path: file.clone(), source };
+            fs::create_dir_all(admin.join("info")).map_err(failed)?;
+            fs::write(&file, cone::text(dirs)).map_err(failed)?;
+        }
         self.fill((&git, path), (at.1, None))?;
         fault::point("worktree.filled");
         Ok(git)

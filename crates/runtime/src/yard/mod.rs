@@ -5,6 +5,7 @@
 //! driver --Errand--> queue -> workers (as many as cores) --Done--> inbox of the loop
 //!                                |- base, making      before an attempt
 //!                                |- collecting        after it: what is left is committed, checked, kept by a ref
+//!                                |- cone               only the directories that a task needs
 //!                                |- recycling          instead of making, where a task is done
 //!                                |- settled            so that the first look at it is quick
 //!                                |- own_git           git in a worktree, whatever was done to it
@@ -14,6 +15,7 @@
 
 mod base;
 mod collecting;
+pub(crate) mod cone;
 mod guard;
 mod making;
 mod names;
@@ -33,6 +35,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use guard::Pinned;
 use recycling::Pool;
 use regatta_plan::model::Worktrees;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -62,6 +65,8 @@ pub struct Ground {
     /// Worktrees that can be used again, and their indexes as we left them.
     pool: Pool,
     indexes: PathBuf,
+    /// The directories of tasks that are to have less than everything.
+    pub(crate) cones: BTreeMap<String, BTreeSet<String>>,
     /// This git reads a settled index.
     settles: bool,
 }
@@ -115,6 +120,7 @@ impl Ground {
             one_by_one: AtomicBool::new(false),
             pool: Pool::default(),
             indexes,
+            cones: BTreeMap::new(),
             settles,
         };
         if ground.was_one_by_one() {
@@ -127,11 +133,14 @@ impl Ground {
     #[must_use]
     pub fn variables(&self, agent: Option<&str>) -> Vec<(String, String)> {
         let author = author(agent);
-        let settings = [
+        let mut settings = vec![
             ("core.excludesFile", self.excludes.to_string_lossy().into_owned()),
             ("gc.auto", "0".to_owned()),
             ("maintenance.auto", "false".to_owned()),
         ];
+        if self.rules.sparse.is_some() {
+            settings.extend(cone::SETTINGS.map(|(key, value)| (key, value.to_owned())));
+        }
         let mut vars = vec![
             ("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()),
             // Above the worktrees lies the checkout of the user.

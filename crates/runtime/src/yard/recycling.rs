@@ -34,7 +34,8 @@ pub(super) struct Pool {
 impl Ground {
     /// The work of a task is safe, and durably known to be: its worktree may become another one's.
     pub fn release(&self, task: &str) {
-        if self.is_one_by_one() {
+        // A cone is another one's of the next task, and quickly made anew.
+        if self.is_one_by_one() || self.rules.sparse.is_some() {
             return;
         }
         let path = self.path(task);
