@@ -175,6 +175,8 @@ pub enum EventKind {
         /// The number of the good attempt.
         number: u32,
     },
+    /// What a node left conflicts with what another one left, as far as a merge of the two tells: where.
+    ConflictPredicted(NodeId, NodeId, Box<str>),
     /// A node is terminal.
     NodeEnded {
         /// The node.
@@ -242,13 +244,8 @@ pub enum EventKind {
         /// What the earlier run left.
         reused: Box<Reused>,
     },
-    /// No earlier run did what a node is to do.
-    ReuseMissed {
-        /// The node.
-        node: NodeId,
-        /// Why not, for people.
-        why: Box<str>,
-    },
+    /// No earlier run did what a node is to do: why not, for people.
+    ReuseMissed(NodeId, Box<str>),
     /// The leases of a node were claimed: all are held for it and it starts in the same turn, or it waits.
     LeaseClaimed {
         /// The node.

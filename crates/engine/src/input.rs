@@ -266,6 +266,15 @@ pub enum Input {
         /// Why; `Upstream` where an ancestor was left out.
         cause: Cause,
     },
+    /// What a node left conflicts with what another one left.
+    ConflictPredicted {
+        /// The node.
+        node: NodeId,
+        /// The other one, before it in merge order.
+        with: NodeId,
+        /// The paths, for people.
+        paths: Box<str>,
+    },
     /// What was collected cannot land before a person has done something.
     LandingWaits,
 }

@@ -227,8 +227,9 @@ impl<'a> PublicEvent<'a> {
                 });
                 (more.result_sha256, more.result_bytes) = digest(kind.result());
             }
-            EventKind::NodeReused { .. }
-            | EventKind::ReuseMissed { .. }
+            EventKind::ConflictPredicted(..)
+            | EventKind::NodeReused { .. }
+            | EventKind::ReuseMissed(..)
             | EventKind::LeaseClaimed { .. }
             | EventKind::LeaseTold { .. } => self.fill_shared(graph, kind),
             EventKind::LimitsChanged { limits } => more.limits = Some(LimitsRecord::from(&**limits)),
@@ -290,7 +291,11 @@ impl<'a> PublicEvent<'a> {
                 more.report(&reused.report);
                 (more.reused_from, more.reused_by) = (Some(&*reused.run), Some(reused_by(reused.by)));
             }
-            EventKind::ReuseMissed { why, .. } => more.message = Some(&**why),
+            EventKind::ConflictPredicted(_, with, paths) => {
+                more.upstream = names(graph, std::slice::from_ref(with));
+                more.message = Some(&**paths);
+            }
+            EventKind::ReuseMissed(_, why) => more.message = Some(&**why),
             EventKind::LeaseClaimed { answer: Claimed::Granted { epoch }, .. } => more.epoch = Some(*epoch),
             EventKind::LeaseClaimed { answer: Claimed::Taken { resource, by }, .. } => {
                 more.cap_name = cap_name(graph, CapRef::Resource(*resource));

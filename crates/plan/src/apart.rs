@@ -74,6 +74,9 @@ pub struct Merge {
     pub author: Option<String>,
     /// Branches stay afterwards.
     pub keep_branches: bool,
+    /// A person answers before the target moves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approve: bool,
 }
 
 /// How a conflict in some paths is resolved.

@@ -48,6 +48,8 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Verb::Cancel(args) => commands::control::cancel(&context()?, args),
         Verb::Skip(args) => commands::control::skip(&context()?, args),
         Verb::Answer(args) => commands::control::answer(&context()?, args),
+        Verb::Revert(args) => commands::revert::run(&context()?, args),
+        Verb::Merge(args) => commands::merge::run(&context()?, args),
         Verb::Lock(args) => commands::lock::run(&context()?, args),
         Verb::Locks(args) => commands::lock::list(&context()?, args),
         Verb::Status(args) => commands::status::run(&context()?, args),

@@ -173,7 +173,7 @@ impl RunView {
                     EventKind::NodeReused { node, reused: found, .. } => {
                         reused.insert(*node, found.clone());
                     }
-                    EventKind::ReuseMissed { node, why } => {
+                    EventKind::ReuseMissed(node, why) => {
                         reuse_missed.insert(*node, why.clone());
                     }
                     _ => {}

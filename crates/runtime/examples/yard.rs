@@ -95,7 +95,9 @@ impl Ours {
         for _ in tasks {
             match self.done.recv()? {
                 Done::Made { made, .. } => drop(made?),
-                Done::Removed { .. } | Done::Collected { .. } => return Err("nobody asked for that".into()),
+                Done::Removed { .. } | Done::Collected { .. } | Done::Foreseen(..) => {
+                    return Err("nobody asked for that".into());
+                }
             }
         }
         Ok(())

@@ -25,8 +25,13 @@ const SAID_BYTES: u64 = 2_000;
 impl Local {
     /// Begins to land what was collected, unless that is under way.
     pub(crate) fn land(&mut self) {
-        let (Some(apart), Some(tell)) = (self.apart.as_ref(), self.tell.clone()) else { return };
-        let Some(merge) = apart.plan.merge.clone().filter(|_| self.docking.is_none()) else { return };
+        self.foresee();
+        let (Some(apart), Some(tell)) = (self.apart.as_mut(), self.tell.clone()) else { return };
+        if apart.outlook.open > 0 {
+            apart.outlook.lands = true;
+            return;
+        }
+        let Some(merge) = apart.works.plan.merge.clone().filter(|_| self.docking.is_none()) else { return };
         let stop = Arc::<AtomicBool>::default();
         let dock = Dock {
             ground: Arc::clone(apart.workers.ground()),
@@ -35,7 +40,7 @@ impl Local {
             stop: Arc::clone(&stop),
             run_dir: self.place.run_dir.clone(),
         };
-        let cargo = apart.cargo();
+        let cargo = apart.works.cargo();
         let thread = std::thread::spawn(move || {
             let landing = dock.land(&cargo);
             // A loop that is gone is told by what stands in git.
@@ -166,6 +171,9 @@ impl Local {
 
     /// The run is being left: landing stops before it moves anything, and is waited for.
     pub(crate) fn stop_landing(&mut self) {
+        if let Some(apart) = self.apart.as_mut() {
+            apart.outlook.lands = false;
+        }
         let Some(mut docking) = self.docking.take() else { return };
         docking.stop.store(true, Ordering::SeqCst);
         let ids: Vec<u64> = docking.commands.keys().copied().collect();

@@ -482,6 +482,7 @@ impl Driver for Local {
 
     fn flush(&mut self) {
         self.make_ahead();
+        self.foresee();
         let Some(keeper) = self.keeper.as_mut().filter(|_| !self.asks.is_empty()) else { return };
         if keeper.ask(&std::mem::take(&mut self.asks)).is_err() {
             self.broken.get_or_insert(Broken::KeeperGone);

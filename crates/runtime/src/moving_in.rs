@@ -19,12 +19,12 @@ use std::sync::Arc;
 
 impl Apart {
     fn errand(&self, node: NodeId) -> Errand {
-        Errand::Make { node, task: self.graph.name(node).to_owned(), heads: self.handed(node) }
+        Errand::Make { node, task: self.works.graph.name(node).to_owned(), heads: self.works.handed(node) }
     }
 
     /// Asks for removal.
     fn ask_gone(&self, node: NodeId) {
-        self.workers.ask(Errand::Remove { node, task: self.graph.name(node).to_owned() });
+        self.workers.ask(Errand::Remove { node, task: self.works.graph.name(node).to_owned() });
     }
 
     /// Attempts that wait for their worktrees, the first that began first.
@@ -62,7 +62,7 @@ impl Local {
         }
         let Some(apart) = self.apart.as_mut() else { return };
         for node in std::mem::take(&mut apart.done) {
-            apart.workers.ground().release(apart.graph.name(node));
+            apart.workers.ground().release(apart.works.graph.name(node));
         }
         for node in std::mem::take(&mut apart.useless) {
             apart.ask_gone(node);
@@ -170,12 +170,12 @@ impl Local {
     /// The run is being left: worktrees in which nobody worked go.
     pub(crate) fn move_out(&mut self) {
         let Some(apart) = self.apart.take() else { return };
-        let Apart { workers, readying, graph, .. } = apart;
+        let Apart { workers, readying, works, .. } = apart;
         let ground = Arc::clone(workers.ground());
         drop(workers);
         for node in readying.unused() {
             // What stays is in nobody's way, and `worktree gc` finds it.
-            let _ = ground.remove(graph.name(node));
+            let _ = ground.remove(works.graph.name(node));
         }
     }
 }

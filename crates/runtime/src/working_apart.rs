@@ -81,6 +81,7 @@ impl Local {
             Done::Collected { attempt, collected } => {
                 self.collected(AttemptId(attempt), collected.map(|c| *c))
             }
+            Done::Foreseen(found) => self.foreseen(found),
         }
     }
 
@@ -159,10 +160,10 @@ impl Local {
         let Some(apart) = self.apart.as_mut().filter(|_| job.kind == Kind::Attempt) else {
             return Some((job, ended, streams));
         };
-        let handed = apart.handed(job.node);
+        let handed = apart.works.handed(job.node);
         let Some(flight) = apart.in_flight.get_mut(&attempt) else { return Some((job, ended, streams)) };
         let errand = Ended {
-            task: Box::new(apart.plan.tasks[job.node.index()].clone()),
+            task: Box::new(apart.works.plan.tasks[job.node.index()].clone()),
             attempt: attempt.0,
             number: flight.number,
             base: flight.base.clone(),
@@ -200,7 +201,7 @@ impl Local {
     fn next_verify(&mut self, kept: Kept, collected: Collected, n: u8) {
         let (attempt, node) = (kept.job.attempt, kept.job.node);
         let Some(apart) = self.apart.as_mut() else { return };
-        let own = apart.plan.tasks[node.index()].worktree.as_ref();
+        let own = apart.works.plan.tasks[node.index()].worktree.as_ref();
         let action = own.and_then(|own| own.verify.get(usize::from(n))).cloned();
         let site = apart.site(node);
         let (Some(action), Some(flight)) = (action, apart.in_flight.get_mut(&attempt)) else {

@@ -62,9 +62,11 @@ fn a_goal_that_cannot_be_measured_yet_has_a_row_in_the_table_the_json_and_the_pa
     assert_eq!(all["command"], "cargo xtask bench --goals 19");
     assert_eq!((&all["rows"][0]["goal"], &all["rows"][0]["verdict"]), (&19.into(), &"notmeasured".into()));
     let page = std::fs::read_to_string(place.path("page.md")).unwrap();
-    assert!(page.starts_with(
-        "before\n<!-- bench:begin -->\nGoals 19 by `cargo xtask bench --goals 19 --write` on "
-    ));
+    assert!(
+        page.starts_with(
+            "before\n<!-- bench:begin -->\nGoals 19 by `cargo xtask bench --goals 19 --write` on "
+        )
+    );
     assert!(page.ends_with("<!-- bench:end -->\nafter\n") && page.contains("\n| 1 | old |\n"), "{page}");
     assert!(
         !page.contains("| 19 | old |") && page.contains("not measured: by `cargo xtask trials` |\n"),

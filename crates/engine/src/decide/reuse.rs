@@ -39,7 +39,7 @@ impl Decider<'_> {
                 self.end_node(node, NodeOutcome::Succeeded, None);
             }
             Recalled::Missed(why) => {
-                self.emit(EventKind::ReuseMissed { node, why });
+                self.emit(EventKind::ReuseMissed(node, why));
                 self.make_ready(node);
             }
         }

@@ -136,24 +136,16 @@ impl<'a> EventRecord<'a> {
                 let (name, result) = parts::answer(answer);
                 (self.answer, self.result, self.by_person) = (named(name), result, Some(*by_person));
             }
-            EventKind::BreakerOpened { scope, until, failures } => {
-                self.scope(*scope);
-                (self.until, self.count) = (Some(until.0), Some(*failures));
-            }
-            EventKind::HoldStarted(scope, until) => {
-                self.scope(*scope);
-                self.until = Some(until.0);
-            }
-            EventKind::BreakerHalfOpen(scope)
-            | EventKind::BreakerClosed(scope)
-            | EventKind::HoldEnded(scope) => self.scope(*scope),
-            EventKind::Escalated { about, class, cause } => {
-                self.scope(*about);
-                (self.class, self.cause) = (named(class.name()), named(cause.code()));
-            }
+            EventKind::BreakerOpened { .. }
+            | EventKind::BreakerHalfOpen(_)
+            | EventKind::BreakerClosed(_)
+            | EventKind::HoldStarted(..)
+            | EventKind::HoldEnded(_)
+            | EventKind::Escalated { .. } => self.fill_scope(kind),
             EventKind::LimitsChanged { limits } => self.limits = Some(LimitsRecord::from(&**limits)),
-            EventKind::NodeReused { .. }
-            | EventKind::ReuseMissed { .. }
+            EventKind::ConflictPredicted(..)
+            | EventKind::NodeReused { .. }
+            | EventKind::ReuseMissed(..)
             | EventKind::LeaseClaimed { .. }
             | EventKind::LeaseTold { .. } => self.fill_shared(kind),
             EventKind::DispatchStarted { .. }
@@ -173,6 +165,28 @@ impl<'a> EventRecord<'a> {
         }
     }
 
+    /// The kinds about an agent, a tool, a tag or one task.
+    fn fill_scope(&mut self, kind: &'a EventKind) {
+        match kind {
+            EventKind::BreakerOpened { scope, until, failures } => {
+                self.scope(*scope);
+                (self.until, self.count) = (Some(until.0), Some(*failures));
+            }
+            EventKind::HoldStarted(scope, until) => {
+                self.scope(*scope);
+                self.until = Some(until.0);
+            }
+            EventKind::BreakerHalfOpen(scope)
+            | EventKind::BreakerClosed(scope)
+            | EventKind::HoldEnded(scope) => self.scope(*scope),
+            EventKind::Escalated { about, class, cause } => {
+                self.scope(*about);
+                (self.class, self.cause) = (named(class.name()), named(cause.code()));
+            }
+            _ => {}
+        }
+    }
+
     fn scope(&mut self, scope: Scope) {
         self.scope = named(scope.kind());
         self.index = match scope {
@@ -181,11 +195,14 @@ impl<'a> EventRecord<'a> {
         };
     }
 
-    /// What runs of a workspace share: outcomes and leases.
+    /// What runs of a workspace share, outcomes and leases, and what two tasks do not share well.
     fn fill_shared(&mut self, kind: &'a EventKind) {
         match kind {
             EventKind::NodeReused { reused, .. } => self.reused = Some(ReusedRecord::from(&**reused)),
-            EventKind::ReuseMissed { why, .. } => self.why = Some(Cow::Borrowed(why)),
+            EventKind::ReuseMissed(_, why) => self.why = Some(Cow::Borrowed(why)),
+            EventKind::ConflictPredicted(_, with, paths) => {
+                (self.upstream, self.why) = (Some(vec![with.0]), Some(Cow::Borrowed(&**paths)));
+            }
             EventKind::LeaseClaimed { answer: Claimed::Granted { epoch }, .. } => self.epoch = Some(*epoch),
             EventKind::LeaseClaimed { answer: Claimed::Taken { resource, by }, .. } => {
                 (self.index, self.by) = (Some(*resource), Some(Cow::Borrowed(&**by)));

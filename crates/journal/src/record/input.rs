@@ -162,6 +162,7 @@ fn kind(input: &Input) -> &'static str {
         Input::Landed { .. } => "landed",
         Input::NotLanded { .. } => "not_landed",
         Input::LandingWaits => "landing_waits",
+        Input::ConflictPredicted { .. } => "conflict_predicted",
         Input::Recalled { .. } => "recalled",
         Input::Claimed { .. } => "claimed",
         Input::LeasesFreed => "leases_freed",
@@ -172,8 +173,7 @@ fn kind(input: &Input) -> &'static str {
 impl<'a> InputRecord<'a> {
     fn fill(&mut self, input: &'a Input) {
         match input {
-            Input::LandingWaits
-            | Input::Begin
+            Input::Begin
             | Input::Settle
             | Input::Pause
             | Input::Suspend
@@ -232,11 +232,27 @@ impl<'a> InputRecord<'a> {
             }
             Input::Interrupt { hard } => self.hard = Some(*hard),
             Input::Cancel { node } => self.node = node.map(|n| n.0),
-            Input::Skip { node } | Input::Landed { node } => self.node = Some(node.0),
+            Input::Skip { node } => self.node = Some(node.0),
             Input::LimitsChanged { limits } => self.limits = Some(LimitsRecord::from(&**limits)),
+            Input::LandingWaits
+            | Input::Landed { .. }
+            | Input::NotLanded { .. }
+            | Input::ConflictPredicted { .. } => self.fill_merging(input),
+        }
+    }
+
+    /// Kinds about work that is merged.
+    fn fill_merging(&mut self, input: &'a Input) {
+        match input {
+            Input::Landed { node } => self.node = Some(node.0),
             Input::NotLanded { node, cause } => {
                 (self.node, self.cause) = (Some(node.0), Some(Cow::Borrowed(cause.code())));
             }
+            Input::ConflictPredicted { node, with, paths } => {
+                (self.node, self.index) = (Some(node.0), Some(with.0));
+                self.why = Some(Cow::Borrowed(paths));
+            }
+            _ => {}
         }
     }
 
@@ -251,15 +267,9 @@ impl<'a> InputRecord<'a> {
             "pause" => Input::Pause,
             "suspend" => Input::Suspend,
             "unpause" => Input::Unpause,
-            "landing_waits" => Input::LandingWaits,
             "interrupt" => Input::Interrupt { hard: self.need(self.hard, "hard")? },
             "cancel" => Input::Cancel { node: self.node.map(NodeId) },
             "skip" => Input::Skip { node: self.node()? },
-            "landed" => Input::Landed { node: self.node()? },
-            "not_landed" => {
-                let cause = to_cause(self.cause.as_deref())?;
-                Input::NotLanded { node: self.node()?, cause: self.need(cause, "cause")? }
-            }
             "limits_changed" => {
                 let limits = self.limits.take();
                 Input::LimitsChanged { limits: Box::new(self.need(limits, "limits")?.into()) }
@@ -310,6 +320,24 @@ impl<'a> InputRecord<'a> {
                 Input::AttemptEnded(ended.into_ended()?)
             }
             "resumed" => Input::Resumed(self.into_resumed()?),
+            _ => self.into_merging()?,
+        })
+    }
+
+    /// Kinds about work that is merged.
+    fn into_merging(mut self) -> Result<Input, RecordError> {
+        Ok(match &*self.kind {
+            "landing_waits" => Input::LandingWaits,
+            "landed" => Input::Landed { node: self.node()? },
+            "not_landed" => {
+                let cause = to_cause(self.cause.as_deref())?;
+                Input::NotLanded { node: self.node()?, cause: self.need(cause, "cause")? }
+            }
+            "conflict_predicted" => {
+                let (node, why) = (self.node()?, self.why.take());
+                let with = NodeId(self.need(self.index, "index")?);
+                Input::ConflictPredicted { node, with, paths: self.need(why, "why")?.into_owned().into() }
+            }
             other => return Err(unknown_kind(other)),
         })
     }

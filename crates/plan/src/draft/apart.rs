@@ -16,9 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const GATE_MS: u64 = 300_000;
 
 /// Parts of `worktree`, `merge` and `gates` whose feature is not built yet, with the values that ask for it.
-const UNBUILT: [(&str, &str, &[&str]); 8] = [
+const UNBUILT: [(&str, &str, &[&str]); 7] = [
     ("worktree", "lfs", &["on"]),
-    ("merge", "approve", &["true"]),
     ("merge", "resolver", &[]),
     ("merge", "fix", &[]),
     ("merge", "batch", &[]),
@@ -163,6 +162,7 @@ fn merge(item: &Item, gates: &BTreeMap<String, Option<Check>>, problems: &mut Pr
         message: f.text("message"),
         author: f.inside("commit").text("author"),
         keep_branches: f.flag("keep_branches").unwrap_or(false),
+        approve: f.flag("approve").unwrap_or(false),
     };
     if merge.policy == "all-success" && merge.on_gate_failure == "take-out" {
         let span = f.get("on_gate_failure").map_or(item.span.clone(), |i| i.span.clone());

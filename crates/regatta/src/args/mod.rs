@@ -74,6 +74,10 @@ pub enum Verb {
     Skip(SkipArgs),
     /// Settle a task in doubt.
     Answer(AnswerArgs),
+    /// Foresee what a run merges, go on with it, or answer for it.
+    Merge(MergeArgs),
+    /// Take back what a run landed, as a run of its own.
+    Revert(RevertArgs),
     /// Hold leases from inside a running task.
     Lock(LockArgs),
     /// List leases: who holds them, since when, and who waits.

@@ -22,7 +22,7 @@ use regatta_journal::{Journal, Keeping, NewRun, RunId, RunState, Which};
 use regatta_plan::model::Unbuilt;
 use regatta_plan::{Part, Plan};
 use regatta_runtime::environment::{Environment, Passing};
-use regatta_runtime::git::Repo;
+use regatta_runtime::git::{Repo, RepoError};
 use regatta_runtime::orchestrator::{Work, now_wall_ms};
 use regatta_runtime::reuse::Reuse;
 use serde_json::json;
@@ -83,6 +83,30 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     }
     let work = Work { plan: plan.into(), reuse: overrides.reuse };
     session::go(context, run, work, &Watchers { show, state_file: state_file.map(StateFile::at) })
+}
+
+/// Records a plan that we made ourselves as a new run, and runs it.
+///
+/// # Errors
+/// The store fails.
+pub fn launch(
+    context: &Context,
+    (source, overrides): (&Source, Overrides),
+    (show, detached): (Show, bool),
+) -> Result<Exit, CliError> {
+    let record = record(source, (&source.plan, &overrides), (&[], None, None))?;
+    let journal = Journal::open(&context.workspace).map_err(store_error)?;
+    let run = journal.create_run(&record).map_err(store_error)?;
+    if detached {
+        let id = run.run_id().to_string();
+        run.close().map_err(store_error)?;
+        return detach(context, &id, None);
+    }
+    if show == Show::People {
+        err(&format!("run {}\n", run.run_id()));
+    }
+    let work = Work { plan: source.plan.clone().into(), reuse: None };
+    session::go(context, run, work, &Watchers { show, state_file: None })
 }
 
 /// The run that `--reuse` names; only one that has ended says for good what it did.
@@ -152,12 +176,14 @@ fn refuse_unassigned(plan: &Plan) -> Result<(), CliError> {
 /// # Errors
 /// There is none, or two tasks without an order own the same file.
 pub fn check_repository(context: &Context, plan: &Plan) -> Result<(), CliError> {
-    Repo::check(&context.workspace, plan).map_err(|error| {
-        let hint = error.hint();
-        let told = CliError::environment(error.to_string());
-        if hint.is_empty() { told } else { told.hint(hint) }
-    })?;
+    Repo::check(&context.workspace, plan).map_err(unusable)?;
     owners::check(&context.workspace, plan)
+}
+
+/// A repository that cannot be used, for people.
+pub fn unusable(error: RepoError) -> CliError {
+    let (hint, told) = (error.hint(), CliError::environment(error.to_string()));
+    if hint.is_empty() { told } else { told.hint(hint) }
 }
 
 /// A plan that needs what is not built ends before it starts, naming each key and task.

@@ -60,5 +60,6 @@ pub fn json(report: &Report) -> Value {
         "conflicts": report.conflicts,
         "gates": report.gates,
         "waits": waits,
+        "asks": report.asks,
     })
 }

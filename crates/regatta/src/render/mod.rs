@@ -6,6 +6,7 @@ pub mod chart;
 pub mod conflicts;
 pub mod escalations;
 pub mod escape;
+pub mod forecast;
 pub mod landing;
 pub mod lines;
 pub mod live;

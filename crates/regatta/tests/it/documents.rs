@@ -112,7 +112,6 @@ fn parts_of_worktrees_and_merges_that_are_not_built_are_named() {
     let parts = [
         ("worktree", "\"on_error\": \"sequential\"", "worktree.on_error: sequential"),
         ("worktree", "\"sparse\": true", "worktree.sparse"),
-        ("merge", "\"approve\": true", "merge.approve: true"),
         ("merge", "\"strategy\": \"rebase\"", "merge.strategy: rebase"),
         ("merge", "\"batch\": 2", "merge.batch"),
         ("gates", "\"x\": { \"run\": \"true\", \"needs\": [] }", "gates.x.needs"),

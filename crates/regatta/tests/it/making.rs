@@ -25,10 +25,7 @@ fn git_that(world: &mut World, when: &str, does: &str) {
     let path = world.path("bin/git");
     world.write(
         "bin/git",
-        &format!(
-            "#!/bin/sh\nif {when}; then {does}; fi\nexec {} \"$@\"\n",
-            real.display()
-        ),
+        &format!("#!/bin/sh\nif {when}; then {does}; fi\nexec {} \"$@\"\n", real.display()),
     );
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     world.write(".git/info/exclude", "bin\nlog\n");

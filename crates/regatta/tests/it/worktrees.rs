@@ -84,6 +84,26 @@ fn work_that_conflicts_is_met_before_the_dependant_starts() {
 }
 
 #[test]
+fn merges_go_by_the_attributes_of_what_is_merged_and_not_by_those_of_the_users_checkout() {
+    let world = with_plan(
+        "tasks:
+  - { id: a, run: 'echo A >src/b.txt' }
+  - { id: b, run: 'echo B >src/b.txt' }
+  - { id: c, needs: [a, b], run: 'true' }
+  - { id: rules, run: 'mkdir -p l && echo \"*.txt merge=union\" >l/.gitattributes' }
+  - { id: x, needs: [rules], run: 'echo X >l/l.txt' }
+  - { id: y, needs: [rules], run: 'echo Y >l/l.txt' }
+  - { id: z, needs: [x, y], run: 'cat l/l.txt >z' }
+",
+    );
+    world.write(".gitattributes", "* merge=union\n");
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    assert_eq!(failure(&world, "c").0, "merge_conflict");
+    let z = git(&world, &["show", &format!("regatta/{}/t/z:z", world.run_id())]);
+    assert_eq!(z, "X\nY");
+}
+
+#[test]
 fn what_a_worktree_is_given_is_there_and_is_never_committed() {
     let world = with_plan(
         "worktree: { copy: ['.env', 'secrets/*'], setup: ['echo prepared >setup.log'], env: { PORT: '${worktree.port}' } }

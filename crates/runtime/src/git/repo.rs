@@ -143,6 +143,32 @@ impl Repo {
         self.git.commit(name)?.ok_or_else(missing)
     }
 
+    /// Git at the top of the user's checkout without the programs that the repository's settings name: filters do nothing,
+    /// drivers of merges leave a conflict. The settings are read anew each time, because a task can change them.
+    ///
+    /// # Errors
+    /// The settings cannot be read.
+    pub fn harmless(&self) -> Result<Git, GitError> {
+        let args = ["config", "--null", "--name-only", "--get-regexp", r"^(filter|merge)\..*\."];
+        let (_, out) = self.git.ask(&args, &[0, 1])?;
+        let mut off = Vec::new();
+        for key in out.split(|b| *b == 0).filter_map(|key| std::str::from_utf8(key).ok()) {
+            let Some((section, name)) = key.rsplit_once('.').and_then(|(head, _)| head.split_once('.'))
+            else {
+                continue;
+            };
+            if section == "merge" {
+                off.push(format!("merge.{name}.driver=false"));
+                continue;
+            }
+            off.push(format!("filter.{name}.required=false"));
+            off.extend(["clean", "smudge", "process"].map(|word| format!("filter.{name}.{word}=")));
+        }
+        off.sort();
+        off.dedup();
+        Ok(self.git.with(off))
+    }
+
     /// Whether the worktrees of a plan can be made in a workspace, and their work can land.
     ///
     /// # Errors

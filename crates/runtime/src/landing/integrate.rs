@@ -4,8 +4,10 @@
 
 use super::{Cargo, Conflict, Dock, LandError, Piece, Report, Verdict};
 use crate::git::{Git, Merged, Oid, Person, Stamp};
+use crate::yard::patterns;
 use regatta_engine::cause::Cause;
 use regatta_fault as fault;
+use regatta_plan::model::MergeRule;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -204,6 +206,11 @@ enum Step {
     Out(Cause),
     /// The whole stops here.
     Other(Verdict),
+}
+
+/// The first rule that speaks of a path.
+pub(super) fn matching<'a>(rules: &'a [MergeRule], path: &str) -> Option<&'a MergeRule> {
+    rules.iter().find(|rule| patterns(std::slice::from_ref(&rule.paths)).is_match(path))
 }
 
 /// `Name <address>`.

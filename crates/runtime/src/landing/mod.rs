@@ -8,20 +8,26 @@
 //! Runs on a thread of its own; commands run under the keeper, asked for through [`Runner`]. Doing it again from the start is
 //! always right: dates and authors of our commits follow from what is merged. Knows no engine state.
 
+mod approval;
+pub mod forecast;
 mod gates;
 mod integrate;
 mod resolve;
 mod target;
 
+pub use approval::{Approval, Question};
+pub use target::target_of;
+
 use crate::git::{GitError, Oid, RepoError};
 use crate::private_file;
+use crate::works::{Cargo, Piece};
 use crate::yard::{Ground, MakeError, OwnGitError};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
 use regatta_fault as fault;
 use regatta_plan::model::{Action, Merge};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,34 +35,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often the target may move under our feet before a person is asked.
 const MOST_REBUILDS: usize = 3;
-
-/// A task whose work is to land.
-#[derive(Clone, Debug)]
-pub struct Piece {
-    /// Its node.
-    pub node: NodeId,
-    /// Its id.
-    pub task: String,
-    /// Its title.
-    pub title: Option<String>,
-    /// Its role.
-    pub role: Option<String>,
-    /// Where its work began.
-    pub base: Oid,
-    /// What it left.
-    pub head: Oid,
-    /// Tasks whose work it contains.
-    pub ancestors: BTreeSet<String>,
-}
-
-/// What is to land.
-#[derive(Clone, Debug)]
-pub struct Cargo {
-    /// The pieces, in merge order.
-    pub pieces: Vec<Piece>,
-    /// A task of the run did not come to a good end.
-    pub incomplete: bool,
-}
 
 /// How a command ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -127,6 +105,9 @@ pub struct Report {
     pub landed: bool,
     /// What a person must do first, and the command that goes on.
     pub waits: Option<(String, String)>,
+    /// What a person is asked about the tip.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<Question>,
 }
 
 /// The file of the report in the directory of a run.
@@ -244,6 +225,9 @@ impl Dock {
                 return Ok(Landing::Stopped);
             }
             report.left_out = codes(&left_out);
+            if let Some(asks) = self.unanswered(&tip)? {
+                return Ok(self.ask(report, asks));
+            }
             // What is about to land is written down first: if we die, whoever comes next sees whether it did.
             report.write(&self.run_dir)?;
             fault::point("landing.reported");
@@ -262,6 +246,24 @@ impl Dock {
         let what = "the target moved again and again while work was merged".to_owned();
         let command = format!("regatta resume {}", self.ground.names.run());
         Ok(waits(report, what, command))
+    }
+}
+
+impl Dock {
+    /// What nobody has answered yet about a tip that is ready.
+    fn unanswered(&self, tip: &Oid) -> Result<Option<Question>, LandError> {
+        if !self.merge.approve || Approval::find(&self.run_dir, (None, tip.as_str()))?.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(Question { gate: None, text: "may the target move?".to_owned() }))
+    }
+
+    /// Leaves a question about a tip to a person.
+    fn ask(&self, mut report: Report, question: Question) -> Landing {
+        let (from, branch) = (report.from.get(..10).unwrap_or_default(), self.ground.names.integration());
+        let what = format!("{} `git diff {from}...{branch}` shows what lands", question.text);
+        report.asks = vec![question];
+        waits(report, what, format!("regatta merge {} --approve", self.ground.names.run()))
     }
 }
 

@@ -2,10 +2,9 @@
 //!
 //! Works on a real merge in the integration worktree, because rules speak of its two sides.
 
-use super::integrate::Bench;
+use super::integrate::{Bench, matching};
 use super::{Conflict, Dock, LandError, Piece};
 use crate::git::{Change, Oid};
-use crate::yard::patterns;
 use regatta_plan::model::{Action, MergeRule};
 
 /// How long a command may take that makes a file anew, in milliseconds.
@@ -30,11 +29,8 @@ impl Dock {
         if self.merge.on_conflict != "merge-with-rules" {
             return Ok(None);
         }
-        let rule_of = |path: &String| {
-            self.merge.rules.iter().find(|rule| patterns(std::slice::from_ref(&rule.paths)).is_match(path))
-        };
         let rules: Option<Vec<(&String, &MergeRule)>> =
-            conflict.paths.iter().map(|path| Some((path, rule_of(path)?))).collect();
+            conflict.paths.iter().map(|path| Some((path, matching(&self.merge.rules, path)?))).collect();
         let Some(rules) = rules else { return Ok(None) };
         let rules: Vec<(String, MergeRule)> =
             rules.into_iter().map(|(path, rule)| (path.clone(), rule.clone())).collect();

@@ -8,7 +8,7 @@
 use super::base::{Base, base};
 use super::making::{TASK_DIR, is_copied};
 use super::own_git::OwnGitError;
-use super::{Ground, author, patterns};
+use super::{AttributesError, Ground, author, patterns};
 use crate::collect;
 use crate::git::{Change, ChangeKind, Git, GitError, Oid, Stamp};
 use crate::private_file;
@@ -70,6 +70,9 @@ pub enum CollectError {
     /// Git fails.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// Predecessors cannot be merged.
+    #[error(transparent)]
+    Attributes(#[from] AttributesError),
     /// Its worktree cannot be worked with.
     #[error(transparent)]
     OwnGit(#[from] OwnGitError),
@@ -86,7 +89,7 @@ impl Ground {
     pub(super) fn collect(&self, ended: &Ended) -> Result<Collected, CollectError> {
         let base = match &ended.base {
             Some(base) => base.clone(),
-            None => match base(&self.git()?, &self.pinned, &ended.handed)? {
+            None => match base(self, &ended.handed)? {
                 Base::At(base) => base,
                 Base::Conflict { .. } => return Err(CollectError::NoBase),
             },

@@ -3,7 +3,7 @@
 //! Nothing outside the directory of worktrees is created or removed.
 
 use super::own_git::OwnGitError;
-use super::{Ground, cone};
+use super::{AttributesError, Ground, cone};
 use crate::git::{Git, GitError, Oid};
 use crate::private_file;
 use globset::GlobSet;
@@ -23,6 +23,9 @@ pub enum MakeError {
     /// Git fails.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// Predecessors cannot be merged.
+    #[error(transparent)]
+    Attributes(#[from] AttributesError),
     /// One that is there cannot be worked with.
     #[error(transparent)]
     OwnGit(#[from] OwnGitError),

@@ -8,11 +8,14 @@
 //!                                |- cone               only the directories that a task needs
 //!                                |- recycling          instead of making, where a task is done
 //!                                |- settled            so that the first look at it is quick
+//!                                |- attributes        those of "ours", for a merge without a checkout
+//!                                |- pairs             which pieces of work conflict with each other
 //!                                |- own_git           git in a worktree, whatever was done to it
 //!                                `- guard             settings and hooks of the repository are what they were
 //! ```
 //! Knows no engine state and starts no task.
 
+mod attributes;
 mod base;
 mod collecting;
 pub(crate) mod cone;
@@ -20,14 +23,17 @@ mod guard;
 mod making;
 mod names;
 mod own_git;
+mod pairs;
 mod recycling;
 mod settled;
 mod workers;
 
+pub use attributes::{AttributesError, Merger};
 pub use collecting::{CollectError, Collected, Ended, Finding};
 pub use making::{MakeError, TASK_DIR};
 pub use names::Names;
 pub use own_git::OwnGitError;
+pub use pairs::{Pair, with_others};
 pub use workers::{Done, Errand, Failed, Workers};
 
 use crate::git::{Oid, Person, Repo, is_gone};
@@ -38,6 +44,9 @@ use regatta_plan::model::Worktrees;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+
+/// Where attributes of commits are written, in the directory of a run.
+pub const ATTRIBUTES_DIR: &str = "attributes";
 
 /// What all errands of a run share.
 #[derive(Debug)]
@@ -69,6 +78,8 @@ pub struct Ground {
     pub(crate) cones: BTreeMap<String, BTreeSet<String>>,
     /// This git reads a settled index.
     settles: bool,
+    /// Where attributes of commits are written.
+    scratch: PathBuf,
 }
 
 /// The patterns of a plan, which were checked there; what is none matches nothing.
@@ -122,11 +133,18 @@ impl Ground {
             indexes,
             cones: BTreeMap::new(),
             settles,
+            scratch: run_dir.join(ATTRIBUTES_DIR),
         };
         if ground.was_one_by_one() {
             ground.one_by_one();
         }
         Ok(ground)
+    }
+
+    /// Merges without a checkout.
+    #[must_use]
+    pub fn merger(&self) -> Merger<'_> {
+        Merger { repo: &self.repo, scratch: &self.scratch }
     }
 
     /// Variables for what runs in a worktree: who commits, no questions, and what is never committed.

@@ -37,11 +37,7 @@ impl Ground {
     /// Git at the top of the user's checkout, for what reads and writes files of a tree: with no program of the
     /// repository's settings. They are read anew each time, because a task can change them.
     pub(crate) fn git(&self) -> Result<Git, GitError> {
-        Ok(self
-            .repo
-            .git
-            .with(self.harmless()?)
-            .with([format!("core.excludesFile={}", self.excludes.display())]))
+        Ok(self.repo.harmless()?.with([format!("core.excludesFile={}", self.excludes.display())]))
     }
 
     /// Git in a worktree of ours.
@@ -75,29 +71,6 @@ impl Ground {
             fs::read_to_string(admin.join("gitdir")).is_ok_and(|text| Path::new(text.trim_end()) == own)
         };
         entries.filter_map(|entry| Some(entry.ok()?.path())).find(names)
-    }
-
-    /// What turns off the programs that the repository's settings name: filters do nothing, drivers of merges leave a
-    /// conflict.
-    fn harmless(&self) -> Result<Vec<String>, GitError> {
-        let args = ["config", "--null", "--name-only", "--get-regexp", r"^(filter|merge)\..*\."];
-        let (_, out) = self.repo.git.ask(&args, &[0, 1])?;
-        let mut off = Vec::new();
-        for key in out.split(|b| *b == 0).filter_map(|key| std::str::from_utf8(key).ok()) {
-            let Some((section, name)) = key.rsplit_once('.').and_then(|(head, _)| head.split_once('.'))
-            else {
-                continue;
-            };
-            if section == "merge" {
-                off.push(format!("merge.{name}.driver=false"));
-                continue;
-            }
-            off.push(format!("filter.{name}.required=false"));
-            off.extend(["clean", "smudge", "process"].map(|word| format!("filter.{name}.{word}=")));
-        }
-        off.sort();
-        off.dedup();
-        Ok(off)
     }
 }
 

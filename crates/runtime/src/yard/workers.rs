@@ -3,11 +3,13 @@
 //! Each errand is answered exactly once, unless the loop has gone away. What somebody waits for comes before what is made
 //! ahead.
 
-use super::Ground;
 use super::base::{Base, base};
 use super::collecting::{CollectError, Collected, Ended};
 use super::making::MakeError;
+use super::pairs::{Pair, with_others};
+use super::{AttributesError, Ground};
 use crate::git::Oid;
+use crate::works::Piece;
 use regatta_engine::ids::NodeId;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -34,6 +36,8 @@ pub enum Errand {
     },
     /// Collect what an attempt left.
     Collect(Box<Ended>),
+    /// See whether what a task left conflicts with what others left.
+    Foresee(Box<Piece>, Vec<Piece>),
 }
 
 /// What became of an errand.
@@ -60,6 +64,8 @@ pub enum Done {
         /// What, or why that cannot be told.
         collected: Result<Box<Collected>, CollectError>,
     },
+    /// With what a piece conflicts.
+    Foreseen(Result<Vec<Pair>, AttributesError>),
 }
 
 /// Why there is no worktree.
@@ -121,9 +127,10 @@ impl Workers {
         &self.ground
     }
 
-    /// Hands in an errand that somebody waits for.
+    /// Hands in an errand. What a task waits for goes before what is only to be known.
     pub fn ask(&self, errand: Errand) {
-        self.with_line(|line| line.needed.push_back(errand));
+        let known = matches!(errand, Errand::Foresee(..));
+        self.with_line(|line| if known { &mut line.ahead } else { &mut line.needed }.push_back(errand));
     }
 
     /// Hands in an errand that nobody waits for yet.
@@ -181,13 +188,12 @@ fn run(ground: &Ground, errand: Errand) -> Done {
         Errand::Collect(ended) => {
             Done::Collected { attempt: ended.attempt, collected: ground.collect(&ended).map(Box::new) }
         }
+        Errand::Foresee(piece, others) => Done::Foreseen(with_others(ground.merger(), &piece, &others)),
     }
 }
 
 fn make(ground: &Ground, task: &str, heads: &[(String, Oid)]) -> Result<Oid, Failed> {
-    let git = ground.git().map_err(MakeError::from)?;
-    let found = base(&git, &ground.pinned, heads).map_err(MakeError::from)?;
-    match found {
+    match base(ground, heads).map_err(MakeError::from)? {
         Base::At(base) => ground.make(task, &base).map(|_| base).map_err(Failed::from),
         Base::Conflict { task, paths } => Err(Failed::Conflict { task, paths }),
     }

@@ -89,10 +89,11 @@ impl State {
             EventKind::Escalated { about, class, cause } => self.escalated(&fact, *about, (*class, *cause)),
             EventKind::BudgetReached(node, level) => self.budget_reached(&fact, *node, *level),
             EventKind::ConditionEvaluated { .. }
+            | EventKind::ConflictPredicted(..)
             | EventKind::LeaseGranted { .. }
             | EventKind::LeaseReleased { .. }
             | EventKind::LeakedProcesses { .. }
-            | EventKind::ReuseMissed { .. }
+            | EventKind::ReuseMissed(..)
             | EventKind::ReportIgnored { .. } => Ok(()),
         }
     }
