@@ -51,8 +51,9 @@ pub fn told(place: &Place) -> Outcome<String> {
     let (kept, refs): (Vec<&str>, Vec<&str>) =
         refs.lines().partition(|line| line.starts_with("refs/regatta/"));
     tell("refs", &refs.join("\n"));
-    // An attempt that was lost is tried again under another number.
-    let kept: BTreeSet<String> = kept.into_iter().map(unnumbered).collect();
+    // An attempt that was lost is tried again under another number; what it had so far is kept besides.
+    let kept: BTreeSet<String> =
+        kept.into_iter().filter(|line| !line.contains("/left-before-")).map(unnumbered).collect();
     tell("kept", &kept.into_iter().collect::<Vec<_>>().join("\n"));
     tell("unsound", &git(place, &["fsck", "--connectivity-only", "--no-dangling", "--no-progress"])?);
     tell("left", &left(place, &run).join("\n"));

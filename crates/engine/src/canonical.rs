@@ -247,6 +247,7 @@ impl<'a> Line<'a> {
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. }
+            | EventKind::HelperSpent(_)
             | EventKind::BudgetReached { .. } => {}
         }
     }

@@ -9,7 +9,7 @@ use crate::escalation::CauseClass;
 use crate::ids::{AttemptId, NodeId, Timestamp};
 use crate::input::{Answer, Claimed, ConditionAnswer, LeaseTold, Reused};
 use crate::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
-use crate::report::Report;
+use crate::report::{Report, Usage};
 use crate::scope::Scope;
 use crate::spec::Limits;
 
@@ -294,4 +294,6 @@ pub enum EventKind {
     },
     /// The budget of a node, or of the run, is used up so far.
     BudgetReached(Option<NodeId>, Level),
+    /// An agent that helped landing used something: it counts for the run, and for no node.
+    HelperSpent(Box<Usage>),
 }

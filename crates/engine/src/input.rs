@@ -4,7 +4,7 @@
 
 use crate::cause::Cause;
 use crate::ids::{AttemptId, NodeId};
-use crate::report::{Digest, Report};
+use crate::report::{Digest, Report, Usage};
 use crate::spec::{ClaimKind, Limits};
 
 /// The verdict on one ended attempt.
@@ -277,4 +277,9 @@ pub enum Input {
     },
     /// What was collected cannot land before a person has done something.
     LandingWaits,
+    /// An agent that helped landing has ended.
+    HelperSpent {
+        /// What it used.
+        usage: Usage,
+    },
 }

@@ -89,6 +89,7 @@ impl EventKind {
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. }
+            | EventKind::HelperSpent(_)
             | EventKind::BudgetReached { .. } => Class::Operational,
         }
     }
@@ -140,6 +141,7 @@ impl Event {
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. }
+            | EventKind::HelperSpent(_)
             | EventKind::BudgetReached { .. } => Key { wave: 0, rank: 0, attempt: 0, step: 0 },
             EventKind::RunStopping { node }
             | EventKind::ConflictPredicted(node, ..)

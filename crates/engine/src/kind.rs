@@ -58,6 +58,7 @@ impl EventKind {
             EventKind::Escalated { .. } => "escalated",
             EventKind::BudgetReached(_, Level::Near) => "budget_warned",
             EventKind::BudgetReached(_, Level::Full) => "budget_exhausted",
+            EventKind::HelperSpent(_) => "helper_spent",
         }
     }
 
@@ -98,6 +99,7 @@ impl EventKind {
             | EventKind::WaveStarted { .. }
             | EventKind::WaveEnded { .. }
             | EventKind::LimitsChanged { .. }
+            | EventKind::HelperSpent(_)
             | EventKind::ReportIgnored { .. } => None,
             EventKind::BreakerOpened { scope, .. }
             | EventKind::BreakerHalfOpen(scope)
@@ -153,6 +155,7 @@ impl EventKind {
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. }
+            | EventKind::HelperSpent(_)
             | EventKind::BudgetReached { .. } => None,
         }
     }

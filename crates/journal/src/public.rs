@@ -246,7 +246,7 @@ impl<'a> PublicEvent<'a> {
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. } => self.fill_scope(graph, kind),
-            EventKind::BudgetReached(_, level) => more.percent = Some(level.percent()),
+            EventKind::HelperSpent(_) | EventKind::BudgetReached(..) => self.fill_budget(kind),
             EventKind::RunStarted { .. }
             | EventKind::RunSuspended
             | EventKind::RunStopping { .. }
@@ -283,6 +283,14 @@ impl<'a> PublicEvent<'a> {
     }
 
     /// What runs of a workspace share: outcomes and leases.
+    fn fill_budget(&mut self, kind: &'a EventKind) {
+        match kind {
+            EventKind::HelperSpent(usage) => self.more.usage = Some((**usage).into()),
+            EventKind::BudgetReached(_, level) => self.more.percent = Some(level.percent()),
+            _ => {}
+        }
+    }
+
     fn fill_shared(&mut self, graph: &'a Graph, kind: &'a EventKind) {
         let more = &mut self.more;
         match kind {

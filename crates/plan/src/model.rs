@@ -4,7 +4,7 @@
 
 pub use crate::action::Action;
 pub use crate::agents::{Agent, Budget, Driver, KnownPreset, PRESETS, Permissions, is_key_name};
-pub use crate::apart::{Check, InWorktree, Merge, MergeRule, Worktrees};
+pub use crate::apart::{Check, Evidence, Helper, InWorktree, Merge, MergeRule, Worktrees};
 pub use crate::trying::{Breaker, Retry, Share, Timeout};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

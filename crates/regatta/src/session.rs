@@ -4,6 +4,7 @@
 
 use crate::config::Config;
 use crate::context::{Context, err, out};
+use crate::epic_files;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::parallel;
@@ -204,6 +205,9 @@ pub fn tell(context: &Context, run_id: &str, watchers: &Watchers) -> Result<Exit
         if view.plan.epic.is_some() {
             err(&at_end(context, run_id));
         }
+    }
+    if epic_files::are_due(&view) {
+        err(&epic_files::at_end(context, run_id));
     }
     write_escalations(&view, &run_dir)?;
     match watchers.show {

@@ -90,7 +90,12 @@ impl Ours {
     /// Makes the worktrees of some tasks at once.
     fn make(&self, tasks: std::ops::Range<u32>) -> Outcome<()> {
         for n in tasks.clone() {
-            self.workers.ask(Errand::Make { node: NodeId(n), task: format!("t{n}"), heads: Vec::new() });
+            self.workers.ask(Errand::Make {
+                node: NodeId(n),
+                task: format!("t{n}"),
+                heads: Vec::new(),
+                attempt: None,
+            });
         }
         for _ in tasks {
             match self.done.recv()? {

@@ -247,6 +247,11 @@ impl Actions {
         &self.plan.tasks[node.index()]
     }
 
+    /// What a node needs.
+    pub(crate) fn preds(&self, node: NodeId) -> impl Iterator<Item = NodeId> {
+        self.task(node).needs.iter().filter_map(|id| self.index.get(id).copied())
+    }
+
     /// Answers the `when` condition of a node. Needs 8 MiB of stack.
     #[must_use]
     pub fn evaluate(&self, node: NodeId, outputs: &Outputs) -> ConditionAnswer {

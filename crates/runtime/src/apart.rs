@@ -13,6 +13,7 @@ use crate::git::{Oid, Repo, RepoError};
 use crate::judge::Job;
 use crate::keeper;
 use crate::readying::Readying;
+use crate::reuse::Footing;
 use crate::run_error::RunError;
 use crate::works::Works;
 use crate::yard::{Collected, Done, Ground, Names, TASK_DIR, Workers, cone};
@@ -187,6 +188,11 @@ impl Apart {
     /// Whether tasks have worked in worktrees of this run.
     pub(crate) fn has_worked(&self) -> bool {
         !self.works.is_empty() || self.in_flight.values().any(|flight| !matches!(flight.stage, Stage::Making))
+    }
+
+    /// Where a node would begin now.
+    pub(crate) fn footing(&self, node: NodeId) -> Footing<'_> {
+        Footing { ground: self.workers.ground(), handed: self.works.handed(node) }
     }
 
     /// Whether a node works in a worktree.

@@ -60,6 +60,7 @@ impl Metrics {
                 self.add_usage(*node, report.usage.as_ref());
             }
             EventKind::NodeReused { .. } => self.reused += 1,
+            EventKind::HelperSpent(usage) => self.usage.add(usage),
             EventKind::BreakerOpened { .. } => self.breaker_opens += 1,
             _ => {}
         }

@@ -19,7 +19,10 @@ use std::sync::Arc;
 
 impl Apart {
     fn errand(&self, node: NodeId) -> Errand {
-        Errand::Make { node, task: self.works.graph.name(node).to_owned(), heads: self.works.handed(node) }
+        let waits = self.in_flight.iter().find(|(_, flight)| flight.node == node);
+        let attempt = waits.map(|(attempt, _)| attempt.0);
+        let (task, heads) = (self.works.graph.name(node).to_owned(), self.works.handed(node));
+        Errand::Make { node, task, heads, attempt }
     }
 
     /// Asks for removal.
@@ -46,11 +49,11 @@ impl Local {
         let (attempt, node) = (job.attempt, job.node);
         let wanted = apart.readying.begin(node);
         apart.workers.hurry(node);
-        wanted.into_iter().for_each(|node| apart.workers.ask(apart.errand(node)));
         let (stage, base, note) = (Stage::Making, None, None);
         apart
             .in_flight
             .insert(attempt, InFlight { node, number, stage, job: Some(job), base, ending: false, note });
+        wanted.into_iter().for_each(|node| apart.workers.ask(apart.errand(node)));
         self.go_in();
     }
 

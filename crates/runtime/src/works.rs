@@ -77,7 +77,12 @@ impl Works {
             EventKind::DispatchEnded { node, outcome: AttemptOutcome::Succeeded, report, .. } => {
                 (node, &**report)
             }
-            EventKind::NodeReused { node, reused, .. } => (node, &reused.report),
+            EventKind::NodeReused { node, reused, .. } => {
+                if self.graph.policy(*node).collects {
+                    self.collected.insert(*node);
+                }
+                (node, &reused.report)
+            }
             EventKind::NodeCollected { node, .. } => {
                 self.collected.insert(*node);
                 return;

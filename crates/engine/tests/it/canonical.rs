@@ -89,6 +89,7 @@ pub(crate) fn every_kind() -> Vec<EventKind> {
         EventKind::HoldStarted(Scope::Node(node), until),
         EventKind::HoldEnded(scope),
         EventKind::Escalated { about: Scope::Node(node), class: CauseClass::Tool, cause: Cause::Exit },
+        EventKind::HelperSpent(Box::default()),
         EventKind::BudgetReached(None, Level::Near),
         EventKind::BudgetReached(Some(node), Level::Full),
     ]);

@@ -2,7 +2,9 @@
 //!
 //! `event_read` reads it. Outcomes stand in the kind (`dispatch_timed_out`, `node_blocked`).
 
-use super::parts::{self, DigestRecord, LimitsRecord, OwnLeaseRecord, ReportRecord, ReusedRecord, Text};
+use super::parts::{
+    self, DigestRecord, LimitsRecord, OwnLeaseRecord, ReportRecord, ReusedRecord, Text, UsageRecord,
+};
 use regatta_engine::caps::CapRef;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::input::Claimed;
@@ -78,6 +80,9 @@ pub(super) struct EventRecord<'a> {
     pub(super) by: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) leases: Option<Vec<OwnLeaseRecord<'a>>>,
+    /// What an agent that helped landing used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) usage: Option<UsageRecord>,
     /// The sort of a scope; its place among those is `index`, a task's is `node`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) scope: Text<'a>,
@@ -152,6 +157,7 @@ impl<'a> EventRecord<'a> {
             | EventKind::DispatchEnded { .. }
             | EventKind::NodeEnded { .. }
             | EventKind::UndoEnded { .. } => self.fill_work(kind),
+            EventKind::HelperSpent(usage) => self.usage = Some((**usage).into()),
             // The level stands in the kind.
             EventKind::BudgetReached { .. }
             | EventKind::RunSuspended

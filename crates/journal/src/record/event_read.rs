@@ -196,6 +196,7 @@ impl EventRecord<'_> {
             }
             "lease_wait_ended" => EventKind::LeaseWaitEnded(self.node()?),
             "report_ignored" => EventKind::ReportIgnored(self.attempt()?),
+            "helper_spent" => EventKind::HelperSpent(Box::new(self.need(self.usage, "usage")?.into())),
             "budget_warned" => EventKind::BudgetReached(self.node.map(NodeId), Level::Near),
             "budget_exhausted" => EventKind::BudgetReached(self.node.map(NodeId), Level::Full),
             _ => self.of_attempt()?,

@@ -1,7 +1,8 @@
 //! The record of an input, written and read.
 
 use super::parts::{
-    self, DigestRecord, LimitsRecord, OwnLeaseRecord, ReportRecord, ReusedRecord, Text, bad_value, to_cause,
+    self, DigestRecord, LimitsRecord, OwnLeaseRecord, ReportRecord, ReusedRecord, Text, UsageRecord,
+    bad_value, to_cause,
 };
 use super::{RecordError, unknown_kind};
 use regatta_engine::cause::Cause;
@@ -86,6 +87,8 @@ pub(super) struct InputRecord<'a> {
     index: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     leases: Option<Vec<OwnLeaseRecord<'a>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    usage: Option<UsageRecord>,
     /// With cause `rate_limit`: for how long it asks to be left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
@@ -163,6 +166,7 @@ fn kind(input: &Input) -> &'static str {
         Input::NotLanded { .. } => "not_landed",
         Input::LandingWaits => "landing_waits",
         Input::ConflictPredicted { .. } => "conflict_predicted",
+        Input::HelperSpent { .. } => "helper_spent",
         Input::Recalled { .. } => "recalled",
         Input::Claimed { .. } => "claimed",
         Input::LeasesFreed => "leases_freed",
@@ -230,6 +234,7 @@ impl<'a> InputRecord<'a> {
                 self.found = Some(Cow::Borrowed(parts::lease_change(told.change)));
                 (self.why, self.leases) = (Some(Cow::Borrowed(&*told.text)), parts::own_leases(&told.leases));
             }
+            Input::HelperSpent { usage } => self.usage = Some((*usage).into()),
             Input::Interrupt { hard } => self.hard = Some(*hard),
             Input::Cancel { node } => self.node = node.map(|n| n.0),
             Input::Skip { node } => self.node = Some(node.0),
@@ -267,6 +272,7 @@ impl<'a> InputRecord<'a> {
             "pause" => Input::Pause,
             "suspend" => Input::Suspend,
             "unpause" => Input::Unpause,
+            "helper_spent" => Input::HelperSpent { usage: self.need(self.usage, "usage")?.into() },
             "interrupt" => Input::Interrupt { hard: self.need(self.hard, "hard")? },
             "cancel" => Input::Cancel { node: self.node.map(NodeId) },
             "skip" => Input::Skip { node: self.node()? },

@@ -162,6 +162,11 @@ fn scope_kinds() -> Vec<EventKind> {
     let about = Scope::Node(NODE);
     kinds.extend(CauseClass::ALL.map(|class| EventKind::Escalated { about, class, cause: Cause::Exit }));
     let levels = [(None, Level::Near), (None, Level::Full), (Some(NODE), Level::Full)];
+    kinds.push(EventKind::HelperSpent(Box::new(Usage {
+        input_tokens: 7,
+        cost_micro_usd: 9,
+        ..Usage::default()
+    })));
     kinds.extend(levels.map(|(node, level)| EventKind::BudgetReached(node, level)));
     kinds.push(EventKind::ConflictPredicted(NODE, NodeId(0), "src/a, b".into()));
     kinds
@@ -286,6 +291,7 @@ pub(crate) fn inputs() -> Vec<Input> {
         Input::Skip { node },
         Input::LimitsChanged { limits: limits() },
         Input::Landed { node },
+        Input::HelperSpent { usage: Usage { output_tokens: 5, ..Usage::default() } },
         Input::NotLanded { node, cause: Cause::MergeConflict },
         Input::LandingWaits,
         Input::Recalled { node, answer: Recalled::Found(Box::new(reused(ReusedBy::Content))) },

@@ -7,6 +7,7 @@ use crate::commands::plan::prepared;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::found_gates;
 use crate::overrides::{Asked, Overrides};
 use crate::owners;
 use crate::prediction::Predicted;
@@ -56,6 +57,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     source.plan = source::part(source.plan, part.as_ref())?;
     refuse_unassigned(&source.plan)?;
     refuse_unbuilt(&source.plan)?;
+    refuse_unknown_gates(&source.plan)?;
     let (plan, improved) = prepared(context, (source.plan.clone(), &mut overrides), &args.optimise)?;
     if args.dry_run {
         out(&render::schedule::text(&plan, improved.as_ref())?);
@@ -201,6 +203,14 @@ fn refuse_unbuilt(plan: &Plan) -> Result<(), CliError> {
     }
     let message = format!("this version cannot run the plan yet: {}", needs.join(", "));
     Err(CliError::usage(message).hint("`regatta check` accepts it; nothing was started"))
+}
+
+/// A word that is neither gate nor program would be red after all the work.
+fn refuse_unknown_gates(plan: &Plan) -> Result<(), CliError> {
+    match found_gates::unknown(plan)[..] {
+        [] => Ok(()),
+        ref lines => Err(CliError::new(Exit::InvalidPlan, lines.join(", ")).hint("nothing was started")),
+    }
 }
 
 /// Salted hashes of the variables that the plan names, as they are now.

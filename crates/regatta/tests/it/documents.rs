@@ -112,9 +112,10 @@ fn parts_of_worktrees_and_merges_that_are_not_built_are_named() {
     let parts = [
         ("worktree", "\"on_error\": \"sequential\"", "worktree.on_error: sequential"),
         ("worktree", "\"sparse\": true", "worktree.sparse"),
+        ("merge", "\"policy\": \"pull-requests\"", "merge.policy: pull-requests"),
         ("merge", "\"strategy\": \"rebase\"", "merge.strategy: rebase"),
         ("merge", "\"batch\": 2", "merge.batch"),
-        ("gates", "\"x\": { \"run\": \"true\", \"needs\": [] }", "gates.x.needs"),
+        ("gates", "\"x\": { \"run\": \"true\", \"evidence\": [\"lcov:x\"] }", "gates.x.evidence: lcov"),
     ];
     for (block, part, named) in parts {
         let plan = format!("{{ \"version\": 1, \"{block}\": {{ {part} }}, \"tasks\": [] }}");
@@ -124,7 +125,7 @@ fn parts_of_worktrees_and_merges_that_are_not_built_are_named() {
         assert!(said.code == Some(2) && said.err.contains(named), "{named}: {:?} {}", said.code, said.err);
     }
     let world = World::new();
-    let fine = r#"{ "version": 1, "worktree": { "sparse": false }, "merge": { "batch": 1, "approve": false, "gates": ["x"] }, "tasks": [] }"#;
+    let fine = r#"{ "version": 1, "worktree": { "sparse": false }, "merge": { "batch": 1, "approve": false, "gates": ["true"] }, "tasks": [] }"#;
     world.write("plan.json", fine);
     world.regatta(&["run", "plan.json"]).exits(0);
 }

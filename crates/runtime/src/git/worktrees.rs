@@ -38,6 +38,18 @@ impl Repo {
         self.git.run(&args).map(|_| ())
     }
 
+    /// As [`Repo::add_worktree`], on a branch that may be there: it stands at `commit` afterwards.
+    ///
+    /// # Errors
+    /// The path exists, the branch is checked out elsewhere, or git fails.
+    pub fn add_worktree_again(&self, path: &Path, (branch, commit): (&str, &Oid)) -> Result<(), GitError> {
+        let path = path.to_string_lossy();
+        let mut args = vec!["worktree", "add", "--quiet", "--no-track", "--no-checkout"];
+        args.extend(["--lock", "--reason", "a run of regatta", "-B", branch, "--", &path, commit.as_str()]);
+        let _turn = self.turn()?;
+        self.git.run(&args).map(|_| ())
+    }
+
     /// Every worktree of the repository, the user's own first.
     ///
     /// # Errors

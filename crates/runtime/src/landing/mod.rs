@@ -5,17 +5,24 @@
 //!   for each task in merge order: merge -> conflict? by policy -> gates? by policy
 //! target --fast-forward--> integration tip        everything that is left out is named, with its cause
 //! ```
-//! Runs on a thread of its own; commands run under the keeper, asked for through [`Runner`]. Doing it again from the start is
+//! Runs on a thread of its own; commands and agents run under the keeper, asked for through [`Runner`]. Doing it again from the start is
 //! always right: dates and authors of our commits follow from what is merged. Knows no engine state.
 
 mod approval;
+mod errand;
+mod evidence;
+mod fix;
 pub mod forecast;
 mod gates;
+mod helper;
 mod integrate;
 mod resolve;
+mod resolver;
 mod target;
 
 pub use approval::{Approval, Question};
+pub use errand::{AgentOrder, Order, Ran, Reply, Runner};
+pub use helper::Try;
 pub use target::target_of;
 
 use crate::git::{GitError, Oid, RepoError};
@@ -25,7 +32,7 @@ use crate::yard::{Ground, MakeError, OwnGitError};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
 use regatta_fault as fault;
-use regatta_plan::model::{Action, Merge};
+use regatta_plan::model::Merge;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -35,21 +42,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often the target may move under our feet before a person is asked.
 const MOST_REBUILDS: usize = 3;
-
-/// How a command ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Ran {
-    /// Its exit code; `None` if it ended otherwise.
-    pub code: Option<i32>,
-    /// For people.
-    pub said: String,
-}
-
-/// Runs commands under the keeper of the run.
-pub trait Runner: Send {
-    /// Runs a command in a directory, for so many milliseconds at most; nothing if the run is being left.
-    fn run(&self, action: &Action, dir: &Path, timeout_ms: u64) -> Option<Ran>;
-}
 
 /// What became of one piece.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,14 +66,29 @@ pub struct Conflict {
 /// How a gate ended, for the report.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct GateResult {
-    /// The gate.
+    /// The gate, as people call it.
     pub gate: String,
+    /// Its id, or the command.
+    #[serde(default)]
+    pub id: String,
     /// After the merge of this task; nothing for the end.
     pub after: Option<String>,
     /// It passed.
     pub passed: bool,
+    /// It ran, or a person answered; otherwise something that it needs is red.
+    #[serde(default)]
+    pub ran: bool,
+    /// Red stops the work.
+    #[serde(default)]
+    pub blocking: bool,
     /// For people.
     pub said: String,
+    /// The number of its log among those of the landing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<u64>,
+    /// How long it ran.
+    #[serde(default)]
+    pub ran_ms: u64,
 }
 
 /// What happened, for people and for files.
@@ -101,6 +108,9 @@ pub struct Report {
     pub conflicts: Vec<Conflict>,
     /// Gates that ran.
     pub gates: Vec<GateResult>,
+    /// Attempts of agents that mended red gates or resolved conflicts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<Try>,
     /// The target moved.
     pub landed: bool,
     /// What a person must do first, and the command that goes on.
@@ -176,6 +186,8 @@ pub struct Dock {
     pub stop: Arc<AtomicBool>,
     /// The directory of the run, for the report.
     pub run_dir: PathBuf,
+    /// So many gates run at once at most.
+    pub most_at_once: usize,
 }
 
 /// What happens to the whole because of one piece.
@@ -225,9 +237,6 @@ impl Dock {
                 return Ok(Landing::Stopped);
             }
             report.left_out = codes(&left_out);
-            if let Some(asks) = self.unanswered(&tip)? {
-                return Ok(self.ask(report, asks));
-            }
             // What is about to land is written down first: if we die, whoever comes next sees whether it did.
             report.write(&self.run_dir)?;
             fault::point("landing.reported");
@@ -246,24 +255,6 @@ impl Dock {
         let what = "the target moved again and again while work was merged".to_owned();
         let command = format!("regatta resume {}", self.ground.names.run());
         Ok(waits(report, what, command))
-    }
-}
-
-impl Dock {
-    /// What nobody has answered yet about a tip that is ready.
-    fn unanswered(&self, tip: &Oid) -> Result<Option<Question>, LandError> {
-        if !self.merge.approve || Approval::find(&self.run_dir, (None, tip.as_str()))?.is_some() {
-            return Ok(None);
-        }
-        Ok(Some(Question { gate: None, text: "may the target move?".to_owned() }))
-    }
-
-    /// Leaves a question about a tip to a person.
-    fn ask(&self, mut report: Report, question: Question) -> Landing {
-        let (from, branch) = (report.from.get(..10).unwrap_or_default(), self.ground.names.integration());
-        let what = format!("{} `git diff {from}...{branch}` shows what lands", question.text);
-        report.asks = vec![question];
-        waits(report, what, format!("regatta merge {} --approve", self.ground.names.run()))
     }
 }
 

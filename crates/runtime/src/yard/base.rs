@@ -15,7 +15,7 @@ fn nobody() -> Person {
 
 /// What a base comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Base {
+pub(crate) enum Base {
     /// This commit.
     At(Oid),
     /// Predecessors conflict.
@@ -31,7 +31,7 @@ pub(super) enum Base {
 ///
 /// # Errors
 /// Git fails, or a file of ours cannot be written.
-pub(super) fn base(ground: &Ground, heads: &[(String, Oid)]) -> Result<Base, AttributesError> {
+pub(crate) fn base(ground: &Ground, heads: &[(String, Oid)]) -> Result<Base, AttributesError> {
     let maximal = maximal(&ground.repo.git, heads)?;
     let Some(((_, first), others)) = maximal.split_first() else {
         return Ok(Base::At(ground.pinned.clone()));

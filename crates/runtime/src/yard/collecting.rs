@@ -142,7 +142,7 @@ impl Ground {
     }
 
     /// Settings and hooks that were changed meanwhile; they are put back.
-    fn tampered(&self) -> Vec<Finding> {
+    pub(crate) fn tampered(&self) -> Vec<Finding> {
         let message = match self.guard.restore() {
             Ok(changed) if changed.is_empty() => return Vec::new(),
             Ok(changed) => format!("it changed {} of the repository; that was put back", changed.join(", ")),
@@ -176,14 +176,20 @@ impl Ground {
     }
 
     /// The branch of the task stands at what it left, and the worktree on that branch.
-    fn put_on_branch(&self, git: &Git, task: &str, head: &Oid) -> Result<(), GitError> {
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn put_on_branch(&self, git: &Git, task: &str, head: &Oid) -> Result<(), GitError> {
         let full = format!("refs/heads/{}", self.names.branch(task));
         self.repo.git.set_ref(&full, head)?;
         git.run(&["symbolic-ref", "HEAD", &full]).map(|_| ())
     }
 
     /// What nobody may change: protected paths, and paths that were copied in or go through a filter.
-    fn forbidden(&self, git: &Git, changes: &[Change]) -> Result<Vec<Finding>, GitError> {
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn forbidden(&self, git: &Git, changes: &[Change]) -> Result<Vec<Finding>, GitError> {
         let mut findings = Vec::new();
         let mut say = |paths: Vec<&str>, what: &str| {
             if !paths.is_empty() {

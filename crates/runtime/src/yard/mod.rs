@@ -25,14 +25,17 @@ mod names;
 mod own_git;
 mod pairs;
 mod recycling;
+mod saving;
 mod settled;
 mod workers;
 
 pub use attributes::{AttributesError, Merger};
+pub(crate) use base::{Base, base};
 pub use collecting::{CollectError, Collected, Ended, Finding};
 pub use making::{MakeError, TASK_DIR};
 pub use names::Names;
 pub use own_git::OwnGitError;
+pub(crate) use own_git::{admins, put_back};
 pub use pairs::{Pair, with_others};
 pub use workers::{Done, Errand, Failed, Workers};
 
@@ -189,7 +192,7 @@ fn delete_gone(dir: &Path, run: &str) {
 }
 
 /// Who is the author of what a task left.
-fn author(agent: Option<&str>) -> Person {
+pub(crate) fn author(agent: Option<&str>) -> Person {
     Person { name: format!("{} (regatta)", agent.unwrap_or("run")), email: "regatta@localhost".to_owned() }
 }
 

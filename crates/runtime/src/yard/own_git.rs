@@ -7,6 +7,7 @@
 use super::making::TASK_DIR;
 use super::{Ground, cone};
 use crate::git::{Git, GitError};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -65,18 +66,23 @@ impl Ground {
 
     /// The directory that git keeps for a worktree, also for one that is gone; nothing if git knows none there.
     pub(super) fn admin(&self, path: &Path) -> Option<PathBuf> {
-        let entries = fs::read_dir(self.repo.common_dir.join("worktrees")).ok()?;
-        let own = path.join(DOT_GIT);
-        let names = |admin: &PathBuf| {
-            fs::read_to_string(admin.join("gitdir")).is_ok_and(|text| Path::new(text.trim_end()) == own)
-        };
-        entries.filter_map(|entry| Some(entry.ok()?.path())).find(names)
+        admins(&self.repo.common_dir).remove(path)
     }
+}
+
+/// The directories that git keeps for the worktrees of a repository, by the worktree's path; also of those that are gone.
+pub(crate) fn admins(common_dir: &Path) -> BTreeMap<PathBuf, PathBuf> {
+    let entries = fs::read_dir(common_dir.join("worktrees")).into_iter().flatten();
+    let named = |admin: PathBuf| {
+        let text = fs::read_to_string(admin.join("gitdir")).ok()?;
+        Some((Path::new(text.trim_end()).parent()?.to_owned(), admin))
+    };
+    entries.filter_map(|entry| named(entry.ok()?.path())).collect()
 }
 
 /// Writes `.git` as git made it, if something else or nothing stands there. A repository that somebody made in its place is
 /// laid aside.
-pub(super) fn put_back(path: &Path, admin: &Path) -> io::Result<bool> {
+pub(crate) fn put_back(path: &Path, admin: &Path) -> io::Result<bool> {
     let own = path.join(DOT_GIT);
     let wanted = format!("gitdir: {}\n", admin.display());
     let meta = own.symlink_metadata().ok();

@@ -26,6 +26,8 @@ pub enum Errand {
         task: String,
         /// What its predecessors left.
         heads: Vec<(String, Oid)>,
+        /// The attempt that waits for it, if one does: what a lost one left is kept under its name.
+        attempt: Option<u64>,
     },
     /// Remove the worktree of a task in which nobody has worked, and its branch.
     Remove {
@@ -183,7 +185,9 @@ fn next(queue: &Queue) -> Option<Errand> {
 
 fn run(ground: &Ground, errand: Errand) -> Done {
     match errand {
-        Errand::Make { node, task, heads } => Done::Made { node, made: make(ground, &task, &heads) },
+        Errand::Make { node, task, heads, attempt } => {
+            Done::Made { node, made: make(ground, (attempt, &task), &heads) }
+        }
         Errand::Remove { node, task } => Done::Removed { node, removed: ground.remove(&task) },
         Errand::Collect(ended) => {
             Done::Collected { attempt: ended.attempt, collected: ground.collect(&ended).map(Box::new) }
@@ -192,9 +196,18 @@ fn run(ground: &Ground, errand: Errand) -> Done {
     }
 }
 
-fn make(ground: &Ground, task: &str, heads: &[(String, Oid)]) -> Result<Oid, Failed> {
+fn make(
+    ground: &Ground,
+    (attempt, task): (Option<u64>, &str),
+    heads: &[(String, Oid)],
+) -> Result<Oid, Failed> {
     match base(ground, heads).map_err(MakeError::from)? {
-        Base::At(base) => ground.make(task, &base).map(|_| base).map_err(Failed::from),
+        Base::At(base) => {
+            if let Some(attempt) = attempt {
+                ground.save_left(task, attempt).map_err(MakeError::from)?;
+            }
+            ground.make(task, &base).map(|_| base).map_err(Failed::from)
+        }
         Base::Conflict { task, paths } => Err(Failed::Conflict { task, paths }),
     }
 }
