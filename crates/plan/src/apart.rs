@@ -25,6 +25,9 @@ pub struct Worktrees {
     pub shared: Vec<String>,
     /// Patterns of paths that no task may change.
     pub protect: Vec<String>,
+    /// Only what a task needs is checked out, and these directories; `None` is everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sparse: Option<Vec<String>>,
     /// What a worktree that cannot be made means: `fail` or `sequential`.
     pub on_error: String,
 }

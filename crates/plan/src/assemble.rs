@@ -92,7 +92,8 @@ pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Pla
 /// Everything that is asked of all tasks together.
 fn check_all(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
     if let Some(reach) = graph_checks::check(placed, problems) {
-        check_owners(placed, &reach, problems);
+        let allowed = draft.apart.as_ref().is_some_and(|apart| apart.worktrees.ownership == "allow");
+        check_owners((placed, allowed), &reach, problems);
     }
     check_patterns(placed, problems);
     check_names(draft, placed, problems);

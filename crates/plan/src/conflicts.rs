@@ -143,7 +143,7 @@ fn uses(plan: &Plan) -> (ByName<'_>, ByName<'_>) {
 }
 
 /// None for a cycle, which no valid plan has.
-fn reach(plan: &Plan) -> Option<Reach> {
+pub(crate) fn reach(plan: &Plan) -> Option<Reach> {
     let ids = Ids::new(plan.tasks.iter().map(|task| task.id.as_str()).collect());
     let mut preds = Rows::new(plan.tasks.len());
     let on = |need: &String| ids.find(need).and_then(|at| u32::try_from(at).ok());

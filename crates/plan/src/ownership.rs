@@ -55,8 +55,8 @@ pub(crate) fn lock_files(placed: &mut [Placed]) {
     }
 }
 
-/// Two tasks in worktrees that own the same file need an order between them.
-pub(crate) fn check_owners(placed: &[Placed], reach: &Reach, problems: &mut Problems) {
+/// Two tasks in worktrees that own the same file need an order between them; where it is `allowed`, that is only said.
+pub(crate) fn check_owners((placed, allowed): (&[Placed], bool), reach: &Reach, problems: &mut Problems) {
     let owners = |pattern: &dyn Fn(&str) -> bool| {
         let mut found: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
         for (i, p) in placed.iter().enumerate().filter(|(_, p)| p.isolation == Isolation::Worktree) {
@@ -91,7 +91,8 @@ pub(crate) fn check_owners(placed: &[Placed], reach: &Reach, problems: &mut Prob
             b.task.id,
             files.join("`, `")
         );
-        let problem = Diagnostic::error(Code::Overlap, b.id_span.wide(), message);
+        let said = if allowed { Diagnostic::warning } else { Diagnostic::error };
+        let problem = said(Code::Overlap, b.id_span.wide(), message);
         let help = format!("add `needs: [{}]` to `{}`, or divide the files", a.task.id, b.task.id);
         problems.push(problem.label("owns it too").also(a.id_span.wide(), "owns it").help(help));
     }

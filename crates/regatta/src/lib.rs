@@ -19,6 +19,7 @@ pub mod init;
 pub mod origin;
 pub mod outputs;
 pub mod overrides;
+pub mod owners;
 pub mod parallel;
 pub mod plain_file;
 pub mod post_mortem;

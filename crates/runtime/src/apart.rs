@@ -12,15 +12,20 @@ use crate::collect;
 use crate::git::{Oid, Repo, RepoError};
 use crate::judge::Job;
 use crate::keeper;
+use crate::readying::Readying;
 use crate::reuse::Footing;
 use crate::run_error::RunError;
 use crate::works::Works;
-use crate::yard::{Collected, Done, Ground, Names, TASK_DIR, Workers};
+use crate::yard::{Collected, Done, Ground, Names, TASK_DIR, Workers, cone};
+use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId};
+use regatta_engine::outcome::NodeOutcome;
+use regatta_engine::spec::Limits;
 use regatta_plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -60,6 +65,8 @@ pub(crate) struct InFlight {
     pub(crate) base: Option<Oid>,
     /// It is to end; what was not started is not started any more.
     pub(crate) ending: bool,
+    /// What people are told of it besides.
+    pub(crate) note: Option<String>,
 }
 
 /// Everything about worktrees that the driver knows.
@@ -69,6 +76,14 @@ pub(crate) struct Apart {
     pub(crate) works: Works,
     pub(crate) in_flight: BTreeMap<AttemptId, InFlight>,
     pub(crate) outlook: Outlook,
+    /// Which worktrees are made when.
+    pub(crate) readying: Readying,
+    /// Nodes whose worktrees are to go when the turn is durable: nobody will work in them.
+    pub(crate) useless: Vec<NodeId>,
+    /// Nodes whose work will be safe when the turn is durable: their worktrees may be used again.
+    pub(crate) done: Vec<NodeId>,
+    /// The limits of the run.
+    pub(crate) limits: Limits,
 }
 
 /// Which conflicts among what was collected are looked for.
@@ -82,17 +97,30 @@ pub(crate) struct Outlook {
     pub(crate) lands: bool,
 }
 
+/// The file in the directory of a run whose lock tells that git works for it.
+const GIT_LOCK: &str = "git.lock";
+
+/// Waits until no git of an earlier orchestrator is at work: it was not killed with it, lest it leave anything half done.
+fn alone(path: &Path) -> std::io::Result<File> {
+    let file = File::options().create(true).read(true).append(true).mode(0o600).open(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
 /// The worktrees of a run, if its plan has any. The commit that it begins from is pinned the first time.
 ///
 /// # Errors
 /// No worktrees can be made here.
 pub(crate) fn of_run(
-    (plan, graph): (&Arc<Plan>, &Arc<Graph>),
+    (plan, graph, limits): (&Arc<Plan>, &Arc<Graph>, &Limits),
     (workspace, run_dir, run_id): (&Path, &Path, &str),
     tell: Arc<dyn Fn(Done) + Send + Sync>,
 ) -> Result<Option<Apart>, RunError> {
     let Some(rules) = plan.worktrees.clone() else { return Ok(None) };
-    let repo = Repo::find(workspace)?;
+    let mut repo = Repo::find(workspace)?;
+    let held = run_dir.join(GIT_LOCK);
+    let alone = alone(&held).map_err(|source| RunError::Directory { path: held, source })?;
+    repo.git = repo.git.holding(alone);
     let pin = Names::of(run_id).pinned();
     let pinned = match repo.git.commit(&pin).map_err(RepoError::Git)? {
         Some(pinned) => pinned,
@@ -104,12 +132,64 @@ pub(crate) fn of_run(
     };
     let failed = |source| RunError::Directory { path: workspace.join(&rules.dir), source };
     let ground = Ground::of((repo, pinned), (workspace, run_dir, run_id), rules.clone());
-    let workers = Workers::start(Arc::new(ground.map_err(failed)?), tell);
+    let mut ground = ground.map_err(failed)?;
+    ground.cones = cone::of_plan(plan);
+    let workers = Workers::start(Arc::new(ground), tell);
     let works = Works::new(Arc::clone(plan), Arc::clone(graph));
-    Ok(Some(Apart { workers, works, in_flight: BTreeMap::new(), outlook: Outlook::default() }))
+    Ok(Some(Apart::new(workers, works, limits.clone())))
 }
 
 impl Apart {
+    /// Nothing under way.
+    fn new(workers: Workers, works: Works, limits: Limits) -> Apart {
+        let has = works.plan.tasks.iter().map(|task| task.worktree.is_some()).collect();
+        let waves = works.plan.schedule == "waves";
+        let mut readying = Readying::new(Arc::clone(&works.graph), has, (waves, limits.max_parallel));
+        if workers.ground().is_one_by_one() {
+            readying.one_by_one();
+        }
+        Apart {
+            workers,
+            works,
+            in_flight: BTreeMap::new(),
+            outlook: Outlook::default(),
+            readying,
+            useless: Vec::new(),
+            done: Vec::new(),
+            limits,
+        }
+    }
+
+    /// Takes note of what an attempt left, and of which worktrees are needed.
+    pub(crate) fn absorb(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::DispatchStarted { node, .. } => self.readying.started(*node),
+            EventKind::NodeCollected { node, .. } => {
+                self.done.push(*node);
+                self.settle(*node);
+            }
+            EventKind::NodeEnded { node, outcome, .. } => {
+                self.settle(*node);
+                if *outcome == NodeOutcome::Succeeded && !self.works.collected.contains(node) {
+                    self.done.push(*node);
+                }
+            }
+            _ => {}
+        }
+        self.works.absorb(event);
+    }
+
+    fn settle(&mut self, node: NodeId) {
+        if self.readying.settled(node) {
+            self.useless.push(node);
+        }
+    }
+
+    /// Whether tasks have worked in worktrees of this run.
+    pub(crate) fn has_worked(&self) -> bool {
+        !self.works.is_empty() || self.in_flight.values().any(|flight| !matches!(flight.stage, Stage::Making))
+    }
+
     /// Where a node would begin now.
     pub(crate) fn footing(&self, node: NodeId) -> Footing<'_> {
         Footing { ground: self.workers.ground(), handed: self.works.handed(node) }

@@ -384,7 +384,7 @@ impl Driver for Local {
         self.outputs.absorb(event, payload);
         self.budget_is_full |= matches!(event.kind, EventKind::BudgetReached(None, Level::Full));
         if let Some(apart) = &mut self.apart {
-            apart.works.absorb(event);
+            apart.absorb(event);
         }
         self.memory.absorb(event);
         self.story.absorb(&self.graph, event);
@@ -448,6 +448,7 @@ impl Driver for Local {
     }
 
     fn flush(&mut self) {
+        self.make_ahead();
         self.foresee();
         let Some(keeper) = self.keeper.as_mut().filter(|_| !self.asks.is_empty()) else { return };
         if keeper.ask(&std::mem::take(&mut self.asks)).is_err() {

@@ -179,7 +179,7 @@ impl Orchestrator {
         let lands = sender.clone();
         local.tell = Some(Arc::new(move |word| lands.send(Message::Landing(word)).is_ok()));
         local.apart = apart::of_run(
-            (&plan, &graph),
+            (&plan, &graph, &config.limits),
             (machine.workspace, &place.run_dir, &place.run_id),
             Arc::new(told),
         )?;
@@ -255,6 +255,7 @@ impl Orchestrator {
     fn leave(mut self, leave: Leave, control: control::Listener) -> Result<Left, RunError> {
         fault::point("leave.before");
         self.local.stop_landing();
+        self.local.move_out();
         self.local.leases.leave()?;
         let keeper = self.local.release();
         drop(self.inbox);

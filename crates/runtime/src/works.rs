@@ -109,6 +109,12 @@ impl Works {
         self.left.get(&node)
     }
 
+    /// Whether nothing was left yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
     /// Two nodes, the one first that is merged first.
     #[must_use]
     pub fn in_merge_order(&self, a: NodeId, b: NodeId) -> (NodeId, NodeId) {

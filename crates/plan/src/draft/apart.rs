@@ -19,10 +19,8 @@ const FIX_ATTEMPTS: u32 = 3;
 const RESOLVER_ATTEMPTS: u32 = 2;
 
 /// Parts of `worktree`, `merge` and `gates` whose feature is not built yet, with the values that ask for it.
-const UNBUILT: [(&str, &str, &[&str]); 6] = [
-    ("worktree", "sparse", &[]),
+const UNBUILT: [(&str, &str, &[&str]); 4] = [
     ("worktree", "lfs", &["on"]),
-    ("worktree", "on_error", &["sequential"]),
     ("merge", "batch", &[]),
     ("merge", "policy", &["pull-requests"]),
     ("merge", "strategy", &["rebase", "ff-only"]),
@@ -73,9 +71,12 @@ fn word(item: Item<'_>) -> String {
 }
 
 fn worktrees(f: Fields<'_>, problems: &mut Problems) -> Worktrees {
-    for (key, list) in
-        [("copy", f.list("copy")), ("shared", f.list("shared")), ("protect", f.list("protect"))]
-    {
+    for (key, list) in [
+        ("copy", f.list("copy")),
+        ("shared", f.list("shared")),
+        ("protect", f.list("protect")),
+        ("sparse", f.list("sparse")),
+    ] {
         for item in list.iter() {
             let Some(why) = fields::text(item).and_then(|pattern| refuse(&pattern)) else { continue };
             let message = format!("`{key}` of `worktree` {why}");
@@ -99,6 +100,10 @@ fn worktrees(f: Fields<'_>, problems: &mut Problems) -> Worktrees {
         ownership: f.text("ownership").unwrap_or_else(|| "warn".to_owned()),
         shared: f.texts("shared"),
         protect: f.texts("protect"),
+        sparse: match f.flag("sparse") {
+            Some(asked) => asked.then(Vec::new),
+            None => f.get("sparse").map(|_| f.texts("sparse")),
+        },
         on_error: f.text("on_error").unwrap_or_else(|| "fail".to_owned()),
     }
 }

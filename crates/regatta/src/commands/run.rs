@@ -9,6 +9,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::found_gates;
 use crate::overrides::{Asked, Overrides};
+use crate::owners;
 use crate::prediction::Predicted;
 use crate::render::{self, conflicts};
 use crate::session::{self, Show, Watchers};
@@ -172,12 +173,13 @@ fn refuse_unassigned(plan: &Plan) -> Result<(), CliError> {
     }
 }
 
-/// Worktrees need a repository that they can be made of.
+/// Worktrees need a repository that they can be made of, and each of its files one owner at a time.
 ///
 /// # Errors
-/// There is none.
+/// There is none, or two tasks without an order own the same file.
 pub fn check_repository(context: &Context, plan: &Plan) -> Result<(), CliError> {
-    Repo::check(&context.workspace, plan).map_err(unusable)
+    Repo::check(&context.workspace, plan).map_err(unusable)?;
+    owners::check(&context.workspace, plan)
 }
 
 /// A repository that cannot be used, for people.

@@ -307,3 +307,24 @@ tasks:
     assert!(found.iter().all(|name| !name.starts_with("evil")), "{found:?}");
     assert_eq!((world.read("x.txt").as_str(), world.read("src/b.txt").as_str()), ("x\n", "A\n"));
 }
+
+#[test]
+fn two_tasks_without_an_order_that_own_the_same_tracked_file_start_nothing() {
+    let tasks = "tasks:
+  - { id: a, files: ['src/**'], run: 'echo a >src/a.txt' }
+  - { id: b, files: ['**/b.txt'], run: 'echo b >new.txt' }
+";
+    let world = with_plan(tasks);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(3);
+    let expect = "error: tasks `a` and `b` both own `src/b.txt` and no order is between them\n\
+                  hint: add `needs: [a]` to `b`, or divide the files\n";
+    assert!(said.err.ends_with(expect), "{}", said.err);
+    assert!(!world.path(".regatta/runs").exists());
+    // Nothing that is tracked matches both.
+    git(&world, &["rm", "-q", "src/b.txt"]);
+    git(&world, &["commit", "-q", "-m", "without b"]);
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let world = with_plan(&format!("worktree: {{ ownership: allow }}\n{tasks}"));
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(said.err.contains("warning: tasks `a` and `b` both own `src/b.txt`"), "{}", said.err);
+}

@@ -211,6 +211,16 @@ impl Git {
         self.commit_tree((&self.tree(commit)?, &[base]), "stand-in for a merge\n", &stamp)
     }
 
+    /// The paths of a commit's files; bytes that are no text are replaced.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn paths(&self, commit: &Oid) -> Result<Vec<String>, GitError> {
+        let out = self.run(&["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit.as_str()])?;
+        let paths = out.split(|b| *b == 0).filter(|path| !path.is_empty());
+        Ok(paths.map(|path| String::from_utf8_lossy(path).into_owned()).collect())
+    }
+
     /// Moves a ref from `old` to `new`; `None` for `old` is a ref that must not exist, for `new` one that goes.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //! Refuses what worktrees cannot be made of, each by name. Changes nothing.
 
 use super::{Git, GitError, Oid, Person};
-use regatta_plan::Plan;
+use regatta_plan::{Overlap, Plan, overlaps};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -187,6 +187,20 @@ impl Repo {
             repo.commit(branch)?;
         }
         repo.check_quiet(branch.as_deref())
+    }
+
+    /// Tasks of a plan that own the same file of the commit that worktrees begin from, and have no order between them.
+    ///
+    /// # Errors
+    /// The workspace is in no repository, or git fails.
+    pub fn overlaps(workspace: &Path, plan: &Plan) -> Result<Vec<Overlap>, RepoError> {
+        let Some(rules) = &plan.worktrees else { return Ok(Vec::new()) };
+        if plan.tasks.iter().filter(|task| !task.files.is_empty()).count() < 2 {
+            return Ok(Vec::new());
+        }
+        let repo = Repo::find(workspace)?;
+        let paths = repo.git.paths(&repo.commit(&rules.base)?)?;
+        Ok(overlaps(plan, paths.iter().map(String::as_str)))
     }
 
     /// Nothing may be under way in the checkout that is on `target`, wherever it is.

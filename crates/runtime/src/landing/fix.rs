@@ -6,8 +6,8 @@
 //! Knows no policy: what red means is said by who asks.
 
 use super::gates::Said;
-use super::helper::{Ask, Tried, foreign};
 use super::integrate::Bench;
+use super::tries::{Ask, Tried, foreign};
 use super::{Dock, GateResult, LandError, Report};
 use crate::collect;
 use crate::git::{Change, Oid};

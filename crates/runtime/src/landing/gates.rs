@@ -11,6 +11,7 @@ use super::evidence;
 use super::integrate::Bench;
 use super::{Approval, Cargo, Dock, GateResult, LandError, Question, Report, Verdict};
 use regatta_engine::cause::Cause;
+use regatta_fault as fault;
 use regatta_plan::model::{Action, Check};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -275,6 +276,7 @@ impl<'a> Round<'a> {
     }
 
     fn ended(&mut self, i: usize, mut ran: Ran, bench: &Bench) {
+        fault::point("landing.gate");
         let mut passed = ran.code == Some(0);
         for evidence in &self.checks[i].evidence {
             if passed {

@@ -8,6 +8,7 @@ use super::{Cargo, Conflict, Dock, LandError, Piece, Report, Verdict};
 use crate::git::{Git, Merged, Oid, Person, Stamp};
 use crate::yard::patterns;
 use regatta_engine::cause::Cause;
+use regatta_fault as fault;
 use regatta_plan::model::MergeRule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -93,6 +94,7 @@ impl Dock {
         }
         let git = ground.check_out(&path, (&names.integration(), from))?;
         ground.furnish(&path)?;
+        fault::point("landing.bench");
         Ok(Bench { git, path, branch: full, tip: from.clone(), unpassed: BTreeSet::new() })
     }
 
@@ -128,7 +130,9 @@ impl Dock {
         let parents: Vec<&Oid> = if squash { vec![&before] } else { vec![&before, &piece.head] };
         let stamp = self.stamp(bench, piece)?;
         bench.tip = bench.git.commit_tree((&tree, &parents), &self.message(piece), &stamp)?;
+        fault::point("landing.merged");
         bench.stand_at_tip()?;
+        fault::point("landing.stands");
         if !self.merge.gate_each {
             return Ok(Step::In);
         }

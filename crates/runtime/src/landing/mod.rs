@@ -14,16 +14,17 @@ mod evidence;
 mod fix;
 pub mod forecast;
 mod gates;
-mod helper;
+
 mod integrate;
 mod resolve;
 mod resolver;
 mod target;
+mod tries;
 
 pub use approval::{Approval, Question};
 pub use errand::{AgentOrder, Order, Ran, Reply, Runner};
-pub use helper::Try;
 pub use target::target_of;
+pub use tries::Try;
 
 use crate::git::{GitError, Oid, RepoError};
 use crate::private_file;
@@ -31,6 +32,7 @@ use crate::works::{Cargo, Piece};
 use crate::yard::{Ground, MakeError, OwnGitError};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
+use regatta_fault as fault;
 use regatta_plan::model::Merge;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -207,6 +209,7 @@ impl Dock {
     /// # Errors
     /// Git fails; the target has not moved.
     pub fn land(&self, cargo: &Cargo) -> Result<Landing, LandError> {
+        fault::point("landing.before");
         let mut report = Report::default();
         if cargo.incomplete && self.merge.policy == "all-success" {
             report.target = self.target();
@@ -237,10 +240,13 @@ impl Dock {
             report.left_out = codes(&left_out);
             // What is about to land is written down first: if we die, whoever comes next sees whether it did.
             report.write(&self.run_dir)?;
+            fault::point("landing.reported");
             match self.move_target(&goal, &tip)? {
                 target::Moved::Yes => {
+                    fault::point("landing.moved");
                     report.landed = true;
                     self.clear_up(cargo, &left_out)?;
+                    fault::point("landing.cleared");
                     return Ok(done(&cargo.pieces, &left_out, report));
                 }
                 target::Moved::Elsewhere => {}

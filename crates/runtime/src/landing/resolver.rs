@@ -2,8 +2,8 @@
 //!
 //! What it leaves is refused if markers stand in those paths or any other changed. Knows no policy.
 
-use super::helper::{Ask, Tried, foreign};
 use super::integrate::Bench;
+use super::tries::{Ask, Tried, foreign};
 use super::{Conflict, Dock, LandError, Piece, Report};
 use crate::git::{Change, Oid};
 use regatta_plan::prompt::{Item, Part};

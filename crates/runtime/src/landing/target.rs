@@ -129,6 +129,8 @@ impl Dock {
         let names = &self.ground.names;
         self.ground.clear(&self.ground.dir.join(names.integration_worktree()))?;
         self.drop_branch(&names.integration())?;
+        // What a person resolved is in what landed.
+        self.drop_branch(&self.resolution_ref())?;
         for piece in cargo.pieces.iter().filter(|piece| !left_out.contains_key(&piece.task)) {
             let path = self.ground.path(&piece.task);
             // What somebody put there after the end is nobody's to throw away.

@@ -14,6 +14,7 @@ use crate::git::{Change, ChangeKind, Git, GitError, Oid, Stamp};
 use crate::private_file;
 use regatta_engine::cause::Cause;
 use regatta_engine::report::Work;
+use regatta_fault as fault;
 use regatta_plan::model::{InWorktree, Task};
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -97,6 +98,7 @@ impl Ground {
             return Ok(nothing(&base));
         };
         let path = self.path(&ended.task.id);
+        fault::point("collect.before");
         let git = self.git_in(&path)?;
         let mut findings = self.tampered();
         if self.mend(&path)? {
@@ -104,7 +106,9 @@ impl Ground {
             findings.push(Finding { cause: Cause::Tampered, message });
         }
         let head = self.commit_left(&git, ended, &base)?;
+        fault::point("collect.committed");
         self.repo.git.set_ref(&self.names.kept(&ended.task.id, ended.attempt), &head)?;
+        fault::point("collect.kept");
         let descends = git.is_ancestor(&base, &head)?;
         if descends {
             self.put_on_branch(&git, &ended.task.id, &head)?;
@@ -133,6 +137,7 @@ impl Ground {
         }
         let changed = u32::try_from(changes.len()).unwrap_or(u32::MAX);
         let work = Work { base: base.as_str().into(), head: head.as_str().into(), changed };
+        fault::point("collect.after");
         Ok(Collected { work, changes, findings, warning })
     }
 
@@ -152,7 +157,7 @@ impl Ground {
         if !git.is_dirty()? {
             return Ok(head);
         }
-        git.run(&["add", "--all"])?;
+        git.run(&["add", "--all", "--sparse"])?;
         let tree = git.run(&["write-tree"])?;
         let Some(tree) = Oid::parse(String::from_utf8_lossy(&tree).trim()) else { return Ok(head) };
         if tree == git.tree(&head)? {

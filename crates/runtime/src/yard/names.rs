@@ -111,6 +111,12 @@ impl Names {
         format!("{}-integration", self.run)
     }
 
+    /// The name of the worktree that tasks have one after the other; no task's has it.
+    #[must_use]
+    pub fn common_worktree(&self) -> String {
+        format!("{}-sequential", self.run)
+    }
+
     fn hash(&self, task: &str) -> String {
         short_hash(&format!("{}/{task}", self.run))
     }

@@ -4,8 +4,8 @@
 //! worktrees lies the user's checkout. So we never let it look: the directory that git keeps for the worktree is found
 //! from the repository's side and named in each call. What stands in `.git` is put back and told.
 
-use super::Ground;
 use super::making::TASK_DIR;
+use super::{Ground, cone};
 use crate::git::{Git, GitError};
 use std::collections::BTreeMap;
 use std::fs;
@@ -44,7 +44,11 @@ impl Ground {
     /// Git in a worktree of ours.
     pub(crate) fn git_in(&self, path: &Path) -> Result<Git, OwnGitError> {
         let admin = self.admin_of(path)?;
-        Ok(self.git()?.fixed((path, &admin, &self.repo.common_dir)))
+        let mut git = self.git()?;
+        if self.rules.sparse.is_some() {
+            git = git.with(cone::SETTINGS.map(|(key, value)| format!("{key}={value}")));
+        }
+        Ok(git.fixed((path, &admin, &self.repo.common_dir)))
     }
 
     /// Puts back how a worktree names its repository. Answers whether that was needed.

@@ -32,7 +32,7 @@ impl Ground {
         let Some(head) = git.commit("HEAD")? else { return Ok(()) };
         let mut tip = head.clone();
         if git.is_dirty()? {
-            git.run(&["add", "--all"])?;
+            git.run(&["add", "--all", "--sparse"])?;
             let tree = git.run(&["write-tree"])?;
             if let Some(tree) = Oid::parse(String::from_utf8_lossy(&tree).trim())
                 && tree != git.tree(&head)?
