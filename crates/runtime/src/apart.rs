@@ -82,6 +82,8 @@ pub(crate) struct Apart {
     pub(crate) useless: Vec<NodeId>,
     /// Nodes whose work will be safe when the turn is durable: their worktrees may be used again.
     pub(crate) done: Vec<NodeId>,
+    /// A turn is durable since worktrees were last made ahead.
+    pub(crate) durable: bool,
     /// The limits of the run.
     pub(crate) limits: Limits,
 }
@@ -156,6 +158,7 @@ impl Apart {
             readying,
             useless: Vec::new(),
             done: Vec::new(),
+            durable: false,
             limits,
         }
     }

@@ -408,6 +408,9 @@ impl Driver for Local {
 
     fn committed(&mut self, engine: &Engine, events: &[Event]) {
         self.release_own(engine, events);
+        if let Some(apart) = &mut self.apart {
+            apart.durable = true;
+        }
         self.now = engine.now();
         for Judged { id, dir } in self.to_ack.1.drain(..) {
             dir.into_iter().for_each(|dir| self.dirs.end(dir));

@@ -64,6 +64,10 @@ impl Local {
             self.go_in();
         }
         let Some(apart) = self.apart.as_mut() else { return };
+        if !std::mem::take(&mut apart.durable) {
+            // What has ended is not recorded: its worktree is not to be used again yet, nor another made in its place.
+            return;
+        }
         for node in std::mem::take(&mut apart.done) {
             apart.workers.ground().release(apart.works.graph.name(node));
         }

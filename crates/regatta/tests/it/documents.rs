@@ -110,8 +110,7 @@ fn a_batch_is_answered_in_its_own_shape() {
 #[test]
 fn parts_of_worktrees_and_merges_that_are_not_built_are_named() {
     let parts = [
-        ("worktree", "\"on_error\": \"sequential\"", "worktree.on_error: sequential"),
-        ("worktree", "\"sparse\": true", "worktree.sparse"),
+        ("worktree", "\"lfs\": \"on\"", "worktree.lfs: on"),
         ("merge", "\"policy\": \"pull-requests\"", "merge.policy: pull-requests"),
         ("merge", "\"strategy\": \"rebase\"", "merge.strategy: rebase"),
         ("merge", "\"batch\": 2", "merge.batch"),
