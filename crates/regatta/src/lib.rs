@@ -12,7 +12,6 @@ pub mod epic_files;
 pub mod error;
 pub mod exit;
 pub mod export;
-pub mod fix_attempts;
 pub mod found_agents;
 pub mod found_gates;
 pub mod init;

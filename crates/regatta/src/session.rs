@@ -7,7 +7,6 @@ use crate::context::{Context, err, out};
 use crate::epic_files;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::fix_attempts;
 use crate::parallel;
 use crate::post_mortem::at_end;
 use crate::render::live::{Kind, Live, Screen};
@@ -216,7 +215,6 @@ pub fn tell(context: &Context, run_id: &str, watchers: &Watchers) -> Result<Exit
     if let Phase::Ended(_) = view.engine.state().phase {
         log.write(&view.engine, &run_dir)?;
         if view.plan.epic.is_some() {
-            err(&fix_attempts::at_end(context, &view));
             err(&at_end(context, run_id));
         }
     }

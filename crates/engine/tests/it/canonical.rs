@@ -161,6 +161,7 @@ fn the_class_and_the_key_of_every_kind() {
     hold_started           Operational 0.0.0.0
     hold_ended             Operational 0.0.0.0
     escalated              Operational 0.0.0.0
+    helper_spent           Operational 0.0.0.0
     budget_warned          Operational 0.0.0.0
     budget_exhausted       Operational 0.0.0.0
     ");
@@ -184,6 +185,7 @@ fn a_kind_names_its_node_and_its_attempt() {
             "breaker_closed",
             "hold_ended",
             "budget_warned",
+            "helper_spent",
         ];
         let name = kind.name();
         let none = about_run.contains(&name) || name == "report_ignored";

@@ -167,11 +167,11 @@ fn fixes(facts: &Facts, report: &Report, texts: &mut Texts) {
             "epic_id": facts.epic,
             "agent_type": made.agent,
             "validation_results": checks,
-            "fixes_applied": fixed.map(|file| json!({ "file": file, "issue": issue, "fix": made.commit })).collect::<Vec<_>>(),
+            "fixes_applied": fixed.map(|file| json!({ "file": file, "issue": issue, "fix": made.said })).collect::<Vec<_>>(),
             "remaining_issues": remaining.map(|id| json!({ "file": null, "issue": id, "blocker_reason": made.said })).collect::<Vec<_>>(),
             "completion_timestamp": rfc3339(made.ended_at_ms),
         });
-        texts.insert(facts.path(&format!("validation/fix_attempt_{n}.json")), json(&text));
+        texts.insert(facts.path(&format!("fix_attempt_{n}.json")), json(&text));
     }
 }
 

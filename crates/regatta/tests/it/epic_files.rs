@@ -256,7 +256,7 @@ tasks: [ {{ id: a, domain: backend, run: 'echo new >new.txt' }} ]
     );
     world.write("plan.yaml", &(world.read("plan.yaml") + &plan));
     world.regatta(&["run", "plan.yaml"]).exits(0);
-    let fix = |n: u32| read(&world, &format!("validation/fix_attempt_{n}.json"));
+    let fix = |n: u32| read(&world, &format!("fix_attempt_{n}.json"));
     let fields = [
         "status",
         "attempt_number",
