@@ -46,7 +46,7 @@ pub fn run(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
     if args.json {
         out(&format!("{}\n", render::forecast::json(&seen, (id.as_str(), target.as_deref()))));
     } else {
-        out(&render::forecast::text(&seen, (id.as_str(), target.as_deref(), merge)));
+        out(&render::forecast::text(&seen, (id.as_str(), target.as_deref(), merge), landed.is_some()));
     }
     Ok(if seen.is_clean() { Exit::Success } else { Exit::Failed })
 }

@@ -19,10 +19,15 @@ const NAMES: usize = 24;
 
 /// The forecast for people.
 #[must_use]
-pub fn text(seen: &Forecast, (run, target, merge): (&str, Option<&str>, Option<&Merge>)) -> String {
+pub fn text(
+    seen: &Forecast,
+    (run, target, merge): (&str, Option<&str>, Option<&Merge>),
+    landed: bool,
+) -> String {
     let target = target.map_or("a branch of its own", |name| name.trim_start_matches("refs/heads/"));
     let from = seen.from.get(..10).unwrap_or_default();
-    let mut text = format!("run {run} onto {} at {from}, if it were merged now:\n", escape(target));
+    let when = if landed { "as it was merged" } else { "if it were merged now" };
+    let mut text = format!("run {run} onto {} at {from}, {when}:\n", escape(target));
     if seen.order.is_empty() {
         text.push_str("  no task has left any work yet\n");
         return text;
@@ -35,7 +40,9 @@ pub fn text(seen: &Forecast, (run, target, merge): (&str, Option<&str>, Option<&
         text.push_str(&format!("  {:>digits$}  {name}{pad}  {}\n", i + 1, outcome(step)));
     }
     text.push_str(&pairs(seen));
-    text.push_str(&format!("  {}\n", verdict(seen, merge)));
+    if !landed {
+        text.push_str(&format!("  {}\n", verdict(seen, merge)));
+    }
     text
 }
 

@@ -64,6 +64,8 @@ tasks:
 "
         ));
         world.regatta(&["run", "plan.yaml"]).exits(0);
+        let said = world.regatta(&["merge", "--dry-run"]).exits(0).out;
+        assert!(said.contains(", as it was merged:") && !said.contains("would land"), "{said}");
         let seen = forecast(&world, 0);
         assert_eq!((seen["clean"].clone(), seen["pairs"].clone()), (true.into(), json!([])));
         assert_eq!(seen["order"][2]["tree"].as_str().unwrap(), git(&world, &["rev-parse", "main^{tree}"]));
