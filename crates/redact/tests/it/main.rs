@@ -1,0 +1,2 @@
+//! The redaction as its callers see it.
+#![expect(missing_docs, reason = "tests")]
