@@ -39,7 +39,7 @@ pub(crate) fn assemble(mut draft: Draft, problems: &mut Problems) -> Option<Plan
         families,
         inputs: draft.inputs.keys().cloned().collect(),
         env: draft.env.as_ref().map(|names| names.iter().cloned().collect()),
-        vault: draft.later_names("vault"),
+        vault: draft.vault.keys().cloned().collect(),
     };
     let mut unbuilt = draft.unbuilt.clone();
     let later = |task: &TaskDraft, key: &String| Unbuilt { key: key.clone(), task: Some(task.id.clone()) };
@@ -78,6 +78,8 @@ pub(crate) fn assemble(mut draft: Draft, problems: &mut Problems) -> Option<Plan
         worktrees,
         merge,
         epic: draft.epic.clone(),
+        secrets: draft.secrets.clone(),
+        vault: draft.vault.clone(),
         tasks: placed.into_iter().map(|p| p.task).collect(),
         unbuilt,
     })

@@ -27,6 +27,7 @@ mod ids;
 mod isolation;
 mod json;
 mod language;
+mod literals;
 mod lower;
 pub mod model;
 mod names;
@@ -160,6 +161,7 @@ pub fn load((name, bytes): (&str, &[u8]), format: Format, given: &Given<'_>) -> 
     let plan = read((bytes, format), given, &mut about, &mut problems);
     let (dialect, stated) = about;
     problems.sort_by_key(|p| (p.span.start, p.code));
+    let source = literals::hide(source, &problems);
     let plan = plan.filter(|_| problems.iter().all(|p| p.severity != Severity::Error));
     Loaded { plan, problems, dialect, stated, name: name.to_owned(), source }
 }
@@ -193,10 +195,12 @@ fn read(
     if draft.dialect == Dialect::Plan {
         about.1 = settings::of_plan(&root, source);
     }
+    literals::check(&root, problems);
     // The tree of a large plan is large, and everything has been read from it.
     drop(root);
     draft.leases.clone_from(&given.leases);
     for (name, value) in given.inputs {
+        literals::check_given((name, value), problems);
         if let Some(slot) = draft.inputs.get_mut(name) {
             let text = || Json::String(value.clone());
             *slot = if slot.is_string() {

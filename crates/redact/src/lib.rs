@@ -22,6 +22,6 @@ mod window;
 pub use declared::{MIN_DECLARED_BYTES, Value};
 pub use names::is_secret_name;
 pub use redactor::Redactor;
-pub use rules::{found_in, version};
+pub use rules::{Finding, VERSION, found_in};
 pub use span::{MARKER, rules_of_markers};
 pub use stream::Stream;

@@ -10,6 +10,7 @@ use crate::span::{MARKER, Open, Span, rank};
 use crate::window::{Reach, Windows, end_of_token, line_of};
 use aho_corasick::AhoCorasick;
 use regex::bytes::{Regex, RegexBuilder, RegexSetBuilder};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{LazyLock, OnceLock};
@@ -23,6 +24,7 @@ const MAX_REGEX_BYTES: usize = 64 << 20;
 
 #[derive(serde::Deserialize)]
 struct Document {
+    #[cfg(test)]
     version: String,
     #[serde(default)]
     allow: Vec<AllowData>,
@@ -70,7 +72,6 @@ struct Ready {
 }
 
 struct RuleSet {
-    version: String,
     rules: Vec<Rule>,
     /// Allowed for every rule of the public set.
     common: Vec<Allow>,
@@ -81,19 +82,25 @@ struct RuleSet {
 
 static RULES: LazyLock<RuleSet> = LazyLock::new(RuleSet::load);
 
-/// The version of the rules, as it is written into a run.
-#[must_use]
-pub fn version() -> &'static str {
-    &RULES.version
+/// The version of the rules, as it is written into a run: that of the public set, and of ours.
+pub const VERSION: &str = "gitleaks-b58d3f102cf3+own-1";
+
+/// What a rule found in a text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// The rule.
+    pub rule: String,
+    /// It is the shape of a known token, not a guess by the name of a key.
+    pub is_sure: bool,
 }
 
-/// The first rule that matches in a text and is surely no name's guess: what a plan must not hold.
+/// The surest secret that the rules find in a text.
 #[must_use]
-pub fn found_in(text: &str) -> Option<&'static str> {
+pub fn found_in(text: &str) -> Option<Finding> {
     let mut spans = Vec::new();
     find(text.as_bytes(), &mut spans);
-    spans.sort_by_key(|span| (u8::MAX - span.rank, span.start));
-    spans.first().and_then(|span| RULES.rules.iter().find(|rule| rule.data.id == span.rule)).map(|r| &*r.data.id)
+    let surest = spans.into_iter().max_by_key(|span| (span.rank, Reverse(span.start)))?;
+    Some(Finding { is_sure: surest.rank == rank::RULE, rule: surest.rule.into_owned() })
 }
 
 /// True if a keyword of some rule stands in `text`.
@@ -133,7 +140,6 @@ impl RuleSet {
     fn load() -> RuleSet {
         let public: Document = serde_json::from_str(GITLEAKS).expect("the public rules are JSON");
         let own: Document = serde_json::from_str(OWN).expect("our rules are JSON");
-        let version = format!("{}+{}", public.version, own.version);
         let common = public.allow.iter().filter_map(|data| data.compile().ok()).collect();
         let generic = |id: &str| if id == "generic-api-key" { rank::GENERIC } else { rank::RULE };
         let public = public.rules.into_iter().map(|data| (generic(&data.id), data));
@@ -150,7 +156,7 @@ impl RuleSet {
             .build(by_keyword.keys())
             .expect("the keywords make an automaton");
         let rules_of = by_keyword.into_values().map(|rules| rules.into_iter().collect()).collect();
-        RuleSet { version, rules, common, keywords, rules_of }
+        RuleSet { rules, common, keywords, rules_of }
     }
 }
 
@@ -242,6 +248,7 @@ mod tests {
             assert!(!rule.data.keywords.is_empty(), "{}", rule.data.id);
         }
         assert_eq!(RULES.common.len(), 1);
-        assert_eq!(version(), "gitleaks-b58d3f102cf3+own-1");
+        let version = |text: &str| serde_json::from_str::<Document>(text).unwrap().version;
+        assert_eq!(VERSION, format!("{}+{}", version(GITLEAKS), version(OWN)));
     }
 }

@@ -13,6 +13,7 @@ use crate::git::{Oid, Repo, RepoError};
 use crate::judge::Job;
 use crate::keeper;
 use crate::landing::{Cargo, Piece};
+use crate::redact::Raw;
 use crate::run_error::RunError;
 use crate::yard::{Collected, Done, Ground, Names, TASK_DIR, Workers};
 use regatta_engine::event::{Event, EventKind};
@@ -21,7 +22,6 @@ use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::outcome::AttemptOutcome;
 use regatta_plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ pub(crate) enum Stage {
 pub(crate) struct Kept {
     pub(crate) job: Job,
     pub(crate) ended: keeper::Ended,
-    pub(crate) streams: [Option<File>; 2],
+    pub(crate) streams: [Option<Raw>; 2],
 }
 
 /// An attempt under way.

@@ -8,12 +8,12 @@ use crate::kept_id;
 use crate::landing::{Dock, Fate, LandError, Landing, Ran, Report};
 use crate::local::Local;
 use crate::private_file;
+use crate::redact::Raw;
 use crate::{collect, workspace};
 use regatta_engine::ids::AttemptId;
 use regatta_engine::input::Input;
 use regatta_plan::model::Action;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -83,7 +83,7 @@ impl Local {
     }
 
     /// A command of landing has ended. Answers whether it was one.
-    pub(crate) fn command_ended(&mut self, ended: &Ended, streams: &mut [Option<File>; 2]) -> bool {
+    pub(crate) fn command_ended(&mut self, ended: &Ended, streams: &mut [Option<Raw>; 2]) -> bool {
         let reply = self.docking.as_mut().and_then(|docking| docking.commands.remove(&ended.attempt));
         let Some(reply) = reply else { return false };
         self.asks.push(Ask::Ack { attempt: ended.attempt });
@@ -102,14 +102,14 @@ impl Local {
     }
 
     /// Keeps what a command said; answers its last words.
-    fn keep_output(&self, number: u64, streams: &mut [Option<File>; 2]) -> String {
+    fn keep_output(&self, number: u64, streams: &mut [Option<Raw>; 2]) -> String {
         let dir = workspace::landing_dir(&self.place.run_dir);
         let mut last = String::new();
         let made = regatta_journal::private_dir(&dir).is_ok();
         for (stream, name) in streams.iter_mut().zip(["stdout", "stderr"]) {
             let name = format!("{number}.{name}");
-            let limit_bytes = self.actions.output_limit_bytes();
-            let kept = made.then(|| collect::stream(stream.as_mut(), (&dir, &name), limit_bytes));
+            let through = (self.actions.redactor(), self.actions.output_limit_bytes());
+            let kept = made.then(|| collect::stream(stream.as_ref(), (&dir, &name), through));
             if matches!(kept, Some(Ok(Some(digest))) if digest.bytes > 0) {
                 last = tail(&dir.join(name)).unwrap_or(last);
             }

@@ -48,6 +48,7 @@ pub mod run_error;
 pub mod scope;
 mod socket;
 pub mod turn;
+pub mod vault;
 mod working_apart;
 pub mod workspace;
 pub mod yard;

@@ -118,6 +118,8 @@ fn empty(dialect: Dialect, (config, slots): (Fields<'_>, u32), defaults: &Defaul
         isolation: "none".to_owned(),
         apart: None,
         epic: None,
+        secrets: Vec::new(),
+        vault: BTreeMap::new(),
         on_failure: or(config.text("failureMode"), "on_failure", "continue"),
         limits: limits(config, (config.small("maxConcurrent"), slots), defaults),
         limits_span: 0..0,

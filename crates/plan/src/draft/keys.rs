@@ -3,7 +3,7 @@
 //! Plain data with places; the defaults of retry and timeout live here.
 
 use super::ApartDraft;
-use crate::model::{Action, Agent, Breaker, Budget, Dialect, Limits, Lock, Retry, Timeout, Unbuilt};
+use crate::model::{Action, Agent, Breaker, Budget, Dialect, Limits, Lock, Retry, Timeout, Unbuilt, SecretSource};
 use crate::settings::Defaults;
 use crate::tree::Span;
 use serde_json::Value as Json;
@@ -118,6 +118,8 @@ pub(crate) struct Draft {
     /// What it says of worktrees and their merge; nothing in a request or a batch.
     pub(crate) apart: Option<ApartDraft>,
     pub(crate) epic: Option<String>,
+    pub(crate) secrets: Vec<String>,
+    pub(crate) vault: BTreeMap<String, SecretSource>,
     /// Keys whose feature is not built yet, as they stand.
     pub(crate) later: BTreeMap<String, Json>,
     #[expect(clippy::vec_box, reason = "a task is large, and a million of them are let go one by one")]

@@ -67,6 +67,7 @@ mod repo_world;
 mod results;
 mod retry;
 mod reuse;
+mod secrets;
 mod signals;
 mod state_file;
 mod store;
