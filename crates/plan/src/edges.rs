@@ -145,7 +145,9 @@ impl Edges<'_> {
             "vault" if self.names.vault.contains(first) && self.into_call => Ok(()),
             "vault" if self.names.vault.contains(first) => Err((
                 "stands where the secret could be seen".into(),
-                Some("a secret goes into `env`, `params` or a script, where it travels by environment".into()),
+                Some(
+                    "a secret goes into `env`, `params` or a script, where it travels by environment".into(),
+                ),
             )),
             "vault" => Err(("names no secret of the plan's `vault`".into(), None)),
             "item" | "index" if self.maps => Ok(()),

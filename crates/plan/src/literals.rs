@@ -16,7 +16,9 @@ pub(crate) fn check(root: &Item, problems: &mut Problems) {
     let mut open: Vec<(&Item, Option<&str>, bool)> = vec![(root, None, false)];
     while let Some((item, key, free)) = open.pop() {
         match &item.value {
-            Value::Text(text) | Value::Plain(text) => look(text, (&item.span, key.filter(|_| free)), problems),
+            Value::Text(text) | Value::Plain(text) => {
+                look(text, (&item.span, key.filter(|_| free)), problems)
+            }
             Value::List(items) => open.extend(items.iter().map(|item| (item, key, free))),
             Value::Map(pairs) => open.extend(pairs.iter().map(|(k, item)| {
                 let free = free || key.is_some_and(|key| FREE.contains(&key));
@@ -47,7 +49,11 @@ fn look(text: &str, (span, key): (&Span, Option<&str>), problems: &mut Problems)
     };
     let Some(found) = found_in(text).or_else(named) else { return };
     let problem = if found.is_sure {
-        Diagnostic::error(Code::Secret, span.clone(), format!("a secret stands in the plan (rule {})", found.rule))
+        Diagnostic::error(
+            Code::Secret,
+            span.clone(),
+            format!("a secret stands in the plan (rule {})", found.rule),
+        )
     } else {
         let message = format!("this looks like a secret (rule {})", found.rule);
         Diagnostic::warning(Code::Secret, span.clone(), message)

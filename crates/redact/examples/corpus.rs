@@ -1,6 +1,6 @@
 //! Reads cases from standard input, one JSON object a line (`id`, `text`, and where they apply `declared` and `split`), and
 //! writes what is left of each text.
-use regatta_redact::{Redactor, Value};
+use regatta_redact::{Redactor, Stream, Value};
 use std::io::{BufRead as _, Write as _};
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let declared = case["declared"].as_str();
         let values: Vec<Value> =
             declared.map(|v| Value { name: "declared".into(), bytes: v.into() }).into_iter().collect();
-        let mut stream = Arc::new(Redactor::new(&values)).stream();
+        let mut stream = Stream::new(Arc::new(Redactor::new(&values)));
         let split = usize::try_from(case["split"].as_u64().unwrap_or(0))?;
         let mut left = Vec::new();
         stream.push(&text.as_bytes()[..split], &mut left);

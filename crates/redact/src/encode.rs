@@ -30,7 +30,9 @@ pub(crate) fn forms(value: &[u8], forms: &mut BTreeMap<Vec<u8>, Edge>) {
     };
     let plain = Edge::default();
     add(value.to_vec(), plain);
-    for (digits, prefix) in [(b"0123456789abcdef", ""), (b"0123456789ABCDEF", ""), (b"0123456789abcdef", "\\x")] {
+    for (digits, prefix) in
+        [(b"0123456789abcdef", ""), (b"0123456789ABCDEF", ""), (b"0123456789abcdef", "\\x")]
+    {
         add(hex(value, digits, prefix), plain);
     }
     for digits in [b"0123456789ABCDEF", b"0123456789abcdef"] {
@@ -49,10 +51,12 @@ pub(crate) fn forms(value: &[u8], forms: &mut BTreeMap<Vec<u8>, Edge>) {
 
 fn of_text(text: &str) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
-    for style in [Json::default(), Json { ascii: true, ..Json::default() }, Json { slash: true, ..Json::default() }, Json {
-        markup: true,
-        ..Json::default()
-    }] {
+    for style in [
+        Json::default(),
+        Json { ascii: true, ..Json::default() },
+        Json { slash: true, ..Json::default() },
+        Json { markup: true, ..Json::default() },
+    ] {
         let once = json(text, style);
         all.push(json(&once, style).into_bytes());
         all.push(once.into_bytes());

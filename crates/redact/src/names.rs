@@ -19,8 +19,8 @@ const WORDS: [&str; 12] = [
 ];
 /// A name that ends so tells where a secret is, or about it.
 const ABOUT: [&str; 16] = [
-    "FILE", "PATH", "DIR", "HOME", "SOCK", "SOCKET", "ID", "URL", "URI", "NAME", "HOST", "PORT", "TTL", "TYPE",
-    "EXPIRY", "HELPER",
+    "FILE", "PATH", "DIR", "HOME", "SOCK", "SOCKET", "ID", "URL", "URI", "NAME", "HOST", "PORT", "TTL",
+    "TYPE", "EXPIRY", "HELPER",
 ];
 
 /// True if a variable of this name holds a secret, as far as its name can tell.

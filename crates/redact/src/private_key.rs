@@ -15,8 +15,7 @@ const RULE: &str = "private-key";
 
 static FIRST: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?i-u)-----BEGIN[ A-Z0-9_-]{0,100}?PRIVATE KEY(?: BLOCK)?-----").ok());
-static LAST: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?i-u)KEY(?: BLOCK)?-----").ok());
+static LAST: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?i-u)KEY(?: BLOCK)?-----").ok());
 
 /// Adds the keys that begin in a window of the text.
 pub(crate) fn find(text: &[u8], window: Range<usize>, spans: &mut Vec<Span<'_>>) {
@@ -48,6 +47,9 @@ pub(crate) fn rest(text: &[u8], from: usize) -> (usize, Option<Open>) {
         if let Some(last) = LAST.as_ref().and_then(|last| last.find(line)) {
             return (at + last.end(), None);
         }
+        if !line.ends_with(b"\n") && !is_body(line) {
+            return (at, Some(Open::Key)); // its last line, half of it
+        }
         // The first one is what follows on the line of the beginning: most often nothing.
         if !(is_body(line) || at == from && line.trim_ascii().is_empty()) {
             return (at, None);
@@ -69,7 +71,9 @@ fn is_body(line: &[u8]) -> bool {
         .any(|run| run.len() >= BODY_RUN_BYTES);
     let one_word = !line.iter().any(u8::is_ascii_whitespace);
     let header = line.iter().position(|b| *b == b':').is_some_and(|at| {
-        at > 3 && line[..at].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-') && line[..at].contains(&b'-')
+        at > 3
+            && line[..at].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+            && line[..at].contains(&b'-')
     });
     run || one_word || header
 }

@@ -7,10 +7,8 @@ use crate::names::is_secret_name;
 use crate::private_key;
 use crate::rules;
 use crate::span::{self, MARKER, Span, united};
-use crate::stream::Stream;
 use crate::view::Plain;
 use serde_json::Value as Json;
-use std::sync::Arc;
 
 /// What is looked for.
 #[derive(Debug, Default)]
@@ -91,14 +89,9 @@ impl Redactor {
 
     /// True if the rules would take `text` for a secret below this key.
     fn is_value(&self, key: &str, text: &str) -> bool {
-        let line = Json::from([(key.to_owned(), Json::from(text))].into_iter().collect::<serde_json::Map<_, _>>());
+        let line =
+            Json::from([(key.to_owned(), Json::from(text))].into_iter().collect::<serde_json::Map<_, _>>());
         !self.find(line.to_string().as_bytes()).is_empty()
-    }
-
-    /// A stream that passes through this.
-    #[must_use]
-    pub fn stream(self: &Arc<Redactor>) -> Stream {
-        Stream::new(Arc::clone(self))
     }
 
     /// Everything that is found, in order, nothing overlapping.

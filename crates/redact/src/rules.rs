@@ -136,7 +136,10 @@ pub(crate) fn find(text: &[u8], spans: &mut Vec<Span<'_>>) {
 }
 
 impl RuleSet {
-    #[expect(clippy::expect_used, reason = "the data is compiled in, and a test reads and compiles all of it")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the data is compiled in, and a test reads and compiles all of it"
+    )]
     fn load() -> RuleSet {
         let public: Document = serde_json::from_str(GITLEAKS).expect("the public rules are JSON");
         let own: Document = serde_json::from_str(OWN).expect("our rules are JSON");
@@ -162,7 +165,8 @@ impl RuleSet {
 
 impl AllowData {
     fn compile(&self) -> Result<Allow, regex::Error> {
-        let regexes = RegexSetBuilder::new(&self.regexes).unicode(false).size_limit(MAX_REGEX_BYTES).build()?;
+        let regexes =
+            RegexSetBuilder::new(&self.regexes).unicode(false).size_limit(MAX_REGEX_BYTES).build()?;
         let words = AhoCorasick::builder().ascii_case_insensitive(true).build(&self.stopwords).ok();
         Ok(Allow { target: self.target, regexes, stopwords: words.filter(|_| !self.stopwords.is_empty()) })
     }
@@ -179,8 +183,7 @@ impl Rule {
     }
 
     fn compile(&self) -> Result<Ready, regex::Error> {
-        let regex =
-            RegexBuilder::new(&self.data.regex).unicode(false).size_limit(MAX_REGEX_BYTES).build()?;
+        let regex = RegexBuilder::new(&self.data.regex).unicode(false).size_limit(MAX_REGEX_BYTES).build()?;
         let allow = self.data.allow.iter().map(AllowData::compile).collect::<Result<_, _>>()?;
         Ok(Ready { regex, allow })
     }
@@ -211,21 +214,30 @@ impl Rule {
     }
 
     fn is_secret(&self, set: &RuleSet, found: Found<'_>, allow: &[Allow]) -> bool {
-        let public = self.rank != rank::NAME;
-        !(self.data.entropy > 0.0 && entropy(found.secret) <= self.data.entropy)
-            && !(public && set.common.iter().any(|list| list.allows(found)))
-            && !allow.iter().any(|list| list.allows(found))
-            && !found.secret.windows(MARKER.len()).any(|part| part == MARKER.as_bytes())
+        let poor = self.data.entropy > 0.0 && entropy(found.secret) <= self.data.entropy;
+        let common = set.common.iter().filter(|_| self.rank != rank::NAME);
+        let allowed = common.chain(allow).any(|list| list.allows(found));
+        let marked = found.secret.windows(MARKER.len()).any(|part| part == MARKER.as_bytes());
+        !(poor || allowed || marked)
     }
 
     /// A secret that reaches the end of its window is longer than it.
     fn span(&self, text: &[u8], secret: Range<usize>, window_end: usize) -> Span<'static> {
+        let secret = without_quotes(text, secret);
         let (mut end, mut open) = (secret.end, None);
         if end == window_end && text[..end].last() != Some(&b'\n') {
             end = end_of_token(text, end);
             open = (end == text.len()).then_some(Open::Token);
         }
         Span { open, ..Span::new(secret.start, end, self.data.id.clone(), self.rank) }
+    }
+}
+
+/// Quotes around a secret stay, so that JSON stays JSON.
+fn without_quotes(text: &[u8], secret: Range<usize>) -> Range<usize> {
+    match &text[secret.clone()] {
+        [first @ (b'"' | b'\'' | b'`'), .., last] if first == last => secret.start + 1..secret.end - 1,
+        _ => secret,
     }
 }
 

@@ -69,7 +69,7 @@ impl Stream {
         let mut ready = self.done + line_end;
         if line.len() > MAX_LINE_BYTES {
             ready = self.text.len() - OVERLAP_BYTES;
-        } else if self.open.is_none() && !has_keyword(line) && !line.contains(&0x1b) {
+        } else if self.open.is_none() && !has_keyword(held) && !line.contains(&0x1b) {
             ready += line.iter().rposition(|b| *b == b' ' || *b == b'\t').map_or(0, |i| i + 1);
         }
         ready.saturating_sub(self.redactor.could_become(&self.text[..ready])).max(self.done)
@@ -85,7 +85,8 @@ impl Stream {
                     (end, (end == self.text.len()).then_some(Open::Token))
                 }
             };
-            let goes_on = Span { open: still, goes_on: true, ..Span::new(self.done, end, "", rank::DECLARED) };
+            let goes_on =
+                Span { open: still, goes_on: true, ..Span::new(self.done, end, "", rank::DECLARED) };
             spans.retain(|span| span.end > end || span.end <= self.done);
             for span in spans.iter_mut().filter(|span| span.start < end && span.end > end) {
                 span.start = end;
@@ -102,7 +103,8 @@ impl Stream {
             }
         }
         span::write(&self.text, (self.done, ready), &spans, out);
-        self.open = spans.iter().rev().find(|span| span.start < ready && span.end >= ready).and_then(|s| s.open);
+        self.open =
+            spans.iter().rev().find(|span| span.start < ready && span.end >= ready).and_then(|s| s.open);
         let cut = spans.iter().find(|span| span.start < ready && span.end > ready && span.open.is_none());
         // A match longer than what can be held: the rest of it goes as it comes.
         self.open = self.open.or(cut.map(|_| Open::Token));

@@ -18,7 +18,8 @@ impl Plain {
         if !text.contains(&ESCAPE) {
             return None;
         }
-        let mut plain = Plain { text: Vec::with_capacity(text.len()), origin: Vec::with_capacity(text.len()) };
+        let mut plain =
+            Plain { text: Vec::with_capacity(text.len()), origin: Vec::with_capacity(text.len()) };
         let mut at = 0;
         while at < text.len() {
             if text[at] == ESCAPE {

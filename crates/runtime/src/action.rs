@@ -5,7 +5,7 @@
 use crate::environment::{Environment, Passing};
 use crate::outputs::Outputs;
 use crate::rate_limit;
-use crate::redact::{Redactor, rules_of_markers};
+use crate::redact::Redactor;
 use crate::scope::{Refusal, TaskScope, inputs, resolve_script, resolve_text};
 use crate::vault::{self, Vault};
 use regatta_engine::cause::Cause;
@@ -13,7 +13,7 @@ use regatta_engine::ids::NodeId;
 use regatta_engine::input::ConditionAnswer;
 use regatta_plan::Plan;
 use regatta_plan::model::{Action, Task};
-use regatta_plan::reference::{Ref, Scope as _, Script, Template, as_text};
+use regatta_plan::reference::{Ref, Script, Template};
 use regatta_plan::when::Condition;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,7 +105,7 @@ pub struct Actions {
     conditions: BTreeMap<NodeId, Condition>,
     referenced: BTreeSet<NodeId>,
     /// What of other tasks each node refers to.
-    refs: BTreeMap<NodeId, Vec<Ref>>,
+    pub(crate) refs: BTreeMap<NodeId, Vec<Ref>>,
     vault: Vault,
     redactor: Arc<Redactor>,
 }
@@ -208,21 +208,6 @@ impl Actions {
     #[must_use]
     pub fn redactor(&self) -> &Arc<Redactor> {
         &self.redactor
-    }
-
-    /// A warning where a node refers to text in which something was replaced: it got the marker, not the secret.
-    pub(crate) fn replaced(&self, node: NodeId, outputs: &Outputs) -> Option<String> {
-        let task = self.task(node);
-        let scope = self.scope(task, outputs);
-        let found = self.refs.get(&node)?.iter().find_map(|reference| {
-            let text = as_text(&scope.value(reference).ok()?);
-            let rules = rules_of_markers(&text).join(", ");
-            (!rules.is_empty()).then(|| (reference.name(), rules))
-        });
-        let (name, rules) = found?;
-        Some(format!(
-            "`${{{name}}}` is text in which a secret was replaced (rule {rules}); a secret goes from task to task by `vault`"
-        ))
     }
 
     /// Nodes that a reference or a condition names.

@@ -164,7 +164,9 @@ fn read_json(from: impl Read, bytes: u64, redactor: &Redactor) -> Result<TaskRes
     match redactor.json(&text) {
         Some(value) => from_value(&value),
         // What is wrong with it is said of what may be shown.
-        None => Err(serde_json::from_str::<serde_json::Value>(&text).err().map_or(ResultError::TooLarge(bytes), Into::into)),
+        None => Err(serde_json::from_str::<serde_json::Value>(&text)
+            .err()
+            .map_or(ResultError::TooLarge(bytes), Into::into)),
     }
 }
 

@@ -250,8 +250,8 @@ fn answer(engine: &Engine, node: NodeId, settle: &Settle) -> Result<(Arrival, St
         Settle::Failed => (Answer::Failed, None, "is recorded as failed"),
         Settle::Succeeded(None) => (Answer::Succeeded(None), None, "is recorded as succeeded"),
         Settle::Succeeded(Some(value)) => {
-            let result =
-                crate::collect::from_value(&Redactor::default().value(value.clone())).map_err(|e| format!("cannot have that result: {e}"))?;
+            let result = crate::collect::from_value(&Redactor::default().value(value.clone()))
+                .map_err(|e| format!("cannot have that result: {e}"))?;
             if result.bytes.len() > crate::collect::INLINE_RESULT_BYTES {
                 return Err("cannot have a result of more than 64 KiB by an answer".to_owned());
             }

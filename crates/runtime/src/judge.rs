@@ -8,8 +8,8 @@ use crate::attempt_dirs::AttemptDir;
 use crate::collect::{self, ResultError, TaskResult};
 use crate::keeper::{self, How};
 use crate::private_file::is_no_room;
-use crate::redact::{Raw, Redactor};
 use crate::rate_limit;
+use crate::redact::{Raw, Redactor};
 use crate::reuse;
 use crate::turn::Arrival;
 use crate::yard::Finding;
@@ -146,7 +146,8 @@ fn weigh(
         Verdict::Failed(Cause::Exit) | Verdict::Succeeded => match told {
             Some(told) => {
                 let judgement = told.judge(facts.exit.unwrap_or(0));
-                facts.message = judgement.message.as_deref().map(|text| shorten(redactor, text)).or(facts.message.take());
+                facts.message =
+                    judgement.message.as_deref().map(|text| shorten(redactor, text)).or(facts.message.take());
                 judgement.verdict
             }
             None => verdict,

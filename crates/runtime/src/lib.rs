@@ -43,6 +43,7 @@ pub mod rate_limit;
 pub mod recorded;
 mod recovery;
 pub mod redact;
+mod replaced;
 pub mod reuse;
 pub mod run_error;
 pub mod scope;

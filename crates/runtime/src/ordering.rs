@@ -81,7 +81,11 @@ impl Local {
                 self.order(job, prepared);
             }
             Err(refused) => {
-                self.arrivals.push_back(refusal(self.actions.redactor(), &job, (refused.cause, &refused.message)));
+                self.arrivals.push_back(refusal(
+                    self.actions.redactor(),
+                    &job,
+                    (refused.cause, &refused.message),
+                ));
                 self.dirs.end(job.dir);
             }
         }
@@ -109,7 +113,11 @@ impl Local {
             Ok(work) => work,
             Err(refused) => {
                 collect::clear_tmp(&job.dir.path);
-                self.arrivals.push_back(refusal(self.actions.redactor(), &job, (refused.cause, &refused.message)));
+                self.arrivals.push_back(refusal(
+                    self.actions.redactor(),
+                    &job,
+                    (refused.cause, &refused.message),
+                ));
                 return self.dirs.end(job.dir);
             }
         };

@@ -10,8 +10,9 @@
 //! Nobody but this module reads a [`Raw`]. What is looked for is known by `regatta-redact`; which values are declared,
 //! by `vault`.
 
-pub use regatta_redact::{Redactor, personal, rules_of_markers, VERSION};
+pub use regatta_redact::{Redactor, VERSION, personal, rules_of_markers};
 
+use regatta_redact::Stream;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -56,7 +57,7 @@ impl Raw {
     /// # Errors
     /// Reading or writing failed.
     pub fn copy(&self, redactor: &Arc<Redactor>, limit_bytes: u64, to: &mut impl Write) -> io::Result<()> {
-        let mut stream = redactor.stream();
+        let mut stream = Stream::new(Arc::clone(redactor));
         let mut from = self.reader(limit_bytes);
         let size = self.bytes()?.min(limit_bytes).clamp(1, CHUNK_BYTES as u64);
         let mut chunk = vec![0; usize::try_from(size).unwrap_or(CHUNK_BYTES)];
@@ -162,7 +163,7 @@ impl Watched {
 }
 
 fn feed(raw: &Raw, redactor: &Arc<Redactor>, (over, mut to): (&AtomicBool, PipeWriter)) -> io::Result<()> {
-    let mut stream = redactor.stream();
+    let mut stream = Stream::new(Arc::clone(redactor));
     let mut from = raw.reader(u64::MAX);
     let (mut chunk, mut out) = (vec![0; CHUNK_BYTES], Vec::new());
     loop {

@@ -125,9 +125,8 @@ pub(crate) fn declared(plan: &Plan, vault: &Vault, vars: &[(OsString, OsString)]
         let by_agents = plan.agents.values().any(|agent| agent.env.iter().any(|n| n == name));
         by_agents || plan.env.as_ref().is_none_or(|names| names.iter().any(|n| n == name))
     };
-    let is_secret = |name: &str| {
-        plan.secrets.iter().any(|secret| secret == name) || is_secret_name(name) && given(name)
-    };
+    let is_secret =
+        |name: &str| plan.secrets.iter().any(|secret| secret == name) || is_secret_name(name) && given(name);
     for (name, value) in vars {
         let Some(name) = name.to_str().filter(|name| is_secret(name)) else { continue };
         values.push(Value { name: marker_name(name), bytes: value.as_encoded_bytes().to_vec() });
@@ -157,10 +156,9 @@ fn text(name: &str, mut value: Vec<u8>) -> Result<String, VaultError> {
 
 fn of_variable(name: &str, variable: &str) -> Result<Vec<u8>, VaultError> {
     let value = std::env::var_os(OsStr::new(variable));
-    value.map(OsString::into_encoded_bytes).ok_or_else(|| VaultError::NoVariable {
-        name: name.to_owned(),
-        variable: variable.to_owned(),
-    })
+    value
+        .map(OsString::into_encoded_bytes)
+        .ok_or_else(|| VaultError::NoVariable { name: name.to_owned(), variable: variable.to_owned() })
 }
 
 fn of_file(name: &str, path: &Path) -> Result<Vec<u8>, VaultError> {
@@ -210,7 +208,10 @@ fn printed(child: &mut Child) -> io::Result<Option<Vec<u8>>> {
     let (mut value, mut chunk) = (Vec::new(), [0; 4_096]);
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        let left = Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(0), tv_nsec: left.subsec_nanos().into() };
+        let left = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(0),
+            tv_nsec: left.subsec_nanos().into(),
+        };
         match poll(&mut [PollFd::new(&stdout, PollFlags::IN)], Some(&left)) {
             Ok(0) => return Ok(None),
             Ok(_) => {}

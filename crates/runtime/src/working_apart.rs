@@ -253,8 +253,7 @@ impl Local {
         let through = (self.actions.redactor(), self.actions.output_limit_bytes());
         for (stream, name) in streams.iter_mut().zip(["stdout", "stderr"]) {
             // What cannot be kept of a step is missed by nobody but a person who looks for it.
-            let _ =
-                collect::stream(stream.as_ref(), (&job.dir.path, &format!("{word}-{n}.{name}")), through);
+            let _ = collect::stream(stream.as_ref(), (&job.dir.path, &format!("{word}-{n}.{name}")), through);
         }
         let good = ended.how == How::Code(0) && !ended.deadline && !ended.output_limit;
         if matches!(job.kind, Kind::Setup(_)) {

@@ -3,7 +3,9 @@
 //! Plain data with places; the defaults of retry and timeout live here.
 
 use super::ApartDraft;
-use crate::model::{Action, Agent, Breaker, Budget, Dialect, Limits, Lock, Retry, Timeout, Unbuilt, SecretSource};
+use crate::model::{
+    Action, Agent, Breaker, Budget, Dialect, Limits, Lock, Retry, SecretSource, Timeout, Unbuilt,
+};
 use crate::settings::Defaults;
 use crate::tree::Span;
 use serde_json::Value as Json;

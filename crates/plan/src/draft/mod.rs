@@ -13,8 +13,8 @@ pub(crate) use keys::{Draft, Spanned, TaskDraft};
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, json};
-use crate::language::{BATCH, Kind, PLAN, REQUEST, Shape, What, check};
 use crate::ids::is_id;
+use crate::language::{BATCH, Kind, PLAN, REQUEST, Shape, What, check};
 use crate::model::{Breaker, Dialect, Limits, SecretSource, Share, Unbuilt};
 use crate::settings::Defaults;
 use crate::tree::{Item, Key, Span, Value};

@@ -96,7 +96,11 @@ pub(crate) static PLAN: Shape = Shape {
         key("agents", Kind::Map(&Kind::Record(&AGENT)), "The agents that tasks may name."),
         key("mcp_servers", Kind::Map(&Kind::Record(&MCP_SERVER)), "MCP servers whose tools tasks may call.")
             .later(),
-        key("secrets", TEXTS, "Names of variables whose values are redacted wherever they turn up. Those that are passed on and have the name of a secret are redacted anyway."),
+        key(
+            "secrets",
+            TEXTS,
+            "Names of variables whose values are redacted wherever they turn up. Those that are passed on and have the name of a secret are redacted anyway.",
+        ),
         key(
             "vault",
             Kind::Map(&Kind::Record(&SECRET)),

@@ -195,7 +195,8 @@ fn record(
     let inputs: BTreeMap<&str, &str> = inputs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let run_id = uuid::Uuid::new_v4().to_string();
     let env = fingerprints(&source.plan, &run_id);
-    let mut flags = json!({ "inputs": inputs, "env": env, "state_file": state_file, "redaction": redact::VERSION });
+    let mut flags =
+        json!({ "inputs": inputs, "env": env, "state_file": state_file, "redaction": redact::VERSION });
     if !source.defaults.is_empty() {
         flags["defaults"] = json!(source.defaults);
     }

@@ -3,10 +3,10 @@
 //! Knows no plan; attempts are small scripts.
 
 use crate::world::lives;
-use regatta_runtime::redact::{Raw, Redactor};
 use regatta_runtime::keeper::{
     Ask, Bytes, Ended, Found, Heard, How, Keeper, KeeperError, Program, StartOrder, Terms,
 };
+use regatta_runtime::redact::{Raw, Redactor};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{Read as _, Write as _};

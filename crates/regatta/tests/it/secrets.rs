@@ -68,7 +68,7 @@ fn private(world: &World, name: &str, text: &str, mode: u32) {
 fn declared_values_are_redacted_in_their_common_encodings() {
     let mut world = World::with(
         "version: 1\nenv: [DEPLOY_TOKEN, PLAIN_NAME]\nsecrets: [QUIET]\n\
-         vault: { file: { file: .keys/db }, out: { command: [printf, 'printed-by-a-command\\n'] } }\n\
+         vault: { file: { file: .keys/db }, out: { command: [sh, .keys/print] } }\n\
          tasks:\n  - id: a\n    env: { DB: '${vault.file}' }\n    run: |\n      \
          printf '%s\\n' \"$DB\" \"$DEPLOY_TOKEN\" \"${vault.out}\" quiet-value-here \"$PLAIN_NAME\"\n      \
          printf '%s' \"$DB\" | base64 -w0; echo\n      printf 'x%s' \"$DB\" | base64 -w0; echo\n      \
@@ -77,13 +77,15 @@ fn declared_values_are_redacted_in_their_common_encodings() {
          echo 'kX7-quartz%2FVellum%2691%20%22o%22'\n      echo 'kX7-quartz/Vellum&91 \\\"o\\\"'\n",
     );
     private(&world, ".keys/db", &format!("{SECRET}\n"), 0o600);
+    private(&world, ".keys/print", "echo printed-by-a-command", 0o600);
     world.set("DEPLOY_TOKEN", "token-by-its-name");
     world.set("PLAIN_NAME", "an-ordinary-value");
     world.set("QUIET", "quiet-value-here");
     world.regatta(&["run", "plan.yaml"]).exits(0);
     let said = world.regatta(&["logs", "a"]).exits(0).out;
     let lines: Vec<&str> = said.lines().collect();
-    let plain = ["vault.file", "env.DEPLOY_TOKEN", "vault.out", "env.QUIET"].map(|n| format!("[REDACTED:{n}]"));
+    let plain =
+        ["vault.file", "env.DEPLOY_TOKEN", "vault.out", "env.QUIET"].map(|n| format!("[REDACTED:{n}]"));
     assert_eq!(lines[..4], plain, "{said}");
     assert_eq!(lines[4], "an-ordinary-value", "other passed variables are not secret");
     for line in &lines[5..] {
@@ -165,8 +167,15 @@ fn rules_find_known_tokens_and_names_of_keys_and_leave_ordinary_text() {
     let ordinary = "commit 4dc90792 by A <a@example.org>, call +49 30 1234567\nchecksum = \"4aa5a6d107b0811a\"\n\
                     api_key: ${API_KEY}\ntotal_tokens: 1234567\nThe secret of it is the path.\n";
     let world = World::with("version: 1\ntasks: [ { id: a, run: [cat, text] } ]\n");
-    let pem = format!("-----BEGIN RSA {0} KEY-----\n{1}\n{1}\n-----END RSA {0} KEY-----", "PRIVATE", "Ab9/".repeat(16));
-    world.write("text", &format!("{ordinary}x {}\n{pem}\ndb_password = 'w0lf#hound'\npostgres://u:p4ss-w0rd@h/d\n", token()));
+    let pem = format!(
+        "-----BEGIN RSA {0} KEY-----\n{1}\n{1}\n-----END RSA {0} KEY-----",
+        "PRIVATE",
+        "Ab9/".repeat(16)
+    );
+    world.write(
+        "text",
+        &format!("{ordinary}x {}\n{pem}\ndb_password = 'w0lf#hound'\npostgres://u:p4ss-w0rd@h/d\n", token()),
+    );
     world.regatta(&["run", "plan.yaml"]).exits(0);
     let said = world.regatta(&["logs", "a"]).out;
     let expect = "x [REDACTED:github-pat]\n[REDACTED:private-key]\ndb_password = '[REDACTED:key-value]'\n\
@@ -200,7 +209,12 @@ fn a_reference_into_replaced_text_warns_with_the_rule() {
                    task by `vault`";
     let events = world.regatta(&["events"]).out;
     assert!(events.contains(warning), "{events}");
-    assert!(said.err.contains("rule github-pat") || said.out.contains("rule github-pat"), "{}{}", said.out, said.err);
+    assert!(
+        said.err.contains("rule github-pat") || said.out.contains("rule github-pat"),
+        "{}{}",
+        said.out,
+        said.err
+    );
 }
 
 #[test]
@@ -214,12 +228,25 @@ fn a_secret_reaches_the_call_by_environment_and_never_by_argv() {
     let output = Command::new("sh").args(["-c", "printf %s the-value-of-the-call | cksum"]).output().unwrap();
     let sum = String::from_utf8(output.stdout).unwrap();
     assert_eq!((world.read("mine"), world.read("ref")), (sum.clone(), sum));
-    assert!(world.read("argv").contains("cksum") && !world.read("argv").contains("the-value"), "{}", world.read("argv"));
+    assert!(
+        world.read("argv").contains("cksum") && !world.read("argv").contains("the-value"),
+        "{}",
+        world.read("argv")
+    );
     nowhere(&world, &["the-value-of-the-call"]);
-    for place in ["run: [echo, '${vault.k}']", "run: x, cwd: '${vault.k}'", "run: x, inputs: { i: '${vault.k}' }"] {
-        world.write("plan.yaml", &format!("version: 1\nvault: {{ k: {{ env: K }} }}\ntasks: [ {{ id: a, {place} }} ]\n"));
+    for place in
+        ["run: [echo, '${vault.k}']", "run: x, cwd: '${vault.k}'", "run: x, inputs: { i: '${vault.k}' }"]
+    {
+        world.write(
+            "plan.yaml",
+            &format!("version: 1\nvault: {{ k: {{ env: K }} }}\ntasks: [ {{ id: a, {place} }} ]\n"),
+        );
         let said = world.regatta(&["check", "plan.yaml"]).exits(3);
-        assert!(said.err.contains("`${vault.k}` in task `a` stands where the secret could be seen"), "{}", said.err);
+        assert!(
+            said.err.contains("`${vault.k}` in task `a` stands where the secret could be seen"),
+            "{}",
+            said.err
+        );
     }
 }
 
@@ -228,7 +255,11 @@ fn a_secret_that_cannot_be_had_is_an_error_before_anything_starts() {
     let world = World::new();
     private(&world, "open", "readable-by-all", 0o644);
     let cases = [
-        ("env: NOT_SET_ANYWHERE", "is in the variable `NOT_SET_ANYWHERE`, which is not set", "set NOT_SET_ANYWHERE"),
+        (
+            "env: NOT_SET_ANYWHERE",
+            "is in the variable `NOT_SET_ANYWHERE`, which is not set",
+            "set NOT_SET_ANYWHERE",
+        ),
         ("file: open", "is open to others (mode 0644, it must be 0600)", "chmod 600"),
         ("file: missing", "cannot be read from", "see `vault` of the plan"),
         ("command: [sh, -c, 'echo not-to-be-told; exit 3']", "ended with exit status: 3", "see `vault`"),
@@ -237,12 +268,21 @@ fn a_secret_that_cannot_be_had_is_an_error_before_anything_starts() {
     for (source, what, hint) in cases {
         world.write(
             "plan.yaml",
-            &format!("version: 1\nvault: {{ k: {{ {source} }} }}\ntasks: [ {{ id: a, run: 'echo x >ran' }} ]\n"),
+            &format!(
+                "version: 1\nvault: {{ k: {{ {source} }} }}\ntasks: [ {{ id: a, run: 'echo x >ran' }} ]\n"
+            ),
         );
         let said = world.regatta(&["run", "plan.yaml"]).exits(4);
         assert!(said.err.contains(what) && said.err.contains(hint), "{source}: {}", said.err);
-        assert!(!said.err.contains("readable-by-all") && !said.err.contains("not-to-be-told"), "{}", said.err);
-        assert!(!world.path("ran").exists() && world.regatta(&["ls", "--json"]).json().as_array().unwrap().is_empty());
+        assert!(
+            !said.err.contains("readable-by-all") && !said.err.contains("not-to-be-told"),
+            "{}",
+            said.err
+        );
+        assert!(
+            !world.path("ran").exists()
+                && world.regatta(&["ls", "--json"]).json().as_array().unwrap().is_empty()
+        );
     }
 }
 
@@ -255,7 +295,10 @@ fn a_literal_in_the_plan_that_matches_a_rule_is_an_error_with_the_hint_vault() {
     for args in [&["check", "plan.yaml"][..], &["run", "plan.yaml"], &["check", "plan.yaml", "--json"]] {
         let said = world.regatta(args).exits(3);
         let all = format!("{}{}", said.out, said.err);
-        assert!(all.contains("a secret stands in the plan (rule github-pat)") && all.contains("vault"), "{all}");
+        assert!(
+            all.contains("a secret stands in the plan (rule github-pat)") && all.contains("vault"),
+            "{all}"
+        );
         assert!(!all.contains(&token()), "{all}");
     }
     world.write("plan.yaml", "version: 1\ninputs: { i: '' }\ntasks: [ { id: a, run: x } ]\n");
@@ -293,7 +336,8 @@ fn personal_data_is_removed_from_prompts_and_not_from_logs() {
         "version: 1\nagents: { bot: { command: [sh, -c, 'cat \"$REGATTA_PROMPT_FILE\" >seen'] } }\ntasks:\n  \
          - { id: b, run: [cp, answer, said], result: stdout-json }\n  - { id: a, needs: [b], agent: bot, prompt: go, accept: [x] }\n",
     );
-    let summary = "mail jo@example.org or +49 30 901820, card 4111 1111 1111 1111, DE89 3704 0044 0532 0130 00";
+    let summary =
+        "mail jo@example.org or +49 30 901820, card 4111 1111 1111 1111, DE89 3704 0044 0532 0130 00";
     world.write("plan.yaml", &world.read("plan.yaml").replace("[cp, answer, said]", "[cat, answer]"));
     world.write("answer", &format!("{{\"summary\": \"{summary}\"}}"));
     world.regatta(&["run", "plan.yaml"]).exits(0);
@@ -317,7 +361,10 @@ fn prompts_and_what_agents_say_are_redacted_and_their_streams_are_still_read() {
         "#!/bin/sh\n{}{}{}{}",
         line("thread.started", "\"thread_id\":\"t-1\""),
         "printf '{\"type\":\"item.completed\",\"item\":{\"type\":\"agent_message\",\"text\":\"done with %s\"}}\\n' \"$A_TOKEN\"\n",
-        line("turn.completed", "\"usage\":{\"input_tokens\":5,\"cached_input_tokens\":0,\"output_tokens\":2}"),
+        line(
+            "turn.completed",
+            "\"usage\":{\"input_tokens\":5,\"cached_input_tokens\":0,\"output_tokens\":2}"
+        ),
         "exit 0\n"
     );
     private(&world, "bin/codex", &script, 0o755);
@@ -339,6 +386,6 @@ fn the_version_of_the_rules_is_written_into_the_run() {
     let world = World::with("version: 1\ntasks: [ { id: a, run: 'true' } ]\n");
     world.regatta(&["run", "plan.yaml"]).exits(0);
     let db = rusqlite::Connection::open(world.path(".regatta/regatta.db")).unwrap();
-    let flags: String = db.query_row("SELECT flags FROM runs", [], |row| row.get(0)).unwrap();
+    let flags: String = db.query_row("SELECT flags FROM plans", [], |row| row.get(0)).unwrap();
     assert!(flags.contains("\"redaction\":\"gitleaks-b58d3f102cf3+own-1\""), "{flags}");
 }

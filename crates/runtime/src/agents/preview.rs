@@ -29,7 +29,8 @@ pub fn preview(plan: &Plan, workspace: &Path, task: &str) -> Result<Prompt, Stri
         return Err(format!("no agent does task `{shown}`, so it has no prompt"));
     };
     let whole = Arc::new(plan.clone());
-    let actions = Actions::new(whole, workspace, ("preview", "preview"), (std::env::vars_os(), Vault::default()));
+    let actions =
+        Actions::new(whole, workspace, ("preview", "preview"), (std::env::vars_os(), Vault::default()));
     let actions = actions.map_err(|e| e.to_string())?;
     let outputs = Outputs::new(&BTreeSet::new(), PathBuf::new());
     let scope = actions.scope(task, &outputs);

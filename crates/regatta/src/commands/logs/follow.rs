@@ -63,8 +63,16 @@ pub(super) fn run(context: &Context, reader: &Reader, args: &LogsArgs) -> Result
     })?;
     let mut told = Told { node, from: 1, attempts: Vec::new(), over: false };
     let run_dir = reader.place().run_dir(&id);
-    let mut shown =
-        Shown { context, run_dir, args, stream: None, at: 0, skip: 0, partial: Vec::new(), nobody_reads: false };
+    let mut shown = Shown {
+        context,
+        run_dir,
+        args,
+        stream: None,
+        at: 0,
+        skip: 0,
+        partial: Vec::new(),
+        nobody_reads: false,
+    };
     let mut next = 0;
     loop {
         let run_has_ended = reader.summary(&id).map_err(store_error)?.state.has_ended();
