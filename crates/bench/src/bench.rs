@@ -52,7 +52,8 @@ impl Bench {
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
-        Err(format!("{words:?} ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr)))
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        Err(format!("{words:?} ended with {}: {err}{}", output.status, unwell(&out)))
     }
 
     /// Commits of the newest run in a workspace: each turn is one.
@@ -68,5 +69,29 @@ impl Bench {
         let mut command = Command::new(self.examples.join(name));
         command.args(words);
         command
+    }
+}
+
+/// Tasks of a summary that did not end well and are told of, at most.
+const MOST_UNWELL: usize = 3;
+
+/// What a summary of ours tells of tasks that did not end well; nothing if it is none.
+fn unwell(summary: &str) -> String {
+    let summary: serde_json::Value = serde_json::from_str(summary).unwrap_or_default();
+    let tasks = summary["tasks"].as_object().into_iter().flatten();
+    let unwell = tasks.filter(|(_, task)| task["status"] != "succeeded");
+    let told = unwell.map(|(id, task)| format!("; {id}: {} {}", task["status"], task["why"]));
+    told.take(MOST_UNWELL).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unwell;
+
+    #[test]
+    fn a_failure_says_which_tasks_did_not_end_well() {
+        let summary = r#"{"tasks":{"a":{"status":"succeeded","why":"succeeded"},"b":{"status":"failed","why":"exit 3"}}}"#;
+        assert_eq!(unwell(summary), r#"; b: "failed" "exit 3""#);
+        assert_eq!((unwell("{}"), unwell("run x")), (String::new(), String::new()));
     }
 }

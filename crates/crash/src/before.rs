@@ -4,12 +4,14 @@
 //! nothing
 //! dead neighbour   another run holds a lease; its orchestrator and its keeper are dead, a process of it is not
 //! earlier run      the plan was run once: the story reuses what it left
+//! repository       the workspace is one, with a commit
 //! ```
 //! Knows no kill of the story itself.
 
 use crate::Outcome;
 use crate::place::{Env, Place};
 use crate::processes::{gone, keeper, kill, marked};
+use crate::repository;
 use std::time::Duration;
 
 /// A killed process is gone within this time.
@@ -36,6 +38,8 @@ pub enum Before {
     DeadNeighbour,
     /// The same plan was run to its end.
     EarlierRun,
+    /// The workspace is a git repository.
+    Repository,
 }
 
 impl Before {
@@ -46,6 +50,10 @@ impl Before {
     pub fn happens(self, place: &Place) -> Outcome<Option<String>> {
         match self {
             Before::Nothing => return Ok(None),
+            Before::Repository => {
+                repository::make(place)?;
+                return Ok(None);
+            }
             Before::DeadNeighbour => {
                 place.write("neighbour.yaml", NEIGHBOUR)?;
                 place.fifo("up")?;

@@ -6,6 +6,7 @@ use crate::Outcome;
 use crate::place::Place;
 use crate::plans::Plan;
 use crate::processes;
+use crate::repository;
 use crate::scenario::{Played, statuses};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ pub struct Reference {
     settled: BTreeSet<String>,
     effects: BTreeMap<String, u64>,
     out: String,
+    git: String,
 }
 
 impl Reference {
@@ -43,6 +45,7 @@ impl Reference {
             settled: settled(&events),
             effects: effects(place),
             out: place.read("out"),
+            git: repository::told(place)?,
         })
     }
 }
@@ -80,6 +83,16 @@ pub fn judge(played: &Played, plan: &Plan, reference: &Reference) -> Outcome<u64
     }
     if place.read("out") != reference.out {
         return Err(format!("the result is {:?}, undisturbed {:?}", place.read("out"), reference.out));
+    }
+    let git = repository::told(place)?;
+    if git != reference.git {
+        let other =
+            |a: &str, b: &str| a.lines().filter(|line| !b.contains(line)).collect::<Vec<_>>().join("\n");
+        return Err(format!(
+            "git says\n{}\nundisturbed\n{}",
+            other(&git, &reference.git),
+            other(&reference.git, &git)
+        ));
     }
     let events = lines(&place.expect(&["events"], 0)?.out)?;
     same_log(place, &events, reference)?;

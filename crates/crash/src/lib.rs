@@ -20,6 +20,7 @@ pub mod page;
 pub mod place;
 pub mod plans;
 pub mod processes;
+pub mod repository;
 pub mod scenario;
 pub mod table;
 pub mod workflows;

@@ -115,7 +115,7 @@ fn next(queue: &Mutex<VecDeque<(usize, Kill)>>) -> Option<(usize, Kill)> {
 /// The stories that fit a plan, played undisturbed.
 fn acts<'a>(plan: &'a Plan, binary: &Path, report: &mut Report) -> Outcome<Vec<Act<'a>>> {
     let stories = match (plan.points.is_empty(), plan.spare) {
-        (false, _) if plan.before != Before::DeadNeighbour => vec![Story::Run],
+        (false, _) if !matches!(plan.before, Before::DeadNeighbour | Before::Repository) => vec![Story::Run],
         (_, None) => vec![Story::Run, Story::Resume, Story::Heir],
         (_, Some(_)) => vec![Story::Run, Story::Resume, Story::Heir, Story::Command],
     };

@@ -27,8 +27,8 @@ pub(crate) const EFFECT: &str = "echo $REGATTA_TASK_ID.$REGATTA_ATTEMPT >>done";
 
 /// Every built-in plan; tasks of some call the binary.
 #[must_use]
-pub fn all(binary: &Path) -> [Plan; 5] {
-    [layers(), fat(), asks(binary), leases(binary), reuse()]
+pub fn all(binary: &Path) -> [Plan; 6] {
+    [layers(), fat(), asks(binary), leases(binary), reuse(), worktrees()]
 }
 
 /// Layers, a retry, results small and large, conditions, a lock, every effect contract, a join in the end.
@@ -228,4 +228,60 @@ tasks:
     );
     let points = &["reuse.found", "reuse.linked", "reuse.recorded"];
     Plan { name: "reuse".to_owned(), text, once: vec![], points, spare: None, before: Before::EarlierRun }
+}
+
+/// Agents' work in worktrees of a repository, with preparation, a failure, a merge as base, and landing behind a gate.
+#[must_use]
+pub fn worktrees() -> Plan {
+    let effect = "echo $REGATTA_TASK_ID.$REGATTA_ATTEMPT >>$REGATTA_WORKSPACE/done";
+    let text = format!(
+        "version: 1
+name: worktrees
+isolation: worktree
+effect: idempotent
+max_lost: 1000
+limits: {{ max_parallel: 2 }}
+worktree: {{ copy: [.env], setup: ['test -e .env'] }}
+merge: {{ gates: ['test -e a.txt'] }}
+tasks:
+  - id: a
+    verify: ['test -e a.txt']
+    run: |
+      echo A >a.txt; {effect}
+  - id: b
+    run: |
+      echo one >b.txt; git add -A; git commit -q -m mine; echo two >>b.txt; {effect}
+  - id: c
+    needs: [a, b]
+    run: |
+      cat a.txt b.txt >c.txt; {effect}
+  - id: d
+    retry: {{ max_attempts: 2, backoff: 0ms }}
+    run: |
+      echo D$REGATTA_ATTEMPT >d.txt; {effect}; test $REGATTA_ATTEMPT -ge 2
+"
+    );
+    let points = &[
+        "worktree.before",
+        "worktree.added",
+        "worktree.filled",
+        "worktree.taken",
+        "worktree.made",
+        "worktree.aside",
+        "worktree.gone",
+        "step.ended",
+        "collect.before",
+        "collect.committed",
+        "collect.kept",
+        "collect.after",
+        "landing.before",
+        "landing.bench",
+        "landing.merged",
+        "landing.stands",
+        "landing.gate",
+        "landing.reported",
+        "landing.moved",
+        "landing.cleared",
+    ];
+    Plan { name: "worktrees".to_owned(), text, once: vec![], points, spare: None, before: Before::Repository }
 }

@@ -235,17 +235,19 @@ impl<'a> Line<'a> {
             | EventKind::Answered { .. }
             | EventKind::UndoStarted { .. }
             | EventKind::LimitsChanged { .. }
-            | EventKind::ReuseMissed { .. }
+            | EventKind::ReuseMissed(..)
             | EventKind::LeaseClaimed { .. }
             | EventKind::LeaseWaitEnded { .. }
             | EventKind::LeaseTold { .. }
             | EventKind::ReportIgnored { .. }
+            | EventKind::ConflictPredicted(..)
             | EventKind::BreakerOpened { .. }
             | EventKind::BreakerHalfOpen { .. }
             | EventKind::BreakerClosed { .. }
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. }
+            | EventKind::HelperSpent(_)
             | EventKind::BudgetReached { .. } => {}
         }
     }

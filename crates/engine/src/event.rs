@@ -9,7 +9,7 @@ use crate::escalation::CauseClass;
 use crate::ids::{AttemptId, NodeId, Timestamp};
 use crate::input::{Answer, Claimed, ConditionAnswer, LeaseTold, Reused};
 use crate::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
-use crate::report::Report;
+use crate::report::{Report, Usage};
 use crate::scope::Scope;
 use crate::spec::Limits;
 
@@ -175,6 +175,8 @@ pub enum EventKind {
         /// The number of the good attempt.
         number: u32,
     },
+    /// What a node left conflicts with what another one left, as far as a merge of the two tells: where.
+    ConflictPredicted(NodeId, NodeId, Box<str>),
     /// A node is terminal.
     NodeEnded {
         /// The node.
@@ -242,13 +244,8 @@ pub enum EventKind {
         /// What the earlier run left.
         reused: Box<Reused>,
     },
-    /// No earlier run did what a node is to do.
-    ReuseMissed {
-        /// The node.
-        node: NodeId,
-        /// Why not, for people.
-        why: Box<str>,
-    },
+    /// No earlier run did what a node is to do: why not, for people.
+    ReuseMissed(NodeId, Box<str>),
     /// The leases of a node were claimed: all are held for it and it starts in the same turn, or it waits.
     LeaseClaimed {
         /// The node.
@@ -297,4 +294,6 @@ pub enum EventKind {
     },
     /// The budget of a node, or of the run, is used up so far.
     BudgetReached(Option<NodeId>, Level),
+    /// An agent that helped landing used something: it counts for the run, and for no node.
+    HelperSpent(Box<Usage>),
 }

@@ -4,7 +4,7 @@
 
 use crate::cause::Cause;
 use crate::ids::{AttemptId, NodeId};
-use crate::report::{Digest, Report};
+use crate::report::{Digest, Report, Usage};
 use crate::spec::{ClaimKind, Limits};
 
 /// The verdict on one ended attempt.
@@ -266,6 +266,20 @@ pub enum Input {
         /// Why; `Upstream` where an ancestor was left out.
         cause: Cause,
     },
+    /// What a node left conflicts with what another one left.
+    ConflictPredicted {
+        /// The node.
+        node: NodeId,
+        /// The other one, before it in merge order.
+        with: NodeId,
+        /// The paths, for people.
+        paths: Box<str>,
+    },
     /// What was collected cannot land before a person has done something.
     LandingWaits,
+    /// An agent that helped landing has ended.
+    HelperSpent {
+        /// What it used.
+        usage: Usage,
+    },
 }

@@ -77,7 +77,8 @@ impl EventKind {
             | EventKind::NodeInDoubt { .. }
             | EventKind::Answered { .. }
             | EventKind::LimitsChanged { .. }
-            | EventKind::ReuseMissed { .. }
+            | EventKind::ConflictPredicted(..)
+            | EventKind::ReuseMissed(..)
             | EventKind::LeaseClaimed { .. }
             | EventKind::LeaseWaitEnded { .. }
             | EventKind::LeaseTold { .. }
@@ -88,6 +89,7 @@ impl EventKind {
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. }
+            | EventKind::HelperSpent(_)
             | EventKind::BudgetReached { .. } => Class::Operational,
         }
     }
@@ -139,8 +141,10 @@ impl Event {
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. }
+            | EventKind::HelperSpent(_)
             | EventKind::BudgetReached { .. } => Key { wave: 0, rank: 0, attempt: 0, step: 0 },
             EventKind::RunStopping { node }
+            | EventKind::ConflictPredicted(node, ..)
             | EventKind::LeaseGranted { node, .. }
             | EventKind::LeaseReleased { node, .. }
             | EventKind::LeaseRefused { node, .. }
@@ -149,7 +153,7 @@ impl Event {
             | EventKind::LeakedProcesses { node, .. }
             | EventKind::NodeInDoubt { node, .. }
             | EventKind::Answered { node, .. }
-            | EventKind::ReuseMissed { node, .. }
+            | EventKind::ReuseMissed(node, ..)
             | EventKind::LeaseClaimed { node, .. }
             | EventKind::LeaseWaitEnded(node)
             | EventKind::LeaseTold { node, .. } => of(*node, 0, 0),

@@ -35,6 +35,7 @@ impl EventKind {
             EventKind::LeakedProcesses { .. } => "leaked_processes",
             EventKind::RetryScheduled { .. } => "retry_scheduled",
             EventKind::NodeCollected { .. } => "node_collected",
+            EventKind::ConflictPredicted(..) => "conflict_predicted",
             EventKind::NodeEnded { outcome, .. } => node_name(*outcome),
             EventKind::NodeInDoubt { .. } => "node_in_doubt",
             EventKind::Answered { .. } => "answered",
@@ -43,7 +44,7 @@ impl EventKind {
             EventKind::UndoEnded { cause: Some(_), .. } => "undo_failed",
             EventKind::LimitsChanged { .. } => "limits_changed",
             EventKind::NodeReused { .. } => "node_reused",
-            EventKind::ReuseMissed { .. } => "reuse_missed",
+            EventKind::ReuseMissed(..) => "reuse_missed",
             EventKind::LeaseClaimed { answer: Claimed::Granted { .. }, .. } => "lease_acquired",
             EventKind::LeaseClaimed { answer: Claimed::Taken { .. }, .. } => "lease_awaited",
             EventKind::LeaseWaitEnded { .. } => "lease_wait_ended",
@@ -57,6 +58,7 @@ impl EventKind {
             EventKind::Escalated { .. } => "escalated",
             EventKind::BudgetReached(_, Level::Near) => "budget_warned",
             EventKind::BudgetReached(_, Level::Full) => "budget_exhausted",
+            EventKind::HelperSpent(_) => "helper_spent",
         }
     }
 
@@ -83,9 +85,10 @@ impl EventKind {
             | EventKind::UndoStarted { node, .. }
             | EventKind::UndoEnded { node, .. }
             | EventKind::NodeReused { node, .. }
-            | EventKind::ReuseMissed { node, .. }
+            | EventKind::ReuseMissed(node, ..)
             | EventKind::LeaseClaimed { node, .. }
             | EventKind::LeaseWaitEnded(node)
+            | EventKind::ConflictPredicted(node, ..)
             | EventKind::LeaseTold { node, .. } => Some(*node),
             EventKind::RunStarted { .. }
             | EventKind::RunPaused { .. }
@@ -96,6 +99,7 @@ impl EventKind {
             | EventKind::WaveStarted { .. }
             | EventKind::WaveEnded { .. }
             | EventKind::LimitsChanged { .. }
+            | EventKind::HelperSpent(_)
             | EventKind::ReportIgnored { .. } => None,
             EventKind::BreakerOpened { scope, .. }
             | EventKind::BreakerHalfOpen(scope)
@@ -139,8 +143,9 @@ impl EventKind {
             | EventKind::LeaseRefused { .. }
             | EventKind::RetryScheduled { .. }
             | EventKind::NodeCollected { .. }
+            | EventKind::ConflictPredicted(..)
             | EventKind::NodeEnded { .. }
-            | EventKind::ReuseMissed { .. }
+            | EventKind::ReuseMissed(..)
             | EventKind::LeaseClaimed { .. }
             | EventKind::LeaseWaitEnded { .. }
             | EventKind::LimitsChanged { .. }
@@ -150,6 +155,7 @@ impl EventKind {
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. }
+            | EventKind::HelperSpent(_)
             | EventKind::BudgetReached { .. } => None,
         }
     }

@@ -110,6 +110,8 @@ pub struct RunConfig {
     pub breaker: Option<BreakerPolicy>,
     /// What all agents may use up.
     pub budget: Option<Budget>,
+    /// Somebody mends what a gate refuses: what is refused nevertheless is put before a person.
+    pub mends: bool,
 }
 
 impl Default for RunConfig {
@@ -124,6 +126,7 @@ impl Default for RunConfig {
             ageing_rounds: 32,
             breaker: None,
             budget: None,
+            mends: false,
         }
     }
 }

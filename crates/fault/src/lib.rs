@@ -9,7 +9,7 @@
 //! [`POINTS`] is the registry; a test fails if one of them is never reached. Knows nothing of what is done there.
 
 /// Every fault point, and what has just been done there.
-pub const POINTS: [(&str, &str); 48] = [
+pub const POINTS: [(&str, &str); 68] = [
     ("store.made", "the database file is there, without tables"),
     ("store.prepared", "the tables are there, no run is recorded"),
     ("run.recorded", "the run is in the database, it has no directory"),
@@ -46,6 +46,26 @@ pub const POINTS: [(&str, &str); 48] = [
     ("reuse.found", "earlier work stands for a task, its output has no name here"),
     ("reuse.linked", "its output has a second name, the journal does not know"),
     ("reuse.recorded", "that it stands is durable, nothing came of it yet"),
+    ("worktree.before", "a worktree is to be made, git knows nothing of it"),
+    ("worktree.added", "git knows it and its branch, it has no files"),
+    ("worktree.filled", "its files are there, nothing was copied into it"),
+    ("worktree.taken", "the files of a worktree whose task is done are those of another one, as they were"),
+    ("worktree.made", "it is whole, nobody was told"),
+    ("worktree.aside", "a worktree is laid aside, git still knows it"),
+    ("worktree.gone", "git knows it no more, its files lie aside"),
+    ("step.ended", "a command that prepares or verifies has ended, nothing follows yet"),
+    ("collect.before", "an attempt in a worktree has ended, nothing of it is committed"),
+    ("collect.committed", "what it left is a commit that no ref names"),
+    ("collect.kept", "a ref keeps it, the branch of its task stands elsewhere"),
+    ("collect.after", "everything of it is collected, nobody was told"),
+    ("landing.before", "work is to land, nothing is done"),
+    ("landing.bench", "the integration worktree is there, nothing is merged"),
+    ("landing.merged", "a merge is a commit that no branch names"),
+    ("landing.stands", "the integration branch stands at it, its gates have not run"),
+    ("landing.gate", "a gate has answered, nothing follows yet"),
+    ("landing.reported", "the report names the tip, the target has not moved"),
+    ("landing.moved", "the target has moved, nobody was told"),
+    ("landing.cleared", "worktrees and branches are gone, the journal does not know that work landed"),
     ("leave.before", "the last turn is done, the keeper was not told"),
     ("leave.after", "the keeper has left, the store is open"),
     ("snapshot.written", "a snapshot is written, it has no name"),

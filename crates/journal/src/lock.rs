@@ -14,8 +14,10 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
-/// Somebody who only looks ([`is_locked`]) holds the lock for microseconds: so often one tries again,
+/// So often one tries again where another has the lock for himself: he may be about to leave;
 const TRIES: u32 = 5;
+/// so often where somebody only looks ([`is_locked`]): microseconds, unless he is put to sleep meanwhile,
+const LOOKS: u32 = 500;
 /// after so long each time.
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 /// More than any holder writes; the rest of a larger file is not read.
@@ -76,13 +78,25 @@ pub fn is_locked(run_dir: &Path) -> Result<Option<Holder>, StoreError> {
     }
 }
 
+/// Who orchestrates has the lock for himself; who only looks shares it, so a lock that can be shared will be free.
 fn try_lock(file: &File) -> Result<bool, Errno> {
-    for again in 0..TRIES {
+    let (mut tries, mut looks) = (0, 0);
+    while tries < TRIES && looks < LOOKS {
         match flock(file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(true),
-            Err(Errno::WOULDBLOCK) if again + 1 < TRIES => std::thread::sleep(BETWEEN_TRIES),
             Err(Errno::WOULDBLOCK) => {}
             Err(e) => return Err(e),
+        }
+        match flock(file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => {
+                flock(file, FlockOperation::Unlock)?;
+                looks += 1;
+            }
+            Err(Errno::WOULDBLOCK) => tries += 1,
+            Err(e) => return Err(e),
+        }
+        if tries < TRIES && looks < LOOKS {
+            std::thread::sleep(BETWEEN_TRIES);
         }
     }
     Ok(false)

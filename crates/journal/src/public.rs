@@ -227,8 +227,9 @@ impl<'a> PublicEvent<'a> {
                 });
                 (more.result_sha256, more.result_bytes) = digest(kind.result());
             }
-            EventKind::NodeReused { .. }
-            | EventKind::ReuseMissed { .. }
+            EventKind::ConflictPredicted(..)
+            | EventKind::NodeReused { .. }
+            | EventKind::ReuseMissed(..)
             | EventKind::LeaseClaimed { .. }
             | EventKind::LeaseTold { .. } => self.fill_shared(graph, kind),
             EventKind::LimitsChanged { limits } => more.limits = Some(LimitsRecord::from(&**limits)),
@@ -245,7 +246,7 @@ impl<'a> PublicEvent<'a> {
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. } => self.fill_scope(graph, kind),
-            EventKind::BudgetReached(_, level) => more.percent = Some(level.percent()),
+            EventKind::HelperSpent(_) | EventKind::BudgetReached(..) => self.fill_budget(kind),
             EventKind::RunStarted { .. }
             | EventKind::RunSuspended
             | EventKind::RunStopping { .. }
@@ -282,6 +283,14 @@ impl<'a> PublicEvent<'a> {
     }
 
     /// What runs of a workspace share: outcomes and leases.
+    fn fill_budget(&mut self, kind: &'a EventKind) {
+        match kind {
+            EventKind::HelperSpent(usage) => self.more.usage = Some((**usage).into()),
+            EventKind::BudgetReached(_, level) => self.more.percent = Some(level.percent()),
+            _ => {}
+        }
+    }
+
     fn fill_shared(&mut self, graph: &'a Graph, kind: &'a EventKind) {
         let more = &mut self.more;
         match kind {
@@ -290,7 +299,11 @@ impl<'a> PublicEvent<'a> {
                 more.report(&reused.report);
                 (more.reused_from, more.reused_by) = (Some(&*reused.run), Some(reused_by(reused.by)));
             }
-            EventKind::ReuseMissed { why, .. } => more.message = Some(&**why),
+            EventKind::ConflictPredicted(_, with, paths) => {
+                more.upstream = names(graph, std::slice::from_ref(with));
+                more.message = Some(&**paths);
+            }
+            EventKind::ReuseMissed(_, why) => more.message = Some(&**why),
             EventKind::LeaseClaimed { answer: Claimed::Granted { epoch }, .. } => more.epoch = Some(*epoch),
             EventKind::LeaseClaimed { answer: Claimed::Taken { resource, by }, .. } => {
                 more.cap_name = cap_name(graph, CapRef::Resource(*resource));

@@ -1,9 +1,10 @@
-//! What a task does: exactly one action. Part of [`crate::model`].
+//! What tasks do, and what they claim while they do it. Part of [`crate::model`].
 //!
-//! Plain data. Knows no task.
+//! Plain data as it is stored. Knows no spans.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What a task does.
@@ -17,7 +18,7 @@ pub enum Action {
         /// The script.
         script: String,
         /// The shell, started with `-c`.
-        shell: String,
+        shell: Cow<'static, str>,
     },
     /// Work of an agent.
     Agent {
@@ -60,4 +61,25 @@ impl Action {
             | Action::Gate { .. } => None,
         }
     }
+}
+
+/// A claim.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Lock {
+    /// The resource or lock.
+    pub resource: String,
+    /// How it is claimed.
+    pub claim: Claim,
+}
+
+/// How a resource or lock is claimed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Claim {
+    /// Units of a counted resource.
+    Units(u32),
+    /// Shared with others.
+    Shared,
+    /// Alone.
+    Exclusive,
 }

@@ -25,6 +25,9 @@ pub struct Worktrees {
     pub shared: Vec<String>,
     /// Patterns of paths that no task may change.
     pub protect: Vec<String>,
+    /// Only what a task needs is checked out, and these directories; `None` is everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sparse: Option<Vec<String>>,
     /// What a worktree that cannot be made means: `fail` or `sequential`.
     pub on_error: String,
 }
@@ -55,7 +58,7 @@ pub struct Merge {
     pub strategy: String,
     /// Domains in the order in which they are merged.
     pub order: Vec<String>,
-    /// What a conflict means: `fail-fast`, `merge-with-rules` or `manual-escalation`.
+    /// What a conflict means: `fail-fast`, `merge-with-rules`, `manual-escalation` or `resolver`.
     pub on_conflict: String,
     /// Rules for conflicts by path; the first that matches decides.
     pub rules: Vec<MergeRule>,
@@ -71,6 +74,15 @@ pub struct Merge {
     pub author: Option<String>,
     /// Branches stay afterwards.
     pub keep_branches: bool,
+    /// A person answers before the target moves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approve: bool,
+    /// The agent that mends red gates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<Helper>,
+    /// The agent that resolves conflicts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolver: Option<Helper>,
 }
 
 /// How a conflict in some paths is resolved.
@@ -84,7 +96,18 @@ pub struct MergeRule {
     pub run: Option<String>,
 }
 
-/// A command that must succeed.
+/// An agent that helps the merge.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Helper {
+    /// Its name in the plan.
+    pub agent: String,
+    /// Most attempts for one red merge, or one conflict.
+    pub attempts: u32,
+    /// Longest time of an attempt.
+    pub timeout_ms: u64,
+}
+
+/// A check: a command that must succeed, or a person.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Check {
     /// What it is called: the id of its gate, or the command.
@@ -95,4 +118,25 @@ pub struct Check {
     pub timeout_ms: u64,
     /// Red stops the work.
     pub blocking: bool,
+    /// What it is called for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Names of checks that must have passed before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// What a person is asked; then `action` is no command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// What is read beside the exit code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
+}
+
+/// A file that a check writes, and that says whether it passed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Evidence {
+    /// `junit` or `sarif`.
+    pub kind: String,
+    /// The file, from the top of the worktree.
+    pub path: String,
 }

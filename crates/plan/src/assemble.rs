@@ -5,26 +5,26 @@
 use crate::budgets::check_budgets;
 use crate::cells::{Cell, expand};
 use crate::diagnostic::{Code, Diagnostic, Problems};
-use crate::draft::{Draft, TaskDraft};
+use crate::draft::{Draft, Entry};
 use crate::edges::Names;
 use crate::graph_checks;
-use crate::ids::{Ids, is_id};
+use crate::ids::{self, Ids, is_id};
 use crate::isolation;
 use crate::model::{Plan, Unbuilt};
 use crate::names::{check_caps, check_names, check_order};
 use crate::ownership::{check_owners, check_patterns, lock_files};
 use crate::placed::{MAX_TASKS, Placed};
 use crate::placing::place_all;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Makes a plan of a draft.
-pub(crate) fn assemble(mut draft: Draft, problems: &mut Problems) -> Option<Plan> {
-    let tasks = std::mem::take(&mut draft.tasks);
-    check_ids(&tasks, problems);
-    let Draft { name, schedule, on_failure, limits, resources, .. } = &draft;
-    let mut cells: Vec<Cell> = Vec::with_capacity(tasks.len());
+pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Plan> {
+    let by_id = check_ids(&draft.tasks, problems);
+    let Draft { name, schedule, on_failure, limits, resources, .. } = draft;
+    let mut cells: Vec<Cell<'_, '_>> = Vec::with_capacity(draft.tasks.len());
     let mut families = BTreeMap::new();
-    for task in tasks {
+    for task in &draft.tasks {
         expand(task, &mut cells, &mut families, problems);
     }
     if cells.len() > MAX_TASKS {
@@ -32,24 +32,23 @@ pub(crate) fn assemble(mut draft: Draft, problems: &mut Problems) -> Option<Plan
         problems.push(Diagnostic::error(Code::Limit, 0..0, message));
         return None;
     }
+    let names_are_tasks = families.is_empty() && cells.len() == draft.tasks.len();
     // From here on everything goes by id. The order of problems is that of their places.
-    cells.sort_by(|a, b| a.0.id.cmp(&b.0.id));
+    let order = by_id
+        .filter(|_| names_are_tasks)
+        .unwrap_or_else(|| ids::order(&cells.iter().map(|cell| &*cell.id).collect::<Vec<&str>>()));
+    let cells: Vec<&Cell<'_, '_>> = order.into_iter().map(|at| &cells[at as usize]).collect();
     let names = Names {
-        tasks: Ids::new(cells.iter().map(|(t, _)| t.id.clone()).collect()),
+        tasks: Ids::new(cells.iter().map(|cell| &*cell.id).collect()),
         families,
         inputs: draft.inputs.keys().cloned().collect(),
         env: draft.env.as_ref().map(|names| names.iter().cloned().collect()),
         vault: draft.vault.keys().cloned().collect(),
     };
-    let mut unbuilt = draft.unbuilt.clone();
-    let later = |task: &TaskDraft, key: &String| Unbuilt { key: key.clone(), task: Some(task.id.clone()) };
-    unbuilt.extend(cells.iter().flat_map(|(task, _)| task.unbuilt.iter().map(|key| later(task, key))));
-    let mut placed = place_all(&draft, &names, cells, problems)?;
-    check_all(&draft, &placed, problems);
+    let mut placed = place_all(draft, &names, &cells, problems)?;
+    check_all(draft, &placed, problems);
     lock_files(&mut placed);
-    let (worktrees, merge) = isolation::of_plan(&draft, &placed);
-    unbuilt.sort();
-    unbuilt.dedup();
+    let (worktrees, merge) = isolation::of_plan(draft, &placed);
     Some(Plan {
         name: name.clone(),
         dialect: draft.dialect,
@@ -81,14 +80,27 @@ pub(crate) fn assemble(mut draft: Draft, problems: &mut Problems) -> Option<Plan
         secrets: draft.secrets.clone(),
         vault: draft.vault.clone(),
         tasks: placed.into_iter().map(|p| p.task).collect(),
-        unbuilt,
+        unbuilt: unbuilt(draft, &cells),
     })
 }
 
+/// Keys whose feature is not built, in order, each once for a task.
+fn unbuilt(draft: &Draft<'_>, cells: &[&Cell<'_, '_>]) -> Vec<Unbuilt> {
+    let mut unbuilt = draft.unbuilt.clone();
+    for cell in cells {
+        let later = |key: &String| Unbuilt { key: key.clone(), task: Some(cell.id.to_string()) };
+        unbuilt.extend(cell.entry.rare.iter().flat_map(|rare| &rare.unbuilt).map(later));
+    }
+    unbuilt.sort();
+    unbuilt.dedup();
+    unbuilt
+}
+
 /// Everything that is asked of all tasks together.
-fn check_all(draft: &Draft, placed: &[Placed], problems: &mut Problems) {
+fn check_all(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
     if let Some(reach) = graph_checks::check(placed, problems) {
-        check_owners(placed, &reach, problems);
+        let allowed = draft.apart.as_ref().is_some_and(|apart| apart.worktrees.ownership == "allow");
+        check_owners((placed, allowed), &reach, problems);
     }
     check_patterns(placed, problems);
     check_names(draft, placed, problems);
@@ -104,28 +116,37 @@ fn default_ageing(tasks: usize) -> u32 {
     u32::try_from(6 * tasks.isqrt()).unwrap_or(u32::MAX).max(32)
 }
 
-fn check_ids(tasks: &[Box<TaskDraft>], problems: &mut Problems) {
-    let mut seen: BTreeMap<String, &TaskDraft> = BTreeMap::new();
-    for task in tasks.iter().filter(|t| !t.id.is_empty()) {
-        if !is_id(&task.id) {
-            let message = format!("`{}` is not an id", task.id.escape_debug());
-            problems.push(
-                Diagnostic::error(Code::BadId, task.id_span.clone(), message).help(
-                    "ids are 1 to 128 of A-Z a-z 0-9 . _ -, without `..`, not starting with `-` or `.`",
-                ),
-            );
-        }
-        if let Some(first) = seen.insert(task.id.to_ascii_lowercase(), task) {
-            let message = if first.id == task.id {
-                format!("task `{}` exists twice", task.id)
-            } else {
-                format!("`{}` and `{}` differ only in case", first.id, task.id)
-            };
-            problems.push(
-                Diagnostic::error(Code::DuplicateId, task.id_span.clone(), message)
-                    .label("here again")
-                    .also(first.id_span.clone(), "first here"),
-            );
-        }
+/// Ids keep their grammar, and no two are the same, or the same but for case. Answers the order of the tasks by id, if
+/// it was found out on the way.
+fn check_ids(tasks: &[Entry<'_>], problems: &mut Problems) -> Option<Vec<u32>> {
+    for task in tasks.iter().filter(|t| !t.id.is_empty() && !is_id(t.id)) {
+        let message = format!("`{}` is not an id", task.id.escape_debug());
+        let problem = Diagnostic::error(Code::BadId, task.id_span(), message);
+        problems.push(
+            problem.help("ids are 1 to 128 of A-Z a-z 0-9 . _ -, without `..`, not starting with `-` or `.`"),
+        );
     }
+    let lower: Vec<Cow<'_, str>> = tasks.iter().map(|task| lower(task.id)).collect();
+    let order = ids::order(&lower.iter().map(|id| &**id).collect::<Vec<&str>>());
+    let same = |pair: &&[u32]| {
+        let [a, b] = [pair[0], pair[1]].map(|at| &lower[at as usize]);
+        !a.is_empty() && a == b
+    };
+    let mut twice: Vec<(u32, u32)> = order.windows(2).filter(same).map(|pair| (pair[1], pair[0])).collect();
+    twice.sort_unstable();
+    for (again, first) in twice {
+        let (task, first) = (&tasks[again as usize], &tasks[first as usize]);
+        let message = if first.id == task.id {
+            format!("task `{}` exists twice", task.id)
+        } else {
+            format!("`{}` and `{}` differ only in case", first.id, task.id)
+        };
+        let problem = Diagnostic::error(Code::DuplicateId, task.id_span(), message);
+        problems.push(problem.label("here again").also(first.id_span(), "first here"));
+    }
+    lower.iter().all(|id| matches!(id, Cow::Borrowed(_))).then_some(order)
+}
+
+fn lower(id: &str) -> Cow<'_, str> {
+    if id.bytes().any(|b| b.is_ascii_uppercase()) { id.to_ascii_lowercase().into() } else { id.into() }
 }

@@ -24,7 +24,7 @@ pub(crate) fn check_budgets(draft: &Draft, placed: &[Placed], problems: &mut Pro
             if blind && told.insert((name, what)) {
                 let message = format!("agent `{name}` reports no {what}, which the budget is to count");
                 let help = "bound it by `timeout`, or by the agent's own settings";
-                let problem = Diagnostic::warning(Code::NoUsage, p.action_span.clone(), message);
+                let problem = Diagnostic::warning(Code::NoUsage, p.action_span.wide(), message);
                 problems.push(problem.help(help));
             }
         }

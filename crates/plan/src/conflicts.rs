@@ -3,10 +3,11 @@
 //! Told before a run, by patterns and lock names alone: whether two globs meet in a real file nobody can say yet.
 //! Bounded, because pairs grow with the square: see the constants. Knows no files.
 
+use crate::ids::Ids;
 use crate::model::{Claim, Plan, Task};
 use crate::ownership::FILES_LOCK;
 use crate::patterns::{Globs, is_literal, meeting_globs, plain};
-use crate::reach::{Reach, sort};
+use crate::reach::{Reach, Rows, sort};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Pairs of tasks that are asked whether there is an order between them.
@@ -142,10 +143,11 @@ fn uses(plan: &Plan) -> (ByName<'_>, ByName<'_>) {
 }
 
 /// None for a cycle, which no valid plan has.
-fn reach(plan: &Plan) -> Option<Reach> {
-    let index = |id: &String| plan.tasks.binary_search_by(|task| task.id.cmp(id)).ok();
-    let row = |task: &Task| task.needs.iter().filter_map(index).collect();
-    let preds: Vec<Vec<usize>> = plan.tasks.iter().map(row).collect();
+pub(crate) fn reach(plan: &Plan) -> Option<Reach> {
+    let ids = Ids::new(plan.tasks.iter().map(|task| task.id.as_str()).collect());
+    let mut preds = Rows::new(plan.tasks.len());
+    let on = |need: &String| ids.find(need).and_then(|at| u32::try_from(at).ok());
+    plan.tasks.iter().for_each(|task| preds.push(task.needs.iter().filter_map(on)));
     let (order, _) = sort(&preds);
     (order.len() == preds.len()).then(|| Reach::new(preds, order))
 }

@@ -7,6 +7,7 @@ use crate::draft::Spanned;
 use crate::fields::nearest;
 use crate::ids::Ids;
 use crate::model::Action;
+use crate::placed::NeedPlace;
 use crate::reference::{Ref, RefError, Script, Template};
 use crate::tree::Span;
 use crate::when::Condition;
@@ -14,8 +15,8 @@ use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that references may name.
-pub(crate) struct Names {
-    pub(crate) tasks: Ids,
+pub(crate) struct Names<'n> {
+    pub(crate) tasks: Ids<'n>,
     pub(crate) families: BTreeMap<String, Vec<String>>,
     pub(crate) inputs: BTreeSet<String>,
     pub(crate) env: Option<BTreeSet<String>>,
@@ -34,7 +35,7 @@ impl Guesses {
     }
 
     /// The task that is most like `id`, if one is and it is still sought.
-    fn task<'a>(&mut self, id: &str, names: &'a Names) -> Option<&'a str> {
+    fn task<'n>(&mut self, id: &str, names: &Names<'n>) -> Option<&'n str> {
         self.0 = self.0.checked_sub(names.tasks.len())?;
         nearest(id, names.tasks.iter())
     }
@@ -42,13 +43,14 @@ impl Guesses {
 
 /// Gathers the edges of one task while its references are checked.
 pub(crate) struct Edges<'a> {
-    pub(crate) names: &'a Names,
+    pub(crate) names: &'a Names<'a>,
     pub(crate) guesses: &'a mut Guesses,
-    pub(crate) id: String,
+    pub(crate) id: &'a str,
     pub(crate) cell: BTreeMap<String, String>,
     /// It has `for_each`, so it may name `item` and `index`.
     pub(crate) maps: bool,
-    pub(crate) needs: BTreeMap<String, Span>,
+    /// As they come, so some may stand twice.
+    needs: Vec<NeedPlace>,
     pub(crate) families: BTreeMap<String, Vec<String>>,
     /// What stands here may name a secret: it goes into the call and nowhere else.
     pub(crate) into_call: bool,
@@ -56,20 +58,62 @@ pub(crate) struct Edges<'a> {
     pub(crate) free: bool,
 }
 
-impl Edges<'_> {
+impl<'a> Edges<'a> {
+    /// None yet, of a task or cell; `maps` if it has `for_each`.
+    pub(crate) fn of(
+        (names, guesses): (&'a Names<'a>, &'a mut Guesses),
+        id: &'a str,
+        cell: BTreeMap<String, String>,
+        maps: bool,
+    ) -> Edges<'a> {
+        Edges {
+            names,
+            guesses,
+            id,
+            cell,
+            maps,
+            needs: Vec::new(),
+            families: BTreeMap::new(),
+            into_call: false,
+            free: false,
+        }
+    }
+
+    /// The dependencies by id, each where it was met first; those among `named` are the plan's own.
+    pub(crate) fn needs(&mut self, named: &[Spanned<String>]) -> Vec<NeedPlace> {
+        let mut needs = std::mem::take(&mut self.needs);
+        needs.sort_by_key(|need| need.on);
+        needs.dedup_by_key(|need| need.on);
+        let mut named: Vec<&str> = named.iter().map(|need| need.value.as_str()).collect();
+        named.sort_unstable();
+        for need in &mut needs {
+            need.named = named.binary_search(&self.names.tasks.at(need.on as usize)).is_ok();
+        }
+        needs
+    }
+
+    fn on(&mut self, id: &str, span: &Span) -> bool {
+        let found = self.names.tasks.find(id);
+        self.needs.extend(found.map(|on| NeedPlace::new(on, span)));
+        found.is_some()
+    }
+
     pub(crate) fn need(&mut self, need: &Spanned<String>, problems: &mut Problems) {
         let id = &need.value;
-        if *id == self.id {
+        if id == self.id {
             let message = format!("task `{id}` depends on itself");
             let mut problem =
                 Diagnostic::error(Code::Cycle, need.span.clone(), message).label(format!("`{id}` -> `{id}`"));
             problem.cycle = vec![id.clone(), id.clone()];
             problems.push(problem);
-        } else if self.names.tasks.contains(id) {
-            self.needs.entry(id.clone()).or_insert_with(|| need.span.clone());
-        } else if let Some(members) = self.names.families.get(id) {
+            return;
+        }
+        if self.on(id, &need.span) {
+            return;
+        }
+        if let Some(members) = self.names.families.get(id) {
             for member in members {
-                self.needs.entry(member.clone()).or_insert_with(|| need.span.clone());
+                self.on(member, &need.span);
             }
         } else {
             let message = format!("task `{}` needs `{id}`, which does not exist", self.id);
@@ -160,19 +204,19 @@ impl Edges<'_> {
     fn follow_task(&mut self, reference: &Ref, span: &Span) -> Result<(), (String, Option<String>)> {
         let id = &reference.head;
         let field = reference.path.first().map(String::as_str).unwrap_or_default();
-        if *id == self.id && !self.free {
+        if id == self.id && !self.free {
             return Err(("names its own task".into(), None));
         }
         if let Some(members) = self.names.families.get(id).filter(|_| field == "results").cloned() {
             if !self.free {
                 for member in &members {
-                    self.needs.entry(member.clone()).or_insert_with(|| span.clone());
+                    self.on(member, span);
                 }
             }
             self.families.insert(id.clone(), members);
             return Ok(());
         }
-        if !self.names.tasks.contains(id) {
+        if self.names.tasks.find(id).is_none() {
             let near = self.guesses.task(id, self.names);
             return Err(("names no task".into(), near.map(|n| format!("did you mean `{n}`?"))));
         }
@@ -181,7 +225,7 @@ impl Edges<'_> {
             return Err((format!("asks for `{field}`"), Some(help.to_owned())));
         }
         if !self.free {
-            self.needs.entry(id.clone()).or_insert_with(|| span.clone());
+            self.on(id, span);
         }
         Ok(())
     }
@@ -198,11 +242,10 @@ impl Edges<'_> {
         };
         let named = condition.names.iter().filter(|n| !OTHERS.contains(&n.as_str()));
         for id in named.chain(&condition.literal_tasks) {
-            if self.names.tasks.contains(id) && *id != self.id {
-                self.needs.entry(id.clone()).or_insert_with(|| when.span.clone());
+            if id != self.id && self.on(id, &when.span) {
                 continue;
             }
-            let why = if *id == self.id { "names its own task" } else { "names no task" };
+            let why = if id == self.id { "names its own task" } else { "names no task" };
             let message = format!("`{id}` in the condition of task `{}` {why}", self.id);
             let mut problem = Diagnostic::error(Code::BadCondition, when.span.clone(), message);
             if let Some(near) = self.guesses.task(id, self.names).filter(|n| *n != self.id) {

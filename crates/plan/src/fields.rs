@@ -2,36 +2,50 @@
 //!
 //! Reports nothing: `language` has judged the document already. Knows no particular key.
 
-use crate::tree::{Item, Key, Value};
+use crate::tree::{Item, Key, List, Map, Value, same};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 /// The keys of a map.
 #[derive(Clone, Copy)]
-pub(crate) struct Fields<'a>(&'a [(Key, Item)]);
+pub(crate) struct Fields<'t> {
+    map: Map<'t>,
+    /// The lengths of its keys, a bit each: most keys that are asked for are not there.
+    lengths: u64,
+}
 
-impl<'a> Fields<'a> {
+impl<'t> Fields<'t> {
+    const NONE: Fields<'static> = Fields { map: Map::NONE, lengths: 0 };
+
     /// The keys of a map; of anything else none.
-    pub(crate) fn of(item: &'a Item) -> Fields<'a> {
-        match &item.value {
-            Value::Map(pairs) => Fields(pairs),
-            _ => Fields(&[]),
+    pub(crate) fn of(item: Item<'t>) -> Fields<'t> {
+        match item.value() {
+            Value::Map(map) => Fields { map, lengths: map.iter().fold(0, |all, (k, _)| all | bit(k.text)) },
+            _ => Fields::NONE,
         }
     }
 
+    /// The pairs of a map; of anything else none.
+    pub(crate) fn pairs_of(item: Item<'t>) -> impl Iterator<Item = (Key<'t>, Item<'t>)> {
+        if let Value::Map(map) = item.value() { map.iter() } else { Map::NONE.iter() }
+    }
+
     /// The keys of the map under a key.
-    pub(crate) fn inside(self, key: &str) -> Fields<'a> {
-        self.get(key).map_or(Fields(&[]), Fields::of)
+    pub(crate) fn inside(self, key: &str) -> Fields<'t> {
+        self.get(key).map_or(Fields::NONE, Fields::of)
     }
 
     /// Its pairs.
-    pub(crate) fn pairs(self) -> &'a [(Key, Item)] {
-        self.0
+    pub(crate) fn pairs(self) -> impl Iterator<Item = (Key<'t>, Item<'t>)> {
+        self.map.iter()
     }
 
     /// The value of a key, unless it is missing or nothing.
-    pub(crate) fn get(self, key: &str) -> Option<&'a Item> {
-        self.0.iter().find(|(k, _)| k.text == key).map(|(_, v)| v).filter(|v| !v.is_null())
+    pub(crate) fn get(self, key: &str) -> Option<Item<'t>> {
+        if self.lengths & bit(key) == 0 {
+            return None;
+        }
+        self.map.iter().find(|(k, _)| same(k.text, key)).map(|(_, v)| v).filter(|v| !v.is_null())
     }
 
     /// The text of a key.
@@ -41,8 +55,8 @@ impl<'a> Fields<'a> {
 
     /// True or false.
     pub(crate) fn flag(self, key: &str) -> Option<bool> {
-        match &self.get(key)?.value {
-            Value::Bool(value) => Some(*value),
+        match self.get(key)?.value() {
+            Value::Bool(value) => Some(value),
             Value::Plain(text) => Some(text == "true"),
             _ => None,
         }
@@ -65,7 +79,7 @@ impl<'a> Fields<'a> {
 
     /// A share, in thousandths.
     pub(crate) fn permille(self, key: &str) -> Option<u32> {
-        match &self.get(key)?.value {
+        match self.get(key)?.value() {
             Value::Plain(text) | Value::Number(text) => parse_permille(text),
             _ => None,
         }
@@ -73,17 +87,17 @@ impl<'a> Fields<'a> {
 
     /// A decimal number, in millionths.
     pub(crate) fn millionths(self, key: &str) -> Option<u64> {
-        match &self.get(key)?.value {
+        match self.get(key)?.value() {
             Value::Plain(text) | Value::Number(text) => parse_millionths(text),
             _ => None,
         }
     }
 
     /// The entries of a list.
-    pub(crate) fn list(self, key: &str) -> &'a [Item] {
-        match self.get(key).map(|i| &i.value) {
+    pub(crate) fn list(self, key: &str) -> List<'t> {
+        match self.get(key).map(Item::value) {
             Some(Value::List(items)) => items,
-            _ => &[],
+            _ => List::NONE,
         }
     }
 
@@ -94,22 +108,33 @@ impl<'a> Fields<'a> {
 
     /// Whole numbers by key.
     pub(crate) fn counts(self, key: &str) -> BTreeMap<String, u32> {
-        let count =
-            |(k, v): &(Key, Item)| Some((k.text.clone(), whole(v).and_then(|n| u32::try_from(n).ok())?));
-        self.inside(key).0.iter().filter_map(count).collect()
+        let count = |(k, v): (Key<'_>, Item<'_>)| {
+            Some((k.text.to_owned(), whole(v).and_then(|n| u32::try_from(n).ok())?))
+        };
+        self.inside(key).pairs().filter_map(count).collect()
     }
 }
 
 /// The text of a scalar.
-pub(crate) fn text(item: &Item) -> Option<String> {
-    match &item.value {
-        Value::Text(text) | Value::Plain(text) => Some(text.clone()),
+pub(crate) fn text(item: Item<'_>) -> Option<String> {
+    borrowed(item).map(str::to_owned)
+}
+
+/// The text of a scalar, where it is.
+pub(crate) fn borrowed(item: Item<'_>) -> Option<&str> {
+    match item.value() {
+        Value::Text(text) | Value::Plain(text) => Some(text),
         _ => None,
     }
 }
 
-fn whole(item: &Item) -> Option<u64> {
-    match &item.value {
+/// The bit of a key's length.
+fn bit(key: &str) -> u64 {
+    1 << key.len().min(63)
+}
+
+fn whole(item: Item<'_>) -> Option<u64> {
+    match item.value() {
         Value::Plain(digits) | Value::Number(digits) => digits.parse().ok(),
         _ => None,
     }
@@ -117,23 +142,23 @@ fn whole(item: &Item) -> Option<u64> {
 
 /// A free value as JSON: plain scalars become what YAML's core schema makes of them. Depth is bounded by the
 /// readers.
-pub(crate) fn json(item: &Item) -> Json {
-    match &item.value {
+pub(crate) fn json(item: Item<'_>) -> Json {
+    match item.value() {
         Value::Null => Json::Null,
-        Value::Bool(value) => Json::Bool(*value),
-        Value::Text(text) => Json::String(text.clone()),
-        Value::Number(text) => serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone())),
-        Value::Plain(text) => match text.as_str() {
+        Value::Bool(value) => Json::Bool(value),
+        Value::Text(text) => Json::String(text.to_owned()),
+        Value::Number(text) => serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.to_owned())),
+        Value::Plain(text) => match text {
             "" | "~" | "null" => Json::Null,
             "true" => Json::Bool(true),
             "false" => Json::Bool(false),
             _ => match serde_json::from_str::<Json>(text) {
                 Ok(Json::Number(number)) => Json::Number(number),
-                _ => Json::String(text.clone()),
+                _ => Json::String(text.to_owned()),
             },
         },
         Value::List(items) => Json::Array(items.iter().map(json).collect()),
-        Value::Map(pairs) => Json::Object(pairs.iter().map(|(k, v)| (k.text.clone(), json(v))).collect()),
+        Value::Map(pairs) => Json::Object(pairs.iter().map(|(k, v)| (k.text.to_owned(), json(v))).collect()),
     }
 }
 

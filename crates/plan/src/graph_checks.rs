@@ -3,9 +3,8 @@
 //! Looks at tasks sorted by id, so the same graph gives the same problems whatever the order of the file.
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
-use crate::ids::rank;
 use crate::placed::{NeedPlace, Placed};
-use crate::reach::{Reach, sort};
+use crate::reach::{Reach, Rows, sort};
 use std::collections::BTreeMap;
 
 /// Redundant edges are sought up to this many edges.
@@ -17,23 +16,21 @@ const MAX_CHAIN: usize = 10;
 
 /// Runs every check. Answers who reaches whom, unless there is a cycle.
 pub(crate) fn check(placed: &[Placed], problems: &mut Problems) -> Option<Reach> {
-    let ids: Vec<&str> = placed.iter().map(|p| p.task.id.as_str()).collect();
-    let row = |p: &Placed| p.task.needs.iter().filter_map(|need| rank(&ids, need)).collect();
-    let preds: Vec<Vec<usize>> = placed.iter().map(row).collect();
-    let edges: usize = preds.iter().map(Vec::len).sum();
+    let mut preds = Rows::new(placed.len());
+    placed.iter().for_each(|p| preds.push(p.needs.iter().map(|need| need.on)));
     let (order, open) = sort(&preds);
     if order.len() < placed.len() {
         report_cycle(placed, &preds, &open, problems);
         return None;
     }
     report_depth(placed, &preds, &order, problems);
-    report_redundant(placed, (&preds, &order), edges, problems);
+    report_redundant(placed, (&preds, &order), problems);
     Some(Reach::new(preds, order))
 }
 
 /// From the smallest id that a cycle holds back, always to the smallest held-back predecessor: this walk must meet
 /// itself. The cycle is told in the direction of the work, beginning with its smallest id.
-fn report_cycle(placed: &[Placed], preds: &[Vec<usize>], open: &[usize], problems: &mut Problems) {
+fn report_cycle(placed: &[Placed], preds: &Rows, open: &[usize], problems: &mut Problems) {
     let Some(start) = open.iter().position(|&o| o > 0) else { return };
     let (mut seen, mut walk, mut here) = (BTreeMap::new(), Vec::new(), start);
     let from = loop {
@@ -42,7 +39,7 @@ fn report_cycle(placed: &[Placed], preds: &[Vec<usize>], open: &[usize], problem
         }
         seen.insert(here, walk.len());
         walk.push(here);
-        match preds[here].iter().copied().filter(|&p| open[p] > 0).min() {
+        match preds.row(here).filter(|&p| open[p] > 0).min() {
             Some(next) => here = next,
             None => return,
         }
@@ -52,8 +49,8 @@ fn report_cycle(placed: &[Placed], preds: &[Vec<usize>], open: &[usize], problem
     cycle.rotate_left(smallest);
     cycle.push(cycle[0]);
     let names: Vec<String> = cycle.iter().map(|&i| placed[i].task.id.clone()).collect();
-    let span = |pair: &[usize]| placed[pair[1]].need(&placed[pair[0]].task.id).map(|need| need.span.clone());
-    let first = cycle.windows(2).find_map(span).unwrap_or(placed[start].id_span.clone());
+    let span = |pair: &[usize]| placed[pair[1]].need(pair[0]).map(NeedPlace::span);
+    let first = cycle.windows(2).find_map(span).unwrap_or(placed[start].id_span.wide());
     let shown = if names.len() > 12 {
         format!(
             "{} -> … ({} tasks) … -> {}",
@@ -70,25 +67,21 @@ fn report_cycle(placed: &[Placed], preds: &[Vec<usize>], open: &[usize], problem
     problems.push(problem.help("remove one of these dependencies"));
 }
 
-fn report_depth(placed: &[Placed], preds: &[Vec<usize>], order: &[usize], problems: &mut Problems) {
+fn report_depth(placed: &[Placed], preds: &Rows, order: &[usize], problems: &mut Problems) {
     let mut depth = vec![1_usize; preds.len()];
     for &i in order {
-        depth[i] = preds[i].iter().map(|&p| depth[p] + 1).max().unwrap_or(1);
+        depth[i] = preds.row(i).map(|p| depth[p] + 1).max().unwrap_or(1);
     }
     let Some(deepest) = (0..preds.len()).rev().max_by_key(|&i| depth[i]) else { return };
     if depth[deepest] > MAX_CHAIN {
         let message = format!("a chain of {} tasks ends in `{}`", depth[deepest], placed[deepest].task.id);
-        problems.push(Diagnostic::warning(Code::DeepChain, placed[deepest].id_span.clone(), message));
+        problems.push(Diagnostic::warning(Code::DeepChain, placed[deepest].id_span.wide(), message));
     }
 }
 
 /// A needed edge is redundant if another predecessor reaches its source. Ancestors as bit sets.
-fn report_redundant(
-    placed: &[Placed],
-    (preds, order): (&[Vec<usize>], &[usize]),
-    edges: usize,
-    problems: &mut Problems,
-) {
+fn report_redundant(placed: &[Placed], (preds, order): (&Rows, &[usize]), problems: &mut Problems) {
+    let edges = preds.edges();
     let words = preds.len().div_ceil(64);
     if edges > MAX_EDGES_FOR_REDUNDANCY || words.saturating_mul(preds.len()) > MAX_ANCESTOR_WORDS {
         let message =
@@ -98,7 +91,7 @@ fn report_redundant(
     }
     let mut ancestors = vec![0_u64; words * preds.len()];
     for &i in order {
-        for &p in &preds[i] {
+        for p in preds.row(i) {
             for w in 0..words {
                 ancestors[i * words + w] |= ancestors[p * words + w];
             }
@@ -107,21 +100,22 @@ fn report_redundant(
     }
     let reaches = |from: usize, to: usize| ancestors[to * words + from / 64] & (1 << (from % 64)) != 0;
     let mut above = vec![0_u64; words];
-    for (i, row) in preds.iter().enumerate() {
+    for (i, place) in placed.iter().enumerate() {
+        let row = preds.row(i);
         // What any of the row waits for: only that can be redundant.
         above.fill(0);
-        for &p in row {
+        for p in row.clone() {
             for (all, more) in above.iter_mut().zip(&ancestors[p * words..]) {
                 *all |= more;
             }
         }
-        let redundant = |p: &&usize| above[**p / 64] & (1 << (**p % 64)) != 0;
-        for &p in row.iter().filter(redundant) {
-            let Some(NeedPlace { span, named: true }) = placed[i].need(&placed[p].task.id) else { continue };
-            let Some(via) = row.iter().copied().find(|&q| q != p && reaches(p, q)) else { continue };
-            let (task, need, via) = (&placed[i].task.id, &placed[p].task.id, &placed[via].task.id);
+        let redundant = |p: &usize| above[p / 64] & (1 << (p % 64)) != 0;
+        for p in row.clone().filter(redundant) {
+            let Some(named) = place.need(p).filter(|need| need.named) else { continue };
+            let Some(via) = row.clone().find(|&q| q != p && reaches(p, q)) else { continue };
+            let (task, need, via) = (&place.task.id, &placed[p].task.id, &placed[via].task.id);
             let message = format!("task `{task}` need not name `{need}`: `{via}` already waits for it");
-            problems.push(Diagnostic::warning(Code::RedundantEdge, span.clone(), message));
+            problems.push(Diagnostic::warning(Code::RedundantEdge, named.span(), message));
         }
     }
 }

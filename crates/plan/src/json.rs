@@ -1,28 +1,137 @@
 //! JSON with comments into the tree. The liberties of JSON5 are switched off one by one.
 //!
-//! The parser stops at the first syntax error; everything after it is a matter of the plan language.
+//! ```text
+//! tokens -> tree                       a text without an error and without comments: the usual one
+//!    `----> parser -> its tree -> tree  anything else: it tells the error, and reads comments
+//! ```
+//! Both use the tokens of one scanner, and a property test holds them to the same trees. The parser stops at the first
+//! syntax error; everything after it is a matter of the plan language.
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::tree::{Item, Key, MAX_DEPTH, Value};
+use crate::tree::{Form, MAX_DEPTH, Tree};
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged as _;
-use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions, parse_to_ast};
+use jsonc_parser::tokens::Token;
+use jsonc_parser::{
+    CollectOptions, CommentCollectionStrategy, ParseOptions, Scanner, ScannerOptions, parse_to_ast,
+};
+use std::borrow::Cow;
 
 /// A byte order mark, which some editors write first.
 const MARK: char = '\u{feff}';
 
-/// Reads the document.
-pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item> {
-    if source.starts_with(MARK) {
-        // As the other formats take it. Spaces keep every place where it is.
-        let blank = " ".repeat(MARK.len_utf8());
-        return read(&format!("{blank}{}", &source[MARK.len_utf8()..]), problems);
+/// A source without its byte order mark, as the other formats take it; spaces keep every place where it is.
+pub(crate) fn unmarked(source: &str) -> Cow<'_, str> {
+    match source.strip_prefix(MARK) {
+        Some(rest) => Cow::Owned(" ".repeat(MARK.len_utf8()) + rest),
+        None => Cow::Borrowed(source),
+    }
+}
+
+/// Reads the document, which is [`unmarked`].
+pub(crate) fn read<'s>(source: &'s str, problems: &mut Vec<Diagnostic>) -> Option<Tree<'s>> {
+    if let Some(tree) = by_tokens(source) {
+        return Some(tree);
     }
     if let Some(at) = too_deep(source) {
         let message = format!("nesting is deeper than {MAX_DEPTH}");
         problems.push(Diagnostic::error(Code::Limit, at..at + 1, message));
         return None;
     }
+    match by_parser(source) {
+        Ok(tree) => Some(tree),
+        Err(error) => {
+            let range = error.range();
+            let message = format!("this is not JSON: {}", error.kind());
+            problems.push(Diagnostic::error(Code::Syntax, range.start..range.end, message));
+            None
+        }
+    }
+}
+
+/// A list or map under construction: where it began, and what may come next in it.
+struct Open {
+    number: usize,
+    form: Form,
+}
+
+/// What may come next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// A value.
+    Value,
+    /// A value or the end of the list.
+    ValueOrEnd,
+    /// A key or the end of the map.
+    KeyOrEnd,
+    /// The colon behind a key.
+    Colon,
+    /// A comma or the end of what is open; the end of the text if nothing is.
+    CommaOrEnd,
+}
+
+/// The tree of a text as it should be; `None` for an error, for comments and for what is too deep.
+fn by_tokens(source: &str) -> Option<Tree<'_>> {
+    let options = ScannerOptions {
+        allow_single_quoted_strings: false,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+        allow_bare_decimal_point_numbers: false,
+        allow_non_finite_numbers: false,
+        allow_extended_string_escapes: false,
+    };
+    let mut scanner = Scanner::new(source, &options);
+    let (mut tree, mut open, mut next) = (Tree::new(source), Vec::<Open>::new(), Next::Value);
+    while let Some(token) = scanner.scan().ok()? {
+        let span = scanner.token_start()..scanner.token_end();
+        let is_value = matches!(next, Next::Value | Next::ValueOrEnd);
+        let in_map = open.last().map(|open| open.form == Form::Map);
+        next = match token {
+            Token::String(text) if next == Next::KeyOrEnd => {
+                tree.add_text(Form::Text, &span, text);
+                Next::Colon
+            }
+            Token::Colon if next == Next::Colon => Next::Value,
+            Token::Comma if next == Next::CommaOrEnd => {
+                if in_map? {
+                    Next::KeyOrEnd
+                } else {
+                    Next::ValueOrEnd
+                }
+            }
+            Token::OpenBrace | Token::OpenBracket if is_value && open.len() < MAX_DEPTH => {
+                let is_map = token == Token::OpenBrace;
+                let form = if is_map { Form::Map } else { Form::List };
+                open.push(Open { number: tree.open(form, span.start), form });
+                if is_map { Next::KeyOrEnd } else { Next::ValueOrEnd }
+            }
+            Token::CloseBrace if in_map? && matches!(next, Next::KeyOrEnd | Next::CommaOrEnd) => {
+                tree.close(open.pop()?.number, span.end);
+                Next::CommaOrEnd
+            }
+            Token::CloseBracket if !in_map? && matches!(next, Next::ValueOrEnd | Next::CommaOrEnd) => {
+                tree.close(open.pop()?.number, span.end);
+                Next::CommaOrEnd
+            }
+            scalar if is_value => {
+                match scalar {
+                    Token::String(text) => tree.add_text(Form::Text, &span, text),
+                    Token::Number(text) => tree.add_text(Form::Number, &span, text.into()),
+                    Token::Boolean(true) => tree.add(Form::True, &span),
+                    Token::Boolean(false) => tree.add(Form::False, &span),
+                    Token::Null => tree.add(Form::Null, &span),
+                    _ => return None,
+                }
+                Next::CommaOrEnd
+            }
+            _ => return None,
+        };
+    }
+    (open.is_empty() && next == Next::CommaOrEnd).then_some(tree)
+}
+
+/// The tree as the parser reads it. Depth is bounded by [`too_deep`].
+fn by_parser(source: &str) -> Result<Tree<'_>, jsonc_parser::errors::ParseError> {
     let options = ParseOptions {
         allow_comments: true,
         allow_loose_object_property_names: false,
@@ -36,40 +145,46 @@ pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item>
         allow_extended_string_escapes: false,
     };
     let collect = CollectOptions { comments: CommentCollectionStrategy::Off, tokens: false };
-    match parse_to_ast(source, &collect, &options) {
-        Ok(parsed) => Some(parsed.value.map_or(Item { span: 0..0, value: Value::Null }, item)),
-        Err(error) => {
-            let range = error.range();
-            let message = format!("this is not JSON: {}", error.kind());
-            problems.push(Diagnostic::error(Code::Syntax, range.start..range.end, message));
-            None
+    let parsed = parse_to_ast(source, &collect, &options)?;
+    let mut tree = Tree::new(source);
+    match parsed.value {
+        Some(value) => add(&mut tree, value),
+        // A document without anything in it is nothing, which is no plan.
+        None => tree.add(Form::Null, &(0..0)),
+    }
+    Ok(tree)
+}
+
+fn add(tree: &mut Tree<'_>, value: ast::Value<'_>) {
+    let range = value.range();
+    let span = range.start..range.end;
+    match value {
+        ast::Value::StringLit(text) => tree.add_text(Form::Text, &span, text.value),
+        ast::Value::NumberLit(number) => tree.add_text(Form::Number, &span, number.value.into()),
+        ast::Value::BooleanLit(boolean) => {
+            tree.add(if boolean.value { Form::True } else { Form::False }, &span);
+        }
+        ast::Value::NullKeyword(_) => tree.add(Form::Null, &span),
+        ast::Value::Array(array) => {
+            let opened = tree.open(Form::List, span.start);
+            array.elements.into_iter().for_each(|element| add(tree, element));
+            tree.close(opened, span.end);
+        }
+        ast::Value::Object(object) => {
+            let opened = tree.open(Form::Map, span.start);
+            for property in object.properties {
+                let range = property.name.range();
+                let text = match property.name {
+                    ast::ObjectPropName::String(text) => text.value,
+                    ast::ObjectPropName::Word(word) => word.value.into(),
+                };
+                tree.add_text(Form::Text, &(range.start..range.end), text);
+                add(tree, property.value);
+            }
+            tree.close(opened, span.end);
         }
     }
 }
-
-/// Depth is bounded by [`too_deep`].
-fn item(value: ast::Value<'_>) -> Item {
-    let range = value.range();
-    let value = match value {
-        ast::Value::StringLit(text) => Value::Text(text.value.into_owned()),
-        ast::Value::NumberLit(number) => Value::Number(number.value.to_owned()),
-        ast::Value::BooleanLit(boolean) => Value::Bool(boolean.value),
-        ast::Value::NullKeyword(_) => Value::Null,
-        ast::Value::Array(array) => Value::List(array.elements.into_iter().map(item).collect()),
-        ast::Value::Object(object) => Value::Map(object.properties.into_iter().map(pair).collect()),
-    };
-    Item { span: range.start..range.end, value }
-}
-
-fn pair(property: ast::ObjectProp<'_>) -> (Key, Item) {
-    let range = property.name.range();
-    let text = match property.name {
-        ast::ObjectPropName::String(text) => text.value.into_owned(),
-        ast::ObjectPropName::Word(word) => word.value.to_owned(),
-    };
-    (Key { span: range.start..range.end, text }, item(property.value))
-}
-
 /// Where nesting first exceeds the bound, found before the recursive parser sees the text.
 fn too_deep(source: &str) -> Option<usize> {
     let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
@@ -89,4 +204,101 @@ fn too_deep(source: &str) -> Option<usize> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Pieces of which texts are made that are JSON, nearly JSON, or neither.
+    const PIECES: [&str; 30] = [
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"a\"",
+        "\"b\":",
+        "\"\\n\"",
+        "\"\\u00e9\"",
+        "1",
+        "-1.5e3",
+        "01",
+        "+1",
+        "0x1",
+        "true",
+        "false",
+        "null",
+        "nul",
+        "'a'",
+        " ",
+        "\n",
+        "// c\n",
+        "/* c */",
+        "\u{feff}",
+        "\u{a0}",
+        "é",
+        "\"",
+        "\\",
+        "NaN",
+    ];
+
+    fn agree(text: &str) -> bool {
+        match (by_tokens(text), by_parser(text)) {
+            (None, _) => true,
+            (Some(tree), parsed) => parsed.is_ok_and(|parsed| parsed == tree),
+        }
+    }
+
+    /// A value of JSON as text, of so many choices.
+    fn value(choices: &[u8]) -> String {
+        let mut text = String::new();
+        let mut open: Vec<char> = Vec::new();
+        for choice in choices {
+            match choice % 8 {
+                0 => (text.push('['), open.push(']')).0,
+                1 => (text.push_str("{\"k\\t\": "), open.push('}')).0,
+                2 => text.push_str("1.5"),
+                3 => text.push_str("\"x y\""),
+                4 => text.push_str("null"),
+                5 => text.push_str("\"\\u0041\""),
+                6 => text.push_str("true"),
+                _ => text.extend(open.pop()),
+            }
+            text.push_str(match (choice / 8, open.last()) {
+                (0..4, Some(']')) => ",",
+                (0..4, Some('}')) => ",\"k\":",
+                _ => "",
+            });
+        }
+        text.extend(open.into_iter().rev());
+        text
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_by_tokens_is_what_the_parser_reads(
+            pieces in proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..16),
+            choices in proptest::collection::vec(0_u8..64, 0..24),
+        ) {
+            prop_assert!(agree(&pieces.concat()));
+            prop_assert!(agree(&value(&choices)));
+        }
+    }
+
+    #[test]
+    fn the_usual_text_is_read_by_tokens() {
+        for text in ["{}", " [1, {\"a\": [true, null, \"\\n\"],},]\n", "\"a\"", "-1"] {
+            assert!(by_tokens(text).is_some() && agree(text), "{text}");
+        }
+        for text in
+            ["", "{", "[1 2]", "{\"a\" 1}", "[,]", "{,}", "1 1", "// c\n1", "{a: 1}", "]", &"[".repeat(65)]
+        {
+            assert!(by_tokens(text).is_none(), "{text}");
+        }
+        let deep = "[".repeat(MAX_DEPTH) + &"]".repeat(MAX_DEPTH);
+        assert!(by_tokens(&deep).is_some() && too_deep(&deep).is_none());
+    }
 }

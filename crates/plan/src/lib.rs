@@ -31,6 +31,7 @@ mod literals;
 mod lower;
 pub mod model;
 mod names;
+mod overlap;
 mod ownership;
 mod part;
 mod patterns;
@@ -44,6 +45,7 @@ mod reach;
 pub mod reference;
 mod render;
 mod settings;
+mod task;
 mod toml;
 mod tree;
 mod trying;
@@ -63,6 +65,7 @@ pub use ids::is_id;
 pub use language::{Document, reference as reference_markdown, schema};
 pub use lower::lower;
 pub use model::Plan;
+pub use overlap::{Overlap, overlaps};
 pub use ownership::FILES_LOCK;
 pub use part::{Part, PartError, part_of};
 pub use placed::{MAX_EDGES, MAX_TASKS};
@@ -133,6 +136,12 @@ impl Loaded {
         render::facts(&self.problems, &self.source)
     }
 
+    /// What was read, as text.
+    #[must_use]
+    pub fn into_source(self) -> String {
+        self.source
+    }
+
     /// The number of errors.
     #[must_use]
     pub fn errors(&self) -> usize {
@@ -155,10 +164,17 @@ pub struct Given<'a> {
 /// Reads a plan. `name` is shown in problems.
 #[must_use]
 pub fn load((name, bytes): (&str, &[u8]), format: Format, given: &Given<'_>) -> Loaded {
+    load_owned((name, bytes.to_vec()), format, given)
+}
+
+/// As [`load`]; a large plan is not copied, [`Loaded::into_source`] gives it back.
+#[must_use]
+pub fn load_owned((name, bytes): (&str, Vec<u8>), format: Format, given: &Given<'_>) -> Loaded {
     let mut problems = Vec::new();
-    let source = String::from_utf8_lossy(bytes).into_owned();
     let mut about = (Dialect::Plan, Vec::new());
-    let plan = read((bytes, format), given, &mut about, &mut problems);
+    let plan = read((&bytes, format), given, &mut about, &mut problems);
+    let source =
+        String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
     let (dialect, stated) = about;
     problems.sort_by_key(|p| (p.span.start, p.code));
     let source = literals::hide(source, &problems);
@@ -185,19 +201,19 @@ fn read(
             return None;
         }
     };
-    let root = match format {
-        Format::Yaml => yaml::read(source, problems),
-        Format::Json => json::read(source, problems),
-        Format::Toml => toml::read(source, problems),
+    let unmarked = if format == Format::Json { json::unmarked(source) } else { source.into() };
+    let tree = match format {
+        Format::Yaml => yaml::read(&unmarked, problems),
+        Format::Json => json::read(&unmarked, problems),
+        Format::Toml => toml::read(&unmarked, problems),
     }?;
-    let mut draft = draft::read(&root, format == Format::Json, &given.defaults, problems)?;
+    let root = tree.root()?;
+    let mut draft = draft::read(root, format == Format::Json, &given.defaults, problems)?;
     about.0 = draft.dialect;
     if draft.dialect == Dialect::Plan {
-        about.1 = settings::of_plan(&root, source);
+        about.1 = settings::of_plan(root, source);
     }
-    literals::check(&root, problems);
-    // The tree of a large plan is large, and everything has been read from it.
-    drop(root);
+    literals::check(root, problems);
     draft.leases.clone_from(&given.leases);
     for (name, value) in given.inputs {
         literals::check_given((name, value), problems);
@@ -213,7 +229,7 @@ fn read(
             problems.push(Diagnostic::error(Code::UnknownName, 0..0, message));
         }
     }
-    let mut plan = assemble::assemble(draft, problems)?;
+    let mut plan = assemble::assemble(&draft, problems)?;
     given.defaults.lay_caps_under(&mut plan);
     Some(plan)
 }

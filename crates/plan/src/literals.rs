@@ -12,17 +12,17 @@ const MIN_BYTES: usize = 12;
 const FREE: [&str; 5] = ["env", "params", "inputs", "headers", "matrix"];
 
 /// Finds secrets in a document.
-pub(crate) fn check(root: &Item, problems: &mut Problems) {
-    let mut open: Vec<(&Item, Option<&str>, bool)> = vec![(root, None, false)];
+pub(crate) fn check(root: Item<'_>, problems: &mut Problems) {
+    let mut open: Vec<(Item<'_>, Option<&str>, bool)> = vec![(root, None, false)];
     while let Some((item, key, free)) = open.pop() {
-        match &item.value {
+        match item.value() {
             Value::Text(text) | Value::Plain(text) => {
-                look(text, (&item.span, key.filter(|_| free)), problems)
+                look(text, (item.span(), key.filter(|_| free)), problems);
             }
             Value::List(items) => open.extend(items.iter().map(|item| (item, key, free))),
             Value::Map(pairs) => open.extend(pairs.iter().map(|(k, item)| {
                 let free = free || key.is_some_and(|key| FREE.contains(&key));
-                (item, Some(k.text.as_str()), free)
+                (item, Some(k.text), free)
             })),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
@@ -39,7 +39,7 @@ pub(crate) fn check_given((name, value): (&str, &str), problems: &mut Problems) 
     }
 }
 
-fn look(text: &str, (span, key): (&Span, Option<&str>), problems: &mut Problems) {
+fn look(text: &str, (span, key): (Span, Option<&str>), problems: &mut Problems) {
     if text.len() < MIN_BYTES {
         return;
     }
@@ -49,14 +49,10 @@ fn look(text: &str, (span, key): (&Span, Option<&str>), problems: &mut Problems)
     };
     let Some(found) = found_in(text).or_else(named) else { return };
     let problem = if found.is_sure {
-        Diagnostic::error(
-            Code::Secret,
-            span.clone(),
-            format!("a secret stands in the plan (rule {})", found.rule),
-        )
+        Diagnostic::error(Code::Secret, span, format!("a secret stands in the plan (rule {})", found.rule))
     } else {
         let message = format!("this looks like a secret (rule {})", found.rule);
-        Diagnostic::warning(Code::Secret, span.clone(), message)
+        Diagnostic::warning(Code::Secret, span, message)
     };
     problems.push(
         problem

@@ -2,6 +2,7 @@
 //!
 //! Node i is task i of the plan. Names that tasks share become table entries in bytewise order.
 
+use crate::ids::{self, Ids};
 use crate::model::{Breaker as PlanBreaker, Budget as PlanBudget, Claim as PlanClaim, Plan, Share, Task};
 use regatta_engine::breaker::{BreakerPolicy, WhenOpen, Window};
 use regatta_engine::budget::Budget;
@@ -14,9 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The graph and the settings of a plan.
 #[must_use]
 pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
-    let mut index: Index<'_> = plan.tasks.iter().zip(0..).map(|(t, i)| (t.id.as_str(), i)).collect();
-    // Tasks are by id, so this only looks.
-    index.sort_unstable();
+    let index = Index::of(plan);
     let tags = table(plan.tasks.iter().flat_map(|t| &t.tags).chain(plan.limits.per_tag.keys()));
     let agents = table(plan.agents.keys());
     let tools: BTreeSet<&str> = plan.tasks.iter().filter_map(Task::tool).collect();
@@ -59,16 +58,33 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
         tags: tags.keys().map(|s| (*s).to_owned()).collect(),
         policies,
         tools: tools.keys().map(|s| (*s).to_owned()).collect(),
-        pinned: plan.order.iter().filter_map(|id| place_of(&index, id)).collect(),
+        pinned: plan.order.iter().filter_map(|id| index.find(id)).collect(),
     };
     (spec, config(plan, &tags, &agents))
 }
 
 /// The place of each task, by id.
-type Index<'a> = Vec<(&'a str, u32)>;
+struct Index<'a> {
+    ids: Ids<'a>,
+    /// The place in the plan of each in the order of ids; empty where the plan has that order, as validated ones have.
+    places: Vec<u32>,
+}
 
-fn place_of(index: &Index<'_>, id: &str) -> Option<u32> {
-    index.binary_search_by(|(other, _)| (*other).cmp(id)).ok().map(|at| index[at].1)
+impl<'a> Index<'a> {
+    fn of(plan: &'a Plan) -> Index<'a> {
+        let ids: Vec<&str> = plan.tasks.iter().map(|task| task.id.as_str()).collect();
+        if ids.is_sorted_by(|a, b| a < b) {
+            return Index { ids: Ids::new(ids), places: Vec::new() };
+        }
+        let mut places = ids::order(&ids);
+        places.dedup_by_key(|at| ids[*at as usize]);
+        Index { ids: Ids::new(places.iter().map(|at| ids[*at as usize]).collect()), places }
+    }
+
+    fn find(&self, id: &str) -> Option<u32> {
+        let at = self.ids.find(id)?;
+        if self.places.is_empty() { u32::try_from(at).ok() } else { self.places.get(at).copied() }
+    }
 }
 
 type Table<'a> = BTreeMap<&'a str, u32>;
@@ -85,7 +101,7 @@ fn node(
 ) -> NodeSpec {
     NodeSpec {
         id: task.id.clone(),
-        needs: task.needs.iter().filter_map(|need| place_of(index, need)).collect(),
+        needs: task.needs.iter().filter_map(|need| index.find(need)).collect(),
         priority: priority(&task.priority),
         agent: task.action.agent().and_then(|a| agents.get(a).copied()),
         tags: task.tags.iter().filter_map(|t| tags.get(t.as_str()).copied()).collect(),
@@ -187,5 +203,6 @@ fn config(plan: &Plan, tags: &Table<'_>, agents: &Table<'_>) -> RunConfig {
         ageing_rounds: plan.ageing,
         breaker: plan.breaker.as_ref().map(breaker),
         budget: plan.budget.as_ref().map(budget),
+        mends: plan.merge.as_ref().is_some_and(|merge| merge.fix.is_some()),
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! This is what is stored and what runs. Times are milliseconds. Knows no spans.
 
-pub use crate::action::Action;
+pub use crate::action::{Action, Claim, Lock};
 pub use crate::agents::{Agent, Budget, Driver, KnownPreset, PRESETS, Permissions, is_key_name};
-pub use crate::apart::{Check, InWorktree, Merge, MergeRule, Worktrees};
+pub use crate::apart::{Check, Evidence, Helper, InWorktree, Merge, MergeRule, Worktrees};
+pub use crate::task::{Task, Terms};
 pub use crate::trying::{Breaker, Retry, Share, Timeout};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -55,6 +56,7 @@ pub struct Plan {
     #[serde(skip)]
     pub recorded: BTreeMap<String, u64>,
     /// The tasks, by id.
+    #[serde(deserialize_with = "crate::task::sharing")]
     pub tasks: Vec<Task>,
     /// Keys whose feature is not built yet, with the task that has them.
     pub unbuilt: Vec<Unbuilt>,
@@ -138,112 +140,4 @@ pub struct Limits {
     pub per_tag: BTreeMap<String, u32>,
     /// Bytes of one output stream of an attempt.
     pub output_bytes: u64,
-}
-
-/// A task.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Task {
-    /// Its id.
-    pub id: String,
-    /// Its title.
-    pub title: Option<String>,
-    /// What it does.
-    pub action: Action,
-    /// What undoes it.
-    pub undo: Option<Action>,
-    /// What tells whether a lost attempt had its effect.
-    pub reconcile: Option<Action>,
-    /// Direct predecessors, sorted; those implied by references included.
-    pub needs: Vec<String>,
-    /// `P0` to `P3`.
-    pub priority: String,
-    /// Its tags, sorted.
-    pub tags: Vec<String>,
-    /// What it claims while it lives.
-    pub locks: Vec<Lock>,
-    /// Files it writes.
-    pub files: Vec<String>,
-    /// Files it reads.
-    pub reads: Vec<String>,
-    /// Acceptance criteria.
-    pub accept: Vec<String>,
-    /// Expected duration.
-    pub estimate_ms: Option<u64>,
-    /// Working directory inside the workspace.
-    pub cwd: Option<String>,
-    /// Variables it sets.
-    pub env: BTreeMap<String, String>,
-    /// Values handed to it, as templates.
-    pub inputs: BTreeMap<String, Value>,
-    /// Retry policy.
-    pub retry: Retry,
-    /// Timeouts.
-    pub timeout: Timeout,
-    /// `pure`, `idempotent`, `at-most-once` or `reconcile`.
-    pub effect: String,
-    /// A CEL expression.
-    pub when: Option<String>,
-    /// Equal work of an earlier run may stand for it.
-    #[serde(default)]
-    pub cache: bool,
-    /// A further part of what makes work equal.
-    #[serde(default)]
-    pub cache_key: Option<String>,
-    /// Runs although a predecessor was skipped.
-    pub allow_skipped: bool,
-    /// Standard output is the result.
-    pub result_is_stdout: bool,
-    /// `security`, `architecture`, `implementation` or `docs`.
-    pub role: Option<String>,
-    /// Values of the matrix axes of this cell.
-    pub matrix: BTreeMap<String, String>,
-    /// Members of the families that references of this task name, in cell order.
-    pub families: BTreeMap<String, Vec<String>>,
-    /// What keys say whose feature is not built yet.
-    pub later: BTreeMap<String, Value>,
-    /// The tool it was written as a call of, although its action is a command (`tool: shell`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub called: Option<String>,
-    /// Its worktree; `None` if it works in the workspace itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub worktree: Option<InWorktree>,
-    /// What all its attempts may use up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub budget: Option<Budget>,
-}
-
-impl Task {
-    /// The tool that does it, if one does.
-    #[must_use]
-    pub fn tool(&self) -> Option<&str> {
-        match &self.action {
-            Action::Tool { tool, .. } => Some(tool),
-            Action::Argv(_)
-            | Action::Shell { .. }
-            | Action::Agent { .. }
-            | Action::Join { .. }
-            | Action::Gate { .. } => self.called.as_deref(),
-        }
-    }
-}
-
-/// A claim.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-pub struct Lock {
-    /// The resource or lock.
-    pub resource: String,
-    /// How it is claimed.
-    pub claim: Claim,
-}
-
-/// How a resource or lock is claimed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Claim {
-    /// Units of a counted resource.
-    Units(u32),
-    /// Shared with others.
-    Shared,
-    /// Alone.
-    Exclusive,
 }

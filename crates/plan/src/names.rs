@@ -25,7 +25,7 @@ const BUILT_IN_TOOLS: [&str; 11] = [
 ];
 
 /// Locks, agents, tools, gates and resources that are named must exist, and be enough.
-pub(crate) fn check_names(draft: &Draft, placed: &[Placed], problems: &mut Problems) {
+pub(crate) fn check_names(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
     check_leases(draft, problems);
     let known = Known {
         agents: draft.agents.keys().cloned().collect(),
@@ -38,7 +38,7 @@ pub(crate) fn check_names(draft: &Draft, placed: &[Placed], problems: &mut Probl
         let undo = p.task.undo.iter().filter_map(|a| known.unknown(a));
         for (message, help) in unknown.chain(undo) {
             let message = format!("task `{}` names {message}", p.task.id);
-            let mut problem = Diagnostic::error(Code::UnknownName, p.action_span.clone(), message);
+            let mut problem = Diagnostic::error(Code::UnknownName, p.action_span.wide(), message);
             problem.help = help;
             problems.push(problem);
         }
@@ -91,7 +91,7 @@ impl Known {
 }
 
 /// A name is either a resource of the plan or a counted lease of the workspace.
-fn check_leases(draft: &Draft, problems: &mut Problems) {
+fn check_leases(draft: &Draft<'_>, problems: &mut Problems) {
     for name in draft.resources.keys().filter(|name| draft.leases.contains_key(*name)) {
         let message = format!("`{name}` is a resource of the plan and a lease of the workspace");
         let help = "rename one of them: whose units are meant could not be told";
@@ -99,7 +99,7 @@ fn check_leases(draft: &Draft, problems: &mut Problems) {
     }
 }
 
-fn check_locks(draft: &Draft, p: &Placed, problems: &mut Problems) {
+fn check_locks(draft: &Draft<'_>, p: &Placed, problems: &mut Problems) {
     for lock in &p.task.locks {
         let capacity = draft.resources.get(&lock.resource).or_else(|| draft.leases.get(&lock.resource));
         let why = match (lock.claim, capacity) {
@@ -118,7 +118,7 @@ fn check_locks(draft: &Draft, p: &Placed, problems: &mut Problems) {
             (Claim::Units(_), Some(_)) | (Claim::Shared | Claim::Exclusive, None) => continue,
         };
         let message = format!("task `{}` {why}", p.task.id);
-        problems.push(Diagnostic::error(Code::UnknownName, p.id_span.clone(), message));
+        problems.push(Diagnostic::error(Code::UnknownName, p.id_span.wide(), message));
     }
 }
 
@@ -126,7 +126,7 @@ fn check_locks(draft: &Draft, p: &Placed, problems: &mut Problems) {
 const MAX_STRANGERS: usize = 10;
 
 /// An order names tasks of the plan, each once.
-pub(crate) fn check_order(draft: &Draft, placed: &[Placed], problems: &mut Problems) {
+pub(crate) fn check_order(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
     let mut seen = BTreeSet::new();
     let mut strangers = 0;
     for id in &draft.order {
@@ -152,7 +152,7 @@ pub(crate) fn check_order(draft: &Draft, placed: &[Placed], problems: &mut Probl
 }
 
 /// A cap that is at least the number of its tasks never binds. The default of `max_parallel` is nobody's mistake.
-pub(crate) fn check_caps(draft: &Draft, placed: &[Placed], problems: &mut Problems) {
+pub(crate) fn check_caps(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
     let limits = &draft.limits;
     let tags = placed.iter().flat_map(|p| p.task.tags.iter().map(String::as_str));
     let kinds = [

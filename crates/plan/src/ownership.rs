@@ -5,9 +5,10 @@
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::model::{Claim, Lock};
 use crate::patterns::{Globs, group, is_literal, plain, refuse};
-use crate::placed::Placed;
+use crate::placed::{Isolation, Placed};
 use crate::reach::Reach;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How the name of a lock begins that `isolation: locks` makes of patterns.
 pub const FILES_LOCK: &str = "files:";
@@ -20,7 +21,7 @@ pub(crate) fn check_patterns(placed: &[Placed], problems: &mut Problems) {
         for pattern in p.task.files.iter().chain(&p.task.reads) {
             let Some(why) = refuse(pattern) else { continue };
             let message = format!("`{}` of task `{}` {why}", pattern.escape_debug(), p.task.id);
-            problems.push(Diagnostic::error(Code::BadValue, p.id_span.clone(), message));
+            problems.push(Diagnostic::error(Code::BadValue, p.id_span.wide(), message));
         }
     }
 }
@@ -28,7 +29,7 @@ pub(crate) fn check_patterns(placed: &[Placed], problems: &mut Problems) {
 /// Adds the locks that the patterns of each task under `isolation: locks` mean: exclusive for `files`, shared for
 /// `reads`; overlapping patterns share one lock.
 pub(crate) fn lock_files(placed: &mut [Placed]) {
-    let locked = |p: &&Placed| p.isolation == "locks";
+    let locked = |p: &&Placed| p.isolation == Isolation::Locks;
     let patterns = placed.iter().filter(locked).flat_map(|p| p.task.files.iter().chain(&p.task.reads));
     let patterns: BTreeSet<String> = patterns.map(|pattern| plain(pattern).to_owned()).collect();
     let groups = group(&patterns.into_iter().collect::<Vec<_>>());
@@ -36,7 +37,7 @@ pub(crate) fn lock_files(placed: &mut [Placed]) {
         let pattern = plain(pattern);
         format!("{FILES_LOCK}{}", groups.get(pattern).map_or(pattern, String::as_str))
     };
-    for p in placed.iter_mut().filter(|p| p.isolation == "locks") {
+    for p in placed.iter_mut().filter(|p| p.isolation == Isolation::Locks) {
         let mut claims: BTreeMap<String, Claim> = BTreeMap::new();
         for pattern in &p.task.reads {
             claims.entry(name(pattern)).or_insert(Claim::Shared);
@@ -44,17 +45,21 @@ pub(crate) fn lock_files(placed: &mut [Placed]) {
         for pattern in &p.task.files {
             claims.insert(name(pattern), Claim::Exclusive);
         }
-        p.task.locks.extend(claims.into_iter().map(|(resource, claim)| Lock { resource, claim }));
-        p.task.locks.sort();
-        p.task.locks.dedup();
+        if claims.is_empty() {
+            continue;
+        }
+        let locks = &mut Arc::make_mut(&mut p.task.terms).locks;
+        locks.extend(claims.into_iter().map(|(resource, claim)| Lock { resource, claim }));
+        locks.sort();
+        locks.dedup();
     }
 }
 
-/// Two tasks in worktrees that own the same file need an order between them.
-pub(crate) fn check_owners(placed: &[Placed], reach: &Reach, problems: &mut Problems) {
+/// Two tasks in worktrees that own the same file need an order between them; where it is `allowed`, that is only said.
+pub(crate) fn check_owners((placed, allowed): (&[Placed], bool), reach: &Reach, problems: &mut Problems) {
     let owners = |pattern: &dyn Fn(&str) -> bool| {
         let mut found: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
-        for (i, p) in placed.iter().enumerate().filter(|(_, p)| p.isolation == "worktree") {
+        for (i, p) in placed.iter().enumerate().filter(|(_, p)| p.isolation == Isolation::Worktree) {
             for file in p.task.files.iter().map(|f| plain(f)).filter(|f| pattern(f)) {
                 found.entry(file).or_default().insert(i);
             }
@@ -86,8 +91,9 @@ pub(crate) fn check_owners(placed: &[Placed], reach: &Reach, problems: &mut Prob
             b.task.id,
             files.join("`, `")
         );
-        let problem = Diagnostic::error(Code::Overlap, b.id_span.clone(), message);
+        let said = if allowed { Diagnostic::warning } else { Diagnostic::error };
+        let problem = said(Code::Overlap, b.id_span.wide(), message);
         let help = format!("add `needs: [{}]` to `{}`, or divide the files", a.task.id, b.task.id);
-        problems.push(problem.label("owns it too").also(a.id_span.clone(), "owns it").help(help));
+        problems.push(problem.label("owns it too").also(a.id_span.wide(), "owns it").help(help));
     }
 }

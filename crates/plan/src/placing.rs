@@ -1,29 +1,46 @@
-//! Makes a task of each draft: its edges, its defaults, what stands where.
+//! One task of a plan: its entry read once more, its edges gathered, its references and terms checked.
 //!
-//! Looks at one task at a time; what holds of all together is checked in `assemble`.
+//! Knows the others by name only. Most tasks have the terms of the one before: those are kept once.
 
 use crate::cells::Cell;
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{Draft, Spanned, TaskDraft};
 use crate::edges::{Edges, Guesses, Names};
 use crate::isolation;
-use crate::model::{Action, Task};
-use crate::placed::{MAX_EDGES, NeedPlace, Placed};
-use crate::tree::Span;
+use crate::model::{Action, InWorktree, Task, Terms};
+use crate::placed::{Isolation, MAX_EDGES, Narrow, Placed};
 use crate::variables;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What terms take from elsewhere than the keys of terms: from the action, the agent, the plan.
+#[derive(Clone, PartialEq)]
+struct Judged {
+    effect: String,
+    cache: bool,
+    /// An agent does it.
+    agent: bool,
+    /// Silence and role as its agent has them.
+    idle_ms: Option<u64>,
+    role: Option<String>,
+    worktree: Option<InWorktree>,
+}
+
+/// The values of the axes of a cell, and the members of the families that it names.
+type OfNames = (BTreeMap<String, String>, BTreeMap<String, Vec<String>>);
 
 /// Places every task, in the order of the cells; none if there are too many edges.
 pub(crate) fn place_all(
-    draft: &Draft,
-    names: &Names,
-    cells: Vec<Cell>,
+    draft: &Draft<'_>,
+    names: &Names<'_>,
+    cells: &[&Cell<'_, '_>],
     problems: &mut Problems,
 ) -> Option<Vec<Placed>> {
     let mut placed: Vec<Placed> = Vec::with_capacity(cells.len());
-    let (mut guesses, mut edges) = (Guesses::new(), 0);
+    let mut place = Placing::of(draft, names);
+    let mut edges = 0;
     for cell in cells {
-        let task = place(draft, (names, &mut guesses), cell, problems);
+        let task = place.place(cell, problems);
         // Families make many of few words, so they are counted while they are gathered.
         edges += task.task.needs.len() + task.task.families.values().map(Vec::len).sum::<usize>();
         placed.push(task);
@@ -37,87 +54,124 @@ pub(crate) fn place_all(
     Some(placed)
 }
 
-fn place(
-    draft: &Draft,
-    (names, guesses): (&Names, &mut Guesses),
-    (task, cell): Cell,
-    problems: &mut Problems,
-) -> Placed {
-    let task = *task;
-    let edges = no_edges(&task, (names, guesses), cell);
-    check_variables(&task, problems);
-    let Edges { cell, needs, families, .. } = gather(&task, edges, problems);
-    let effect = effect(draft, &task, problems);
-    let cache = cache(draft, (&task, &effect), problems);
-    let agent = task.action.as_ref().and_then(|a| a.value.agent());
-    if agent.is_some() {
-        check_worker(&task, problems);
+/// Makes tasks of cells.
+struct Placing<'a> {
+    draft: &'a Draft<'a>,
+    names: &'a Names<'a>,
+    guesses: Guesses,
+    /// Those of a task that says nothing of its terms, and what they were made for.
+    terms: Option<(Arc<Terms>, Judged)>,
+    /// Those of the last other task.
+    last: Option<Arc<Terms>>,
+}
+
+impl<'a> Placing<'a> {
+    /// Of a draft and everything that references may name.
+    fn of(draft: &'a Draft<'_>, names: &'a Names<'_>) -> Placing<'a> {
+        Placing { draft, names, guesses: Guesses::new(), terms: None, last: None }
     }
-    let isolation = task.isolation.clone().unwrap_or_else(|| draft.isolation.clone());
-    let worktree = isolation::in_worktree(&task, &isolation, problems);
-    let (agent, known) = (agent.is_some(), agent.and_then(|name| draft.agents.get(name)));
-    let idle_ms = known.and_then(|agent| agent.idle_timeout_ms);
-    let need_places = need_places(&task, &needs);
-    let (tags, locks) = (sorted(&task.tags), sorted(task.locks.iter().map(|(lock, _)| lock)));
-    let action = |slot: &Option<Spanned<Action>>| slot.as_ref().map(|a| a.value.clone());
-    Placed {
-        id_span: task.id_span.clone(),
-        isolation,
-        action_span: task.action.as_ref().map_or(task.id_span.clone(), |a| a.span.clone()),
-        task: Task {
-            // A task without an action has been reported, so its plan is never made.
-            action: action(&task.action).unwrap_or(Action::Argv(vec![])),
-            undo: action(&task.undo),
-            reconcile: action(&task.reconcile),
-            needs: needs.into_keys().collect(),
-            priority: task.priority.clone().unwrap_or_else(|| "P2".into()),
-            tags,
-            locks,
-            cwd: task.cwd.as_ref().map(|c| c.value.clone()),
-            env: task.env.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect(),
-            inputs: task.inputs.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect(),
-            retry: task.retry.over(&draft.retry),
-            timeout: task.timeout.over(&draft.timeout, (agent, idle_ms)),
+
+    /// A task with its places.
+    fn place(&mut self, cell: &Cell<'_, '_>, problems: &mut Problems) -> Placed {
+        let draft = self.draft;
+        // What is wrong with the entry itself was told when it was first read.
+        let mut task = draft.entries.read(cell.entry.item, &mut Vec::new());
+        task.matrix.clear();
+        if *task.id != *cell.id {
+            task.id = cell.id.to_string();
+        }
+        check_variables(&task, problems);
+        let edges = Edges::of(
+            (self.names, &mut self.guesses),
+            &cell.id,
+            cell.values.clone(),
+            task.for_each.is_some(),
+        );
+        let mut edges = gather(&task, edges, problems);
+        let needs = edges.needs(&task.needs);
+        let Edges { cell, families, .. } = edges;
+        let effect = effect(draft, &task, problems);
+        let cache = cache(draft, (&task, &effect), problems);
+        let agent = task.action.as_ref().and_then(|a| a.value.agent());
+        if agent.is_some() {
+            check_worker(&task, problems);
+        }
+        let names = self.names;
+        let isolation = task.isolation.as_deref().unwrap_or(&draft.isolation);
+        let known = agent.and_then(|name| draft.agents.get(name));
+        let judged = Judged {
             effect,
             cache,
-            cache_key: task.cache_key,
-            when: task.when.as_ref().map(|w| w.value.clone()),
-            matrix: cell,
-            families,
-            id: task.id,
-            title: task.title,
-            files: task.files,
-            reads: task.reads,
-            accept: task.accept,
-            estimate_ms: task.estimate_ms,
-            allow_skipped: task.allow_skipped,
-            result_is_stdout: task.result_is_stdout,
-            role: task.role.or_else(|| known?.role.clone()),
-            later: task.later,
-            called: task.called,
-            worktree,
-            budget: task.budget,
-        },
-        need_places,
+            agent: agent.is_some(),
+            idle_ms: known.and_then(|agent| agent.idle_timeout_ms),
+            role: known.and_then(|agent| agent.role.clone()),
+            worktree: isolation::in_worktree(&task, isolation, problems),
+        };
+        Placed {
+            isolation: Isolation::named(isolation),
+            id_span: Narrow::of(&task.id_span),
+            action_span: Narrow::of(task.action.as_ref().map_or(&task.id_span, |a| &a.span)),
+            task: Task {
+                id: std::mem::take(&mut task.id),
+                // A task without an action has been reported, so its plan is never made.
+                action: task.action.take().map_or(Action::Argv(vec![]), |a| a.value),
+                needs: needs.iter().map(|need| names.tasks.at(need.on as usize).to_owned()).collect(),
+                estimate_ms: task.estimate_ms,
+                terms: self.terms(task, judged, (cell, families)),
+            },
+            needs: needs.into(),
+        }
+    }
+
+    /// Terms, kept once where they are those of the task before.
+    fn terms(&mut self, task: TaskDraft, judged: Judged, names: OfNames) -> Arc<Terms> {
+        let by_default = task.says_nothing() && names.0.is_empty() && names.1.is_empty();
+        if let Some((terms, of)) = &self.terms
+            && by_default
+            && *of == judged
+        {
+            return Arc::clone(terms);
+        }
+        let made = terms(self.draft, task, judged.clone(), names);
+        let last = self.last.take().filter(|last| **last == made).unwrap_or_else(|| Arc::new(made));
+        if by_default {
+            self.terms = Some((Arc::clone(&last), judged));
+        }
+        self.last = Some(Arc::clone(&last));
+        last
     }
 }
 
-/// The edges of a task before any was found.
-fn no_edges<'a>(
-    task: &TaskDraft,
-    (names, guesses): (&'a Names, &'a mut Guesses),
-    cell: BTreeMap<String, String>,
-) -> Edges<'a> {
-    Edges {
-        names,
-        guesses,
-        id: task.id.clone(),
-        cell,
-        maps: task.for_each.is_some(),
-        needs: BTreeMap::new(),
-        families: BTreeMap::new(),
-        into_call: false,
-        free: false,
+fn terms(draft: &Draft<'_>, task: TaskDraft, judged: Judged, (matrix, families): OfNames) -> Terms {
+    let values = |map: BTreeMap<String, Spanned<_>>| map.into_iter().map(|(k, v)| (k, v.value)).collect();
+    Terms {
+        title: task.title,
+        undo: task.undo.map(|a| a.value),
+        reconcile: task.reconcile.map(|a| a.value),
+        priority: task.priority.unwrap_or_else(|| "P2".into()),
+        tags: sorted(task.tags),
+        locks: sorted(task.locks.into_iter().map(|(lock, _)| lock)),
+        files: task.files,
+        reads: task.reads,
+        accept: task.accept,
+        cwd: task.cwd.map(|c| c.value),
+        env: task.env.into_iter().map(|(k, v)| (k, v.value)).collect(),
+        inputs: values(task.inputs),
+        retry: task.retry.over(&draft.retry),
+        timeout: task.timeout.over(&draft.timeout, (judged.agent, judged.idle_ms)),
+        effect: judged.effect,
+        when: task.when.map(|w| w.value),
+        cache: judged.cache,
+        cache_key: task.cache_key,
+        allow_skipped: task.allow_skipped,
+        result_is_stdout: task.result_is_stdout,
+        role: task.role.or(judged.role),
+        matrix,
+        families,
+        later: task.later,
+        called: task.called,
+        worktree: judged.worktree,
+        budget: task.budget,
     }
 }
 
@@ -147,15 +201,8 @@ fn check_worker(task: &TaskDraft, problems: &mut Problems) {
     }
 }
 
-/// Beside `needs`, in their order.
-fn need_places(task: &TaskDraft, needs: &BTreeMap<String, Span>) -> Vec<NeedPlace> {
-    let named: BTreeSet<&String> = task.needs.iter().map(|need| &need.value).collect();
-    let place = |(id, span): (&String, &Span)| NeedPlace { span: span.clone(), named: named.contains(id) };
-    needs.iter().map(place).collect()
-}
-
-fn sorted<'a, T: Ord + Clone + 'a>(items: impl IntoIterator<Item = &'a T>) -> Vec<T> {
-    items.into_iter().collect::<BTreeSet<&T>>().into_iter().cloned().collect()
+fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    items.into_iter().collect::<BTreeSet<T>>().into_iter().collect()
 }
 
 /// Gathers the edges of a task. References of `undo` and `reconcile` add none.
@@ -190,7 +237,7 @@ fn gather<'a>(task: &TaskDraft, mut edges: Edges<'a>, problems: &mut Problems) -
 }
 
 /// Whether equal work of an earlier run may stand for a task: only where that cannot matter to anybody.
-fn cache(draft: &Draft, (task, effect): (&TaskDraft, &str), problems: &mut Problems) -> bool {
+fn cache(draft: &Draft<'_>, (task, effect): (&TaskDraft, &str), problems: &mut Problems) -> bool {
     let pure = effect == "pure";
     if task.cache == Some(true) && !pure {
         let message = format!("task `{}` has `cache: true` but `effect: {effect}`", task.id);
@@ -203,7 +250,7 @@ fn cache(draft: &Draft, (task, effect): (&TaskDraft, &str), problems: &mut Probl
 }
 
 /// The effect contract of a task: its own, the plan's, or the default.
-fn effect(draft: &Draft, task: &TaskDraft, problems: &mut Problems) -> String {
+fn effect(draft: &Draft<'_>, task: &TaskDraft, problems: &mut Problems) -> String {
     let effect = task.effect.clone().or_else(|| draft.effect.clone());
     let effect =
         effect.unwrap_or_else(|| if task.reconcile.is_some() { "reconcile" } else { "at-most-once" }.into());

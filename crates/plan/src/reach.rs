@@ -7,9 +7,61 @@ use std::collections::BTreeSet;
 /// Sources that one pass follows at once: one bit each.
 const SOURCES_A_PASS: usize = 64;
 
+/// The predecessors of each, one row behind the other.
+pub(crate) struct Rows {
+    /// Where each row begins, and the end of the last.
+    starts: Vec<u32>,
+    flat: Vec<u32>,
+}
+
+impl Rows {
+    /// No row yet.
+    pub(crate) fn new(rows: usize) -> Rows {
+        let mut starts = Vec::with_capacity(rows + 1);
+        starts.push(0);
+        Rows { starts, flat: Vec::new() }
+    }
+
+    /// Adds the next row. Edges are bounded, so 32 bits count them.
+    pub(crate) fn push(&mut self, row: impl Iterator<Item = u32>) {
+        self.flat.extend(row);
+        self.starts.push(u32::try_from(self.flat.len()).unwrap_or(u32::MAX));
+    }
+
+    /// The number of rows.
+    pub(crate) fn len(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// The number of entries in all rows.
+    pub(crate) fn edges(&self) -> usize {
+        self.flat.len()
+    }
+
+    /// A row.
+    pub(crate) fn row(&self, of: usize) -> impl Iterator<Item = usize> + Clone + '_ {
+        self.flat[self.starts[of] as usize..self.starts[of + 1] as usize].iter().map(|&at| at as usize)
+    }
+
+    /// The other way round: for each, the rows that it is in, ascending.
+    fn reversed(&self) -> Rows {
+        let mut starts = vec![0_u32; self.len() + 1];
+        self.flat.iter().for_each(|&at| starts[at as usize + 1] += 1);
+        (1..starts.len()).for_each(|i| starts[i] += starts[i - 1]);
+        let (mut next, mut flat) = (starts.clone(), vec![0; self.flat.len()]);
+        for (of, row) in (0..).zip(self.starts.windows(2)) {
+            for &at in &self.flat[row[0] as usize..row[1] as usize] {
+                flat[next[at as usize] as usize] = of;
+                next[at as usize] += 1;
+            }
+        }
+        Rows { starts, flat }
+    }
+}
+
 /// Who reaches whom.
 pub(crate) struct Reach {
-    preds: Vec<Vec<usize>>,
+    preds: Rows,
     /// In topological order.
     order: Vec<usize>,
     position: Vec<usize>,
@@ -17,7 +69,7 @@ pub(crate) struct Reach {
 
 impl Reach {
     /// Of the predecessors of each, and a topological order of all.
-    pub(crate) fn new(preds: Vec<Vec<usize>>, order: Vec<usize>) -> Reach {
+    pub(crate) fn new(preds: Rows, order: Vec<usize>) -> Reach {
         let mut position = vec![0; order.len()];
         order.iter().enumerate().for_each(|(at, &i)| position[i] = at);
         Reach { preds, order, position }
@@ -38,7 +90,7 @@ impl Reach {
                 return true;
             }
             let later = |p: &usize| self.position[*p] >= self.position[from];
-            open.extend(self.preds[next].iter().copied().filter(later).filter(|&p| seen.insert(p)));
+            open.extend(self.preds.row(next).filter(later).filter(|&p| seen.insert(p)));
         }
         false
     }
@@ -52,7 +104,7 @@ impl Reach {
     pub(crate) fn depths(&self) -> Vec<usize> {
         let mut depth = vec![0; self.order.len()];
         for &i in &self.order {
-            depth[i] = self.preds[i].iter().map(|&p| depth[p] + 1).max().unwrap_or(0);
+            depth[i] = self.preds.row(i).map(|p| depth[p] + 1).max().unwrap_or(0);
         }
         depth
     }
@@ -72,7 +124,7 @@ impl Reach {
             })
             .collect();
         by_source.sort_unstable();
-        let steps_a_pass = self.preds.iter().map(|row| row.len() + 1).sum::<usize>().max(1);
+        let steps_a_pass = (self.preds.edges() + self.preds.len()).max(1);
         let mut passes_left = (most_steps / steps_a_pass).max(1);
         let (mut found, mut rest) = (Vec::new(), by_source.as_slice());
         while !rest.is_empty() && passes_left > 0 {
@@ -96,7 +148,7 @@ impl Reach {
         let mut marks = vec![0_u64; self.preds.len()];
         sources.iter().enumerate().for_each(|(bit, &source)| marks[source] |= 1 << bit);
         for &i in &self.order {
-            marks[i] = self.preds[i].iter().fold(marks[i], |all, &p| all | marks[p]);
+            marks[i] = self.preds.row(i).fold(marks[i], |all, p| all | marks[p]);
         }
         marks
     }
@@ -117,17 +169,14 @@ fn first_sources(pairs: &[(usize, usize, (usize, usize))]) -> (Vec<usize>, usize
 }
 
 /// Kahn's algorithm: a topological order of what is not held back by a cycle, and the open counts.
-pub(crate) fn sort(preds: &[Vec<usize>]) -> (Vec<usize>, Vec<usize>) {
-    let mut succs = vec![Vec::new(); preds.len()];
-    for (i, row) in preds.iter().enumerate() {
-        row.iter().for_each(|&p| succs[p].push(i));
-    }
-    let mut open: Vec<usize> = preds.iter().map(Vec::len).collect();
+pub(crate) fn sort(preds: &Rows) -> (Vec<usize>, Vec<usize>) {
+    let succs = preds.reversed();
+    let mut open: Vec<usize> = (0..preds.len()).map(|i| preds.row(i).count()).collect();
     let mut order: Vec<usize> = (0..preds.len()).filter(|&i| open[i] == 0).collect();
     let mut head = 0;
     while let Some(&i) = order.get(head) {
         head += 1;
-        for &s in &succs[i] {
+        for s in succs.row(i) {
             open[s] -= 1;
             if open[s] == 0 {
                 order.push(s);

@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, Problems, Severity};
 use crate::fields::{Fields, json, parse_bytes, parse_duration_ms};
 use crate::language::{Kind, SETTINGS, Shape, What, check};
 use crate::model::Plan;
-use crate::tree::{Item, Value};
+use crate::tree::{Item, Tree, Value};
 use crate::{domains, fields, render, toml};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -57,13 +57,14 @@ impl Settings {
 #[must_use]
 pub fn settings((name, source): (&str, &str)) -> Settings {
     let mut problems: Vec<Diagnostic> = Vec::new();
-    let root = toml::read(source, &mut problems);
-    if let Some(root) = &root {
+    let tree = toml::read(source, &mut problems);
+    let root = tree.as_ref().and_then(Tree::root);
+    if let Some(root) = root {
         check(root, &Kind::Record(&SETTINGS), What::Document("settings"), &mut problems);
         check_domains(root, &mut problems);
     }
     problems.sort_by_key(|p| (p.span.start, p.code));
-    let values = match &root {
+    let values = match root {
         Some(root) if problems.is_empty() => of_document(root, source, |_| true),
         _ => Vec::new(),
     };
@@ -71,28 +72,28 @@ pub fn settings((name, source): (&str, &str)) -> Settings {
 }
 
 /// Domains have names that can name files, and patterns that are some.
-fn check_domains(root: &Item, problems: &mut Problems) {
+fn check_domains(root: Item<'_>, problems: &mut Problems) {
     for (name, patterns) in Fields::of(root).inside("domains").pairs() {
-        if let Some(why) = domains::refuse_name(&name.text) {
+        if let Some(why) = domains::refuse_name(name.text) {
             let message = format!("domain `{}` {why}", name.text.escape_debug());
-            problems.push(Diagnostic::error(Code::BadId, name.span.clone(), message));
+            problems.push(Diagnostic::error(Code::BadId, name.span(), message));
         }
-        let Value::List(items) = &patterns.value else { continue };
+        let Value::List(items) = patterns.value() else { continue };
         for (item, pattern) in items.iter().filter_map(|item| Some((item, fields::text(item)?))) {
             let Some(why) = domains::refuse_pattern(&pattern) else { continue };
             let message =
                 format!("`{}` of domain `{}` {why}", pattern.escape_debug(), name.text.escape_debug());
-            problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+            problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
         }
     }
 }
 
 /// What a plan says of what settings may say too.
-pub(crate) fn of_plan(root: &Item, source: &str) -> Vec<Setting> {
+pub(crate) fn of_plan(root: Item<'_>, source: &str) -> Vec<Setting> {
     of_document(root, source, |key| !NOT_OF_PLANS.contains(&key))
 }
 
-fn of_document(root: &Item, source: &str, wanted: impl Fn(&str) -> bool) -> Vec<Setting> {
+fn of_document(root: Item<'_>, source: &str, wanted: impl Fn(&str) -> bool) -> Vec<Setting> {
     let mut values = Vec::new();
     flatten(root, &SETTINGS, "", &mut |top, setting| {
         if wanted(top) {
@@ -110,22 +111,22 @@ fn of_document(root: &Item, source: &str, wanted: impl Fn(&str) -> bool) -> Vec<
 }
 
 /// Every value below the keys of a shape, with its path and where its key stands; two levels at most.
-fn flatten(item: &Item, shape: &Shape, path: &str, take: &mut dyn FnMut(&str, (Setting, usize))) {
-    let Value::Map(pairs) = &item.value else { return };
+fn flatten(item: Item<'_>, shape: &Shape, path: &str, take: &mut dyn FnMut(&str, (Setting, usize))) {
+    let Value::Map(pairs) = item.value() else { return };
     for (key, value) in pairs.iter().filter(|(_, value)| !value.is_null()) {
-        let Some(field) = shape.field(&key.text) else { continue };
+        let Some(field) = shape.field(key.text) else { continue };
         let path = if path.is_empty() { field.key.to_owned() } else { format!("{path}.{}", field.key) };
         let top = path.split('.').next().unwrap_or_default().to_owned();
         match field.kind {
             Kind::Record(inner) => flatten(value, inner, &path, take),
             Kind::Map(_) => {
-                let Value::Map(members) = &value.value else { continue };
+                let Value::Map(members) = value.value() else { continue };
                 for (name, member) in members.iter().filter(|(_, member)| !member.is_null()) {
                     let key = format!("{path}.{}", name.text);
-                    take(&top, (Setting { key, value: json(member), line: 0 }, name.span.start));
+                    take(&top, (Setting { key, value: json(member), line: 0 }, name.span().start));
                 }
             }
-            _ => take(&top, (Setting { key: path, value: json(value), line: 0 }, key.span.start)),
+            _ => take(&top, (Setting { key: path, value: json(value), line: 0 }, key.span().start)),
         }
     }
 }

@@ -3,11 +3,11 @@
 //! Knows no keys. Dates are refused: the plan language has none.
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::tree::{Item, Key, MAX_DEPTH, Span, Value};
+use crate::tree::{Form, MAX_DEPTH, Span, Tree};
 use toml::de::{DeTable, DeValue};
 
 /// Reads the document.
-pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item> {
+pub(crate) fn read<'s>(source: &'s str, problems: &mut Vec<Diagnostic>) -> Option<Tree<'s>> {
     let (table, errors) = DeTable::parse_recoverable(source);
     // The parser tells of every bracket beyond its bound.
     if let Some(error) = errors.iter().find(|e| is_too_deep(e.message())) {
@@ -27,7 +27,9 @@ pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item>
         return None;
     }
     let span = table.span();
-    Some(Item { value: map(table.into_inner(), 1, problems), span })
+    let mut reader = Reader { tree: Tree::new(source), problems };
+    reader.map((table.into_inner(), span), 1);
+    Some(reader.tree)
 }
 
 /// The two ways in which the parser says it.
@@ -35,47 +37,51 @@ fn is_too_deep(message: &str) -> bool {
     message.starts_with("recursion limit") || message.starts_with("cannot recurse further")
 }
 
-fn map(table: DeTable<'_>, depth: usize, problems: &mut Vec<Diagnostic>) -> Value {
-    let mut pairs: Vec<(Key, Item)> = table
-        .into_iter()
-        .map(|(key, value)| {
-            let (span, value_span) = (key.span(), value.span());
-            let value = item(value.into_inner(), value_span, depth, problems);
-            (Key { span, text: key.into_inner().into_owned() }, value)
-        })
-        .collect();
-    pairs.sort_by_key(|(key, _)| key.span.start);
-    Value::Map(pairs)
+struct Reader<'a, 's> {
+    tree: Tree<'s>,
+    problems: &'a mut Vec<Diagnostic>,
 }
 
-fn item(value: DeValue<'_>, span: Span, depth: usize, problems: &mut Vec<Diagnostic>) -> Item {
-    if depth > MAX_DEPTH {
-        problems.push(Diagnostic::error(
-            Code::Limit,
-            span.clone(),
-            format!("nesting is deeper than {MAX_DEPTH}"),
-        ));
-        return Item { span, value: Value::Null };
-    }
-    let value = match value {
-        DeValue::String(text) => Value::Text(text.into_owned()),
-        DeValue::Integer(number) => Value::Number(number.to_string()),
-        DeValue::Float(number) => Value::Number(number.to_string()),
-        DeValue::Boolean(boolean) => Value::Bool(boolean),
-        DeValue::Datetime(_) => {
-            problems.push(Diagnostic::error(Code::WrongType, span.clone(), "a plan has no dates"));
-            Value::Null
+impl Reader<'_, '_> {
+    /// The pairs in the order of the source: the parser has them by name.
+    fn map(&mut self, (table, span): (DeTable<'_>, Span), depth: usize) {
+        let opened = self.tree.open(Form::Map, span.start);
+        let mut pairs: Vec<_> = table.into_iter().collect();
+        pairs.sort_by_key(|(key, _)| key.span().start);
+        for (key, value) in pairs {
+            self.tree.add_text(Form::Text, &key.span(), key.into_inner());
+            let span = value.span();
+            self.item((value.into_inner(), span), depth);
         }
-        DeValue::Array(items) => Value::List(
-            items
-                .into_iter()
-                .map(|v| {
-                    let span = v.span();
-                    item(v.into_inner(), span, depth + 1, problems)
-                })
-                .collect(),
-        ),
-        DeValue::Table(table) => map(table, depth + 1, problems),
-    };
-    Item { span, value }
+        self.tree.close(opened, span.end);
+    }
+
+    fn item(&mut self, (value, span): (DeValue<'_>, Span), depth: usize) {
+        if depth > MAX_DEPTH {
+            let message = format!("nesting is deeper than {MAX_DEPTH}");
+            self.problems.push(Diagnostic::error(Code::Limit, span.clone(), message));
+            return self.tree.add(Form::Null, &span);
+        }
+        match value {
+            DeValue::String(text) => self.tree.add_text(Form::Text, &span, text),
+            DeValue::Integer(number) => self.tree.add_text(Form::Number, &span, number.to_string().into()),
+            DeValue::Float(number) => self.tree.add_text(Form::Number, &span, number.to_string().into()),
+            DeValue::Boolean(boolean) => {
+                self.tree.add(if boolean { Form::True } else { Form::False }, &span);
+            }
+            DeValue::Datetime(_) => {
+                self.problems.push(Diagnostic::error(Code::WrongType, span.clone(), "a plan has no dates"));
+                self.tree.add(Form::Null, &span);
+            }
+            DeValue::Array(items) => {
+                let opened = self.tree.open(Form::List, span.start);
+                for value in items {
+                    let span = value.span();
+                    self.item((value.into_inner(), span), depth + 1);
+                }
+                self.tree.close(opened, span.end);
+            }
+            DeValue::Table(table) => self.map((table, span), depth + 1),
+        }
+    }
 }

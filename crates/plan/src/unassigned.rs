@@ -7,9 +7,13 @@ use crate::model::{Action, Driver, Plan};
 /// The preset of an agent that nobody has been named for.
 pub(crate) const NOBODY: &str = "none";
 
-/// Names of agents that tasks of the plan have and that stand for nobody, sorted.
+/// Names of agents that tasks of the plan or its merge have and that stand for nobody, sorted.
 #[must_use]
 pub fn unassigned(plan: &Plan) -> Vec<&str> {
+    let helps = |name: &str| {
+        let merge = plan.merge.as_ref();
+        merge.is_some_and(|m| m.fix.iter().chain(&m.resolver).any(|helper| helper.agent == name))
+    };
     let used = |name: &str| {
         plan.tasks.iter().any(|task| matches!(&task.action, Action::Agent { agent, .. } if agent == name))
     };
@@ -17,5 +21,5 @@ pub fn unassigned(plan: &Plan) -> Vec<&str> {
         .agents
         .iter()
         .filter(|(_, agent)| matches!(&agent.driver, Driver::Preset(name) if name == NOBODY));
-    nobody.map(|(name, _)| name.as_str()).filter(|name| used(name)).collect()
+    nobody.map(|(name, _)| name.as_str()).filter(|name| used(name) || helps(name)).collect()
 }

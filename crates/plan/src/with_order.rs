@@ -2,7 +2,7 @@
 //!
 //! Knows places, not plans: who calls reads the text again and compares.
 
-use crate::tree::{Item, Key, Value};
+use crate::tree::{Item, Value};
 use crate::{Format, json, toml, yaml};
 
 /// Columns that a line of ids may take.
@@ -12,36 +12,39 @@ const COLUMNS: usize = 100;
 #[must_use]
 pub fn with_order(source: &str, format: Format, order: &[String]) -> Option<String> {
     let mut problems = Vec::new();
-    let root = match format {
-        Format::Yaml => yaml::read(source, &mut problems),
-        Format::Json => json::read(source, &mut problems),
-        Format::Toml => toml::read(source, &mut problems),
+    let unmarked = if format == Format::Json { json::unmarked(source) } else { source.into() };
+    let tree = match format {
+        Format::Yaml => yaml::read(&unmarked, &mut problems),
+        Format::Json => json::read(&unmarked, &mut problems),
+        Format::Toml => toml::read(&unmarked, &mut problems),
     }?;
-    let Value::Map(pairs) = &root.value else { return None };
+    let root = tree.root()?;
+    let Value::Map(pairs) = root.value() else { return None };
     let find = |name: &str| pairs.iter().find(|(key, _)| key.text == name);
     if let Some((key, value)) = find("order") {
         let between = if format == Format::Toml { " = " } else { ": " };
-        let new = format!("{between}{}", list(order, column(source, key.span.start)));
-        return spliced(source, key.span.end..end(source, value), &new);
+        let new = format!("{between}{}", list(order, column(source, key.span().start)));
+        return spliced(source, key.span().end..end(source, value), &new);
     }
     if format == Format::Toml {
         // Below the header of a table it would be a key of that table.
         return spliced(source, 0..0, &format!("order = {}\n", list(order, 0)));
     }
-    let (Key { span, .. }, _) = find("tasks")?;
+    let span = find("tasks")?.0.span();
     let column = column(source, span.start);
-    let flow = source.get(root.span.start..)?.starts_with('{');
+    let flow = source.get(root.span().start..)?.starts_with('{');
     let (key, after) = if flow { ("\"order\"", ",") } else { ("order", "") };
     let new = format!("{key}: {}{after}\n{}", list(order, column), " ".repeat(column));
     spliced(source, span.start..span.start, &new)
 }
 
 /// Where a value ends: a block list of YAML ends with its last item, not where the next key begins.
-fn end(source: &str, value: &Item) -> usize {
-    let is_flow = source.get(value.span.start..).is_some_and(|rest| rest.starts_with('['));
-    match &value.value {
-        Value::List(items) if !is_flow => items.last().map_or(value.span.end, |item| item.span.end),
-        _ => value.span.end,
+fn end(source: &str, value: Item<'_>) -> usize {
+    let span = value.span();
+    let is_flow = source.get(span.start..).is_some_and(|rest| rest.starts_with('['));
+    match value.value() {
+        Value::List(items) if !is_flow => items.iter().last().map_or(span.end, |item| item.span().end),
+        _ => span.end,
     }
 }
 

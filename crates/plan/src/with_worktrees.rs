@@ -4,7 +4,7 @@
 //! Knows places, not plans: who calls reads the text again.
 
 use crate::plan_text::flow;
-use crate::tree::{Key, Value};
+use crate::tree::Value;
 use crate::{Format, json, toml, yaml};
 
 /// `source` with worktrees, merged in an order of domains; what it says of either stays. `None` where no place can be found,
@@ -12,12 +12,14 @@ use crate::{Format, json, toml, yaml};
 #[must_use]
 pub fn with_worktrees(source: &str, format: Format, order: &[String]) -> Option<String> {
     let mut problems = Vec::new();
-    let root = match format {
-        Format::Yaml => yaml::read(source, &mut problems),
-        Format::Json => json::read(source, &mut problems),
-        Format::Toml => toml::read(source, &mut problems),
+    let unmarked = if format == Format::Json { json::unmarked(source) } else { source.into() };
+    let tree = match format {
+        Format::Yaml => yaml::read(&unmarked, &mut problems),
+        Format::Json => json::read(&unmarked, &mut problems),
+        Format::Toml => toml::read(&unmarked, &mut problems),
     }?;
-    let Value::Map(pairs) = &root.value else { return None };
+    let root = tree.root()?;
+    let Value::Map(pairs) = root.value() else { return None };
     let find = |name: &str| pairs.iter().find(|(key, _)| key.text == name);
     let missing: Vec<&str> = ["isolation", "merge"].into_iter().filter(|key| find(key).is_none()).collect();
     if missing.is_empty() {
@@ -33,9 +35,9 @@ pub fn with_worktrees(source: &str, format: Format, order: &[String]) -> Option<
         };
         return Some(format!("{}{source}", missing.iter().map(value).collect::<String>()));
     }
-    let (Key { span, .. }, _) = find("tasks")?;
+    let span = find("tasks")?.0.span();
     let column = source.get(..span.start)?.bytes().rev().take_while(|&b| b == b' ').count();
-    let flowing = source.get(root.span.start..)?.starts_with('{');
+    let flowing = source.get(root.span().start..)?.starts_with('{');
     let indent = " ".repeat(column);
     let value = |key: &&str| match (*key, flowing) {
         ("isolation", true) => format!("\"isolation\": \"worktree\",\n{indent}"),

@@ -3,7 +3,7 @@
 //! No directives, no tags; nesting and what anchors and aliases copy are bounded; every unresolved alias is reported.
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::tree::{Item, Key, MAX_DEPTH, MAX_VALUES, Span, Value};
+use crate::tree::{Form, Item, MAX_DEPTH, MAX_VALUES, Span, Tree, Value};
 use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError};
 use std::collections::BTreeMap;
 
@@ -37,15 +37,15 @@ impl Size {
 
 /// A list or map under construction.
 struct Open {
+    number: usize,
     start: usize,
     anchor: usize,
-    items: Vec<Item>,
     map: bool,
     size: Size,
 }
 
 /// Reads the first document; a second one is an error.
-pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item> {
+pub(crate) fn read<'s>(source: &'s str, problems: &mut Vec<Diagnostic>) -> Option<Tree<'s>> {
     let mut options = Options::default();
     options.disallow_directives = true;
     options.emit_unresolved_aliases = true;
@@ -53,7 +53,7 @@ pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item>
         problems,
         open: Vec::new(),
         anchors: BTreeMap::new(),
-        root: None,
+        tree: Tree::new(source),
         values: 0,
         copied: Size::default(),
         documents: 0,
@@ -72,21 +72,26 @@ pub(crate) fn read(source: &str, problems: &mut Vec<Diagnostic>) -> Option<Item>
             }
         }
     }
-    // A document without anything in it is nothing, which is no plan.
-    Some(reader.root.unwrap_or(Item { span: 0..0, value: Value::Null }))
+    let Reader { mut tree, .. } = reader;
+    if tree.root().is_none() {
+        // A document without anything in it is nothing, which is no plan.
+        tree.add(Form::Null, &(0..0));
+    }
+    Some(tree)
 }
 
-struct Reader<'a> {
+struct Reader<'a, 's> {
     problems: &'a mut Vec<Diagnostic>,
     open: Vec<Open>,
-    anchors: BTreeMap<usize, (Item, Size)>,
-    root: Option<Item>,
+    /// What anchors name, by number: where it is in the tree, and how much it is.
+    anchors: BTreeMap<usize, (usize, Size)>,
+    tree: Tree<'s>,
     values: usize,
     copied: Size,
     documents: usize,
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     /// Takes an event; false ends the reading.
     fn event(&mut self, event: Event<'_>, span: Span) -> bool {
         match event {
@@ -104,10 +109,10 @@ impl Reader<'_> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), &span);
-                let text = text.into_owned();
-                let size = Size::scalar(&text);
-                let value = if style == ScalarStyle::Plain { Value::Plain(text) } else { Value::Text(text) };
-                self.add(Item { span, value }, anchor, size)
+                let (size, number) = (Size::scalar(&text), self.tree.next());
+                let form = if style == ScalarStyle::Plain { Form::Plain } else { Form::Text };
+                self.tree.add_text(form, &span, text);
+                self.added((number, &span), anchor, size)
             }
             Event::SequenceStart(_, anchor, tag) => self.begin((span, anchor), tag.is_some(), false),
             Event::MappingStart(_, anchor, tag) => self.begin((span, anchor), tag.is_some(), true),
@@ -115,7 +120,9 @@ impl Reader<'_> {
             Event::Alias(anchor) => self.alias(anchor, span),
             Event::UnresolvedAlias(name) => {
                 self.problem(Code::Syntax, &span, format!("alias `*{name}` names no anchor"));
-                self.add(Item { span, value: Value::Null }, 0, Size::scalar(""))
+                let number = self.tree.next();
+                self.tree.add(Form::Null, &span);
+                self.added((number, &span), 0, Size::scalar(""))
             }
             _ => true,
         }
@@ -133,64 +140,61 @@ impl Reader<'_> {
             self.problem(Code::Limit, &span, format!("nesting is deeper than {MAX_DEPTH}"));
             return false;
         }
-        let size = Size::scalar("");
-        self.open.push(Open { start: span.start, anchor, items: Vec::new(), map, size });
+        let number = self.tree.open(if map { Form::Map } else { Form::List }, span.start);
+        self.open.push(Open { number, start: span.start, anchor, map, size: Size::scalar("") });
         true
     }
 
     fn end(&mut self, span: &Span) -> bool {
-        let Some(open) = self.open.pop() else { return false };
-        let whole = open.start..span.end.max(open.start);
-        let value = if open.map { self.pair_up(open.items) } else { Value::List(open.items) };
-        self.add(Item { span: whole, value }, open.anchor, open.size)
+        let Some(Open { number, start, anchor, map, size }) = self.open.pop() else { return false };
+        let whole = start..span.end.max(start);
+        self.tree.close(number, whole.end);
+        if map {
+            self.check_keys(number);
+        }
+        self.added((number, &whole), anchor, size)
     }
 
-    fn pair_up(&mut self, items: Vec<Item>) -> Value {
-        let mut pairs = Vec::with_capacity(items.len() / 2);
-        let mut items = items.into_iter();
-        while let (Some(key), Some(value)) = (items.next(), items.next()) {
-            match key.value {
-                Value::Plain(text) | Value::Text(text) => pairs.push((Key { span: key.span, text }, value)),
-                _ => self.problem(Code::Syntax, &key.span, "a key must be a text".into()),
-            }
+    fn check_keys(&mut self, map: usize) {
+        let Some(Value::Map(pairs)) = self.tree.item(map).map(Item::value) else { return };
+        let is_text = |key: &Item<'_>| matches!(key.value(), Value::Plain(_) | Value::Text(_));
+        for key in pairs.keys().filter(|key| !is_text(key)) {
+            self.problems.push(Diagnostic::error(Code::Syntax, key.span(), "a key must be a text"));
         }
-        Value::Map(pairs)
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> bool {
-        let Some((item, size)) = self.anchors.get(&anchor) else {
+        let Some(&(of, size)) = self.anchors.get(&anchor) else {
             self.problem(Code::Syntax, &span, "this alias names the value that it is part of".into());
             return false;
         };
-        let size = *size;
         // Checked before the copy is made: one alias may stand for all that there may be.
-        let Some(item) = self.copied.has_room_for(size).then(|| item.value.clone()) else {
+        if !self.copied.has_room_for(size) {
             return self.too_much(&span);
-        };
+        }
+        let number = self.tree.next();
+        self.tree.copy(of, &span);
         self.copied.add(size);
         self.values += size.values - 1;
-        self.add(Item { span, value: item }, 0, size)
+        self.added((number, &span), 0, size)
     }
 
-    fn add(&mut self, item: Item, anchor: usize, size: Size) -> bool {
+    /// A value is in the tree.
+    fn added(&mut self, (number, span): (usize, &Span), anchor: usize, size: Size) -> bool {
         self.values += 1;
         if self.values > MAX_VALUES {
-            self.problem(Code::Limit, &item.span, format!("the document has more than {MAX_VALUES} values"));
+            self.problem(Code::Limit, span, format!("the document has more than {MAX_VALUES} values"));
             return false;
         }
         if anchor != 0 {
             if !self.copied.has_room_for(size) {
-                return self.too_much(&item.span);
+                return self.too_much(span);
             }
             self.copied.add(size);
-            self.anchors.insert(anchor, (item.clone(), size));
+            self.anchors.insert(anchor, (number, size));
         }
-        match self.open.last_mut() {
-            Some(open) => {
-                open.size.add(size);
-                open.items.push(item);
-            }
-            None => self.root = Some(item),
+        if let Some(open) = self.open.last_mut() {
+            open.size.add(size);
         }
         true
     }

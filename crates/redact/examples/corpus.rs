@@ -4,6 +4,7 @@ use regatta_redact::{Redactor, Stream, Value};
 use std::io::{BufRead as _, Write as _};
 use std::sync::Arc;
 
+#[expect(clippy::disallowed_methods, reason = "an example reads and prints; the crate does neither")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {

@@ -4,11 +4,13 @@
 
 use crate::config::Config;
 use crate::context::{Context, err, out};
+use crate::epic_files;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::parallel;
 use crate::post_mortem::at_end;
 use crate::render::live::{Kind, Live, Screen};
+use crate::render::standing::Standing;
 use crate::render::summary;
 use crate::snapshots;
 use crate::state_view::{Feed, StateFile};
@@ -22,7 +24,7 @@ use regatta_plan::Plan;
 use regatta_runtime::agents::Dialect;
 use regatta_runtime::escalation::{self, Case};
 use regatta_runtime::keeper::{Containment, KeeperError, Program, Terms};
-use regatta_runtime::local::{Observer, Told};
+use regatta_runtime::observer::{Observer, Told};
 use regatta_runtime::on_end;
 use regatta_runtime::orchestrator::{Left, Machine, Orchestrator, Work};
 use regatta_runtime::owner::raise_open_files;
@@ -66,9 +68,10 @@ pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watcher
     let feed = |file: &StateFile| file.feed(&view::reader(&context.workspace)?, &run_id);
     let feed = watchers.state_file.as_ref().map(feed).transpose()?;
     let screen = screen(context, watchers.show)?;
+    let standing = journal.last_pos().eq(&0).then(|| Standing::new(&run_id));
     let dialects = plan.agents.iter().map(|(name, agent)| (name.clone(), Dialect::of(agent)));
     let live = screen.as_ref().map(|screen| Live::new(screen, dialects.collect()));
-    let observer = observer(live, feed);
+    let observer = observer(live, feed, standing);
     let workspace = context.workspace.clone();
     let containment = Config::read(context)?.containment();
     let screen = Arc::new(screen);
@@ -93,13 +96,16 @@ pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watcher
             return Err(CliError::environment(format!("run {run_id} broke off; this is a bug of regatta")));
         }
     };
+    let (exit, phase) = (exit(&left), left.engine.state().phase);
+    // What is told is read from the journal, into another engine.
+    drop(left);
     tell(context, &run_id, watchers)?;
-    if let Phase::Ended(status) = left.engine.state().phase
+    if let Phase::Ended(status) = phase
         && let Err(error) = on_end::run(&plan, &context.workspace, (&run_id, status.name()))
     {
         err(&format!("warning: on_end: {error}\n"));
     }
-    Ok(exit(&left))
+    Ok(exit)
 }
 
 /// The state file says what the journal says.
@@ -137,16 +143,23 @@ fn play(
     left
 }
 
-/// What shows events; ends with the run, because it is dropped with the driver.
-fn observer(mut live: Option<Live>, mut feed: Option<Feed>) -> Observer {
+/// What shows events; ends with the run, because it is dropped with the driver. Where a run stands it can tell if it
+/// has seen all of it.
+fn observer(mut live: Option<Live>, mut feed: Option<Feed>, mut standing: Option<Standing>) -> Observer {
     let mut again = None;
     Box::new(move |engine: &Engine, told: Told<'_>| {
+        match (told, &mut standing) {
+            (Told::Durable { events, .. }, Some(standing)) => standing.take(events),
+            (Told::Asked { answer }, Some(standing)) => *answer.borrow_mut() = Some(standing.text(engine)),
+            _ => {}
+        }
         if let Some(live) = &mut live {
             // Told of the turn once more, it shows where the run stands.
             again = match told {
                 Told::Durable { events, .. } => live.show(engine, events),
                 Told::Turn { .. } if again.is_some() => live.show(engine, &[]),
                 Told::Turn { .. } => None,
+                Told::Asked { .. } => again,
             };
         }
         let fed = feed.as_mut().and_then(|feed| feed.told(engine, told));
@@ -223,6 +236,9 @@ pub fn tell(context: &Context, run_id: &str, watchers: &Watchers) -> Result<Exit
         if view.plan.epic.is_some() {
             err(&at_end(context, run_id));
         }
+    }
+    if epic_files::are_due(&view) {
+        err(&epic_files::at_end(context, run_id));
     }
     write_escalations(&view, &run_dir)?;
     match watchers.show {

@@ -39,16 +39,16 @@ pub fn load(
     show: Show,
 ) -> Result<Source, CliError> {
     let config = Config::read(context)?;
-    let (loaded, text) = load_raw(context, path, &given(&config, inputs))?;
+    let mut loaded = load_raw(context, path, &given(&config, inputs))?;
     if show == Show::Json && loaded.errors() > 0 && loaded.dialect != Dialect::Plan {
         out(&format!("{}\n", parallel::refusal(&loaded)));
     }
     err(&loaded.render(context.color));
     let count = loaded.errors();
-    match loaded.plan {
+    match loaded.plan.take() {
         Some(plan) => {
             let path = (path != Path::new("-")).then(|| context.cwd.join(path).display().to_string());
-            Ok(Source { plan, text, path, defaults: config.defaults() })
+            Ok(Source { plan, text: loaded.into_source(), path, defaults: config.defaults() })
         }
         None => {
             let what = crate::render::count(count as u64, "error");
@@ -93,14 +93,17 @@ pub fn given<'a>(config: &Config, inputs: &'a [(String, String)]) -> Given<'a> {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn load_raw(context: &Context, path: &Path, given: &Given<'_>) -> Result<(Loaded, String), CliError> {
+pub fn load_raw(context: &Context, path: &Path, given: &Given<'_>) -> Result<Loaded, CliError> {
     let bytes = read(&context.cwd, path)?;
     let name = path.display().to_string();
-    let loaded = regatta_plan::load((&name, &bytes), Format::detect(&name, &bytes), given);
-    // A large plan is not copied once more.
-    let text =
-        String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
-    Ok((loaded, text))
+    let format = Format::detect(&name, &bytes);
+    Ok(regatta_plan::load_owned((&name, bytes), format, given))
+}
+
+/// True if a file can be read and says, letter by letter, what `text` says.
+#[must_use]
+pub fn says(context: &Context, path: &Path, text: &str) -> bool {
+    read(&context.cwd, path).is_ok_and(|bytes| bytes == text.as_bytes())
 }
 
 fn read(cwd: &Path, path: &Path) -> Result<Vec<u8>, CliError> {

@@ -14,6 +14,7 @@ use regatta_engine::ids::NodeId;
 use regatta_engine::input::{ConditionAnswer, Reused};
 use regatta_engine::outcome::AttemptOutcome;
 use regatta_engine::report::Report;
+use regatta_engine::spec::GraphSpec;
 use regatta_journal::{Holder, Reader, RunId, RunRecord, RunState, StoreError, StoredEvent, Which};
 use regatta_plan::Plan;
 use regatta_runtime::escalation::Story;
@@ -50,6 +51,21 @@ pub struct RunView {
     pub story: Story,
     /// How its work was brought together, as far as that has come.
     pub landing: Option<Landing>,
+}
+
+/// Where a run stands: as its journal tells it, or as its orchestrator knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stand<'a> {
+    /// The engine.
+    pub engine: &'a Engine,
+    /// What went wrong last with a node.
+    pub failures: &'a BTreeMap<NodeId, Failure>,
+    /// What earlier runs left for this one.
+    pub reused: &'a BTreeMap<NodeId, Box<Reused>>,
+    /// The run.
+    pub run_id: &'a str,
+    /// Somebody orchestrates it.
+    pub held: bool,
 }
 
 /// What went wrong with a node.
@@ -135,9 +151,19 @@ pub fn plan_of(record: &RunRecord) -> Result<(Plan, Overrides), CliError> {
 /// The plan is no graph.
 pub fn engine_of(plan: &Plan) -> Result<Engine, CliError> {
     let (spec, config) = regatta_plan::lower(plan);
-    let graph =
-        Graph::build(spec).map_err(|e| CliError::environment(format!("the plan is not a graph: {e}")))?;
-    Ok(Engine::new(Arc::new(graph), config))
+    Ok(Engine::new(Arc::new(built(spec)?), config))
+}
+
+/// The graph of a plan.
+///
+/// # Errors
+/// The plan is no graph.
+pub fn graph_of(plan: &Plan) -> Result<Graph, CliError> {
+    built(regatta_plan::lower(plan).0)
+}
+
+fn built(spec: GraphSpec) -> Result<Graph, CliError> {
+    Graph::build(spec).map_err(|e| CliError::environment(format!("the plan is not a graph: {e}")))
 }
 
 impl RunView {
@@ -173,7 +199,7 @@ impl RunView {
                     EventKind::NodeReused { node, reused: found, .. } => {
                         reused.insert(*node, found.clone());
                     }
-                    EventKind::ReuseMissed { node, why } => {
+                    EventKind::ReuseMissed(node, why) => {
                         reuse_missed.insert(*node, why.clone());
                     }
                     _ => {}
@@ -207,6 +233,18 @@ impl RunView {
     #[must_use]
     pub fn status(&self) -> &'static str {
         status(self.record.summary.state, self.holder.is_some())
+    }
+
+    /// What is needed to say where it stands.
+    #[must_use]
+    pub fn stand(&self) -> Stand<'_> {
+        Stand {
+            engine: &self.engine,
+            failures: &self.failures,
+            reused: &self.reused,
+            run_id: self.record.summary.run_id.as_str(),
+            held: self.holder.is_some(),
+        }
     }
 
     /// What went wrong with a node, if that is why it failed.

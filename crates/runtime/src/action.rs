@@ -266,6 +266,11 @@ impl Actions {
         &self.plan.tasks[node.index()]
     }
 
+    /// What a node needs.
+    pub(crate) fn preds(&self, node: NodeId) -> impl Iterator<Item = NodeId> {
+        self.task(node).needs.iter().filter_map(|id| self.index.get(id).copied())
+    }
+
     /// Answers the `when` condition of a node. Needs 8 MiB of stack.
     #[must_use]
     pub fn evaluate(&self, node: NodeId, outputs: &Outputs) -> ConditionAnswer {
@@ -369,7 +374,7 @@ impl Actions {
                 let (script, values) = resolve_script(script, &scope)?;
                 let refs = values.into_iter().zip(1..);
                 own.extend(refs.map(|(value, n)| (format!("REGATTA_REF_{n}"), value.into())));
-                vec![shell.into(), "-c".into(), script.into()]
+                vec![(&**shell).into(), "-c".into(), script.into()]
             }
             Some(Action::Agent { .. } | Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. })
             | None => {

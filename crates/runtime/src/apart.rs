@@ -12,16 +12,21 @@ use crate::collect;
 use crate::git::{Oid, Repo, RepoError};
 use crate::judge::Job;
 use crate::keeper;
-use crate::landing::{Cargo, Piece};
+use crate::readying::Readying;
 use crate::redact::Raw;
+use crate::reuse::Footing;
 use crate::run_error::RunError;
-use crate::yard::{Collected, Done, Ground, Names, TASK_DIR, Workers};
+use crate::works::Works;
+use crate::yard::{Collected, Done, Ground, Names, TASK_DIR, Workers, cone};
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId};
-use regatta_engine::outcome::AttemptOutcome;
+use regatta_engine::outcome::NodeOutcome;
+use regatta_engine::spec::Limits;
 use regatta_plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -61,24 +66,48 @@ pub(crate) struct InFlight {
     pub(crate) base: Option<Oid>,
     /// It is to end; what was not started is not started any more.
     pub(crate) ending: bool,
+    /// What people are told of it besides.
+    pub(crate) note: Option<String>,
 }
 
 /// Everything about worktrees that the driver knows.
 pub(crate) struct Apart {
     pub(crate) workers: Workers,
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) graph: Arc<Graph>,
-    /// The place of each node in merge order.
-    pub(crate) rank: Vec<usize>,
-    /// What good attempts left.
-    heads: BTreeMap<NodeId, Oid>,
-    /// Where they began.
-    bases: BTreeMap<NodeId, Oid>,
-    /// Nodes whose work waits for landing.
-    pub(crate) collected: BTreeSet<NodeId>,
-    /// A node did not come to a good end.
-    pub(crate) incomplete: bool,
+    /// What was left so far.
+    pub(crate) works: Works,
     pub(crate) in_flight: BTreeMap<AttemptId, InFlight>,
+    pub(crate) outlook: Outlook,
+    /// Which worktrees are made when.
+    pub(crate) readying: Readying,
+    /// Nodes whose worktrees are to go when the turn is durable: nobody will work in them.
+    pub(crate) useless: Vec<NodeId>,
+    /// Nodes whose work will be safe when the turn is durable: their worktrees may be used again.
+    pub(crate) done: Vec<NodeId>,
+    /// A turn is durable since worktrees were last made ahead.
+    pub(crate) durable: bool,
+    /// The limits of the run.
+    pub(crate) limits: Limits,
+}
+
+/// Which conflicts among what was collected are looked for.
+#[derive(Default)]
+pub(crate) struct Outlook {
+    /// Nodes that were compared with all that were collected before them.
+    pub(crate) seen: BTreeSet<NodeId>,
+    /// Comparisons under way.
+    pub(crate) open: usize,
+    /// A landing waits for them.
+    pub(crate) lands: bool,
+}
+
+/// The file in the directory of a run whose lock tells that git works for it.
+const GIT_LOCK: &str = "git.lock";
+
+/// Waits until no git of an earlier orchestrator is at work: it was not killed with it, lest it leave anything half done.
+fn alone(path: &Path) -> std::io::Result<File> {
+    let file = File::options().create(true).read(true).append(true).mode(0o600).open(path)?;
+    file.lock()?;
+    Ok(file)
 }
 
 /// The worktrees of a run, if its plan has any. The commit that it begins from is pinned the first time.
@@ -86,12 +115,15 @@ pub(crate) struct Apart {
 /// # Errors
 /// No worktrees can be made here.
 pub(crate) fn of_run(
-    (plan, graph): (&Arc<Plan>, &Arc<Graph>),
+    (plan, graph, limits): (&Arc<Plan>, &Arc<Graph>, &Limits),
     (workspace, run_dir, run_id): (&Path, &Path, &str),
     tell: Arc<dyn Fn(Done) + Send + Sync>,
 ) -> Result<Option<Apart>, RunError> {
     let Some(rules) = plan.worktrees.clone() else { return Ok(None) };
-    let repo = Repo::find(workspace)?;
+    let mut repo = Repo::find(workspace)?;
+    let held = run_dir.join(GIT_LOCK);
+    let alone = alone(&held).map_err(|source| RunError::Directory { path: held, source })?;
+    repo.git = repo.git.holding(alone);
     let pin = Names::of(run_id).pinned();
     let pinned = match repo.git.commit(&pin).map_err(RepoError::Git)? {
         Some(pinned) => pinned,
@@ -103,79 +135,77 @@ pub(crate) fn of_run(
     };
     let failed = |source| RunError::Directory { path: workspace.join(&rules.dir), source };
     let ground = Ground::of((repo, pinned), (workspace, run_dir, run_id), rules.clone());
-    let workers = Workers::start(Arc::new(ground.map_err(failed)?), tell);
-    Ok(Some(Apart::new(workers, Arc::clone(plan), Arc::clone(graph))))
+    let mut ground = ground.map_err(failed)?;
+    ground.cones = cone::of_plan(plan);
+    let workers = Workers::start(Arc::new(ground), tell);
+    let works = Works::new(Arc::clone(plan), Arc::clone(graph));
+    Ok(Some(Apart::new(workers, works, limits.clone())))
 }
 
 impl Apart {
     /// Nothing under way.
-    pub(crate) fn new(workers: Workers, plan: Arc<Plan>, graph: Arc<Graph>) -> Apart {
-        let mut rank = vec![0; graph.len()];
-        for (i, node) in crate::merge_order::merge_order(&plan, &graph).into_iter().enumerate() {
-            rank[node.index()] = i;
+    fn new(workers: Workers, works: Works, limits: Limits) -> Apart {
+        let has = works.plan.tasks.iter().map(|task| task.worktree.is_some()).collect();
+        let waves = works.plan.schedule == "waves";
+        let mut readying = Readying::new(Arc::clone(&works.graph), has, (waves, limits.max_parallel));
+        if workers.ground().is_one_by_one() {
+            readying.one_by_one();
         }
         Apart {
             workers,
-            plan,
-            graph,
-            rank,
-            heads: BTreeMap::new(),
-            bases: BTreeMap::new(),
-            collected: BTreeSet::new(),
-            incomplete: false,
+            works,
             in_flight: BTreeMap::new(),
+            outlook: Outlook::default(),
+            readying,
+            useless: Vec::new(),
+            done: Vec::new(),
+            durable: false,
+            limits,
         }
     }
 
-    /// Takes note of what an attempt left.
+    /// Takes note of what an attempt left, and of which worktrees are needed.
     pub(crate) fn absorb(&mut self, event: &Event) {
-        let (node, report) = match &event.kind {
-            EventKind::DispatchEnded { node, outcome: AttemptOutcome::Succeeded, report, .. } => {
-                (node, &**report)
-            }
-            EventKind::NodeReused { node, reused, .. } => (node, &reused.report),
+        match &event.kind {
+            EventKind::DispatchStarted { node, .. } => self.readying.started(*node),
             EventKind::NodeCollected { node, .. } => {
-                self.collected.insert(*node);
-                return;
+                self.done.push(*node);
+                self.settle(*node);
             }
             EventKind::NodeEnded { node, outcome, .. } => {
-                self.incomplete |= !self.collected.remove(node) && outcome.blocks();
-                return;
+                self.settle(*node);
+                if *outcome == NodeOutcome::Succeeded && !self.works.collected.contains(node) {
+                    self.done.push(*node);
+                }
             }
-            _ => return,
-        };
-        let Some(work) = &report.work else { return };
-        if let Some((base, head)) = Oid::parse(&work.base).zip(Oid::parse(&work.head)) {
-            self.heads.insert(*node, head);
-            self.bases.insert(*node, base);
+            _ => {}
+        }
+        self.works.absorb(event);
+    }
+
+    fn settle(&mut self, node: NodeId) {
+        if self.readying.settled(node) {
+            self.useless.push(node);
         }
     }
 
-    /// Where a node's work began, and what it left.
-    pub(crate) fn work(&self, node: NodeId) -> Option<(Oid, Oid)> {
-        Some((self.bases.get(&node)?.clone(), self.heads.get(&node)?.clone()))
+    /// Whether tasks have worked in worktrees of this run.
+    pub(crate) fn has_worked(&self) -> bool {
+        !self.works.is_empty() || self.in_flight.values().any(|flight| !matches!(flight.stage, Stage::Making))
+    }
+
+    /// Where a node would begin now.
+    pub(crate) fn footing(&self, node: NodeId) -> Footing<'_> {
+        Footing { ground: self.workers.ground(), handed: self.works.handed(node) }
     }
 
     /// Whether a node works in a worktree.
     pub(crate) fn has(&self, node: NodeId) -> bool {
-        self.plan.tasks.get(node.index()).is_some_and(|task| task.worktree.is_some())
-    }
-
-    /// What the predecessors of a node left, in merge order. A node without a worktree hands on what it was handed.
-    pub(crate) fn handed(&self, node: NodeId) -> Vec<(String, Oid)> {
-        let (mut seen, mut open) = (BTreeSet::new(), vec![node]);
-        let mut found: Vec<NodeId> = Vec::new();
-        while let Some(at) = open.pop() {
-            for pred in self.graph.preds(at).filter(|pred| seen.insert(*pred)) {
-                if self.heads.contains_key(&pred) { found.push(pred) } else { open.push(pred) }
-            }
-        }
-        found.sort_by_key(|node| self.rank[node.index()]);
-        found.into_iter().map(|node| (self.graph.name(node).to_owned(), self.heads[&node].clone())).collect()
+        self.works.plan.tasks.get(node.index()).is_some_and(|task| task.worktree.is_some())
     }
 
     pub(crate) fn site(&self, node: NodeId) -> Site {
-        let (task, ground) = (&self.plan.tasks[node.index()], self.workers.ground());
+        let (task, ground) = (&self.works.plan.tasks[node.index()], self.workers.ground());
         let path = ground.path(&task.id);
         let mut vars = ground.variables(task.action.agent());
         vars.push(("REGATTA_WORKTREE".to_owned(), path.to_string_lossy().into_owned()));
@@ -191,36 +221,5 @@ impl Apart {
     /// Attempts that are neither to be started nor to be asked of the keeper.
     pub(crate) fn under_way(&self) -> Vec<u64> {
         self.in_flight.keys().map(|attempt| attempt.0).collect()
-    }
-}
-
-impl Apart {
-    /// What is to land, in merge order.
-    pub(crate) fn cargo(&self) -> Cargo {
-        let mut pieces: Vec<(usize, Piece)> = Vec::new();
-        for node in self.collected.iter().copied() {
-            let Some((base, head)) = self.work(node) else { continue };
-            let task = &self.plan.tasks[node.index()];
-            let piece = Piece {
-                node,
-                task: task.id.clone(),
-                title: task.title.clone(),
-                role: task.role.clone(),
-                base,
-                head,
-                ancestors: self.ancestors(node),
-            };
-            pieces.push((self.rank[node.index()], piece));
-        }
-        pieces.sort_by_key(|(rank, _)| *rank);
-        Cargo { pieces: pieces.into_iter().map(|(_, piece)| piece).collect(), incomplete: self.incomplete }
-    }
-
-    fn ancestors(&self, node: NodeId) -> BTreeSet<String> {
-        let (mut seen, mut open) = (BTreeSet::new(), vec![node]);
-        while let Some(at) = open.pop() {
-            open.extend(self.graph.preds(at).filter(|pred| seen.insert(*pred)));
-        }
-        seen.into_iter().map(|node| self.graph.name(node).to_owned()).collect()
     }
 }

@@ -39,6 +39,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The loop has so long to answer: a turn takes milliseconds.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// Whoever only looks waits no longer than it takes to read the journal instead.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
 /// What a person wants of a run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -83,6 +86,8 @@ pub enum Command {
         /// How.
         settle: Settle,
     },
+    /// Where does it stand?
+    Stand,
     /// Hand over what the running attempt of a task writes, for somebody who looks on.
     Look {
         /// The task.
@@ -126,6 +131,8 @@ pub enum Reply {
         /// The attempt.
         attempt: u64,
     },
+    /// Where the run stands, for people.
+    Stands(String),
     /// Waiting for it would never end; why, for people.
     Endless(String),
 }
@@ -161,7 +168,7 @@ pub fn interpret(engine: &Engine, command: &Command) -> Meaning {
         Command::Acquire { task, .. } | Command::Release { task, .. } | Command::Look { task } => {
             Some(task.as_str())
         }
-        Command::Pause { .. } | Command::Resume | Command::LeasesFreed => None,
+        Command::Pause { .. } | Command::Resume | Command::LeasesFreed | Command::Stand => None,
     };
     if let Some(task) = task.filter(|task| engine.graph().find(task).is_none()) {
         return Meaning::Refused(format!("the run has no task `{}`", task.escape_debug()));
@@ -180,6 +187,9 @@ pub fn interpret(engine: &Engine, command: &Command) -> Meaning {
         }
         Command::Cancel { task: Some(task) } => of_task(engine, task, &cancel),
         Command::Skip { task } => of_task(engine, task, &skip),
+        Command::Stand => {
+            Meaning::Refused("a run without an orchestrator is read from its journal".to_owned())
+        }
         Command::Look { .. } => Meaning::Refused("output is looked at while the run is live only".to_owned()),
         // The loop does these itself; without one there is nothing to wait for.
         Command::LeasesFreed | Command::Acquire { .. } | Command::Release { .. } => {
@@ -400,14 +410,27 @@ pub fn look(run_dir: &Path, task: &str) -> io::Result<Option<(u64, [PipeReader; 
     }
 }
 
+/// Asks where the run stands, as its orchestrator would show it to people; none if that cannot be had at once.
+#[must_use]
+pub fn stands(run_dir: &Path) -> Option<String> {
+    match ask_for(run_dir, &Command::Stand) {
+        Ok(Some((Reply::Stands(text), _))) => Some(text),
+        _ => None,
+    }
+}
+
 fn ask_for(run_dir: &Path, command: &Command) -> io::Result<Option<(Reply, Wire)>> {
     let Ok(socket) = Door::open(run_dir).and_then(|door| door.knock(SOCKET)) else { return Ok(None) };
-    let patience = if matches!(command, Command::Acquire { .. }) { None } else { Some(ANSWER) };
+    let patience = match command {
+        Command::Acquire { .. } => None,
+        Command::Stand => Some(AT_ONCE),
+        _ => Some(ANSWER),
+    };
     socket.set_read_timeout(patience)?;
     let mut wire = Wire::new(socket);
     wire.push(command, vec![])?;
     wire.flush()?;
-    match next(&mut wire, ANSWER) {
+    match next(&mut wire, patience.unwrap_or(ANSWER)) {
         Ok(Some(reply)) => Ok(Some((reply, wire))),
         // It left between our knock and its answer.
         Ok(None) => Ok(None),

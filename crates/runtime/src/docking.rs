@@ -1,11 +1,12 @@
-//! How the driver lets the work of a run land: on a thread, with its commands under the keeper.
+//! How the driver lets the work of a run land: on a thread, with its commands and agents under the keeper.
 //!
-//! A part of the driver: it never waits. Knows no merge; `landing` does.
+//! A part of the driver: it never waits. Agents that help are begun in `helping`. Knows no merge; `landing` does.
 
-use crate::docks::{Docking, ThroughLoop, Wanted, Word};
+use crate::action::Prepared;
+use crate::docks::{Docking, ThroughLoop, UnderWay, Wanted, Word};
 use crate::keeper::{Ask, Bytes, Ended, How, StartOrder};
 use crate::kept_id;
-use crate::landing::{Dock, Fate, LandError, Landing, Ran, Report};
+use crate::landing::{Dock, Fate, LandError, Landing, Order, Ran, Reply, Report};
 use crate::local::Local;
 use crate::private_file;
 use crate::redact::Raw;
@@ -13,20 +14,33 @@ use crate::{collect, workspace};
 use regatta_engine::ids::AttemptId;
 use regatta_engine::input::Input;
 use regatta_plan::model::Action;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Between TERM and KILL, in milliseconds.
+const GRACE_MS: u64 = 5_000;
 /// So much of what a command says goes into the report, in bytes.
 const SAID_BYTES: u64 = 2_000;
 
 impl Local {
     /// Begins to land what was collected, unless that is under way.
     pub(crate) fn land(&mut self) {
-        let (Some(apart), Some(tell)) = (self.apart.as_ref(), self.tell.clone()) else { return };
-        let Some(merge) = apart.plan.merge.clone().filter(|_| self.docking.is_none()) else { return };
+        self.foresee();
+        let (Some(apart), Some(tell)) = (self.apart.as_mut(), self.tell.clone()) else { return };
+        if apart.outlook.open > 0 {
+            apart.outlook.lands = true;
+            return;
+        }
+        let Some(merge) = apart.works.plan.merge.clone().filter(|_| self.docking.is_none()) else { return };
+        if !self.leftovers.ending.is_empty() {
+            // They could still write where work is merged.
+            self.leftovers.land_then = true;
+            return;
+        }
         let stop = Arc::<AtomicBool>::default();
         let dock = Dock {
             ground: Arc::clone(apart.workers.ground()),
@@ -34,70 +48,97 @@ impl Local {
             runner: Box::new(ThroughLoop(Arc::clone(&tell))),
             stop: Arc::clone(&stop),
             run_dir: self.place.run_dir.clone(),
+            redactor: Arc::clone(self.actions.redactor()),
+            most_at_once: usize::try_from(apart.works.plan.limits.max_parallel).unwrap_or(usize::MAX),
         };
-        let cargo = apart.cargo();
+        let cargo = apart.works.cargo();
         let thread = std::thread::spawn(move || {
             let landing = dock.land(&cargo);
             // A loop that is gone is told by what stands in git.
             tell(Word::End(Box::new(landing)));
         });
-        self.docking = Some(Docking { stop, thread, commands: BTreeMap::new(), count: 0 });
+        let (under_way, paid, late) = (BTreeMap::new(), (Vec::new(), Vec::new()), BTreeSet::new());
+        self.docking = Some(Docking { stop, thread, under_way, count: 0, paid, late });
     }
 
     /// Takes what a landing says.
     pub fn landing_says(&mut self, word: Word) {
         match word {
-            Word::Command(wanted) => self.command(*wanted),
+            Word::Want(wanted) => self.take_order(*wanted),
             Word::End(landing) => self.landed(*landing),
         }
     }
 
-    /// Landing wants a command to be run.
-    fn command(&mut self, wanted: Wanted) {
-        let epoch = self.place.epoch;
+    /// Landing wants something to be done. A reply that is dropped says that it will not be.
+    fn take_order(&mut self, Wanted { order, reply }: Wanted) {
+        match order {
+            Order::Command { action, dir, timeout_ms } => self.command((action, &dir, timeout_ms), reply),
+            Order::Agent(order) => self.helper(order, reply),
+        }
+    }
+
+    fn command(&mut self, (action, dir, timeout_ms): (Action, &Path, u64), reply: Reply) {
         let (Some(docking), Some(apart)) = (self.docking.as_mut(), self.apart.as_ref()) else { return };
         docking.count += 1;
-        let id = kept_id::step(epoch, AttemptId(docking.count), kept_id::LANDING);
-        let argv: Vec<String> = match wanted.action {
-            Action::Argv(argv) => argv,
-            Action::Shell { script, shell } => vec![shell, "-c".to_owned(), script],
+        let log = docking.count;
+        let id = kept_id::step(self.place.epoch, AttemptId(log), kept_id::LANDING);
+        let argv: Vec<OsString> = match action {
+            Action::Argv(argv) => argv.into_iter().map(OsString::from).collect(),
+            Action::Shell { script, shell } => vec![shell.into_owned().into(), "-c".into(), script.into()],
             Action::Agent { .. } | Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. } => return,
         };
         let mut env = apart.workers.ground().variables(None);
         env.push(("REGATTA_RUN_ID".to_owned(), self.place.run_id.clone()));
-        env.push(("REGATTA_WORKTREE".to_owned(), wanted.dir.to_string_lossy().into_owned()));
-        docking.commands.insert(id, wanted.reply);
-        self.asks.push(Ask::Start(Box::new(StartOrder {
-            attempt: id,
-            argv: argv.into_iter().map(|word| Bytes(word.into())).collect(),
-            env: env.into_iter().map(|(name, value)| (Bytes(name.into()), Bytes(value.into()))).collect(),
-            cwd: Bytes(wanted.dir.into_os_string()),
-            marker: format!("{}/{id}", self.place.run_id),
-            output_limit_bytes: self.actions.output_limit_bytes(),
-            idle_ms: None,
-            leader_first: false,
-            grace_ms: 5_000,
-            kill_after_ms: Some(wanted.timeout_ms),
-        })));
-        self.timeouts.push((self.now + wanted.timeout_ms, id));
+        env.push(("REGATTA_WORKTREE".to_owned(), dir.to_string_lossy().into_owned()));
+        let env = env.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        docking.under_way.insert(id, UnderWay { reply, log, agent: None });
+        let prepared = Prepared { argv, env, cwd: dir.to_owned() };
+        self.order_step_of_landing(id, prepared, (timeout_ms, None, false));
     }
 
-    /// A command of landing has ended. Answers whether it was one.
-    pub(crate) fn command_ended(&mut self, ended: &Ended, streams: &mut [Option<Raw>; 2]) -> bool {
-        let reply = self.docking.as_mut().and_then(|docking| docking.commands.remove(&ended.attempt));
-        let Some(reply) = reply else { return false };
-        self.asks.push(Ask::Ack { attempt: ended.attempt });
-        self.timeouts.retain(|(_, id)| *id != ended.attempt);
-        let number = kept_id::attempt_of(ended.attempt).0;
-        let said = self.keep_output(number, streams);
-        let (code, how) = match &ended.how {
-            How::Code(code) => (Some(*code), format!("exit code {code}")),
-            How::Signal(signal) => (None, format!("signal {signal}")),
-            How::NotStarted { message } => (None, message.clone()),
-        };
+    /// Has the keeper start something of a landing: for so long, so long silent, and whether it ends what it started itself.
+    pub(crate) fn order_step_of_landing(
+        &mut self,
+        id: u64,
+        Prepared { argv, env, cwd }: Prepared,
+        (timeout_ms, idle_ms, leader_first): (u64, Option<u64>, bool),
+    ) {
+        self.asks.push(Ask::Start(Box::new(StartOrder {
+            attempt: id,
+            argv: argv.into_iter().map(Bytes).collect(),
+            env: env.into_iter().map(|(name, value)| (Bytes(name), Bytes(value))).collect(),
+            cwd: Bytes(cwd.into_os_string()),
+            marker: format!("{}/{id}", self.place.run_id),
+            output_limit_bytes: self.actions.output_limit_bytes(),
+            idle_ms,
+            leader_first,
+            grace_ms: GRACE_MS,
+            kill_after_ms: Some(timeout_ms),
+        })));
+        self.timeouts.push((self.now + timeout_ms, id));
+    }
+
+    /// Something of a landing has ended. Answers whether it was that.
+    pub(crate) fn step_of_landing_ended(&mut self, ended: &Ended, streams: &mut [Option<Raw>; 2]) -> bool {
+        let id = ended.attempt;
+        self.timeouts.retain(|(_, late)| *late != id);
+        if self.leftovers.ending.contains(&id) {
+            self.leftover_ended(ended, streams);
+            return true;
+        }
+        let under_way = self.docking.as_mut().and_then(|docking| docking.under_way.remove(&id));
+        let Some(UnderWay { reply, log, agent }) = under_way else { return false };
+        let late = self.docking.as_mut().is_some_and(|docking| docking.late.remove(&id));
+        let ended = &Ended { deadline: ended.deadline || late, ..ended.clone() };
+        if let Some((order, dir)) = agent {
+            self.helper_ended((ended, streams), (&order, &dir), reply);
+            return true;
+        }
+        self.asks.push(Ask::Ack { attempt: id });
+        let said = self.keep_output(log, streams);
+        let (code, how) = how(ended);
         let said = if said.is_empty() { how } else { format!("{how}: {said}") };
-        // Landing that is being left wants no answer any more.
-        let _ = reply.send(Ran { code, said });
+        reply.send(Ran { code, said, log: Some(log), ran_ms: ended.ran_ms, ..Ran::default() });
         true
     }
 
@@ -122,7 +163,10 @@ impl Local {
         let now = self.now;
         let late: Vec<u64> = self.timeouts.iter().filter(|(at, _)| *at <= now).map(|(_, id)| *id).collect();
         self.timeouts.retain(|(at, _)| *at > now);
-        self.asks.extend(late.into_iter().map(|attempt| Ask::End { attempt, grace_ms: 5_000 }));
+        if let Some(docking) = self.docking.as_mut() {
+            docking.late.extend(&late);
+        }
+        self.asks.extend(late.into_iter().map(|attempt| Ask::End { attempt, grace_ms: GRACE_MS }));
     }
 
     /// Landing has come to its end.
@@ -159,22 +203,40 @@ impl Local {
     /// Commands died with their keeper: landing begins again.
     pub(crate) fn forget_commands(&mut self) {
         if let Some(docking) = self.docking.as_mut() {
-            docking.commands.clear();
+            docking.under_way.clear();
         }
         self.timeouts.clear();
+        self.leftovers.ending.clear();
+        if std::mem::take(&mut self.leftovers.land_then) {
+            self.land();
+        }
     }
 
     /// The run is being left: landing stops before it moves anything, and is waited for.
     pub(crate) fn stop_landing(&mut self) {
+        if let Some(apart) = self.apart.as_mut() {
+            apart.outlook.lands = false;
+        }
         let Some(mut docking) = self.docking.take() else { return };
         docking.stop.store(true, Ordering::SeqCst);
-        let ids: Vec<u64> = docking.commands.keys().copied().collect();
+        let ids: Vec<u64> = docking.under_way.keys().copied().collect();
         self.asks.extend(
             ids.into_iter().flat_map(|id| [Ask::End { attempt: id, grace_ms: 0 }, Ask::Ack { attempt: id }]),
         );
-        docking.commands.clear();
+        docking.under_way.clear();
         // It ends with the git call that it is in.
         let _ = docking.thread.join();
+    }
+}
+
+/// How something ended: its exit code, and in words.
+pub(crate) fn how(ended: &Ended) -> (Option<i32>, String) {
+    match &ended.how {
+        _ if ended.deadline => (None, "it took longer than its timeout".to_owned()),
+        _ if ended.output_limit => (None, "it wrote more than `limits.output`".to_owned()),
+        How::Code(code) => (Some(*code), format!("exit code {code}")),
+        How::Signal(signal) => (None, format!("signal {signal}")),
+        How::NotStarted { message } => (None, message.clone()),
     }
 }
 

@@ -2,37 +2,66 @@
 //!
 //! Knows no driver.
 
-use crate::landing::{LandError, Landing, Ran, Runner};
-use regatta_plan::model::Action;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use crate::landing::{AgentOrder, LandError, Landing, Order, Ran, Reply, Runner};
+use regatta_engine::report::Usage;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
-/// A command that landing wants to be run.
+/// Something that landing wants to be done.
 pub struct Wanted {
-    pub(crate) action: Action,
-    pub(crate) dir: PathBuf,
-    pub(crate) timeout_ms: u64,
-    pub(crate) reply: Sender<Ran>,
+    pub(crate) order: Order,
+    pub(crate) reply: Reply,
 }
+
+/// Something of a landing that the keeper has.
+pub(crate) struct UnderWay {
+    pub(crate) reply: Reply,
+    /// The number of its log.
+    pub(crate) log: u64,
+    /// Its agent and the directory of the attempt; nothing for a command.
+    pub(crate) agent: Option<(Box<AgentOrder>, PathBuf)>,
+}
+
+/// An answer, and where it goes.
+type Answer = (Reply, Ran);
 
 /// A landing under way.
 pub(crate) struct Docking {
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) thread: JoinHandle<()>,
-    /// Commands under way, by the keeper's id.
-    pub(crate) commands: BTreeMap<u64, Sender<Ran>>,
-    /// Commands so far.
+    /// Commands and agents under way, by the keeper's id.
+    pub(crate) under_way: BTreeMap<u64, UnderWay>,
+    /// Commands and agents so far.
     pub(crate) count: u64,
+    /// Those of them that have had their time.
+    pub(crate) late: BTreeSet<u64>,
+    /// Answers that wait for the turn that takes what was used, and those whose turn is the present one.
+    pub(crate) paid: (Vec<Answer>, Vec<Answer>),
+}
+
+/// What of an earlier landing is still being ended.
+#[derive(Default)]
+pub(crate) struct Leftovers {
+    /// Ids of the keeper.
+    pub(crate) ending: Vec<u64>,
+    /// Landing begins when nothing is left.
+    pub(crate) land_then: bool,
+}
+
+/// What an agent of a landing did.
+pub(crate) struct Helped {
+    pub(crate) good: bool,
+    pub(crate) said: String,
+    pub(crate) usage: Option<Usage>,
 }
 
 /// What a landing says to the loop.
 pub enum Word {
-    /// It wants a command to be run.
-    Command(Box<Wanted>),
+    /// It wants something to be done.
+    Want(Box<Wanted>),
     /// It has come to its end.
     End(Box<Result<Landing, LandError>>),
 }
@@ -44,9 +73,8 @@ pub type Tell = Arc<dyn Fn(Word) -> bool + Send + Sync>;
 pub(crate) struct ThroughLoop(pub(crate) Tell);
 
 impl Runner for ThroughLoop {
-    fn run(&self, action: &Action, dir: &Path, timeout_ms: u64) -> Option<Ran> {
-        let (reply, answer) = channel();
-        let wanted = Wanted { action: action.clone(), dir: dir.to_owned(), timeout_ms, reply };
-        (self.0)(Word::Command(Box::new(wanted))).then(|| answer.recv().ok()).flatten()
+    fn start(&self, order: Order, reply: Reply) {
+        // A loop that is gone drops the reply, which tells.
+        let _ = (self.0)(Word::Want(Box::new(Wanted { order, reply })));
     }
 }

@@ -19,6 +19,10 @@ pub(crate) const SETUP: u8 = 1;
 pub(crate) const VERIFY: u8 = 101;
 /// A step of bringing work together, numbered by what stands in the place of an attempt.
 pub(crate) const LANDING: u8 = 201;
+/// An agent that mends red gates, numbered by its attempt in the run,
+pub(crate) const FIX: u8 = 202;
+/// and one that resolves a conflict.
+pub(crate) const RESOLVER: u8 = 203;
 const ATTEMPT_MASK: u64 = (1 << EPOCH_SHIFT) - 1;
 
 /// The id of a question about an attempt.
@@ -34,6 +38,16 @@ pub(crate) fn step(epoch: u64, attempt: AttemptId, step: u8) -> u64 {
 /// The attempt that an id is about.
 pub(crate) fn attempt_of(id: u64) -> AttemptId {
     AttemptId(id & ATTEMPT_MASK)
+}
+
+/// Which step an id is of; 0 for a question.
+pub(crate) fn step_of(id: u64) -> u8 {
+    u8::try_from(id >> STEP_SHIFT & 0xff).unwrap_or_default()
+}
+
+/// Whether an id is of something that a landing has started.
+pub(crate) fn is_of_landing(id: u64) -> bool {
+    is_question(id) && [LANDING, FIX, RESOLVER].contains(&step_of(id))
 }
 
 /// Whether an id is that of a question.

@@ -9,13 +9,14 @@ use crate::agents;
 use crate::apart::Apart;
 use crate::attempt_dirs::{AttemptDir, AttemptDirs};
 use crate::collect;
-use crate::docks::{Docking, Tell};
+use crate::docks::{Docking, Leftovers, Tell};
 use crate::escalation::{self, Case, Story};
 use crate::judge::{Job, Left, NoRoom, judge};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper};
 use crate::kept_id;
 use crate::leases::Leases;
 use crate::looking::Looks;
+use crate::observer::{Observer, Told};
 use crate::outputs::Outputs;
 use crate::private_file::is_no_room;
 use crate::redact::Raw;
@@ -23,45 +24,22 @@ use crate::reuse::Memory;
 use crate::turn::{Arrival, Driver, When};
 use crate::workspace;
 use regatta_engine::Engine;
+use regatta_engine::budget::Level;
 use regatta_engine::effect::Effect;
 use regatta_engine::escalation::Escalation;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
-use regatta_engine::input::{Claimed, ConditionAnswer, Input, Reconciliation};
+use regatta_engine::input::{Claimed, ConditionAnswer, Input};
 use regatta_engine::scope::Scope;
 use regatta_engine::state::State;
-use regatta_engine::state::node::NodeState;
 use regatta_fault as fault;
 use regatta_journal::Payload;
 use regatta_plan::Plan;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// What shows the run while it goes on. It may ask to be told of the turn again after so long, although nothing
-/// happens; the latest answer holds.
-pub type Observer = Box<dyn FnMut(&Engine, Told<'_>) -> Option<Duration> + Send>;
-
-/// What an observer is told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Told<'a> {
-    /// Events of a turn, now durable; its effects are not performed yet.
-    Durable {
-        /// The events, in order; none where the turn decided nothing.
-        events: &'a [Event],
-        /// Wall clock of the turn in milliseconds since the Unix epoch.
-        wall_ms: u64,
-    },
-    /// The turn is over, its effects are performed: time for what takes time.
-    Turn {
-        /// Committed turns so far.
-        turns: u64,
-        /// `pos` of the last event.
-        pos: u64,
-    },
-}
 
 /// Why the run cannot go on here.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -107,6 +85,10 @@ pub struct Local {
     pub(crate) apart: Option<Apart>,
     /// A landing under way.
     pub(crate) docking: Option<Docking>,
+    /// What of an earlier orchestrator's landing still lives.
+    pub(crate) leftovers: Leftovers,
+    /// Nothing is left of the run's budget.
+    pub(crate) budget_is_full: bool,
     /// How a landing speaks to the loop that owns this driver.
     pub(crate) tell: Option<Tell>,
     /// When commands of a landing have had their time.
@@ -152,6 +134,8 @@ impl Local {
             dirs: AttemptDirs::default(),
             apart: None,
             docking: None,
+            leftovers: Leftovers::default(),
+            budget_is_full: false,
             tell: None,
             timeouts: Vec::new(),
             jobs: BTreeMap::new(),
@@ -192,6 +176,9 @@ impl Local {
     /// Inputs that this driver found out by itself since the last call.
     pub fn take_arrivals(&mut self) -> impl Iterator<Item = Arrival> + '_ {
         self.to_ack.1.append(&mut self.to_ack.0);
+        if let Some(docking) = self.docking.as_mut() {
+            docking.paid.1.append(&mut docking.paid.0);
+        }
         self.arrivals.drain(..)
     }
 
@@ -205,20 +192,6 @@ impl Local {
     pub fn sweep(&mut self) {
         self.asks.push(Ask::Sweep { run_marker: self.place.run_id.clone() });
         self.flush();
-    }
-
-    /// Deletes the raw results of what is lost: nobody's input, and never redacted. `kept` are those that live on or
-    /// have ended and are to be judged.
-    pub fn forget_results(&self, state: &State, kept: &[u64]) {
-        let lost = state.live().filter(|(attempt, _)| !kept.contains(&attempt.0));
-        let lost = lost.map(|(attempt, _)| self.dir(attempt, Kind::Attempt));
-        let asked = state.in_doubt().filter_map(|node| {
-            let NodeState::InDoubt(doubt) = &state.node(node).state else { return None };
-            doubt.asking.then(|| self.dir(doubt.attempt, Kind::Reconcile))
-        });
-        for dir in lost.chain(asked) {
-            collect::forget(&dir);
-        }
     }
 
     /// Takes up attempts that an earlier orchestrator started and that live or have ended since; answers those of
@@ -236,39 +209,15 @@ impl Local {
         }
         let (known, unknown): (Vec<u64>, Vec<u64>) = found.iter().partition(|id| self.jobs.contains_key(id));
         for id in unknown {
+            if kept_id::is_of_landing(id) {
+                self.end_leftover(id);
+                continue;
+            }
             // An outcome that is recorded already, or a question of somebody who cannot hear the answer.
             collect::forget(&self.dir(kept_id::attempt_of(id), Kind::Attempt));
             self.asks.extend([Ask::End { attempt: id, grace_ms: 0 }, Ask::Ack { attempt: id }]);
         }
         known
-    }
-
-    /// Forgets what was under way with a keeper that is gone, but for what still lives; answers what that means.
-    pub fn forget_jobs(&mut self, live: &[u64]) -> Vec<Arrival> {
-        let (kept, lost) = std::mem::take(&mut self.jobs).into_iter().partition(|(id, _)| live.contains(id));
-        self.jobs = kept;
-        self.asking.retain(|id, _| live.contains(id));
-        let lost: BTreeMap<u64, Job> = lost;
-        lost.values().for_each(|job| collect::clear_tmp(&job.dir.path));
-        lost.keys().for_each(|id| self.looks.over(*id));
-        let input = |job: Job| match job.kind {
-            Kind::Reconcile => Input::Reconciled { node: job.node, found: Reconciliation::Unknown },
-            Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => {
-                Input::AttemptLost { attempt: job.attempt }
-            }
-        };
-        lost.values().for_each(|job| self.lost_apart(job.attempt));
-        lost.into_values().map(|job| input(job).into()).collect()
-    }
-
-    /// Asks once more for the end of what is being ended: the first request may have been lost with a connection.
-    pub fn end_again(&mut self, state: &State) {
-        for (attempt, node) in state.live() {
-            if state.node(node).live().is_some_and(|live| live.ending.is_some()) {
-                let grace_ms = self.actions.policy(node).grace_ms;
-                self.asks.push(Ask::End { attempt: attempt.0, grace_ms });
-            }
-        }
     }
 
     /// What earlier runs left.
@@ -304,6 +253,14 @@ impl Local {
         self.look_again = again.map(|after| self.now + u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
     }
 
+    /// Where the run stands, for people, if the observer can tell.
+    pub fn standing(&mut self, engine: &Engine) -> Option<String> {
+        let answer = RefCell::new(None);
+        // It asks for nothing: the end of the turn has told when it wants to be told again.
+        let _ = (self.observer)(engine, Told::Asked { answer: &answer });
+        answer.into_inner()
+    }
+
     /// A turn begins: ends reconcile commands that have had their time.
     pub fn begin(&mut self, When { now, wall_ms }: When) {
         self.now = self.now.max(now);
@@ -331,7 +288,7 @@ impl Local {
                 let attempt = AttemptId(attempt);
                 self.arrivals.push_back(Input::AttemptIdle { attempt }.into());
             }
-            Heard::Idle { .. } => {}
+            Heard::Idle { attempt } => self.helper_idle(attempt),
             Heard::Ended(ended, _) if ended.disk_full && self.jobs.contains_key(&ended.attempt) => {
                 // It is not acknowledged, so it is heard again by whoever resumes when there is room.
                 let what = format!("attempt {} failed while nothing could be written", ended.attempt);
@@ -353,7 +310,7 @@ impl Local {
         let id = ended.attempt;
         self.looks.over(id);
         self.asking.remove(&id);
-        if self.command_ended(ended, &mut streams) {
+        if self.step_of_landing_ended(ended, &mut streams) {
             return;
         }
         let Some(job) = self.jobs.remove(&id) else {
@@ -365,6 +322,11 @@ impl Local {
         if let Some((job, ended, streams)) = self.ended_apart(job, (ended.clone(), streams)) {
             self.judge(job, (&ended, streams), None);
         }
+    }
+
+    /// The keeper may forget an end when the next turn is durable.
+    pub(crate) fn ack_when_durable(&mut self, id: u64) {
+        self.to_ack.0.push(Judged { id, dir: None });
     }
 
     /// Judges an end, with what is known of the worktree it was in.
@@ -423,9 +385,11 @@ impl Local {
 impl Driver for Local {
     fn absorb(&mut self, event: &Event, payload: Option<&Payload>) {
         self.outputs.absorb(event, payload);
+        self.budget_is_full |= matches!(event.kind, EventKind::BudgetReached(None, Level::Full));
         if let Some(apart) = &mut self.apart {
             apart.absorb(event);
         }
+        self.memory.absorb(event);
         self.story.absorb(&self.graph, event);
     }
 
@@ -437,7 +401,8 @@ impl Driver for Local {
     }
 
     fn recall(&mut self, node: NodeId, attempt: AttemptId) -> Arrival {
-        self.memory.recall((&self.actions, &self.outputs), (node, attempt))
+        let footing = self.apart_of(node).map(|apart| apart.footing(node));
+        self.memory.recall((&self.actions, &self.outputs), (node, attempt), footing.as_ref())
     }
 
     fn claim(&mut self, graph: &Graph, node: NodeId) -> Claimed {
@@ -446,11 +411,15 @@ impl Driver for Local {
 
     fn committed(&mut self, engine: &Engine, events: &[Event]) {
         self.release_own(engine, events);
+        if let Some(apart) = &mut self.apart {
+            apart.durable = true;
+        }
         self.now = engine.now();
         for Judged { id, dir } in self.to_ack.1.drain(..) {
             dir.into_iter().for_each(|dir| self.dirs.end(dir));
             self.asks.push(Ask::Ack { attempt: id });
         }
+        self.answer_paid();
         for event in events {
             if let EventKind::NodeEnded { node, .. } = event.kind
                 && self.actions.dialect(node).is_some_and(|(_, agent)| agent.own_home)
@@ -485,6 +454,8 @@ impl Driver for Local {
     }
 
     fn flush(&mut self) {
+        self.make_ahead();
+        self.foresee();
         let Some(keeper) = self.keeper.as_mut().filter(|_| !self.asks.is_empty()) else { return };
         if keeper.ask(&std::mem::take(&mut self.asks)).is_err() {
             self.broken.get_or_insert(Broken::KeeperGone);

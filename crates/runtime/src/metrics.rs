@@ -36,6 +36,8 @@ pub struct Metrics {
     pub reused: u64,
     node_ms: Vec<u64>,
     node_usage: BTreeMap<NodeId, Usage>,
+    /// An agent that helped landing reported something.
+    helped: bool,
 }
 
 impl Metrics {
@@ -60,6 +62,10 @@ impl Metrics {
                 self.add_usage(*node, report.usage.as_ref());
             }
             EventKind::NodeReused { .. } => self.reused += 1,
+            EventKind::HelperSpent(usage) => {
+                self.usage.add(usage);
+                self.helped = true;
+            }
             EventKind::BreakerOpened { .. } => self.breaker_opens += 1,
             _ => {}
         }
@@ -80,7 +86,7 @@ impl Metrics {
     /// What attempts reported to have used in all; `None` if none reported anything.
     #[must_use]
     pub fn reported(&self) -> Option<&Usage> {
-        (!self.node_usage.is_empty()).then_some(&self.usage)
+        (!self.node_usage.is_empty() || self.helped).then_some(&self.usage)
     }
 
     /// The same by agent, for agents of which anything was reported.

@@ -16,8 +16,9 @@ use crate::docks::Word;
 use crate::keeper::{Heard, Keeper, Program};
 use crate::leases::{Leases, Settled};
 use crate::leasing;
-use crate::local::{Broken, Local, Observer, Place};
+use crate::local::{Broken, Local, Place};
 use crate::looking::{self, Taker};
+use crate::observer::Observer;
 use crate::recovery::{self, recover};
 use crate::reuse::{Memory, Reuse};
 use crate::run_error::RunError;
@@ -182,7 +183,7 @@ impl Orchestrator {
         let lands = sender.clone();
         local.tell = Some(Arc::new(move |word| lands.send(Message::Landing(word)).is_ok()));
         local.apart = apart::of_run(
-            (&plan, &graph),
+            (&plan, &graph, &config.limits),
             (machine.workspace, &place.run_dir, &place.run_id),
             Arc::new(told),
         )?;
@@ -258,6 +259,7 @@ impl Orchestrator {
     fn leave(mut self, leave: Leave, control: control::Listener) -> Result<Left, RunError> {
         fault::point("leave.before");
         self.local.stop_landing();
+        self.local.move_out();
         self.local.leases.leave()?;
         let keeper = self.local.release();
         drop(self.inbox);
@@ -384,6 +386,12 @@ impl Orchestrator {
             }
             control::Command::Acquire { .. } | control::Command::Release { .. } => {
                 return self.lease(&command, reply);
+            }
+            control::Command::Stand => {
+                let text = self.local.standing(&self.engine);
+                let refused = || Reply::Refused("nobody here can tell".to_owned());
+                // Whoever asked may have gone away.
+                return drop(reply.send(text.map_or_else(refused, Reply::Stands)));
             }
             control::Command::Look { task } => {
                 let node = self.engine.graph().find(task);

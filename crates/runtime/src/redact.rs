@@ -12,6 +12,7 @@
 
 pub use regatta_redact::{Redactor, VERSION, personal, rules_of_markers};
 
+use regatta_plan::prompt::{Item, Trust};
 use regatta_redact::Stream;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
@@ -96,6 +97,15 @@ impl Raw {
     pub(crate) fn reader(&self, limit_bytes: u64) -> Reader<'_> {
         Reader { file: &self.0, at: 0, limit_bytes }
     }
+}
+
+/// Items without what must not get into a prompt: secrets in all of them, personal data in what others said.
+pub(crate) fn safe(mut items: Vec<Item>, redactor: &Redactor) -> Vec<Item> {
+    for item in &mut items {
+        let text = redactor.text(std::mem::take(&mut item.text));
+        item.text = if item.trust == Trust::Foreign { personal::remove(text) } else { text };
+    }
+    items
 }
 
 /// Reads a raw file from its beginning, wherever others stand in it.

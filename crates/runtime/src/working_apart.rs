@@ -15,7 +15,7 @@ use crate::yard::{Collected, Done, Ended, Errand, Finding};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::state::State;
-use std::sync::Arc;
+use regatta_fault as fault;
 
 impl Local {
     /// The worktrees of the run, if it has any; `node` has one of them.
@@ -23,23 +23,14 @@ impl Local {
         self.apart.as_ref().filter(|apart| apart.has(node))
     }
 
-    /// Begins an attempt: its worktree is asked for.
-    pub(crate) fn begin_apart(&mut self, job: Job, number: u32) {
-        let Some(apart) = self.apart.as_mut() else { return };
-        let (attempt, node) = (job.attempt, job.node);
-        let task = apart.graph.name(node).to_owned();
-        apart.workers.ask(Errand::Make { attempt: attempt.0, task, heads: apart.handed(node) });
-        let (stage, base) = (Stage::Making, None);
-        apart
-            .in_flight
-            .insert(attempt, InFlight { node, number, stage, job: Some(job), base, ending: false });
-    }
-
     /// An attempt that was found at work by a new orchestrator, or that has ended and was not judged.
     pub(crate) fn adopt_apart(&mut self, (attempt, node, number): (AttemptId, NodeId, u32)) {
         let Some(apart) = self.apart.as_mut().filter(|apart| apart.has(node)) else { return };
-        let (stage, base) = (Stage::Working, None);
-        apart.in_flight.insert(attempt, InFlight { node, number, stage, job: None, base, ending: false });
+        apart.readying.goes_on();
+        let (stage, base, note) = (Stage::Working, None, None);
+        apart
+            .in_flight
+            .insert(attempt, InFlight { node, number, stage, job: None, base, ending: false, note });
     }
 
     /// Attempts of the last orchestrator that never came to the keeper, which has lived all the time: they begin again.
@@ -70,7 +61,11 @@ impl Local {
         flight.ending = true;
         let step = match &flight.stage {
             Stage::Working => return false,
-            Stage::Making | Stage::Collecting(_) => return true,
+            Stage::Making => {
+                self.end_waiting(attempt);
+                return true;
+            }
+            Stage::Collecting(_) => return true,
             Stage::Setup(n) => kept_id::step(epoch, attempt, kept_id::SETUP + n),
             Stage::Verifying(n, _) => kept_id::step(epoch, attempt, kept_id::VERIFY + n),
         };
@@ -81,33 +76,17 @@ impl Local {
     /// A worker has done an errand.
     pub fn yard_done(&mut self, done: Done) {
         match done {
-            Done::Made { attempt, made } => {
-                let attempt = AttemptId(attempt);
-                let ground = self.apart.as_ref().map(|apart| Arc::clone(apart.workers.ground()));
-                let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.get_mut(&attempt));
-                let (Some(flight), Some(_)) = (flight, ground) else { return };
-                match made {
-                    Ok((_, base)) => {
-                        flight.base = Some(base);
-                        self.next_setup(attempt, 0);
-                    }
-                    Err(failed) => {
-                        let cause = match failed {
-                            crate::yard::Failed::Conflict { .. } => Cause::MergeConflict,
-                            crate::yard::Failed::Make(_) => Cause::Worktree,
-                        };
-                        self.refuse_apart(attempt, (cause, &failed.to_string()));
-                    }
-                }
-            }
+            Done::Made { node, made } => self.made(node, made),
+            Done::Removed { node, .. } => self.removed(node),
             Done::Collected { attempt, collected } => {
                 self.collected(AttemptId(attempt), collected.map(|c| *c))
             }
+            Done::Foreseen(found) => self.foreseen(found),
         }
     }
 
     /// The next command of `setup`, or the work itself.
-    fn next_setup(&mut self, attempt: AttemptId, n: u8) {
+    pub(crate) fn next_setup(&mut self, attempt: AttemptId, n: u8) {
         let Some(apart) = self.apart.as_mut() else { return };
         let Some(flight) = apart.in_flight.get(&attempt) else { return };
         if flight.ending {
@@ -159,7 +138,7 @@ impl Local {
     }
 
     /// It ends without having worked.
-    fn refuse_apart(&mut self, attempt: AttemptId, (cause, message): (Cause, &str)) {
+    pub(crate) fn refuse_apart(&mut self, attempt: AttemptId, (cause, message): (Cause, &str)) {
         let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.remove(&attempt));
         let Some(job) = flight.and_then(|flight| flight.job) else { return };
         self.arrivals.push_back(refusal(self.actions.redactor(), &job, (cause, message)));
@@ -181,10 +160,10 @@ impl Local {
         let Some(apart) = self.apart.as_mut().filter(|_| job.kind == Kind::Attempt) else {
             return Some((job, ended, streams));
         };
-        let handed = apart.handed(job.node);
+        let handed = apart.works.handed(job.node);
         let Some(flight) = apart.in_flight.get_mut(&attempt) else { return Some((job, ended, streams)) };
         let errand = Ended {
-            task: Box::new(apart.plan.tasks[job.node.index()].clone()),
+            task: Box::new(apart.works.plan.tasks[job.node.index()].clone()),
             attempt: attempt.0,
             number: flight.number,
             base: flight.base.clone(),
@@ -222,7 +201,7 @@ impl Local {
     fn next_verify(&mut self, kept: Kept, collected: Collected, n: u8) {
         let (attempt, node) = (kept.job.attempt, kept.job.node);
         let Some(apart) = self.apart.as_mut() else { return };
-        let own = apart.plan.tasks[node.index()].worktree.as_ref();
+        let own = apart.works.plan.tasks[node.index()].worktree.as_ref();
         let action = own.and_then(|own| own.verify.get(usize::from(n))).cloned();
         let site = apart.site(node);
         let (Some(action), Some(flight)) = (action, apart.in_flight.get_mut(&attempt)) else {
@@ -248,6 +227,7 @@ impl Local {
         job: &Job,
         (ended, mut streams): (&keeper::Ended, [Option<Raw>; 2]),
     ) {
+        fault::point("step.ended");
         self.asks.push(Ask::Ack { attempt: ended.attempt });
         let word = if matches!(job.kind, Kind::Setup(_)) { "setup" } else { "verify" };
         let through = (self.actions.redactor(), self.actions.output_limit_bytes());
@@ -275,14 +255,15 @@ impl Local {
     }
 
     fn finish_apart(&mut self, kept: Kept, collected: Option<Collected>, finding: Option<Finding>) {
-        if let Some(apart) = self.apart.as_mut() {
-            apart.in_flight.remove(&kept.job.attempt);
-        }
+        let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.remove(&kept.job.attempt));
         let mut findings: Vec<Finding> = collected.iter().flat_map(|c| c.findings.clone()).collect();
         findings.extend(finding);
         let left = judge::Left {
             finding: findings.into_iter().next(),
-            warning: collected.as_ref().and_then(|collected| collected.warning.clone()),
+            warning: collected
+                .as_ref()
+                .and_then(|collected| collected.warning.clone())
+                .or(flight.and_then(|flight| flight.note)),
             work: collected.map(|collected| collected.work),
         };
         let Kept { job, ended, streams } = kept;

@@ -60,6 +60,12 @@ pub fn landing_dir(run_dir: &Path) -> PathBuf {
     run_dir.join("landing")
 }
 
+/// The directory of an attempt of an agent that helped to merge: its prompt, what it said, what it wrote.
+#[must_use]
+pub fn helper_dir(run_dir: &Path, number: u32) -> PathBuf {
+    landing_dir(run_dir).join(format!("helper-{number}"))
+}
+
 /// The directory of the `reconcile` command that is asked about an attempt.
 #[must_use]
 pub fn reconcile_dir(run_dir: &Path, attempt: u64) -> PathBuf {

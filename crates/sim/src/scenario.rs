@@ -218,6 +218,7 @@ fn config(rng: &mut Rng) -> RunConfig {
     let cap = |rng: &mut Rng| rng.one_in(3).then(|| rng.between(1, 4) as u32);
     RunConfig {
         budget: None,
+        mends: false,
         schedule: [Schedule::Dataflow, Schedule::Dataflow, Schedule::Waves, Schedule::Sequential]
             [rng.index(4)],
         on_failure: match rng.between(0, 5) {

@@ -70,6 +70,7 @@ pub(crate) const CRATES: &[Allowed] = &[
             "globset",
             "ignore",
             "libc",
+            "quick-junit",
             "rustix",
             "serde",
             "serde_json",

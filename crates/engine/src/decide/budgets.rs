@@ -9,6 +9,7 @@ use crate::cause::Cause;
 use crate::event::EventKind;
 use crate::ids::NodeId;
 use crate::outcome::NodeOutcome;
+use crate::report::Usage;
 use crate::state::node::NodeState;
 use crate::state::{Closing, Phase};
 
@@ -16,13 +17,23 @@ impl Decider<'_> {
     /// An attempt of `node` has ended, and what it used is summed.
     pub(super) fn mind_budgets(&mut self, node: NodeId) {
         for of in [Some(node), None] {
-            let budgets = &self.state().budgets;
-            let level = budgets.level((self.graph, self.config), of);
-            if let Some(level) = level.filter(|level| budgets.told.get(&of) < Some(level)) {
-                self.emit(EventKind::BudgetReached(of, level));
-                if of.is_none() && level == Level::Full && self.config.budget.is_some_and(|b| b.hard) {
-                    self.end_agents();
-                }
+            self.mind_budget(of);
+        }
+    }
+
+    /// An agent that helped landing used something, which counts for the run.
+    pub(super) fn helper_spent(&mut self, usage: Usage) {
+        self.emit(EventKind::HelperSpent(Box::new(usage)));
+        self.mind_budget(None);
+    }
+
+    fn mind_budget(&mut self, of: Option<NodeId>) {
+        let budgets = &self.state().budgets;
+        let level = budgets.level((self.graph, self.config), of);
+        if let Some(level) = level.filter(|level| budgets.told.get(&of) < Some(level)) {
+            self.emit(EventKind::BudgetReached(of, level));
+            if of.is_none() && level == Level::Full && self.config.budget.is_some_and(|b| b.hard) {
+                self.end_agents();
             }
         }
     }

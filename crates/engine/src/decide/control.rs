@@ -9,6 +9,7 @@ use crate::event::EventKind;
 use crate::ids::NodeId;
 use crate::input::{Answer, Reconciliation};
 use crate::outcome::{NodeOutcome, PauseReason};
+use crate::scope::Scope;
 use crate::state::node::NodeState;
 use crate::state::{Closing, Phase};
 
@@ -178,5 +179,8 @@ impl Decider<'_> {
         }
         let outcome = if cause == Cause::Upstream { NodeOutcome::Blocked } else { NodeOutcome::Failed };
         self.end_node(node, outcome, Some(cause));
+        if cause == Cause::Gate && self.config.mends {
+            self.escalate(Scope::Node(node), cause);
+        }
     }
 }

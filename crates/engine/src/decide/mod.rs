@@ -86,6 +86,10 @@ impl<'a> Decider<'a> {
             Input::Landed { node } => self.landed(node),
             Input::NotLanded { node, cause } => self.not_landed(node, cause),
             Input::LandingWaits => self.landing_waits(),
+            Input::ConflictPredicted { node, with, paths } => {
+                self.emit(EventKind::ConflictPredicted(node, with, paths));
+            }
+            Input::HelperSpent { usage } => self.helper_spent(usage),
         }
     }
 

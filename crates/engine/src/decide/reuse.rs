@@ -18,7 +18,7 @@ impl Decider<'_> {
             return self.stop_node(node);
         }
         let policy = self.graph().policy(node);
-        if (self.config.reuse || policy.cache) && !policy.collects {
+        if self.config.reuse || policy.cache {
             return self.effect(Effect::Recall { node });
         }
         self.make_ready(node);
@@ -36,10 +36,15 @@ impl Decider<'_> {
                 self.start_wave_of(node);
                 let attempt = AttemptId(self.state().next_attempt);
                 self.emit(EventKind::NodeReused { node, attempt, reused });
-                self.end_node(node, NodeOutcome::Succeeded, None);
+                if self.graph().policy(node).collects {
+                    // Its work is there; landing decides.
+                    self.after_settled(node);
+                } else {
+                    self.end_node(node, NodeOutcome::Succeeded, None);
+                }
             }
             Recalled::Missed(why) => {
-                self.emit(EventKind::ReuseMissed { node, why });
+                self.emit(EventKind::ReuseMissed(node, why));
                 self.make_ready(node);
             }
         }

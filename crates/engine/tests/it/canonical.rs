@@ -49,6 +49,7 @@ pub(crate) fn every_kind() -> Vec<EventKind> {
         EventKind::LeakedProcesses { node, attempt, count: 1 },
         EventKind::RetryScheduled { node, number, delay_ms: 1, until: Timestamp(5) },
         EventKind::NodeCollected { node, number },
+        EventKind::ConflictPredicted(node, node, "".into()),
         EventKind::NodeInDoubt { node, attempt, cause: Cause::Lost, asking: true },
         EventKind::Answered { node, attempt, answer: Answer::Again, by_person: true },
         EventKind::UndoStarted { node, attempt },
@@ -58,7 +59,7 @@ pub(crate) fn every_kind() -> Vec<EventKind> {
         EventKind::ReportIgnored(attempt),
         EventKind::RunSuspended,
         EventKind::NodeReused { node, attempt, reused: Box::new(reused()) },
-        EventKind::ReuseMissed { node, why: "".into() },
+        EventKind::ReuseMissed(node, "".into()),
         EventKind::LeaseClaimed { node, answer: Claimed::Granted { epoch: 1 } },
         EventKind::LeaseClaimed { node, answer: Claimed::Taken { resource: 0, by: "".into() } },
         EventKind::LeaseWaitEnded(node),
@@ -88,6 +89,7 @@ pub(crate) fn every_kind() -> Vec<EventKind> {
         EventKind::HoldStarted(Scope::Node(node), until),
         EventKind::HoldEnded(scope),
         EventKind::Escalated { about: Scope::Node(node), class: CauseClass::Tool, cause: Cause::Exit },
+        EventKind::HelperSpent(Box::default()),
         EventKind::BudgetReached(None, Level::Near),
         EventKind::BudgetReached(Some(node), Level::Full),
     ]);
@@ -124,6 +126,7 @@ fn the_class_and_the_key_of_every_kind() {
     leaked_processes       Operational 1.0.0.0
     retry_scheduled        Logical 1.0.2.3
     node_collected         Logical 1.0.2.3
+    conflict_predicted     Operational 1.0.0.0
     node_in_doubt          Operational 1.0.0.0
     answered               Operational 1.0.0.0
     undo_started           Logical 2.1.1.1
@@ -158,6 +161,7 @@ fn the_class_and_the_key_of_every_kind() {
     hold_started           Operational 0.0.0.0
     hold_ended             Operational 0.0.0.0
     escalated              Operational 0.0.0.0
+    helper_spent           Operational 0.0.0.0
     budget_warned          Operational 0.0.0.0
     budget_exhausted       Operational 0.0.0.0
     ");
@@ -181,6 +185,7 @@ fn a_kind_names_its_node_and_its_attempt() {
             "breaker_closed",
             "hold_ended",
             "budget_warned",
+            "helper_spent",
         ];
         let name = kind.name();
         let none = about_run.contains(&name) || name == "report_ignored";

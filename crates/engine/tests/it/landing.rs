@@ -4,6 +4,7 @@ use crate::world::World;
 use regatta_engine::cause::Cause;
 use regatta_engine::effect::Effect;
 use regatta_engine::input::{Input, Resumed};
+use regatta_engine::report::Usage;
 
 fn lands(world: &World) -> usize {
     world.effects.iter().filter(|(_, e)| *e == Effect::Land).count()
@@ -84,4 +85,12 @@ fn a_pause_holds_the_landing() {
     assert_eq!(lands(&world), 0);
     world.send(Input::Unpause);
     assert_eq!(lands(&world), 1);
+}
+
+#[test]
+fn what_an_agent_that_helped_landing_used_counts_for_the_budget_of_the_run() {
+    let mut world = World::ran("! budget=100; a collects");
+    world.send(Input::HelperSpent { usage: Usage { input_tokens: 100, ..Usage::default() } });
+    let told = world.only(&["helper_spent", "budget_exhausted"]);
+    assert!(told.contains("helper_spent") && told.contains("budget_exhausted of the run"), "{told}");
 }

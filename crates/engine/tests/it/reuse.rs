@@ -38,6 +38,17 @@ fn a_condition_is_asked_before_and_its_answer_stays_in_the_log() {
 }
 
 #[test]
+fn what_is_to_land_is_collected_when_it_is_reused_and_landing_decides() {
+    let mut world = World::ran("! reuse; a collects done_before; b(a) collects");
+    assert_eq!(world.starts(), "b@0");
+    assert_eq!(world.result(), "a collected, b collected; running");
+    for name in ["a", "b"] {
+        world.send(Input::Landed { node: world.node(name) });
+    }
+    assert_eq!(world.result(), "a succeeded, b succeeded; succeeded");
+}
+
+#[test]
 fn a_run_that_stops_reuses_nothing_more() {
     check(
         "! stop; bad does=fail; a takes=20; b(a) cache done_before",

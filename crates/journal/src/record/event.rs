@@ -2,7 +2,9 @@
 //!
 //! `event_read` reads it. Outcomes stand in the kind (`dispatch_timed_out`, `node_blocked`).
 
-use super::parts::{self, DigestRecord, LimitsRecord, OwnLeaseRecord, ReportRecord, ReusedRecord, Text};
+use super::parts::{
+    self, DigestRecord, LimitsRecord, OwnLeaseRecord, ReportRecord, ReusedRecord, Text, UsageRecord,
+};
 use regatta_engine::caps::CapRef;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::input::Claimed;
@@ -78,6 +80,9 @@ pub(super) struct EventRecord<'a> {
     pub(super) by: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) leases: Option<Vec<OwnLeaseRecord<'a>>>,
+    /// What an agent that helped landing used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) usage: Option<UsageRecord>,
     /// The sort of a scope; its place among those is `index`, a task's is `node`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) scope: Text<'a>,
@@ -136,6 +141,39 @@ impl<'a> EventRecord<'a> {
                 let (name, result) = parts::answer(answer);
                 (self.answer, self.result, self.by_person) = (named(name), result, Some(*by_person));
             }
+            EventKind::BreakerOpened { .. }
+            | EventKind::BreakerHalfOpen(_)
+            | EventKind::BreakerClosed(_)
+            | EventKind::HoldStarted(..)
+            | EventKind::HoldEnded(_)
+            | EventKind::Escalated { .. } => self.fill_scope(kind),
+            EventKind::LimitsChanged { limits } => self.limits = Some(LimitsRecord::from(&**limits)),
+            EventKind::ConflictPredicted(..)
+            | EventKind::NodeReused { .. }
+            | EventKind::ReuseMissed(..)
+            | EventKind::LeaseClaimed { .. }
+            | EventKind::LeaseTold { .. } => self.fill_shared(kind),
+            EventKind::DispatchStarted { .. }
+            | EventKind::DispatchEnded { .. }
+            | EventKind::NodeEnded { .. }
+            | EventKind::UndoEnded { .. } => self.fill_work(kind),
+            EventKind::HelperSpent(usage) => self.usage = Some((**usage).into()),
+            // The level stands in the kind.
+            EventKind::BudgetReached { .. }
+            | EventKind::RunSuspended
+            | EventKind::RunStopping { .. }
+            | EventKind::LeaseGranted { .. }
+            | EventKind::LeaseReleased { .. }
+            | EventKind::DispatchAdopted { .. }
+            | EventKind::UndoStarted { .. }
+            | EventKind::LeaseWaitEnded { .. }
+            | EventKind::ReportIgnored { .. } => {}
+        }
+    }
+
+    /// The kinds about an agent, a tool, a tag or one task.
+    fn fill_scope(&mut self, kind: &'a EventKind) {
+        match kind {
             EventKind::BreakerOpened { scope, until, failures } => {
                 self.scope(*scope);
                 (self.until, self.count) = (Some(until.0), Some(*failures));
@@ -151,25 +189,7 @@ impl<'a> EventRecord<'a> {
                 self.scope(*about);
                 (self.class, self.cause) = (named(class.name()), named(cause.code()));
             }
-            EventKind::LimitsChanged { limits } => self.limits = Some(LimitsRecord::from(&**limits)),
-            EventKind::NodeReused { .. }
-            | EventKind::ReuseMissed { .. }
-            | EventKind::LeaseClaimed { .. }
-            | EventKind::LeaseTold { .. } => self.fill_shared(kind),
-            EventKind::DispatchStarted { .. }
-            | EventKind::DispatchEnded { .. }
-            | EventKind::NodeEnded { .. }
-            | EventKind::UndoEnded { .. } => self.fill_work(kind),
-            // The level stands in the kind.
-            EventKind::BudgetReached { .. }
-            | EventKind::RunSuspended
-            | EventKind::RunStopping { .. }
-            | EventKind::LeaseGranted { .. }
-            | EventKind::LeaseReleased { .. }
-            | EventKind::DispatchAdopted { .. }
-            | EventKind::UndoStarted { .. }
-            | EventKind::LeaseWaitEnded { .. }
-            | EventKind::ReportIgnored { .. } => {}
+            _ => {}
         }
     }
 
@@ -181,11 +201,14 @@ impl<'a> EventRecord<'a> {
         };
     }
 
-    /// What runs of a workspace share: outcomes and leases.
+    /// What runs of a workspace share, outcomes and leases, and what two tasks do not share well.
     fn fill_shared(&mut self, kind: &'a EventKind) {
         match kind {
             EventKind::NodeReused { reused, .. } => self.reused = Some(ReusedRecord::from(&**reused)),
-            EventKind::ReuseMissed { why, .. } => self.why = Some(Cow::Borrowed(why)),
+            EventKind::ReuseMissed(_, why) => self.why = Some(Cow::Borrowed(why)),
+            EventKind::ConflictPredicted(_, with, paths) => {
+                (self.upstream, self.why) = (Some(vec![with.0]), Some(Cow::Borrowed(&**paths)));
+            }
             EventKind::LeaseClaimed { answer: Claimed::Granted { epoch }, .. } => self.epoch = Some(*epoch),
             EventKind::LeaseClaimed { answer: Claimed::Taken { resource, by }, .. } => {
                 (self.index, self.by) = (Some(*resource), Some(Cow::Borrowed(&**by)));

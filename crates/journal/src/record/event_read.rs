@@ -15,7 +15,7 @@ use regatta_engine::report::Report;
 use regatta_engine::scope::Scope;
 
 /// Kinds without an outcome in their name.
-const PLAIN: [&str; 43] = [
+const PLAIN: [&str; 44] = [
     "run_started",
     "run_paused",
     "run_resumed",
@@ -35,6 +35,7 @@ const PLAIN: [&str; 43] = [
     "leaked_processes",
     "retry_scheduled",
     "node_collected",
+    "conflict_predicted",
     "node_in_doubt",
     "answered",
     "undo_started",
@@ -171,9 +172,15 @@ impl EventRecord<'_> {
                 let limits = self.limits.take();
                 EventKind::LimitsChanged { limits: Box::new(self.need(limits, "limits")?.into()) }
             }
+            "conflict_predicted" => {
+                let (node, why) = (self.node()?, self.why.take());
+                let with = self.upstream.as_ref().and_then(|nodes| nodes.first()).copied();
+                let with = NodeId(self.need(with, "upstream")?);
+                EventKind::ConflictPredicted(node, with, self.need(why, "why")?.into_owned().into())
+            }
             "reuse_missed" => {
                 let (node, why) = (self.node()?, self.why.take());
-                EventKind::ReuseMissed { node, why: self.need(why, "why")?.into_owned().into() }
+                EventKind::ReuseMissed(node, self.need(why, "why")?.into_owned().into())
             }
             "lease_acquired" => {
                 let answer = Claimed::Granted { epoch: self.need(self.epoch, "epoch")? };
@@ -189,6 +196,7 @@ impl EventRecord<'_> {
             }
             "lease_wait_ended" => EventKind::LeaseWaitEnded(self.node()?),
             "report_ignored" => EventKind::ReportIgnored(self.attempt()?),
+            "helper_spent" => EventKind::HelperSpent(Box::new(self.need(self.usage, "usage")?.into())),
             "budget_warned" => EventKind::BudgetReached(self.node.map(NodeId), Level::Near),
             "budget_exhausted" => EventKind::BudgetReached(self.node.map(NodeId), Level::Full),
             _ => self.of_attempt()?,

@@ -1,7 +1,8 @@
 //! The record of an input, written and read.
 
 use super::parts::{
-    self, DigestRecord, LimitsRecord, OwnLeaseRecord, ReportRecord, ReusedRecord, Text, bad_value, to_cause,
+    self, DigestRecord, LimitsRecord, OwnLeaseRecord, ReportRecord, ReusedRecord, Text, UsageRecord,
+    bad_value, to_cause,
 };
 use super::{RecordError, unknown_kind};
 use regatta_engine::cause::Cause;
@@ -86,6 +87,8 @@ pub(super) struct InputRecord<'a> {
     index: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     leases: Option<Vec<OwnLeaseRecord<'a>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    usage: Option<UsageRecord>,
     /// With cause `rate_limit`: for how long it asks to be left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
@@ -162,6 +165,8 @@ fn kind(input: &Input) -> &'static str {
         Input::Landed { .. } => "landed",
         Input::NotLanded { .. } => "not_landed",
         Input::LandingWaits => "landing_waits",
+        Input::ConflictPredicted { .. } => "conflict_predicted",
+        Input::HelperSpent { .. } => "helper_spent",
         Input::Recalled { .. } => "recalled",
         Input::Claimed { .. } => "claimed",
         Input::LeasesFreed => "leases_freed",
@@ -172,8 +177,7 @@ fn kind(input: &Input) -> &'static str {
 impl<'a> InputRecord<'a> {
     fn fill(&mut self, input: &'a Input) {
         match input {
-            Input::LandingWaits
-            | Input::Begin
+            Input::Begin
             | Input::Settle
             | Input::Pause
             | Input::Suspend
@@ -230,13 +234,30 @@ impl<'a> InputRecord<'a> {
                 self.found = Some(Cow::Borrowed(parts::lease_change(told.change)));
                 (self.why, self.leases) = (Some(Cow::Borrowed(&*told.text)), parts::own_leases(&told.leases));
             }
+            Input::HelperSpent { usage } => self.usage = Some((*usage).into()),
             Input::Interrupt { hard } => self.hard = Some(*hard),
             Input::Cancel { node } => self.node = node.map(|n| n.0),
-            Input::Skip { node } | Input::Landed { node } => self.node = Some(node.0),
+            Input::Skip { node } => self.node = Some(node.0),
             Input::LimitsChanged { limits } => self.limits = Some(LimitsRecord::from(&**limits)),
+            Input::LandingWaits
+            | Input::Landed { .. }
+            | Input::NotLanded { .. }
+            | Input::ConflictPredicted { .. } => self.fill_merging(input),
+        }
+    }
+
+    /// Kinds about work that is merged.
+    fn fill_merging(&mut self, input: &'a Input) {
+        match input {
+            Input::Landed { node } => self.node = Some(node.0),
             Input::NotLanded { node, cause } => {
                 (self.node, self.cause) = (Some(node.0), Some(Cow::Borrowed(cause.code())));
             }
+            Input::ConflictPredicted { node, with, paths } => {
+                (self.node, self.index) = (Some(node.0), Some(with.0));
+                self.why = Some(Cow::Borrowed(paths));
+            }
+            _ => {}
         }
     }
 
@@ -251,15 +272,10 @@ impl<'a> InputRecord<'a> {
             "pause" => Input::Pause,
             "suspend" => Input::Suspend,
             "unpause" => Input::Unpause,
-            "landing_waits" => Input::LandingWaits,
+            "helper_spent" => Input::HelperSpent { usage: self.need(self.usage, "usage")?.into() },
             "interrupt" => Input::Interrupt { hard: self.need(self.hard, "hard")? },
             "cancel" => Input::Cancel { node: self.node.map(NodeId) },
             "skip" => Input::Skip { node: self.node()? },
-            "landed" => Input::Landed { node: self.node()? },
-            "not_landed" => {
-                let cause = to_cause(self.cause.as_deref())?;
-                Input::NotLanded { node: self.node()?, cause: self.need(cause, "cause")? }
-            }
             "limits_changed" => {
                 let limits = self.limits.take();
                 Input::LimitsChanged { limits: Box::new(self.need(limits, "limits")?.into()) }
@@ -310,6 +326,24 @@ impl<'a> InputRecord<'a> {
                 Input::AttemptEnded(ended.into_ended()?)
             }
             "resumed" => Input::Resumed(self.into_resumed()?),
+            _ => self.into_merging()?,
+        })
+    }
+
+    /// Kinds about work that is merged.
+    fn into_merging(mut self) -> Result<Input, RecordError> {
+        Ok(match &*self.kind {
+            "landing_waits" => Input::LandingWaits,
+            "landed" => Input::Landed { node: self.node()? },
+            "not_landed" => {
+                let cause = to_cause(self.cause.as_deref())?;
+                Input::NotLanded { node: self.node()?, cause: self.need(cause, "cause")? }
+            }
+            "conflict_predicted" => {
+                let (node, why) = (self.node()?, self.why.take());
+                let with = NodeId(self.need(self.index, "index")?);
+                Input::ConflictPredicted { node, with, paths: self.need(why, "why")?.into_owned().into() }
+            }
             other => return Err(unknown_kind(other)),
         })
     }

@@ -88,7 +88,7 @@ pub(crate) fn events() -> Vec<Event> {
     for by in [ReusedBy::Retry, ReusedBy::Content] {
         kinds.push(EventKind::NodeReused { node: NODE, attempt: ATTEMPT, reused: Box::new(reused(by)) });
     }
-    kinds.push(EventKind::ReuseMissed { node: NODE, why: "`run` was \"a\"".into() });
+    kinds.push(EventKind::ReuseMissed(NODE, "`run` was \"a\"".into()));
     kinds.push(EventKind::LeaseClaimed { node: NODE, answer: Claimed::Granted { epoch: 1_790_000_000_001 } });
     kinds.push(EventKind::LeaseClaimed {
         node: NODE,
@@ -162,7 +162,13 @@ fn scope_kinds() -> Vec<EventKind> {
     let about = Scope::Node(NODE);
     kinds.extend(CauseClass::ALL.map(|class| EventKind::Escalated { about, class, cause: Cause::Exit }));
     let levels = [(None, Level::Near), (None, Level::Full), (Some(NODE), Level::Full)];
+    kinds.push(EventKind::HelperSpent(Box::new(Usage {
+        input_tokens: 7,
+        cost_micro_usd: 9,
+        ..Usage::default()
+    })));
     kinds.extend(levels.map(|(node, level)| EventKind::BudgetReached(node, level)));
+    kinds.push(EventKind::ConflictPredicted(NODE, NodeId(0), "src/a, b".into()));
     kinds
 }
 
@@ -285,6 +291,7 @@ pub(crate) fn inputs() -> Vec<Input> {
         Input::Skip { node },
         Input::LimitsChanged { limits: limits() },
         Input::Landed { node },
+        Input::HelperSpent { usage: Usage { output_tokens: 5, ..Usage::default() } },
         Input::NotLanded { node, cause: Cause::MergeConflict },
         Input::LandingWaits,
         Input::Recalled { node, answer: Recalled::Found(Box::new(reused(ReusedBy::Content))) },
@@ -298,5 +305,6 @@ pub(crate) fn inputs() -> Vec<Input> {
         Input::LeaseTold { node, told }
     }));
     inputs.push(Input::LeaseTold { node, told: taken() });
+    inputs.push(Input::ConflictPredicted { node, with: NodeId(0), paths: "src/a, b".into() });
     inputs
 }

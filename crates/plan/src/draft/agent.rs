@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 pub(super) fn agents(f: Fields<'_>, problems: &mut Problems) -> (BTreeMap<String, Agent>, Vec<Unbuilt>) {
     let (mut agents, mut unbuilt) = (BTreeMap::new(), Vec::new());
     for (name, item) in f.inside("agents").pairs() {
-        let Some(agent) = agent(&name.text, item, problems) else { continue };
+        let Some(agent) = agent(name.text, item, problems) else { continue };
         let mut later = |key: &str| {
             unbuilt.push(Unbuilt { key: format!("agents.{}.{key}", name.text), task: None });
         };
@@ -26,12 +26,12 @@ pub(super) fn agents(f: Fields<'_>, problems: &mut Problems) -> (BTreeMap<String
         if !agent.mcp.is_empty() {
             later("mcp");
         }
-        agents.insert(name.text.clone(), agent);
+        agents.insert(name.text.to_owned(), agent);
     }
     (agents, unbuilt)
 }
 
-fn agent(name: &str, item: &Item, problems: &mut Problems) -> Option<Agent> {
+fn agent(name: &str, item: Item<'_>, problems: &mut Problems) -> Option<Agent> {
     let f = Fields::of(item);
     let driver = driver(name, f, problems)?;
     let env = super::spanned_texts(f, "env");
@@ -82,7 +82,7 @@ fn driver(name: &str, f: Fields<'_>, problems: &mut Problems) -> Option<Driver> 
         return Some(if key == "acp" { Driver::Acp(argv) } else { Driver::Command(argv) });
     };
     let message = format!("`{key}` of agent `{name}` {why}");
-    problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+    problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
     None
 }
 

@@ -1,31 +1,28 @@
-//! Reads `worktree`, `merge` and `gates` of a plan, and what a task says about its worktree.
+//! Reads `worktree` and `merge` of a plan.
 //!
-//! What the declarations cannot say is reported here: gates that do not exist, contradictions. What is not built yet is
-//! told by name.
+//! What the declarations cannot say is reported here: contradictions. What is not built yet is told by name.
 
+use super::gates;
 use super::task::command;
-use crate::apart::{Check, Merge, MergeRule, Worktrees};
+use crate::apart::{Check, Helper, Merge, MergeRule, Worktrees};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, nearest};
-use crate::model::Action;
 use crate::patterns::refuse;
 use crate::tree::{Item, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A gate may take this long unless it says otherwise, in milliseconds.
-const GATE_MS: u64 = 300_000;
+/// An attempt of an agent that helps the merge may take this long unless it says otherwise, in milliseconds.
+const HELPER_MS: u64 = 60 * 60_000;
+/// Attempts of an agent that mends red gates,
+const FIX_ATTEMPTS: u32 = 3;
+/// and of one that resolves a conflict.
+const RESOLVER_ATTEMPTS: u32 = 2;
 
 /// Parts of `worktree`, `merge` and `gates` whose feature is not built yet, with the values that ask for it.
-const UNBUILT: [(&str, &str, &[&str]); 10] = [
-    ("worktree", "sparse", &[]),
+const UNBUILT: [(&str, &str, &[&str]); 4] = [
     ("worktree", "lfs", &["on"]),
-    ("worktree", "on_error", &["sequential"]),
-    ("merge", "approve", &["true"]),
-    ("merge", "resolver", &[]),
-    ("merge", "fix", &[]),
     ("merge", "batch", &[]),
     ("merge", "policy", &["pull-requests"]),
-    ("merge", "on_conflict", &["resolver"]),
     ("merge", "strategy", &["rebase", "ff-only"]),
 ];
 
@@ -42,10 +39,11 @@ pub(crate) struct ApartDraft {
 
 /// Reads all three.
 pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> ApartDraft {
-    let gates = gates(f, problems);
-    let merge = f.get("merge").filter(|item| matches!(item.value, Value::Map(_)));
-    let merge = merge.map(|item| self::merge(item, &gates, problems)).filter(|merge| merge.policy != "none");
-    let mut unbuilt: Vec<String> = Vec::new();
+    let (gates, later) = gates::read(f, problems);
+    let merge = f.get("merge").filter(|item| matches!(item.value(), Value::Map(_)));
+    let merge =
+        merge.map(|item| self::merge((f, item), &gates, problems)).filter(|merge| merge.policy != "none");
+    let mut unbuilt: Vec<String> = later;
     for (block, key, values) in UNBUILT {
         let Some(item) = f.inside(block).get(key) else { continue };
         let text = word(item);
@@ -59,90 +57,62 @@ pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> ApartDraft {
     if f.inside("merge").inside("commit").flag("sign") == Some(true) {
         unbuilt.push("merge.commit.sign".to_owned());
     }
-    for (key, item) in f.inside("gates").pairs() {
-        let told =
-            ["person", "needs", "evidence"].into_iter().filter(|part| Fields::of(item).get(part).is_some());
-        unbuilt.extend(told.map(|part| format!("gates.{}.{part}", key.text)));
-    }
     let gates = gates.into_keys().collect();
     ApartDraft { worktrees: worktrees(f.inside("worktree"), problems), merge, gates, unbuilt }
 }
 
 /// A scalar as YAML has it, in every format.
-fn word(item: &Item) -> String {
-    match &item.value {
+fn word(item: Item<'_>) -> String {
+    match item.value() {
         Value::Bool(value) => value.to_string(),
-        Value::Number(text) => text.clone(),
+        Value::Number(text) => text.to_owned(),
         _ => fields::text(item).unwrap_or_default(),
     }
 }
 
 fn worktrees(f: Fields<'_>, problems: &mut Problems) -> Worktrees {
-    for (key, list) in
-        [("copy", f.list("copy")), ("shared", f.list("shared")), ("protect", f.list("protect"))]
-    {
-        for item in list {
+    for (key, list) in [
+        ("copy", f.list("copy")),
+        ("shared", f.list("shared")),
+        ("protect", f.list("protect")),
+        ("sparse", f.list("sparse")),
+    ] {
+        for item in list.iter() {
             let Some(why) = fields::text(item).and_then(|pattern| refuse(&pattern)) else { continue };
             let message = format!("`{key}` of `worktree` {why}");
-            problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+            problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
         }
     }
     if let Some(item) = f.get("dir")
         && let Some(why) = fields::text(item).and_then(|dir| refuse(&dir))
     {
         let message = format!("`dir` of `worktree` {why}");
-        problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+        problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
     }
     let setup = f.list("setup").iter().filter_map(|item| command(item, "`setup`", problems));
+    let env = f.inside("env").pairs();
     Worktrees {
         setup: setup.map(|spanned| spanned.value).collect(),
         base: f.text("base").unwrap_or_else(|| "HEAD".to_owned()),
         dir: f.text("dir").unwrap_or_else(|| ".regatta/worktrees".to_owned()),
         copy: f.texts("copy"),
-        env: f
-            .inside("env")
-            .pairs()
-            .iter()
-            .filter_map(|(k, v)| Some((k.text.clone(), fields::text(v)?)))
-            .collect(),
+        env: env.filter_map(|(k, v)| Some((k.text.to_owned(), fields::text(v)?))).collect(),
         ownership: f.text("ownership").unwrap_or_else(|| "warn".to_owned()),
         shared: f.texts("shared"),
         protect: f.texts("protect"),
+        sparse: match f.flag("sparse") {
+            Some(asked) => asked.then(Vec::new),
+            None => f.get("sparse").map(|_| f.texts("sparse")),
+        },
         on_error: f.text("on_error").unwrap_or_else(|| "fail".to_owned()),
     }
 }
 
-/// The gates of a plan: what each runs, by id.
-fn gates(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, Option<Check>> {
-    let mut found = BTreeMap::new();
-    for (key, item) in f.inside("gates").pairs() {
-        let gate = Fields::of(item);
-        let run = gate.get("run").and_then(|run| command(run, "`run`", problems));
-        let check = run.map(|run| Check {
-            name: key.text.clone(),
-            action: run.value,
-            timeout_ms: gate.duration_ms("timeout").unwrap_or(GATE_MS),
-            blocking: gate.flag("blocking").unwrap_or(true),
-        });
-        found.insert(key.text.clone(), check);
-    }
-    let known: Vec<&str> = found.keys().map(String::as_str).collect();
-    for (key, item) in f.inside("gates").pairs() {
-        for need in Fields::of(item).list("needs") {
-            let Some(name) = fields::text(need).filter(|name| !known.contains(&name.as_str())) else {
-                continue;
-            };
-            let message = format!("gate `{}` needs `{}`, which is no gate", key.text, name.escape_debug());
-            let mut problem = Diagnostic::error(Code::UnknownName, need.span.clone(), message);
-            problem.help =
-                nearest(&name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-            problems.push(problem);
-        }
-    }
-    found
-}
-
-fn merge(item: &Item, gates: &BTreeMap<String, Option<Check>>, problems: &mut Problems) -> Merge {
+fn merge(
+    (plan, item): (Fields<'_>, Item<'_>),
+    gates: &BTreeMap<String, Check>,
+    problems: &mut Problems,
+) -> Merge {
     let f = Fields::of(item);
     let text = |key: &str, default: &str| f.text(key).unwrap_or_else(|| default.to_owned());
     let merge = Merge {
@@ -152,35 +122,43 @@ fn merge(item: &Item, gates: &BTreeMap<String, Option<Check>>, problems: &mut Pr
         order: f.texts("order"),
         on_conflict: text("on_conflict", "fail-fast"),
         rules: f.list("rules").iter().map(|item| rule(item, problems)).collect(),
-        gates: f.list("gates").iter().filter_map(|item| check(item, gates)).collect(),
+        gates: gates::listed(f.list("gates"), gates),
         gate_each: f.flag("gate_each").unwrap_or(true),
         on_gate_failure: text("on_gate_failure", "stop"),
         message: f.text("message"),
         author: f.inside("commit").text("author"),
         keep_branches: f.flag("keep_branches").unwrap_or(false),
+        approve: f.flag("approve").unwrap_or(false),
+        fix: helper((plan, f.get("fix")), FIX_ATTEMPTS, problems),
+        resolver: helper((plan, f.get("resolver")), RESOLVER_ATTEMPTS, problems),
     };
+    if (merge.on_conflict == "resolver") != f.get("resolver").is_some() {
+        let span = f.get("resolver").or(f.get("on_conflict")).map_or(item.span(), Item::span);
+        let message = "`resolver` and `on_conflict: resolver` belong together";
+        problems.push(Diagnostic::error(Code::BadValue, span, message));
+    }
     if merge.policy == "all-success" && merge.on_gate_failure == "take-out" {
-        let span = f.get("on_gate_failure").map_or(item.span.clone(), |i| i.span.clone());
+        let span = f.get("on_gate_failure").map_or(item.span(), Item::span);
         let message =
             "`on_gate_failure: take-out` contradicts `policy: all-success`: what is taken out does not land";
         let problem = Diagnostic::error(Code::BadValue, span, message);
         problems.push(problem.help("use `policy: merge-succeeded`"));
     }
     if merge.on_conflict != "merge-with-rules" && !merge.rules.is_empty() {
-        let span = f.get("rules").map_or(item.span.clone(), |i| i.span.clone());
+        let span = f.get("rules").map_or(item.span(), Item::span);
         let problem =
             Diagnostic::error(Code::BadValue, span, "`rules` belong to `on_conflict: merge-with-rules`");
         problems.push(problem.help("add `on_conflict: merge-with-rules`"));
     }
     if merge.gates.is_empty() && merge.policy != "none" {
         let message = "work lands without any gate: nothing checks what comes of the merges";
-        let problem = Diagnostic::warning(Code::NoGate, item.span.clone(), message);
+        let problem = Diagnostic::warning(Code::NoGate, item.span(), message);
         problems.push(problem.help("add `gates: [\"…\"]`, for instance the tests"));
     }
     merge
 }
 
-fn rule(item: &Item, problems: &mut Problems) -> MergeRule {
+fn rule(item: Item<'_>, problems: &mut Problems) -> MergeRule {
     let f = Fields::of(item);
     let rule = MergeRule {
         paths: f.text("paths").unwrap_or_default(),
@@ -189,25 +167,34 @@ fn rule(item: &Item, problems: &mut Problems) -> MergeRule {
     };
     if let Some(why) = refuse(&rule.paths).filter(|_| f.get("paths").is_some()) {
         let message = format!("`paths` of a rule {why}");
-        problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+        problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
     }
     if (rule.how == "regenerate") != rule.run.is_some() {
         let message = "`run` and `use: regenerate` belong together";
-        problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+        problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
     }
     rule
 }
 
-/// A word that is the id of a gate is that gate; anything else is a command.
-fn check(item: &Item, gates: &BTreeMap<String, Option<Check>>) -> Option<Check> {
-    let text = fields::text(item)?;
-    match gates.get(&text) {
-        Some(gate) => gate.clone(),
-        None => Some(Check {
-            action: Action::Shell { script: text.clone(), shell: "sh".to_owned() },
-            name: text,
-            timeout_ms: GATE_MS,
-            blocking: true,
-        }),
+/// An agent that helps the merge.
+fn helper(
+    (plan, item): (Fields<'_>, Option<Item<'_>>),
+    attempts: u32,
+    problems: &mut Problems,
+) -> Option<Helper> {
+    let f = Fields::of(item?);
+    let agent = f.text("agent")?;
+    let known: Vec<&str> = plan.inside("agents").pairs().map(|(key, _)| key.text).collect();
+    if !known.contains(&agent.as_str()) {
+        let span = f.get("agent").map_or(0..0, Item::span);
+        let message = format!("agent `{}` is not among `agents`", agent.escape_debug());
+        let mut problem = Diagnostic::error(Code::UnknownName, span, message);
+        problem.help = nearest(&agent, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
+        problems.push(problem);
     }
+    Some(Helper {
+        agent,
+        attempts: f.small("attempts").unwrap_or(attempts),
+        timeout_ms: f.duration_ms("timeout").unwrap_or(HELPER_MS),
+    })
 }

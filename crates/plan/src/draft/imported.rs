@@ -2,7 +2,7 @@
 //!
 //! Gives the same drafts as a plan does, so everything after it is one way. Times are milliseconds.
 
-use super::keys::{Draft, RetryKeys, TaskDraft, TimeoutKeys};
+use super::keys::{Draft, Entries, RetryKeys, TaskDraft, TimeoutKeys};
 use super::task::{command, tool_call};
 use super::{limits, spanned, spanned_map, spanned_texts, start};
 use crate::diagnostic::Problems;
@@ -16,19 +16,18 @@ use std::collections::BTreeMap;
 const DEFAULT_TIMEOUT_MS: u64 = 300_000;
 
 /// A parallel request.
-pub(super) fn request(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
+pub(super) fn request<'t>(f: Fields<'t>, defaults: &Defaults) -> Draft<'t> {
     let config = f.inside("config");
-    let mut draft = empty(Dialect::Request, (config, 10), defaults);
+    let mut draft = empty((Dialect::Request, Entries::Calls), (config, 10), defaults);
     if config.flag("enableRollback") == Some(true) {
         draft.on_failure = "rollback".to_owned();
     }
     draft.timeout.run_ms = config.whole("timeout").or(draft.timeout.run_ms);
     draft.timeout.attempt_ms = draft.timeout.attempt_ms.or(Some(DEFAULT_TIMEOUT_MS));
-    draft.tasks = f.list("tasks").iter().map(|item| Box::new(request_task(item, problems))).collect();
     draft
 }
 
-fn request_task(item: &Item, problems: &mut Problems) -> TaskDraft {
+pub(super) fn request_task(item: Item<'_>, problems: &mut Problems) -> TaskDraft {
     let f = Fields::of(item);
     let mut draft = named(item);
     draft.priority = f.whole("priority").map(|n| priority(n).to_owned());
@@ -45,7 +44,7 @@ fn request_task(item: &Item, problems: &mut Problems) -> TaskDraft {
     }
     draft.action = tool_call(f, "tool", &mut draft, problems);
     if let Some(Action::Tool { .. }) = draft.action.as_ref().map(|a| &a.value) {
-        draft.refs_span = f.get("params").map(|p| p.span.clone());
+        draft.refs_span = f.get("params").map(Item::span);
     } else {
         let params = f.inside("params");
         draft.cwd = spanned(params.get("cwd"));
@@ -68,45 +67,44 @@ fn priority(number: u64) -> &'static str {
 }
 
 /// A shell batch.
-pub(super) fn batch(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
+pub(super) fn batch<'t>(f: Fields<'t>, defaults: &Defaults) -> Draft<'t> {
     let config = f.inside("config");
-    let mut draft = empty(Dialect::Batch, (config, 5), defaults);
+    let shell = config.text("defaultShell").unwrap_or_else(|| "sh".to_owned());
+    let mut draft = empty((Dialect::Batch, Entries::Commands { shell }), (config, 5), defaults);
     let of_settings = draft.timeout.attempt_ms;
     draft.timeout.attempt_ms = config.whole("defaultTimeout").or(of_settings).or(Some(DEFAULT_TIMEOUT_MS));
-    let default_shell = config.text("defaultShell").unwrap_or_else(|| "sh".to_owned());
-    draft.tasks = f
-        .list("commands")
-        .iter()
-        .map(|item| Box::new(batch_command(item, &default_shell, problems)))
-        .collect();
     draft
 }
 
-fn batch_command(item: &Item, default_shell: &str, problems: &mut Problems) -> TaskDraft {
+pub(super) fn batch_command(item: Item<'_>, default_shell: &str, problems: &mut Problems) -> TaskDraft {
     let f = Fields::of(item);
     let mut draft = named(item);
     draft.cwd = spanned(f.get("cwd"));
     draft.env = spanned_map(f.inside("env"));
     draft.action = f.get("cmd").and_then(|cmd| command(cmd, "`cmd`", problems));
     if let Some(Action::Shell { shell, .. }) = draft.action.as_mut().map(|a| &mut a.value) {
-        *shell = f.text("shell").unwrap_or_else(|| default_shell.to_owned());
+        *shell = f.text("shell").unwrap_or_else(|| default_shell.to_owned()).into();
     }
     draft
 }
 
 /// What both kinds of entries have.
-fn named(item: &Item) -> TaskDraft {
+fn named(item: Item<'_>) -> TaskDraft {
     let f = Fields::of(item);
     TaskDraft {
         id: f.text("id").unwrap_or_default(),
-        id_span: f.get("id").map_or_else(|| start(item), |id| id.span.clone()),
+        id_span: f.get("id").map_or_else(|| start(item), Item::span),
         needs: spanned_texts(f, "dependsOn"),
         timeout: TimeoutKeys { attempt_ms: f.whole("timeout"), ..TimeoutKeys::default() },
         ..TaskDraft::default()
     }
 }
 
-fn empty(dialect: Dialect, (config, slots): (Fields<'_>, u32), defaults: &Defaults) -> Draft {
+fn empty<'t>(
+    (dialect, entries): (Dialect, Entries),
+    (config, slots): (Fields<'_>, u32),
+    defaults: &Defaults,
+) -> Draft<'t> {
     let or = |said: Option<String>, key: &str, default: &str| {
         said.or_else(|| defaults.text(key)).unwrap_or_else(|| default.to_owned())
     };
@@ -142,6 +140,7 @@ fn empty(dialect: Dialect, (config, slots): (Fields<'_>, u32), defaults: &Defaul
         mode: None,
         cohort: None,
         order: vec![],
+        entries,
         tasks: Vec::new(),
         unbuilt: Vec::new(),
         later: BTreeMap::new(),

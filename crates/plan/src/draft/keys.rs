@@ -2,17 +2,18 @@
 //!
 //! Plain data with places; the defaults of retry and timeout live here.
 
-use super::ApartDraft;
+use super::{ApartDraft, start};
+use crate::fields::Fields;
 use crate::model::{
     Action, Agent, Breaker, Budget, Dialect, Limits, Lock, Retry, SecretSource, Timeout, Unbuilt,
 };
 use crate::settings::Defaults;
-use crate::tree::Span;
+use crate::tree::{Item, Span};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Retry keys as given.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct RetryKeys {
     pub(crate) max_attempts: Option<u64>,
     pub(crate) strategy: Option<String>,
@@ -22,7 +23,7 @@ pub(crate) struct RetryKeys {
 }
 
 /// Timeout keys as given.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct TimeoutKeys {
     pub(crate) attempt_ms: Option<u64>,
     pub(crate) idle_ms: Option<u64>,
@@ -69,7 +70,7 @@ pub(crate) struct TaskDraft {
     pub(crate) role: Option<String>,
     pub(crate) cache: Option<bool>,
     pub(crate) cache_key: Option<String>,
-    pub(crate) matrix: BTreeMap<String, Vec<String>>,
+    pub(crate) matrix: Matrix,
     pub(crate) for_each: Option<Spanned<Json>>,
     /// The tool it calls, where that is a command of ours.
     pub(crate) called: Option<String>,
@@ -86,9 +87,118 @@ pub(crate) struct TaskDraft {
     pub(crate) unbuilt: Vec<String>,
 }
 
+impl TaskDraft {
+    /// True if it says nothing of its terms but its effect, whether it is cached, and what concerns a worktree.
+    pub(crate) fn says_nothing(&self) -> bool {
+        let TaskDraft {
+            id: _,
+            id_span: _,
+            title,
+            action: _,
+            refs_span: _,
+            undo,
+            reconcile,
+            needs: _,
+            priority,
+            tags,
+            locks,
+            files,
+            reads,
+            accept,
+            estimate_ms: _,
+            cwd,
+            env,
+            inputs,
+            retry,
+            timeout,
+            effect: _,
+            isolation: _,
+            when,
+            allow_skipped,
+            result_is_stdout,
+            role,
+            cache: _,
+            cache_key,
+            matrix: _,
+            for_each: _,
+            called,
+            domain: _,
+            outputs: _,
+            must_change: _,
+            verify: _,
+            accept_partial: _,
+            worktree_keys: _,
+            budget,
+            later,
+            unbuilt: _,
+        } = self;
+        title.is_none()
+            && undo.is_none()
+            && reconcile.is_none()
+            && priority.is_none()
+            && tags.is_empty()
+            && locks.is_empty()
+            && files.is_empty()
+            && reads.is_empty()
+            && accept.is_empty()
+            && cwd.is_none()
+            && env.is_empty()
+            && inputs.is_empty()
+            && *retry == RetryKeys::default()
+            && *timeout == TimeoutKeys::default()
+            && when.is_none()
+            && !allow_skipped
+            && !result_is_stdout
+            && role.is_none()
+            && cache_key.is_none()
+            && called.is_none()
+            && budget.is_none()
+            && later.is_empty()
+    }
+}
+
+/// How entries of a document are read: those of a plan, of a request, of a batch.
+#[derive(Clone, Debug)]
+pub(crate) enum Entries {
+    Tasks,
+    Calls,
+    Commands {
+        /// For those that name none.
+        shell: String,
+    },
+}
+
+/// A task before names are looked up. It is read when it is wanted, because a million drafts are large.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry<'t> {
+    pub(crate) item: Item<'t>,
+    /// Its id; empty if it has none.
+    pub(crate) id: &'t str,
+    /// What few entries have.
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// What is kept of few entries.
+#[derive(Clone, Debug)]
+pub(crate) struct Rare {
+    pub(crate) matrix: Matrix,
+    /// Keys whose feature is not built yet.
+    pub(crate) unbuilt: Vec<String>,
+}
+
+/// Values by axis.
+pub(crate) type Matrix = BTreeMap<String, Vec<String>>;
+
+impl Entry<'_> {
+    /// Where its id stands, or where it begins.
+    pub(crate) fn id_span(&self) -> Span {
+        Fields::of(self.item).get("id").map_or_else(|| start(self.item), Item::span)
+    }
+}
+
 /// A plan document as read.
 #[derive(Clone, Debug)]
-pub(crate) struct Draft {
+pub(crate) struct Draft<'t> {
     pub(crate) dialect: Dialect,
     pub(crate) name: String,
     pub(crate) schedule: String,
@@ -124,12 +234,12 @@ pub(crate) struct Draft {
     pub(crate) vault: BTreeMap<String, SecretSource>,
     /// Keys whose feature is not built yet, as they stand.
     pub(crate) later: BTreeMap<String, Json>,
-    #[expect(clippy::vec_box, reason = "a task is large, and a million of them are let go one by one")]
-    pub(crate) tasks: Vec<Box<TaskDraft>>,
+    pub(crate) entries: Entries,
+    pub(crate) tasks: Vec<Entry<'t>>,
     pub(crate) unbuilt: Vec<Unbuilt>,
 }
 
-impl Draft {
+impl Draft<'_> {
     /// The names in a map under a key whose feature is not built yet.
     pub(crate) fn later_names(&self, key: &str) -> BTreeSet<String> {
         let map = self.later.get(key).and_then(Json::as_object);

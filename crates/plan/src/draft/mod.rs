@@ -4,12 +4,13 @@
 
 mod agent;
 mod apart;
+mod gates;
 mod imported;
 mod keys;
 mod task;
 
 pub(crate) use apart::ApartDraft;
-pub(crate) use keys::{Draft, Spanned, TaskDraft};
+pub(crate) use keys::{Draft, Entries, Entry, Matrix, Rare, Spanned, TaskDraft};
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, json};
@@ -17,19 +18,19 @@ use crate::ids::is_id;
 use crate::language::{BATCH, Kind, PLAN, REQUEST, Shape, What, check};
 use crate::model::{Breaker, Dialect, Limits, SecretSource, Share, Unbuilt};
 use crate::settings::Defaults;
-use crate::tree::{Item, Key, Span, Value};
+use crate::tree::{Item, Span, Value};
 use crate::variables;
 use keys::{RetryKeys, TimeoutKeys};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 /// Judges and reads a document. Only JSON may be a request or a batch. What it leaves open is as `defaults` have it.
-pub(crate) fn read(
-    root: &Item,
+pub(crate) fn read<'t>(
+    root: Item<'t>,
     is_json: bool,
     defaults: &Defaults,
     problems: &mut Problems,
-) -> Option<Draft> {
+) -> Option<Draft<'t>> {
     let (dialect, kind) = match dialect(root, is_json) {
         Dialect::Plan => (Dialect::Plan, Kind::Record(&PLAN)),
         Dialect::Request => (Dialect::Request, Kind::Record(&REQUEST)),
@@ -42,25 +43,49 @@ pub(crate) fn read(
         Dialect::Batch => "batch",
     };
     check(root, &kind, What::Document(name), problems);
-    if !matches!(root.value, Value::Map(_)) {
+    if !matches!(root.value(), Value::Map(_)) {
         return None;
     }
     let f = Fields::of(root);
-    let draft = match dialect {
-        Dialect::Plan => plan(f, defaults, problems),
-        Dialect::Request => imported::request(f, defaults, problems),
-        Dialect::Batch => imported::batch(f, defaults, problems),
+    let (mut draft, entries) = match dialect {
+        Dialect::Plan => (plan(f, defaults, problems), f.list("tasks")),
+        Dialect::Request => (imported::request(f, defaults), f.list("tasks")),
+        Dialect::Batch => (imported::batch(f, defaults), f.list("commands")),
     };
+    draft.tasks = entries.iter().map(|item| entry(item, &draft.entries, problems)).collect();
     if dialect != Dialect::Plan && problems.len() > before {
         explain_dialect(name, &mut problems[before..]);
     }
     Some(draft)
 }
 
+/// A task as later rooms keep it. What is wrong with it is told here, and not again when it is read once more.
+fn entry<'t>(item: Item<'t>, entries: &Entries, problems: &mut Problems) -> Entry<'t> {
+    let f = Fields::of(item);
+    let id = f.get("id").and_then(fields::borrowed).unwrap_or_default();
+    if matches!(entries, Entries::Tasks) && task::is_plain(item) {
+        return Entry { item, id, rare: None };
+    }
+    let TaskDraft { matrix, unbuilt, .. } = entries.read(item, problems);
+    let rare = (!matrix.is_empty() || !unbuilt.is_empty()).then(|| Box::new(Rare { matrix, unbuilt }));
+    Entry { item, id, rare }
+}
+
+impl Entries {
+    /// Reads an entry, and tells what is wrong with it.
+    pub(crate) fn read(&self, item: Item<'_>, problems: &mut Problems) -> TaskDraft {
+        match self {
+            Entries::Tasks => task::task(item, problems),
+            Entries::Calls => imported::request_task(item, problems),
+            Entries::Commands { shell } => imported::batch_command(item, shell, problems),
+        }
+    }
+}
+
 /// `tasks` without `version` is a request, `commands` a batch; but a task with a key of plans alone is a plan's.
-fn dialect(root: &Item, is_json: bool) -> Dialect {
+fn dialect(root: Item<'_>, is_json: bool) -> Dialect {
     let f = Fields::of(root);
-    let of_plans = |task: &Item| {
+    let of_plans = |task: Item<'_>| {
         ["run", "agent", "join", "gate", "needs"].iter().any(|key| Fields::of(task).get(key).is_some())
     };
     if !is_json || f.get("version").is_some() {
@@ -82,7 +107,7 @@ fn explain_dialect(name: &str, problems: &mut [Diagnostic]) {
     }
 }
 
-fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
+fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draft<'t> {
     let text = |key: &str, default: &str| {
         f.text(key).or_else(|| defaults.text(key)).unwrap_or_else(|| default.to_owned())
     };
@@ -95,7 +120,7 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
         isolation: text("isolation", "none"),
         on_failure: text("on_failure", "continue"),
         limits: limits(f.inside("limits"), (f.inside("limits").small("max_parallel"), 4), defaults),
-        limits_span: f.get("limits").map_or(0..0, |i| i.span.clone()),
+        limits_span: f.get("limits").map_or(0..0, |i| i.span()),
         resources: f.counts("resources"),
         leases: BTreeMap::new(),
         retry: retry(f.inside("retry")).or(defaults),
@@ -109,13 +134,14 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
         on_end: f.texts("on_end"),
         budget: agent::budget(f, "the plan", problems),
         env: passed(f, problems),
-        inputs: f.inside("inputs").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect(),
+        inputs: f.inside("inputs").pairs().map(|(k, v)| (k.text.to_owned(), json(v))).collect(),
         agents,
         task_type: f.text("task_type"),
         mode: f.text("mode"),
         cohort: f.small("cohort"),
         order: spanned_texts(f, "order"),
-        tasks: f.list("tasks").iter().map(|item| Box::new(task::task(item, problems))).collect(),
+        entries: Entries::Tasks,
+        tasks: Vec::new(),
         unbuilt: unbuilt.into_iter().map(|key| Unbuilt { key, task: None }).collect(),
         apart: Some(apart::read(f, problems)),
         epic: f.text("epic"),
@@ -133,9 +159,8 @@ fn plan(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> Draft {
 fn later(f: Fields<'_>, shape: &Shape) -> (Vec<String>, BTreeMap<String, Json>) {
     let found: BTreeMap<String, Json> = f
         .pairs()
-        .iter()
-        .filter(|(k, v)| shape.field(&k.text).is_some_and(|field| field.later) && !v.is_null())
-        .map(|(k, v)| (k.text.clone(), json(v)))
+        .filter(|(k, v)| shape.field(k.text).is_some_and(|field| field.later) && !v.is_null())
+        .map(|(k, v)| (k.text.to_owned(), json(v)))
         .collect();
     (found.keys().cloned().collect(), found)
 }
@@ -200,9 +225,9 @@ fn passed(f: Fields<'_>, problems: &mut Problems) -> Option<Vec<String>> {
 fn vault(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, SecretSource> {
     let mut vault = BTreeMap::new();
     for (name, item) in f.pairs() {
-        if !is_id(&name.text) {
+        if !is_id(name.text) {
             let message = format!("`{}` cannot be the name of a secret", name.text.escape_debug());
-            problems.push(Diagnostic::error(Code::BadId, name.span.clone(), message));
+            problems.push(Diagnostic::error(Code::BadId, name.span(), message));
             continue;
         }
         let of = Fields::of(item);
@@ -214,16 +239,16 @@ fn vault(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, SecretSourc
         };
         if source == SecretSource::Command(Vec::new()) && of.get("command").is_some() {
             let message = format!("the command of the secret `{}` is empty", name.text);
-            problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+            problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
         }
-        vault.insert(name.text.clone(), source);
+        vault.insert(name.text.to_owned(), source);
     }
     vault
 }
 
-fn spanned(item: Option<&Item>) -> Option<Spanned<String>> {
+fn spanned(item: Option<Item<'_>>) -> Option<Spanned<String>> {
     let item = item?;
-    Some(Spanned { value: fields::text(item)?, span: item.span.clone() })
+    Some(Spanned { value: fields::text(item)?, span: item.span() })
 }
 
 fn spanned_texts(f: Fields<'_>, key: &str) -> Vec<Spanned<String>> {
@@ -231,15 +256,15 @@ fn spanned_texts(f: Fields<'_>, key: &str) -> Vec<Spanned<String>> {
 }
 
 fn spanned_map(f: Fields<'_>) -> BTreeMap<String, Spanned<String>> {
-    f.pairs().iter().filter_map(|(k, v)| Some((k.text.clone(), spanned(Some(v))?))).collect()
+    f.pairs().filter_map(|(k, v)| Some((k.text.to_owned(), spanned(Some(v))?))).collect()
 }
 
-fn spanned_json(pairs: &[(Key, Item)]) -> BTreeMap<String, Spanned<Json>> {
-    let value = |v: &Item| Spanned { value: json(v), span: v.span.clone() };
-    pairs.iter().map(|(k, v)| (k.text.clone(), value(v))).collect()
+fn spanned_json(f: Fields<'_>) -> BTreeMap<String, Spanned<Json>> {
+    let value = |v: Item<'_>| Spanned { value: json(v), span: v.span() };
+    f.pairs().map(|(k, v)| (k.text.to_owned(), value(v))).collect()
 }
 
 /// The start of a value.
-fn start(item: &Item) -> Span {
-    item.span.start..item.span.start
+fn start(item: Item<'_>) -> Span {
+    item.span().start..item.span().start
 }

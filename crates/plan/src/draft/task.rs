@@ -3,16 +3,60 @@
 //! Reports what the declarations cannot say: empty commands, and keys that belong to another action.
 
 use super::agent::budget;
-use super::keys::{Spanned, TaskDraft};
+use super::keys::{Matrix, Spanned, TaskDraft};
 use super::{later, retry, spanned, spanned_json, spanned_map, spanned_texts, start, timeout};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, json};
 use crate::language::{Kind, SHELL_PARAMS, TASK, What, check};
 use crate::model::{Action, Claim, Lock};
-use crate::tree::{Item, Span, Value};
+use crate::tree::{Item, Span, Value, same};
 use std::collections::BTreeMap;
 
-pub(super) fn task(item: &Item, problems: &mut Problems) -> TaskDraft {
+/// What most tasks say, and no more.
+const PLAIN: [&str; 7] = ["id", "run", "needs", "title", "priority", "tags", "estimate"];
+
+/// True if nothing can be wrong with a task beyond what the declarations say, and it has nothing that an entry keeps.
+pub(super) fn is_plain(item: Item<'_>) -> bool {
+    plain_values(item).is_some()
+}
+
+/// The values of a plain task in the order of [`PLAIN`], and its script.
+fn plain_values(item: Item<'_>) -> Option<([Option<Item<'_>>; PLAIN.len()], &str)> {
+    let mut found: [Option<Item<'_>>; PLAIN.len()] = [None; PLAIN.len()];
+    for (key, value) in Fields::pairs_of(item) {
+        let slot = found.get_mut(PLAIN.iter().position(|known| same(known, key.text))?)?;
+        // A key that stands twice, or for nothing, is for others.
+        if value.is_null() || slot.replace(value).is_some() {
+            return None;
+        }
+    }
+    let script = fields::borrowed(found[1]?)?;
+    (!script.contains('\0') && !script.trim().is_empty()).then_some((found, script))
+}
+
+fn plain(item: Item<'_>) -> Option<TaskDraft> {
+    let ([id, run, needs, title, priority, tags, estimate], script) = plain_values(item)?;
+    let action = Action::Shell { script: script.to_owned(), shell: "sh".into() };
+    let f = Fields::of(item);
+    Some(TaskDraft {
+        id: id.and_then(fields::text).unwrap_or_default(),
+        id_span: id.map_or_else(|| start(item), Item::span),
+        title: title.and_then(fields::text),
+        action: run.map(|run| Spanned { value: action, span: run.span() }),
+        needs: needs.map(|_| spanned_texts(f, "needs")).unwrap_or_default(),
+        priority: priority.and_then(fields::text),
+        tags: tags.map(|_| f.texts("tags")).unwrap_or_default(),
+        estimate_ms: estimate.and_then(|_| f.duration_ms("estimate")),
+        ..TaskDraft::default()
+    })
+}
+
+/// Reads a task, and tells what is wrong with it.
+pub(super) fn task(item: Item<'_>, problems: &mut Problems) -> TaskDraft {
+    plain(item).unwrap_or_else(|| any(item, problems))
+}
+
+fn any(item: Item<'_>, problems: &mut Problems) -> TaskDraft {
     let f = Fields::of(item);
     let (unbuilt, later) = later(f, &TASK);
     let needs = ["needs", "dependsOn", "depends_on"].iter().flat_map(|key| spanned_texts(f, key)).collect();
@@ -23,7 +67,7 @@ pub(super) fn task(item: &Item, problems: &mut Problems) -> TaskDraft {
     }
     let mut draft = TaskDraft {
         id: f.text("id").unwrap_or_default(),
-        id_span: f.get("id").map_or_else(|| start(item), |id| id.span.clone()),
+        id_span: f.get("id").map_or_else(|| start(item), Item::span),
         title: f.text("title"),
         needs,
         priority: f.text("priority"),
@@ -35,7 +79,7 @@ pub(super) fn task(item: &Item, problems: &mut Problems) -> TaskDraft {
         estimate_ms: f.duration_ms("estimate"),
         cwd: spanned(f.get("cwd")),
         env: spanned_map(f.inside("env")),
-        inputs: spanned_json(f.inside("inputs").pairs()),
+        inputs: spanned_json(f.inside("inputs")),
         retry,
         timeout: timeout(f.inside("timeout")),
         effect: f.text("effect"),
@@ -47,7 +91,7 @@ pub(super) fn task(item: &Item, problems: &mut Problems) -> TaskDraft {
         cache: f.flag("cache"),
         cache_key: f.text("cache_key"),
         matrix: matrix(f, problems),
-        for_each: f.get("for_each").map(|i| Spanned { value: json(i), span: i.span.clone() }),
+        for_each: f.get("for_each").map(|i| Spanned { value: json(i), span: i.span() }),
         later,
         unbuilt,
         ..TaskDraft::default()
@@ -65,7 +109,7 @@ fn in_worktree(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) {
     draft.must_change = f.flag("must_change");
     draft.verify = f.list("verify").iter().filter_map(|item| command(item, "`verify`", problems)).collect();
     draft.accept_partial = f.text("on_partial").as_deref() == Some("accept");
-    let here = |key| f.get(key).map(|item| Spanned { value: key, span: item.span.clone() });
+    let here = |key| f.get(key).map(|item| Spanned { value: key, span: item.span() });
     draft.worktree_keys =
         ["outputs", "must_change", "verify", "on_partial"].into_iter().filter_map(here).collect();
 }
@@ -78,11 +122,11 @@ fn action(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) {
     for (key, action) in [("prompt", "agent"), ("params", "tool"), ("max_items", "for_each")] {
         let Some(item) = f.get(key).filter(|_| f.get(action).is_none()) else { continue };
         let message = format!("`{key}` of task `{}` belongs to `{action}`, which it has not", draft.id);
-        problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+        problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
     }
     draft.reconcile = f.get("reconcile").and_then(|item| command(item, "`reconcile`", problems));
     let Some(item) = f.get("undo") else { return };
-    draft.undo = match &item.value {
+    draft.undo = match item.value() {
         Value::Map(_) => tool_call(Fields::of(item), "undo", draft, problems),
         _ => command(item, "`undo`", problems),
     };
@@ -105,9 +149,9 @@ fn tool(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) -> Option
         draft.cwd = spanned(params.get("cwd")).or(draft.cwd.take());
         draft.env.extend(spanned_map(params.inside("env")));
     } else {
-        draft.refs_span = f.get("params").map(|p| p.span.clone());
+        draft.refs_span = f.get("params").map(Item::span);
     }
-    Some(Spanned { value: action.value, span: item.span.clone() })
+    Some(Spanned { value: action.value, span: item.span() })
 }
 
 /// A call of a tool by its `tool` and `params`; one that is not `shell` is not built yet.
@@ -133,7 +177,7 @@ pub(super) fn tool_call(
         return Some(script);
     }
     draft.unbuilt.push(format!("{key}: {}", tool.value));
-    let params = f.inside("params").pairs().iter().map(|(k, v)| (k.text.clone(), json(v))).collect();
+    let params = f.inside("params").pairs().map(|(k, v)| (k.text.to_owned(), json(v))).collect();
     Some(Spanned { value: Action::Tool { tool: tool.value, params }, span: tool.span })
 }
 
@@ -145,20 +189,20 @@ fn other(f: Fields<'_>, draft: &mut TaskDraft) -> Option<Spanned<Action>> {
     let item = f.get("join")?;
     draft.unbuilt.push("join".to_owned());
     let join = Fields::of(item);
-    let rules = join.inside("rules").pairs().iter();
+    let rules = join.inside("rules").pairs();
     let action = Action::Join {
         conflict: join.text("conflict").unwrap_or_else(|| "fail-fast".to_owned()),
-        rules: rules.filter_map(|(k, v)| Some((k.text.clone(), fields::text(v)?))).collect(),
+        rules: rules.filter_map(|(k, v)| Some((k.text.to_owned(), fields::text(v)?))).collect(),
     };
-    Some(Spanned { value: action, span: item.span.clone() })
+    Some(Spanned { value: action, span: item.span() })
 }
 
 /// A list is an argv, a text goes to `sh -c`.
-pub(super) fn command(item: &Item, what: &str, problems: &mut Problems) -> Option<Spanned<Action>> {
-    let bad = |why: &str| Diagnostic::error(Code::BadValue, item.span.clone(), format!("{what} {why}"));
-    let value = match &item.value {
+pub(super) fn command(item: Item<'_>, what: &str, problems: &mut Problems) -> Option<Spanned<Action>> {
+    let bad = |why: &str| Diagnostic::error(Code::BadValue, item.span(), format!("{what} {why}"));
+    let value = match item.value() {
         Value::List(items) => Action::Argv(items.iter().filter_map(fields::text).collect()),
-        _ => Action::Shell { script: fields::text(item)?, shell: "sh".to_owned() },
+        _ => Action::Shell { script: fields::text(item)?, shell: "sh".into() },
     };
     let (texts, first) = match &value {
         Action::Argv(argv) => (argv.as_slice(), argv.first()),
@@ -173,14 +217,14 @@ pub(super) fn command(item: &Item, what: &str, problems: &mut Problems) -> Optio
         problems.push(bad("names no command"));
         return None;
     }
-    Some(Spanned { value, span: item.span.clone() })
+    Some(Spanned { value, span: item.span() })
 }
 
 fn locks(f: Fields<'_>, problems: &mut Problems) -> Vec<(Lock, Span)> {
     let mut locks = Vec::new();
-    for item in f.list("locks") {
+    for item in f.list("locks").iter() {
         if let Some(resource) = fields::text(item) {
-            locks.push((Lock { resource, claim: Claim::Exclusive }, item.span.clone()));
+            locks.push((Lock { resource, claim: Claim::Exclusive }, item.span()));
             continue;
         }
         let f = Fields::of(item);
@@ -190,27 +234,65 @@ fn locks(f: Fields<'_>, problems: &mut Problems) -> Vec<(Lock, Span)> {
             (None, Some(units)) => Claim::Units(units),
             (Some(_), Some(_)) => {
                 let message = "a lock has either a `mode` or `units`";
-                problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+                problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
                 continue;
             }
         };
-        locks.extend(f.text("resource").map(|resource| (Lock { resource, claim }, item.span.clone())));
+        locks.extend(f.text("resource").map(|resource| (Lock { resource, claim }, item.span())));
     }
     locks
 }
 
-fn matrix(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, Vec<String>> {
+fn matrix(f: Fields<'_>, problems: &mut Problems) -> Matrix {
     let mut axes = BTreeMap::new();
     for (key, item) in f.inside("matrix").pairs() {
-        let values = match &item.value {
+        let values = match item.value() {
             Value::List(items) => items.iter().filter_map(fields::text).collect::<Vec<String>>(),
             _ => vec![],
         };
-        if matches!(&item.value, Value::List(items) if items.is_empty()) {
+        if matches!(item.value(), Value::List(items) if items.is_empty()) {
             let message = format!("axis `{}` of the matrix has no values", key.text);
-            problems.push(Diagnostic::error(Code::BadValue, item.span.clone(), message));
+            problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
         }
-        axes.insert(key.text.clone(), values);
+        axes.insert(key.text.to_owned(), values);
     }
     axes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml;
+
+    #[test]
+    fn a_task_that_says_what_most_say_is_read_as_any_other() {
+        let texts = [
+            "{ id: a, run: echo }",
+            "{ run: 'true', needs: [b, 'c'], id: a, title: T, priority: P0, tags: [x, y], estimate: 2s }",
+            "{ id: a, run: echo, needs: b, tags: x, estimate: soon, title: [] }",
+            "{ run: echo }",
+        ];
+        for text in texts {
+            let mut problems = Vec::new();
+            let tree = yaml::read(text, &mut problems);
+            let item = tree.as_ref().and_then(crate::tree::Tree::root).unwrap();
+            let (one, other) = (plain(item).unwrap(), any(item, &mut problems));
+            assert_eq!(format!("{one:?}"), format!("{other:?}"));
+            assert!(problems.is_empty());
+        }
+        for text in [
+            "{ id: a }",
+            "{ id: a, run: ' ' }",
+            "{ id: a, run: [x] }",
+            "{ run: a, run: b }",
+            "{ run: a, id: }",
+            "{ run: a, cwd: b }",
+        ] {
+            let tree = yaml::read(text, &mut Vec::new());
+            assert!(
+                tree.as_ref().and_then(crate::tree::Tree::root).is_some_and(|item| plain(item).is_none()),
+                "{text}"
+            );
+        }
+    }
 }

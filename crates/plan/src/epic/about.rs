@@ -7,7 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::domains::Domains;
 use crate::fields::Fields;
 use crate::ids::is_id;
-use crate::tree::Span;
+use crate::tree::{Span, Tree};
 use crate::yaml;
 
 /// Words of a heading beside the domain that it names.
@@ -60,19 +60,19 @@ fn of_folder(name: &str) -> Option<String> {
 pub(super) fn front_matter(source: &str, span: &Span, epic: &mut Epic) {
     let text = source.get(span.clone()).unwrap_or_default();
     let mut problems: Problems = Vec::new();
-    let root = yaml::read(text, &mut problems);
+    let tree = yaml::read(text, &mut problems);
     for mut problem in problems {
         problem.span = problem.span.start + span.start..problem.span.end + span.start;
         epic.problems.push(problem);
     }
-    let Some(root) = root else { return };
-    let fields = Fields::of(&root);
+    let Some(root) = tree.as_ref().and_then(Tree::root) else { return };
+    let fields = Fields::of(root);
     for key in ["epic", "epic_id"] {
         let (Some(item), Some(id)) = (fields.get(key), fields.text(key)) else { continue };
         if is_id(&id) {
             epic.id = epic.id.take().or(Some(id));
         } else {
-            let place = item.span.start + span.start..item.span.end + span.start;
+            let place = item.span().start + span.start..item.span().end + span.start;
             let message = format!("`{}` is not an id", id.escape_debug());
             let help = "ids are 1 to 128 of A-Z a-z 0-9 . _ -, without `..`, not starting with `-` or `.`";
             epic.problems.push(Diagnostic::error(Code::BadId, place, message).help(help));

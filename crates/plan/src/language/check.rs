@@ -6,7 +6,7 @@
 use super::{Field, Kind, Shape};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{nearest, parse_bytes, parse_duration_ms, parse_permille};
-use crate::tree::{Item, Key, Span, Value};
+use crate::tree::{Item, Key, List, Map, Span, Value, same};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -39,15 +39,15 @@ impl fmt::Display for What<'_> {
 }
 
 /// Judges a value.
-pub(crate) fn check(item: &Item, kind: &Kind, what: What<'_>, problems: &mut Problems) {
-    match (kind, &item.value) {
+pub(crate) fn check(item: Item<'_>, kind: &Kind, what: What<'_>, problems: &mut Problems) {
+    match (kind, item.value()) {
         (Kind::Free, _) => free(item, problems),
         (Kind::Record(shape), Value::Map(pairs)) => record((item, pairs), shape, what, problems),
         (Kind::List(entry), Value::List(items)) => list(items, entry, what, problems),
         (Kind::Map(entry), Value::Map(pairs)) => {
             doubled(pairs, what, problems);
-            for (key, value) in pairs {
-                check(value, entry, What::Member(&key.text, &what), problems);
+            for (key, value) in pairs.iter() {
+                check(value, entry, What::Member(key.text, &what), problems);
             }
         }
         (Kind::Either(among), value) => match among.iter().find(|k| form(k) == form_of(value)) {
@@ -70,7 +70,7 @@ pub(super) fn form(kind: &Kind) -> u8 {
     }
 }
 
-fn form_of(value: &Value) -> u8 {
+fn form_of(value: Value<'_>) -> u8 {
     match value {
         Value::List(_) => 1,
         Value::Map(_) => 2,
@@ -78,7 +78,7 @@ fn form_of(value: &Value) -> u8 {
     }
 }
 
-fn list(items: &[Item], entry: &Kind, what: What<'_>, problems: &mut Problems) {
+fn list(items: List<'_>, entry: &Kind, what: What<'_>, problems: &mut Problems) {
     for (i, item) in items.iter().enumerate() {
         match entry {
             Kind::Record(shape) => {
@@ -91,21 +91,21 @@ fn list(items: &[Item], entry: &Kind, what: What<'_>, problems: &mut Problems) {
 }
 
 /// The id of a record and where it stands, if it has a usable one.
-fn id_of(item: &Item) -> Option<(&str, &Span)> {
-    let Value::Map(pairs) = &item.value else { return None };
+fn id_of(item: Item<'_>) -> Option<(&str, Span)> {
+    let Value::Map(pairs) = item.value() else { return None };
     let (_, id) = pairs.iter().find(|(k, _)| k.text == "id")?;
-    match &id.value {
-        Value::Plain(text) | Value::Text(text) if !text.is_empty() => Some((text, &id.span)),
+    match id.value() {
+        Value::Plain(text) | Value::Text(text) if !text.is_empty() => Some((text, id.span())),
         _ => None,
     }
 }
 
-fn record((item, pairs): (&Item, &[(Key, Item)]), shape: &Shape, what: What<'_>, problems: &mut Problems) {
+fn record((item, pairs): (Item<'_>, Map<'_>), shape: &Shape, what: What<'_>, problems: &mut Problems) {
     doubled(pairs, what, problems);
-    let mut found: Vec<(&Field, &Key)> = Vec::with_capacity(pairs.len());
-    for (key, value) in pairs {
-        let Some(field) = shape.field(&key.text) else {
-            problems.push(unknown(key, shape, what));
+    let mut found: Vec<(&Field, Key<'_>)> = Vec::with_capacity(FEW);
+    for (key, value) in pairs.iter() {
+        let Some(field) = shape.field(key.text) else {
+            problems.push(unknown(&key, shape, what));
             continue;
         };
         if value.is_null() {
@@ -114,66 +114,68 @@ fn record((item, pairs): (&Item, &[(Key, Item)]), shape: &Shape, what: What<'_>,
         if let Some((_, first)) = found.iter().find(|(f, k)| f.key == field.key && k.text != key.text) {
             let message =
                 format!("`{}` and `{}` are two spellings of one key in {what}", first.text, key.text);
-            problems.push(Diagnostic::error(Code::DuplicateKey, key.span.clone(), message));
+            problems.push(Diagnostic::error(Code::DuplicateKey, key.span(), message));
         }
         found.push((field, key));
-        check(value, &field.kind, What::Key(&key.text), problems);
+        check(value, &field.kind, What::Key(key.text), problems);
     }
-    let start = item.span.start..item.span.start;
+    let start = item.span().start..item.span().start;
     for field in shape.fields.iter().filter(|f| f.required && !found.iter().any(|(g, _)| g.key == f.key)) {
         let message = format!("{what} has no `{}`", field.key);
         let help = format!("`{}`: {}", field.key, lower_first(field.doc));
         problems.push(Diagnostic::error(Code::MissingKey, start.clone(), message).help(help));
     }
-    if let Some((group, keys)) = shape.exactly_one {
-        let mut there: Vec<&Key> =
-            found.iter().filter(|(f, _)| keys.contains(&f.key)).map(|(_, k)| *k).collect();
-        // A key that stands twice has been reported as that.
-        there.dedup_by(|next, kept| next.text == kept.text);
-        let help = format!("give it exactly one of `{}`", keys.join("`, `"));
-        let (span, message) = match there[..] {
-            [_] => return,
-            [] => (id_of(item).map_or(start, |(_, span)| span.clone()), format!("{what} has no {group}")),
-            [_, second, ..] => {
-                (second.span.clone(), format!("{what} has more than one {group}: `{}` too", second.text))
-            }
-        };
-        problems.push(Diagnostic::error(Code::Action, span, message).help(help));
-    }
+    let Some((group, keys)) = shape.exactly_one else { return };
+    let mut there = found.iter().filter(|(field, _)| keys.contains(&field.key)).map(|(_, key)| key);
+    let first = there.next();
+    // A key that stands twice has been reported as that.
+    let second = there.find(|key| first.is_some_and(|first| first.text != key.text));
+    let (span, message) = match (first, second) {
+        (Some(_), None) => return,
+        (None, _) => (id_of(item).map_or(start, |(_, span)| span), format!("{what} has no {group}")),
+        (_, Some(key)) => (key.span(), format!("{what} has more than one {group}: `{}` too", key.text)),
+    };
+    let help = format!("give it exactly one of `{}`", keys.join("`, `"));
+    problems.push(Diagnostic::error(Code::Action, span, message).help(help));
 }
 
-fn unknown(key: &Key, shape: &Shape, what: What<'_>) -> Diagnostic {
+fn unknown(key: &Key<'_>, shape: &Shape, what: What<'_>) -> Diagnostic {
     let message = format!("unknown key `{}` in {what}", key.text);
-    let problem = Diagnostic::error(Code::UnknownKey, key.span.clone(), message);
-    match nearest(&key.text, shape.fields.iter().flat_map(Field::spellings)) {
+    let problem = Diagnostic::error(Code::UnknownKey, key.span(), message);
+    match nearest(key.text, shape.fields.iter().flat_map(Field::spellings)) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem,
     }
 }
 
+/// So many keys are compared with each other; more are looked up.
+const FEW: usize = 16;
+
 /// Reports each key that stands twice.
-fn doubled(pairs: &[(Key, Item)], what: What<'_>, problems: &mut Problems) {
-    let mut seen: BTreeMap<&str, &Key> = BTreeMap::new();
-    for (key, _) in pairs {
-        match seen.get(key.text.as_str()) {
-            Some(first) => {
-                let message = format!("key `{}` stands twice in {what}", key.text);
-                let problem = Diagnostic::error(Code::DuplicateKey, key.span.clone(), message);
-                problems.push(problem.label("here again").also(first.span.clone(), "first here"));
-            }
-            None => {
-                seen.insert(&key.text, key);
-            }
-        }
+fn doubled(pairs: Map<'_>, what: What<'_>, problems: &mut Problems) {
+    let few = pairs.iter().nth(FEW).is_none();
+    let mut seen: BTreeMap<&str, Key<'_>> = BTreeMap::new();
+    for (i, (key, _)) in pairs.iter().enumerate() {
+        let first = if few {
+            pairs.iter().take(i).map(|(other, _)| other).find(|other| same(other.text, key.text))
+        } else {
+            let first = seen.get(key.text).copied();
+            seen.entry(key.text).or_insert(key);
+            first
+        };
+        let Some(first) = first else { continue };
+        let message = format!("key `{}` stands twice in {what}", key.text);
+        let problem = Diagnostic::error(Code::DuplicateKey, key.span(), message);
+        problems.push(problem.label("here again").also(first.span(), "first here"));
     }
 }
 
 /// A free value may be anything, but its keys are unique.
-fn free(item: &Item, problems: &mut Problems) {
+fn free(item: Item<'_>, problems: &mut Problems) {
     let mut open = vec![item];
     while let Some(next) = open.pop() {
-        match &next.value {
-            Value::List(items) => open.extend(items),
+        match next.value() {
+            Value::List(items) => open.extend(items.iter()),
             Value::Map(pairs) => {
                 doubled(pairs, What::Document("value"), problems);
                 open.extend(pairs.iter().map(|(_, v)| v));
@@ -186,7 +188,7 @@ fn free(item: &Item, problems: &mut Problems) {
 }
 
 /// A number of a free value must be one that can be kept: finite, and if it is whole, as it is written.
-fn number(item: &Item, text: &str, problems: &mut Problems) {
+fn number(item: Item<'_>, text: &str, problems: &mut Problems) {
     let kept = match text.parse::<f64>() {
         Ok(_) if is_integer(text) => text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok(),
         Ok(number) => number.is_finite(),
@@ -194,7 +196,7 @@ fn number(item: &Item, text: &str, problems: &mut Problems) {
     };
     if !kept {
         let message = format!("`{text}` is a number that cannot be kept as it is");
-        let problem = Diagnostic::error(Code::BadValue, item.span.clone(), message);
+        let problem = Diagnostic::error(Code::BadValue, item.span(), message);
         problems.push(problem.help("write it as a text, in quotes"));
     }
 }
@@ -207,8 +209,8 @@ fn is_integer(text: &str) -> bool {
         && (digits == "0" || !digits.starts_with('0'))
 }
 
-fn scalar(item: &Item, kind: &Kind, what: What<'_>, problems: &mut Problems) {
-    let fits = match (kind, &item.value) {
+fn scalar(item: Item<'_>, kind: &Kind, what: What<'_>, problems: &mut Problems) {
+    let fits = match (kind, item.value()) {
         (Kind::Flag, Value::Bool(_)) => return,
         (Kind::Flag, Value::Plain(text)) if text == "true" || text == "false" => return,
         (Kind::Whole(low, high), Value::Plain(text) | Value::Number(text)) => whole(text, (*low, *high)),
@@ -221,7 +223,7 @@ fn scalar(item: &Item, kind: &Kind, what: What<'_>, problems: &mut Problems) {
         _ => return problems.push(wrong_type(item, kind, what)),
     };
     if let Err((message, help)) = fits {
-        let mut problem = Diagnostic::error(Code::BadValue, item.span.clone(), format!("{what} {message}"));
+        let mut problem = Diagnostic::error(Code::BadValue, item.span(), format!("{what} {message}"));
         problem.help = help;
         problems.push(problem);
     }
@@ -270,9 +272,9 @@ fn written(text: &str, kind: &Kind) -> Fits {
     }
 }
 
-fn wrong_type(item: &Item, kind: &Kind, what: What<'_>) -> Diagnostic {
+fn wrong_type(item: Item<'_>, kind: &Kind, what: What<'_>) -> Diagnostic {
     let message = format!("{what} must be {}, not {}", wanted(kind), item.kind());
-    Diagnostic::error(Code::WrongType, item.span.clone(), message)
+    Diagnostic::error(Code::WrongType, item.span(), message)
 }
 
 fn wanted(kind: &Kind) -> String {

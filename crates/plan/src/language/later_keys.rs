@@ -87,12 +87,28 @@ pub(super) static MERGE: Shape = Shape {
             "What a conflict means.",
         ),
         key("rules", Kind::List(&Kind::Record(&MERGE_RULE)), "Rules for conflicts by path."),
-        key("resolver", Kind::Record(&HELPER), "The agent that resolves conflicts."),
-        key("gates", TEXTS, "Commands, or ids of gates."),
+        key(
+            "resolver",
+            Kind::Record(&HELPER),
+            "The agent that resolves conflicts, with `on_conflict: resolver`: it may change the conflicted paths and nothing else. Where it fails a person is asked.",
+        ),
+        key(
+            "gates",
+            TEXTS,
+            "Ids of gates, each with what it needs, or commands. Those that do not need each other run at once, within `limits.max_parallel`.",
+        ),
         key("gate_each", Kind::Flag, "Run the gates after each merge."),
         key("on_gate_failure", Kind::Choice(&["stop", "take-out"]), "What a red gate means."),
-        key("fix", Kind::Record(&HELPER), "The agent that mends red gates."),
-        key("approve", Kind::Flag, "A person answers before the target moves."),
+        key(
+            "fix",
+            Kind::Record(&HELPER),
+            "The agent that mends red gates: its change is a commit of its own after the merge, and the gates run again.",
+        ),
+        key(
+            "approve",
+            Kind::Flag,
+            "A person answers before the target moves, with `regatta merge --approve`, about that very tip. Default false.",
+        ),
         key("batch", ATTEMPTS, "Branches that are merged at once."),
         key("message", Kind::Text, "Template of the message."),
         key("commit", Kind::Record(&COMMIT), "Who commits."),
@@ -116,7 +132,15 @@ static HELPER: Shape = Shape {
     name: "helper",
     doc: "An agent with a number of attempts.",
     exactly_one: None,
-    fields: &[key("agent", Kind::Text, "The agent.").required(), key("attempts", ATTEMPTS, "Most attempts.")],
+    fields: &[
+        key("agent", Kind::Text, "The agent, one of `agents`.").required(),
+        key(
+            "attempts",
+            ATTEMPTS,
+            "Most attempts for one red merge or one conflict. Default 3 for `fix`, 2 for `resolver`.",
+        ),
+        key("timeout", Kind::Duration, "Longest time of an attempt. Default `60m`."),
+    ],
 };
 
 static COMMIT: Shape = Shape {
@@ -136,12 +160,24 @@ pub(super) static GATE: Shape = Shape {
     doc: "A named check: a command, or a person.",
     exactly_one: Some(("check", &["run", "person"])),
     fields: &[
-        key("name", Kind::Text, "What it is called."),
-        key("run", COMMAND, "A command that must succeed."),
-        key("person", Kind::Text, "What a person is asked."),
-        key("needs", TEXTS, "Gates that must pass before."),
-        key("blocking", Kind::Flag, "Red stops the work. Default true."),
+        key("name", Kind::Text, "What it is called for people. Default: its id."),
+        key("run", COMMAND, "A command that must succeed in the worktree where work is merged."),
+        key(
+            "person",
+            Kind::Text,
+            "What a person is asked about the tip that is to land; `regatta merge --approve` says yes.",
+        ),
+        key(
+            "needs",
+            TEXTS,
+            "Gates that must pass before. If one of them is red this one is not run, which is no pass.",
+        ),
+        key("blocking", Kind::Flag, "Red stops the work; otherwise it is only told. Default true."),
         GATE_TIMEOUT,
-        key("evidence", TEXTS, "Files that it leaves as evidence."),
+        key(
+            "evidence",
+            TEXTS,
+            "Files that it writes and that must agree with its exit code: `junit:PATH` (JUnit XML: at least one case, none failed or broken) or `sarif:PATH` (no result of level `error`). One that is missing is red.",
+        ),
     ],
 };

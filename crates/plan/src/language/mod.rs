@@ -21,6 +21,8 @@ pub use schema::{Document, schema};
 pub(crate) use settings_keys::SETTINGS;
 pub(crate) use task_keys::TASK;
 
+use crate::tree::same;
+
 /// What a value may be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
@@ -109,7 +111,7 @@ impl Field {
 impl Shape {
     /// The field with this spelling.
     pub(crate) fn field(&self, spelling: &str) -> Option<&Field> {
-        self.fields.iter().find(|f| f.key == spelling || f.also.contains(&spelling))
+        self.fields.iter().find(|f| same(f.key, spelling) || f.also.iter().any(|also| same(also, spelling)))
     }
 }
 

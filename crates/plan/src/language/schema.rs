@@ -125,13 +125,15 @@ mod tests {
     use super::super::{What, check};
     use super::*;
     use crate::fields::json as as_json;
+    use crate::tree::Tree;
     use crate::{json, yaml};
 
     fn judged(document: Document, value: &Value) -> Vec<String> {
         let mut problems = Vec::new();
         let text = value.to_string();
-        if let Some(item) = json::read(&text, &mut problems) {
-            check(&item, &Kind::Record(document.shape()), What::Document("document"), &mut problems);
+        let tree = json::read(&text, &mut problems);
+        if let Some(item) = tree.as_ref().and_then(Tree::root) {
+            check(item, &Kind::Record(document.shape()), What::Document("document"), &mut problems);
         }
         problems.into_iter().map(|p| p.message).collect()
     }
@@ -214,8 +216,8 @@ mod tests {
     fn the_examples_agree_with_the_schema() {
         let mut problems = Vec::new();
         let text = include_str!("../../../../examples/quickstart/plan.yaml");
-        let item = yaml::read(text, &mut problems);
-        let instance = item.map(|i| as_json(&i)).unwrap_or_default();
+        let tree = yaml::read(text, &mut problems);
+        let instance = tree.as_ref().and_then(Tree::root).map(as_json).unwrap_or_default();
         let validator = jsonschema::validator_for(&schema(Document::Plan));
         let errors: Vec<String> =
             validator.iter().flat_map(|v| v.iter_errors(&instance)).map(|e| e.to_string()).collect();

@@ -36,6 +36,10 @@ pub enum Part {
     Inputs,
     /// What a predecessor says of its work.
     Before,
+    /// What is red and must be mended.
+    Finding,
+    /// Files that others changed.
+    Changed,
     /// How the last attempt failed.
     Failure,
     /// How to end.
@@ -54,6 +58,8 @@ impl Part {
             Part::Reads => "files to read",
             Part::Inputs => "inputs",
             Part::Before => "predecessor",
+            Part::Finding => "finding",
+            Part::Changed => "changed files",
             Part::Failure => "last failure",
             Part::Contract => "output contract",
         }
@@ -70,7 +76,13 @@ impl Part {
     pub fn is_pinned(self) -> bool {
         matches!(
             self,
-            Part::Title | Part::Instruction | Part::Criteria | Part::Owns | Part::Failure | Part::Contract
+            Part::Title
+                | Part::Instruction
+                | Part::Criteria
+                | Part::Owns
+                | Part::Finding
+                | Part::Failure
+                | Part::Contract
         )
     }
 
@@ -82,6 +94,8 @@ impl Part {
             Part::Reads => Some("Files to read"),
             Part::Inputs => Some("Inputs"),
             Part::Before => Some("What the tasks before this one say"),
+            Part::Finding => Some("What is red"),
+            Part::Changed => Some("Files that the merged work changed"),
             Part::Failure => Some("How the last attempt failed"),
             Part::Contract => Some("How to end"),
         }

@@ -1,7 +1,9 @@
 //! Agents and budgets of a plan: what is read, what is refused, and that plans without them keep their digest.
 
 use crate::world::{check, plan, yaml};
-use regatta_plan::model::{Budget, Driver, Permissions};
+use regatta_plan::model::{Budget, Driver, Permissions, Task};
+use regatta_plan::{Plan, canonical};
+use std::sync::Arc;
 
 const TASK: &str = "tasks: [ { id: a, agent: bot, prompt: x, accept: [y] } ]";
 
@@ -32,6 +34,33 @@ fn idle_timeout_and_role_of_an_agent_hold_where_a_task_names_none() {
         (Some(9_000), None, 1_800_000),
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn tasks_that_say_the_same_of_their_terms_have_them_once_unless_agent_or_worktree_differ() {
+    let text = "version: 1\nagents:\n  bot: { command: [x], idle_timeout: 5s }\n  seer: { command: [x], role: docs }\n\
+                tasks:\n- { id: a, agent: bot, prompt: x }\n- { id: b, agent: bot, prompt: y }\n\
+                - { id: c, agent: seer, prompt: x }\n\
+                - { id: d, agent: seer, prompt: x, isolation: worktree }\n\
+                - { id: e, agent: seer, prompt: x, isolation: worktree, budget: { tokens: 1 } }\n";
+    let tasks = plan(text).tasks;
+    let same = |tasks: &[Task]| -> Vec<bool> {
+        tasks.windows(2).map(|pair| Arc::ptr_eq(&pair[0].terms, &pair[1].terms)).collect()
+    };
+    assert_eq!(same(&tasks), [true, false, false, false]);
+    let stored = serde_json::from_slice::<Plan>(&canonical(&plan(text)).unwrap()).unwrap().tasks;
+    assert_eq!((same(&stored), &stored), (same(&tasks), &tasks));
+    let found: Vec<_> = tasks.iter().map(|t| (t.timeout.idle_ms, t.role.as_deref())).collect();
+    let docs = (None, Some("docs"));
+    assert_eq!(found, [(Some(5_000), None), (Some(5_000), None), docs, docs, docs]);
+    assert_eq!(
+        tasks.iter().map(|t| t.worktree.is_some()).collect::<Vec<_>>(),
+        [false, false, false, true, true]
+    );
+    assert_eq!(
+        tasks.iter().map(|t| t.budget.is_some()).collect::<Vec<_>>(),
+        [false, false, false, false, true]
+    );
 }
 
 #[test]

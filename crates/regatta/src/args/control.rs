@@ -65,6 +65,53 @@ pub struct AnswerArgs {
     pub result: Option<String>,
 }
 
+/// `regatta merge`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta merge --dry-run        what would merge and what would not, all conflicts at once
+  regatta merge --continue       a conflict that was left to a person is resolved and committed
+  regatta merge 5f3a --approve   yes: the target may move to what was merged")]
+#[command(group(clap::ArgGroup::new("merge").required(true).args(["dry_run", "go_on", "approve"])))]
+pub struct MergeArgs {
+    /// The run [default: the newest that has not ended; with --dry-run the newest].
+    pub run: Option<String>,
+    /// Say what merging would give and which tasks conflict with which; exit code 1 if any do. Moves nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Go on with a landing that waits for a person: a conflict was resolved, or files are out of the way.
+    #[arg(long = "continue")]
+    pub go_on: bool,
+    /// Say yes to what the run asks about the tip that it built, and go on with it.
+    #[arg(long)]
+    pub approve: bool,
+    /// Go on with the stored plan although the file has changed.
+    #[arg(long)]
+    pub stored: bool,
+    /// Return at once; the run goes on in the background.
+    #[arg(long)]
+    pub detach: bool,
+    /// Print the summary as JSON and nothing else on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `regatta revert`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  regatta revert 5f3a            inverse commits, newest first, behind the gates of that run")]
+pub struct RevertArgs {
+    /// The run.
+    pub run: String,
+    /// Return at once with the id of the new run; it goes on in the background.
+    #[arg(long)]
+    pub detach: bool,
+    /// Print the summary as JSON and nothing else on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `regatta lock`
 #[derive(Args, Debug)]
 #[command(after_help = "\

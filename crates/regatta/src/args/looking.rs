@@ -54,10 +54,19 @@ Examples:
   regatta logs build               standard output of the last attempt, newest run
   regatta logs build --stderr
   regatta logs build --follow
-  regatta logs build --attempt 1 --run 5f3a")]
+  regatta logs build --attempt 1 --run 5f3a
+  regatta logs --gate unit         the last run of a gate where work was merged
+  regatta logs --helper 1          an agent that mended red gates or resolved a conflict")]
+#[command(group(clap::ArgGroup::new("whose").required(true).args(["task", "gate", "helper"])))]
 pub struct LogsArgs {
     /// The task.
-    pub task: String,
+    pub task: Option<String>,
+    /// A gate instead, by its id or its command: its last run.
+    #[arg(long, value_name = "GATE", conflicts_with_all = ["attempt", "undo", "follow"])]
+    pub gate: Option<String>,
+    /// An agent that helped the merge instead, by the number of its attempt.
+    #[arg(long, value_name = "N", conflicts_with_all = ["attempt", "undo", "follow"])]
+    pub helper: Option<u32>,
     /// The run [default: the newest].
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
@@ -73,6 +82,14 @@ pub struct LogsArgs {
     /// Go on until the task has ended: what is written is shown as it comes, attempt after attempt.
     #[arg(long, conflicts_with = "undo")]
     pub follow: bool,
+}
+
+impl LogsArgs {
+    /// The task that is named; empty where something else is.
+    #[must_use]
+    pub fn named(&self) -> &str {
+        self.task.as_deref().unwrap_or_default()
+    }
 }
 
 /// `regatta explain`

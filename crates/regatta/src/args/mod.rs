@@ -2,6 +2,7 @@
 //!
 //! Raw options only; commands turn them into what they need. Knows no environment.
 
+mod apart;
 mod control;
 mod dividing;
 mod keeping;
@@ -9,6 +10,7 @@ mod looking;
 mod running;
 mod schedule;
 
+pub use apart::*;
 pub use control::*;
 pub use dividing::*;
 pub use keeping::*;
@@ -74,6 +76,10 @@ pub enum Verb {
     Skip(SkipArgs),
     /// Settle a task in doubt.
     Answer(AnswerArgs),
+    /// Foresee what a run merges, go on with it, or answer for it.
+    Merge(MergeArgs),
+    /// Take back what a run landed, as a run of its own.
+    Revert(RevertArgs),
     /// Hold leases from inside a running task.
     Lock(LockArgs),
     /// List leases: who holds them, since when, and who waits.
@@ -88,6 +94,12 @@ pub enum Verb {
     Logs(LogsArgs),
     /// Say why a task waits, was blocked, or failed.
     Explain(ExplainArgs),
+    /// Show what a task changed in its worktree.
+    Diff(DiffArgs),
+    /// Print the command that goes into the worktree of a task, and into its agent's session.
+    Open(OpenArgs),
+    /// List the worktrees of runs, remove what nobody needs, take one up again.
+    Worktree(WorktreeArgs),
     /// Run the engine again on the recorded inputs and compare every event.
     Replay(ReplayArgs),
     /// Say what this machine and workspace permit, and what stands in the way.

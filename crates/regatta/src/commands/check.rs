@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::found_gates;
 use crate::plain_file;
 use crate::render::escape::escape;
 use crate::render::{conflicts, count};
@@ -30,19 +31,25 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Exit, CliError> {
 
 fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliError> {
     let inputs = source::inputs(&args.inputs)?;
-    let (loaded, _) = source::load_raw(context, path, &source::given(&Config::read(context)?, &inputs))?;
+    let loaded = source::load_raw(context, path, &source::given(&Config::read(context)?, &inputs))?;
     let errors = loaded.errors();
     let valid = loaded.plan.is_some();
+    let unknown = loaded.plan.as_ref().map(found_gates::unknown).unwrap_or_default();
+    let (valid, errors) = (valid && unknown.is_empty(), errors + unknown.len());
     let found = loaded.plan.as_ref().map(regatta_plan::conflicts).unwrap_or_default();
     if args.json {
-        let facts = json!({ "valid": valid, "problems": loaded.facts(), "conflicts": found.found.len() });
+        let mut problems = json!(loaded.facts());
+        let told = unknown.iter().map(|message| json!({ "severity": "error", "message": message }));
+        problems.as_array_mut().into_iter().for_each(|list| list.extend(told.clone()));
+        let facts = json!({ "valid": valid, "problems": problems, "conflicts": found.found.len() });
         out(&format!("{facts}\n"));
     } else {
         err(&loaded.render(context.color));
-        let warnings = loaded.problems.len() - errors;
+        unknown.iter().for_each(|line| err(&format!("error: {}\n", escape(line))));
+        let warnings = loaded.problems.len() - loaded.errors();
         let verdict = match (&loaded.plan, errors) {
-            (Some(plan), _) => format!("valid: {}", count(plan.tasks.len() as u64, "task")),
-            (None, n) => format!("not valid: {}", count(n as u64, "error")),
+            (Some(plan), 0) => format!("valid: {}", count(plan.tasks.len() as u64, "task")),
+            (_, n) => format!("not valid: {}", count(n as u64, "error")),
         };
         let warned =
             if warnings > 0 { format!(", {}", count(warnings as u64, "warning")) } else { String::new() };

@@ -123,7 +123,7 @@ pub fn ask(
             Ok(Some(Reply::Done(said))) => return told(&format!("{said}\n")).map(Some),
             Ok(Some(Reply::Refused(why) | Reply::Endless(why))) => return Err(refused(id, &why)),
             // Descriptors that nobody asked for here are nobody's answer.
-            Ok(None | Some(Reply::Streams { .. })) => true,
+            Ok(None | Some(Reply::Streams { .. } | Reply::Stands(_))) => true,
             Err(_) => false,
         };
         let Some(holder) = reader.holder(id).map_err(writing(&context.workspace))? else { return Ok(None) };

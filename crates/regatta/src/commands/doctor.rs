@@ -81,9 +81,7 @@ fn all(config: &Config, plan: Option<(&std::path::Path, &regatta_plan::Loaded)>,
 fn settings(context: &Context, args: &DoctorArgs, asked: Asked) -> Result<Exit, CliError> {
     let config = Config::read(context)?;
     let loaded = match &args.plan {
-        Some(path) => {
-            Some((path.as_path(), source::load_raw(context, path, &source::given(&config, &[]))?.0))
-        }
+        Some(path) => Some((path.as_path(), source::load_raw(context, path, &source::given(&config, &[]))?)),
         None => None,
     };
     if let Some((path, loaded)) = &loaded {

@@ -42,7 +42,7 @@ pub fn run(context: &Context, args: &LockArgs) -> Result<Exit, CliError> {
         Some(Reply::Endless(why)) => Err(CliError::new(Exit::Failed, why)
             .hint("nothing is held; give back what others wait for, or try again later")),
         Some(Reply::Refused(why)) => Err(CliError::usage(why)),
-        None | Some(Reply::Streams { .. }) => {
+        None | Some(Reply::Streams { .. } | Reply::Stands(_)) => {
             Err(CliError::environment(format!("nobody orchestrates run {run}"))
                 .hint("after `regatta resume` ask again; what had been granted already stays with the task"))
         }

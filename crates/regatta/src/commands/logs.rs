@@ -7,9 +7,10 @@ use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape_block;
-use crate::view::{RunView, reader};
+use crate::view::{RunView, reader, store_error};
 use regatta_engine::event::EventKind;
-use regatta_journal::Which;
+use regatta_journal::{Reader, Which};
+use regatta_runtime::landing::Report;
 use regatta_runtime::{collect, workspace};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -26,6 +27,9 @@ pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
         return follow::run(context, &reader, args);
     }
     let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
+    if args.task.is_none() {
+        return of_landing(context, &reader, (which, args));
+    }
     let (mut attempts, mut reused) = (Vec::new(), BTreeSet::new());
     let view = RunView::load(&reader, which, &mut |stored| match stored.event.kind {
         EventKind::DispatchStarted { node, attempt, number, .. } if !args.undo => {
@@ -38,27 +42,64 @@ pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
         EventKind::UndoStarted { node, attempt } if args.undo => attempts.push((node, 1, attempt)),
         _ => {}
     })?;
-    let node = view.node(&args.task)?;
+    let node = view.node(args.named())?;
     let wanted = |number: u32| args.attempt.is_none_or(|n| n == number);
     let found = attempts.iter().rev().find(|(n, number, _)| *n == node && wanted(*number));
     let Some(&(_, _, attempt)) = found else {
         let any = if args.undo { "undo" } else { "attempt" };
         let which = args.attempt.map_or(any.to_owned(), |n| format!("attempt {n}"));
-        let message = format!("task `{}` has no {which} in run {}", args.task, view.record.summary.run_id);
-        return Err(CliError::usage(message).hint(format!("regatta explain {}", args.task)));
+        let message = format!("task `{}` has no {which} in run {}", args.named(), view.record.summary.run_id);
+        return Err(CliError::usage(message).hint(format!("regatta explain {}", args.named())));
     };
     let run_dir = reader.place().run_dir(&view.record.summary.run_id);
     let dir = match reused.contains(&attempt) {
         true => workspace::reused_dir(&run_dir, attempt.0),
         false => workspace::attempt_dir(&run_dir, attempt.0),
     };
-    print(context, &dir, args.stderr)?;
+    print(context, &dir, if args.stderr { collect::STDERR } else { collect::STDOUT })?;
+    Ok(Exit::Success)
+}
+
+/// What a gate wrote, or an agent that helped the merge.
+fn of_landing(
+    context: &Context,
+    reader: &Reader,
+    (which, args): (Which<'_>, &LogsArgs),
+) -> Result<Exit, CliError> {
+    let id = reader.resolve(which).map_err(store_error)?.run_id;
+    let run_dir = reader.place().run_dir(&id);
+    let report = Report::read(&run_dir).unwrap_or_default();
+    let place = match (&args.gate, args.helper) {
+        (Some(gate), _) => {
+            let log = report
+                .gates
+                .iter()
+                .rev()
+                .filter(|row| row.id == *gate || row.gate == *gate)
+                .find_map(|row| row.log);
+            let name = if args.stderr { collect::STDERR } else { collect::STDOUT };
+            log.map(|log| (workspace::landing_dir(&run_dir), format!("{log}.{name}")))
+        }
+        (None, helper) => {
+            let dir = workspace::helper_dir(&run_dir, helper.unwrap_or_default());
+            let name = if args.stderr { collect::STDERR } else { collect::STDOUT };
+            dir.exists().then(|| (dir, name.to_owned()))
+        }
+    };
+    let Some((dir, name)) = place else {
+        let what = args
+            .gate
+            .as_ref()
+            .map_or_else(|| "that attempt".to_owned(), |gate| format!("gate `{}`", gate.escape_debug()));
+        let message = format!("{what} has no log in run {id}");
+        return Err(CliError::usage(message).hint(format!("`regatta status {id}` lists what ran")));
+    };
+    print(context, &dir, &name)?;
     Ok(Exit::Success)
 }
 
 /// Raw where it goes to a program, escaped where it goes to a terminal. An attempt that wrote nothing has no file.
-fn print(context: &Context, dir: &Path, stderr: bool) -> Result<(), CliError> {
-    let name = if stderr { collect::STDERR } else { collect::STDOUT };
+fn print(context: &Context, dir: &Path, name: &str) -> Result<(), CliError> {
     let path = dir.join(name);
     let fail = |e: std::io::Error| CliError::environment(format!("`{}` cannot be read: {e}", path.display()));
     let mut file = match File::open(&path) {

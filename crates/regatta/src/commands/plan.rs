@@ -27,10 +27,11 @@ pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
     let asked = Asked::read(context, &args.caps)?;
     let Source { plan, text, .. } = source::load(context, &args.plan, &inputs, Show::People)?;
     let mut overrides = asked.of(&plan)?;
-    let whole = args.out.as_ref().map(|path| (path, plan.clone()));
+    // The text of a large plan is large.
+    let whole = args.out.as_ref().map(|path| (path, plan.clone(), text));
     let part = source::part(plan, source::part_asked(&args.part).as_ref())?;
     let (plan, improved) = prepared(context, (part, &mut overrides), &args.optimise)?;
-    if let Some((path, whole)) = whole {
+    if let Some((path, whole, text)) = whole {
         let ordered = Plan { order: plan.order.clone(), ..whole };
         write_order(context, (&ordered, &text), (&args.plan, &inputs), path)?;
     }
@@ -39,6 +40,8 @@ pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
     } else {
         out(&shown::text(&plan, improved.as_ref())?);
     }
+    // The process ends: to let a million tasks go one by one would be work for nobody.
+    std::mem::forget(plan);
     Ok(Exit::Success)
 }
 

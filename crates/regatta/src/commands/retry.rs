@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::overrides::Overrides;
 use crate::render::count;
 use crate::session::{self, Show, Watchers};
+use crate::task_apart::repository;
 use crate::view::{plan_of, reader_to_write, store_error, writing};
 use regatta_engine::ids::NodeId;
 use regatta_journal::{Journal, Keeping, NewRun, Reader, RunId, RunRecord, Which};
@@ -17,6 +18,7 @@ use regatta_plan::Plan;
 use regatta_runtime::orchestrator::{Work, now_wall_ms};
 use regatta_runtime::redact;
 use regatta_runtime::reuse::{Earlier, Reuse, Selection, select};
+use regatta_runtime::yard::Names;
 use serde_json::Value;
 
 /// Runs the verb.
@@ -36,13 +38,13 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
         return Err(CliError::usage(message).hint(format!("regatta resume {id}")));
     }
     let (mut plan, mut overrides) = plan_of(&record)?;
-    let selection = selection(&reader, &record.summary.run_id, &args.task)?;
+    let selection = selection((context, &reader), (&record.summary.run_id, &plan), &args.task)?;
     if !args.stored {
         let hint = format!(
             "`regatta run PLAN --reuse {id}` runs the changed plan and reuses equal work, \
              `regatta retry {id} --stored` retries the plan that was validated"
         );
-        resume::refuse_changed(context, &record, &hint)?;
+        resume::refuse_changed(context, (&record, &plan), &hint)?;
     }
     let first_run = match &overrides.reuse {
         Some(Reuse::Retry { first_run, .. }) => first_run.clone(),
@@ -67,6 +69,11 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
     if show == Show::People {
         let (again, reused) = (selection.again.len() as u64, selection.reuse.len());
         err(&format!("run {} retries {id}: {} again, {reused} reused\n", run.run_id(), count(again, "task")));
+        if let Some((now, then)) = moved(context, (id, &plan)) {
+            err(&format!(
+                "worktrees begin from {now}, those of that run from {then}: what did not land runs again\n"
+            ));
+        }
     }
     session::go(
         context,
@@ -76,9 +83,25 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
     )
 }
 
+/// Where worktrees begin now and where they began in that run, if that is not the same.
+fn moved(context: &Context, (run, plan): (&str, &Plan)) -> Option<(String, String)> {
+    let repo = repository(&context.workspace).ok()?;
+    let now = repo.commit(&plan.worktrees.as_ref()?.base).ok()?;
+    let then = repo.git.commit(&Names::of(run).pinned()).ok()??;
+    (now != then).then(|| (now.short().to_owned(), then.short().to_owned()))
+}
+
 /// What is to run again.
-fn selection(reader: &Reader, run: &RunId, tasks: &[String]) -> Result<Selection, CliError> {
-    let earlier = Earlier::load(reader, run).map_err(|e| CliError::environment(e.to_string()))?;
+fn selection(
+    (context, reader): (&Context, &Reader),
+    (run, plan): (&RunId, &Plan),
+    tasks: &[String],
+) -> Result<Selection, CliError> {
+    let mut earlier = Earlier::load(reader, run).map_err(|e| CliError::environment(e.to_string()))?;
+    if plan.worktrees.is_some() {
+        let git = repository(&context.workspace)?.git;
+        earlier.adopt(&git, run).map_err(|e| CliError::environment(e.to_string()))?;
+    }
     let find = |task: &String| {
         earlier.graph().find(task).ok_or_else(|| {
             CliError::usage(format!("run {run} has no task `{}`", task.escape_debug()))
@@ -87,7 +110,9 @@ fn selection(reader: &Reader, run: &RunId, tasks: &[String]) -> Result<Selection
     };
     let named: Vec<NodeId> = tasks.iter().map(find).collect::<Result<_, _>>()?;
     let selection = select(earlier.graph(), earlier.fates(), &named);
-    if selection.again.is_empty() {
+    // Work that is good and has not landed needs nobody who does it, but a landing.
+    let to_land = earlier.fates().iter().any(|fate| fate.is_to_land());
+    if selection.again.is_empty() && !to_land {
         let message = format!("nothing of run {run} failed, so there is nothing to retry");
         return Err(CliError::usage(message).hint("`--task TASK` runs a task again that succeeded"));
     }

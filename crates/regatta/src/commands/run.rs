@@ -7,7 +7,9 @@ use crate::commands::plan::prepared;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::found_gates;
 use crate::overrides::{Asked, Overrides};
+use crate::owners;
 use crate::prediction::Predicted;
 use crate::render::{self, conflicts};
 use crate::session::{self, Show, Watchers};
@@ -21,7 +23,7 @@ use regatta_journal::{Journal, Keeping, NewRun, RunId, RunState, Which};
 use regatta_plan::model::Unbuilt;
 use regatta_plan::{Part, Plan};
 use regatta_runtime::environment::{Environment, Passing};
-use regatta_runtime::git::Repo;
+use regatta_runtime::git::{Repo, RepoError};
 use regatta_runtime::orchestrator::{Work, now_wall_ms};
 use regatta_runtime::redact;
 use regatta_runtime::reuse::Reuse;
@@ -56,6 +58,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     source.plan = source::part(source.plan, part.as_ref())?;
     refuse_unassigned(&source.plan)?;
     refuse_unbuilt(&source.plan)?;
+    refuse_unknown_gates(&source.plan)?;
     let (plan, improved) = prepared(context, (source.plan.clone(), &mut overrides), &args.optimise)?;
     if args.dry_run {
         out(&render::schedule::text(&plan, improved.as_ref())?);
@@ -84,6 +87,31 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     }
     let work = Work { plan: plan.into(), reuse: overrides.reuse, vault };
     session::go(context, run, work, &Watchers { show, state_file: state_file.map(StateFile::at) })
+}
+
+/// Records a plan that we made ourselves as a new run, and runs it.
+///
+/// # Errors
+/// The store fails.
+pub fn launch(
+    context: &Context,
+    (source, overrides): (&Source, Overrides),
+    (show, detached): (Show, bool),
+) -> Result<Exit, CliError> {
+    let vault = session::vault(context, &source.plan)?;
+    let record = record(source, (&source.plan, &overrides), (&[], None, None))?;
+    let journal = Journal::open(&context.workspace).map_err(store_error)?;
+    let run = journal.create_run(&record).map_err(store_error)?;
+    if detached {
+        let id = run.run_id().to_string();
+        run.close().map_err(store_error)?;
+        return detach(context, &id, None);
+    }
+    if show == Show::People {
+        err(&format!("run {}\n", run.run_id()));
+    }
+    let work = Work { plan: source.plan.clone().into(), reuse: None, vault };
+    session::go(context, run, work, &Watchers { show, state_file: None })
 }
 
 /// The run that `--reuse` names; only one that has ended says for good what it did.
@@ -148,16 +176,19 @@ fn refuse_unassigned(plan: &Plan) -> Result<(), CliError> {
     }
 }
 
-/// Worktrees need a repository that they can be made of.
+/// Worktrees need a repository that they can be made of, and each of its files one owner at a time.
 ///
 /// # Errors
-/// There is none.
+/// There is none, or two tasks without an order own the same file.
 pub fn check_repository(context: &Context, plan: &Plan) -> Result<(), CliError> {
-    Repo::check(&context.workspace, plan).map_err(|error| {
-        let hint = error.hint();
-        let told = CliError::environment(error.to_string());
-        if hint.is_empty() { told } else { told.hint(hint) }
-    })
+    Repo::check(&context.workspace, plan).map_err(unusable)?;
+    owners::check(&context.workspace, plan)
+}
+
+/// A repository that cannot be used, for people.
+pub fn unusable(error: RepoError) -> CliError {
+    let (hint, told) = (error.hint(), CliError::environment(error.to_string()));
+    if hint.is_empty() { told } else { told.hint(hint) }
 }
 
 /// A plan that needs what is not built ends before it starts, naming each key and task.
@@ -175,6 +206,14 @@ fn refuse_unbuilt(plan: &Plan) -> Result<(), CliError> {
     }
     let message = format!("this version cannot run the plan yet: {}", needs.join(", "));
     Err(CliError::usage(message).hint("`regatta check` accepts it; nothing was started"))
+}
+
+/// A word that is neither gate nor program would be red after all the work.
+fn refuse_unknown_gates(plan: &Plan) -> Result<(), CliError> {
+    match found_gates::unknown(plan)[..] {
+        [] => Ok(()),
+        ref lines => Err(CliError::new(Exit::InvalidPlan, lines.join(", ")).hint("nothing was started")),
+    }
 }
 
 /// Salted hashes of the variables that the plan names, as they are now.

@@ -5,19 +5,16 @@ use crate::commands::run::DETACHED_LOG;
 use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::render::escalations;
 use crate::render::escape::escape;
-use crate::render::landing;
-use crate::render::why::why;
-use crate::render::{count, summary};
-use crate::view::{RunView, reader};
-use regatta_journal::{Which, rfc3339};
+use crate::render::{count, escalations, landing, standing, summary};
+use crate::view::{RunView, reader, status, store_error};
+use regatta_journal::{Holder, Reader, RunSummary, Which, rfc3339};
+use regatta_runtime::control;
+use regatta_runtime::landing::Report as Landing;
 use serde_json::json;
 
 /// Lines of a detached process that are shown.
 const MAX_SAID: usize = 5;
-/// Tasks that are listed.
-const MAX_LISTED: usize = 200;
 
 /// Runs the verb.
 ///
@@ -26,6 +23,12 @@ const MAX_LISTED: usize = 200;
 pub fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
     let reader = reader(&context.workspace)?;
     let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
+    if !args.json
+        && let Some(text) = told_by_the_run(&reader, which)?
+    {
+        out(&text);
+        return Ok(Exit::Success);
+    }
     let view = RunView::load(&reader, which, &mut |_| {})?;
     if args.json {
         let mut facts = summary::json(&view);
@@ -45,32 +48,37 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-fn text(view: &RunView, live: u64, said: &str) -> String {
-    let id = view.record.summary.run_id.as_str();
-    let graph = view.engine.graph();
-    let mut text = format!("run {id}  plan {}  {}\n", escape(&view.record.summary.plan_name), view.status());
-    text.push_str(&format!("started {}", rfc3339(view.record.summary.created_wall_ms)));
-    match &view.holder {
+/// What the orchestrator of a run says: it knows where the run stands, and nothing has to be read. None if there is
+/// none, or if it does not answer at once.
+fn told_by_the_run(reader: &Reader, which: Which<'_>) -> Result<Option<String>, CliError> {
+    let summary = reader.resolve(which).map_err(store_error)?;
+    let Some(holder) = reader.holder(&summary.run_id).map_err(store_error)? else { return Ok(None) };
+    let status = status(summary.state, true);
+    let dir = reader.place().run_dir(&summary.run_id);
+    let told = control::stands(&dir).filter(|_| status != "interrupted");
+    let landing = || Landing::read(&dir).as_ref().map(landing::text).unwrap_or_default();
+    Ok(told.map(|told| head(&summary, status, Some(&holder)) + &told + &landing()))
+}
+
+fn head(summary: &RunSummary, status: &str, holder: Option<&Holder>) -> String {
+    let plan = escape(&summary.plan_name);
+    let mut text = format!("run {}  plan {plan}  {status}\n", summary.run_id);
+    text.push_str(&format!("started {}", rfc3339(summary.created_wall_ms)));
+    match holder {
         Some(holder) => text.push_str(&format!("  by process {} on {}\n", holder.pid, escape(&holder.host))),
         None => text.push('\n'),
     }
-    let width = graph.order().iter().take(MAX_LISTED).map(|&n| graph.name(n).len()).max().unwrap_or(0);
-    for &node in graph.order().iter().take(MAX_LISTED) {
-        let why = why(view, node);
-        let state = view.engine.state().node(node).state_name();
-        let why = if why == state { String::new() } else { why };
-        let line = format!("  {:width$}  {state:<13}  {why}", graph.name(node));
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    if graph.len() > MAX_LISTED {
-        text.push_str(&format!("  … and {} more\n", graph.len() - MAX_LISTED));
-    }
+    text
+}
+
+fn text(view: &RunView, live: u64, said: &str) -> String {
+    let mut text = head(&view.record.summary, view.status(), view.holder.as_ref());
+    text.push_str(&standing::tasks(view.stand()));
     for line in said.lines().filter(|_| view.holder.is_none()).take(MAX_SAID) {
         text.push_str(&format!("  the detached process said: {}\n", escape(line)));
     }
+    text.push_str(&escalations::text(view.stand()));
     text.push_str(&view.landing.as_ref().map(landing::text).unwrap_or_default());
-    text.push_str(&escalations::text(view));
     if view.status() == "interrupted" {
         if live > 0 {
             let go = if live == 1 { "goes" } else { "go" };

@@ -13,6 +13,7 @@ use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::scope::Scope;
 use regatta_engine::state::node::NodeState;
+use regatta_runtime::landing::{GateResult, Report};
 use serde::Serialize;
 
 /// Challenges that are told one by one.
@@ -36,7 +37,40 @@ pub(super) fn of(view: &RunView, gathered: &Gathered) -> Vec<Challenge> {
     let tasks = order.filter_map(|&node| of_task(view, node, gathered.tasks.get(&node)?));
     let shared = gathered.scopes.iter().filter(|(scope, _)| scope.node().is_none());
     let graph = view.engine.graph();
-    tasks.chain(shared.map(|(scope, rests)| of_scope(graph, *scope, *rests))).take(MAX_TOLD).collect()
+    let scopes = shared.map(|(scope, rests)| of_scope(graph, *scope, *rests));
+    let gates = view.landing.iter().flat_map(of_gates);
+    tasks.chain(scopes).chain(gates).take(MAX_TOLD).collect()
+}
+
+/// Gates that were red where work was merged, each once for each merge.
+fn of_gates(report: &Report) -> Vec<Challenge> {
+    let mut found: Vec<Challenge> = Vec::new();
+    let mut told: Vec<(&str, Option<&str>)> = Vec::new();
+    for gate in report.gates.iter().filter(|gate| !gate.passed && gate.ran) {
+        let about = (gate.id.as_str(), gate.after.as_deref());
+        if told.contains(&about) {
+            continue;
+        }
+        told.push(about);
+        let same = |other: &&GateResult| (other.id.as_str(), other.after.as_deref()) == about;
+        let mended = report.gates.iter().rev().find(same).is_some_and(|last| last.passed);
+        let tries = report.tries.iter().filter(|tried| tried.after.as_deref() == about.1).count();
+        let place =
+            about.1.map_or("after all merges".to_owned(), |task| format!("after the merge of {task}"));
+        found.push(Challenge {
+            description: format!("gate {} was red {place}", gate.gate),
+            impact: if gate.blocking { "what it refused could not land" } else { "none: it does not block" }
+                .to_owned(),
+            root_cause: format!("{}; why is {NOT_ANALYSED}", gate.said),
+            resolution: match (mended, tries) {
+                (true, _) => format!("{tries} attempts of agents mended it"),
+                (false, 0) => "none".to_owned(),
+                (false, n) => format!("open: {n} attempts of agents did not mend it"),
+            },
+            lesson: NOT_ANALYSED,
+        });
+    }
+    found
 }
 
 fn of_task(view: &RunView, node: NodeId, told: &Told) -> Option<Challenge> {

@@ -206,7 +206,8 @@ fn artifacts(view: &RunView, gathered: &Gathered) -> Vec<String> {
     let run_dir = format!("{DOT_DIR}/runs/{}", view.record.summary.run_id);
     let ended = matches!(view.engine.state().phase, Phase::Ended(_));
     let snapshots = FILES.iter().filter(|_| ended).map(|name| format!("{run_dir}/{name}"));
-    let told = view.engine.state().scopes.escalations.keys().map(|about| escalations::file(view, *about));
+    let told =
+        view.engine.state().scopes.escalations.keys().map(|about| escalations::file(view.stand(), *about));
     let wrote = gathered.outputs(view.engine.graph()).map(|path| format!("{run_dir}/attempts/{path}"));
     snapshots.chain(told).chain(wrote).take(MAX_LISTED).collect()
 }

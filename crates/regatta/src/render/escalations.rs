@@ -3,7 +3,7 @@
 //! For summaries and `status`. Writes nothing; the files are made by the runtime.
 
 use super::escape::escape;
-use crate::view::RunView;
+use crate::view::{RunView, Stand};
 use regatta_engine::escalation::Escalation;
 use regatta_engine::scope::Scope;
 use regatta_runtime::escalation::{file_stem, remedies};
@@ -15,17 +15,17 @@ const MAX_LISTED: usize = 20;
 
 /// The escalations that nobody has dealt with, two lines each; nothing if there are none.
 #[must_use]
-pub fn text(view: &RunView) -> String {
-    let open = &view.engine.state().scopes.escalations;
+pub fn text(stand: Stand<'_>) -> String {
+    let open = &stand.engine.state().scopes.escalations;
     let mut out = String::new();
     for (about, escalation) in open.iter().take(MAX_LISTED) {
-        let words = escape(&about.words(view.engine.graph()));
+        let words = escape(&about.words(stand.engine.graph()));
         let (class, cause) = (escalation.class.name().replace('_', " "), escalation.cause.code());
         out.push_str(&format!(
             "  escalated: {words} ({class}: {cause}), see {}\n",
-            escape(&file(view, *about))
+            escape(&file(stand, *about))
         ));
-        out.push_str(&format!("    next: {}\n", next(view, *about, *escalation)));
+        out.push_str(&format!("    next: {}\n", next(stand, *about, *escalation)));
     }
     if open.len() > MAX_LISTED {
         out.push_str(&format!("  … and {} more escalations\n", open.len() - MAX_LISTED));
@@ -43,8 +43,8 @@ pub fn json(view: &RunView) -> Value {
             "name": about.name(graph),
             "class": escalation.class.name(),
             "cause": escalation.cause.code(),
-            "file": file(view, *about),
-            "next": next(view, *about, *escalation),
+            "file": file(view.stand(), *about),
+            "next": next(view.stand(), *about, *escalation),
         })
     };
     view.engine.state().scopes.escalations.iter().map(row).collect()
@@ -52,13 +52,12 @@ pub fn json(view: &RunView) -> Value {
 
 /// The file to read, from the workspace on.
 #[must_use]
-pub fn file(view: &RunView, about: Scope) -> String {
-    let (run_id, stem) = (&view.record.summary.run_id, file_stem(view.engine.graph(), about));
+pub fn file(stand: Stand<'_>, about: Scope) -> String {
+    let (run_id, stem) = (stand.run_id, file_stem(stand.engine.graph(), about));
     format!("{DOT_DIR}/runs/{run_id}/escalations/{stem}.md")
 }
 
-fn next(view: &RunView, about: Scope, escalation: Escalation) -> String {
-    let run_id = view.record.summary.run_id.as_str();
-    let first = remedies(run_id, view.engine.graph(), (about, escalation.cause)).into_iter().next();
+fn next(stand: Stand<'_>, about: Scope, escalation: Escalation) -> String {
+    let first = remedies(stand.run_id, stand.engine.graph(), (about, escalation.cause)).into_iter().next();
     first.map(|remedy| remedy.command).unwrap_or_default()
 }

@@ -35,6 +35,17 @@ pub fn text(report: &Report) -> String {
         let after = gate.after.as_ref().map_or(String::new(), |task| format!(" after the merge of {task}"));
         out.push_str(&format!("    {}{}: {}\n", escape(&gate.gate), escape(&after), escape(&gate.said)));
     }
+    for tried in report.tries.iter().take(MAX_LISTED) {
+        let word = if tried.commit.is_some() { "helped" } else { "refused" };
+        let after = tried.after.as_ref().map_or("all merges", String::as_str);
+        out.push_str(&format!(
+            "  {word:<12} attempt {} of {} after the merge of {}: {}\n",
+            tried.number,
+            escape(&tried.agent),
+            escape(after),
+            escape(tried.said.lines().next().unwrap_or_default())
+        ));
+    }
     for conflict in report.conflicts.iter().take(MAX_LISTED) {
         let how = if conflict.resolved.is_empty() { "conflict" } else { "resolved" };
         let paths = escape(&conflict.paths.join(", "));
@@ -59,6 +70,8 @@ pub fn json(report: &Report) -> Value {
         "left_out": report.left_out,
         "conflicts": report.conflicts,
         "gates": report.gates,
+        "tries": report.tries,
         "waits": waits,
+        "asks": report.asks,
     })
 }

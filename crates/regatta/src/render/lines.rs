@@ -63,6 +63,10 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         | EventKind::HoldEnded { .. }
         | EventKind::Escalated { .. }
         | EventKind::BudgetReached { .. } => of_scope(graph, &event.kind)?,
+        EventKind::ConflictPredicted(_, with, paths) => {
+            format!("conflict   {task} with {} in {}, where work is merged", graph.name(*with), escape(paths))
+        }
+        EventKind::HelperSpent(usage) => format!("helper     used {} tokens", usage.tokens()),
         EventKind::NodeReady { .. }
         | EventKind::WaveStarted { .. }
         | EventKind::WaveEnded { .. }
@@ -72,7 +76,7 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         | EventKind::LeaseRefused { .. }
         | EventKind::NodeCollected { .. }
         | EventKind::LimitsChanged { .. }
-        | EventKind::ReuseMissed { .. }
+        | EventKind::ReuseMissed(..)
         | EventKind::LeaseClaimed { .. }
         | EventKind::LeaseWaitEnded { .. }
         | EventKind::ReportIgnored { .. } => return None,
@@ -176,6 +180,8 @@ fn ended(outcome: NodeOutcome, cause: Option<Cause>, (task, upstream): (&str, &s
             Some(format!("left out   {task} ({code})"))
         }
         NodeOutcome::Failed | NodeOutcome::TimedOut => None,
+        // Its work contains what was left out.
+        NodeOutcome::Blocked if upstream.is_empty() => Some(format!("left out   {task} ({code})")),
         NodeOutcome::Blocked => Some(format!("blocked    {task} by {upstream}")),
         NodeOutcome::Skipped if upstream.is_empty() => Some(format!("skipped    {task} ({code})")),
         NodeOutcome::Skipped => Some(format!("skipped    {task} because of {upstream}")),

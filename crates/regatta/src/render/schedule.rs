@@ -7,7 +7,7 @@ use super::escape::escape;
 use super::{conflicts, count, duration};
 use crate::error::CliError;
 use crate::prediction::{DurationFrom, Improved, Predicted, durations_from};
-use crate::view::engine_of;
+use crate::view::graph_of;
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
 use regatta_engine::schedule;
@@ -36,12 +36,11 @@ pub fn text(plan: &Plan, improved: Option<&Improved>) -> Result<String, CliError
         out.push_str(&tail(plan, predicted.graph()));
         return Ok(out);
     }
-    let engine = engine_of(plan)?;
-    let graph = engine.graph();
-    let mut out = head(plan, graph);
-    out.push_str(&path(graph, &schedule::critical_path(graph), None));
+    let graph = graph_of(plan)?;
+    let mut out = head(plan, &graph);
+    out.push_str(&path(&graph, &schedule::critical_path(&graph), None));
     out.push_str(&format!("durations      {NONE_KNOWN}\n"));
-    out.push_str(&tail(plan, graph));
+    out.push_str(&tail(plan, &graph));
     Ok(out)
 }
 

@@ -61,7 +61,7 @@ pub fn text(view: &RunView) -> String {
         let reason = lines::reason(Some(*cause), report);
         out.push_str(&format!("  {}: its undo failed{reason}\n", escape(engine.graph().name(*node))));
     }
-    out.push_str(&escalations::text(view));
+    out.push_str(&escalations::text(view.stand()));
     out.push_str(&next(view));
     out
 }
@@ -145,9 +145,16 @@ pub fn next(view: &RunView) -> String {
             format!("then: regatta retry {run_id}\n")
         }
         (Phase::Ended(_), _) => {
-            let tried = |node: &NodeId| engine.state().node(*node).attempts > 0;
+            // What failed only where it was merged has no output that tells why.
+            let merged = |node: &NodeId| {
+                matches!(view.cause(*node), Some("merge_conflict" | "gate" | "not_landed" | "upstream"))
+            };
+            let tried = |node: &NodeId| engine.state().node(*node).attempts > 0 && !merged(node);
             let (tried, first) = (unwell(engine).find(tried), unwell(engine).next());
+            let conflict = unwell(engine).any(|node| view.cause(node) == Some("merge_conflict"));
             let look = match (tried, first) {
+                (None, _) if conflict => format!("next: regatta merge {run_id} --dry-run\n"),
+                (None, _) if view.landing.is_some() => format!("next: regatta status {run_id}\n"),
                 (Some(node), _) => {
                     format!("next: regatta logs --run {run_id} {} --stderr\n", engine.graph().name(node))
                 }

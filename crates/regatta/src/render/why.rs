@@ -4,7 +4,7 @@
 
 use super::escape::escape;
 use super::lines;
-use crate::view::{Failure, RunView, own_failure};
+use crate::view::{Failure, RunView, Stand, own_failure};
 use regatta_engine::Engine;
 use regatta_engine::explain::Why;
 use regatta_engine::ids::NodeId;
@@ -15,14 +15,20 @@ use std::collections::BTreeMap;
 /// The sentence for a node, without a full stop.
 #[must_use]
 pub fn why(view: &RunView, node: NodeId) -> String {
-    match view.engine.explain(node) {
-        Why::Running { number, .. } if view.holder.is_none() => {
+    of(view.stand(), node)
+}
+
+/// As [`why`], of a run that stands so.
+#[must_use]
+pub fn of(stand: Stand<'_>, node: NodeId) -> String {
+    match stand.engine.explain(node) {
+        Why::Running { number, .. } if !stand.held => {
             format!("attempt {number} was running when the orchestrator went away")
         }
-        Why::Ended { outcome: NodeOutcome::Succeeded, .. } if view.reused.contains_key(&node) => {
-            reused(&view.reused[&node])
+        Why::Ended { outcome: NodeOutcome::Succeeded, .. } if stand.reused.contains_key(&node) => {
+            reused(&stand.reused[&node])
         }
-        _ => sentence(&view.engine, &view.failures, node),
+        _ => sentence(stand.engine, stand.failures, node),
     }
 }
 

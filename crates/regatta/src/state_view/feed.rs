@@ -14,7 +14,7 @@ use crate::render::escape::escape;
 use crate::view::{RunView, store_error};
 use regatta_engine::Engine;
 use regatta_journal::{Reader, Which};
-use regatta_runtime::local::Told;
+use regatta_runtime::observer::Told;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -123,6 +123,7 @@ impl Feed {
                 self.track.stand((pos, turns));
                 if self.stale { self.write(engine) } else { None }
             }
+            Told::Asked { .. } => None,
         }
     }
 

@@ -110,12 +110,11 @@ fn a_batch_is_answered_in_its_own_shape() {
 #[test]
 fn parts_of_worktrees_and_merges_that_are_not_built_are_named() {
     let parts = [
-        ("worktree", "\"on_error\": \"sequential\"", "worktree.on_error: sequential"),
-        ("worktree", "\"sparse\": true", "worktree.sparse"),
-        ("merge", "\"approve\": true", "merge.approve: true"),
+        ("worktree", "\"lfs\": \"on\"", "worktree.lfs: on"),
+        ("merge", "\"policy\": \"pull-requests\"", "merge.policy: pull-requests"),
         ("merge", "\"strategy\": \"rebase\"", "merge.strategy: rebase"),
         ("merge", "\"batch\": 2", "merge.batch"),
-        ("gates", "\"x\": { \"run\": \"true\", \"needs\": [] }", "gates.x.needs"),
+        ("gates", "\"x\": { \"run\": \"true\", \"evidence\": [\"lcov:x\"] }", "gates.x.evidence: lcov"),
     ];
     for (block, part, named) in parts {
         let plan = format!("{{ \"version\": 1, \"{block}\": {{ {part} }}, \"tasks\": [] }}");
@@ -125,7 +124,7 @@ fn parts_of_worktrees_and_merges_that_are_not_built_are_named() {
         assert!(said.code == Some(2) && said.err.contains(named), "{named}: {:?} {}", said.code, said.err);
     }
     let world = World::new();
-    let fine = r#"{ "version": 1, "worktree": { "sparse": false }, "merge": { "batch": 1, "approve": false, "gates": ["x"] }, "tasks": [] }"#;
+    let fine = r#"{ "version": 1, "worktree": { "sparse": false }, "merge": { "batch": 1, "approve": false, "gates": ["true"] }, "tasks": [] }"#;
     world.write("plan.json", fine);
     world.regatta(&["run", "plan.json"]).exits(0);
 }
@@ -133,13 +132,13 @@ fn parts_of_worktrees_and_merges_that_are_not_built_are_named() {
 #[test]
 fn a_plan_that_needs_what_is_not_built_ends_before_it_starts_and_names_key_and_task() {
     let world = World::with(
-        "version: 1\ngates: { ok: { person: look } }\ntasks: [ { id: a, run: touch ran }, { id: b, gate: ok } ]",
+        "version: 1\nhandoff: {}\ngates: { ok: { person: look } }\ntasks: [ { id: a, run: touch ran }, { id: b, gate: ok } ]",
     );
     assert_eq!(world.regatta(&["check", "plan.yaml"]).code, Some(0));
     let said = world.regatta(&["run", "plan.yaml"]);
     assert_eq!(said.code, Some(2));
     assert!(
-        said.err.contains("needs `gates.ok.person`") && said.err.contains("task `b` needs `gate`"),
+        said.err.contains("needs `handoff`") && said.err.contains("task `b` needs `gate`"),
         "{}",
         said.err
     );

@@ -96,3 +96,39 @@ fn a_visitor_who_says_nothing_does_not_keep_others_from_being_heard() {
     std::fs::write(world.path("gate"), "go\n").unwrap();
     assert_eq!(ends(&mut child), Some(0));
 }
+
+#[test]
+fn an_orchestrator_says_where_its_run_stands_word_for_word_as_its_journal_does() {
+    let world = World::with(
+        "version: 1\ntasks:\n  - { id: bad, run: 'echo no >&2; exit 3' }\n  - { id: blocked, needs: [bad], run: 'true' }\n  \
+         - { id: never, when: 'false', run: 'true' }\n  \
+         - { id: gated, needs: [never], allow_skipped: true, run: 'echo up >up; read word <gate' }\n  \
+         - { id: later, needs: [gated], run: 'true' }\n",
+    );
+    world.fifo("up");
+    world.fifo("gate");
+    let mut child = world.start(&["run", "plan.yaml"]);
+    assert_eq!(world.hear("up"), "up");
+    world.follow("node_blocked", 1);
+    let asked = regatta_runtime::control::stands(&world.run_dir()).expect("it answers");
+    let said = world.regatta(&["status"]).exits(0).out;
+    assert!(
+        said.contains(&asked) && said.contains("failed: exit 3") && said.contains("by process"),
+        "{said}"
+    );
+    // One that stands still says nothing, so its journal is read.
+    signal(&child, Signal::STOP);
+    assert_eq!(world.regatta(&["status"]).exits(0).out, said);
+    signal(&child, Signal::KILL);
+    ends(&mut child);
+    // One that has not seen all of its run does not speak of it.
+    let mut child = resume(&world);
+    world.follow("dispatch_adopted", 1);
+    assert_eq!(regatta_runtime::control::stands(&world.run_dir()), None);
+    let tasks = |text: &str| {
+        text.lines().filter(|line| line.starts_with("  ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(tasks(&world.regatta(&["status"]).exits(0).out), tasks(&said));
+    std::fs::write(world.path("gate"), "go\n").unwrap();
+    assert_eq!(ends(&mut child), Some(1));
+}

@@ -82,8 +82,14 @@ const CONFLICT: &str = "tasks:
 fn with_fail_fast_a_conflict_lands_nothing() {
     let world = with_plan(&format!("merge: {{ policy: merge-succeeded, gates: ['true'] }}\n{CONFLICT}"));
     let before = belongings(&world);
-    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(1);
     assert_eq!(belongings(&world), before);
+    // Told when both were collected, before anything was merged.
+    let lines: Vec<&str> = said.out.lines().filter(|line| line.contains("s conflict ")).collect();
+    assert_eq!(lines.len(), 1, "{}", said.out);
+    assert!(lines[0].ends_with("b with a in src/b.txt, where work is merged"), "{}", said.out);
+    assert!(said.out.contains("left out   child (upstream)"), "{}", said.out);
+    assert!(said.out.contains(&format!("next: regatta merge {} --dry-run", world.run_id())), "{}", said.out);
     assert_eq!(status_of(&world, "b"), ("failed".to_owned(), "merge_conflict".to_owned()));
     assert_eq!(status_of(&world, "child"), ("blocked".to_owned(), "upstream".to_owned()));
     assert_eq!(landing(&world)["conflicts"][0]["paths"], serde_json::json!(["src/b.txt"]));

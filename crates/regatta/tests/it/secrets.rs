@@ -70,7 +70,7 @@ fn declared_values_are_redacted_in_their_common_encodings() {
         "version: 1\nenv: [DEPLOY_TOKEN, PLAIN_NAME]\nsecrets: [QUIET]\n\
          vault: { file: { file: .keys/db }, out: { command: [sh, .keys/print] } }\n\
          tasks:\n  - id: a\n    env: { DB: '${vault.file}' }\n    run: |\n      \
-         printf '%s\\n' \"$DB\" \"$DEPLOY_TOKEN\" \"${vault.out}\" quiet-value-here \"$PLAIN_NAME\"\n      \
+         quiet=quiet-value; printf '%s\\n' \"$DB\" \"$DEPLOY_TOKEN\" \"${vault.out}\" \"$quiet-here\" \"$PLAIN_NAME\"\n      \
          printf '%s' \"$DB\" | base64 -w0; echo\n      printf 'x%s' \"$DB\" | base64 -w0; echo\n      \
          printf 'xy%s' \"$DB\" | base64 -w0; echo\n      printf '%s' \"$DB\" | od -An -tx1 | tr -d ' \\n'; echo\n      \
          printf '%s' \"$DB\" | od -An -tx1 | tr -d ' \\n' | tr a-f A-F; echo\n      \
@@ -186,10 +186,10 @@ fn rules_find_known_tokens_and_names_of_keys_and_leave_ordinary_text() {
 
 #[test]
 fn results_and_standard_output_of_tasks_are_the_redacted_text_and_stay_json() {
-    let world = World::with(&format!(
-        "version: 1\ntasks:\n  - {{ id: a, result: stdout-json, run: [cat, answer] }}\n  \
-         - {{ id: b, run: 'printf \"%s|%s|%s\" \"${{a.result.key}}\" \"${{a.result.n}}\" \"${{a.stdout}}\" >seen' }}\n"
-    ));
+    let world = World::with(
+        "version: 1\ntasks:\n  - { id: a, result: stdout-json, run: [cat, answer] }\n  \
+         - { id: b, run: 'printf \"%s|%s|%s\" \"${a.result.key}\" \"${a.result.n}\" \"${a.stdout}\" >seen' }\n",
+    );
     world.write("answer", &format!("{{\"key\": \"{0}\", \"password\": \"w0lf#hound\", \"n\": 7}}", token()));
     world.regatta(&["run", "plan.yaml"]).exits(0);
     let seen = world.read("seen");

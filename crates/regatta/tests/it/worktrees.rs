@@ -84,6 +84,26 @@ fn work_that_conflicts_is_met_before_the_dependant_starts() {
 }
 
 #[test]
+fn merges_go_by_the_attributes_of_what_is_merged_and_not_by_those_of_the_users_checkout() {
+    let world = with_plan(
+        "tasks:
+  - { id: a, run: 'echo A >src/b.txt' }
+  - { id: b, run: 'echo B >src/b.txt' }
+  - { id: c, needs: [a, b], run: 'true' }
+  - { id: rules, run: 'mkdir -p l && echo \"*.txt merge=union\" >l/.gitattributes' }
+  - { id: x, needs: [rules], run: 'echo X >l/l.txt' }
+  - { id: y, needs: [rules], run: 'echo Y >l/l.txt' }
+  - { id: z, needs: [x, y], run: 'cat l/l.txt >z' }
+",
+    );
+    world.write(".gitattributes", "* merge=union\n");
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    assert_eq!(failure(&world, "c").0, "merge_conflict");
+    let z = git(&world, &["show", &format!("regatta/{}/t/z:z", world.run_id())]);
+    assert_eq!(z, "X\nY");
+}
+
+#[test]
 fn what_a_worktree_is_given_is_there_and_is_never_committed() {
     let world = with_plan(
         "worktree: { copy: ['.env', 'secrets/*'], setup: ['echo prepared >setup.log'], env: { PORT: '${worktree.port}' } }
@@ -286,4 +306,25 @@ tasks:
         .collect();
     assert!(found.iter().all(|name| !name.starts_with("evil")), "{found:?}");
     assert_eq!((world.read("x.txt").as_str(), world.read("src/b.txt").as_str()), ("x\n", "A\n"));
+}
+
+#[test]
+fn two_tasks_without_an_order_that_own_the_same_tracked_file_start_nothing() {
+    let tasks = "tasks:
+  - { id: a, files: ['src/**'], run: 'echo a >src/a.txt' }
+  - { id: b, files: ['**/b.txt'], run: 'echo b >new.txt' }
+";
+    let world = with_plan(tasks);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(3);
+    let expect = "error: tasks `a` and `b` both own `src/b.txt` and no order is between them\n\
+                  hint: add `needs: [a]` to `b`, or divide the files\n";
+    assert!(said.err.ends_with(expect), "{}", said.err);
+    assert!(!world.path(".regatta/runs").exists());
+    // Nothing that is tracked matches both.
+    git(&world, &["rm", "-q", "src/b.txt"]);
+    git(&world, &["commit", "-q", "-m", "without b"]);
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let world = with_plan(&format!("worktree: {{ ownership: allow }}\n{tasks}"));
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(said.err.contains("warning: tasks `a` and `b` both own `src/b.txt`"), "{}", said.err);
 }

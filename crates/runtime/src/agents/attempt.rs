@@ -3,7 +3,7 @@
 //! Makes the directories of its own; starts nothing.
 
 use super::home;
-use super::items::{Known, items, safe, summary};
+use super::items::{Known, items, summary};
 use super::preset::preset;
 use super::record::{AgentRecord, BILL_FILE, PROMPT_FILE};
 use super::stream::Dialect;
@@ -11,6 +11,7 @@ use super::template::{Session, Values, command, of_preset};
 use crate::action::{Actions, Prepared, Site, cwd_in};
 use crate::collect::{self, write_private};
 use crate::outputs::Outputs;
+use crate::redact::safe;
 use crate::scope::{Refusal, inputs, resolve_text};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
@@ -199,12 +200,15 @@ impl Actions {
 }
 
 /// A variable that is named twice has its last value.
-fn last_of_each(vars: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
+pub(super) fn last_of_each(vars: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
     let last: std::collections::BTreeMap<OsString, OsString> = vars.into_iter().collect();
     last.into_iter().collect()
 }
 
-fn argv((agent, in_worktree): (&Agent, bool), values: &Values<'_>) -> Result<Vec<OsString>, Refusal> {
+pub(super) fn argv(
+    (agent, in_worktree): (&Agent, bool),
+    values: &Values<'_>,
+) -> Result<Vec<OsString>, Refusal> {
     match &agent.driver {
         Driver::Preset(name) => match preset(name) {
             Some(preset) => of_preset(preset, (agent, in_worktree), values),
@@ -233,7 +237,7 @@ fn argv((agent, in_worktree): (&Agent, bool), values: &Values<'_>) -> Result<Vec
 /// The program that the keeper runs, which is this one, also when its file was replaced meanwhile.
 const OURSELVES: &str = "/proc/self/exe";
 
-fn driver_name(driver: &Driver) -> &str {
+pub(super) fn driver_name(driver: &Driver) -> &str {
     match driver {
         Driver::Preset(name) => name,
         Driver::Command(_) => "command",
@@ -242,7 +246,7 @@ fn driver_name(driver: &Driver) -> &str {
 }
 
 /// A name for a new session, in the form of a UUID, which some agents ask for.
-fn session_name(run_id: &str, task: &str, number: u32) -> String {
+pub(super) fn session_name(run_id: &str, task: &str, number: u32) -> String {
     let hash = hex(&Sha256::digest(format!("{run_id}/{task}/{number}")));
     format!("{}-{}-4{}-8{}-{}", &hash[..8], &hash[8..12], &hash[13..16], &hash[17..20], &hash[20..32])
 }

@@ -87,8 +87,9 @@ pub(crate) fn forget_home(run_dir: &Path, task: &str) {
     }
 }
 
-/// An id is a safe name of a file.
-fn home_dir(run_dir: &Path, task: &str) -> PathBuf {
+/// Where the home of a task is, if its agent has one of its own. An id is a safe name of a file.
+#[must_use]
+pub fn home_dir(run_dir: &Path, task: &str) -> PathBuf {
     run_dir.join(HOMES).join(task)
 }
 

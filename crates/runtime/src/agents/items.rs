@@ -2,7 +2,6 @@
 //!
 //! Knows no file; who calls has looked everything up.
 
-use crate::redact::{Redactor, personal};
 use regatta_plan::model::Task;
 use regatta_plan::prompt::{Item, Part, Trust};
 use serde_json::Value;
@@ -62,15 +61,6 @@ pub(crate) fn items(task: &Task, known: Known) -> Vec<Item> {
     if let Some((number, text)) = known.failure {
         let failure = foreign(Part::Failure, format!("task {}", task.id), head(&text).to_owned());
         items.push(Item { revision: Some(format!("attempt {number}")), ..failure });
-    }
-    items
-}
-
-/// Items without what must not get into a prompt: secrets in all of them, personal data in what others said.
-pub(crate) fn safe(mut items: Vec<Item>, redactor: &Redactor) -> Vec<Item> {
-    for item in &mut items {
-        let text = redactor.text(std::mem::take(&mut item.text));
-        item.text = if item.trust == Trust::Foreign { personal::remove(text) } else { text };
     }
     items
 }

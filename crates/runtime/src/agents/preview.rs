@@ -2,9 +2,10 @@
 //!
 //! Starts nothing and writes nothing.
 
-use super::items::{Known, items, safe};
+use super::items::{Known, items};
 use crate::action::Actions;
 use crate::outputs::Outputs;
+use crate::redact::safe;
 use crate::scope::{inputs, resolve_text};
 use crate::vault::Vault;
 use regatta_plan::Plan;

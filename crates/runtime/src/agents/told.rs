@@ -54,6 +54,11 @@ impl Told {
         judge(&self.said, exit, self.in_worktree)
     }
 
+    /// Its last message.
+    pub(crate) fn message(&self) -> &str {
+        self.said.message.trim()
+    }
+
     /// The result of a good attempt that wrote none: its last message, as JSON or as a summary.
     pub(crate) fn result(&self, as_json: bool) -> Result<Option<TaskResult>, ResultError> {
         let message = self.said.message.trim();

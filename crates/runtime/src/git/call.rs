@@ -3,6 +3,7 @@
 //! Knows no subcommand.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -82,6 +83,8 @@ pub struct Git {
     extra: Arc<Vec<String>>,
     /// The worktree, its own directory and the one that all share, if git is not to look for them.
     fixed: Option<Arc<[PathBuf; 3]>>,
+    /// Held by every call while it lives, also when we are dead.
+    held: Option<Arc<File>>,
 }
 
 impl Git {
@@ -97,6 +100,7 @@ impl Git {
             vars: Arc::new(std::env::vars_os().filter(kept).collect()),
             extra: Arc::default(),
             fixed: None,
+            held: None,
         }
     }
 
@@ -111,6 +115,13 @@ impl Git {
     pub fn fixed(&self, (worktree, own, common): (&Path, &Path, &Path)) -> Git {
         let fixed = [worktree, own, common].map(Path::to_owned);
         Git { dir: worktree.to_owned(), fixed: Some(Arc::new(fixed)), ..self.clone() }
+    }
+
+    /// The same, and each call that is fed nothing has an empty file as its standard input: whoever has locked that file
+    /// shares the lock with it. So a successor can wait for git that has outlived us.
+    #[must_use]
+    pub fn holding(&self, file: File) -> Git {
+        Git { held: Some(Arc::new(file)), ..self.clone() }
     }
 
     /// The same with more settings, `key=value`.
@@ -196,7 +207,11 @@ impl Git {
         for setting in SETTINGS.iter().copied().chain(self.extra.iter().map(String::as_str)) {
             command.args(["-c", setting]);
         }
-        command.args(args).stdin(if stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
+        command.args(args).stdin(match &self.held {
+            _ if !stdin.is_empty() => Stdio::piped(),
+            Some(file) => file.try_clone().map_err(GitError::Start)?.into(),
+            None => Stdio::null(),
+        });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(GitError::Start)?;
         let Some(mut pipe) = child.stdin.take() else {

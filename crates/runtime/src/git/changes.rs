@@ -4,6 +4,7 @@
 
 use super::call::words;
 use super::{Git, GitError, Oid};
+use std::collections::BTreeMap;
 
 /// How a path changed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -25,6 +26,15 @@ pub struct Change {
     pub kind: ChangeKind,
     /// The mode that it has now: `100644`, `100755`, `120000` a link, `160000` a submodule; zeros if it is gone.
     pub mode: String,
+}
+
+/// Lines that a change adds and deletes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LineCounts {
+    /// Added.
+    pub added: u64,
+    /// Deleted.
+    pub deleted: u64,
 }
 
 impl Git {
@@ -50,11 +60,60 @@ impl Git {
         parse_raw(&out).ok_or_else(|| GitError::Answer { command: words(&args) })
     }
 
+    /// What changed from one commit to another as a patch, or as one line for each file.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn patch(&self, (from, to): (&Oid, &Oid), stat: bool) -> Result<Vec<u8>, GitError> {
+        let mut args = vec!["diff", "--no-color", "--no-renames", "--no-ext-diff", "--no-textconv"];
+        // Names from the top of the repository, and the prefixes that every reader of patches knows.
+        args.extend(["--no-relative", "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short"]);
+        args.push(if stat { "--stat=100" } else { "--full-index" });
+        args.extend(if stat { [].as_slice() } else { ["--binary"].as_slice() });
+        args.extend(["--end-of-options", from.as_str(), to.as_str(), "--"]);
+        self.run(&args)
+    }
+
+    /// Lines added and deleted from one commit to another, by path; binary files are left out.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn line_counts(&self, (from, to): (&Oid, &Oid)) -> Result<BTreeMap<String, LineCounts>, GitError> {
+        let args = ["diff-tree", "-r", "-z", "--numstat", "--no-renames", "--no-ext-diff", "--no-textconv"];
+        let args: Vec<&str> =
+            args.into_iter().chain(["--end-of-options", from.as_str(), to.as_str()]).collect();
+        let out = self.run(&args)?;
+        let counted = |row: &[u8]| {
+            let row = String::from_utf8_lossy(row).into_owned();
+            let mut words = row.splitn(3, '\t');
+            let lines =
+                LineCounts { added: words.next()?.parse().ok()?, deleted: words.next()?.parse().ok()? };
+            Some((words.next()?.to_owned(), lines))
+        };
+        Ok(out.split(|b| *b == 0).filter_map(counted).collect())
+    }
+
     /// Whether a worktree holds anything that is not in its commit: changed, staged, or new and not excluded.
     ///
     /// # Errors
     /// Git fails.
     pub fn is_dirty(&self) -> Result<bool, GitError> {
+        Ok(!self.status()?.is_empty())
+    }
+
+    /// The paths in a worktree that are not as its commit has them: changed, staged, or new and not excluded. Of a new
+    /// directory only its name.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn unsaved(&self) -> Result<Vec<String>, GitError> {
+        let status = self.status()?;
+        // Two letters and a blank stand before each path.
+        let paths = status.split(|b| *b == 0).filter_map(|entry| entry.get(3..));
+        Ok(paths.map(|path| String::from_utf8_lossy(path).into_owned()).collect())
+    }
+
+    fn status(&self) -> Result<Vec<u8>, GitError> {
         let args = [
             "status",
             "--porcelain=v1",
@@ -63,7 +122,7 @@ impl Git {
             "--ignore-submodules=none",
             "--no-renames",
         ];
-        Ok(!self.run(&args)?.is_empty())
+        self.run(&args)
     }
 }
 

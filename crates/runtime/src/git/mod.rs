@@ -16,7 +16,7 @@ mod repo;
 mod worktrees;
 
 pub use call::{Git, GitError};
-pub use changes::{Change, ChangeKind};
+pub use changes::{Change, ChangeKind, LineCounts};
 pub use objects::{Merged, Oid, Person, Stamp};
 pub use repo::{Head, Repo, RepoError};
-pub use worktrees::Listed;
+pub use worktrees::{Listed, is_gone};

@@ -4,6 +4,7 @@
 
 use super::call::words;
 use super::{Git, GitError};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The id of an object in hexadecimal.
@@ -210,6 +211,16 @@ impl Git {
         self.commit_tree((&self.tree(commit)?, &[base]), "stand-in for a merge\n", &stamp)
     }
 
+    /// The paths of a commit's files; bytes that are no text are replaced.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn paths(&self, commit: &Oid) -> Result<Vec<String>, GitError> {
+        let out = self.run(&["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit.as_str()])?;
+        let paths = out.split(|b| *b == 0).filter(|path| !path.is_empty());
+        Ok(paths.map(|path| String::from_utf8_lossy(path).into_owned()).collect())
+    }
+
     /// Moves a ref from `old` to `new`; `None` for `old` is a ref that must not exist, for `new` one that goes.
     ///
     /// # Errors
@@ -243,6 +254,68 @@ impl Git {
             Some((name.to_owned(), Oid::parse(id)?))
         };
         Ok(text.lines().filter_map(entry).collect())
+    }
+}
+
+impl Git {
+    /// Whether any ref contains a commit.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn is_held(&self, commit: &Oid) -> Result<bool, GitError> {
+        let out = self.run(&["for-each-ref", "--count=1", "--format=x", "--contains", commit.as_str()])?;
+        Ok(!out.is_empty())
+    }
+
+    /// Those of some commits that are there.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn present<'a>(&self, commits: impl Iterator<Item = &'a Oid>) -> Result<BTreeSet<Oid>, GitError> {
+        let asked: String = commits.map(|oid| format!("{oid}\n")).collect();
+        if asked.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let out = self.feed(&["cat-file", "--batch-check=%(objectname) %(objecttype)"], asked.as_bytes())?;
+        let text = String::from_utf8_lossy(&out).into_owned();
+        Ok(text.lines().filter_map(|line| Oid::parse(line.strip_suffix(" commit")?)).collect())
+    }
+}
+
+impl Git {
+    /// The refs below a prefix, by full name, and when what they hold was made: milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn dated_refs(&self, prefix: &str) -> Result<Vec<(String, Oid, u64)>, GitError> {
+        let format = "--format=%(objectname) %(creatordate:unix) %(refname)";
+        let out = self.run(&["for-each-ref", format, "--", prefix])?;
+        let text = String::from_utf8_lossy(&out).into_owned();
+        let entry = |line: &str| {
+            let mut words = line.splitn(3, ' ');
+            let (id, seconds) = (Oid::parse(words.next()?)?, words.next()?.parse::<u64>().unwrap_or(0));
+            Some((words.next()?.to_owned(), id, seconds.saturating_mul(1_000)))
+        };
+        Ok(text.lines().filter_map(entry).collect())
+    }
+}
+
+impl Git {
+    /// Whether a commit of `tip` that is not in `base` has both trailers.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn says(
+        &self,
+        one: (&str, &str),
+        other: (&str, &str),
+        (base, tip): (&Oid, &Oid),
+    ) -> Result<bool, GitError> {
+        let values = |key: &str| format!("%(trailers:key={key},valueonly,separator=%x2C)");
+        let format = format!("--format={}%x09{}", values(one.0), values(other.0));
+        let out = self.run(&["log", &format, "--end-of-options", &format!("{base}..{tip}"), "--"])?;
+        let wanted = format!("{}\t{}", one.1, other.1);
+        Ok(String::from_utf8_lossy(&out).lines().any(|line| line == wanted))
     }
 }
 

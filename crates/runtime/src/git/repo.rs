@@ -3,7 +3,7 @@
 //! Refuses what worktrees cannot be made of, each by name. Changes nothing.
 
 use super::{Git, GitError, Oid, Person};
-use regatta_plan::Plan;
+use regatta_plan::{Overlap, Plan, overlaps};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -143,6 +143,32 @@ impl Repo {
         self.git.commit(name)?.ok_or_else(missing)
     }
 
+    /// Git at the top of the user's checkout without the programs that the repository's settings name: filters do nothing,
+    /// drivers of merges leave a conflict. The settings are read anew each time, because a task can change them.
+    ///
+    /// # Errors
+    /// The settings cannot be read.
+    pub fn harmless(&self) -> Result<Git, GitError> {
+        let args = ["config", "--null", "--name-only", "--get-regexp", r"^(filter|merge)\..*\."];
+        let (_, out) = self.git.ask(&args, &[0, 1])?;
+        let mut off = Vec::new();
+        for key in out.split(|b| *b == 0).filter_map(|key| std::str::from_utf8(key).ok()) {
+            let Some((section, name)) = key.rsplit_once('.').and_then(|(head, _)| head.split_once('.'))
+            else {
+                continue;
+            };
+            if section == "merge" {
+                off.push(format!("merge.{name}.driver=false"));
+                continue;
+            }
+            off.push(format!("filter.{name}.required=false"));
+            off.extend(["clean", "smudge", "process"].map(|word| format!("filter.{name}.{word}=")));
+        }
+        off.sort();
+        off.dedup();
+        Ok(self.git.with(off))
+    }
+
     /// Whether the worktrees of a plan can be made in a workspace, and their work can land.
     ///
     /// # Errors
@@ -161,6 +187,20 @@ impl Repo {
             repo.commit(branch)?;
         }
         repo.check_quiet(branch.as_deref())
+    }
+
+    /// Tasks of a plan that own the same file of the commit that worktrees begin from, and have no order between them.
+    ///
+    /// # Errors
+    /// The workspace is in no repository, or git fails.
+    pub fn overlaps(workspace: &Path, plan: &Plan) -> Result<Vec<Overlap>, RepoError> {
+        let Some(rules) = &plan.worktrees else { return Ok(Vec::new()) };
+        if plan.tasks.iter().filter(|task| !task.files.is_empty()).count() < 2 {
+            return Ok(Vec::new());
+        }
+        let repo = Repo::find(workspace)?;
+        let paths = repo.git.paths(&repo.commit(&rules.base)?)?;
+        Ok(overlaps(plan, paths.iter().map(String::as_str)))
     }
 
     /// Nothing may be under way in the checkout that is on `target`, wherever it is.

@@ -8,6 +8,7 @@
 //! Knows no task; whose a worktree is, its caller knows by its path.
 
 use super::{GitError, Oid, Repo};
+use regatta_fault as fault;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,18 @@ impl Repo {
         let path = path.to_string_lossy();
         let mut args = vec!["worktree", "add", "--quiet", "--no-track", "--no-checkout"];
         args.extend(["--lock", "--reason", "a run of regatta", "-b", branch, "--", &path, commit.as_str()]);
+        let _turn = self.turn()?;
+        self.git.run(&args).map(|_| ())
+    }
+
+    /// As [`Repo::add_worktree`], on a branch that may be there: it stands at `commit` afterwards.
+    ///
+    /// # Errors
+    /// The path exists, the branch is checked out elsewhere, or git fails.
+    pub fn add_worktree_again(&self, path: &Path, (branch, commit): (&str, &Oid)) -> Result<(), GitError> {
+        let path = path.to_string_lossy();
+        let mut args = vec!["worktree", "add", "--quiet", "--no-track", "--no-checkout"];
+        args.extend(["--lock", "--reason", "a run of regatta", "-B", branch, "--", &path, commit.as_str()]);
         let _turn = self.turn()?;
         self.git.run(&args).map(|_| ())
     }
@@ -66,6 +79,7 @@ impl Repo {
         let aside = gone(path);
         // If it cannot be laid aside, git deletes it in its turn.
         let laid = fs::rename(path, &aside).is_ok();
+        fault::point("worktree.aside");
         let turn = self.turn()?;
         // Twice forced: it is locked, and may hold what was never committed. Who calls has looked at that.
         let args = ["worktree", "remove", "--force", "--force", "--", &path.to_string_lossy()];
@@ -78,6 +92,7 @@ impl Repo {
             }
             return Err(error);
         }
+        fault::point("worktree.gone");
         if laid {
             // Files that a task made undeletable are no reason to fail: the worktree is gone, and its place is free.
             let _ = fs::remove_dir_all(&aside);
@@ -96,6 +111,13 @@ impl Repo {
         file.lock().map_err(failed)?;
         Ok(file)
     }
+}
+
+/// Whether a name is that of something that was laid aside to be deleted, of a worktree whose name begins so.
+#[must_use]
+pub fn is_gone(name: &str, beginning: &str) -> bool {
+    let rest = name.strip_prefix(".gone-").and_then(|rest| rest.split_once('-'));
+    rest.is_some_and(|(n, name)| n.bytes().all(|b| b.is_ascii_digit()) && name.starts_with(beginning))
 }
 
 /// A free name beside a worktree, for what is being deleted.

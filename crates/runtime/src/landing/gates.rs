@@ -1,12 +1,55 @@
-//! Commands that must succeed on what was merged.
+//! What must pass on what was merged: commands, and people.
 //!
-//! A gate changes nothing: what it leaves is thrown away.
+//! ```text
+//! gates that wait for no person     after each merge, or after the last: red stops or takes out
+//! a person, and what needs one      once, about the tip that is to land: the run waits for the answer
+//! ```
+//! Those that do not need each other run at once. A gate changes nothing: what it leaves is thrown away as soon as none runs.
 
+use super::errand::{Order, Ran, Reply};
+use super::evidence;
 use super::integrate::Bench;
-use super::{Dock, GateResult, LandError, Report, Verdict};
+use super::{Approval, Cargo, Dock, GateResult, LandError, Question, Report, Verdict};
+use regatta_engine::cause::Cause;
+use regatta_fault as fault;
+use regatta_plan::model::{Action, Check};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 /// Preparing the integration worktree may take this long, in milliseconds.
 const SETUP_MS: u64 = 30 * 60_000;
+/// So often somebody who waits looks whether the run is being left: an order may lie in an inbox that nobody reads any more.
+const A_MOMENT: Duration = Duration::from_millis(250);
+
+/// Where a gate stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stand {
+    /// It waits for others, or for a free slot.
+    Open,
+    /// It runs.
+    Running,
+    Passed,
+    Red,
+    /// What it needs is red.
+    NotRun,
+    /// A person has not answered, it or what it needs.
+    Asked,
+}
+
+/// What all gates together say.
+pub(super) enum Said {
+    /// Each that blocks has passed.
+    Green,
+    /// One that blocks has not.
+    Red,
+    /// A person must answer first.
+    Asks(Vec<Question>),
+    /// The run is being left.
+    Left,
+}
 
 impl Dock {
     /// Prepares the worktree in which gates run. Answers what keeps them from running.
@@ -15,7 +58,7 @@ impl Dock {
             return Ok(None);
         }
         for (n, action) in self.ground.rules.setup.iter().enumerate() {
-            let Some(ran) = self.runner.run(action, &bench.path, SETUP_MS) else {
+            let Some(ran) = self.run(action, &bench.path, SETUP_MS) else {
                 return Ok(Some(Verdict::Stop));
             };
             if ran.code != Some(0) {
@@ -27,29 +70,246 @@ impl Dock {
         Ok(None)
     }
 
-    /// Lets every gate run until one that blocks is red. Nothing if the run is being left.
-    pub(super) fn gates(
-        &self,
-        bench: &Bench,
-        after: Option<&str>,
-        report: &mut Report,
-    ) -> Result<Option<bool>, LandError> {
-        for gate in &self.merge.gates {
-            let Some(ran) = self.runner.run(&gate.action, &bench.path, gate.timeout_ms) else {
-                return Ok(None);
-            };
-            let passed = ran.code == Some(0);
-            report.gates.push(GateResult {
-                gate: gate.name.clone(),
-                after: after.map(str::to_owned),
-                passed,
-                said: ran.said,
-            });
-            bench.stand_at_tip()?;
-            if !passed && gate.blocking {
-                return Ok(Some(false));
+    /// Runs one command to its end. Nothing if the run is being left.
+    pub(super) fn run(&self, action: &Action, dir: &Path, timeout_ms: u64) -> Option<Ran> {
+        self.carry_out(Order::Command { action: action.clone(), dir: dir.to_owned(), timeout_ms })
+    }
+
+    /// Has one order carried out. Nothing if the run is being left.
+    pub(super) fn carry_out(&self, order: Order) -> Option<Ran> {
+        let (sender, answers) = channel();
+        self.runner.start(order, Reply::to(0, sender));
+        self.hear(&answers).map(|(_, ran)| ran)
+    }
+
+    fn hear(&self, answers: &Receiver<(usize, Option<Ran>)>) -> Option<(usize, Ran)> {
+        loop {
+            match answers.recv_timeout(A_MOMENT) {
+                Ok((number, ran)) => {
+                    let ran = ran.map(|ran| Ran { said: self.redactor.text(ran.said.clone()), ..ran });
+                    return ran.map(|ran| (number, ran));
+                }
+                Err(RecvTimeoutError::Timeout) if !self.stop.load(Ordering::SeqCst) => {}
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
             }
         }
-        Ok(Some(true))
+    }
+
+    /// Lets the gates run that wait for no person.
+    pub(super) fn gates(
+        &self,
+        bench: &mut Bench,
+        after: Option<&str>,
+        report: &mut Report,
+    ) -> Result<Said, LandError> {
+        let late = late(&self.merge.gates);
+        let early = self.merge.gates.iter().filter(|check| !late.contains(check.name.as_str())).collect();
+        let mut round = Round::new(self, early, (bench, after));
+        let said = round.play(bench, report)?;
+        if matches!(said, Said::Green) {
+            bench.unpassed = round.unpassed();
+        }
+        Ok(said)
+    }
+
+    /// What stands between a tip that is ready and the target: gates that wait for a person, and `approve`.
+    pub(super) fn last_word(
+        &self,
+        cargo: &Cargo,
+        bench: &mut Bench,
+        report: &mut Report,
+    ) -> Result<Verdict, LandError> {
+        if report.tip == report.from {
+            return Ok(Verdict::GoOn);
+        }
+        let late = late(&self.merge.gates);
+        let checks = self.merge.gates.iter().filter(|check| late.contains(check.name.as_str())).collect();
+        match Round::new(self, checks, (bench, None)).play(bench, report)? {
+            Said::Left => Ok(Verdict::Stop),
+            Said::Red => Ok(red_at_the_end(cargo, report)),
+            Said::Asks(questions) => Ok(self.ask(report, questions)),
+            Said::Green if self.merge.approve => match self.approved(None, &report.tip)? {
+                Some(_) => Ok(Verdict::GoOn),
+                None => {
+                    let text = "may the target move?".to_owned();
+                    Ok(self.ask(report, vec![Question { gate: None, text }]))
+                }
+            },
+            Said::Green => Ok(Verdict::GoOn),
+        }
+    }
+
+    fn approved(&self, gate: Option<&str>, tip: &str) -> Result<Option<Approval>, LandError> {
+        Ok(Approval::find(&self.run_dir, (gate, tip))?)
+    }
+
+    /// Leaves questions about a tip to a person.
+    fn ask(&self, report: &mut Report, questions: Vec<Question>) -> Verdict {
+        let (from, branch) = (report.from.get(..10).unwrap_or_default(), self.ground.names.integration());
+        let text: Vec<&str> = questions.iter().map(|question| question.text.as_str()).collect();
+        let what = format!("{} `git diff {from}...{branch}` shows what lands", text.join(" "));
+        report.asks = questions;
+        Verdict::Wait(what, format!("regatta merge {} --approve", self.ground.names.run()))
+    }
+}
+
+/// Nothing lands: what was merged last is blamed.
+pub(super) fn red_at_the_end(cargo: &Cargo, report: &mut Report) -> Verdict {
+    if let Some(last) = cargo.pieces.last() {
+        report.left_out.insert(last.task.clone(), Cause::Gate.code().to_owned());
+    }
+    Verdict::Nothing(Cause::Gate)
+}
+
+/// Gates that wait for a person, themselves or by what they need. Each stands after what it needs.
+fn late(checks: &[Check]) -> BTreeSet<&str> {
+    let mut late: BTreeSet<&str> = BTreeSet::new();
+    for check in checks {
+        if check.person.is_some() || check.needs.iter().any(|need| late.contains(need.as_str())) {
+            late.insert(&check.name);
+        }
+    }
+    late
+}
+
+/// One pass over some gates at one tip.
+struct Round<'a> {
+    dock: &'a Dock,
+    checks: Vec<&'a Check>,
+    stands: Vec<Stand>,
+    /// Results by check, told in their order at the end.
+    results: Vec<Option<GateResult>>,
+    questions: Vec<Question>,
+    after: Option<String>,
+    /// Gates of an earlier round that have not passed at this tip.
+    before: BTreeSet<String>,
+}
+
+impl<'a> Round<'a> {
+    fn new(dock: &'a Dock, checks: Vec<&'a Check>, (bench, after): (&Bench, Option<&str>)) -> Round<'a> {
+        Round {
+            dock,
+            stands: vec![Stand::Open; checks.len()],
+            results: checks.iter().map(|_| None).collect(),
+            checks,
+            questions: Vec::new(),
+            after: after.map(str::to_owned),
+            before: bench.unpassed.clone(),
+        }
+    }
+
+    fn play(&mut self, bench: &Bench, report: &mut Report) -> Result<Said, LandError> {
+        let (sender, answers) = channel();
+        loop {
+            self.begin(bench, &sender)?;
+            if !self.stands.contains(&Stand::Running) {
+                break;
+            }
+            let Some((i, ran)) = self.dock.hear(&answers) else { return Ok(Said::Left) };
+            self.ended(i, ran, bench);
+            if !self.stands.contains(&Stand::Running) {
+                bench.stand_at_tip()?;
+            }
+        }
+        report.gates.extend(self.results.iter().flatten().cloned());
+        let red =
+            |(check, stand): (&&Check, &Stand)| check.blocking && matches!(stand, Stand::Red | Stand::NotRun);
+        Ok(if self.checks.iter().zip(&self.stands).any(red) {
+            Said::Red
+        } else if self.questions.is_empty() {
+            Said::Green
+        } else {
+            Said::Asks(std::mem::take(&mut self.questions))
+        })
+    }
+
+    /// Begins what may begin now. Each gate stands after what it needs, so one pass sees all that follows at once.
+    fn begin(&mut self, bench: &Bench, sender: &Sender<(usize, Option<Ran>)>) -> Result<(), LandError> {
+        for i in 0..self.checks.len() {
+            if self.stands[i] != Stand::Open {
+                continue;
+            }
+            let check = self.checks[i];
+            let needs: Vec<(&str, Stand)> =
+                check.needs.iter().map(|need| (need.as_str(), self.stand_of(need))).collect();
+            let is = |wanted: &[Stand]| needs.iter().find(|(_, stand)| wanted.contains(stand));
+            if let Some((need, _)) = is(&[Stand::Red, Stand::NotRun]) {
+                let said = format!("not run: it needs `{need}`");
+                self.settle(i, Stand::NotRun, Ran { said, ..Ran::default() });
+                continue;
+            }
+            if is(&[Stand::Open, Stand::Running]).is_some() {
+                continue;
+            }
+            if is(&[Stand::Asked]).is_some() {
+                self.stands[i] = Stand::Asked;
+            } else if let Some(ask) = &check.person {
+                match self.dock.approved(Some(&check.name), bench.tip.as_str())? {
+                    Some(approval) => {
+                        let said = format!("approved by {}", approval.by);
+                        self.settle(i, Stand::Passed, Ran { said, ..Ran::default() });
+                    }
+                    None => {
+                        let gate = Some(check.name.clone());
+                        self.questions.push(Question { gate, text: format!("{}: {ask}", check.name) });
+                        self.stands[i] = Stand::Asked;
+                    }
+                }
+            } else if self.running() < self.dock.most_at_once {
+                evidence::forget(&check.evidence, &bench.path);
+                let (action, dir) = (check.action.clone(), bench.path.clone());
+                let order = Order::Command { action, dir, timeout_ms: check.timeout_ms };
+                self.dock.runner.start(order, Reply::to(i, sender.clone()));
+                self.stands[i] = Stand::Running;
+            }
+        }
+        Ok(())
+    }
+
+    fn running(&self) -> usize {
+        self.stands.iter().filter(|stand| **stand == Stand::Running).count()
+    }
+
+    fn stand_of(&self, name: &str) -> Stand {
+        match self.checks.iter().position(|check| check.name == name) {
+            Some(i) => self.stands[i],
+            None if self.before.contains(name) => Stand::Red,
+            None => Stand::Passed,
+        }
+    }
+
+    fn ended(&mut self, i: usize, mut ran: Ran, bench: &Bench) {
+        fault::point("landing.gate");
+        let mut passed = ran.code == Some(0);
+        for evidence in &self.checks[i].evidence {
+            if passed {
+                let found = evidence::read(evidence, &bench.path);
+                passed = found.is_ok();
+                // The names in a report are what a process wrote.
+                ran.said = self.dock.redactor.text(found.unwrap_or_else(|why| why));
+            }
+        }
+        self.settle(i, if passed { Stand::Passed } else { Stand::Red }, ran);
+    }
+
+    fn settle(&mut self, i: usize, stand: Stand, ran: Ran) {
+        let check = self.checks[i];
+        self.stands[i] = stand;
+        self.results[i] = Some(GateResult {
+            gate: check.title.clone().unwrap_or_else(|| check.name.clone()),
+            id: check.name.clone(),
+            after: self.after.clone(),
+            passed: stand == Stand::Passed,
+            ran: stand != Stand::NotRun,
+            blocking: check.blocking,
+            said: ran.said,
+            log: ran.log,
+            ran_ms: ran.ran_ms,
+        });
+    }
+
+    fn unpassed(&self) -> BTreeSet<String> {
+        let not = self.checks.iter().zip(&self.stands).filter(|(_, stand)| **stand != Stand::Passed);
+        not.map(|(check, _)| check.name.clone()).collect()
     }
 }

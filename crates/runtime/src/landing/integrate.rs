@@ -2,10 +2,15 @@
 //!
 //! What is left out takes its descendants with it, because their commits contain it.
 
+use super::gates::red_at_the_end;
+use super::resolver::Resolved;
 use super::{Cargo, Conflict, Dock, LandError, Piece, Report, Verdict};
 use crate::git::{Git, Merged, Oid, Person, Stamp};
+use crate::yard::patterns;
 use regatta_engine::cause::Cause;
-use std::collections::BTreeMap;
+use regatta_fault as fault;
+use regatta_plan::model::MergeRule;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
@@ -13,7 +18,11 @@ use std::sync::atomic::Ordering;
 pub(super) struct Bench {
     pub(super) git: Git,
     pub(super) path: PathBuf,
+    /// The full ref of its branch.
+    pub(super) branch: String,
     pub(super) tip: Oid,
+    /// Gates that do not block and have not passed at the tip.
+    pub(super) unpassed: BTreeSet<String>,
 }
 
 type Outcome<'a> = (&'a mut Report, &'a mut BTreeMap<String, Cause>);
@@ -53,12 +62,12 @@ impl Dock {
             }
         }
         if !self.merge.gate_each
-            && let Some(verdict) = self.last_gates(cargo, &bench, report)?
+            && let Some(verdict) = self.last_gates(cargo, &mut bench, report)?
         {
             return Ok(verdict);
         }
         report.tip = bench.tip.to_string();
-        Ok(Verdict::GoOn)
+        self.last_word(cargo, &mut bench, report)
     }
 
     /// Whether one piece may be left out for that reason, and the others land.
@@ -85,7 +94,8 @@ impl Dock {
         }
         let git = ground.check_out(&path, (&names.integration(), from))?;
         ground.furnish(&path)?;
-        Ok(Bench { git, path, tip: from.clone() })
+        fault::point("landing.bench");
+        Ok(Bench { git, path, branch: full, tip: from.clone(), unpassed: BTreeSet::new() })
     }
 
     /// Merges one piece and lets its gates run.
@@ -102,30 +112,40 @@ impl Dock {
         }
         // A squashed predecessor is in the tip without its commits: the merge is against where the work began.
         let base = squash.then_some(&piece.base);
+        let mut by_agent = false;
         let tree = match bench.git.merge_tree(base, (&before, &piece.head))? {
             Merged::Clean(tree) => tree,
             Merged::Conflict { paths, .. } => {
                 let mut conflict = Conflict { task: piece.task.clone(), paths, resolved: BTreeMap::new() };
-                let solved = self.resolve((piece, merged), bench, &mut conflict)?;
+                let solved = self.resolve((piece, merged), bench, (&mut conflict, report))?;
+                by_agent = self.merge.on_conflict == "resolver" && !conflict.resolved.is_empty();
                 report.conflicts.push(conflict);
                 match solved {
-                    Some(tree) => tree,
-                    None => return self.unresolved(piece, bench, report),
+                    Resolved::Tree(tree) => tree,
+                    Resolved::No => return self.unresolved(piece, bench, report),
+                    Resolved::Left => return Ok(Step::Other(Verdict::Stop)),
                 }
             }
         };
         let parents: Vec<&Oid> = if squash { vec![&before] } else { vec![&before, &piece.head] };
         let stamp = self.stamp(bench, piece)?;
         bench.tip = bench.git.commit_tree((&tree, &parents), &self.message(piece), &stamp)?;
+        fault::point("landing.merged");
         bench.stand_at_tip()?;
+        fault::point("landing.stands");
         if !self.merge.gate_each {
             return Ok(Step::In);
         }
-        match self.gates(bench, Some(&piece.task), report)? {
+        match self.gated(bench, Some(&piece.task), report)? {
             Some(true) => Ok(Step::In),
             Some(false) => {
                 bench.tip = before;
                 bench.stand_at_tip()?;
+                if by_agent {
+                    // Its resolution is not good enough: a person is asked.
+                    report.conflicts.last_mut().into_iter().for_each(|conflict| conflict.resolved.clear());
+                    return self.unresolved(piece, bench, report);
+                }
                 Ok(Step::Out(Cause::Gate))
             }
             None => Ok(Step::Other(Verdict::Stop)),
@@ -134,7 +154,7 @@ impl Dock {
 
     /// What an unresolved conflict means.
     fn unresolved(&self, piece: &Piece, bench: &Bench, report: &Report) -> Result<Step, LandError> {
-        if self.merge.on_conflict != "manual-escalation" {
+        if !["manual-escalation", "resolver"].contains(&self.merge.on_conflict.as_str()) {
             return Ok(Step::Out(Cause::MergeConflict));
         }
         self.leave_to_person(bench, piece)?;
@@ -148,19 +168,14 @@ impl Dock {
     fn last_gates(
         &self,
         cargo: &Cargo,
-        bench: &Bench,
+        bench: &mut Bench,
         report: &mut Report,
     ) -> Result<Option<Verdict>, LandError> {
-        match self.gates(bench, None, report)? {
-            Some(true) => Ok(None),
-            None => Ok(Some(Verdict::Stop)),
-            Some(false) => {
-                if let Some(last) = cargo.pieces.last() {
-                    report.left_out.insert(last.task.clone(), Cause::Gate.code().to_owned());
-                }
-                Ok(Some(Verdict::Nothing(Cause::Gate)))
-            }
-        }
+        Ok(match self.gated(bench, None, report)? {
+            Some(true) => None,
+            None => Some(Verdict::Stop),
+            Some(false) => Some(red_at_the_end(cargo, report)),
+        })
     }
 
     /// Who commits a merge, and when: as late as the later of what is merged, so that doing it again gives the same commit.
@@ -185,6 +200,8 @@ impl Dock {
 impl Bench {
     /// Index and files as the tip has them; nothing that a gate left.
     pub(super) fn stand_at_tip(&self) -> Result<(), LandError> {
+        // What ran here may have changed to another branch, which is not ours to move.
+        self.git.run(&["symbolic-ref", "HEAD", &self.branch])?;
         self.git.run(&["reset", "--hard", "--quiet", self.tip.as_str()])?;
         // Ignored files stay: they are caches of builds.
         self.git.run(&["clean", "-ffd", "--quiet"])?;
@@ -200,6 +217,11 @@ enum Step {
     Out(Cause),
     /// The whole stops here.
     Other(Verdict),
+}
+
+/// The first rule that speaks of a path.
+pub(super) fn matching<'a>(rules: &'a [MergeRule], path: &str) -> Option<&'a MergeRule> {
+    rules.iter().find(|rule| patterns(std::slice::from_ref(&rule.paths)).is_match(path))
 }
 
 /// `Name <address>`.

@@ -5,22 +5,38 @@
 //!   for each task in merge order: merge -> conflict? by policy -> gates? by policy
 //! target --fast-forward--> integration tip        everything that is left out is named, with its cause
 //! ```
-//! Runs on a thread of its own; commands run under the keeper, asked for through [`Runner`]. Doing it again from the start is
+//! Runs on a thread of its own; commands and agents run under the keeper, asked for through [`Runner`]. Doing it again from the start is
 //! always right: dates and authors of our commits follow from what is merged. Knows no engine state.
 
+mod approval;
+mod errand;
+mod evidence;
+mod fix;
+pub mod forecast;
 mod gates;
+
 mod integrate;
 mod resolve;
+mod resolver;
 mod target;
+mod tries;
+
+pub use approval::{Approval, Question};
+pub use errand::{AgentOrder, Order, Ran, Reply, Runner};
+pub use target::target_of;
+pub use tries::Try;
 
 use crate::git::{GitError, Oid, RepoError};
 use crate::private_file;
+use crate::redact::Redactor;
+use crate::works::{Cargo, Piece};
 use crate::yard::{Ground, MakeError, OwnGitError};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
-use regatta_plan::model::{Action, Merge};
+use regatta_fault as fault;
+use regatta_plan::model::Merge;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,49 +44,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often the target may move under our feet before a person is asked.
 const MOST_REBUILDS: usize = 3;
-
-/// A task whose work is to land.
-#[derive(Clone, Debug)]
-pub struct Piece {
-    /// Its node.
-    pub node: NodeId,
-    /// Its id.
-    pub task: String,
-    /// Its title.
-    pub title: Option<String>,
-    /// Its role.
-    pub role: Option<String>,
-    /// Where its work began.
-    pub base: Oid,
-    /// What it left.
-    pub head: Oid,
-    /// Tasks whose work it contains.
-    pub ancestors: BTreeSet<String>,
-}
-
-/// What is to land.
-#[derive(Clone, Debug)]
-pub struct Cargo {
-    /// The pieces, in merge order.
-    pub pieces: Vec<Piece>,
-    /// A task of the run did not come to a good end.
-    pub incomplete: bool,
-}
-
-/// How a command ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Ran {
-    /// Its exit code; `None` if it ended otherwise.
-    pub code: Option<i32>,
-    /// For people.
-    pub said: String,
-}
-
-/// Runs commands under the keeper of the run.
-pub trait Runner: Send {
-    /// Runs a command in a directory, for so many milliseconds at most; nothing if the run is being left.
-    fn run(&self, action: &Action, dir: &Path, timeout_ms: u64) -> Option<Ran>;
-}
 
 /// What became of one piece.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,14 +68,29 @@ pub struct Conflict {
 /// How a gate ended, for the report.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct GateResult {
-    /// The gate.
+    /// The gate, as people call it.
     pub gate: String,
+    /// Its id, or the command.
+    #[serde(default)]
+    pub id: String,
     /// After the merge of this task; nothing for the end.
     pub after: Option<String>,
     /// It passed.
     pub passed: bool,
+    /// It ran, or a person answered; otherwise something that it needs is red.
+    #[serde(default)]
+    pub ran: bool,
+    /// Red stops the work.
+    #[serde(default)]
+    pub blocking: bool,
     /// For people.
     pub said: String,
+    /// The number of its log among those of the landing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<u64>,
+    /// How long it ran.
+    #[serde(default)]
+    pub ran_ms: u64,
 }
 
 /// What happened, for people and for files.
@@ -122,10 +110,16 @@ pub struct Report {
     pub conflicts: Vec<Conflict>,
     /// Gates that ran.
     pub gates: Vec<GateResult>,
+    /// Attempts of agents that mended red gates or resolved conflicts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<Try>,
     /// The target moved.
     pub landed: bool,
     /// What a person must do first, and the command that goes on.
     pub waits: Option<(String, String)>,
+    /// What a person is asked about the tip.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<Question>,
 }
 
 /// The file of the report in the directory of a run.
@@ -194,6 +188,10 @@ pub struct Dock {
     pub stop: Arc<AtomicBool>,
     /// The directory of the run, for the report.
     pub run_dir: PathBuf,
+    /// What gates and agents say passes it.
+    pub redactor: Arc<Redactor>,
+    /// So many gates run at once at most.
+    pub most_at_once: usize,
 }
 
 /// What happens to the whole because of one piece.
@@ -214,6 +212,7 @@ impl Dock {
     /// # Errors
     /// Git fails; the target has not moved.
     pub fn land(&self, cargo: &Cargo) -> Result<Landing, LandError> {
+        fault::point("landing.before");
         let mut report = Report::default();
         if cargo.incomplete && self.merge.policy == "all-success" {
             report.target = self.target();
@@ -244,10 +243,13 @@ impl Dock {
             report.left_out = codes(&left_out);
             // What is about to land is written down first: if we die, whoever comes next sees whether it did.
             report.write(&self.run_dir)?;
+            fault::point("landing.reported");
             match self.move_target(&goal, &tip)? {
                 target::Moved::Yes => {
+                    fault::point("landing.moved");
                     report.landed = true;
                     self.clear_up(cargo, &left_out)?;
+                    fault::point("landing.cleared");
                     return Ok(done(&cargo.pieces, &left_out, report));
                 }
                 target::Moved::Elsewhere => {}

@@ -2,10 +2,10 @@
 //!
 //! Works on a real merge in the integration worktree, because rules speak of its two sides.
 
-use super::integrate::Bench;
-use super::{Conflict, Dock, LandError, Piece};
+use super::integrate::{Bench, matching};
+use super::resolver::Resolved;
+use super::{Conflict, Dock, LandError, Piece, Report};
 use crate::git::{Change, Oid};
-use crate::yard::patterns;
 use regatta_plan::model::{Action, MergeRule};
 
 /// How long a command may take that makes a file anew, in milliseconds.
@@ -20,21 +20,31 @@ impl Dock {
         &self,
         (piece, merged): (&Piece, &[&Piece]),
         bench: &Bench,
-        conflict: &mut Conflict,
-    ) -> Result<Option<Oid>, LandError> {
+        (conflict, report): (&mut Conflict, &mut Report),
+    ) -> Result<Resolved, LandError> {
         if let Some(tree) = self.resolved_by_person(bench, piece)? {
             conflict.resolved =
                 conflict.paths.iter().map(|path| (path.clone(), "a person".to_owned())).collect();
-            return Ok(Some(tree));
+            return Ok(Resolved::Tree(tree));
         }
-        if self.merge.on_conflict != "merge-with-rules" {
-            return Ok(None);
+        match self.merge.on_conflict.as_str() {
+            "resolver" => self.resolve_by_agent(piece, bench, (conflict, report)),
+            "merge-with-rules" => {
+                let tree = self.resolve_by_rules((piece, merged), bench, conflict)?;
+                Ok(tree.map_or(Resolved::No, Resolved::Tree))
+            }
+            _ => Ok(Resolved::No),
         }
-        let rule_of = |path: &String| {
-            self.merge.rules.iter().find(|rule| patterns(std::slice::from_ref(&rule.paths)).is_match(path))
-        };
+    }
+
+    fn resolve_by_rules(
+        &self,
+        (piece, merged): (&Piece, &[&Piece]),
+        bench: &Bench,
+        conflict: &mut Conflict,
+    ) -> Result<Option<Oid>, LandError> {
         let rules: Option<Vec<(&String, &MergeRule)>> =
-            conflict.paths.iter().map(|path| Some((path, rule_of(path)?))).collect();
+            conflict.paths.iter().map(|path| Some((path, matching(&self.merge.rules, path)?))).collect();
         let Some(rules) = rules else { return Ok(None) };
         let rules: Vec<(String, MergeRule)> =
             rules.into_iter().map(|(path, rule)| (path.clone(), rule.clone())).collect();
@@ -99,8 +109,8 @@ impl Dock {
             conflict.resolved.insert(path.clone(), rule.how.clone());
         }
         for script in commands {
-            let action = Action::Shell { script: script.clone(), shell: "sh".to_owned() };
-            let ran = self.runner.run(&action, &bench.path, REGENERATE_MS);
+            let action = Action::Shell { script: script.clone(), shell: "sh".into() };
+            let ran = self.run(&action, &bench.path, REGENERATE_MS);
             if ran.is_none_or(|ran| ran.code != Some(0)) {
                 return Ok(None);
             }

@@ -3,8 +3,9 @@
 //! It moves once, by a fast-forward, in every situation of spec 6 "Landing"; or not at all.
 
 use super::{Cargo, Dock, LandError, Landing, Report, done};
-use crate::git::{Git, GitError, Head, Oid, RepoError};
+use crate::git::{Git, GitError, Head, Oid, Repo, RepoError};
 use regatta_engine::cause::Cause;
+use regatta_plan::model::Merge;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::thread;
@@ -40,11 +41,7 @@ pub(super) enum Moved {
 impl Dock {
     /// The full ref of the target; nothing if the user's checkout is on no branch and the plan names none.
     pub(super) fn target(&self) -> Option<String> {
-        match (&self.merge.target, &self.ground.repo.head) {
-            (Some(name), _) => Some(full(name)),
-            (None, Head::Branch(branch)) => Some(branch.clone()),
-            (None, Head::Detached) => None,
-        }
+        target_of(Some(&self.merge), &self.ground.repo)
     }
 
     /// Finds where the target is.
@@ -132,6 +129,8 @@ impl Dock {
         let names = &self.ground.names;
         self.ground.clear(&self.ground.dir.join(names.integration_worktree()))?;
         self.drop_branch(&names.integration())?;
+        // What a person resolved is in what landed.
+        self.drop_branch(&self.resolution_ref())?;
         for piece in cargo.pieces.iter().filter(|piece| !left_out.contains_key(&piece.task)) {
             let path = self.ground.path(&piece.task);
             // What somebody put there after the end is nobody's to throw away.
@@ -166,6 +165,16 @@ fn forward(there: &Git, tip: &Oid) -> Result<(), GitError> {
         }
     }
     there.run(&args).map(|_| ())
+}
+
+/// The full ref of the branch that work lands on; nothing if the user's checkout is on no branch and the plan names none.
+#[must_use]
+pub fn target_of(merge: Option<&Merge>, repo: &Repo) -> Option<String> {
+    match (merge.and_then(|merge| merge.target.as_ref()), &repo.head) {
+        (Some(name), _) => Some(full(name)),
+        (None, Head::Branch(branch)) => Some(branch.clone()),
+        (None, Head::Detached) => None,
+    }
 }
 
 /// The full ref of a branch.

@@ -4,14 +4,16 @@
 
 use super::selection::Fate;
 use crate::collect;
+use crate::git::{Git, GitError, Oid};
 use crate::run_error::RunError;
 use crate::workspace;
+use crate::yard::Names;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::Answer;
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
-use regatta_engine::report::{Digest, Report};
+use regatta_engine::report::{Digest, Report, Work};
 use regatta_journal::{Reader, RunId, StoredEvent};
 use regatta_plan::Plan;
 use std::collections::BTreeMap;
@@ -28,6 +30,8 @@ pub(super) struct Done {
     /// Where its output lies, and a result too large for the journal.
     pub(super) dir: PathBuf,
     pub(super) large_result: PathBuf,
+    /// A person gave it to its task.
+    pub(super) adopted: bool,
     /// The event that carries its result.
     pub(super) at: (RunId, u64),
 }
@@ -53,7 +57,7 @@ impl Done {
             let dir = workspace::attempt_dir(run_dir, attempt.0);
             let (at, large_result) = ((run.clone(), stored.pos), dir.join(collect::LARGE_RESULT));
             let (duration_ms, report) = (0, Report::default());
-            Done { run: run.to_string(), attempt, duration_ms, report, dir, large_result, at }
+            Done { run: run.to_string(), attempt, duration_ms, report, dir, large_result, adopted: false, at }
         };
         match &stored.event.kind {
             EventKind::DispatchEnded {
@@ -94,6 +98,8 @@ pub struct Earlier {
     plan: Plan,
     graph: Graph,
     fates: Vec<Fate>,
+    /// The last attempt of each node that left work.
+    tried: BTreeMap<NodeId, (AttemptId, Box<Work>)>,
     done: BTreeMap<NodeId, Done>,
     by_key: BTreeMap<[u8; 32], NodeId>,
 }
@@ -108,10 +114,17 @@ impl Earlier {
         let plan: Plan = serde_json::from_str(&record.run.plan)
             .map_err(|e| RunError::Earlier { run: run.to_string(), what: e.to_string() })?;
         let graph = Graph::build(regatta_plan::lower(&plan).0)?;
-        let untold = Fate { outcome: NodeOutcome::Blocked, cause: None, undone: false };
+        let untold = Fate {
+            outcome: NodeOutcome::Blocked,
+            cause: None,
+            undone: false,
+            collected: false,
+            adopted: false,
+        };
         let mut earlier = Earlier {
             fates: vec![untold; graph.len()],
             done: BTreeMap::new(),
+            tried: BTreeMap::new(),
             by_key: BTreeMap::new(),
             plan,
             graph,
@@ -132,6 +145,16 @@ impl Earlier {
             self.done.insert(node, done);
         }
         match kind {
+            EventKind::NodeCollected { .. } => self.fates[node.index()].collected = true,
+            EventKind::NodeReused { reused, .. } => {
+                self.fates[node.index()].collected =
+                    reused.report.work.is_some() && self.plan.merge.is_some();
+            }
+            EventKind::DispatchEnded { attempt, report, .. } => {
+                if let Some(work) = &report.work {
+                    self.tried.insert(node, (*attempt, work.clone()));
+                }
+            }
             EventKind::NodeEnded { outcome, cause, .. } => {
                 let fate = &mut self.fates[node.index()];
                 (fate.outcome, fate.cause) = (*outcome, *cause);
@@ -143,9 +166,49 @@ impl Earlier {
 
     fn index(&mut self) {
         let (fates, done) = (&self.fates, &mut self.done);
-        done.retain(|n, _| fates[n.index()].outcome == NodeOutcome::Succeeded && !fates[n.index()].undone);
+        done.retain(|n, _| fates[n.index()].is_good());
         let keys = done.iter().filter_map(|(node, done)| Some((done.key()?, *node)));
         self.by_key = keys.collect();
+    }
+
+    /// Takes what persons gave tasks of the run as their work.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn adopt(&mut self, git: &Git, run: &RunId) -> Result<(), GitError> {
+        let names = Names::of(run.as_str());
+        let given: BTreeMap<String, Oid> = git.refs(&names.all_adopted())?.into_iter().collect();
+        if given.is_empty() {
+            return Ok(());
+        }
+        for (i, task) in self.plan.tasks.iter().enumerate().filter(|(_, task)| task.worktree.is_some()) {
+            let node = NodeId(u32::try_from(i).unwrap_or(u32::MAX));
+            let (Some(head), Some((attempt, work))) =
+                (given.get(&names.adopted(&task.id)), self.tried.get(&node))
+            else {
+                continue;
+            };
+            let base = work.base.clone();
+            let changed = Oid::parse(&base).map(|base| git.changes(&base, head)).transpose()?;
+            let changed = changed.map_or(0, |changes| u32::try_from(changes.len()).unwrap_or(u32::MAX));
+            let work = Work { base, head: head.as_str().into(), changed };
+            let report = Report { work: Some(Box::new(work)), ..Report::default() };
+            self.fates[i].adopted = true;
+            self.done.insert(
+                node,
+                Done {
+                    run: run.to_string(),
+                    attempt: *attempt,
+                    duration_ms: 0,
+                    report,
+                    dir: PathBuf::new(),
+                    large_result: PathBuf::new(),
+                    adopted: true,
+                    at: (run.clone(), 0),
+                },
+            );
+        }
+        Ok(())
     }
 
     /// Its plan.

@@ -10,24 +10,30 @@ mod content;
 mod earlier;
 mod files;
 mod selection;
+mod takeover;
 
 pub use earlier::Earlier;
 pub use selection::{Fate, Selection, select};
+pub use takeover::Footing;
 
 use crate::action::Actions;
 use crate::collect;
+use crate::git::{Repo, RepoError};
 use crate::outputs::Outputs;
 use crate::run_error::RunError;
 use crate::turn::Arrival;
 use crate::workspace;
 use earlier::Done;
+use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::{Input, Recalled, Reused, ReusedBy};
 use regatta_engine::report::Digest;
 use regatta_fault as fault;
 use regatta_journal::{Payload, Reader, RunId};
+use regatta_plan::Plan;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -35,6 +41,22 @@ use std::path::{Path, PathBuf};
 
 /// The list of files that an attempt left, beside its output.
 const FILES: &str = "files.json";
+/// Fields of a task by which its work in a worktree is the same.
+const FIELDS_APART: [&str; 13] = [
+    "action",
+    "accept",
+    "cache_key",
+    "cwd",
+    "env",
+    "files",
+    "inputs",
+    "matrix",
+    "needs",
+    "reads",
+    "result_is_stdout",
+    "role",
+    "worktree",
+];
 /// Outcomes of equal work that are looked at before it is done anew.
 const MOST_CANDIDATES: usize = 8;
 
@@ -84,6 +106,8 @@ pub struct Memory {
     earlier: Option<Earlier>,
     reuse: Option<Reuse>,
     selection: Selection,
+    /// Nodes for which nothing stands, as recorded: what depends on them runs again.
+    missed: BTreeSet<NodeId>,
 }
 
 impl Memory {
@@ -104,9 +128,14 @@ impl Memory {
             earlier: None,
             reuse,
             selection: Selection::default(),
+            missed: BTreeSet::new(),
         };
         if let (Some(reuse), Some(reader)) = (&memory.reuse, &memory.reader) {
-            let earlier = Earlier::load(reader, &RunId::new(reuse.run())?)?;
+            let run = RunId::new(reuse.run())?;
+            let mut earlier = Earlier::load(reader, &run)?;
+            if matches!(reuse, Reuse::Retry { .. }) && earlier.plan().worktrees.is_some() {
+                earlier.adopt(&Repo::find(workspace)?.git, &run).map_err(RepoError::Git)?;
+            }
             if let Reuse::Retry { tasks, .. } = reuse {
                 let named: Vec<NodeId> = tasks.iter().filter_map(|t| earlier.graph().find(t)).collect();
                 memory.selection = select(earlier.graph(), earlier.fates(), &named);
@@ -137,14 +166,27 @@ impl Memory {
         self.selection.reuse.contains(&node)
     }
 
-    /// Answers whether a node's work was done before; its files get into the directory of `attempt`.
+    /// Takes note of an event.
+    pub fn absorb(&mut self, event: &Event) {
+        if let EventKind::ReuseMissed(node, _) = event.kind {
+            self.missed.insert(node);
+        }
+    }
+
+    /// Answers whether a node's work was done before; its files get into the directory of `attempt`. A node that works in a
+    /// worktree has a footing.
     #[must_use]
     pub fn recall(
         &self,
         (actions, outputs): (&Actions, &Outputs),
         (node, attempt): (NodeId, AttemptId),
+        footing: Option<&Footing<'_>>,
     ) -> Arrival {
-        let (done, by) = match self.look((actions, outputs), node) {
+        let looked = match footing {
+            None => self.look((actions, outputs), node),
+            Some(footing) => self.look_apart(actions, (node, attempt), footing),
+        };
+        let (done, by) = match looked {
             Look::Missed(why) => return missed(node, why),
             Look::Found(done, by) => (done, by),
         };
@@ -168,6 +210,9 @@ impl Memory {
     fn look(&self, (actions, outputs): (&Actions, &Outputs), node: NodeId) -> Look {
         let missed = match (&self.reuse, &self.earlier) {
             (Some(Reuse::Retry { run, .. }), Some(earlier)) => {
+                if let Err(why) = self.none_runs_again(actions, node) {
+                    return Look::Missed(why);
+                }
                 if let Some(done) = earlier.done(node).filter(|_| self.stands(node)) {
                     return Look::Found(Box::new(done.clone()), ReusedBy::Retry);
                 }
@@ -190,6 +235,53 @@ impl Memory {
             Ok(done) => Look::Found(Box::new(done), ReusedBy::Content),
             Err(why) if missed.is_empty() => Look::Missed(why),
             Err(why) => Look::Missed(format!("{missed}; {why}")),
+        }
+    }
+
+    /// What was left in a worktree: known by the task, whoever runs it again, and judged by where it began.
+    fn look_apart(
+        &self,
+        actions: &Actions,
+        (node, attempt): (NodeId, AttemptId),
+        footing: &Footing<'_>,
+    ) -> Look {
+        let (Some(reuse), Some(earlier)) = (&self.reuse, &self.earlier) else {
+            return Look::Missed("work in a worktree is taken over by `retry` and `--reuse` only".to_owned());
+        };
+        let found = match reuse {
+            Reuse::Retry { .. } => self.stood(earlier, node).map(|done| (done, ReusedBy::Retry)),
+            Reuse::Content { .. } => same_task(earlier, actions, node).map(|done| (done, ReusedBy::Content)),
+        };
+        let run = reuse.run();
+        let task = &actions.task(node).id;
+        let taken = found.and_then(|(done, by)| {
+            self.none_runs_again(actions, node)?;
+            let work = takeover::take_over(footing, done, (task, attempt))?;
+            let mut done = done.clone();
+            done.report.work = Some(Box::new(work));
+            Ok((done, by))
+        });
+        match taken {
+            Ok((done, by)) => Look::Found(Box::new(done), by),
+            Err(why) => Look::Missed(format!("run {run}: {why}")),
+        }
+    }
+
+    /// The work of a node that was not selected to run again.
+    fn stood<'a>(&self, earlier: &'a Earlier, node: NodeId) -> Result<&'a Done, String> {
+        let fate = earlier.fates()[node.index()];
+        let again = || {
+            let undone = if fate.undone { " and undone" } else { "" };
+            format!("there it ended as {}{undone}, so it runs again", fate.outcome.name())
+        };
+        earlier.done(node).filter(|_| self.stands(node)).ok_or_else(again)
+    }
+
+    /// What a node needs is not done anew.
+    fn none_runs_again(&self, actions: &Actions, node: NodeId) -> Result<(), String> {
+        match actions.preds(node).find(|pred| self.missed.contains(pred)) {
+            Some(pred) => Err(format!("`{}`, which it needs, runs again", actions.task(pred).id)),
+            None => Ok(()),
         }
     }
 
@@ -311,6 +403,30 @@ fn why_not_equal(earlier: &Earlier, actions: &Actions, node: NodeId) -> String {
         Ok(lines) if !lines.is_empty() => lines.join(", "),
         _ => "a file it reads, a value it refers to or a variable it gets has changed".to_owned(),
     }
+}
+
+/// The work of the task of the same name, if it was to do the same: in a worktree, where the files that it depends on are
+/// those of the commit that it begins from.
+fn same_task<'a>(earlier: &'a Earlier, actions: &Actions, node: NodeId) -> Result<&'a Done, String> {
+    let (task, plan) = (actions.task(node), actions.plan());
+    let Some(other) = earlier.graph().find(&task.id) else { return Err("it has no such task".to_owned()) };
+    let Some(done) = earlier.done(other) else {
+        return Err(format!("there it ended as {}", earlier.fates()[other.index()].outcome.name()));
+    };
+    let before = &earlier.plan().tasks[other.index()];
+    match regatta_plan::changed_fields(before, task, &FIELDS_APART) {
+        Ok(lines) if !lines.is_empty() => return Err(lines.join(", ")),
+        Ok(_) => {}
+        Err(error) => return Err(error.to_string()),
+    }
+    let agent = |plan: &Plan| task.action.agent().and_then(|name| plan.agents.get(name).cloned());
+    if agent(plan) != agent(earlier.plan()) {
+        return Err("its agent has changed".to_owned());
+    }
+    if plan.worktrees != earlier.plan().worktrees {
+        return Err("`worktree` of the plan has changed".to_owned());
+    }
+    Ok(done)
 }
 
 fn missed(node: NodeId, why: String) -> Arrival {

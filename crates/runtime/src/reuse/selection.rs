@@ -17,12 +17,25 @@ pub struct Fate {
     pub cause: Option<Cause>,
     /// Its `undo` action was started: what it did is not to be relied on.
     pub undone: bool,
+    /// Its work was good and committed, whether it landed or not.
+    pub collected: bool,
+    /// A person gave it work.
+    pub adopted: bool,
 }
 
 impl Fate {
-    /// It was done and stands.
-    fn is_good(self) -> bool {
-        self.outcome == NodeOutcome::Succeeded && !self.undone
+    /// It was done and stands. Work that was good stands although it did not land, unless it was itself what did not fit.
+    #[must_use]
+    pub fn is_good(self) -> bool {
+        let misfit = matches!(self.cause, Some(Cause::MergeConflict | Cause::Gate));
+        let done = self.outcome == NodeOutcome::Succeeded || self.collected && !misfit;
+        (done || self.adopted) && !self.undone
+    }
+
+    /// It stands, and has still to land.
+    #[must_use]
+    pub fn is_to_land(self) -> bool {
+        self.is_good() && self.outcome != NodeOutcome::Succeeded
     }
 
     /// It was not to run, which is decided anew.
@@ -106,12 +119,15 @@ mod tests {
     fn fate(word: &str) -> Fate {
         let (outcome, cause) = match word {
             "ok" | "undone" => (NodeOutcome::Succeeded, None),
-            "bad" => (NodeOutcome::Failed, Some(Cause::Exit)),
+            "bad" | "given" => (NodeOutcome::Failed, Some(Cause::Exit)),
+            "kept" => (NodeOutcome::Failed, Some(Cause::NotLanded)),
+            "misfit" => (NodeOutcome::Failed, Some(Cause::MergeConflict)),
             "blocked" => (NodeOutcome::Blocked, Some(Cause::Upstream)),
             "when" => (NodeOutcome::Skipped, Some(Cause::When)),
             _ => (NodeOutcome::Skipped, Some(Cause::User)),
         };
-        Fate { outcome, cause, undone: word == "undone" }
+        let (collected, adopted) = (["kept", "misfit"].contains(&word), word == "given");
+        Fate { outcome, cause, undone: word == "undone", collected, adopted }
     }
 
     #[test]
@@ -125,6 +141,12 @@ mod tests {
     #[test]
     fn what_was_left_out_by_the_plan_is_decided_anew() {
         assert_eq!(of("a::ok b:a:when c::bad", ""), "a / c / ");
+    }
+
+    #[test]
+    fn good_work_that_did_not_land_is_not_done_again_unless_it_was_what_did_not_fit() {
+        assert_eq!(of("a::kept b:a:kept c::misfit d:c:kept", ""), "ab / cd / ");
+        assert_eq!(of("a::given b:a:blocked", ""), "a / b / ", "a person gave `a` its work");
     }
 
     #[test]

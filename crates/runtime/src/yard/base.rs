@@ -5,6 +5,7 @@
 //! ```
 //! Merges of ours have a fixed author and date, so the same parents give the same commit.
 
+use super::{AttributesError, Ground};
 use crate::git::{Git, GitError, Merged, Oid, Person, Stamp};
 
 /// Nobody: who makes the merges that only serve as a base.
@@ -14,7 +15,7 @@ fn nobody() -> Person {
 
 /// What a base comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Base {
+pub(crate) enum Base {
     /// This commit.
     At(Oid),
     /// Predecessors conflict.
@@ -26,16 +27,18 @@ pub(super) enum Base {
     },
 }
 
-/// The base of a task whose predecessors left `heads`, in merge order: each a task and a commit. `pinned` is where the
-/// run began.
+/// The base of a task whose predecessors left `heads`, in merge order: each a task and a commit.
 ///
 /// # Errors
-/// Git fails.
-pub(super) fn base(git: &Git, pinned: &Oid, heads: &[(String, Oid)]) -> Result<Base, GitError> {
-    let maximal = maximal(git, heads)?;
-    let Some(((_, first), others)) = maximal.split_first() else { return Ok(Base::At(pinned.clone())) };
+/// Git fails, or a file of ours cannot be written.
+pub(crate) fn base(ground: &Ground, heads: &[(String, Oid)]) -> Result<Base, AttributesError> {
+    let maximal = maximal(&ground.repo.git, heads)?;
+    let Some(((_, first), others)) = maximal.split_first() else {
+        return Ok(Base::At(ground.pinned.clone()));
+    };
     let mut tip = (*first).clone();
     for (task, head) in others {
+        let git = ground.merger().git_at(&tip)?;
         match git.merge_tree(None, (&tip, head))? {
             Merged::Conflict { paths, .. } => return Ok(Base::Conflict { task: (*task).clone(), paths }),
             Merged::Clean(tree) => {

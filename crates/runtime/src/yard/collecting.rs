@@ -8,12 +8,13 @@
 use super::base::{Base, base};
 use super::making::{TASK_DIR, is_copied};
 use super::own_git::OwnGitError;
-use super::{Ground, author, patterns};
+use super::{AttributesError, Ground, author, patterns};
 use crate::collect;
 use crate::git::{Change, ChangeKind, Git, GitError, Oid, Stamp};
 use crate::private_file;
 use regatta_engine::cause::Cause;
 use regatta_engine::report::Work;
+use regatta_fault as fault;
 use regatta_plan::model::{InWorktree, Task};
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -69,6 +70,9 @@ pub enum CollectError {
     /// Git fails.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// Predecessors cannot be merged.
+    #[error(transparent)]
+    Attributes(#[from] AttributesError),
     /// Its worktree cannot be worked with.
     #[error(transparent)]
     OwnGit(#[from] OwnGitError),
@@ -85,7 +89,7 @@ impl Ground {
     pub(super) fn collect(&self, ended: &Ended) -> Result<Collected, CollectError> {
         let base = match &ended.base {
             Some(base) => base.clone(),
-            None => match base(&self.git()?, &self.pinned, &ended.handed)? {
+            None => match base(self, &ended.handed)? {
                 Base::At(base) => base,
                 Base::Conflict { .. } => return Err(CollectError::NoBase),
             },
@@ -94,6 +98,7 @@ impl Ground {
             return Ok(nothing(&base));
         };
         let path = self.path(&ended.task.id);
+        fault::point("collect.before");
         let git = self.git_in(&path)?;
         let mut findings = self.tampered();
         if self.mend(&path)? {
@@ -101,7 +106,9 @@ impl Ground {
             findings.push(Finding { cause: Cause::Tampered, message });
         }
         let head = self.commit_left(&git, ended, &base)?;
+        fault::point("collect.committed");
         self.repo.git.set_ref(&self.names.kept(&ended.task.id, ended.attempt), &head)?;
+        fault::point("collect.kept");
         let descends = git.is_ancestor(&base, &head)?;
         if descends {
             self.put_on_branch(&git, &ended.task.id, &head)?;
@@ -130,11 +137,12 @@ impl Ground {
         }
         let changed = u32::try_from(changes.len()).unwrap_or(u32::MAX);
         let work = Work { base: base.as_str().into(), head: head.as_str().into(), changed };
+        fault::point("collect.after");
         Ok(Collected { work, changes, findings, warning })
     }
 
     /// Settings and hooks that were changed meanwhile; they are put back.
-    fn tampered(&self) -> Vec<Finding> {
+    pub(crate) fn tampered(&self) -> Vec<Finding> {
         let message = match self.guard.restore() {
             Ok(changed) if changed.is_empty() => return Vec::new(),
             Ok(changed) => format!("it changed {} of the repository; that was put back", changed.join(", ")),
@@ -149,13 +157,13 @@ impl Ground {
         if !git.is_dirty()? {
             return Ok(head);
         }
-        git.run(&["add", "--all"])?;
+        git.run(&["add", "--all", "--sparse"])?;
         let tree = git.run(&["write-tree"])?;
         let Some(tree) = Oid::parse(String::from_utf8_lossy(&tree).trim()) else { return Ok(head) };
         if tree == git.tree(&head)? {
             return Ok(head);
         }
-        let Task { id, title, .. } = &*ended.task;
+        let (id, title) = (&ended.task.id, &ended.task.title);
         let subject = title.as_deref().unwrap_or(id).lines().next().unwrap_or(id);
         let message = format!(
             "{subject}\n\nRegatta-Run: {}\nRegatta-Task: {id}\nRegatta-Attempt: {}\n",
@@ -168,14 +176,20 @@ impl Ground {
     }
 
     /// The branch of the task stands at what it left, and the worktree on that branch.
-    fn put_on_branch(&self, git: &Git, task: &str, head: &Oid) -> Result<(), GitError> {
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn put_on_branch(&self, git: &Git, task: &str, head: &Oid) -> Result<(), GitError> {
         let full = format!("refs/heads/{}", self.names.branch(task));
         self.repo.git.set_ref(&full, head)?;
         git.run(&["symbolic-ref", "HEAD", &full]).map(|_| ())
     }
 
     /// What nobody may change: protected paths, and paths that were copied in or go through a filter.
-    fn forbidden(&self, git: &Git, changes: &[Change]) -> Result<Vec<Finding>, GitError> {
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn forbidden(&self, git: &Git, changes: &[Change]) -> Result<Vec<Finding>, GitError> {
         let mut findings = Vec::new();
         let mut say = |paths: Vec<&str>, what: &str| {
             if !paths.is_empty() {

@@ -2,14 +2,17 @@
 //!
 //! Nothing outside the directory of worktrees is created or removed.
 
-use super::Ground;
 use super::own_git::OwnGitError;
+use super::{AttributesError, Ground, cone};
 use crate::git::{Git, GitError, Oid};
 use crate::private_file;
 use globset::GlobSet;
+use regatta_fault as fault;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 /// The directory in a worktree through which a task speaks to us.
 pub const TASK_DIR: &str = ".regatta-task";
@@ -20,6 +23,9 @@ pub enum MakeError {
     /// Git fails.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// Predecessors cannot be merged.
+    #[error(transparent)]
+    Attributes(#[from] AttributesError),
     /// One that is there cannot be worked with.
     #[error(transparent)]
     OwnGit(#[from] OwnGitError),
@@ -42,6 +48,7 @@ impl Ground {
     /// # Errors
     /// It cannot be made; nothing of it is left then.
     pub(super) fn make(&self, task: &str, base: &Oid) -> Result<PathBuf, MakeError> {
+        fault::point("worktree.before");
         let path = self.path(task);
         let branch = self.names.branch(task);
         self.clear(&path)?;
@@ -50,26 +57,85 @@ impl Ground {
             // What it had is kept by the refs of earlier attempts.
             self.repo.git.run(&["update-ref", "--no-deref", "-d", &full])?;
         }
-        let made = self.check_out(&path, (&branch, base));
-        made.and_then(|_| self.furnish(&path)).inspect_err(|_| {
+        let at = (branch.as_str(), base);
+        let dirs = self.cones.get(task);
+        let made = match self.recycle(&path, at) {
+            Ok(true) => Ok(()),
+            Ok(false) => self.check_out_cone(&path, at, dirs).map(drop),
+            Err(error) => Err(error),
+        };
+        made.and_then(|()| self.furnish(&path)).inspect_err(|_| {
             // What was half made must not be in the way of the next try; that it failed is told already.
             let _ = self.clear(&path);
             let _ = self.repo.git.run(&["update-ref", "--no-deref", "-d", &full]);
         })?;
+        fault::point("worktree.made");
         Ok(path)
+    }
+
+    /// Removes the worktree of a task in which nobody has worked, and its branch.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove(&self, task: &str) -> Result<(), MakeError> {
+        self.clear(&self.path(task))?;
+        let full = format!("refs/heads/{}", self.names.branch(task));
+        if self.repo.git.commit(&full)?.is_some() {
+            self.repo.git.run(&["update-ref", "--no-deref", "-d", &full])?;
+        }
+        Ok(())
     }
 
     /// Where the worktree of a task is.
     #[must_use]
     pub fn path(&self, task: &str) -> PathBuf {
-        self.dir.join(self.names.worktree(task))
+        if self.is_one_by_one() { self.common_path() } else { self.dir.join(self.names.worktree(task)) }
+    }
+
+    /// The one worktree that tasks have one after the other where they cannot each have their own.
+    fn common_path(&self) -> PathBuf {
+        self.dir.join(self.names.common_worktree())
+    }
+
+    /// Whether tasks have one worktree, one after the other. It is there for whoever takes the run over.
+    #[must_use]
+    pub fn is_one_by_one(&self) -> bool {
+        self.one_by_one.load(Ordering::SeqCst)
+    }
+
+    /// From now on tasks have one worktree, one after the other.
+    pub fn one_by_one(&self) {
+        self.one_by_one.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether an earlier orchestrator found that tasks must have one worktree, one after the other.
+    pub(super) fn was_one_by_one(&self) -> bool {
+        self.admin(&self.common_path()).is_some()
     }
 
     /// Makes a worktree on a new branch at a commit, with its files. Answers git in it.
     pub(crate) fn check_out(&self, path: &Path, at: (&str, &Oid)) -> Result<Git, MakeError> {
+        self.check_out_cone(path, at, None)
+    }
+
+    /// The same with the files of some directories only.
+    fn check_out_cone(
+        &self,
+        path: &Path,
+        at: (&str, &Oid),
+        dirs: Option<&BTreeSet<String>>,
+    ) -> Result<Git, MakeError> {
         self.repo.add_worktree(path, at)?;
+        fault::point("worktree.added");
         let git = self.git_in(path)?;
-        git.run(&["reset", "--hard", "--quiet", "--no-recurse-submodules"])?;
+        if let Some((dirs, admin)) = dirs.zip(self.admin(path)) {
+            let file = admin.join("info/sparse-checkout");
+            let failed = |source| MakeError::File { path: file.clone(), source };
+            fs::create_dir_all(admin.join("info")).map_err(failed)?;
+            fs::write(&file, cone::text(dirs)).map_err(failed)?;
+        }
+        self.fill((&git, path), (at.1, None))?;
+        fault::point("worktree.filled");
         Ok(git)
     }
 

@@ -5,30 +5,51 @@
 //! driver --Errand--> queue -> workers (as many as cores) --Done--> inbox of the loop
 //!                                |- base, making      before an attempt
 //!                                |- collecting        after it: what is left is committed, checked, kept by a ref
+//!                                |- cone               only the directories that a task needs
+//!                                |- recycling          instead of making, where a task is done
+//!                                |- settled            so that the first look at it is quick
+//!                                |- attributes        those of "ours", for a merge without a checkout
+//!                                |- pairs             which pieces of work conflict with each other
 //!                                |- own_git           git in a worktree, whatever was done to it
 //!                                `- guard             settings and hooks of the repository are what they were
 //! ```
 //! Knows no engine state and starts no task.
 
+mod attributes;
 mod base;
 mod collecting;
+pub(crate) mod cone;
 mod guard;
 mod making;
 mod names;
 mod own_git;
+mod pairs;
+mod recycling;
+mod saving;
+mod settled;
 mod workers;
 
+pub use attributes::{AttributesError, Merger};
+pub(crate) use base::{Base, base};
 pub use collecting::{CollectError, Collected, Ended, Finding};
 pub use making::{MakeError, TASK_DIR};
 pub use names::Names;
 pub use own_git::OwnGitError;
+pub(crate) use own_git::{admins, put_back};
+pub use pairs::{Pair, with_others};
 pub use workers::{Done, Errand, Failed, Workers};
 
-use crate::git::{Oid, Person, Repo};
+use crate::git::{Oid, Person, Repo, is_gone};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use guard::Pinned;
+use recycling::Pool;
 use regatta_plan::model::Worktrees;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+/// Where attributes of commits are written, in the directory of a run.
+pub const ATTRIBUTES_DIR: &str = "attributes";
 
 /// What all errands of a run share.
 #[derive(Debug)]
@@ -51,6 +72,17 @@ pub struct Ground {
     guard: Pinned,
     /// Paths that never belong into a commit, as a file for git.
     excludes: PathBuf,
+    /// Tasks have one worktree, one after the other.
+    one_by_one: AtomicBool,
+    /// Worktrees that can be used again, and their indexes as we left them.
+    pool: Pool,
+    indexes: PathBuf,
+    /// The directories of tasks that are to have less than everything.
+    pub(crate) cones: BTreeMap<String, BTreeSet<String>>,
+    /// This git reads a settled index.
+    settles: bool,
+    /// Where attributes of commits are written.
+    scratch: PathBuf,
 }
 
 /// The patterns of a plan, which were checked there; what is none matches nothing.
@@ -79,10 +111,15 @@ impl Ground {
         std::fs::create_dir_all(&dir)?;
         // Git names worktrees by their real paths.
         let dir = std::fs::canonicalize(dir)?;
+        delete_gone(&dir, run);
         let excludes = run_dir.join("exclude");
         std::fs::write(&excludes, exclude_text(&rules.copy))?;
+        let indexes = run_dir.join("indexes");
+        std::fs::create_dir_all(&indexes)?;
+        // Where git does not say, nothing is lost but time.
+        let settles = recycling::settles(&repo.git).unwrap_or(false);
         let nobody = || Person { name: "regatta".to_owned(), email: "regatta@localhost".to_owned() };
-        Ok(Ground {
+        let ground = Ground {
             committer: repo.committer.clone().unwrap_or_else(nobody),
             guard: Pinned::take(&repo.common_dir)?,
             names: Names::of(run),
@@ -94,18 +131,37 @@ impl Ground {
             rules,
             repo,
             excludes,
-        })
+            one_by_one: AtomicBool::new(false),
+            pool: Pool::default(),
+            indexes,
+            cones: BTreeMap::new(),
+            settles,
+            scratch: run_dir.join(ATTRIBUTES_DIR),
+        };
+        if ground.was_one_by_one() {
+            ground.one_by_one();
+        }
+        Ok(ground)
+    }
+
+    /// Merges without a checkout.
+    #[must_use]
+    pub fn merger(&self) -> Merger<'_> {
+        Merger { repo: &self.repo, scratch: &self.scratch }
     }
 
     /// Variables for what runs in a worktree: who commits, no questions, and what is never committed.
     #[must_use]
     pub fn variables(&self, agent: Option<&str>) -> Vec<(String, String)> {
         let author = author(agent);
-        let settings = [
+        let mut settings = vec![
             ("core.excludesFile", self.excludes.to_string_lossy().into_owned()),
             ("gc.auto", "0".to_owned()),
             ("maintenance.auto", "false".to_owned()),
         ];
+        if self.rules.sparse.is_some() {
+            settings.extend(cone::SETTINGS.map(|(key, value)| (key, value.to_owned())));
+        }
         let mut vars = vec![
             ("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()),
             // Above the worktrees lies the checkout of the user.
@@ -124,8 +180,19 @@ impl Ground {
     }
 }
 
+/// Deletes what an earlier orchestrator of the run laid aside and could not delete any more.
+fn delete_gone(dir: &Path, run: &str) {
+    let beginning = format!("{run}-");
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if is_gone(&entry.file_name().to_string_lossy(), &beginning) {
+            // What cannot be deleted is in nobody's way.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// Who is the author of what a task left.
-fn author(agent: Option<&str>) -> Person {
+pub(crate) fn author(agent: Option<&str>) -> Person {
     Person { name: format!("{} (regatta)", agent.unwrap_or("run")), email: "regatta@localhost".to_owned() }
 }
 

@@ -69,6 +69,30 @@ impl Names {
         format!("refs/regatta/{}/{}/{attempt}", self.run, part(task))
     }
 
+    /// The full ref of what stood in a worktree that was made anew for an attempt.
+    #[must_use]
+    pub fn left(&self, task: &str, next_attempt: u64) -> String {
+        format!("refs/regatta/{}/{}/left-before-{next_attempt}", self.run, part(task))
+    }
+
+    /// The prefix of what persons gave tasks of the run as their work.
+    #[must_use]
+    pub fn all_adopted(&self) -> String {
+        format!("refs/regatta-adopted/{}/", self.run)
+    }
+
+    /// The full ref of what a person gave a task as its work.
+    #[must_use]
+    pub fn adopted(&self, task: &str) -> String {
+        format!("refs/regatta-adopted/{}/{}", self.run, part(task))
+    }
+
+    /// The full ref of what an agent left that helped the merge. No task's id begins so.
+    #[must_use]
+    pub fn helped(&self, role: &str, number: u32) -> String {
+        format!("refs/regatta/{}/+{role}/{number}", self.run)
+    }
+
     /// The prefix of all refs that keep what attempts left.
     #[must_use]
     pub fn all_kept(&self) -> String {
@@ -85,6 +109,12 @@ impl Names {
     #[must_use]
     pub fn integration_worktree(&self) -> String {
         format!("{}-integration", self.run)
+    }
+
+    /// The name of the worktree that tasks have one after the other; no task's has it.
+    #[must_use]
+    pub fn common_worktree(&self) -> String {
+        format!("{}-sequential", self.run)
     }
 
     fn hash(&self, task: &str) -> String {

@@ -4,9 +4,10 @@
 //! worktrees lies the user's checkout. So we never let it look: the directory that git keeps for the worktree is found
 //! from the repository's side and named in each call. What stands in `.git` is put back and told.
 
-use super::Ground;
 use super::making::TASK_DIR;
+use super::{Ground, cone};
 use crate::git::{Git, GitError};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,17 +38,17 @@ impl Ground {
     /// Git at the top of the user's checkout, for what reads and writes files of a tree: with no program of the
     /// repository's settings. They are read anew each time, because a task can change them.
     pub(crate) fn git(&self) -> Result<Git, GitError> {
-        Ok(self
-            .repo
-            .git
-            .with(self.harmless()?)
-            .with([format!("core.excludesFile={}", self.excludes.display())]))
+        Ok(self.repo.harmless()?.with([format!("core.excludesFile={}", self.excludes.display())]))
     }
 
     /// Git in a worktree of ours.
     pub(crate) fn git_in(&self, path: &Path) -> Result<Git, OwnGitError> {
         let admin = self.admin_of(path)?;
-        Ok(self.git()?.fixed((path, &admin, &self.repo.common_dir)))
+        let mut git = self.git()?;
+        if self.rules.sparse.is_some() {
+            git = git.with(cone::SETTINGS.map(|(key, value)| format!("{key}={value}")));
+        }
+        Ok(git.fixed((path, &admin, &self.repo.common_dir)))
     }
 
     /// Puts back how a worktree names its repository. Answers whether that was needed.
@@ -65,41 +66,23 @@ impl Ground {
 
     /// The directory that git keeps for a worktree, also for one that is gone; nothing if git knows none there.
     pub(super) fn admin(&self, path: &Path) -> Option<PathBuf> {
-        let entries = fs::read_dir(self.repo.common_dir.join("worktrees")).ok()?;
-        let own = path.join(DOT_GIT);
-        let names = |admin: &PathBuf| {
-            fs::read_to_string(admin.join("gitdir")).is_ok_and(|text| Path::new(text.trim_end()) == own)
-        };
-        entries.filter_map(|entry| Some(entry.ok()?.path())).find(names)
+        admins(&self.repo.common_dir).remove(path)
     }
+}
 
-    /// What turns off the programs that the repository's settings name: filters do nothing, drivers of merges leave a
-    /// conflict.
-    fn harmless(&self) -> Result<Vec<String>, GitError> {
-        let args = ["config", "--null", "--name-only", "--get-regexp", r"^(filter|merge)\..*\."];
-        let (_, out) = self.repo.git.ask(&args, &[0, 1])?;
-        let mut off = Vec::new();
-        for key in out.split(|b| *b == 0).filter_map(|key| std::str::from_utf8(key).ok()) {
-            let Some((section, name)) = key.rsplit_once('.').and_then(|(head, _)| head.split_once('.'))
-            else {
-                continue;
-            };
-            if section == "merge" {
-                off.push(format!("merge.{name}.driver=false"));
-                continue;
-            }
-            off.push(format!("filter.{name}.required=false"));
-            off.extend(["clean", "smudge", "process"].map(|word| format!("filter.{name}.{word}=")));
-        }
-        off.sort();
-        off.dedup();
-        Ok(off)
-    }
+/// The directories that git keeps for the worktrees of a repository, by the worktree's path; also of those that are gone.
+pub(crate) fn admins(common_dir: &Path) -> BTreeMap<PathBuf, PathBuf> {
+    let entries = fs::read_dir(common_dir.join("worktrees")).into_iter().flatten();
+    let named = |admin: PathBuf| {
+        let text = fs::read_to_string(admin.join("gitdir")).ok()?;
+        Some((Path::new(text.trim_end()).parent()?.to_owned(), admin))
+    };
+    entries.filter_map(|entry| named(entry.ok()?.path())).collect()
 }
 
 /// Writes `.git` as git made it, if something else or nothing stands there. A repository that somebody made in its place is
 /// laid aside.
-fn put_back(path: &Path, admin: &Path) -> io::Result<bool> {
+pub(crate) fn put_back(path: &Path, admin: &Path) -> io::Result<bool> {
     let own = path.join(DOT_GIT);
     let wanted = format!("gitdir: {}\n", admin.display());
     let meta = own.symlink_metadata().ok();

@@ -1,41 +1,63 @@
 //! The threads that do what takes git's time.
 //!
-//! Each errand is answered exactly once, unless the loop has gone away. Knows no order among errands.
+//! Each errand is answered exactly once, unless the loop has gone away. What somebody waits for comes before what is made
+//! ahead.
 
-use super::Ground;
 use super::base::{Base, base};
 use super::collecting::{CollectError, Collected, Ended};
 use super::making::MakeError;
+use super::pairs::{Pair, with_others};
+use super::{AttributesError, Ground};
 use crate::git::Oid;
+use crate::works::Piece;
+use regatta_engine::ids::NodeId;
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 /// What a worker is asked to do.
 #[derive(Clone, Debug)]
 pub enum Errand {
-    /// Make the worktree of an attempt, from what its predecessors left: in merge order, each a task and a commit.
+    /// Make the worktree of a task, from what its predecessors left: in merge order, each a task and a commit.
     Make {
-        /// The attempt.
-        attempt: u64,
-        /// Its task.
+        /// The node of the task.
+        node: NodeId,
+        /// The task.
         task: String,
         /// What its predecessors left.
         heads: Vec<(String, Oid)>,
+        /// The attempt that waits for it, if one does: what a lost one left is kept under its name.
+        attempt: Option<u64>,
+    },
+    /// Remove the worktree of a task in which nobody has worked, and its branch.
+    Remove {
+        /// The node of the task.
+        node: NodeId,
+        /// The task.
+        task: String,
     },
     /// Collect what an attempt left.
     Collect(Box<Ended>),
+    /// See whether what a task left conflicts with what others left.
+    Foresee(Box<Piece>, Vec<Piece>),
 }
 
 /// What became of an errand.
 #[derive(Debug)]
 pub enum Done {
-    /// The worktree of an attempt.
+    /// The worktree of a task.
     Made {
-        /// The attempt.
-        attempt: u64,
-        /// Where it is and where it begins, or why there is none.
-        made: Result<(PathBuf, Oid), Failed>,
+        /// The node of the task.
+        node: NodeId,
+        /// Where it begins, or why there is none.
+        made: Result<Oid, Failed>,
+    },
+    /// The worktree of a task is gone.
+    Removed {
+        /// The node of the task.
+        node: NodeId,
+        /// Why it is not.
+        removed: Result<(), MakeError>,
     },
     /// What an attempt left.
     Collected {
@@ -44,6 +66,8 @@ pub enum Done {
         /// What, or why that cannot be told.
         collected: Result<Box<Collected>, CollectError>,
     },
+    /// With what a piece conflicts.
+    Foreseen(Result<Vec<Pair>, AttributesError>),
 }
 
 /// Why there is no worktree.
@@ -62,12 +86,24 @@ pub enum Failed {
     Make(#[from] MakeError),
 }
 
-type Queue = (Mutex<(VecDeque<Errand>, bool)>, Condvar);
+/// What is to be done.
+#[derive(Default)]
+struct Line {
+    /// What somebody waits for.
+    needed: VecDeque<Errand>,
+    /// What is made before somebody does.
+    ahead: VecDeque<Errand>,
+    /// Nothing is begun any more.
+    closed: bool,
+}
 
-/// The workers of a run. They end when this is dropped; an errand under way is brought to its end.
+type Queue = (Mutex<Line>, Condvar);
+
+/// The workers of a run. They end when this is dropped; an errand under way is brought to its end, which is waited for.
 pub struct Workers {
     ground: Arc<Ground>,
     queue: Arc<Queue>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Workers {
@@ -76,15 +112,15 @@ impl Workers {
     pub fn start(ground: Arc<Ground>, tell: Arc<dyn Fn(Done) + Send + Sync>) -> Workers {
         let queue: Arc<Queue> = Arc::default();
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        for _ in 0..cores {
+        let threads = (0..cores).map(|_| {
             let (ground, queue, tell) = (Arc::clone(&ground), Arc::clone(&queue), Arc::clone(&tell));
             std::thread::spawn(move || {
                 while let Some(errand) = next(&queue) {
                     tell(run(&ground, errand));
                 }
-            });
-        }
-        Workers { ground, queue }
+            })
+        });
+        Workers { threads: threads.collect(), ground, queue }
     }
 
     /// What they share.
@@ -93,52 +129,85 @@ impl Workers {
         &self.ground
     }
 
-    /// Hands in an errand.
+    /// Hands in an errand. What a task waits for goes before what is only to be known.
     pub fn ask(&self, errand: Errand) {
-        let (state, bell) = &*self.queue;
-        state.lock().unwrap_or_else(PoisonError::into_inner).0.push_back(errand);
-        bell.notify_one();
+        let known = matches!(errand, Errand::Foresee(..));
+        self.with_line(|line| if known { &mut line.ahead } else { &mut line.needed }.push_back(errand));
+    }
+
+    /// Hands in an errand that nobody waits for yet.
+    pub fn ask_ahead(&self, errand: Errand) {
+        self.with_line(|line| line.ahead.push_back(errand));
+    }
+
+    /// Somebody waits for the worktree of a node now, if it was asked for ahead.
+    pub fn hurry(&self, wanted: NodeId) {
+        self.with_line(|line| {
+            let is_it = |errand: &Errand| matches!(errand, Errand::Make { node, .. } if *node == wanted);
+            let at = line.ahead.iter().position(is_it);
+            line.needed.extend(at.and_then(|at| line.ahead.remove(at)));
+        });
+    }
+
+    fn with_line(&self, change: impl FnOnce(&mut Line)) {
+        let (line, bell) = &*self.queue;
+        change(&mut line.lock().unwrap_or_else(PoisonError::into_inner));
+        bell.notify_all();
     }
 }
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        let (state, bell) = &*self.queue;
-        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.0.clear();
-        state.1 = true;
-        bell.notify_all();
+        self.with_line(|line| *line = Line { closed: true, ..Line::default() });
+        for thread in self.threads.drain(..) {
+            // One that panicked has nothing under way.
+            let _ = thread.join();
+        }
     }
 }
 
 fn next(queue: &Queue) -> Option<Errand> {
-    let (state, bell) = queue;
-    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    let (line, bell) = queue;
+    let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        if let Some(errand) = state.0.pop_front() {
+        if let Some(errand) = line.needed.pop_front() {
             return Some(errand);
         }
-        if state.1 {
+        if let Some(errand) = line.ahead.pop_front() {
+            return Some(errand);
+        }
+        if line.closed {
             return None;
         }
-        state = bell.wait(state).unwrap_or_else(PoisonError::into_inner);
+        line = bell.wait(line).unwrap_or_else(PoisonError::into_inner);
     }
 }
 
 fn run(ground: &Ground, errand: Errand) -> Done {
     match errand {
-        Errand::Make { attempt, task, heads } => Done::Made { attempt, made: make(ground, &task, &heads) },
+        Errand::Make { node, task, heads, attempt } => {
+            Done::Made { node, made: make(ground, (attempt, &task), &heads) }
+        }
+        Errand::Remove { node, task } => Done::Removed { node, removed: ground.remove(&task) },
         Errand::Collect(ended) => {
             Done::Collected { attempt: ended.attempt, collected: ground.collect(&ended).map(Box::new) }
         }
+        Errand::Foresee(piece, others) => Done::Foreseen(with_others(ground.merger(), &piece, &others)),
     }
 }
 
-fn make(ground: &Ground, task: &str, heads: &[(String, Oid)]) -> Result<(PathBuf, Oid), Failed> {
-    let git = ground.git().map_err(MakeError::from)?;
-    let found = base(&git, &ground.pinned, heads).map_err(MakeError::from)?;
-    match found {
-        Base::At(base) => Ok((ground.make(task, &base)?, base)),
+fn make(
+    ground: &Ground,
+    (attempt, task): (Option<u64>, &str),
+    heads: &[(String, Oid)],
+) -> Result<Oid, Failed> {
+    match base(ground, heads).map_err(MakeError::from)? {
+        Base::At(base) => {
+            if let Some(attempt) = attempt {
+                ground.save_left(task, attempt).map_err(MakeError::from)?;
+            }
+            ground.make(task, &base).map(|_| base).map_err(Failed::from)
+        }
         Base::Conflict { task, paths } => Err(Failed::Conflict { task, paths }),
     }
 }

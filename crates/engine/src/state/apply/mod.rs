@@ -88,11 +88,16 @@ impl State {
             EventKind::HoldEnded(scope) => self.hold_ended(&fact, *scope),
             EventKind::Escalated { about, class, cause } => self.escalated(&fact, *about, (*class, *cause)),
             EventKind::BudgetReached(node, level) => self.budget_reached(&fact, *node, *level),
+            EventKind::HelperSpent(usage) => {
+                self.budgets.run.add(usage);
+                Ok(())
+            }
             EventKind::ConditionEvaluated { .. }
+            | EventKind::ConflictPredicted(..)
             | EventKind::LeaseGranted { .. }
             | EventKind::LeaseReleased { .. }
             | EventKind::LeakedProcesses { .. }
-            | EventKind::ReuseMissed { .. }
+            | EventKind::ReuseMissed(..)
             | EventKind::ReportIgnored { .. } => Ok(()),
         }
     }

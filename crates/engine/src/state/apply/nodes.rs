@@ -43,6 +43,9 @@ impl State {
         self.require(fact, waits && attempt.0 >= self.next_attempt)?;
         self.next_attempt = attempt.0 + 1;
         self.nodes[node.index()].reused = true;
+        if fact.graph.policy(node).collects {
+            self.set(fact.graph, node, NodeState::Collected);
+        }
         Ok(())
     }
 

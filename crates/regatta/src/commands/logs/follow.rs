@@ -57,8 +57,8 @@ pub(super) fn run(context: &Context, reader: &Reader, args: &LogsArgs) -> Result
     let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
     let id = reader.resolve(which).map_err(store_error)?.run_id;
     let engine = engine_of(&plan_of(&reader.run(&id).map_err(store_error)?)?.0)?;
-    let node = engine.graph().find(&args.task).ok_or_else(|| {
-        CliError::usage(format!("run {id} has no task `{}`", args.task.escape_debug()))
+    let node = engine.graph().find(args.named()).ok_or_else(|| {
+        CliError::usage(format!("run {id} has no task `{}`", args.named().escape_debug()))
             .hint(format!("`regatta status {id}` lists its tasks"))
     })?;
     let mut told = Told { node, from: 1, attempts: Vec::new(), over: false };
@@ -112,8 +112,8 @@ pub(super) fn run(context: &Context, reader: &Reader, args: &LogsArgs) -> Result
 
 fn nothing(args: &LogsArgs, id: &RunId) -> CliError {
     let which = args.attempt.map_or("attempt".to_owned(), |n| format!("attempt {n}"));
-    CliError::usage(format!("task `{}` has no {which} in run {id}", args.task))
-        .hint(format!("regatta explain {}", args.task))
+    CliError::usage(format!("task `{}` has no {which} in run {id}", args.named()))
+        .hint(format!("regatta explain {}", args.named()))
 }
 
 impl Told {
@@ -177,11 +177,11 @@ impl Shown<'_> {
             return self.rest(attempt);
         }
         let fail = |e: std::io::Error| {
-            CliError::environment(format!("what `{}` writes cannot be read: {e}", self.args.task))
+            CliError::environment(format!("what `{}` writes cannot be read: {e}", self.args.named()))
         };
         if self.stream.is_none() {
             // Nobody listens, or it has just ended: the next look tells.
-            let found = control::look(&self.run_dir, &self.args.task).ok().flatten();
+            let found = control::look(&self.run_dir, self.args.named()).ok().flatten();
             let found = found.filter(|(id, _)| *id == attempt.id);
             let stream = found.map(|(_, [out, err])| if self.args.stderr { err } else { out });
             if let Some(stream) = &stream {

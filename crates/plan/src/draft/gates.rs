@@ -1,0 +1,161 @@
+//! Reads `gates` of a plan, and what `merge.gates` means: every gate that is named, with what it needs before it.
+//!
+//! What the declarations cannot say is reported here: gates that do not exist or wait for each other, evidence that is
+//! none. What a command says when it runs is not known here.
+
+use super::task::command;
+use crate::apart::{Check, Evidence};
+use crate::diagnostic::{Code, Diagnostic, Problems};
+use crate::fields::{self, Fields, nearest};
+use crate::model::Action;
+use crate::patterns::refuse_path;
+use crate::tree::{Item, Key, List};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A gate may take this long unless it says otherwise, in milliseconds.
+const GATE_MS: u64 = 300_000;
+/// Kinds of evidence that are read.
+const READ: [&str; 2] = ["junit", "sarif"];
+/// Kinds of evidence that are known and not read yet.
+const LATER: [&str; 3] = ["lcov", "cobertura", "json"];
+
+/// The gates of a plan by id, and names of what of them is not built yet.
+pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> (BTreeMap<String, Check>, Vec<String>) {
+    let (mut found, mut unbuilt) = (BTreeMap::new(), Vec::new());
+    for (key, item) in f.inside("gates").pairs() {
+        if let Some(check) = gate((key, item), problems, &mut unbuilt) {
+            found.insert(key.text.to_owned(), check);
+        }
+    }
+    let all: BTreeSet<&str> = f.inside("gates").pairs().map(|(key, _)| key.text).collect();
+    for (key, item) in f.inside("gates").pairs() {
+        for need in Fields::of(item).list("needs").iter() {
+            let Some(name) = fields::text(need).filter(|name| !all.contains(name.as_str())) else { continue };
+            let message = format!("gate `{}` needs `{}`, which is no gate", key.text, name.escape_debug());
+            let mut problem = Diagnostic::error(Code::UnknownName, need.span(), message);
+            problem.help = nearest(&name, all.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+            problems.push(problem);
+        }
+    }
+    if let Some(cycle) = cycle(&found) {
+        let span = f.inside("gates").get(&cycle[0]).map_or(0..0, Item::span);
+        let message = format!("gates need each other in a cycle: {}", cycle.join(" -> "));
+        let mut problem = Diagnostic::error(Code::Cycle, span, message);
+        problem.cycle = cycle;
+        problems.push(problem.help("remove one of these needs"));
+    }
+    (found, unbuilt)
+}
+
+fn gate(
+    (key, item): (Key<'_>, Item<'_>),
+    problems: &mut Problems,
+    unbuilt: &mut Vec<String>,
+) -> Option<Check> {
+    let gate = Fields::of(item);
+    let person = gate.text("person");
+    let action = match &person {
+        Some(_) => Action::Gate { gate: key.text.to_owned() },
+        None => command(gate.get("run")?, "`run`", problems)?.value,
+    };
+    let mut evidence = Vec::new();
+    for item in gate.list("evidence").iter() {
+        let Some(text) = fields::text(item) else { continue };
+        let (kind, path) = text.split_once(':').unwrap_or((text.as_str(), ""));
+        if LATER.contains(&kind) {
+            unbuilt.push(format!("gates.{}.evidence: {kind}", key.text));
+            continue;
+        }
+        let why = if READ.contains(&kind) {
+            refuse_path(path).map(|why| format!("names a path that {why}"))
+        } else {
+            Some(format!("is of no kind that is known: {}, each with a path", READ.join(":PATH, ") + ":PATH"))
+        };
+        match why {
+            None => evidence.push(Evidence { kind: kind.to_owned(), path: path.to_owned() }),
+            Some(why) => {
+                let message = format!("evidence `{}` of gate `{}` {why}", text.escape_debug(), key.text);
+                problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
+            }
+        }
+    }
+    for part in ["timeout", "evidence", "blocking"] {
+        let Some(item) = gate.get(part).filter(|_| person.is_some()) else { continue };
+        let message = format!("`{part}` of gate `{}` is for commands: a person is waited for", key.text);
+        problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
+    }
+    Some(Check {
+        name: key.text.to_owned(),
+        action,
+        timeout_ms: gate.duration_ms("timeout").unwrap_or(GATE_MS),
+        blocking: gate.flag("blocking").unwrap_or(true),
+        title: gate.text("name"),
+        needs: gate.texts("needs"),
+        person,
+        evidence,
+    })
+}
+
+/// Gates that need each other, the first also at the end.
+fn cycle(gates: &BTreeMap<String, Check>) -> Option<Vec<String>> {
+    let mut left: BTreeSet<&str> = gates.keys().map(String::as_str).collect();
+    let open = |name: &str, left: &BTreeSet<&str>| {
+        gates[name].needs.iter().map(String::as_str).find(|need| left.contains(need)).map(str::to_owned)
+    };
+    loop {
+        let free: Vec<&str> = left.iter().copied().filter(|name| open(name, &left).is_none()).collect();
+        if free.is_empty() {
+            break;
+        }
+        free.iter().for_each(|name| {
+            left.remove(name);
+        });
+    }
+    let mut walk = vec![(*left.first()?).to_owned()];
+    loop {
+        let next = open(walk.last()?, &left)?;
+        let from = walk.iter().position(|name| *name == next);
+        walk.push(next);
+        if let Some(from) = from {
+            return Some(walk.split_off(from));
+        }
+    }
+}
+
+/// What `merge.gates` lists: gates by id, each after what it needs, and commands.
+pub(super) fn listed(items: List<'_>, gates: &BTreeMap<String, Check>) -> Vec<Check> {
+    let (mut checks, mut placed) = (Vec::new(), BTreeSet::new());
+    for text in items.iter().filter_map(fields::text) {
+        if !gates.contains_key(&text) {
+            if placed.insert(text.clone()) {
+                checks.push(of_command(text));
+            }
+            continue;
+        }
+        // A gate comes when all that it needs has come; one in a cycle is met twice and left where it is.
+        let mut open = vec![(text, false)];
+        while let Some((name, ready)) = open.pop() {
+            let Some(gate) = gates.get(&name) else { continue };
+            if ready {
+                checks.push(gate.clone());
+            } else if placed.insert(name.clone()) {
+                open.push((name, true));
+                open.extend(gate.needs.iter().rev().map(|need| (need.clone(), false)));
+            }
+        }
+    }
+    checks
+}
+
+fn of_command(text: String) -> Check {
+    Check {
+        action: Action::Shell { script: text.clone(), shell: "sh".into() },
+        name: text,
+        timeout_ms: GATE_MS,
+        blocking: true,
+        title: None,
+        needs: Vec::new(),
+        person: None,
+        evidence: Vec::new(),
+    }
+}

@@ -1,0 +1,52 @@
+//! `regatta merge --dry-run`: what merging would give, with all conflicts at once. Nothing moves.
+
+use crate::args::MergeArgs;
+use crate::context::{Context, out};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::render;
+use crate::view::{RunView, reader};
+use regatta_journal::Which;
+use regatta_runtime::git::{Oid, Repo};
+use regatta_runtime::landing::forecast::forecast;
+use regatta_runtime::landing::target_of;
+use regatta_runtime::works::Works;
+use regatta_runtime::yard::{ATTRIBUTES_DIR, Merger};
+use std::sync::Arc;
+
+/// Runs the verb.
+///
+/// # Errors
+/// No such run, it has no worktrees, or the repository is not what it was.
+pub fn run(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
+    let reader = reader(&context.workspace)?;
+    let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
+    let mut events = Vec::new();
+    let view = RunView::load(&reader, which, &mut |stored| events.push(stored.event.clone()))?;
+    let id = view.record.summary.run_id.clone();
+    if view.plan.worktrees.is_none() {
+        let message = format!("no task of run {id} works in a worktree, so there is nothing to merge");
+        return Err(CliError::usage(message).hint("`isolation: worktree` in the plan gives each task one"));
+    }
+    let mut works = Works::new(Arc::new(view.plan.clone()), Arc::clone(view.engine.graph()));
+    events.iter().for_each(|event| works.absorb(event));
+    let repo = Repo::find(&context.workspace).map_err(super::run::unusable)?;
+    let merge = view.plan.merge.as_ref();
+    let target = target_of(merge, &repo);
+    // Work that has landed is seen as it was merged.
+    let landed = view.landing.as_ref().filter(|report| report.landed);
+    let from = match landed.and_then(|report| Oid::parse(&report.from)) {
+        Some(from) => from,
+        None => repo.commit(target.as_deref().unwrap_or("HEAD")).map_err(super::run::unusable)?,
+    };
+    let scratch = reader.place().run_dir(&id).join(ATTRIBUTES_DIR);
+    let merger = Merger { repo: &repo, scratch: &scratch };
+    let seen = forecast(merger, &from, (&works.all(), merge))
+        .map_err(|error| CliError::environment(format!("the merge cannot be foreseen: {error}")))?;
+    if args.json {
+        out(&format!("{}\n", render::forecast::json(&seen, (id.as_str(), target.as_deref()))));
+    } else {
+        out(&render::forecast::text(&seen, (id.as_str(), target.as_deref(), merge), landed.is_some()));
+    }
+    Ok(if seen.is_clean() { Exit::Success } else { Exit::Failed })
+}

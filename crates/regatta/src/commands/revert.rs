@@ -1,0 +1,158 @@
+//! `regatta revert`: takes back what a run landed, as a run of its own: inverse commits in a worktree, the same gates, one
+//! fast-forward.
+//!
+//! Nothing is rewritten: the commits stay in the history, and so do those that take them back.
+
+use super::run;
+use crate::args::RevertArgs;
+use crate::context::{Context, err};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::overrides::Overrides;
+use crate::session::Show;
+use crate::source::Source;
+use crate::view::{RunView, reader, store_error};
+use regatta_journal::{Reader, Which};
+use regatta_plan::{Defaults, Format, Given, Plan};
+use regatta_runtime::git::{Git, GitError, Oid, Repo};
+use regatta_runtime::landing::Report;
+use regatta_runtime::yard::Names;
+
+/// Runs the verb.
+///
+/// # Errors
+/// No such run, it landed nothing, it was reverted already, or its commits are not in the target any more.
+pub fn run(context: &Context, args: &RevertArgs) -> Result<Exit, CliError> {
+    let reader = reader(&context.workspace)?;
+    let view = RunView::load(&reader, Which::Named(&args.run), &mut |_| {})?;
+    let id = view.record.summary.run_id.clone();
+    let Some(report) = view.landing.as_ref().filter(|report| report.landed && report.from != report.tip)
+    else {
+        let message = format!("run {id} has landed nothing, so there is nothing to take back");
+        return Err(CliError::usage(message).hint(format!("`regatta status {id}` shows what became of it")));
+    };
+    refuse_again(&reader, id.as_str())?;
+    let repo = Repo::find(&context.workspace).map_err(run::unusable)?;
+    let target = target(report, id.as_str());
+    let commits = landed_commits(&repo, report, &target)?;
+    let text = plan_text(id.as_str(), &target, &repo.commit(&target).map_err(run::unusable)?, &commits);
+    let plan = with_gates(load(&text)?, &view.plan);
+    drop(reader);
+    let unwritten = |e: serde_json::Error| CliError::environment(format!("the plan cannot be recorded: {e}"));
+    let text = regatta_plan::canonical(&plan).map_err(unwritten)?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let source = Source { plan, text, path: None, defaults: Defaults::default() };
+    let overrides = Overrides::default();
+    run::check_repository(context, &source.plan)?;
+    if !args.json && !args.detach {
+        let count = crate::render::count(commits.len() as u64, "commit");
+        err(&format!("taking back {count} of run {id}\n"));
+    }
+    let show = if args.json { Show::Json } else { Show::People };
+    run::launch(context, (&source, overrides), (show, args.detach))
+}
+
+/// One inverse is enough: another one would conflict with it, or bring everything back.
+fn refuse_again(reader: &Reader, id: &str) -> Result<(), CliError> {
+    let name = plan_name(id);
+    let runs = reader.runs(usize::MAX).map_err(store_error)?;
+    let landed = |run: &regatta_journal::RunId| {
+        Report::read(&reader.place().run_dir(run)).is_some_and(|report| report.landed)
+    };
+    let earlier = runs.iter().find(|run| run.plan_name == name && landed(&run.run_id));
+    match earlier {
+        None => Ok(()),
+        Some(by) => {
+            let message = format!("run {id} was taken back by run {}", by.run_id);
+            Err(CliError::usage(message).hint(format!("regatta revert {} brings it back", by.run_id)))
+        }
+    }
+}
+
+fn plan_name(id: &str) -> String {
+    format!("revert-{id}")
+}
+
+/// The full ref of what the run landed on.
+fn target(report: &Report, id: &str) -> String {
+    let result = || format!("refs/heads/{}", Names::of(id).result());
+    report.target.clone().unwrap_or_else(result)
+}
+
+/// What the run put on its target, newest first: each with the parent to keep, if it is a merge.
+fn landed_commits(repo: &Repo, report: &Report, target: &str) -> Result<Vec<(Oid, bool)>, CliError> {
+    let gone =
+        |what: String| CliError::environment(what).hint("take back what is left of it by hand: `git revert`");
+    let now = repo.commit(target).map_err(run::unusable)?;
+    let (Some(from), Some(tip)) = (Oid::parse(&report.from), Oid::parse(&report.tip)) else {
+        return Err(gone("its report names no commits".to_owned()));
+    };
+    let failed = |error: GitError| CliError::environment(error.to_string());
+    if repo.git.commit(tip.as_str()).map_err(failed)?.is_none()
+        || !repo.git.is_ancestor(&tip, &now).map_err(failed)?
+    {
+        return Err(gone(format!("{} does not contain what the run landed any more", target)));
+    }
+    first_parents(&repo.git, (&from, &tip)).map_err(failed)
+}
+
+fn first_parents(git: &Git, (from, tip): (&Oid, &Oid)) -> Result<Vec<(Oid, bool)>, GitError> {
+    let range = format!("{from}..{tip}");
+    let args = ["rev-list", "--first-parent", "--parents", "--end-of-options", &range];
+    let out = git.run(&args)?;
+    let commit = |line: &str| {
+        let mut words = line.split(' ');
+        Some((Oid::parse(words.next()?)?, words.count() > 1))
+    };
+    Ok(String::from_utf8_lossy(&out).lines().filter_map(commit).collect())
+}
+
+/// The plan: one task that makes the inverse commits where the target is now.
+fn plan_text(id: &str, target: &str, now: &Oid, commits: &[(Oid, bool)]) -> String {
+    let mut script = String::from("set -e\n");
+    for (commit, is_merge) in commits {
+        let keep = if *is_merge { "-m 1 " } else { "" };
+        script.push_str(&format!(
+            "git -c core.hooksPath=/dev/null -c commit.gpgSign=false revert --no-edit {keep}{commit}\n"
+        ));
+    }
+    let branch = target.strip_prefix("refs/heads/").unwrap_or(target);
+    let plan = serde_json::json!({
+        "version": 1,
+        "name": plan_name(id),
+        "isolation": "worktree",
+        "worktree": { "base": now.as_str() },
+        "merge": { "target": branch, "gates": ["true"] },
+        "tasks": [{
+            "id": "revert",
+            "title": format!("take back run {id}"),
+            "effect": "idempotent",
+            "run": script,
+        }],
+    });
+    format!("{plan:#}\n")
+}
+
+fn load(text: &str) -> Result<Plan, CliError> {
+    let loaded = regatta_plan::load(("revert", text.as_bytes()), Format::Json, &Given::default());
+    let told = loaded.render(false);
+    loaded
+        .plan
+        .ok_or_else(|| CliError::environment(format!("the plan that takes it back has errors:\n{told}")))
+}
+
+/// What checked the work checks its inverse; what prepared worktrees prepares this one.
+fn with_gates(mut plan: Plan, of: &Plan) -> Plan {
+    if let (Some(own), Some(earlier)) = (plan.merge.as_mut(), of.merge.as_ref()) {
+        own.gates.clone_from(&earlier.gates);
+        own.author.clone_from(&earlier.author);
+        own.approve = earlier.approve;
+    }
+    if let (Some(own), Some(earlier)) = (plan.worktrees.as_mut(), of.worktrees.as_ref()) {
+        own.dir.clone_from(&earlier.dir);
+        own.copy.clone_from(&earlier.copy);
+        own.setup.clone_from(&earlier.setup);
+        own.env.clone_from(&earlier.env);
+    }
+    plan
+}

@@ -1,0 +1,68 @@
+//! Where a run stands, task by task, and what a person must look at: the middle of `status`.
+//!
+//! The same text whether it is made from the journal or by the orchestrator that is asked for it.
+
+use super::{escalations, why};
+use crate::view::{Failure, Stand, note};
+use regatta_engine::Engine;
+use regatta_engine::event::{Event, EventKind};
+use regatta_engine::ids::NodeId;
+use regatta_engine::input::Reused;
+use std::collections::BTreeMap;
+
+/// Tasks that are listed.
+const MAX_LISTED: usize = 200;
+
+/// A line for each task.
+#[must_use]
+pub fn tasks(stand: Stand<'_>) -> String {
+    let graph = stand.engine.graph();
+    let mut text = String::new();
+    let width = graph.order().iter().take(MAX_LISTED).map(|&n| graph.name(n).len()).max().unwrap_or(0);
+    for &node in graph.order().iter().take(MAX_LISTED) {
+        let why = why::of(stand, node);
+        let state = stand.engine.state().node(node).state_name();
+        let why = if why == state { String::new() } else { why };
+        let line = format!("  {:width$}  {state:<13}  {why}", graph.name(node));
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    if graph.len() > MAX_LISTED {
+        text.push_str(&format!("  … and {} more\n", graph.len() - MAX_LISTED));
+    }
+    text
+}
+
+/// What an orchestrator remembers of its run, beside the engine, to say where it stands.
+#[derive(Debug)]
+pub struct Standing {
+    run_id: String,
+    failures: BTreeMap<NodeId, Failure>,
+    reused: BTreeMap<NodeId, Box<Reused>>,
+}
+
+impl Standing {
+    /// Of a run that has not begun.
+    #[must_use]
+    pub fn new(run_id: &str) -> Standing {
+        Standing { run_id: run_id.to_owned(), failures: BTreeMap::new(), reused: BTreeMap::new() }
+    }
+
+    /// Takes durable events, all of them from the first.
+    pub fn take(&mut self, events: &[Event]) {
+        for event in events {
+            note(&mut self.failures, &event.kind);
+            if let EventKind::NodeReused { node, reused, .. } = &event.kind {
+                self.reused.insert(*node, reused.clone());
+            }
+        }
+    }
+
+    /// The text between head and end of `status`.
+    #[must_use]
+    pub fn text(&self, engine: &Engine) -> String {
+        let Standing { run_id, failures, reused } = self;
+        let stand = Stand { engine, failures, reused, run_id, held: true };
+        tasks(stand) + &escalations::text(stand)
+    }
+}

@@ -1,0 +1,108 @@
+//! Spec 6 "Merge": every pair and the full order are predicted, all conflicts at once, and prediction and merge agree.
+
+use crate::repo_world::{belongings, git, git_in, repository, with_plan};
+use crate::world::World;
+use serde_json::{Value, json};
+
+const CONFLICT: &str = "tasks:
+  - { id: a, run: 'echo A >src/b.txt' }
+  - { id: b, run: 'echo B >src/b.txt; echo B >src/a.txt' }
+  - { id: c, run: 'echo C >src/a.txt' }
+  - { id: child, needs: [b], run: 'echo c >child.txt' }
+  - { id: free, run: 'echo f >free.txt' }
+";
+
+fn forecast(world: &World, code: i32) -> Value {
+    world.regatta(&["merge", "--dry-run", "--json"]).exits(code).json()
+}
+
+#[test]
+fn a_dry_run_shows_all_conflicts_at_once_and_moves_nothing() {
+    let world = with_plan(&format!("merge: {{ gates: ['true'] }}\n{CONFLICT}"));
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let before = (belongings(&world), git(&world, &["for-each-ref"]), git(&world, &["worktree", "list"]));
+    let said = world.regatta(&["merge", "--dry-run"]).exits(1);
+    let after = (belongings(&world), git(&world, &["for-each-ref"]), git(&world, &["worktree", "list"]));
+    assert_eq!(after, before);
+    insta::assert_snapshot!(said.out.split_once('\n').unwrap().1, @"
+      1  a      merges
+      2  b      conflicts in src/b.txt
+      3  c      merges
+      4  free   merges
+      5  child  contains work that conflicts
+      2 pairs in conflict:
+            1  2  3
+         1  -  x  .
+         2  x  -  x
+         3  .  x  -
+        a and b: src/b.txt
+        b and c: src/a.txt
+      would land: nothing
+    ");
+    let seen = forecast(&world, 1);
+    let pairs: Vec<(&str, &str)> = seen["pairs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pair| (pair["first"].as_str().unwrap(), pair["second"].as_str().unwrap()))
+        .collect();
+    assert_eq!(pairs, [("a", "b"), ("b", "c")]);
+    let merges: Vec<&str> =
+        seen["order"].as_array().unwrap().iter().map(|step| step["merge"].as_str().unwrap()).collect();
+    assert_eq!(merges, ["clean", "conflict", "clean", "clean", "upstream"]);
+}
+
+#[test]
+fn what_is_foreseen_is_what_is_merged() {
+    for strategy in ["no-ff", "squash"] {
+        let world = with_plan(&format!(
+            "merge: {{ strategy: {strategy}, gates: ['true'] }}
+tasks:
+  - {{ id: a, run: 'sed -i s/one/ONE/ src/a.txt' }}
+  - {{ id: b, run: 'sed -i s/three/THREE/ src/a.txt' }}
+  - {{ id: c, needs: [a, b], run: 'echo c >>src/b.txt' }}
+"
+        ));
+        world.regatta(&["run", "plan.yaml"]).exits(0);
+        let said = world.regatta(&["merge", "--dry-run"]).exits(0).out;
+        assert!(said.contains(", as it was merged:") && !said.contains("would land"), "{said}");
+        let seen = forecast(&world, 0);
+        assert_eq!((seen["clean"].clone(), seen["pairs"].clone()), (true.into(), json!([])));
+        assert_eq!(seen["order"][2]["tree"].as_str().unwrap(), git(&world, &["rev-parse", "main^{tree}"]));
+    }
+}
+
+#[test]
+fn a_landing_that_waits_goes_on_with_merge_continue_and_only_such_a_one() {
+    let world = with_plan(
+        "merge: { on_conflict: manual-escalation, gates: ['true'] }
+tasks:
+  - { id: a, run: 'echo A >src/b.txt' }
+  - { id: b, run: 'echo B >src/b.txt' }
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let list = git(&world, &["worktree", "list", "--porcelain"]);
+    let place = list
+        .lines()
+        .filter_map(|line| line.strip_prefix("worktree "))
+        .find(|path| path.ends_with("-integration"))
+        .unwrap();
+    let place = std::path::Path::new(place);
+    std::fs::write(place.join("src/b.txt"), "both\n").unwrap();
+    git_in(place, &["-c", "user.name=P", "-c", "user.email=p@x", "commit", "-qa", "--no-edit"]);
+    world.regatta(&["merge", "--continue"]).exits(0);
+    assert_eq!(world.read("src/b.txt"), "both\n");
+    let said = world.regatta(&["merge", "--continue", &world.run_id()]).exits(2);
+    assert!(said.err.contains("waits for nobody"), "{}", said.err);
+    world.regatta(&["merge"]).exits(2);
+}
+
+#[test]
+fn a_run_without_worktrees_has_nothing_to_merge() {
+    let world = repository();
+    world.write("plan.yaml", "version: 1\ntasks: [ { id: a, run: 'true' } ]\n");
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let said = world.regatta(&["merge", "--dry-run"]).exits(2);
+    assert!(said.err.contains("no task of run") && said.err.contains("isolation: worktree"), "{}", said.err);
+}

@@ -1,0 +1,244 @@
+//! Spec 10 "Gates", spec 6 "Merge": what must be green, and whom a person or an agent is asked before the target moves.
+
+use crate::repo_world::{belongings, git, with_plan, worktrees};
+use crate::world::World;
+use serde_json::Value;
+
+fn landing(world: &World) -> Value {
+    world.regatta(&["status", "--json"]).json()["landing"].clone()
+}
+
+const APPROVED: &str = "merge: { approve: true, gates: ['true'] }
+tasks: [ { id: a, run: 'echo new >new.txt; echo new >src/b.txt' } ]
+";
+
+#[test]
+fn with_approve_the_target_moves_only_after_a_person_said_yes_to_that_very_tip() {
+    let world = with_plan(APPROVED);
+    let before = belongings(&world);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(5);
+    let next = format!("next: regatta merge {} --approve", world.run_id());
+    assert!(said.out.contains("may the target move?") && said.out.contains(&next), "{}", said.out);
+    assert_eq!(belongings(&world), before);
+    let tip = landing(&world)["tip"].as_str().unwrap().to_owned();
+    assert_eq!(landing(&world)["asks"][0]["text"], "may the target move?");
+    // Nobody answered: it asks again, about the same commit.
+    world.regatta(&["resume"]).exits(5);
+    assert_eq!((belongings(&world), landing(&world)["tip"].as_str().unwrap()), (before, tip.as_str()));
+    let said = world.regatta(&["merge", "--approve"]).exits(0);
+    assert!(said.err.contains(&format!("approved for {}", &tip[..10])), "{}", said.err);
+    assert_eq!((git(&world, &["rev-parse", "main"]), worktrees(&world)), (tip, 0));
+    assert!(
+        world.regatta(&["merge", &world.run_id(), "--approve"]).exits(2).err.contains("asks for no approval")
+    );
+}
+
+#[test]
+fn an_approval_is_for_that_tip_only_and_a_tip_that_is_built_anew_is_asked_about_again() {
+    let world = with_plan(APPROVED);
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    // The person's own files stand in the way, so the run waits once more, but not for an approval.
+    world.write("src/b.txt", "mine\n");
+    let said = world.regatta(&["merge", "--approve"]).exits(5);
+    assert!(said.out.contains("are in the way"), "{}", said.out);
+    git(&world, &["checkout", "-q", "--", "src/b.txt"]);
+    git(&world, &["commit", "-q", "--allow-empty", "-m", "theirs"]);
+    let said = world.regatta(&["resume"]).exits(5);
+    assert!(said.out.contains("may the target move?"), "{}", said.out);
+    assert_eq!(git(&world, &["log", "-1", "--format=%s", "main"]), "theirs");
+    world.regatta(&["merge", "--approve"]).exits(0);
+    assert_eq!(git(&world, &["log", "--first-parent", "--format=%s", "-2", "main"]), "Merge a: a\ntheirs");
+}
+
+#[test]
+fn an_approval_outlives_what_stands_between_it_and_the_landing() {
+    let world = with_plan(APPROVED);
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    world.write("src/b.txt", "mine\n");
+    world.regatta(&["merge", "--approve"]).exits(5);
+    git(&world, &["checkout", "-q", "--", "src/b.txt"]);
+    // It is not asked twice.
+    world.regatta(&["resume"]).exits(0);
+    assert_eq!(world.read("new.txt"), "new\n");
+}
+
+/// What the report says of each gate, in its order: id, passed, ran.
+fn results(world: &World) -> Vec<(String, bool, bool)> {
+    let landing = landing(world);
+    let of = |row: &Value| {
+        let text = row["id"].as_str().unwrap().to_owned();
+        (text, row["passed"].as_bool().unwrap(), row["ran"].as_bool().unwrap())
+    };
+    landing["gates"].as_array().unwrap().iter().map(of).collect()
+}
+
+fn result(id: &str, passed: bool, ran: bool) -> (String, bool, bool) {
+    (id.to_owned(), passed, ran)
+}
+
+#[test]
+fn a_gate_whose_need_is_red_is_not_run_and_is_no_pass() {
+    let world = with_plan(
+        "merge: { gates: [test] }
+gates:
+  lint: { run: 'echo a finding; exit 1', name: the linter }
+  build: { run: 'true' }
+  test: { run: 'touch $REGATTA_WORKTREE/../../../ran.log', needs: [build, lint] }
+tasks: [ { id: a, run: 'echo new >new.txt' } ]
+",
+    );
+    let before = belongings(&world);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(1);
+    assert_eq!(belongings(&world), before);
+    assert_eq!(
+        results(&world),
+        [result("build", true, true), result("lint", false, true), result("test", false, false)]
+    );
+    assert!(said.out.contains("the linter after the merge of a: exit code 1: a finding"), "{}", said.out);
+    assert!(said.out.contains("test after the merge of a: not run: it needs `lint`"), "{}", said.out);
+    assert!(!world.path("ran.log").exists());
+    assert_eq!(world.regatta(&["logs", "--gate", "lint"]).exits(0).out, "a finding\n");
+    assert!(world.regatta(&["logs", "--gate", "test"]).exits(2).err.contains("has no log"));
+}
+
+#[test]
+fn a_red_gate_that_does_not_block_is_told_and_stops_nothing() {
+    let world = with_plan(
+        "merge: { gates: [slow, 'true'] }
+gates: { slow: { run: 'sleep 300', blocking: false, timeout: 1s } }
+tasks: [ { id: a, run: 'echo new >new.txt' } ]
+",
+    );
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(said.out.contains("gates        1 passed, 1 red") && said.out.contains("slow"), "{}", said.out);
+    assert_eq!(world.read("new.txt"), "new\n");
+}
+
+#[test]
+fn gates_that_do_not_need_each_other_run_at_once_within_the_cap() {
+    let gates = |top: &str| {
+        format!(
+            "merge: {{ gates: [one, two] }}
+gates:
+  one: {{ run: 'echo x >{top}/first; cat {top}/second', timeout: 5m }}
+  two: {{ run: 'cat {top}/first; echo x >{top}/second', timeout: 5m }}
+tasks: [ {{ id: a, run: 'echo new >new.txt' }} ]
+"
+        )
+    };
+    let world = with_plan("");
+    let plan = world.read("plan.yaml") + &gates(&world.root().display().to_string());
+    world.write("plan.yaml", &plan);
+    world.fifo("first");
+    world.fifo("second");
+    // Each waits for the other.
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let world = with_plan(
+        "limits: { max_parallel: 1 }
+merge: { gates: [one, two] }
+gates:
+  one: { run: 'mkdir ../busy && sleep 0.2 && rmdir ../busy' }
+  two: { run: 'mkdir ../busy && sleep 0.2 && rmdir ../busy' }
+tasks: [ { id: a, run: 'echo new >new.txt' } ]
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+}
+
+#[test]
+fn a_person_who_is_a_gate_is_asked_once_about_the_tip_and_what_needs_them_runs_after() {
+    let world = with_plan(
+        "merge: { gates: [ship] }
+gates:
+  unit: { run: 'echo u >>../order.log' }
+  ok: { person: 'is the text good?', needs: [unit] }
+  ship: { run: 'echo s >>../order.log', needs: [ok] }
+tasks: [ { id: a, run: 'echo a >a.txt' }, { id: b, run: 'echo b >b.txt' } ]
+",
+    );
+    let before = belongings(&world);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(5);
+    assert!(said.out.contains("ok: is the text good?"), "{}", said.out);
+    assert!(said.out.contains("--approve"), "{}", said.out);
+    assert_eq!(belongings(&world), before);
+    assert_eq!(results(&world), [result("unit", true, true), result("unit", true, true)]);
+    world.regatta(&["merge", "--approve"]).exits(0);
+    assert_eq!(world.read(".regatta/worktrees/order.log"), "u\nu\nu\nu\ns\n");
+    let said =
+        landing(&world)["gates"].as_array().unwrap().iter().find(|row| row["id"] == "ok").unwrap().clone();
+    assert!(said["said"].as_str().unwrap().starts_with("approved by "), "{said}");
+}
+
+#[test]
+fn what_a_gate_wrote_must_agree_with_its_exit_code() {
+    let junit = |case: &str| {
+        format!(
+            "<testsuites><testsuite name=\"s\" tests=\"1\" failures=\"0\" errors=\"0\">{case}</testsuite></testsuites>"
+        )
+    };
+    let run = |report: Option<&str>| {
+        let script = match report {
+            Some(text) => format!("cp ../report.txt out.log; : {}", text.len()),
+            None => "true".to_owned(),
+        };
+        let world = with_plan(&format!(
+            "merge: {{ gates: [unit] }}
+gates: {{ unit: {{ run: '{script}', evidence: ['junit:out.log'] }} }}
+tasks: [ {{ id: a, run: 'echo a >a.txt' }}, {{ id: b, run: 'echo b >b.txt' }} ]
+"
+        ));
+        world.write(".regatta/worktrees/report.txt", report.unwrap_or_default());
+        let code = world.regatta(&["run", "plan.yaml"]).code;
+        (code, landing(&world)["gates"][0]["said"].as_str().unwrap().to_owned())
+    };
+    let good = run(Some(&junit("<testcase name=\"one\"/>")));
+    assert!(good.0 == Some(0) && good.1 == "1 tests passed, 0 were skipped", "{good:?}");
+    let bad = run(Some(&junit("<testcase name=\"one\"><failure/></testcase>")));
+    assert!(bad.0 == Some(1) && bad.1.contains("1 of 1 tests failed: one"), "{bad:?}");
+    let none = run(None);
+    assert!(none.0 == Some(1) && none.1.contains("cannot be read"), "{none:?}");
+}
+
+#[test]
+fn a_word_that_is_neither_gate_nor_program_is_an_error_before_anything_starts() {
+    let world = with_plan(
+        "merge: { gates: [unti] }
+gates: { unit: { run: 'true' } }
+tasks: [ { id: a, run: 'echo new >new.txt' } ]
+",
+    );
+    for verb in ["run", "check"] {
+        let said = world.regatta(&[verb, "plan.yaml"]).exits(3);
+        assert!(
+            said.err.contains("`unti` in `merge.gates` is neither a gate of the plan nor"),
+            "{}",
+            said.err
+        );
+    }
+    assert!(!world.path(".regatta").exists());
+}
+
+#[test]
+fn gates_that_contradict_themselves_are_all_told_at_once() {
+    let world = with_plan(
+        "merge: { gates: [a], resolver: { agent: bot }, fix: { agent: bto } }
+agents: { bot: { command: [x] } }
+gates:
+  a: { run: 'true', needs: [b] }
+  b: { run: 'true', needs: [a], evidence: ['junit:../x', 'odd', 'lcov:x'] }
+  c: { person: ok, timeout: 1s }
+tasks: [ { id: a, run: 'true' } ]
+",
+    );
+    let said = world.regatta(&["check", "plan.yaml"]).exits(3).err;
+    for part in [
+        "gates need each other in a cycle: a -> b -> a",
+        "evidence `junit:../x` of gate `b` names a path that",
+        "evidence `odd` of gate `b` is of no kind that is known: junit:PATH, sarif:PATH",
+        "`timeout` of gate `c` is for commands",
+        "`resolver` and `on_conflict: resolver` belong together",
+        "agent `bto` is not among `agents`",
+    ] {
+        assert!(said.contains(part), "{part} is not in\n{said}");
+    }
+}

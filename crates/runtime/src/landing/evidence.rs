@@ -1,0 +1,150 @@
+//! What a gate wrote beside its exit code: a report of tests (JUnit XML) or of findings (SARIF), read and counted by us.
+//!
+//! A report that is missing or cannot be read is no pass. Knows no gate.
+
+use crate::private_file;
+use quick_junit::{Report, TestCaseStatus};
+use regatta_plan::model::Evidence;
+use serde_json::Value;
+use std::fs;
+use std::io::{BufReader, Read as _};
+use std::path::Path;
+
+/// A report may hold this much.
+const MOST_BYTES: u64 = 64 << 20;
+/// So many cases or findings are named.
+const MOST_NAMES: usize = 5;
+
+/// Deletes what an earlier run of a gate wrote: it is no evidence of the next.
+pub(super) fn forget(evidence: &[Evidence], dir: &Path) {
+    for Evidence { path, .. } in evidence {
+        // One that cannot be deleted is read, and what it says stands.
+        let _ = fs::remove_file(dir.join(path));
+    }
+}
+
+/// Reads a report.
+///
+/// # Errors
+/// It does not say that the gate passed; why, for people.
+pub(super) fn read(evidence: &Evidence, dir: &Path) -> Result<String, String> {
+    let unread = |why: String| format!("evidence `{}` cannot be read: {why}", evidence.path);
+    let file = private_file::open(&dir.join(&evidence.path)).map_err(|error| unread(error.to_string()))?;
+    let bytes = file.metadata().map_or(0, |meta| meta.len());
+    if bytes > MOST_BYTES {
+        return Err(unread(format!("it has {bytes} bytes, more than 64 MiB")));
+    }
+    let reader = BufReader::new(file.take(MOST_BYTES));
+    let told = match evidence.kind.as_str() {
+        "junit" => Report::deserialize(reader).map(|report| junit(&report)).map_err(|e| e.to_string()),
+        _ => serde_json::from_reader(reader).map_err(|e| e.to_string()).and_then(|log| sarif(&log)),
+    };
+    told.map_err(unread)?
+}
+
+/// Counts cases, whatever the sums in the report say.
+fn junit(report: &Report) -> Result<String, String> {
+    let cases = report.test_suites.iter().flat_map(|suite| &suite.test_cases);
+    let (mut passed, mut skipped, mut bad) = (0_u64, 0_u64, Vec::new());
+    for case in cases {
+        match &case.status {
+            TestCaseStatus::Success { .. } => passed += 1,
+            TestCaseStatus::Skipped { .. } => skipped += 1,
+            TestCaseStatus::NonSuccess { .. } => bad.push(case.name.as_str().to_owned()),
+        }
+    }
+    match (bad.is_empty(), passed) {
+        (true, 0) => Err(format!("no test passed, {skipped} were skipped")),
+        (true, _) => Ok(format!("{passed} tests passed, {skipped} were skipped")),
+        (false, _) => {
+            Err(format!("{} of {} tests failed: {}", bad.len(), passed + bad.len() as u64, named(&bad)))
+        }
+    }
+}
+
+/// Counts findings of level `error` that are not suppressed.
+fn sarif(log: &Value) -> Result<Result<String, String>, String> {
+    let runs = log.get("runs").and_then(Value::as_array).ok_or("it has no `runs`")?;
+    let mut bad = Vec::new();
+    for result in runs.iter().filter_map(|run| run.get("results")?.as_array()).flatten() {
+        let text =
+            |key: &str, usual: &str| result.get(key).and_then(Value::as_str).unwrap_or(usual).to_owned();
+        let suppressed =
+            result.get("suppressions").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+        if text("level", "warning") == "error" && text("kind", "fail") == "fail" && !suppressed {
+            bad.push(text("ruleId", "a finding"));
+        }
+    }
+    Ok(match bad.len() {
+        0 => Ok("no finding of level `error`".to_owned()),
+        n => Err(format!("{n} findings of level `error`: {}", named(&bad))),
+    })
+}
+
+fn named(names: &[String]) -> String {
+    let shown: Vec<&str> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
+    match names.len().checked_sub(MOST_NAMES) {
+        Some(more) if more > 0 => format!("{} and {more} more", shown.join(", ")),
+        _ => shown.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(kind: &str, text: &str, expect: Result<&str, &str>) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("r"), text).unwrap();
+        let evidence = Evidence { kind: kind.to_owned(), path: "r".to_owned() };
+        let found = read(&evidence, dir.path());
+        match (&found, expect) {
+            (Ok(said), Ok(part)) | (Err(said), Err(part)) => assert!(said.contains(part), "{said}"),
+            _ => panic!("{found:?}"),
+        }
+        forget(std::slice::from_ref(&evidence), dir.path());
+        assert!(read(&evidence, dir.path()).unwrap_err().contains("cannot be read"));
+    }
+
+    #[test]
+    fn a_report_of_tests_passes_only_if_a_test_passed_and_none_failed() {
+        let suite = |cases: &str| {
+            format!(
+                "<testsuites><testsuite name=\"s\" tests=\"9\" failures=\"0\" errors=\"0\">{cases}</testsuite></testsuites>"
+            )
+        };
+        check("junit", &suite("<testcase name=\"a\" classname=\"c\"/>"), Ok("1 tests passed"));
+        let failed = "<testcase name=\"a\"/><testcase name=\"b\"><failure message=\"no\"/></testcase>";
+        check("junit", &suite(failed), Err("1 of 2 tests failed: b"));
+        check("junit", &suite("<testcase name=\"a\"><error/></testcase>"), Err("failed: a"));
+        check("junit", &suite("<testcase name=\"a\"><skipped/></testcase>"), Err("no test passed"));
+        check("junit", &suite(""), Err("no test passed"));
+        check("junit", "<testsuites><testsuite", Err("cannot be read"));
+        check("junit", "", Err(""));
+    }
+
+    #[test]
+    fn findings_of_level_error_that_are_not_suppressed_are_red() {
+        let log = |results: &str| {
+            format!("{{\"version\": \"2.1.0\", \"runs\": [ {{ \"results\": [{results}] }} ]}}")
+        };
+        check("sarif", &log(""), Ok("no finding"));
+        check(
+            "sarif",
+            &log("{\"ruleId\": \"x\"}, {\"ruleId\": \"y\", \"level\": \"note\"}"),
+            Ok("no finding"),
+        );
+        check(
+            "sarif",
+            &log("{\"ruleId\": \"x\", \"level\": \"error\"}"),
+            Err("1 findings of level `error`: x"),
+        );
+        check(
+            "sarif",
+            &log("{\"level\": \"error\", \"suppressions\": [{\"kind\": \"inSource\"}]}"),
+            Ok("no finding"),
+        );
+        check("sarif", "{}", Err("no `runs`"));
+        check("sarif", "[", Err("cannot be read"));
+    }
+}

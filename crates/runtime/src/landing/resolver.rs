@@ -1,0 +1,150 @@
+//! A conflict, and the agent that resolves it: it owns exactly the paths that conflict.
+//!
+//! What it leaves is refused if markers stand in those paths or any other changed. Knows no policy.
+
+use super::integrate::Bench;
+use super::tries::{Ask, Tried, foreign};
+use super::{Conflict, Dock, LandError, Piece, Report};
+use crate::git::{Change, Oid};
+use regatta_plan::prompt::{Item, Part};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// What an agent made of a conflict.
+pub(super) enum Resolved {
+    /// The merged tree.
+    Tree(Oid),
+    /// Nothing that is taken.
+    No,
+    /// The run is being left.
+    Left,
+}
+
+impl Dock {
+    /// Lets the agent resolve a conflict, at most its attempts.
+    pub(super) fn resolve_by_agent(
+        &self,
+        piece: &Piece,
+        bench: &Bench,
+        (conflict, report): (&mut Conflict, &mut Report),
+    ) -> Result<Resolved, LandError> {
+        let Some(helper) = &self.merge.resolver else { return Ok(Resolved::No) };
+        let owned: BTreeSet<&str> = conflict.paths.iter().map(String::as_str).collect();
+        let mut failed: Vec<Item> = Vec::new();
+        for nth in 0..usize::try_from(helper.attempts).unwrap_or(usize::MAX) {
+            bench.stand_at_tip()?;
+            // It ends with 1 because of the conflicts that are known already.
+            let args = ["merge", "--no-commit", "--no-ff", "--quiet", piece.head.as_str()];
+            bench.git.ask(&args, &[0, 1])?;
+            let refuses = |changes: &[Change]| refused(changes, &owned, &bench.path);
+            let ask = Ask {
+                role: "resolver",
+                helper,
+                head: Some(&piece.head),
+                after: Some(&piece.task),
+                red: Vec::new(),
+                nth,
+                title: format!("Resolve the conflict of {}", piece.task),
+                instruction: format!(
+                    "Merging the work of `{}` conflicts. Resolve each conflict so that both sides keep what they were to do, \
+                     and leave no marker of a conflict. Change no other file.",
+                    piece.task
+                ),
+                items: self.sides(piece, (conflict, report), &failed),
+                finds: self.as_it_stands(bench)?,
+                refuses: &refuses,
+            };
+            let tried = match self.attempt(ask, bench, report)? {
+                Tried::Left => return Ok(Resolved::Left),
+                Tried::Unpaid => break,
+                Tried::Done(tried) => tried,
+            };
+            match tried.commit.as_deref().and_then(Oid::parse) {
+                Some(commit) => {
+                    let by = format!("agent {}", tried.agent);
+                    conflict.resolved =
+                        conflict.paths.iter().map(|path| (path.clone(), by.clone())).collect();
+                    bench.stand_at_tip()?;
+                    return Ok(Resolved::Tree(bench.git.tree(&commit)?));
+                }
+                None => failed.push(foreign(Part::Failure, format!("attempt {}", nth + 1), tried.said)),
+            }
+        }
+        bench.stand_at_tip()?;
+        Ok(Resolved::No)
+    }
+
+    fn sides(&self, piece: &Piece, (conflict, report): (&Conflict, &Report), failed: &[Item]) -> Vec<Item> {
+        let paths: String =
+            conflict.paths.iter().map(|path| format!("- {}\n", path.escape_debug())).collect();
+        let title = piece.title.as_deref().unwrap_or(&piece.task);
+        let mut items = vec![
+            foreign(Part::Owns, "git".to_owned(), paths),
+            foreign(Part::Before, format!("task {}", piece.task), format!("theirs: {title}")),
+        ];
+        if !report.merged.is_empty() {
+            let merged = format!("ours: the target with the work of {}", report.merged.join(", "));
+            items.push(foreign(Part::Before, "merge".to_owned(), merged));
+        }
+        items.extend(failed.iter().cloned());
+        items
+    }
+
+    /// The tree of a worktree with a conflict in it, read beside its index, which is left as it is for the agent.
+    fn as_it_stands(&self, bench: &Bench) -> Result<Oid, LandError> {
+        let index = self.run_dir.join("resolver.index");
+        let vars = [("GIT_INDEX_FILE", index.to_string_lossy().into_owned())];
+        let git = |args: &[&str]| bench.git.run_as(args, (b"", &vars));
+        git(&["read-tree", bench.tip.as_str()])?;
+        git(&["add", "--all"])?;
+        let tree = git(&["write-tree"])?;
+        // It is made anew for each attempt.
+        let _ = fs::remove_file(&index);
+        match Oid::parse(String::from_utf8_lossy(&tree).trim()) {
+            Some(tree) => Ok(tree),
+            None => Ok(bench.git.tree(&bench.tip)?),
+        }
+    }
+}
+
+/// Why what an agent left is refused, if it is.
+fn refused(changes: &[Change], owned: &BTreeSet<&str>, worktree: &Path) -> Option<String> {
+    let others: Vec<&str> =
+        changes.iter().map(|change| change.path.as_str()).filter(|path| !owned.contains(path)).collect();
+    if let Some(first) = others.first() {
+        let more = if others.len() > 1 { format!(" and {} more", others.len() - 1) } else { String::new() };
+        return Some(format!("it changed {}{more}, which does not conflict", first.escape_debug()));
+    }
+    let marked = owned.iter().find(|path| {
+        let path = worktree.join(path);
+        let plain = path.symlink_metadata().is_ok_and(|meta| meta.is_file());
+        plain && fs::read(&path).is_ok_and(|bytes| has_markers(&bytes))
+    });
+    marked.map(|path| format!("markers of the conflict are left in {}", path.escape_debug()))
+}
+
+/// Whether a line is a marker of a conflict. A row of `=` alone is no sign: it underlines headings.
+fn has_markers(bytes: &[u8]) -> bool {
+    let marker = |line: &[u8], sign: u8| {
+        line.len() >= 7
+            && line[..7].iter().all(|b| *b == sign)
+            && line.get(7).is_none_or(|b| matches!(b, b' ' | b'\r'))
+    };
+    bytes.split(|b| *b == b'\n').any(|line| b"<>|".iter().any(|sign| marker(line, *sign)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_markers;
+
+    #[test]
+    fn markers_are_told_from_what_looks_like_them() {
+        for text in ["<<<<<<< ours\na\n", "a\n>>>>>>> theirs", "a\n||||||| base\r\n", "<<<<<<<"] {
+            assert!(has_markers(text.as_bytes()), "{text}");
+        }
+        for text in ["Title\n=======\n", "a << b", "<<<<<<<<< nine", " <<<<<<< indented", ""] {
+            assert!(!has_markers(text.as_bytes()), "{text}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What the driver does about attempts that nobody can tell of any more: their owner is gone, or its words are.
+//!
+//! A part of the driver. What being lost means is not known here.
+
+use crate::action::Kind;
+use crate::collect;
+use crate::judge::Job;
+use crate::keeper::Ask;
+use crate::local::Local;
+use crate::turn::Arrival;
+use regatta_engine::input::{Input, Reconciliation};
+use regatta_engine::state::State;
+use regatta_engine::state::node::NodeState;
+use std::collections::BTreeMap;
+
+impl Local {
+    /// Deletes the raw results of what is lost: nobody's input, and never redacted. `kept` are those that live on or
+    /// have ended and are to be judged.
+    pub fn forget_results(&self, state: &State, kept: &[u64]) {
+        let lost = state.live().filter(|(attempt, _)| !kept.contains(&attempt.0));
+        let lost = lost.map(|(attempt, _)| self.dir(attempt, Kind::Attempt));
+        let asked = state.in_doubt().filter_map(|node| {
+            let NodeState::InDoubt(doubt) = &state.node(node).state else { return None };
+            doubt.asking.then(|| self.dir(doubt.attempt, Kind::Reconcile))
+        });
+        for dir in lost.chain(asked) {
+            collect::forget(&dir);
+        }
+    }
+
+    /// Forgets what was under way with a keeper that is gone, but for what still lives; answers what that means.
+    pub fn forget_jobs(&mut self, live: &[u64]) -> Vec<Arrival> {
+        let (kept, lost) = std::mem::take(&mut self.jobs).into_iter().partition(|(id, _)| live.contains(id));
+        self.jobs = kept;
+        self.asking.retain(|id, _| live.contains(id));
+        let lost: BTreeMap<u64, Job> = lost;
+        lost.values().for_each(|job| collect::clear_tmp(&job.dir.path));
+        lost.keys().for_each(|id| self.looks.over(*id));
+        let input = |job: Job| match job.kind {
+            Kind::Reconcile => Input::Reconciled { node: job.node, found: Reconciliation::Unknown },
+            Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => {
+                Input::AttemptLost { attempt: job.attempt }
+            }
+        };
+        lost.values().for_each(|job| self.lost_apart(job.attempt));
+        lost.into_values().map(|job| input(job).into()).collect()
+    }
+
+    /// Asks once more for the end of what is being ended: the first request may have been lost with a connection.
+    pub fn end_again(&mut self, state: &State) {
+        for (attempt, node) in state.live() {
+            if state.node(node).live().is_some_and(|live| live.ending.is_some()) {
+                let grace_ms = self.actions.policy(node).grace_ms;
+                self.asks.push(Ask::End { attempt: attempt.0, grace_ms });
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What the tasks of a run left, as its events say: where each began, what it left, and what of that waits to land.
+//!
+//! Folded from events, by whoever orchestrates and by whoever only looks. Knows no git.
+
+use crate::git::Oid;
+use crate::merge_order::merge_order;
+use regatta_engine::event::{Event, EventKind};
+use regatta_engine::graph::Graph;
+use regatta_engine::ids::NodeId;
+use regatta_engine::outcome::AttemptOutcome;
+use regatta_plan::Plan;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A task whose work is to land.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// Its node.
+    pub node: NodeId,
+    /// Its id.
+    pub task: String,
+    /// Its title.
+    pub title: Option<String>,
+    /// Its role.
+    pub role: Option<String>,
+    /// Where its work began.
+    pub base: Oid,
+    /// What it left.
+    pub head: Oid,
+    /// Tasks whose work it contains.
+    pub ancestors: BTreeSet<String>,
+}
+
+/// What is to land.
+#[derive(Clone, Debug)]
+pub struct Cargo {
+    /// The pieces, in merge order.
+    pub pieces: Vec<Piece>,
+    /// A task of the run did not come to a good end.
+    pub incomplete: bool,
+}
+
+/// What was left so far.
+#[derive(Debug)]
+pub struct Works {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Its graph.
+    pub graph: Arc<Graph>,
+    /// The place of each node in merge order.
+    rank: Vec<usize>,
+    /// Where good attempts began, and what they left.
+    left: BTreeMap<NodeId, (Oid, Oid)>,
+    /// Nodes whose work waits for landing.
+    pub collected: BTreeSet<NodeId>,
+    /// Pairs whose conflict was told.
+    told: BTreeSet<(NodeId, NodeId)>,
+    /// A node did not come to a good end.
+    incomplete: bool,
+}
+
+impl Works {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, graph: Arc<Graph>) -> Works {
+        let mut rank = vec![0; graph.len()];
+        for (i, node) in merge_order(&plan, &graph).into_iter().enumerate() {
+            rank[node.index()] = i;
+        }
+        let (left, collected) = (BTreeMap::new(), BTreeSet::new());
+        Works { plan, graph, rank, left, collected, told: BTreeSet::new(), incomplete: false }
+    }
+
+    /// Takes note of what an attempt left.
+    pub fn absorb(&mut self, event: &Event) {
+        let (node, report) = match &event.kind {
+            EventKind::DispatchEnded { node, outcome: AttemptOutcome::Succeeded, report, .. } => {
+                (node, &**report)
+            }
+            EventKind::NodeReused { node, reused, .. } => {
+                if self.graph.policy(*node).collects {
+                    self.collected.insert(*node);
+                }
+                (node, &reused.report)
+            }
+            EventKind::NodeCollected { node, .. } => {
+                self.collected.insert(*node);
+                return;
+            }
+            EventKind::ConflictPredicted(node, with, _) => {
+                self.told.insert((*node, *with));
+                return;
+            }
+            EventKind::NodeEnded { node, outcome, .. } => {
+                self.incomplete |= !self.collected.remove(node) && outcome.blocks();
+                return;
+            }
+            _ => return,
+        };
+        let Some(work) = &report.work else { return };
+        if let Some(work) = Oid::parse(&work.base).zip(Oid::parse(&work.head)) {
+            self.left.insert(*node, work);
+        }
+    }
+
+    /// Where a node's work began, and what it left.
+    #[must_use]
+    pub fn of(&self, node: NodeId) -> Option<&(Oid, Oid)> {
+        self.left.get(&node)
+    }
+
+    /// Whether nothing was left yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// Two nodes, the one first that is merged first.
+    #[must_use]
+    pub fn in_merge_order(&self, a: NodeId, b: NodeId) -> (NodeId, NodeId) {
+        if self.rank[a.index()] < self.rank[b.index()] { (a, b) } else { (b, a) }
+    }
+
+    /// Whether it was told that what one node left conflicts with what another one left.
+    #[must_use]
+    pub fn has_told(&self, node: NodeId, with: NodeId) -> bool {
+        self.told.contains(&(node, with))
+    }
+
+    /// What the predecessors of a node left, in merge order. A node without a worktree hands on what it was handed.
+    #[must_use]
+    pub fn handed(&self, node: NodeId) -> Vec<(String, Oid)> {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![node]);
+        let mut found: Vec<(usize, NodeId, &Oid)> = Vec::new();
+        while let Some(at) = open.pop() {
+            for pred in self.graph.preds(at).filter(|pred| seen.insert(*pred)) {
+                match self.left.get(&pred) {
+                    Some((_, head)) => found.push((self.rank[pred.index()], pred, head)),
+                    None => open.push(pred),
+                }
+            }
+        }
+        found.sort();
+        found.into_iter().map(|(_, node, head)| (self.graph.name(node).to_owned(), head.clone())).collect()
+    }
+
+    /// What is to land, in merge order.
+    #[must_use]
+    pub fn cargo(&self) -> Cargo {
+        Cargo { pieces: self.pieces(|node| self.collected.contains(&node)), incomplete: self.incomplete }
+    }
+
+    /// All that was left, landed or not, in merge order.
+    #[must_use]
+    pub fn all(&self) -> Cargo {
+        Cargo { pieces: self.pieces(|_| true), incomplete: self.incomplete }
+    }
+
+    fn pieces(&self, wanted: impl Fn(NodeId) -> bool) -> Vec<Piece> {
+        let mut nodes: Vec<NodeId> = self.left.keys().copied().filter(|node| wanted(*node)).collect();
+        nodes.sort_by_key(|node| self.rank[node.index()]);
+        nodes.into_iter().filter_map(|node| self.piece(node)).collect()
+    }
+
+    /// What a node left, as something to merge.
+    #[must_use]
+    pub fn piece(&self, node: NodeId) -> Option<Piece> {
+        let ((base, head), task) = (self.left.get(&node)?.clone(), self.plan.tasks.get(node.index())?);
+        let (id, title, role) = (task.id.clone(), task.title.clone(), task.role.clone());
+        Some(Piece { node, task: id, title, role, base, head, ancestors: self.ancestors(node) })
+    }
+
+    fn ancestors(&self, node: NodeId) -> BTreeSet<String> {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![node]);
+        while let Some(at) = open.pop() {
+            open.extend(self.graph.preds(at).filter(|pred| seen.insert(*pred)));
+        }
+        seen.into_iter().map(|node| self.graph.name(node).to_owned()).collect()
+    }
+}

@@ -1,0 +1,99 @@
+//! Merges without a checkout, under the attributes that the real merge would see.
+//!
+//! `merge-tree` reads attributes from the files of the directory it runs in, so that directory must hold those of "ours",
+//! whatever git it is: `--attr-source` is younger than what we ask for. Only these files are written.
+
+use crate::git::{Git, GitError, Oid, Repo};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const ATTRIBUTES: &str = ".gitattributes";
+/// The directory for a commit that has none.
+const NONE: &str = "none";
+
+/// Tells directories apart that are being filled at once.
+static FILLED: AtomicU64 = AtomicU64::new(0);
+
+/// Why there is no such directory.
+#[derive(Debug, thiserror::Error)]
+pub enum AttributesError {
+    /// Git fails.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// A file cannot be written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// A repository, and a directory of ours for attributes of its commits.
+#[derive(Clone, Copy, Debug)]
+pub struct Merger<'a> {
+    /// The repository.
+    pub repo: &'a Repo,
+    /// The directory; it is made when it is needed.
+    pub scratch: &'a Path,
+}
+
+impl Merger<'_> {
+    /// Git in a directory that holds the attributes of a commit and nothing else.
+    ///
+    /// # Errors
+    /// Git fails, or a file of ours cannot be written.
+    pub fn git_at(&self, ours: &Oid) -> Result<Git, AttributesError> {
+        let dir = self.attributes_of(ours)?;
+        let common = &self.repo.common_dir;
+        Ok(self.repo.harmless()?.fixed((&dir, common, common)))
+    }
+
+    fn attributes_of(&self, ours: &Oid) -> Result<PathBuf, AttributesError> {
+        let files = attribute_files(&self.repo.git, ours)?;
+        let dir = self.scratch.join(if files.is_empty() { NONE } else { ours.as_str() });
+        if dir.is_dir() {
+            return Ok(dir);
+        }
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| AttributesError::File { path, source }
+        };
+        let n = FILLED.fetch_add(1, Ordering::Relaxed);
+        let new = self.scratch.join(format!("new.{}.{n}", std::process::id()));
+        fs::create_dir_all(&new).map_err(failed(&new))?;
+        for (name, blob) in &files {
+            let path = new.join(name);
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent).map_err(failed(parent))?;
+            }
+            let content = self.repo.git.run(&["cat-file", "blob", blob.as_str()])?;
+            fs::write(&path, content).map_err(failed(&path))?;
+        }
+        match fs::rename(&new, &dir) {
+            Ok(()) => Ok(dir),
+            // Somebody else was faster, with the same files.
+            Err(_) if dir.is_dir() => {
+                let _ = fs::remove_dir_all(&new);
+                Ok(dir)
+            }
+            Err(source) => Err(AttributesError::File { path: dir, source }),
+        }
+    }
+}
+
+/// The files of attributes that a commit has, with their blobs. Git reads none through a link.
+fn attribute_files(git: &Git, commit: &Oid) -> Result<Vec<(String, Oid)>, GitError> {
+    let out = git.run(&["ls-tree", "-r", "-z", "--full-tree", commit.as_str()])?;
+    let entry = |line: &[u8]| {
+        let (head, path) = std::str::from_utf8(line).ok()?.split_once('\t')?;
+        let mut words = head.split(' ');
+        let (mode, blob) = (words.next()?, words.nth(1)?);
+        let named = path == ATTRIBUTES || path.ends_with("/.gitattributes");
+        (named && mode.starts_with("100")).then(|| Some((path.to_owned(), Oid::parse(blob)?)))?
+    };
+    Ok(out.split(|b| *b == 0).filter_map(entry).collect())
+}

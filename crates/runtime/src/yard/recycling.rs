@@ -1,0 +1,143 @@
+//! A worktree whose task is done becomes that of another task: only what differs is written.
+//!
+//! ```text
+//! done, durable -> pool -> git's own directory anew -> index as we left it -> clean -> reset -> settled
+//! ```
+//! Nothing of the earlier task may be seen by the later one. What git keeps for a worktree is made anew; and the index is not
+//! the one that the task had, in which it could have hidden files, but the one that we wrote before it began: whatever was
+//! touched since differs from it by its times and is written anew. Where that cannot be, a new worktree is made.
+
+use super::Ground;
+use super::making::MakeError;
+use super::own_git::put_back;
+use super::settled::{distrust, now_seconds, settle};
+use crate::git::{Git, GitError, Oid};
+use regatta_fault as fault;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// The first git that reads an index without its checksum everywhere.
+const SETTLES: (u32, u32) = (2, 40);
+
+/// What worktrees of this orchestrator can be used again.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    /// Those whose tasks are done.
+    idle: Mutex<Vec<PathBuf>>,
+    /// So many are being made now.
+    making: AtomicUsize,
+}
+
+impl Ground {
+    /// The work of a task is safe, and durably known to be: its worktree may become another one's.
+    pub fn release(&self, task: &str) {
+        // A cone is another one's of the next task, and quickly made anew.
+        if self.is_one_by_one() || self.rules.sparse.is_some() {
+            return;
+        }
+        let path = self.path(task);
+        if self.kept_index(&path).exists() {
+            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(path);
+        }
+    }
+
+    /// Makes a worktree of one whose task is done. Answers whether there was one that could be used.
+    pub(super) fn recycle(&self, path: &Path, at: (&str, &Oid)) -> Result<bool, MakeError> {
+        let idle = self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let Some(old) = idle else { return Ok(false) };
+        let made = self.turn_into(&old, path, at);
+        let index = self.kept_index(&old);
+        let done = matches!(made, Ok(true));
+        // One that is left over is never looked at again.
+        let _ = fs::remove_file(index);
+        if !done {
+            // Somebody may have made files undeletable there; a new one is made beside.
+            self.clear(path)?;
+            let full = format!("refs/heads/{}", at.0);
+            if self.repo.git.commit(&full)?.is_some() {
+                self.repo.git.run(&["update-ref", "--no-deref", "-d", &full])?;
+            }
+        }
+        Ok(done)
+    }
+
+    fn turn_into(&self, old: &Path, path: &Path, at: (&str, &Oid)) -> Result<bool, MakeError> {
+        let known = old.symlink_metadata().is_ok_and(|meta| meta.is_dir()) && self.admin(old).is_some();
+        if !known {
+            return Ok(false);
+        }
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| MakeError::File { path, source }
+        };
+        self.repo.add_worktree(path, at)?;
+        let Some(admin) = self.admin(path) else { return Ok(false) };
+        let rights = path.metadata().map_err(failed(path))?.mode() & 0o7777;
+        fs::remove_dir_all(path).map_err(failed(path))?;
+        fs::rename(old, path).map_err(failed(old))?;
+        put_back(path, &admin).map_err(failed(path))?;
+        fault::point("worktree.taken");
+        self.repo.remove_worktree(old)?;
+        let index = admin.join("index");
+        fs::copy(self.kept_index(old), &index).map_err(failed(&index))?;
+        let git = self.git_in(path)?;
+        git.run(&["clean", "-ffdxq"])?;
+        if !distrust((path, &index), at.1.as_str().len() / 2).map_err(failed(&index))? {
+            return Ok(false);
+        }
+        self.fill((&git, path), (at.1, Some(rights)))
+    }
+
+    /// Writes the files of a worktree that differ from a commit, and settles them. Answers whether it can be used again.
+    pub(super) fn fill(
+        &self,
+        (git, path): (&Git, &Path),
+        (commit, rights): (&Oid, Option<u32>),
+    ) -> Result<bool, MakeError> {
+        let since = now_seconds();
+        let making = self.pool.making.fetch_add(1, Ordering::SeqCst) + 1;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let careful = git.with([
+            "index.version=2".to_owned(),
+            "index.sparse=false".to_owned(),
+            "core.splitIndex=false".to_owned(),
+            "core.checkStat=default".to_owned(),
+            "core.trustctime=true".to_owned(),
+            "core.ignoreStat=false".to_owned(),
+            format!("checkout.workers={}", (cores / making).max(1)),
+        ]);
+        let args = ["reset", "--hard", "--quiet", "--no-recurse-submodules", commit.as_str()];
+        let reset = careful.run(&args);
+        self.pool.making.fetch_sub(1, Ordering::SeqCst);
+        reset?;
+        let Some(admin) = self.admin(path).filter(|_| self.settles) else { return Ok(true) };
+        let index = admin.join("index");
+        let settled = settle((path, &index), (since, rights), commit.as_str().len() / 2);
+        // What cannot be settled works all the same, and only once.
+        let kept = self.kept_index(path);
+        match settled {
+            Ok(settled) if settled.whole && !settled.gitlinks => drop(fs::copy(&index, &kept)),
+            Ok(_) | Err(_) => drop(fs::remove_file(&kept)),
+        }
+        Ok(true)
+    }
+
+    /// Where the index of a worktree lies as we left it.
+    fn kept_index(&self, path: &Path) -> PathBuf {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".index");
+        self.indexes.join(name)
+    }
+}
+
+/// Whether this git reads a settled index.
+pub(super) fn settles(git: &Git) -> Result<bool, GitError> {
+    let said = git.run(&["version"])?;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let mut numbers = said.trim_start_matches("git version ").split('.').map(|n| n.parse::<u32>().ok());
+    let version = numbers.next().flatten().zip(numbers.next().flatten());
+    Ok(version.is_some_and(|version| version >= SETTLES))
+}
