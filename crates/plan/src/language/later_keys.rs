@@ -79,7 +79,11 @@ pub(super) static MERGE: Shape = Shape {
             "What lands.",
         ),
         key("target", Kind::Text, "The branch. Default: the one that is checked out."),
-        key("strategy", Kind::Choice(&["no-ff", "squash", "rebase", "ff-only"]), "How."),
+        key(
+            "strategy",
+            Kind::Choice(&["no-ff", "squash", "rebase", "ff-only"]),
+            "How: `no-ff` a merge for each task, `squash` one commit for each, `rebase` the commits of each anew in one line, `ff-only` the commits as they are, which wants an order between all tasks. Default `no-ff`.",
+        ),
         key("order", TEXTS, "Domains in the order in which they are merged."),
         key(
             "on_conflict",

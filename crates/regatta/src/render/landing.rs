@@ -51,6 +51,9 @@ pub fn text(report: &Report) -> String {
         let paths = escape(&conflict.paths.join(", "));
         out.push_str(&format!("  {how:<12} {} in {paths}\n", escape(&conflict.task)));
     }
+    for finding in report.findings.iter().take(MAX_LISTED) {
+        out.push_str(&format!("  note         {}: {}\n", escape(&finding.task), escape(&finding.said)));
+    }
     if let Some((what, command)) = &report.waits {
         out.push_str(&format!("  waits        {}\n    next: {}\n", escape(what), escape(command)));
     }
@@ -69,6 +72,7 @@ pub fn json(report: &Report) -> Value {
         "merged": report.merged,
         "left_out": report.left_out,
         "conflicts": report.conflicts,
+        "findings": report.findings,
         "gates": report.gates,
         "tries": report.tries,
         "waits": waits,

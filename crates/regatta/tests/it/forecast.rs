@@ -55,7 +55,7 @@ fn a_dry_run_shows_all_conflicts_at_once_and_moves_nothing() {
 
 #[test]
 fn what_is_foreseen_is_what_is_merged() {
-    for strategy in ["no-ff", "squash"] {
+    for strategy in ["no-ff", "squash", "rebase"] {
         let world = with_plan(&format!(
             "merge: {{ strategy: {strategy}, gates: ['true'] }}
 tasks:

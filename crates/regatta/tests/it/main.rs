@@ -80,6 +80,7 @@ mod signals;
 mod state_file;
 mod store;
 mod store_bits;
+mod strategies;
 mod syncs;
 mod takeover;
 mod trees;

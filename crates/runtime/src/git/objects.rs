@@ -201,8 +201,11 @@ impl Git {
         Ok(Merged::Conflict { tree, paths })
     }
 
-    /// A commit with the tree of `commit` whose only parent is `base`.
-    fn stand_in(&self, base: &Oid, commit: &Oid) -> Result<Oid, GitError> {
+    /// A commit with the tree of `commit` whose only parent is `base`; the same one whenever it is asked for.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn stand_in(&self, base: &Oid, commit: &Oid) -> Result<Oid, GitError> {
         if base == commit {
             return Ok(base.clone());
         }
@@ -343,6 +346,6 @@ impl Git {
     }
 }
 
-fn oid(out: &[u8]) -> Option<Oid> {
+pub(super) fn oid(out: &[u8]) -> Option<Oid> {
     Oid::parse(std::str::from_utf8(out).ok()?.trim())
 }

@@ -3,10 +3,12 @@
 //! What is left out takes its descendants with it, because their commits contain it.
 
 use super::gates::red_at_the_end;
+use super::joining::{Joined, Joiner, Strategy};
 use super::resolver::Resolved;
+use super::scribe::Scribe;
 use super::{Cargo, Conflict, Dock, LandError, Piece, Report, Verdict};
-use crate::git::{Git, Merged, Oid, Person, Stamp};
-use crate::yard::patterns;
+use crate::git::{Git, Oid};
+use crate::yard::{AttributesError, patterns};
 use regatta_engine::cause::Cause;
 use regatta_fault as fault;
 use regatta_plan::model::MergeRule;
@@ -75,6 +77,7 @@ impl Dock {
         self.merge.policy == "merge-succeeded"
             && match cause {
                 Cause::Gate => self.merge.on_gate_failure == "take-out",
+                Cause::NotLanded => true,
                 _ => self.merge.on_conflict != "fail-fast",
             }
     }
@@ -104,30 +107,36 @@ impl Dock {
         report: &mut Report,
     ) -> Result<Step, LandError> {
         let before = bench.tip.clone();
-        let squash = self.merge.strategy == "squash";
-        if piece.head == piece.base || bench.git.is_ancestor(&piece.head, &before)? {
-            return Ok(Step::In);
-        }
-        // A squashed predecessor is in the tip without its commits: the merge is against where the work began.
-        let base = squash.then_some(&piece.base);
+        let mut findings = Vec::new();
+        let git_at = |at: &Oid| match *at == bench.tip {
+            // The worktree has the attributes of its commit.
+            true => Ok(bench.git.clone()),
+            false => self.ground.merger().git_at(at),
+        };
+        let joiner = self.joiner(&git_at);
+        let joined = joiner.join(&before, piece, &mut findings)?;
+        report.found(piece, findings);
         let mut by_agent = false;
-        let tree = match bench.git.merge_tree(base, (&before, &piece.head))? {
-            Merged::Clean(tree) => tree,
-            Merged::Conflict { paths, .. } => {
+        let tip = match joined {
+            Joined::There => return Ok(Step::In),
+            Joined::At(tip) => tip,
+            Joined::Behind => {
+                report.found(piece, vec![behind(&before)]);
+                return Ok(Step::Out(Cause::NotLanded));
+            }
+            Joined::Conflict(_, paths) => {
                 let mut conflict = Conflict { task: piece.task.clone(), paths, resolved: BTreeMap::new() };
                 let solved = self.resolve((piece, merged), bench, (&mut conflict, report))?;
                 by_agent = self.merge.on_conflict == "resolver" && !conflict.resolved.is_empty();
                 report.conflicts.push(conflict);
                 match solved {
-                    Resolved::Tree(tree) => tree,
+                    Resolved::Tree(tree) => joiner.commit(&bench.git, &tree, (&before, piece))?,
                     Resolved::No => return self.unresolved(piece, bench, report),
                     Resolved::Left => return Ok(Step::Other(Verdict::Stop)),
                 }
             }
         };
-        let parents: Vec<&Oid> = if squash { vec![&before] } else { vec![&before, &piece.head] };
-        let stamp = self.stamp(bench, piece)?;
-        bench.tip = bench.git.commit_tree((&tree, &parents), &self.message(piece), &stamp)?;
+        bench.tip = tip;
         fault::point("landing.merged");
         bench.stand_at_tip()?;
         fault::point("landing.stands");
@@ -176,23 +185,22 @@ impl Dock {
         })
     }
 
-    /// Who commits a merge, and when: as late as the later of what is merged, so that doing it again gives the same commit.
-    fn stamp(&self, bench: &Bench, piece: &Piece) -> Result<Stamp, LandError> {
-        let seconds = bench.git.seconds(&bench.tip)?.max(bench.git.seconds(&piece.head)?);
-        let committer = self.ground.committer.clone();
-        let author = self.merge.author.as_deref().and_then(person).unwrap_or_else(|| committer.clone());
-        Ok(Stamp { author, committer, seconds })
+    fn joiner<'a>(&'a self, git_at: &'a dyn Fn(&Oid) -> Result<Git, AttributesError>) -> Joiner<'a> {
+        Joiner { strategy: self.strategy(), scribe: self.scribe(), git_at }
     }
 
-    pub(super) fn message(&self, piece: &Piece) -> String {
-        let title = piece.title.as_deref().unwrap_or(&piece.task).lines().next().unwrap_or(&piece.task);
-        let subject = match &self.merge.message {
-            Some(template) => template.replace("{task}", &piece.task).replace("{title}", title),
-            None => format!("Merge {}: {title}", piece.task),
-        };
-        let run = self.ground.names.run();
-        format!("{}\n\nRegatta-Run: {run}\nRegatta-Task: {}\n", subject.trim_end(), piece.task)
+    pub(super) fn strategy(&self) -> Strategy {
+        Strategy::of(&self.merge.strategy)
     }
+
+    pub(super) fn scribe(&self) -> Scribe<'_> {
+        Scribe::of(&self.merge, (self.ground.names.run(), self.ground.committer.clone()))
+    }
+}
+
+/// Why a piece that is to be taken as it is cannot be.
+fn behind(tip: &Oid) -> String {
+    format!("it does not descend from {}, and `ff-only` moves forward only", tip.short())
 }
 
 impl Bench {
@@ -220,11 +228,4 @@ enum Step {
 /// The first rule that speaks of a path.
 pub(super) fn matching<'a>(rules: &'a [MergeRule], path: &str) -> Option<&'a MergeRule> {
     rules.iter().find(|rule| patterns(std::slice::from_ref(&rule.paths)).is_match(path))
-}
-
-/// `Name <address>`.
-fn person(text: &str) -> Option<Person> {
-    let (name, rest) = text.split_once('<')?;
-    let email = rest.strip_suffix('>')?;
-    Some(Person { name: name.trim().to_owned(), email: email.trim().to_owned() })
 }

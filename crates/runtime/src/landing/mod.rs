@@ -14,10 +14,12 @@ mod evidence;
 mod fix;
 pub mod forecast;
 mod gates;
-
 mod integrate;
+mod joining;
+mod proof;
 mod resolve;
 mod resolver;
+mod scribe;
 mod target;
 mod tries;
 
@@ -30,7 +32,7 @@ use crate::git::{GitError, Oid, RepoError};
 use crate::private_file;
 use crate::redact::Redactor;
 use crate::works::{Cargo, Piece};
-use crate::yard::{Ground, MakeError, OwnGitError};
+use crate::yard::{AttributesError, Ground, MakeError, OwnGitError};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
 use regatta_fault as fault;
@@ -63,6 +65,15 @@ pub struct Conflict {
     pub paths: Vec<String>,
     /// By which rules it was resolved, by path; empty if it was not.
     pub resolved: BTreeMap<String, String>,
+}
+
+/// Something that people should know about the work of a task, for the report.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Finding {
+    /// The task.
+    pub task: String,
+    /// In words.
+    pub said: String,
 }
 
 /// How a gate ended, for the report.
@@ -108,6 +119,9 @@ pub struct Report {
     pub left_out: BTreeMap<String, String>,
     /// Conflicts that were met.
     pub conflicts: Vec<Conflict>,
+    /// What else people should know of what was merged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// Gates that ran.
     pub gates: Vec<GateResult>,
     /// Attempts of agents that mended red gates or resolved conflicts.
@@ -126,6 +140,16 @@ pub struct Report {
 pub const REPORT: &str = "landing.json";
 
 impl Report {
+    /// Takes findings about a piece in, once each.
+    fn found(&mut self, piece: &Piece, findings: Vec<String>) {
+        for said in findings {
+            let finding = Finding { task: piece.task.clone(), said };
+            if !self.findings.contains(&finding) {
+                self.findings.push(finding);
+            }
+        }
+    }
+
     /// The report of a run, if it has come so far.
     #[must_use]
     pub fn read(run_dir: &Path) -> Option<Report> {
@@ -171,6 +195,17 @@ pub enum LandError {
     /// The worktree for merging cannot be made.
     #[error(transparent)]
     Make(#[from] MakeError),
+    /// Attributes of a commit cannot be had.
+    #[error(transparent)]
+    Attributes(#[from] AttributesError),
+    /// Git does not find work that was merged.
+    #[error("the work of `{task}` is not in {tip}, where it was merged")]
+    Missing {
+        /// The task.
+        task: String,
+        /// The commit.
+        tip: String,
+    },
     /// The report cannot be written.
     #[error("the report of the landing cannot be written: {0}")]
     Report(#[from] io::Error),
@@ -241,10 +276,12 @@ impl Dock {
                 return Ok(Landing::Stopped);
             }
             report.left_out = codes(&left_out);
+            self.prove(cargo, (&goal.at, &tip), &report)?;
             // What is about to land is written down first: if we die, whoever comes next sees whether it did.
             report.write(&self.run_dir)?;
             fault::point("landing.reported");
             match self.move_target(&goal, &tip)? {
+                target::Moved::Yes if !self.stands(&goal, &tip)? => {}
                 target::Moved::Yes => {
                     fault::point("landing.moved");
                     report.landed = true;

@@ -105,6 +105,16 @@ impl Dock {
         }
     }
 
+    /// Whether the target, which has just moved, has the tip: done means merged, and git says so.
+    pub(super) fn stands(&self, goal: &Goal, tip: &Oid) -> Result<bool, LandError> {
+        let git = &self.ground.repo.git;
+        let name = goal.branch.clone().unwrap_or_else(|| full(&self.ground.names.result()));
+        Ok(match git.commit(&name)? {
+            Some(now) => now == *tip || git.is_ancestor(tip, &now)?,
+            None => false,
+        })
+    }
+
     /// The user's files are in the way: nothing moves, and the result has a name.
     fn stands_aside(&self, there: &Git, (goal, tip): (&Goal, &Oid), why: &str) -> Result<Moved, LandError> {
         if there.commit("HEAD")?.as_ref() != Some(&goal.at) {
