@@ -21,9 +21,8 @@ const RESOLVER_ATTEMPTS: u32 = 2;
 /// The strategy that takes work as it is.
 const FF_ONLY: &str = "ff-only";
 
-/// Parts of `worktree`, `merge` and `gates` whose feature is not built yet, with the values that ask for it.
-const UNBUILT: [(&str, &str, &[&str]); 3] =
-    [("worktree", "lfs", &["on"]), ("merge", "batch", &[]), ("merge", "policy", &["pull-requests"])];
+/// Parts of `worktree` and `merge` whose feature is not built yet, with the value that asks for it.
+const UNBUILT: [(&str, &str, &str); 2] = [("worktree", "lfs", "on"), ("merge", "policy", "pull-requests")];
 
 /// What a plan says of worktrees and their merge.
 #[derive(Clone, Debug)]
@@ -45,14 +44,9 @@ pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> ApartDraft {
     let merge =
         merge.map(|item| self::merge((f, item), &gates, problems)).filter(|merge| merge.policy != "none");
     let mut unbuilt: Vec<String> = later;
-    for (block, key, values) in UNBUILT {
-        let Some(item) = f.inside(block).get(key) else { continue };
-        let text = word(item);
-        if values.is_empty() && !matches!(text.as_str(), "false" | "1") || values.contains(&text.as_str()) {
-            unbuilt.push(format!(
-                "{block}.{key}{}",
-                if values.is_empty() { String::new() } else { format!(": {text}") }
-            ));
+    for (block, key, value) in UNBUILT {
+        if f.inside(block).get(key).is_some_and(|item| word(item) == value) {
+            unbuilt.push(format!("{block}.{key}: {value}"));
         }
     }
     if f.inside("merge").inside("commit").flag("sign") == Some(true) {
@@ -126,6 +120,7 @@ fn merge(
         on_conflict: text("on_conflict", "fail-fast"),
         rules: f.list("rules").iter().map(|item| rule(item, problems)).collect(),
         gates: gates::listed(f.list("gates"), gates),
+        batch: f.small("batch").unwrap_or(1),
         gate_each: f.flag("gate_each").unwrap_or(true),
         on_gate_failure: text("on_gate_failure", "stop"),
         message: f.text("message"),
@@ -152,6 +147,11 @@ fn merge(
         let problem =
             Diagnostic::error(Code::BadValue, span, "`rules` belong to `on_conflict: merge-with-rules`");
         problems.push(problem.help("add `on_conflict: merge-with-rules`"));
+    }
+    if merge.batch > 1 && !merge.gate_each {
+        let span = f.get("batch").map_or(item.span(), Item::span);
+        let message = "`batch` has no use with `gate_each: false`: gates run once, after all merges";
+        problems.push(Diagnostic::error(Code::BadValue, span, message).help("leave one of them out"));
     }
     if merge.strategy == FF_ONLY {
         check_forward(&merge, f, problems);

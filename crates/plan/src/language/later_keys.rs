@@ -113,7 +113,11 @@ pub(super) static MERGE: Shape = Shape {
             Kind::Flag,
             "A person answers before the target moves, with `regatta merge --approve`, about that very tip. Default false.",
         ),
-        key("batch", ATTEMPTS, "Branches that are merged at once."),
+        key(
+            "batch",
+            ATTEMPTS,
+            "So many branches are merged before the gates run, which are then paid once. A red batch is halved until it is clear whose work made it red; that is mended, taken out, or stops the landing. Default 1.",
+        ),
         key("message", Kind::Text, "Template of the message."),
         key("commit", Kind::Record(&COMMIT), "Who commits."),
         key("keep_branches", Kind::Flag, "Keep the branches afterwards."),

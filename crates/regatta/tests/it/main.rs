@@ -9,6 +9,7 @@ mod acp;
 mod agents;
 mod analyze;
 mod attempt_dir;
+mod batches;
 mod breaker;
 mod caps;
 mod command_line;

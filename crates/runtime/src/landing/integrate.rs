@@ -1,9 +1,10 @@
-//! Merges piece after piece on the integration branch.
+//! Merges pieces on the integration branch.
 //!
 //! What is left out takes its descendants with it, because their commits contain it.
 
 use super::gates::red_at_the_end;
 use super::joining::{Joined, Joiner, Strategy};
+use super::paid::Paid;
 use super::resolver::Resolved;
 use super::scribe::Scribe;
 use super::{Cargo, Conflict, Dock, LandError, Piece, Report, Verdict};
@@ -14,7 +15,6 @@ use regatta_fault as fault;
 use regatta_plan::model::MergeRule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 
 /// A merge under way: the worktree, and where it stands.
 pub(super) struct Bench {
@@ -25,9 +25,15 @@ pub(super) struct Bench {
     pub(super) tip: Oid,
     /// Gates that do not block and have not passed at the tip.
     pub(super) unpassed: BTreeSet<String>,
+    /// What gates said so far.
+    pub(super) paid: Paid,
+    /// Of which tips the report tells what which gate said.
+    pub(super) told: BTreeSet<(String, String)>,
+    /// What was merged besides the last one since gates were asked.
+    pub(super) with: Vec<String>,
 }
 
-type Outcome<'a> = (&'a mut Report, &'a mut BTreeMap<String, Cause>);
+pub(super) type Outcome<'a> = (&'a mut Report, &'a mut BTreeMap<String, Cause>);
 
 impl Dock {
     /// Merges what can be merged; the tip is in the report.
@@ -41,27 +47,8 @@ impl Dock {
         if let Some(verdict) = self.prepare(&bench)? {
             return Ok(verdict);
         }
-        for piece in &cargo.pieces {
-            if self.stop.load(Ordering::SeqCst) {
-                return Ok(Verdict::Stop);
-            }
-            if piece.ancestors.iter().any(|task| left_out.contains_key(task)) {
-                left_out.insert(piece.task.clone(), Cause::Upstream);
-                continue;
-            }
-            let merged: Vec<&Piece> =
-                cargo.pieces.iter().filter(|other| report.merged.contains(&other.task)).collect();
-            match self.take_in((piece, &merged), &mut bench, report)? {
-                Step::In => report.merged.push(piece.task.clone()),
-                Step::Out(cause) if self.leaves_out(cause) => {
-                    left_out.insert(piece.task.clone(), cause);
-                }
-                Step::Out(cause) => {
-                    report.left_out.insert(piece.task.clone(), cause.code().to_owned());
-                    return Ok(Verdict::Nothing(cause));
-                }
-                Step::Other(verdict) => return Ok(verdict),
-            }
+        if let Some(verdict) = self.bring_in(cargo, &mut bench, (report, left_out))? {
+            return Ok(verdict);
         }
         if !self.merge.gate_each
             && let Some(verdict) = self.last_gates(cargo, &mut bench, report)?
@@ -73,7 +60,7 @@ impl Dock {
     }
 
     /// Whether one piece may be left out for that reason, and the others land.
-    fn leaves_out(&self, cause: Cause) -> bool {
+    pub(super) fn leaves_out(&self, cause: Cause) -> bool {
         self.merge.policy == "merge-succeeded"
             && match cause {
                 Cause::Gate => self.merge.on_gate_failure == "take-out",
@@ -96,14 +83,23 @@ impl Dock {
         let git = ground.check_out(&path, (&names.integration(), from))?;
         ground.furnish(&path)?;
         fault::point("landing.bench");
-        Ok(Bench { git, path, branch: full, tip: from.clone(), unpassed: BTreeSet::new() })
+        Ok(Bench {
+            git,
+            path,
+            branch: full,
+            tip: from.clone(),
+            unpassed: BTreeSet::new(),
+            paid: Paid::read(&self.run_dir)?,
+            told: BTreeSet::new(),
+            with: Vec::new(),
+        })
     }
 
-    /// Merges one piece and lets its gates run.
-    fn take_in(
+    /// Merges one piece. A conflict is met `alone` only: on a tip whose gates have passed.
+    pub(super) fn take_in(
         &self,
         (piece, merged): (&Piece, &[&Piece]),
-        bench: &mut Bench,
+        (bench, alone): (&mut Bench, bool),
         report: &mut Report,
     ) -> Result<Step, LandError> {
         let before = bench.tip.clone();
@@ -115,11 +111,14 @@ impl Dock {
         };
         let joiner = self.joiner(&git_at);
         let joined = joiner.join(&before, piece, &mut findings)?;
-        report.found(piece, findings);
         let mut by_agent = false;
         let tip = match joined {
-            Joined::There => return Ok(Step::In),
+            Joined::There => {
+                report.found(piece, findings);
+                return Ok(Step::In { by_agent });
+            }
             Joined::At(tip) => tip,
+            Joined::Behind | Joined::Conflict(..) if !alone => return Ok(Step::Later),
             Joined::Behind => {
                 report.found(piece, vec![behind(&before)]);
                 return Ok(Step::Out(Cause::NotLanded));
@@ -136,31 +135,21 @@ impl Dock {
                 }
             }
         };
+        report.found(piece, findings);
         bench.tip = tip;
         fault::point("landing.merged");
         bench.stand_at_tip()?;
         fault::point("landing.stands");
-        if !self.merge.gate_each {
-            return Ok(Step::In);
-        }
-        match self.gated(bench, Some(&piece.task), report)? {
-            Some(true) => Ok(Step::In),
-            Some(false) => {
-                bench.tip = before;
-                bench.stand_at_tip()?;
-                if by_agent {
-                    // Its resolution is not good enough: a person is asked.
-                    report.conflicts.last_mut().into_iter().for_each(|conflict| conflict.resolved.clear());
-                    return self.unresolved(piece, bench, report);
-                }
-                Ok(Step::Out(Cause::Gate))
-            }
-            None => Ok(Step::Other(Verdict::Stop)),
-        }
+        Ok(Step::In { by_agent })
     }
 
     /// What an unresolved conflict means.
-    fn unresolved(&self, piece: &Piece, bench: &Bench, report: &Report) -> Result<Step, LandError> {
+    pub(super) fn unresolved(
+        &self,
+        piece: &Piece,
+        bench: &Bench,
+        report: &Report,
+    ) -> Result<Step, LandError> {
         if !["manual-escalation", "resolver"].contains(&self.merge.on_conflict.as_str()) {
             return Ok(Step::Out(Cause::MergeConflict));
         }
@@ -216,9 +205,14 @@ impl Bench {
 }
 
 /// What came of one piece.
-enum Step {
-    /// It is in.
-    In,
+pub(super) enum Step {
+    /// It is in, perhaps with the help of an agent.
+    In {
+        /// An agent resolved its conflict.
+        by_agent: bool,
+    },
+    /// It does not come in so easily; what was merged before it must pass its gates first.
+    Later,
     /// It is not.
     Out(Cause),
     /// The whole stops here.

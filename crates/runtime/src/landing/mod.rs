@@ -9,6 +9,7 @@
 //! always right: dates and authors of our commits follow from what is merged. Knows no engine state.
 
 mod approval;
+mod batches;
 mod errand;
 mod evidence;
 mod fix;
@@ -16,6 +17,7 @@ pub mod forecast;
 mod gates;
 mod integrate;
 mod joining;
+mod paid;
 mod proof;
 mod resolve;
 mod resolver;
@@ -43,6 +45,12 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The highest number among the logs that what is recorded of gates speaks of.
+pub(crate) fn last_log(run_dir: &Path) -> u64 {
+    // A file that cannot be read is told by the landing.
+    paid::Paid::read(run_dir).map_or(0, |paid| paid.last_log())
+}
 
 /// How often the target may move under our feet before a person is asked.
 const MOST_REBUILDS: usize = 3;
@@ -76,6 +84,17 @@ pub struct Finding {
     pub said: String,
 }
 
+/// Work that was merged on a tip whose gates had passed, and what they say now, for the report.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Batch {
+    /// The tasks, in the order in which they were merged.
+    pub tasks: Vec<String>,
+    /// The commit that was looked at.
+    pub tip: String,
+    /// Each gate that blocks has passed.
+    pub passed: bool,
+}
+
 /// How a gate ended, for the report.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct GateResult {
@@ -86,6 +105,9 @@ pub struct GateResult {
     pub id: String,
     /// After the merge of this task; nothing for the end.
     pub after: Option<String>,
+    /// What was merged with it since gates were asked last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<String>,
     /// It passed.
     pub passed: bool,
     /// It ran, or a person answered; otherwise something that it needs is red.
@@ -124,6 +146,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Gates that ran.
     pub gates: Vec<GateResult>,
+    /// What batches of merges came to, where more than one is merged at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub batches: Vec<Batch>,
     /// Attempts of agents that mended red gates or resolved conflicts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tries: Vec<Try>,
