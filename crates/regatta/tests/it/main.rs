@@ -53,6 +53,7 @@ mod live;
 mod load;
 mod making;
 mod manual;
+mod mcp;
 mod mending;
 mod merging;
 mod model;
