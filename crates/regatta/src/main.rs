@@ -71,5 +71,6 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Verb::Man(args) => commands::man::run(args),
         Verb::Keeper(args) => commands::keeper::run(args),
         Verb::AcpAgent(args) => commands::acp_agent::run(args),
+        Verb::ToolCall(args) => commands::tool_call::run(args),
     }
 }

@@ -6,6 +6,7 @@ use crate::environment::{Environment, Passing};
 use crate::outputs::Outputs;
 use crate::rate_limit;
 use crate::scope::{Refusal, TaskScope, inputs, resolve_script, resolve_text};
+use crate::tools::{Order, variables_of};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
 use regatta_engine::input::ConditionAnswer;
@@ -54,6 +55,8 @@ pub struct Prepared {
     pub env: Vec<(OsString, OsString)>,
     /// The working directory.
     pub cwd: PathBuf,
+    /// What a call of a tool is to do; nothing for other commands.
+    pub(crate) call: Option<Box<Order>>,
 }
 
 /// Limits of an attempt that its owner enforces.
@@ -97,8 +100,8 @@ pub struct Actions {
     first_run: String,
     workspace: PathBuf,
     environment: Environment,
-    /// Variables that some agent is given.
-    agent_vars: BTreeMap<String, OsString>,
+    /// Variables that some agent or server is given.
+    given_vars: BTreeMap<String, OsString>,
     index: BTreeMap<String, NodeId>,
     conditions: BTreeMap<NodeId, Condition>,
     referenced: BTreeSet<NodeId>,
@@ -133,11 +136,12 @@ impl Actions {
         let index: BTreeMap<String, NodeId> =
             plan.tasks.iter().zip(0..).map(|(t, i)| (t.id.clone(), NodeId(i))).collect();
         let vars: Vec<(OsString, OsString)> = vars.collect();
-        let given = plan.agents.values().flat_map(|agent| &agent.env);
+        let of_servers = variables_of(plan.mcp_servers.values());
+        let given = plan.agents.values().flat_map(|agent| &agent.env).chain(&of_servers);
         let value =
             |name: &String| vars.iter().find(|(n, _)| n == OsStr::new(name)).map(|(_, value)| value.clone());
         let mut actions = Actions {
-            agent_vars: given.filter_map(|name| Some((name.clone(), value(name)?))).collect(),
+            given_vars: given.filter_map(|name| Some((name.clone(), value(name)?))).collect(),
             environment: Environment::read(&passing, vars.into_iter()),
             run_id: run_id.to_owned(),
             first_run: first_run.to_owned(),
@@ -157,12 +161,11 @@ impl Actions {
     fn note(&mut self, task: &Task, node: NodeId) -> Result<(), ActionsError> {
         let unbuilt = |key: &str| Err(ActionsError::Unbuilt { task: task.id.clone(), key: key.to_owned() });
         match &task.action {
-            Action::Argv(_) | Action::Shell { .. } => {}
+            Action::Argv(_) | Action::Shell { .. } | Action::Tool { .. } => {}
             // What its predecessors say goes into its prompt.
             Action::Agent { .. } => {
                 self.referenced.extend(task.needs.iter().filter_map(|id| self.index.get(id)));
             }
-            Action::Tool { .. } => return unbuilt("tool"),
             Action::Join { .. } => return unbuilt("join"),
             Action::Gate { .. } => return unbuilt("gate"),
         }
@@ -237,9 +240,9 @@ impl Actions {
         self.index.get(id).copied()
     }
 
-    /// The value of a variable that an agent is given.
-    pub(crate) fn agent_var(&self, name: &str) -> Option<&OsStr> {
-        self.agent_vars.get(name).map(OsString::as_os_str)
+    /// The value of a variable that an agent or a server is given.
+    pub(crate) fn given_var(&self, name: &str) -> Option<&OsStr> {
+        self.given_vars.get(name).map(OsString::as_os_str)
     }
 
     /// A node's entry in the plan.
@@ -346,6 +349,7 @@ impl Actions {
         if !task.inputs.is_empty() {
             own.push(("REGATTA_INPUTS".into(), inputs(&task.inputs, &scope)?.to_string().into()));
         }
+        let mut call = None;
         let argv = match action {
             Some(Action::Argv(items)) => {
                 items.iter().map(|i| resolve_text(i, &scope).map(OsString::from)).collect::<Result<_, _>>()?
@@ -356,15 +360,21 @@ impl Actions {
                 own.extend(refs.map(|(value, n)| (format!("REGATTA_REF_{n}"), value.into())));
                 vec![(&**shell).into(), "-c".into(), script.into()]
             }
-            Some(Action::Agent { .. } | Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. })
-            | None => {
+            Some(Action::Tool { tool, params }) => {
+                let dir = result_path.parent().unwrap_or(result_path);
+                let what = (task, self.idempotency_key(task, kind));
+                let (argv, order) = self.prepare_call(what, (tool, params), (outputs, dir))?;
+                call = Some(Box::new(order));
+                argv
+            }
+            Some(Action::Agent { .. } | Action::Join { .. } | Action::Gate { .. }) | None => {
                 return Err(Refusal { cause: Cause::Plan, message: "it has no command".to_owned() });
             }
         };
         let root = site.map_or(self.workspace.as_path(), |site| &site.path);
         let cwd = cwd_in(root, task, &scope)?;
         let env = own.into_iter().map(|(name, value)| (name.into(), value)).collect();
-        Ok(Prepared { argv, env, cwd })
+        Ok(Prepared { argv, env, cwd, call })
     }
 
     /// The workspace.
@@ -392,15 +402,20 @@ impl Actions {
         self.variables((task, Kind::Attempt), number, places)
     }
 
+    /// What is the same whenever the same effect is tried.
+    fn idempotency_key(&self, task: &Task, kind: Kind) -> String {
+        // The undo is another effect than the one that it undoes.
+        let suffix = if kind == Kind::Undo { "/undo" } else { "" };
+        format!("{}/{}{suffix}", self.first_run, task.id)
+    }
+
     fn variables(
         &self,
         (task, kind): (&Task, Kind),
         number: u32,
         (result_path, site): (&Path, Option<&Site>),
     ) -> Vec<(String, OsString)> {
-        // The undo is another effect than the one that it undoes.
-        let suffix = if kind == Kind::Undo { "/undo" } else { "" };
-        let key = format!("{}/{}{suffix}", self.first_run, task.id);
+        let key = self.idempotency_key(task, kind);
         let mut own: Vec<(String, OsString)> = vec![
             ("REGATTA_RUN_ID".into(), self.run_id.as_str().into()),
             ("REGATTA_TASK_ID".into(), task.id.as_str().into()),
@@ -450,14 +465,15 @@ fn actions_of(task: &Task) -> impl Iterator<Item = &Action> {
 /// Texts of a task in which a reference is replaced directly.
 fn texts(task: &Task) -> Vec<String> {
     let mut texts: Vec<String> = task.cwd.iter().chain(task.env.values()).cloned().collect();
+    let mut open: Vec<&Value> = task.inputs.values().collect();
     for action in actions_of(task) {
         match action {
             Action::Argv(items) => texts.extend(items.iter().cloned()),
             Action::Agent { prompt, .. } => texts.extend(prompt.iter().cloned()),
-            Action::Shell { .. } | Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. } => {}
+            Action::Tool { params, .. } => open.extend(params.values()),
+            Action::Shell { .. } | Action::Join { .. } | Action::Gate { .. } => {}
         }
     }
-    let mut open: Vec<&Value> = task.inputs.values().collect();
     while let Some(value) = open.pop() {
         match value {
             Value::String(text) => texts.push(text.clone()),

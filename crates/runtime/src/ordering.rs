@@ -117,17 +117,29 @@ impl Local {
             Ok(()) => self.order(job, work.prepared),
             Err(error) => {
                 let text = format!("the prompt cannot be written to {}: {error}", job.dir.path.display());
-                let full = is_no_room(&error);
-                let cause = if full { Cause::DiskFull } else { Cause::Spawn };
-                self.arrivals.push_back(refusal(&job, (cause, &text)));
-                if full {
-                    self.broken = Some(Broken::NoRoom(text));
-                }
+                self.refuse_without_room(job, (&error, text));
             }
         }
     }
 
+    /// What an attempt is to find could not be written.
+    fn refuse_without_room(&mut self, job: Job, (error, text): (&std::io::Error, String)) {
+        let full = is_no_room(error);
+        let cause = if full { Cause::DiskFull } else { Cause::Spawn };
+        self.arrivals.push_back(refusal(&job, (cause, &text)));
+        self.lost_apart(job.attempt);
+        if full {
+            self.broken = Some(Broken::NoRoom(text));
+        }
+    }
+
     pub(crate) fn order(&mut self, job: Job, mut prepared: Prepared) {
+        if let Some(call) = prepared.call.take()
+            && let Err(error) = call.store(&job.dir.path)
+        {
+            let text = format!("the call cannot be written to {}: {error}", job.dir.path.display());
+            return self.refuse_without_room(job, (&error, text));
+        }
         if let Some(epoch) = self.epochs.remove(&job.node).filter(|_| job.kind == Kind::Attempt) {
             prepared.env.push(("REGATTA_LEASE_EPOCH".into(), epoch.to_string().into()));
         }

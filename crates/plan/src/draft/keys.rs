@@ -4,7 +4,9 @@
 
 use super::{ApartDraft, start};
 use crate::fields::Fields;
-use crate::model::{Action, Agent, Breaker, Budget, Dialect, Limits, Lock, Retry, Timeout, Unbuilt};
+use crate::model::{
+    Action, Agent, Breaker, Budget, Dialect, Limits, Lock, McpServer, Retry, Timeout, Unbuilt,
+};
 use crate::settings::Defaults;
 use crate::tree::{Item, Span};
 use serde_json::Value as Json;
@@ -220,6 +222,7 @@ pub(crate) struct Draft<'t> {
     pub(crate) env: Option<Vec<String>>,
     pub(crate) inputs: BTreeMap<String, Json>,
     pub(crate) agents: BTreeMap<String, Agent>,
+    pub(crate) mcp_servers: BTreeMap<String, McpServer>,
     pub(crate) task_type: Option<String>,
     pub(crate) mode: Option<String>,
     pub(crate) cohort: Option<u32>,

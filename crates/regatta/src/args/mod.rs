@@ -124,6 +124,9 @@ pub enum Verb {
     /// Drive an agent that speaks the Agent Client Protocol; started by the keeper.
     #[command(hide = true)]
     AcpAgent(AcpAgentArgs),
+    /// Call one tool; started by the keeper.
+    #[command(hide = true)]
+    ToolCall(ToolCallArgs),
 }
 
 /// Caps that override the plan's.

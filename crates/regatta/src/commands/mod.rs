@@ -32,4 +32,5 @@ pub mod revert;
 pub mod run;
 pub mod schema;
 pub mod status;
+pub mod tool_call;
 pub mod worktree;

@@ -81,6 +81,7 @@ mod store;
 mod store_bits;
 mod syncs;
 mod takeover;
+mod tools;
 mod trees;
 mod worktree_verbs;
 mod worktrees;
