@@ -47,15 +47,24 @@ impl Actions {
         Ok((argv, order))
     }
 
+    /// The tool that `job` calls, if it is a call.
+    fn called(&self, job: &Job) -> Option<&str> {
+        let task = self.task(job.node);
+        match job.kind {
+            Kind::Attempt => task.action.tool(),
+            Kind::Undo => task.undo.as_ref()?.tool(),
+            Kind::Reconcile | Kind::Setup(_) | Kind::Verify(_) => None,
+        }
+    }
+
+    /// Whether `job` calls a tool of a server.
+    pub(crate) fn calls_server(&self, job: &Job) -> bool {
+        self.called(job).is_some_and(|tool| built_in(tool).is_none())
+    }
+
     /// What the call of a tool said, if that is what `job` was.
     pub(crate) fn said_by_tool(&self, job: &Job) -> Option<Said> {
-        let task = self.task(job.node);
-        let action = match job.kind {
-            Kind::Attempt => Some(&task.action),
-            Kind::Undo => task.undo.as_ref(),
-            Kind::Reconcile | Kind::Setup(_) | Kind::Verify(_) => None,
-        };
-        action?.tool()?;
+        self.called(job)?;
         Said::hear(&job.dir.path)
     }
 

@@ -25,6 +25,8 @@ mod foreseeing;
 pub mod gc;
 pub mod git;
 mod helping;
+mod hosted;
+mod hosting;
 mod judge;
 pub mod keeper;
 mod kept_id;

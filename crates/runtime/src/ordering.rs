@@ -134,11 +134,14 @@ impl Local {
     }
 
     pub(crate) fn order(&mut self, job: Job, mut prepared: Prepared) {
-        if let Some(call) = prepared.call.take()
-            && let Err(error) = call.store(&job.dir.path)
-        {
-            let text = format!("the call cannot be written to {}: {error}", job.dir.path.display());
-            return self.refuse_without_room(job, (&error, text));
+        if let Some(call) = prepared.call.take() {
+            if let Err(error) = call.store(&job.dir.path) {
+                let text = format!("the call cannot be written to {}: {error}", job.dir.path.display());
+                return self.refuse_without_room(job, (&error, text));
+            }
+            if call.needs_host() {
+                self.have_host();
+            }
         }
         if let Some(epoch) = self.epochs.remove(&job.node).filter(|_| job.kind == Kind::Attempt) {
             prepared.env.push(("REGATTA_LEASE_EPOCH".into(), epoch.to_string().into()));
@@ -162,7 +165,8 @@ impl Local {
             idle_ms: bounds.idle_ms.filter(|_| job.kind == Kind::Attempt),
             grace_ms: bounds.grace_ms,
             kill_after_ms: Some(kill_after_ms),
-            leader_first: job.kind == Kind::Attempt && self.actions.ends_by_itself(job.node),
+            leader_first: job.kind == Kind::Attempt && self.actions.ends_by_itself(job.node)
+                || self.actions.calls_server(&job),
         })));
         self.jobs.insert(id, job);
     }

@@ -152,3 +152,11 @@ pub struct ToolCallArgs {
     #[arg(long, value_name = "DIR")]
     pub dir: PathBuf,
 }
+
+/// Arguments of `tool-host`.
+#[derive(Args, Debug)]
+pub struct ToolHostArgs {
+    /// The directory of the run.
+    #[arg(long, value_name = "DIR")]
+    pub run: PathBuf,
+}

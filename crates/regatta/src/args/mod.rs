@@ -127,6 +127,9 @@ pub enum Verb {
     /// Call one tool; started by the keeper.
     #[command(hide = true)]
     ToolCall(ToolCallArgs),
+    /// Hold the connections of a run to servers of tools; started by the keeper.
+    #[command(hide = true)]
+    ToolHost(ToolHostArgs),
 }
 
 /// Caps that override the plan's.

@@ -75,6 +75,7 @@ mod retry;
 mod retry_apart;
 mod reuse;
 mod revert;
+mod servers;
 mod signals;
 mod state_file;
 mod store;

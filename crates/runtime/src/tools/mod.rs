@@ -10,12 +10,16 @@
 
 mod built_in;
 mod call;
+mod guest;
+mod host;
 mod names;
 mod order;
 mod said;
+mod wire;
 
 pub(crate) use built_in::literal_origin;
 pub use call::call;
+pub use host::host;
 pub(crate) use names::variables_of;
 pub(crate) use order::{Order, Server};
 pub(crate) use said::Said;

@@ -56,6 +56,11 @@ pub(crate) enum Server {
 }
 
 impl Order {
+    /// Whether it is of a server.
+    pub(crate) fn needs_host(&self) -> bool {
+        !self.servers.is_empty()
+    }
+
     /// Writes the order into the directory of an attempt.
     ///
     /// # Errors
