@@ -84,6 +84,7 @@ mod syncs;
 mod takeover;
 mod tools;
 mod trees;
+mod web_servers;
 mod worktree_verbs;
 mod worktrees;
 mod world;

@@ -8,7 +8,7 @@ use std::path::Path;
 fn world(words: &str, tasks: &str) -> World {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/server.py");
     World::with(&format!(
-        "version: 1\nmcp_servers: {{ s: {{ command: python3, args: ['{}', log{words}] }} }}\ntasks:\n{tasks}",
+        "version: 1\ntimeout: {{ attempt: 50s }}\nmcp_servers: {{ s: {{ command: python3, args: ['{}', log{words}] }} }}\ntasks:\n{tasks}",
         script.display()
     ))
 }

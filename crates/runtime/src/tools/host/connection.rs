@@ -6,13 +6,14 @@ use super::super::wire::{Call, End, Tell};
 use super::ears::{Ears, NO_RESULT, News};
 use super::lines::{Lines, Trouble};
 use super::process::Process;
-use super::{Stop, result};
+use super::{Stop, http, result};
 use crate::tools::order::Server;
 use regatta_plan::nearest;
 use rmcp::model::{
     CallToolRequestParams, ClientRequest, PaginatedRequestParams, Request, RequestMetaObject, ServerResult,
 };
 use rmcp::service::{ClientInitializeError, PeerRequestOptions, RunningService, ServiceError};
+use rmcp::transport::IntoTransport;
 use rmcp::{ClientLifecycleMode, RoleClient, serve_client_with_lifecycle};
 use serde_json::Map;
 use std::path::Path;
@@ -63,7 +64,9 @@ impl Connection {
                     }
                 }
             }
-            Server::Address { .. } => return Err("servers over HTTP cannot be called yet".to_owned()),
+            Server::Address { url, headers } => {
+                (None, begin(Ears(news.clone()), http::transport(url, headers)?).await?)
+            }
         };
         Ok(Connection { name: name.to_owned(), service, process, news, trouble, listed: None })
     }
@@ -170,6 +173,11 @@ impl Connection {
 
     /// The connection broke while an answer was waited for.
     async fn broken(&mut self, error: &ServiceError) -> End {
+        match http::refused(error) {
+            Some(End::Failed(why)) => return End::Failed(format!("server `{}`: {why}", self.name)),
+            Some(end) => return end,
+            None => {}
+        }
         let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let why = trouble.unwrap_or_else(|| match error {
             ServiceError::TransportClosed => "it closed the connection".to_owned(),
@@ -192,9 +200,15 @@ impl Connection {
     }
 }
 
-/// Begins a connection, in the way that all servers know, else in the newer one.
-async fn begin(ears: Ears, lines: Lines) -> Result<RunningService<RoleClient, Ears>, String> {
-    let begun = serve_client_with_lifecycle(ears, lines, ClientLifecycleMode::Initialize);
+/// Begins a connection, in the way that all servers know.
+async fn begin<E, A>(
+    ears: Ears,
+    transport: impl IntoTransport<RoleClient, E, A>,
+) -> Result<RunningService<RoleClient, Ears>, String>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let begun = serve_client_with_lifecycle(ears, transport, ClientLifecycleMode::Initialize);
     match timeout(INITIALISE, begun).await {
         Ok(begun) => begun.map_err(|error| told(&error)),
         Err(_) => Err(format!("it did not initialise within {} s", INITIALISE.as_secs())),

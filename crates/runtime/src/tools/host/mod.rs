@@ -10,6 +10,7 @@
 
 mod connection;
 mod ears;
+mod http;
 mod lines;
 mod named;
 mod pool;
