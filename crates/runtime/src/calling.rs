@@ -96,6 +96,7 @@ impl Scope for Known<'_> {
                 let value = self.0.given_var(name).map(OsStr::to_string_lossy);
                 value.map(|value| value.into_owned().into()).ok_or_else(missing)
             }
+            ("vault", Some(name)) => self.0.secret(name).map(Value::from).ok_or_else(missing),
             _ => Err(missing()),
         }
     }

@@ -5,12 +5,12 @@
 use super::{ApartDraft, start};
 use crate::fields::Fields;
 use crate::model::{
-    Action, Agent, Breaker, Budget, Dialect, Limits, Lock, McpServer, Retry, Timeout, Unbuilt,
+    Action, Agent, Breaker, Budget, Dialect, Limits, Lock, McpServer, Retry, SecretSource, Timeout, Unbuilt,
 };
 use crate::settings::Defaults;
 use crate::tree::{Item, Span};
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Retry keys as given.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -231,19 +231,13 @@ pub(crate) struct Draft<'t> {
     /// What it says of worktrees and their merge; nothing in a request or a batch.
     pub(crate) apart: Option<ApartDraft>,
     pub(crate) epic: Option<String>,
+    pub(crate) secrets: Vec<String>,
+    pub(crate) vault: BTreeMap<String, SecretSource>,
     /// Keys whose feature is not built yet, as they stand.
     pub(crate) later: BTreeMap<String, Json>,
     pub(crate) entries: Entries,
     pub(crate) tasks: Vec<Entry<'t>>,
     pub(crate) unbuilt: Vec<Unbuilt>,
-}
-
-impl Draft<'_> {
-    /// The names in a map under a key whose feature is not built yet.
-    pub(crate) fn later_names(&self, key: &str) -> BTreeSet<String> {
-        let map = self.later.get(key).and_then(Json::as_object);
-        map.map(|o| o.keys().cloned().collect()).unwrap_or_default()
-    }
 }
 
 impl RetryKeys {

@@ -20,12 +20,15 @@ pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, M
             let problem = Diagnostic::error(Code::BadValue, name.span(), message);
             problems.push(problem.help("a tool is named `server/tool`"));
         }
-        servers.extend(server(name.text, item, problems).map(|server| (name.text.to_owned(), server)));
+        servers.extend(
+            server((name.text, item), f.inside("vault"), problems)
+                .map(|server| (name.text.to_owned(), server)),
+        );
     }
     servers
 }
 
-fn server(name: &str, item: Item<'_>, problems: &mut Problems) -> Option<McpServer> {
+fn server((name, item): (&str, Item<'_>), vault: Fields<'_>, problems: &mut Problems) -> Option<McpServer> {
     let f = Fields::of(item);
     for (key, of) in [("args", "command"), ("env", "command"), ("headers", "url")] {
         let Some(item) = f.get(key).filter(|_| f.get(of).is_none()) else { continue };
@@ -34,7 +37,7 @@ fn server(name: &str, item: Item<'_>, problems: &mut Problems) -> Option<McpServ
     }
     let (env, headers) = (spanned_map(f.inside("env")), spanned_map(f.inside("headers")));
     for text in env.values().chain(headers.values()) {
-        check_text((name, true), (&text.value, &text.span), problems);
+        check_text((name, Some(vault)), (&text.value, &text.span), problems);
     }
     for (variable, text) in &env {
         variables::check_set(&format!("server `{name}`"), (variable, &text.value), &text.span, problems);
@@ -44,7 +47,7 @@ fn server(name: &str, item: Item<'_>, problems: &mut Problems) -> Option<McpServ
     if let Some(program) = spanned(f.get("command")) {
         let argv: Vec<_> = std::iter::once(program).chain(spanned_texts(f, "args")).collect();
         for text in &argv {
-            check_text((name, false), (&text.value, &text.span), problems);
+            check_text((name, None), (&text.value, &text.span), problems);
         }
         return Some(McpServer::Program {
             argv: argv.into_iter().map(|t| t.value).collect(),
@@ -52,7 +55,7 @@ fn server(name: &str, item: Item<'_>, problems: &mut Problems) -> Option<McpServ
         });
     }
     let url = spanned(f.get("url"))?;
-    check_text((name, false), (&url.value, &url.span), problems);
+    check_text((name, None), (&url.value, &url.span), problems);
     if !["http://", "https://"].iter().any(|scheme| url.value.starts_with(scheme)) {
         let message = format!("the address of server `{name}` begins with neither `http://` nor `https://`");
         problems.push(Diagnostic::error(Code::BadValue, url.span.clone(), message));
@@ -62,7 +65,11 @@ fn server(name: &str, item: Item<'_>, problems: &mut Problems) -> Option<McpServ
 
 /// A server begins before any task and is there for all of them, so its texts may name only what is known then. A
 /// secret stands where others do not see it.
-fn check_text((server, private): (&str, bool), (text, span): (&str, &Span), problems: &mut Problems) {
+fn check_text(
+    (server, vault): (&str, Option<Fields<'_>>),
+    (text, span): (&str, &Span),
+    problems: &mut Problems,
+) {
     let template = match Template::parse(text) {
         Ok(template) => template,
         Err(error) => {
@@ -73,14 +80,16 @@ fn check_text((server, private): (&str, bool), (text, span): (&str, &Span), prob
     for reference in template.refs() {
         let allowed = match reference.head.as_str() {
             "env" => reference.path.len() == 1,
-            "vault" => private && reference.path.len() == 1,
+            "vault" => {
+                matches!((&reference.path[..], vault), ([name], Some(vault)) if vault.get(name).is_some())
+            }
             _ => false,
         };
         if !allowed {
             let message =
                 format!("`${{{}}}` cannot stand in this place of server `{server}`", reference.name());
-            let help = if private {
-                "a server may name `${env.X}` and `${vault.x}`"
+            let help = if vault.is_some() {
+                "a server may name `${env.X}`, and `${vault.x}` of a secret in `vault`"
             } else {
                 "here a server may name `${env.X}`; a secret belongs into `env` or `headers`"
             };

@@ -29,9 +29,13 @@ pub(super) static SECRET: Shape = Shape {
     doc: "Where a secret comes from.",
     exactly_one: Some(("source", &["env", "file", "command"])),
     fields: &[
-        key("env", Kind::Text, "A variable."),
-        key("file", Kind::Text, "A file."),
-        key("command", TEXTS, "A command that prints it."),
+        key("env", Kind::Text, "A variable of the process that runs or resumes."),
+        key(
+            "file",
+            Kind::Text,
+            "A file that nobody else may read (0600), inside the workspace or with its whole path.",
+        ),
+        key("command", TEXTS, "Program and arguments of a command that prints it within 60 s."),
     ],
 };
 
@@ -79,7 +83,11 @@ pub(super) static MERGE: Shape = Shape {
             "What lands.",
         ),
         key("target", Kind::Text, "The branch. Default: the one that is checked out."),
-        key("strategy", Kind::Choice(&["no-ff", "squash", "rebase", "ff-only"]), "How."),
+        key(
+            "strategy",
+            Kind::Choice(&["no-ff", "squash", "rebase", "ff-only"]),
+            "How: `no-ff` a merge for each task, `squash` one commit for each, `rebase` the commits of each anew in one line, `ff-only` the commits as they are, which wants an order between all tasks. Default `no-ff`.",
+        ),
         key("order", TEXTS, "Domains in the order in which they are merged."),
         key(
             "on_conflict",
@@ -109,7 +117,11 @@ pub(super) static MERGE: Shape = Shape {
             Kind::Flag,
             "A person answers before the target moves, with `regatta merge --approve`, about that very tip. Default false.",
         ),
-        key("batch", ATTEMPTS, "Branches that are merged at once."),
+        key(
+            "batch",
+            ATTEMPTS,
+            "So many branches are merged before the gates run, which are then paid once. A red batch is halved until it is clear whose work made it red; that is mended, taken out, or stops the landing. Default 1.",
+        ),
         key("message", Kind::Text, "Template of the message."),
         key("commit", Kind::Record(&COMMIT), "Who commits."),
         key("keep_branches", Kind::Flag, "Keep the branches afterwards."),

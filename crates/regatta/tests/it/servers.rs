@@ -186,6 +186,33 @@ fn a_server_gets_its_own_variables_and_those_of_every_task_and_no_others() {
 }
 
 #[test]
+fn a_secret_reaches_the_server_and_its_tool_and_is_in_no_file_of_the_run() {
+    let mut world = world(
+        "",
+        "  - { id: a, tool: s/env }\n  - { id: b, tool: s/echo, params: { k: '${vault.key}' } }\n  - { id: c, tool: s/nope, params: { k: '${vault.key}' } }\n",
+    );
+    let plan =
+        world.read("plan.yaml").replace("log]", "log], env: { OWN: '${vault.key}', TOK: '${env.MY_TOKEN}' }");
+    world.write("plan.yaml", &plan.replace("version: 1\n", "version: 1\nvault: { key: { env: KEY } }\n"));
+    for (name, value) in [("KEY", "open-sesame-1"), ("MY_TOKEN", "other-word-22")] {
+        world.set(name, value);
+    }
+    let summary = world.run();
+    assert_eq!(
+        (&summary["tasks"]["a"]["status"], &summary["tasks"]["b"]["status"]),
+        (&"succeeded".into(), &"succeeded".into()),
+        "{summary:#}"
+    );
+    assert!(world.read("log").contains("call echo {\"k\": \"open-sesame-1\"}"), "the tool gets it");
+    let found = std::process::Command::new("grep")
+        .args(["-rlE", "open-sesame-1|other-word-22", ".regatta"])
+        .current_dir(world.root())
+        .output()
+        .unwrap();
+    assert!(found.stdout.is_empty(), "{}", String::from_utf8_lossy(&found.stdout));
+}
+
+#[test]
 fn a_bare_name_is_of_the_only_server_that_has_it_and_one_of_two_must_be_named() {
     let world = world("", "  - { id: a, tool: ours }\n");
     let two = world.read("plan.yaml").replace(
