@@ -72,5 +72,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Verb::Man(args) => commands::man::run(args),
         Verb::Keeper(args) => commands::keeper::run(args),
         Verb::AcpAgent(args) => commands::acp_agent::run(args),
+        Verb::ToolCall(args) => commands::tool_call::run(args),
+        Verb::ToolHost(args) => commands::tool_host::run(args),
     }
 }

@@ -86,7 +86,12 @@ pub fn part(plan: Plan, asked: Option<&Part>) -> Result<Plan, CliError> {
 /// What comes to a plan from beside it: inputs, and the settings as they are now.
 #[must_use]
 pub fn given<'a>(config: &Config, inputs: &'a [(String, String)]) -> Given<'a> {
-    Given { inputs, leases: config.leases(), defaults: config.defaults() }
+    Given {
+        inputs,
+        leases: config.leases(),
+        defaults: config.defaults(),
+        mcp_servers: config.mcp_servers.clone(),
+    }
 }
 
 /// Loads a plan without telling anything.

@@ -128,6 +128,12 @@ pub enum Verb {
     /// Drive an agent that speaks the Agent Client Protocol; started by the keeper.
     #[command(hide = true)]
     AcpAgent(AcpAgentArgs),
+    /// Call one tool; started by the keeper.
+    #[command(hide = true)]
+    ToolCall(ToolCallArgs),
+    /// Hold the connections of a run to servers of tools; started by the keeper.
+    #[command(hide = true)]
+    ToolHost(ToolHostArgs),
 }
 
 /// Caps that override the plan's.

@@ -33,4 +33,6 @@ pub mod revert;
 pub mod run;
 pub mod schema;
 pub mod status;
+pub mod tool_call;
+pub mod tool_host;
 pub mod worktree;
