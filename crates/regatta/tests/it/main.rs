@@ -54,6 +54,7 @@ mod load;
 mod making;
 mod manual;
 mod mcp;
+mod mcp_agents;
 mod mending;
 mod merging;
 mod model;
