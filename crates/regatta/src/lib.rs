@@ -6,6 +6,7 @@ pub mod analyze;
 pub mod args;
 pub mod commands;
 pub mod config;
+pub mod connected;
 pub mod context;
 pub mod doctor;
 pub mod epic_files;

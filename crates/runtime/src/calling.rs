@@ -102,7 +102,8 @@ impl Scope for Known<'_> {
     }
 }
 
-fn resolve(server: &McpServer, scope: &dyn Scope) -> Result<Server, Unresolved> {
+/// A server with every reference replaced.
+pub(crate) fn resolve(server: &McpServer, scope: &dyn Scope) -> Result<Server, Unresolved> {
     let text = |text: &String| {
         let template = Template::parse(text).map_err(|error| Unresolved(error.message))?;
         template.value(scope).map(|value| as_text(&value))

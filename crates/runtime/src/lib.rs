@@ -15,6 +15,7 @@ mod attempt_dirs;
 mod calling;
 pub mod clock;
 pub mod collect;
+pub mod connecting;
 pub mod control;
 mod docking;
 pub mod docks;

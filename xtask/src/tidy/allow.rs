@@ -69,6 +69,7 @@ pub(crate) const CRATES: &[Allowed] = &[
             "agent-client-protocol",
             "globset",
             "ignore",
+            "jsonschema",
             "libc",
             "minijinja",
             "quick-junit",

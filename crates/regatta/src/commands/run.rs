@@ -4,6 +4,7 @@
 
 use crate::args::RunArgs;
 use crate::commands::plan::prepared;
+use crate::connected;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -59,6 +60,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     refuse_unassigned(&source.plan)?;
     refuse_unbuilt(&source.plan)?;
     refuse_unknown_gates(&source.plan)?;
+    connected::refuse_open_names(context, &source.plan, show)?;
     let (plan, improved) = prepared(context, (source.plan.clone(), &mut overrides), &args.optimise)?;
     if args.dry_run {
         out(&render::schedule::text(&plan, improved.as_ref())?);

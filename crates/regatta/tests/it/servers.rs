@@ -221,14 +221,21 @@ fn a_bare_name_is_of_the_only_server_that_has_it_and_one_of_two_must_be_named() 
     );
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/server.py");
     let two = two.replace("SCRIPT", &format!("'{}'", script.display()));
-    world.write("plan.yaml", &two.replace("tool: ours", "tool: echo"));
-    world.run();
-    let why = world.regatta(&["explain", "a"]).out;
-    assert!(why.contains("name `s/echo` or `t/echo`"), "{why}");
-    world.write("plan.yaml", &two.replace("tool: ours }", "tool: ourz }"));
-    world.run();
-    let why = world.regatta(&["explain", "a"]).out;
-    assert!(why.contains("no server has a tool `ourz`; did you mean `t/ours`?"), "{why}");
+    world.write("plan.yaml", &two);
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    assert!(world.read("log").contains("call ours"), "{}", world.read("log"));
+    for (tool, why) in [("echo", "name `s/echo` or `t/echo`"), ("ourz", "did you mean `t/ours`?")] {
+        world.write("plan.yaml", &two.replace("tool: ours }", &format!("tool: {tool} }}")));
+        let said = world.regatta(&["run", "plan.yaml"]).exits(3);
+        assert!(said.err.contains(why), "{}", said.err);
+    }
+    assert_eq!(calls(&world), 1, "nothing was started");
+    let servers = json!({ "mcpServers": { "s": { "command": "python3", "args": [script, "log"] } } });
+    world.write(".mcp.json", &servers.to_string());
+    world.write("r.json", r#"{"tasks":[{"id":"a","tool":"ecko","params":{}}]}"#);
+    let error = world.regatta(&["run", "r.json", "--json"]).exits(3).json()["error"].clone();
+    assert_eq!(error["code"], "UNKNOWN_TOOL", "{error:#}");
+    assert!(error["message"].as_str().unwrap().contains("did you mean `s/echo`?"), "{error:#}");
 }
 
 #[test]
@@ -311,4 +318,38 @@ fn when_the_host_dies_its_servers_die_and_the_call_is_in_doubt() {
     std::fs::write(world.path("gate"), "").unwrap();
     assert_eq!(crate::world::ends(&mut run), Some(5));
     assert!(world.read("log").contains("call text"), "the next call has a new host");
+}
+
+#[test]
+fn check_with_connect_holds_calls_against_schemas_and_effects_against_what_servers_say() {
+    let world = world(
+        "",
+        "  - { id: a, tool: s/large, params: { bytes: many } }
+  - { id: b, tool: s/larg, params: {} }
+  - { id: c, tool: s/large, params: { bytes: '${d.result}' } }
+  - { id: d, tool: s/text, effect: pure }
+  - { id: e, tool: s/slow, effect: idempotent }
+  - { id: f, tool: s/fail, effect: idempotent }\n",
+    );
+    world.regatta(&["check", "plan.yaml"]).exits(0);
+    assert!(!world.path("log").exists(), "nobody is asked unasked");
+    let said = world.regatta(&["check", "plan.yaml", "--connect"]).exits(3);
+    let lines: Vec<&str> = said.err.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "error: task `a` calls `s/large` with `params.bytes` that do not fit: \"many\" is not of type \"integer\"",
+            "error: task `b` names tool `s/larg`, which server `s` does not have; did you mean `s/large`?",
+            "warning: task `e` has `effect: idempotent`, and its server says that `s/slow` is destructive",
+        ]
+    );
+    assert_eq!((starts(&world), calls(&world), world.read("log").lines().last()), (1, 0, Some("closed")));
+    let problems =
+        world.regatta(&["check", "plan.yaml", "--connect", "--json"]).exits(3).json()["problems"].clone();
+    assert_eq!(problems.as_array().map(Vec::len), Some(3), "{problems:#}");
+    assert!(world.regatta(&["plan", "plan.yaml", "--connect"]).exits(3).err.contains("2 objections"));
+    let ill = world.read("plan.yaml").replace("log]", "log, dead]");
+    world.write("plan.yaml", &ill);
+    let said = world.regatta(&["check", "plan.yaml", "--connect"]).exits(3);
+    assert!(said.err.contains("error: server `s`: it closed the connection"), "{}", said.err);
 }

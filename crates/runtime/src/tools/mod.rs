@@ -10,6 +10,7 @@
 
 mod built_in;
 mod call;
+mod facts;
 mod guest;
 mod host;
 mod names;
@@ -19,7 +20,9 @@ mod wire;
 
 pub(crate) use built_in::literal_origin;
 pub use call::call;
+pub use facts::{Findings, Listed, ToolFacts, judge};
 pub use host::host;
+pub(crate) use host::list_all;
 pub(crate) use names::variables_of;
 pub(crate) use order::{Order, Server};
 pub(crate) use said::Said;

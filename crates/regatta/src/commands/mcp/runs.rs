@@ -14,6 +14,7 @@ use crate::view::{self, RunView, engine_of, plan_of, reader, store_error};
 use regatta_journal::{PublicRun, Reader, RunId, Which, event_json};
 use regatta_plan::Loaded;
 use regatta_runtime::control::Command;
+use regatta_runtime::tools::Findings;
 use rmcp::schemars::{self, JsonSchema};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -104,13 +105,13 @@ pub(super) struct Explain {
 /// `plan_check`
 pub(super) fn plan_check(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer, Refused> {
     let (loaded, _) = load(desk, read(arguments)?)?;
-    Ok(Answer::of(check::facts(&loaded)))
+    Ok(Answer::of(check::facts(&loaded, &Findings::default())))
 }
 
 /// `run_start`
 pub(super) fn run_start(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer, Refused> {
     let (mut loaded, inputs) = load(desk, read(arguments)?)?;
-    let facts = check::facts(&loaded);
+    let facts = check::facts(&loaded, &Findings::default());
     let Some(plan) = loaded.plan.take() else {
         let error = json!({ "message": "the plan is not valid", "problems": facts["problems"] });
         return Ok(Answer::error(json!({ "success": false, "error": error })));

@@ -7,15 +7,17 @@ use super::ears::{Ears, NO_RESULT, News};
 use super::lines::{Lines, Trouble};
 use super::process::Process;
 use super::{Stop, http, result};
+use crate::tools::facts::ToolFacts;
 use crate::tools::order::Server;
 use regatta_plan::nearest;
 use rmcp::model::{
     CallToolRequestParams, ClientRequest, PaginatedRequestParams, Request, RequestMetaObject, ServerResult,
+    Tool,
 };
 use rmcp::service::{ClientInitializeError, PeerRequestOptions, RunningService, ServiceError};
 use rmcp::transport::IntoTransport;
 use rmcp::{ClientLifecycleMode, RoleClient, serve_client_with_lifecycle};
-use serde_json::Map;
+use serde_json::{Map, Value};
 use std::path::Path;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -84,23 +86,30 @@ impl Connection {
         if let Some(listed) = &self.listed {
             return Ok(listed.clone());
         }
-        let list = timeout(LIST, self.list()).await.map_err(|_| "it does not list its tools".to_owned())?;
-        self.listed = Some(list?);
-        Ok(self.listed.clone().unwrap_or_default())
+        let names = self.facts().await?.into_iter().map(|facts| facts.name).collect();
+        Ok(self.listed.insert(names).clone())
     }
 
-    async fn list(&self) -> Result<Vec<String>, String> {
-        let (mut names, mut cursor) = (Vec::new(), None);
+    /// What it says of its tools.
+    ///
+    /// # Errors
+    /// Why that cannot be told, for people.
+    pub(super) async fn facts(&mut self) -> Result<Vec<ToolFacts>, String> {
+        timeout(LIST, self.list()).await.map_err(|_| "it does not list its tools".to_owned())?
+    }
+
+    async fn list(&self) -> Result<Vec<ToolFacts>, String> {
+        let (mut found, mut cursor) = (Vec::new(), None);
         loop {
             let page = PaginatedRequestParams::default().with_cursor(cursor);
             let page = self.service.peer().list_tools(Some(page)).await.map_err(|error| error.to_string())?;
-            names.extend(page.tools.into_iter().map(|tool| tool.name.into_owned()));
-            if names.len() > MOST_TOOLS {
+            found.extend(page.tools.into_iter().map(facts));
+            if found.len() > MOST_TOOLS {
                 return Err(format!("it lists more than {MOST_TOOLS} tools"));
             }
             cursor = page.next_cursor;
             if cursor.is_none() {
-                return Ok(names);
+                return Ok(found);
             }
         }
     }
@@ -221,6 +230,16 @@ fn told(error: &ClientInitializeError) -> String {
             "it closed the connection before it was initialised".to_owned()
         }
         other => format!("it did not initialise: {other}").chars().take(300).collect(),
+    }
+}
+
+fn facts(tool: Tool) -> ToolFacts {
+    let hints =
+        tool.annotations.map(|said| [said.read_only_hint, said.destructive_hint, said.idempotent_hint]);
+    ToolFacts {
+        name: tool.name.into_owned(),
+        schema: Value::Object((*tool.input_schema).clone()),
+        hints: hints.unwrap_or_default(),
     }
 }
 

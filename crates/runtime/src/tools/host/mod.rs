@@ -12,10 +12,13 @@ mod connection;
 mod ears;
 mod http;
 mod lines;
+mod listing;
 mod named;
 mod pool;
 mod process;
 mod result;
+
+pub(crate) use listing::list_all;
 
 use super::wire::{Ask, Call, End, SOCKET, Tell, read, write};
 use crate::socket::door::{Door, is_same_user};
