@@ -43,19 +43,12 @@ pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Pla
         families,
         inputs: draft.inputs.keys().cloned().collect(),
         env: draft.env.as_ref().map(|names| names.iter().cloned().collect()),
-        vault: draft.later_names("vault"),
+        vault: draft.vault.keys().cloned().collect(),
     };
-    let mut unbuilt = draft.unbuilt.clone();
-    for cell in &cells {
-        let later = |key: &String| Unbuilt { key: key.clone(), task: Some(cell.id.to_string()) };
-        unbuilt.extend(cell.entry.rare.iter().flat_map(|rare| &rare.unbuilt).map(later));
-    }
     let mut placed = place_all(draft, &names, &cells, problems)?;
     check_all(draft, &placed, problems);
     lock_files(&mut placed);
     let (worktrees, merge) = isolation::of_plan(draft, &placed);
-    unbuilt.sort();
-    unbuilt.dedup();
     Some(Plan {
         name: name.clone(),
         dialect: draft.dialect,
@@ -84,9 +77,23 @@ pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Pla
         worktrees,
         merge,
         epic: draft.epic.clone(),
+        secrets: draft.secrets.clone(),
+        vault: draft.vault.clone(),
         tasks: placed.into_iter().map(|p| p.task).collect(),
-        unbuilt,
+        unbuilt: unbuilt(draft, &cells),
     })
+}
+
+/// Keys whose feature is not built, in order, each once for a task.
+fn unbuilt(draft: &Draft<'_>, cells: &[&Cell<'_, '_>]) -> Vec<Unbuilt> {
+    let mut unbuilt = draft.unbuilt.clone();
+    for cell in cells {
+        let later = |key: &String| Unbuilt { key: key.clone(), task: Some(cell.id.to_string()) };
+        unbuilt.extend(cell.entry.rare.iter().flat_map(|rare| &rare.unbuilt).map(later));
+    }
+    unbuilt.sort();
+    unbuilt.dedup();
+    unbuilt
 }
 
 /// Everything that is asked of all tasks together.

@@ -43,6 +43,8 @@ pub enum Code {
     UnknownName,
     /// Two unordered tasks own the same file.
     Overlap,
+    /// A text is a secret, or looks like one.
+    Secret,
     /// A needed edge is implied by a longer path.
     RedundantEdge,
     /// A chain is longer than 10.
@@ -59,7 +61,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Code; 22] = [
+    pub const ALL: [Code; 23] = [
         Code::Syntax,
         Code::Limit,
         Code::UnknownKey,
@@ -76,6 +78,7 @@ impl Code {
         Code::BadCondition,
         Code::UnknownName,
         Code::Overlap,
+        Code::Secret,
         Code::RedundantEdge,
         Code::DeepChain,
         Code::IdleCap,
@@ -104,6 +107,7 @@ impl Code {
             Code::BadCondition => "RG014",
             Code::UnknownName => "RG015",
             Code::Overlap => "RG016",
+            Code::Secret => "RG020",
             Code::RedundantEdge => "RG101",
             Code::DeepChain => "RG102",
             Code::IdleCap => "RG103",

@@ -52,6 +52,8 @@ pub(crate) struct Edges<'a> {
     /// As they come, so some may stand twice.
     needs: Vec<NeedPlace>,
     pub(crate) families: BTreeMap<String, Vec<String>>,
+    /// What stands here may name a secret: it goes into the call and nowhere else.
+    pub(crate) into_call: bool,
     /// References of `undo` and `reconcile` name the own task or ancestors and add no edge.
     pub(crate) free: bool,
 }
@@ -64,7 +66,17 @@ impl<'a> Edges<'a> {
         cell: BTreeMap<String, String>,
         maps: bool,
     ) -> Edges<'a> {
-        Edges { names, guesses, id, cell, maps, needs: Vec::new(), families: BTreeMap::new(), free: false }
+        Edges {
+            names,
+            guesses,
+            id,
+            cell,
+            maps,
+            needs: Vec::new(),
+            families: BTreeMap::new(),
+            into_call: false,
+            free: false,
+        }
     }
 
     /// The dependencies by id, each where it was met first; those among `named` are the plan's own.
@@ -114,6 +126,7 @@ impl<'a> Edges<'a> {
     }
 
     pub(crate) fn action(&mut self, action: &Action, span: &Span, problems: &mut Problems) {
+        self.into_call = matches!(action, Action::Shell { .. } | Action::Tool { .. });
         match action {
             Action::Argv(items) => items.iter().for_each(|i| self.text(i, span, problems)),
             Action::Shell { script, .. } => match Script::parse(script) {
@@ -173,7 +186,13 @@ impl<'a> Edges<'a> {
             )),
             "matrix" if self.cell.contains_key(first) => Ok(()),
             "matrix" => Err(("names no axis of its matrix".into(), None)),
-            "vault" if self.names.vault.contains(first) => Ok(()),
+            "vault" if self.names.vault.contains(first) && self.into_call => Ok(()),
+            "vault" if self.names.vault.contains(first) => Err((
+                "stands where the secret could be seen".into(),
+                Some(
+                    "a secret goes into `env`, `params` or a script, where it travels by environment".into(),
+                ),
+            )),
             "vault" => Err(("names no secret of the plan's `vault`".into(), None)),
             "item" | "index" if self.maps => Ok(()),
             "item" | "index" => Err(("stands in a task without `for_each`".into(), None)),

@@ -27,6 +27,7 @@ mod ids;
 mod isolation;
 mod json;
 mod language;
+mod literals;
 mod lower;
 pub mod model;
 mod names;
@@ -176,6 +177,7 @@ pub fn load_owned((name, bytes): (&str, Vec<u8>), format: Format, given: &Given<
         String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
     let (dialect, stated) = about;
     problems.sort_by_key(|p| (p.span.start, p.code));
+    let source = literals::hide(source, &problems);
     let plan = plan.filter(|_| problems.iter().all(|p| p.severity != Severity::Error));
     Loaded { plan, problems, dialect, stated, name: name.to_owned(), source }
 }
@@ -211,8 +213,10 @@ fn read(
     if draft.dialect == Dialect::Plan {
         about.1 = settings::of_plan(root, source);
     }
+    literals::check(root, problems);
     draft.leases.clone_from(&given.leases);
     for (name, value) in given.inputs {
+        literals::check_given((name, value), problems);
         if let Some(slot) = draft.inputs.get_mut(name) {
             let text = || Json::String(value.clone());
             *slot = if slot.is_string() {

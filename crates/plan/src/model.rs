@@ -84,6 +84,24 @@ pub struct Plan {
     /// What all agents of the run may use up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
+    /// Names of variables whose values are redacted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
+    /// Where each secret comes from, by name; their values are no part of a plan.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vault: BTreeMap<String, SecretSource>,
+}
+
+/// Where a secret comes from.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretSource {
+    /// A variable of the process that runs or resumes.
+    Env(String),
+    /// A file that nobody else may read.
+    File(String),
+    /// Program and arguments of a command that prints it.
+    Command(Vec<String>),
 }
 
 /// Which document a plan was read from.

@@ -214,9 +214,15 @@ fn gather<'a>(task: &TaskDraft, mut edges: Edges<'a>, problems: &mut Problems) -
         let span = task.refs_span.as_ref().unwrap_or(&action.span);
         edges.action(&action.value, span, problems);
     }
-    for text in task.cwd.iter().chain(task.env.values()) {
+    edges.into_call = false;
+    if let Some(text) = &task.cwd {
         edges.text(&text.value, &text.span, problems);
     }
+    edges.into_call = true;
+    for text in task.env.values() {
+        edges.text(&text.value, &text.span, problems);
+    }
+    edges.into_call = false;
     for value in task.inputs.values().chain(&task.for_each) {
         edges.json(&value.value, &value.span, problems);
     }

@@ -20,6 +20,7 @@ use regatta_engine::effect::Leave;
 use regatta_engine::outcome::RunStatus;
 use regatta_engine::state::Phase;
 use regatta_journal::{RunJournal, Which};
+use regatta_plan::Plan;
 use regatta_runtime::agents::Dialect;
 use regatta_runtime::escalation::{self, Case};
 use regatta_runtime::keeper::{Containment, KeeperError, Program, Terms};
@@ -28,6 +29,7 @@ use regatta_runtime::on_end;
 use regatta_runtime::orchestrator::{Left, Machine, Orchestrator, Work};
 use regatta_runtime::owner::raise_open_files;
 use regatta_runtime::run_error::RunError;
+use regatta_runtime::vault::{Vault, VaultError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::path::Path;
@@ -162,6 +164,23 @@ fn observer(mut live: Option<Live>, mut feed: Option<Feed>, mut standing: Option
         }
         let fed = feed.as_mut().and_then(|feed| feed.told(engine, told));
         again.into_iter().chain(fed).min()
+    })
+}
+
+/// The secrets of a plan, fetched by this process.
+///
+/// # Errors
+/// One of them cannot be had: nothing is started.
+pub fn vault(context: &Context, plan: &Plan) -> Result<Vault, CliError> {
+    Vault::open(plan, &context.workspace).map_err(|error| {
+        let hint = match &error {
+            VaultError::NoVariable { variable, .. } => format!("set {variable}, then try again"),
+            VaultError::Open { path, .. } => format!("chmod 600 {}", path.display()),
+            VaultError::File { .. } | VaultError::Command { .. } | VaultError::Value { .. } => {
+                "see `vault` of the plan".to_owned()
+            }
+        };
+        CliError::environment(error.to_string()).hint(hint)
     })
 }
 

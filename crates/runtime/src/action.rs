@@ -5,7 +5,9 @@
 use crate::environment::{Environment, Passing};
 use crate::outputs::Outputs;
 use crate::rate_limit;
+use crate::redact::Redactor;
 use crate::scope::{Refusal, TaskScope, inputs, resolve_script, resolve_text};
+use crate::vault::{self, Vault};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
 use regatta_engine::input::ConditionAnswer;
@@ -102,6 +104,10 @@ pub struct Actions {
     index: BTreeMap<String, NodeId>,
     conditions: BTreeMap<NodeId, Condition>,
     referenced: BTreeSet<NodeId>,
+    /// What of other tasks each node refers to.
+    pub(crate) refs: BTreeMap<NodeId, Vec<Ref>>,
+    vault: Vault,
+    redactor: Arc<Redactor>,
 }
 
 impl Actions {
@@ -127,7 +133,7 @@ impl Actions {
         plan: Arc<Plan>,
         workspace: &Path,
         (run_id, first_run): (&str, &str),
-        vars: impl Iterator<Item = (OsString, OsString)>,
+        (vars, vault): (impl Iterator<Item = (OsString, OsString)>, Vault),
     ) -> Result<Actions, ActionsError> {
         let passing = plan.env.clone().map_or(Passing::Inherit, Passing::Names);
         let index: BTreeMap<String, NodeId> =
@@ -136,6 +142,7 @@ impl Actions {
         let given = plan.agents.values().flat_map(|agent| &agent.env);
         let value =
             |name: &String| vars.iter().find(|(n, _)| n == OsStr::new(name)).map(|(_, value)| value.clone());
+        let redactor = Arc::new(Redactor::new(&vault::declared(&plan, &vault, &vars)));
         let mut actions = Actions {
             agent_vars: given.filter_map(|name| Some((name.clone(), value(name)?))).collect(),
             environment: Environment::read(&passing, vars.into_iter()),
@@ -144,6 +151,9 @@ impl Actions {
             workspace: workspace.to_owned(),
             conditions: BTreeMap::new(),
             referenced: BTreeSet::new(),
+            refs: BTreeMap::new(),
+            vault,
+            redactor,
             index,
             plan,
         };
@@ -173,22 +183,31 @@ impl Actions {
             self.referenced.extend(asked.into_iter().filter_map(|id| self.index.get(id)));
             self.conditions.insert(node, condition);
         }
-        let mut names: Vec<String> = Vec::new();
+        let mut refs: Vec<Ref> = Vec::new();
         for text in texts(task) {
-            let refs = Template::parse(&text).map(|t| t.refs().cloned().collect::<Vec<Ref>>());
-            names.extend(refs.unwrap_or_default().iter().filter_map(|r| r.task().map(str::to_owned)));
+            refs.extend(Template::parse(&text).iter().flat_map(Template::refs).cloned());
         }
         for action in actions_of(task) {
             if let Action::Shell { script, .. } = action {
-                let refs = Script::parse(script).map(|s| s.refs).unwrap_or_default();
-                names.extend(refs.iter().filter_map(|r| r.task().map(str::to_owned)));
+                refs.extend(Script::parse(script).map(|s| s.refs).unwrap_or_default());
             }
         }
-        for name in names {
-            let members = task.families.get(&name).cloned().unwrap_or_else(|| vec![name]);
+        refs.retain(|reference| reference.task().is_some());
+        for name in refs.iter().filter_map(Ref::task) {
+            let one = || vec![name.to_owned()];
+            let members = task.families.get(name).cloned().unwrap_or_else(one);
             self.referenced.extend(members.iter().filter_map(|id| self.index.get(id)));
         }
+        if !refs.is_empty() {
+            self.refs.insert(node, refs);
+        }
         Ok(())
+    }
+
+    /// The one exit point of what tasks write, with the values that this run declares.
+    #[must_use]
+    pub fn redactor(&self) -> &Arc<Redactor> {
+        &self.redactor
     }
 
     /// Nodes that a reference or a condition names.
@@ -275,7 +294,8 @@ impl Actions {
         match condition.evaluate(&tasks, &others) {
             Ok(true) => ConditionAnswer::True,
             Ok(false) => ConditionAnswer::False,
-            Err(why) => ConditionAnswer::Error(why.into()),
+            // What it compares may be in it.
+            Err(why) => ConditionAnswer::Error(self.redactor.text(why.to_string()).into()),
         }
     }
 
@@ -379,7 +399,14 @@ impl Actions {
 
     /// What the references of a task mean now.
     pub(crate) fn scope<'a>(&'a self, task: &'a Task, outputs: &'a Outputs) -> TaskScope<'a> {
-        TaskScope { plan: &self.plan, index: &self.index, environment: &self.environment, task, outputs }
+        TaskScope {
+            plan: &self.plan,
+            index: &self.index,
+            environment: &self.environment,
+            vault: &self.vault,
+            task,
+            outputs,
+        }
     }
 
     /// What every attempt of a task is told.

@@ -13,6 +13,7 @@ use crate::git::{Oid, Repo, RepoError};
 use crate::judge::Job;
 use crate::keeper;
 use crate::readying::Readying;
+use crate::redact::Raw;
 use crate::reuse::Footing;
 use crate::run_error::RunError;
 use crate::works::Works;
@@ -52,7 +53,7 @@ pub(crate) enum Stage {
 pub(crate) struct Kept {
     pub(crate) job: Job,
     pub(crate) ended: keeper::Ended,
-    pub(crate) streams: [Option<File>; 2],
+    pub(crate) streams: [Option<Raw>; 2],
 }
 
 /// An attempt under way.

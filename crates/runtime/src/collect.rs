@@ -5,7 +5,7 @@
 
 use crate::private_file;
 use crate::rate_limit;
-use crate::redact::{redact, redact_stream};
+use crate::redact::{Raw, Redactor};
 use regatta_engine::report::Digest;
 use regatta_fault as fault;
 use sha2::{Digest as _, Sha256};
@@ -66,16 +66,15 @@ pub enum ResultError {
 /// # Errors
 /// The file cannot be written, for instance because the disk is full.
 pub fn stream(
-    from: Option<&mut File>,
+    from: Option<&Raw>,
     (dir, name): (&Path, &str),
-    limit_bytes: u64,
+    (redactor, limit_bytes): (&Arc<Redactor>, u64),
 ) -> io::Result<Option<Digest>> {
     let Some(from) = from else { return Ok(None) };
-    from.seek(SeekFrom::Start(0))?;
     let path = dir.join(name);
     let to = private_file::create(&path)?;
     let mut to = Hashing { to, sha256: Sha256::new(), bytes: 0 };
-    if let Err(error) = redact_stream(&mut from.take(limit_bytes), &mut to) {
+    if let Err(error) = from.copy(redactor, limit_bytes, &mut to) {
         // Half of it is of no use, and takes the room that the journal needs.
         let _ = fs::remove_file(&path);
         return Err(error);
@@ -107,7 +106,7 @@ impl Write for Hashing {
 ///
 /// # Errors
 /// It is no plain file, too large, or not JSON.
-pub fn result_file(dir: &Path) -> Result<Option<TaskResult>, ResultError> {
+pub fn result_file(dir: &Path, redactor: &Redactor) -> Result<Option<TaskResult>, ResultError> {
     let path = dir.join(RESULT);
     let file = match private_file::open(&path) {
         Ok(file) => file,
@@ -115,7 +114,7 @@ pub fn result_file(dir: &Path) -> Result<Option<TaskResult>, ResultError> {
         Err(error) => return Err(error.into()),
     };
     let bytes = file.metadata()?.len();
-    read_json(file, bytes).map(Some)
+    read_json(file, bytes, redactor).map(Some)
 }
 
 /// Deletes the raw result of an attempt and its word about a rate limit, and its directory if nothing is left in it.
@@ -149,25 +148,26 @@ pub(crate) fn clear_tmp(dir: &Path) {
 ///
 /// # Errors
 /// It is too large, or not one JSON value.
-pub fn result_from_stdout(dir: &Path) -> Result<TaskResult, ResultError> {
-    match File::open(dir.join(STDOUT)) {
-        Ok(file) => {
-            let bytes = file.metadata()?.len();
-            read_json(file, bytes)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => read_json(io::empty(), 0),
-        Err(error) => Err(error.into()),
+pub fn result_from_stdout(stdout: Option<&Raw>, redactor: &Redactor) -> Result<TaskResult, ResultError> {
+    match stdout {
+        Some(raw) => read_json(raw.reader(MAX_RESULT_BYTES + 1), raw.bytes()?, redactor),
+        None => read_json(io::empty(), 0, redactor),
     }
 }
 
-fn read_json(from: impl Read, bytes: u64) -> Result<TaskResult, ResultError> {
+fn read_json(from: impl Read, bytes: u64, redactor: &Redactor) -> Result<TaskResult, ResultError> {
     if bytes > MAX_RESULT_BYTES {
         return Err(ResultError::TooLarge(bytes));
     }
     let mut text = String::new();
     from.take(MAX_RESULT_BYTES).read_to_string(&mut text)?;
-    let value: serde_json::Value = serde_json::from_str(&redact(text))?;
-    from_value(&value)
+    match redactor.json(&text) {
+        Some(value) => from_value(&value),
+        // What is wrong with it is said of what may be shown.
+        None => Err(serde_json::from_str::<serde_json::Value>(&text)
+            .err()
+            .map_or(ResultError::TooLarge(bytes), Into::into)),
+    }
 }
 
 /// A result from a value given by other means, for instance by a person's answer.

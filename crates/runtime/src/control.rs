@@ -8,6 +8,7 @@ mod asker;
 pub use asker::{Asker, ReplyTo};
 
 use crate::collect::TaskResult;
+use crate::redact::Redactor;
 use crate::socket::door::{Door, is_same_user};
 use crate::socket::wire::Wire;
 use crate::turn::Arrival;
@@ -20,8 +21,7 @@ use regatta_engine::state::node::NodeState;
 use regatta_journal::Payload;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::fs::File;
-use std::io;
+use std::io::{self, PipeReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -145,7 +145,7 @@ pub struct Request {
     /// Takes the answer.
     pub reply: ReplyTo,
     /// Takes the descriptors that go with it, before the answer.
-    pub files: SyncSender<[File; 2]>,
+    pub files: SyncSender<[PipeReader; 2]>,
 }
 
 /// What a request comes to.
@@ -260,8 +260,8 @@ fn answer(engine: &Engine, node: NodeId, settle: &Settle) -> Result<(Arrival, St
         Settle::Failed => (Answer::Failed, None, "is recorded as failed"),
         Settle::Succeeded(None) => (Answer::Succeeded(None), None, "is recorded as succeeded"),
         Settle::Succeeded(Some(value)) => {
-            let result =
-                crate::collect::from_value(value).map_err(|e| format!("cannot have that result: {e}"))?;
+            let result = crate::collect::from_value(&Redactor::default().value(value.clone()))
+                .map_err(|e| format!("cannot have that result: {e}"))?;
             if result.bytes.len() > crate::collect::INLINE_RESULT_BYTES {
                 return Err("cannot have a result of more than 64 KiB by an answer".to_owned());
             }
@@ -399,10 +399,11 @@ pub fn ask(run_dir: &Path, command: &Command) -> io::Result<Option<Reply>> {
 ///
 /// # Errors
 /// As [`ask`].
-pub fn look(run_dir: &Path, task: &str) -> io::Result<Option<(u64, [File; 2])>> {
+pub fn look(run_dir: &Path, task: &str) -> io::Result<Option<(u64, [PipeReader; 2])>> {
     match ask_for(run_dir, &Command::Look { task: task.to_owned() })? {
         Some((Reply::Streams { attempt }, mut wire)) => {
-            let streams = (wire.take_file(), wire.take_file());
+            let mut pipe = || wire.take_file().map(|file| PipeReader::from(OwnedFd::from(file)));
+            let streams = (pipe(), pipe());
             Ok(if let (Some(out), Some(err)) = streams { Some((attempt, [out, err])) } else { None })
         }
         _ => Ok(None),

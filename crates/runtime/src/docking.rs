@@ -9,13 +9,13 @@ use crate::kept_id;
 use crate::landing::{Dock, Fate, LandError, Landing, Order, Ran, Reply, Report, last_log};
 use crate::local::Local;
 use crate::private_file;
+use crate::redact::Raw;
 use crate::{collect, workspace};
 use regatta_engine::ids::AttemptId;
 use regatta_engine::input::{Batch, Input};
 use regatta_plan::model::Action;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -48,6 +48,7 @@ impl Local {
             runner: Box::new(ThroughLoop(Arc::clone(&tell))),
             stop: Arc::clone(&stop),
             run_dir: self.place.run_dir.clone(),
+            redactor: Arc::clone(self.actions.redactor()),
             most_at_once: usize::try_from(apart.works.plan.limits.max_parallel).unwrap_or(usize::MAX),
         };
         let cargo = apart.works.cargo();
@@ -131,7 +132,7 @@ impl Local {
     }
 
     /// Something of a landing has ended. Answers whether it was that.
-    pub(crate) fn step_of_landing_ended(&mut self, ended: &Ended, streams: &mut [Option<File>; 2]) -> bool {
+    pub(crate) fn step_of_landing_ended(&mut self, ended: &Ended, streams: &mut [Option<Raw>; 2]) -> bool {
         let id = ended.attempt;
         self.timeouts.retain(|(_, late)| *late != id);
         if self.leftovers.ending.contains(&id) {
@@ -155,14 +156,14 @@ impl Local {
     }
 
     /// Keeps what a command said; answers its last words.
-    fn keep_output(&self, number: u64, streams: &mut [Option<File>; 2]) -> String {
+    fn keep_output(&self, number: u64, streams: &mut [Option<Raw>; 2]) -> String {
         let dir = workspace::landing_dir(&self.place.run_dir);
         let mut last = String::new();
         let made = regatta_journal::private_dir(&dir).is_ok();
         for (stream, name) in streams.iter_mut().zip(["stdout", "stderr"]) {
             let name = format!("{number}.{name}");
-            let limit_bytes = self.actions.output_limit_bytes();
-            let kept = made.then(|| collect::stream(stream.as_mut(), (&dir, &name), limit_bytes));
+            let through = (self.actions.redactor(), self.actions.output_limit_bytes());
+            let kept = made.then(|| collect::stream(stream.as_ref(), (&dir, &name), through));
             if matches!(kept, Some(Ok(Some(digest))) if digest.bytes > 0) {
                 last = tail(&dir.join(name)).unwrap_or(last);
             }

@@ -14,11 +14,11 @@ use crate::keeper::{Ask, Ended};
 use crate::kept_id;
 use crate::landing::{AgentOrder, Ran, Reply};
 use crate::local::Local;
+use crate::redact::Raw;
 use crate::workspace;
 use regatta_engine::ids::AttemptId;
 use regatta_engine::input::{Input, Verdict};
 use regatta_plan::model::Agent;
-use std::fs::File;
 use std::path::Path;
 
 impl Local {
@@ -63,7 +63,7 @@ impl Local {
     /// An agent that helps has ended: what it used is an input, and it is answered when that is durable.
     pub(crate) fn helper_ended(
         &mut self,
-        (ended, streams): (&Ended, &mut [Option<File>; 2]),
+        (ended, streams): (&Ended, &mut [Option<Raw>; 2]),
         (order, dir): (&AgentOrder, &Path),
         reply: Reply,
     ) {
@@ -85,20 +85,19 @@ impl Local {
 
     fn hear_helper(
         &self,
-        (ended, streams): (&Ended, &mut [Option<File>; 2]),
+        (ended, streams): (&Ended, &mut [Option<Raw>; 2]),
         dir: &Path,
         agent: Option<&Agent>,
     ) -> Helped {
         let failed = |said: String| Helped { good: false, said, usage: None };
         for (stream, name) in streams.iter_mut().zip([collect::STDOUT, collect::STDERR]) {
-            if let Err(error) =
-                collect::stream(stream.as_mut(), (dir, name), self.actions.output_limit_bytes())
-            {
+            let through = (self.actions.redactor(), self.actions.output_limit_bytes());
+            if let Err(error) = collect::stream(stream.as_ref(), (dir, name), through) {
                 return failed(format!("its output cannot be stored: {error}"));
             }
         }
         let Some(agent) = agent else { return failed("its agent is not known".to_owned()) };
-        let told = match Told::hear(dir, (Dialect::of(agent), agent)) {
+        let told = match Told::hear(dir, (Dialect::of(agent), agent), (streams[0].as_ref(), &self.actions)) {
             Ok(told) => told,
             Err(error) => return failed(format!("what it said cannot be read: {error}")),
         };
@@ -139,7 +138,7 @@ impl Local {
     }
 
     /// It is dead. What an agent had used by then was used.
-    pub(crate) fn leftover_ended(&mut self, ended: &Ended, streams: &mut [Option<File>; 2]) {
+    pub(crate) fn leftover_ended(&mut self, ended: &Ended, streams: &mut [Option<Raw>; 2]) {
         let id = ended.attempt;
         self.leftovers.ending.retain(|ending| *ending != id);
         let merge = self.apart.as_ref().and_then(|apart| apart.works.plan.merge.clone());

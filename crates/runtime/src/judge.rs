@@ -9,6 +9,7 @@ use crate::collect::{self, ResultError, TaskResult};
 use crate::keeper::{self, How};
 use crate::private_file::is_no_room;
 use crate::rate_limit;
+use crate::redact::{Raw, Redactor};
 use crate::reuse;
 use crate::turn::Arrival;
 use crate::yard::Finding;
@@ -17,7 +18,6 @@ use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::{Ended, Input, Reconciliation, Verdict};
 use regatta_engine::report::{Content, Digest, Report as Facts, Work};
 use regatta_journal::Payload;
-use std::fs::File;
 use std::io;
 use std::num::NonZeroU64;
 
@@ -63,18 +63,20 @@ pub(crate) struct NoRoom(pub(crate) String);
 pub(crate) fn judge(
     actions: &Actions,
     job: &Job,
-    (ended, streams): (&keeper::Ended, [Option<File>; 2]),
-    left: Option<Left>,
+    (ended, streams): (&keeper::Ended, [Option<Raw>; 2]),
+    left: Left,
 ) -> Result<Arrival, NoRoom> {
+    let redactor = actions.redactor();
     let ran_ms = NonZeroU64::new(ended.ran_ms).filter(|_| job.adopted);
-    let Left { finding, warning, work } = left.unwrap_or_default();
+    let Left { finding, warning, work } = left;
     let mut facts = Facts { leaked: ended.leaked, ran_ms, ..Facts::default() };
     facts.work = work.map(Box::new);
-    facts.message = warning.map(|text| shorten(&text));
+    let say = |text: &str| shorten(redactor, text);
+    facts.message = warning.map(|text| say(&text));
     let verdict = match &ended.how {
         How::NotStarted { message } => {
             collect::clear_tmp(&job.dir.path);
-            return Ok(refusal(job, (Cause::Spawn, message)));
+            return Ok(refusal(redactor, job, (Cause::Spawn, message)));
         }
         How::Code(code) => {
             facts.exit = Some(*code);
@@ -89,12 +91,12 @@ pub(crate) fn judge(
         // It is taken back, and what it said with it: there may not be room for that twice.
         return Ok(judged(job, Verdict::Failed(Cause::DiskFull), (facts, None)));
     }
-    if let Err(error) = store_streams(&mut facts, job, (actions.output_limit_bytes(), streams)) {
+    if let Err(error) = store_streams(&mut facts, job, (actions, &streams)) {
         let text = format!("output of {} could not be stored: {error}", job.dir.path.display());
         if is_no_room(&error) {
             return Err(NoRoom(text));
         }
-        facts.message = Some(shorten(&text));
+        facts.message = Some(say(&text));
         return Ok(judged(job, Verdict::Failed(Cause::Exit), (facts, None)));
     }
     if ended.output_lost {
@@ -104,7 +106,7 @@ pub(crate) fn judge(
         }
         facts.message = Some("its output was lost with its keeper".into());
     }
-    let told = match heard(actions, job) {
+    let told = match heard(actions, job, streams[0].as_ref()) {
         Ok(told) => told,
         Err(error) if is_no_room(&error) => {
             return Err(NoRoom(format!(
@@ -113,25 +115,25 @@ pub(crate) fn judge(
             )));
         }
         Err(error) => {
-            facts.message = Some(shorten(&format!("what the agent said could not be read: {error}")));
+            facts.message = Some(say(&format!("what the agent said could not be read: {error}")));
             return Ok(judged(job, Verdict::Failed(Cause::Agent), (facts, None)));
         }
     };
     facts.usage = told.as_ref().and_then(|told| told.usage);
-    let verdict = weigh((ended, job), (verdict, told.as_ref()), &mut facts);
+    let verdict = weigh((ended, job, redactor), (verdict, told.as_ref()), &mut facts);
     let verdict = match (verdict, finding) {
         (Verdict::Succeeded, Some(Finding { cause, message })) => {
-            facts.message = Some(shorten(&message));
+            facts.message = Some(say(&message));
             Verdict::Failed(cause)
         }
         (verdict, _) => verdict,
     };
-    finish((actions, job), (verdict, told.as_ref()), facts)
+    finish((actions, job), (verdict, told.as_ref(), streams[0].as_ref()), facts)
 }
 
 /// What stands above the exit code: our own limits, then what was said beside it.
 fn weigh(
-    (ended, job): (&keeper::Ended, &Job),
+    (ended, job, redactor): (&keeper::Ended, &Job, &Redactor),
     (verdict, told): (Verdict, Option<&Told>),
     facts: &mut Facts,
 ) -> Verdict {
@@ -144,7 +146,8 @@ fn weigh(
         Verdict::Failed(Cause::Exit) | Verdict::Succeeded => match told {
             Some(told) => {
                 let judgement = told.judge(facts.exit.unwrap_or(0));
-                facts.message = judgement.message.as_deref().map(shorten).or(facts.message.take());
+                facts.message =
+                    judgement.message.as_deref().map(|text| shorten(redactor, text)).or(facts.message.take());
                 judgement.verdict
             }
             None => verdict,
@@ -156,16 +159,16 @@ fn weigh(
 /// Takes the result, and what later runs may find.
 fn finish(
     (actions, job): (&Actions, &Job),
-    (verdict, told): (Verdict, Option<&Told>),
+    (verdict, told, stdout): (Verdict, Option<&Told>, Option<&Raw>),
     mut facts: Facts,
 ) -> Result<Arrival, NoRoom> {
-    let result = match result((actions, job), verdict, told) {
+    let result = match result((actions, job), (verdict, stdout), told) {
         Ok(result) => result,
         Err(ResultError::Unreadable(error)) if is_no_room(&error) => {
             return Err(NoRoom(format!("the result of {} could not be stored", job.dir.path.display())));
         }
         Err(error) => {
-            facts.message = Some(shorten(&error.to_string()));
+            facts.message = Some(shorten(actions.redactor(), &error.to_string()));
             return Ok(judged(job, Verdict::Failed(Cause::BadResult), (facts, None)));
         }
     };
@@ -184,12 +187,12 @@ fn finish(
 }
 
 /// What an agent said, kept beside its output; `None` for everything that is no attempt of an agent.
-fn heard(actions: &Actions, job: &Job) -> io::Result<Option<Told>> {
+fn heard(actions: &Actions, job: &Job, stdout: Option<&Raw>) -> io::Result<Option<Told>> {
     if job.kind != Kind::Attempt {
         return Ok(None);
     }
     let Some((dialect, agent)) = actions.dialect(job.node) else { return Ok(None) };
-    Told::hear(&job.dir.path, (dialect, agent)).map(Some)
+    Told::hear(&job.dir.path, (dialect, agent), (stdout, actions)).map(Some)
 }
 
 /// An exit code that is not 0 is a failure, unless the command said beside it that it met a rate limit.
@@ -202,11 +205,11 @@ fn limited(job: &Job, facts: &mut Facts) -> Verdict {
 }
 
 /// An attempt that was never started.
-pub(crate) fn refusal(job: &Job, (cause, message): (Cause, &str)) -> Arrival {
+pub(crate) fn refusal(redactor: &Redactor, job: &Job, (cause, message): (Cause, &str)) -> Arrival {
     match job.kind {
         Kind::Reconcile => reconciled(job.node, Reconciliation::Unknown),
         Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => {
-            let report = Facts { message: Some(shorten(message)), ..Facts::default() };
+            let report = Facts { message: Some(shorten(redactor, message)), ..Facts::default() };
             ended_input(job, Verdict::Failed(cause), report)
         }
     }
@@ -214,17 +217,17 @@ pub(crate) fn refusal(job: &Job, (cause, message): (Cause, &str)) -> Arrival {
 
 fn result(
     (actions, job): (&Actions, &Job),
-    verdict: Verdict,
+    (verdict, stdout): (Verdict, Option<&Raw>),
     told: Option<&Told>,
 ) -> Result<Option<TaskResult>, ResultError> {
-    let written = collect::result_file(&job.dir.path);
+    let written = collect::result_file(&job.dir.path, actions.redactor());
     if verdict != Verdict::Succeeded {
         return Ok(None); // the result of a failed attempt is nobody's input
     }
     let result = match (written?, told) {
         (None, Some(told)) => told.result(actions.result_is_stdout(job.node))?,
         (None, None) if job.kind == Kind::Attempt && actions.result_is_stdout(job.node) => {
-            Some(collect::result_from_stdout(&job.dir.path)?)
+            Some(collect::result_from_stdout(stdout, actions.redactor())?)
         }
         (other, _) => other,
     };
@@ -247,10 +250,11 @@ fn judged(job: &Job, verdict: Verdict, (facts, result): (Facts, Option<TaskResul
 fn store_streams(
     facts: &mut Facts,
     job: &Job,
-    (limit_bytes, [mut stdout, mut stderr]): (u64, [Option<File>; 2]),
+    (actions, [stdout, stderr]): (&Actions, &[Option<Raw>; 2]),
 ) -> io::Result<()> {
-    facts.stdout = collect::stream(stdout.as_mut(), (&job.dir.path, collect::STDOUT), limit_bytes)?;
-    facts.stderr = collect::stream(stderr.as_mut(), (&job.dir.path, collect::STDERR), limit_bytes)?;
+    let through = (actions.redactor(), actions.output_limit_bytes());
+    facts.stdout = collect::stream(stdout.as_ref(), (&job.dir.path, collect::STDOUT), through)?;
+    facts.stderr = collect::stream(stderr.as_ref(), (&job.dir.path, collect::STDERR), through)?;
     Ok(())
 }
 
@@ -271,7 +275,9 @@ fn reconciliation(verdict: Verdict, exit: Option<i32>, result: Option<Digest>) -
     }
 }
 
-fn shorten(text: &str) -> Box<str> {
+/// A message for people: redacted, then cut.
+fn shorten(redactor: &Redactor, text: &str) -> Box<str> {
+    let text = redactor.text(text.to_owned());
     let end = (0..=MESSAGE_BYTES.min(text.len())).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
     text[..end].into()
 }

@@ -19,6 +19,7 @@ use crate::looking::Looks;
 use crate::observer::{Observer, Told};
 use crate::outputs::Outputs;
 use crate::private_file::is_no_room;
+use crate::redact::Raw;
 use crate::reuse::Memory;
 use crate::turn::{Arrival, Driver, When};
 use crate::workspace;
@@ -37,7 +38,6 @@ use regatta_journal::Payload;
 use regatta_plan::Plan;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -278,7 +278,7 @@ impl Local {
     pub fn hear(&mut self, heard: Heard) {
         match heard {
             Heard::Still => {}
-            Heard::Streams(attempt, streams) => self.looks.end(attempt, streams),
+            Heard::Streams(attempt, streams) => self.looks.end(attempt, streams, self.actions.redactor()),
             Heard::Swept => {
                 let swept = self.leases.swept();
                 self.check(swept);
@@ -302,12 +302,13 @@ impl Local {
     }
 
     /// Takes an end that the keeper has kept for whoever comes: the disk has room again, or nobody could come.
-    pub fn hear_kept(&mut self, ended: &Ended, streams: [Option<File>; 2]) {
+    pub fn hear_kept(&mut self, ended: &Ended, streams: [Option<Raw>; 2]) {
         self.ended(ended, streams);
     }
 
-    fn ended(&mut self, ended: &Ended, mut streams: [Option<File>; 2]) {
+    fn ended(&mut self, ended: &Ended, mut streams: [Option<Raw>; 2]) {
         let id = ended.attempt;
+        self.looks.over(id);
         self.asking.remove(&id);
         if self.step_of_landing_ended(ended, &mut streams) {
             return;
@@ -332,10 +333,12 @@ impl Local {
     pub(crate) fn judge(
         &mut self,
         job: Job,
-        (ended, streams): (&Ended, [Option<File>; 2]),
+        (ended, streams): (&Ended, [Option<Raw>; 2]),
         left: Option<Left>,
     ) {
         let id = ended.attempt;
+        let mut left = left.unwrap_or_default();
+        left.warning = left.warning.or_else(|| self.actions.replaced(job.node, &self.outputs));
         let judged = judge(&self.actions, &job, (ended, streams), left);
         fault::point("end.judged");
         match judged {

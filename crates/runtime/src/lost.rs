@@ -35,6 +35,7 @@ impl Local {
         self.asking.retain(|id, _| live.contains(id));
         let lost: BTreeMap<u64, Job> = lost;
         lost.values().for_each(|job| collect::clear_tmp(&job.dir.path));
+        lost.keys().for_each(|id| self.looks.over(*id));
         let input = |job: Job| match job.kind {
             Kind::Reconcile => Input::Reconciled { node: job.node, found: Reconciliation::Unknown },
             Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => {

@@ -23,6 +23,7 @@ use crate::recovery::{self, recover};
 use crate::reuse::{Memory, Reuse};
 use crate::run_error::RunError;
 use crate::turn::{Arrival, When, turn};
+use crate::vault::Vault;
 use crate::workspace;
 use crate::yard::Done;
 use regatta_engine::Engine;
@@ -117,6 +118,8 @@ pub struct Work {
     pub plan: Arc<Plan>,
     /// What of earlier runs may stand for it.
     pub reuse: Option<Reuse>,
+    /// The secrets of the plan.
+    pub vault: Vault,
 }
 
 /// One run.
@@ -148,7 +151,7 @@ impl Orchestrator {
     /// The store is damaged or fails.
     pub fn open(
         mut store: RunJournal,
-        Work { plan, reuse }: Work,
+        Work { plan, reuse, vault }: Work,
         machine: Machine<'_>,
         observer: Observer,
     ) -> Result<Orchestrator, RunError> {
@@ -159,7 +162,8 @@ impl Orchestrator {
         let caches = plan.tasks.iter().any(|task| task.cache);
         let memory = Memory::open((store.run_id(), store.dir()), machine.workspace, (reuse, caches))?;
         let ids = (store.run_id().as_str(), memory.first_run());
-        let actions = Actions::new(plan.clone(), machine.workspace, ids, std::env::vars_os())?;
+        let vars = (std::env::vars_os(), vault);
+        let actions = Actions::new(plan.clone(), machine.workspace, ids, vars)?;
         let place = Place { run_id: store.run_id().to_string(), run_dir: store.dir(), epoch: store.epoch() };
         let (freed, bell) = (Arc::<AtomicBool>::default(), sender.clone());
         let raised = Arc::clone(&freed);

@@ -58,7 +58,7 @@ impl Local {
                 let cause = if is_no_room(&error.into()) { Cause::DiskFull } else { Cause::Spawn };
                 // A question that could not be asked is asked again by whoever resumes.
                 if kind != Kind::Reconcile || cause != Cause::DiskFull {
-                    self.arrivals.push_back(refusal(&job, (cause, &text)));
+                    self.arrivals.push_back(refusal(self.actions.redactor(), &job, (cause, &text)));
                 }
                 if cause == Cause::DiskFull {
                     self.broken = Some(Broken::NoRoom(text));
@@ -81,7 +81,11 @@ impl Local {
                 self.order(job, prepared);
             }
             Err(refused) => {
-                self.arrivals.push_back(refusal(&job, (refused.cause, &refused.message)));
+                self.arrivals.push_back(refusal(
+                    self.actions.redactor(),
+                    &job,
+                    (refused.cause, &refused.message),
+                ));
                 self.dirs.end(job.dir);
             }
         }
@@ -109,7 +113,11 @@ impl Local {
             Ok(work) => work,
             Err(refused) => {
                 collect::clear_tmp(&job.dir.path);
-                self.arrivals.push_back(refusal(&job, (refused.cause, &refused.message)));
+                self.arrivals.push_back(refusal(
+                    self.actions.redactor(),
+                    &job,
+                    (refused.cause, &refused.message),
+                ));
                 return self.dirs.end(job.dir);
             }
         };
@@ -119,7 +127,7 @@ impl Local {
                 let text = format!("the prompt cannot be written to {}: {error}", job.dir.path.display());
                 let full = is_no_room(&error);
                 let cause = if full { Cause::DiskFull } else { Cause::Spawn };
-                self.arrivals.push_back(refusal(&job, (cause, &text)));
+                self.arrivals.push_back(refusal(self.actions.redactor(), &job, (cause, &text)));
                 if full {
                     self.broken = Some(Broken::NoRoom(text));
                 }

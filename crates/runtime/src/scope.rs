@@ -5,6 +5,7 @@
 use crate::collect::INLINE_RESULT_BYTES;
 use crate::environment::Environment;
 use crate::outputs::Outputs;
+use crate::vault::Vault;
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::NodeOutcome;
@@ -28,6 +29,7 @@ pub(crate) struct TaskScope<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) index: &'a BTreeMap<String, NodeId>,
     pub(crate) environment: &'a Environment,
+    pub(crate) vault: &'a Vault,
     pub(crate) task: &'a Task,
     pub(crate) outputs: &'a Outputs,
 }
@@ -104,7 +106,8 @@ impl Scope for TaskScope<'_> {
                 Ok(value.to_string_lossy().into())
             }
             "matrix" => self.task.matrix.get(first).map(|v| v.as_str().into()).ok_or_else(missing),
-            "vault" | "worktree" | "item" | "index" => Err(missing()),
+            "vault" => self.vault.get(first).map(Value::from).ok_or_else(missing),
+            "worktree" | "item" | "index" => Err(missing()),
             _ => self.task_value(reference),
         }
     }

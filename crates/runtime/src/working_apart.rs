@@ -10,12 +10,12 @@ use crate::judge::{self, Job, refusal};
 use crate::keeper::{self, Ask, How};
 use crate::kept_id;
 use crate::local::Local;
+use crate::redact::Raw;
 use crate::yard::{Collected, Done, Ended, Errand, Finding};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::state::State;
 use regatta_fault as fault;
-use std::fs::File;
 
 impl Local {
     /// The worktrees of the run, if it has any; `node` has one of them.
@@ -141,7 +141,7 @@ impl Local {
     pub(crate) fn refuse_apart(&mut self, attempt: AttemptId, (cause, message): (Cause, &str)) {
         let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.remove(&attempt));
         let Some(job) = flight.and_then(|flight| flight.job) else { return };
-        self.arrivals.push_back(refusal(&job, (cause, message)));
+        self.arrivals.push_back(refusal(self.actions.redactor(), &job, (cause, message)));
         self.dirs.end(job.dir);
     }
 
@@ -149,8 +149,8 @@ impl Local {
     pub(crate) fn ended_apart(
         &mut self,
         job: Job,
-        (ended, streams): (keeper::Ended, [Option<File>; 2]),
-    ) -> Option<(Job, keeper::Ended, [Option<File>; 2])> {
+        (ended, streams): (keeper::Ended, [Option<Raw>; 2]),
+    ) -> Option<(Job, keeper::Ended, [Option<Raw>; 2])> {
         let attempt = job.attempt;
         if let Kind::Setup(n) | Kind::Verify(n) = job.kind {
             self.step_ended((attempt, n), &job, (&ended, streams));
@@ -225,16 +225,15 @@ impl Local {
         &mut self,
         (attempt, n): (AttemptId, u8),
         job: &Job,
-        (ended, mut streams): (&keeper::Ended, [Option<File>; 2]),
+        (ended, mut streams): (&keeper::Ended, [Option<Raw>; 2]),
     ) {
         fault::point("step.ended");
         self.asks.push(Ask::Ack { attempt: ended.attempt });
         let word = if matches!(job.kind, Kind::Setup(_)) { "setup" } else { "verify" };
-        let limit_bytes = self.actions.output_limit_bytes();
+        let through = (self.actions.redactor(), self.actions.output_limit_bytes());
         for (stream, name) in streams.iter_mut().zip(["stdout", "stderr"]) {
             // What cannot be kept of a step is missed by nobody but a person who looks for it.
-            let _ =
-                collect::stream(stream.as_mut(), (&job.dir.path, &format!("{word}-{n}.{name}")), limit_bytes);
+            let _ = collect::stream(stream.as_ref(), (&job.dir.path, &format!("{word}-{n}.{name}")), through);
         }
         let good = ended.how == How::Code(0) && !ended.deadline && !ended.output_limit;
         if matches!(job.kind, Kind::Setup(_)) {

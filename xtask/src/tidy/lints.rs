@@ -5,7 +5,7 @@
 use super::finding::Finding;
 use super::tree::Tree;
 
-const PURE: [&str; 2] = ["crates/engine/clippy.toml", "crates/plan/clippy.toml"];
+const PURE: [&str; 3] = ["crates/engine/clippy.toml", "crates/plan/clippy.toml", "crates/redact/clippy.toml"];
 const BANS: [&str; 8] = [
     "std::time::Instant",
     "std::time::SystemTime",
@@ -72,20 +72,26 @@ mod tests {
     fn a_pure_crate_repeats_the_root_and_adds_the_bans() {
         let bans = BANS.join(" ");
         let good = format!("a = 1\n{bans}");
-        let tree = Tree::of(&[("clippy.toml", "a = 1\n"), (PURE[0], &good), (PURE[1], &bans)]);
+        let tree =
+            Tree::of(&[("clippy.toml", "a = 1\n"), (PURE[0], &good), (PURE[1], &bans), (PURE[2], &good)]);
         assert_eq!(
             messages(&check(&tree)),
             ["crates/plan/clippy.toml:0: `a = 1` of the root is not repeated"]
         );
-        assert_eq!(check(&Tree::of(&[])).len(), 2);
-        let tree = Tree::of(&[(PURE[0], ""), (PURE[1], &bans)]);
+        assert_eq!(check(&Tree::of(&[])).len(), 3);
+        let tree = Tree::of(&[(PURE[0], ""), (PURE[1], &bans), (PURE[2], &bans)]);
         assert_eq!(check(&tree).len(), BANS.len());
     }
 
     #[test]
     fn every_member_takes_the_lints_of_the_workspace() {
         let bans = BANS.join(" ");
-        let tree = Tree::of(&[(PURE[0], &bans), (PURE[1], &bans), ("a/Cargo.toml", "[package]\n")]);
+        let tree = Tree::of(&[
+            (PURE[0], &bans),
+            (PURE[1], &bans),
+            (PURE[2], &bans),
+            ("a/Cargo.toml", "[package]\n"),
+        ]);
         assert_eq!(messages(&check(&tree)), ["a/Cargo.toml:0: the lints of the workspace are not taken"]);
     }
 }

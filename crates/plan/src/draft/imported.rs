@@ -116,6 +116,8 @@ fn empty<'t>(
         isolation: "none".to_owned(),
         apart: None,
         epic: None,
+        secrets: Vec::new(),
+        vault: BTreeMap::new(),
         on_failure: or(config.text("failureMode"), "on_failure", "continue"),
         limits: limits(config, (config.small("maxConcurrent"), slots), defaults),
         limits_span: 0..0,

@@ -4,7 +4,9 @@
 
 use super::{ApartDraft, start};
 use crate::fields::Fields;
-use crate::model::{Action, Agent, Breaker, Budget, Dialect, Limits, Lock, Retry, Timeout, Unbuilt};
+use crate::model::{
+    Action, Agent, Breaker, Budget, Dialect, Limits, Lock, Retry, SecretSource, Timeout, Unbuilt,
+};
 use crate::settings::Defaults;
 use crate::tree::{Item, Span};
 use serde_json::Value as Json;
@@ -228,6 +230,8 @@ pub(crate) struct Draft<'t> {
     /// What it says of worktrees and their merge; nothing in a request or a batch.
     pub(crate) apart: Option<ApartDraft>,
     pub(crate) epic: Option<String>,
+    pub(crate) secrets: Vec<String>,
+    pub(crate) vault: BTreeMap<String, SecretSource>,
     /// Keys whose feature is not built yet, as they stand.
     pub(crate) later: BTreeMap<String, Json>,
     pub(crate) entries: Entries,

@@ -14,8 +14,9 @@ pub(crate) use keys::{Draft, Entries, Entry, Matrix, Rare, Spanned, TaskDraft};
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, json};
+use crate::ids::is_id;
 use crate::language::{BATCH, Kind, PLAN, REQUEST, Shape, What, check};
-use crate::model::{Breaker, Dialect, Limits, Share, Unbuilt};
+use crate::model::{Breaker, Dialect, Limits, SecretSource, Share, Unbuilt};
 use crate::settings::Defaults;
 use crate::tree::{Item, Span, Value};
 use crate::variables;
@@ -144,6 +145,8 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
         unbuilt: unbuilt.into_iter().map(|key| Unbuilt { key, task: None }).collect(),
         apart: Some(apart::read(f, problems)),
         epic: f.text("epic"),
+        secrets: f.texts("secrets"),
+        vault: vault(f.inside("vault"), problems),
         later,
     };
     let unbuilt = draft.apart.iter().flat_map(|apart| apart.unbuilt.clone());
@@ -216,6 +219,31 @@ fn passed(f: Fields<'_>, problems: &mut Problems) -> Option<Vec<String>> {
     let names = spanned_texts(f, "env");
     variables::check_passed(names.iter().map(|name| (name.value.as_str(), &name.span)), problems);
     Some(names.into_iter().map(|name| name.value).collect())
+}
+
+/// Where secrets come from. That each has one source is judged before.
+fn vault(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, SecretSource> {
+    let mut vault = BTreeMap::new();
+    for (name, item) in f.pairs() {
+        if !is_id(name.text) {
+            let message = format!("`{}` cannot be the name of a secret", name.text.escape_debug());
+            problems.push(Diagnostic::error(Code::BadId, name.span(), message));
+            continue;
+        }
+        let of = Fields::of(item);
+        let command = of.texts("command");
+        let source = match (of.text("env"), of.text("file")) {
+            (Some(variable), _) => SecretSource::Env(variable),
+            (None, Some(path)) => SecretSource::File(path),
+            (None, None) => SecretSource::Command(command),
+        };
+        if source == SecretSource::Command(Vec::new()) && of.get("command").is_some() {
+            let message = format!("the command of the secret `{}` is empty", name.text);
+            problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
+        }
+        vault.insert(name.text.to_owned(), source);
+    }
+    vault
 }
 
 fn spanned(item: Option<Item<'_>>) -> Option<Spanned<String>> {

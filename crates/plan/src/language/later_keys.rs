@@ -25,9 +25,13 @@ pub(super) static SECRET: Shape = Shape {
     doc: "Where a secret comes from.",
     exactly_one: Some(("source", &["env", "file", "command"])),
     fields: &[
-        key("env", Kind::Text, "A variable."),
-        key("file", Kind::Text, "A file."),
-        key("command", TEXTS, "A command that prints it."),
+        key("env", Kind::Text, "A variable of the process that runs or resumes."),
+        key(
+            "file",
+            Kind::Text,
+            "A file that nobody else may read (0600), inside the workspace or with its whole path.",
+        ),
+        key("command", TEXTS, "Program and arguments of a command that prints it within 60 s."),
     ],
 };
 

@@ -96,8 +96,16 @@ pub(crate) static PLAN: Shape = Shape {
         key("agents", Kind::Map(&Kind::Record(&AGENT)), "The agents that tasks may name."),
         key("mcp_servers", Kind::Map(&Kind::Record(&MCP_SERVER)), "MCP servers whose tools tasks may call.")
             .later(),
-        key("secrets", TEXTS, "Variables whose values are redacted.").later(),
-        key("vault", Kind::Map(&Kind::Record(&SECRET)), "Secrets by name, for `${vault.x}`.").later(),
+        key(
+            "secrets",
+            TEXTS,
+            "Names of variables whose values are redacted wherever they turn up. Those that are passed on and have the name of a secret are redacted anyway.",
+        ),
+        key(
+            "vault",
+            Kind::Map(&Kind::Record(&SECRET)),
+            "Secrets by name, for `${vault.x}` in `env`, in `params` and in scripts of `run`. They are fetched when a run is started or resumed, and stored nowhere.",
+        ),
         key("budget", Kind::Record(&BUDGET), "Budget of the run: what all its agents may use up."),
         key("worktree", Kind::Record(&WORKTREE), "How worktrees are made, with `isolation: worktree`."),
         key(

@@ -3,7 +3,7 @@
 //! `cargo xtask tidy` asks that each code occurs here.
 
 use crate::world::{as_format, check, yaml};
-use regatta_plan::Format;
+use regatta_plan::{Format, Given};
 
 #[test]
 fn every_code_has_its_words_and_its_place() {
@@ -213,4 +213,17 @@ fn problems_are_shown_with_their_line_and_carets_and_control_characters_are_not_
     }
     let text = yaml("version: 1\n\"\\e[31mevil\": 1\ntasks: []\n").render(false);
     assert!(!text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn a_secret_in_the_plan_is_an_error_and_hidden_in_what_is_shown_of_it() {
+    let token = format!("gh{}_{}", 'p', "R4nD0mQ7vXk2LsT9bWzYc5HdJfMgPe8AuNi3");
+    let text = format!(
+        "version: 1\ntasks: [ {{ id: a, run: x, env: {{ T: {token} }} }}, {{ id: b, run: x, env: {{ DB_PASSWORD: w0lf#hound99 }} }} ]\n"
+    );
+    let loaded = regatta_plan::load(("plan.yaml", text.as_bytes()), Format::Yaml, &Given::default());
+    let shown = loaded.render(false);
+    assert!(loaded.plan.is_none() && !shown.contains("R4nD0m") && !shown.contains("w0lf"), "{shown}");
+    assert!(shown.contains("error[RG020]: a secret stands in the plan (rule github-pat)"), "{shown}");
+    assert!(shown.contains("warning[RG020]: this looks like a secret (rule "), "{shown}");
 }

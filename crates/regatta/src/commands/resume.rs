@@ -88,10 +88,11 @@ fn take_up(
         Err(StoreError::Held { .. }) => return Ok(None),
         opened => opened.map_err(writing(&context.workspace))?,
     };
+    let vault = session::vault(context, &plan)?;
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
     }
-    session::go(context, run, Work { plan: plan.into(), reuse: overrides.reuse }, &watchers).map(Some)
+    session::go(context, run, Work { plan: plan.into(), reuse: overrides.reuse, vault }, &watchers).map(Some)
 }
 
 /// The state file that the run was started with.

@@ -16,6 +16,7 @@ use regatta_engine::ids::NodeId;
 use regatta_journal::{Journal, Keeping, NewRun, Reader, RunId, RunRecord, Which};
 use regatta_plan::Plan;
 use regatta_runtime::orchestrator::{Work, now_wall_ms};
+use regatta_runtime::redact;
 use regatta_runtime::reuse::{Earlier, Reuse, Selection, select};
 use regatta_runtime::yard::Names;
 use serde_json::Value;
@@ -54,6 +55,7 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
     overrides.apply(&mut plan);
     let next = next_run(&record, &plan, &overrides)?;
     run::check_repository(context, &plan)?;
+    let vault = session::vault(context, &plan)?;
     drop(reader);
     let journal = Journal::open(&context.workspace).map_err(writing(&context.workspace))?;
     let run = journal.create_run(&next).map_err(store_error)?;
@@ -76,7 +78,7 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
     session::go(
         context,
         run,
-        Work { plan: plan.into(), reuse: overrides.reuse },
+        Work { plan: plan.into(), reuse: overrides.reuse, vault },
         &Watchers { show, state_file: None },
     )
 }
@@ -123,6 +125,7 @@ fn next_run(record: &RunRecord, plan: &Plan, overrides: &Overrides) -> Result<Ne
     let mut flags: Value = serde_json::from_str(&record.run.flags).unwrap_or_default();
     // Who watched that run did not ask for this one.
     flags.as_object_mut().map(|flags| flags.remove("state_file"));
+    flags["redaction"] = redact::VERSION.into();
     flags["env"] = serde_json::json!(run::fingerprints(plan, &run_id));
     Ok(NewRun {
         run_id: RunId::new(&run_id).map_err(store_error)?,

@@ -25,6 +25,7 @@ use regatta_plan::{Part, Plan};
 use regatta_runtime::environment::{Environment, Passing};
 use regatta_runtime::git::{Repo, RepoError};
 use regatta_runtime::orchestrator::{Work, now_wall_ms};
+use regatta_runtime::redact;
 use regatta_runtime::reuse::Reuse;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -70,6 +71,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     if let Some(line) = conflicts::line(&regatta_plan::conflicts(&plan), &args.plan) {
         err(&line);
     }
+    let vault = session::vault(context, &plan)?;
     let state_file = state_view::asked(context, args.state_file.as_ref())?;
     let record = record(&source, (&plan, &overrides), (&inputs, state_file.as_deref(), part.as_ref()))?;
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
@@ -83,7 +85,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
     }
-    let work = Work { plan: plan.into(), reuse: overrides.reuse };
+    let work = Work { plan: plan.into(), reuse: overrides.reuse, vault };
     session::go(context, run, work, &Watchers { show, state_file: state_file.map(StateFile::at) })
 }
 
@@ -96,6 +98,7 @@ pub fn launch(
     (source, overrides): (&Source, Overrides),
     (show, detached): (Show, bool),
 ) -> Result<Exit, CliError> {
+    let vault = session::vault(context, &source.plan)?;
     let record = record(source, (&source.plan, &overrides), (&[], None, None))?;
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     let run = journal.create_run(&record).map_err(store_error)?;
@@ -107,7 +110,7 @@ pub fn launch(
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
     }
-    let work = Work { plan: source.plan.clone().into(), reuse: None };
+    let work = Work { plan: source.plan.clone().into(), reuse: None, vault };
     session::go(context, run, work, &Watchers { show, state_file: None })
 }
 
@@ -231,7 +234,8 @@ fn record(
     let inputs: BTreeMap<&str, &str> = inputs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let run_id = uuid::Uuid::new_v4().to_string();
     let env = fingerprints(&source.plan, &run_id);
-    let mut flags = json!({ "inputs": inputs, "env": env, "state_file": state_file });
+    let mut flags =
+        json!({ "inputs": inputs, "env": env, "state_file": state_file, "redaction": redact::VERSION });
     if !source.defaults.is_empty() {
         flags["defaults"] = json!(source.defaults);
     }

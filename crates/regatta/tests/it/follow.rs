@@ -87,9 +87,9 @@ fn a_follower_outlives_the_orchestrator_and_sees_what_the_next_one_collects() {
     run.kill().unwrap();
     run.wait().unwrap();
     std::fs::write(world.path("gate"), "").unwrap();
-    assert_eq!(follower.line(), "two\n", "the keeper still has the file that it reads");
+    // Only an orchestrator knows what is to be redacted, so nothing is shown until there is one again.
     world.regatta(&["resume"]).exits(0);
-    assert_eq!(follower.rest(), (String::new(), String::new(), Some(0)));
+    assert_eq!(follower.rest(), ("two\n".into(), String::new(), Some(0)), "each byte once");
 }
 
 #[test]

@@ -76,6 +76,7 @@ mod retry;
 mod retry_apart;
 mod reuse;
 mod revert;
+mod secrets;
 mod signals;
 mod state_file;
 mod store;

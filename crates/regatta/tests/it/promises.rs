@@ -56,7 +56,7 @@ fn every_promise_of_the_table_names_tests_that_exist() {
 #[test]
 fn the_table_has_every_paragraph_whose_features_exist() {
     let table = table();
-    for paragraph in ["Plan", "Names", "Processes", "Files", "Store", "Terminal"] {
+    for paragraph in ["Plan", "Names", "Processes", "Files", "Store", "Secrets", "Terminal"] {
         assert!(table.contains(&format!("### {paragraph}\n")), "{paragraph}");
     }
 }

@@ -11,7 +11,7 @@ use super::template::{Session, Values, command, of_preset};
 use crate::action::{Actions, Prepared, Site, cwd_in};
 use crate::collect::{self, write_private};
 use crate::outputs::Outputs;
-use crate::redact::redact;
+use crate::redact::safe;
 use crate::scope::{Refusal, inputs, resolve_text};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
@@ -110,9 +110,9 @@ impl Actions {
             return Err(Refusal { cause: Cause::Plan, message: "its agent is not known".to_owned() });
         };
         let known = self.known(task, brief)?;
-        let instruction = known.instruction.clone();
-        let prompt = compose(&items(task, known));
-        let prompt = Prompt { text: redact(prompt.text), ..prompt };
+        let instruction = self.redactor().text(known.instruction.clone());
+        // Redacted first, then estimated and composed.
+        let prompt = compose(&safe(items(task, known), self.redactor()));
         let scope = self.scope(task, brief.outputs);
         let root = brief.worktree.as_ref().map_or(self.workspace(), |site| &site.path);
         let cwd = cwd_in(root, task, &scope)?;

@@ -10,7 +10,6 @@ use super::template::{Session, Values};
 use crate::action::{Actions, Prepared};
 use crate::collect;
 use crate::landing::AgentOrder;
-use crate::redact::redact;
 use crate::scope::Refusal;
 use crate::yard::TASK_DIR;
 use regatta_engine::cause::Cause;
@@ -48,11 +47,13 @@ impl Actions {
         let Some(agent) = self.agent_named(name) else {
             return Err(Refusal { cause: Cause::Plan, message: format!("agent `{name}` is not known") });
         };
-        let prompt = Prompt { text: redact(order.prompt.text.clone()), ..order.prompt.clone() };
+        let clean = |text: &str| self.redactor().text(text.to_owned());
+        let prompt = Prompt { text: clean(&order.prompt.text), ..order.prompt.clone() };
+        let instruction = clean(&order.instruction);
         let fresh = session_name(self.run_id(), order.role, order.number);
         let values = Values {
             prompt: &prompt.text,
-            instruction: &order.instruction,
+            instruction: &instruction,
             prompt_file: &call.dir.join(PROMPT_FILE),
             cwd: &order.dir,
             session: Session::New(&fresh),

@@ -5,7 +5,9 @@
 use super::items::{Known, items};
 use crate::action::Actions;
 use crate::outputs::Outputs;
+use crate::redact::safe;
 use crate::scope::{inputs, resolve_text};
+use crate::vault::Vault;
 use regatta_plan::Plan;
 use regatta_plan::model::Action;
 use regatta_plan::prompt::{Prompt, compose};
@@ -28,7 +30,8 @@ pub fn preview(plan: &Plan, workspace: &Path, task: &str) -> Result<Prompt, Stri
         return Err(format!("no agent does task `{shown}`, so it has no prompt"));
     };
     let whole = Arc::new(plan.clone());
-    let actions = Actions::new(whole, workspace, ("preview", "preview"), std::env::vars_os());
+    let actions =
+        Actions::new(whole, workspace, ("preview", "preview"), (std::env::vars_os(), Vault::default()));
     let actions = actions.map_err(|e| e.to_string())?;
     let outputs = Outputs::new(&BTreeSet::new(), PathBuf::new());
     let scope = actions.scope(task, &outputs);
@@ -44,5 +47,5 @@ pub fn preview(plan: &Plan, workspace: &Path, task: &str) -> Result<Prompt, Stri
         before: before.map(|id| (id.clone(), "(its summary, once it has ended)".to_owned())).collect(),
         failure: None,
     };
-    Ok(compose(&items(task, known)))
+    Ok(compose(&safe(items(task, known), actions.redactor())))
 }

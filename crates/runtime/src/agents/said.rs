@@ -2,6 +2,7 @@
 //!
 //! Bounded: an agent may say as much as it likes.
 
+use crate::redact::Redactor;
 use regatta_engine::report::Usage;
 
 /// A final message is kept up to this many bytes, its end.
@@ -75,6 +76,16 @@ pub struct Said {
 }
 
 impl Said {
+    /// Takes secrets out of every text but the session, by which the agent is called again.
+    pub(crate) fn redact(&mut self, redactor: &Redactor) {
+        let clean = |text: &mut String| *text = redactor.text(std::mem::take(text));
+        clean(&mut self.message);
+        if let Ending::Failed(why) = &mut self.ending {
+            clean(why);
+        }
+        self.denied.iter_mut().chain(&mut self.tools).for_each(clean);
+    }
+
     /// Replaces the last message; only its end is kept if it is too long.
     pub(super) fn say(&mut self, text: &str) {
         self.message.clear();

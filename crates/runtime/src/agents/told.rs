@@ -7,11 +7,12 @@ use super::record::{load, store};
 use super::said::Said;
 use super::stream::{Dialect, read};
 use super::verdict::{Judgement, judge, own_usage};
+use crate::action::Actions;
 use crate::collect::{self, ResultError, TaskResult, clear_tmp};
+use crate::redact::Raw;
 use regatta_engine::report::Usage;
 use regatta_plan::model::{Agent, Driver};
 use serde_json::json;
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -25,16 +26,21 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// Reads the stored output of an attempt, keeps what it says, and lets its temporary files go.
+    /// Reads what an attempt wrote, keeps what it says, and lets its temporary files go. Its lines are read as it wrote
+    /// them, for a marker could break one; what was found in them is redacted before anybody else sees it.
     ///
     /// # Errors
     /// It cannot be read, or the record not written.
-    pub(crate) fn hear(dir: &Path, (dialect, agent): (Dialect, &Agent)) -> io::Result<Told> {
-        let said = match File::open(dir.join(collect::STDOUT)) {
-            Ok(file) => read(dialect, file)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => read(dialect, io::empty())?,
-            Err(error) => return Err(error),
+    pub(crate) fn hear(
+        dir: &Path,
+        (dialect, agent): (Dialect, &Agent),
+        (stdout, actions): (Option<&Raw>, &Actions),
+    ) -> io::Result<Told> {
+        let mut said = match stdout {
+            Some(raw) => read(dialect, raw.reader(actions.output_limit_bytes()))?,
+            None => read(dialect, io::empty())?,
         };
+        said.redact(actions.redactor());
         let mut record = load(dir).unwrap_or_default();
         let usage = own_usage(&said, cumulative(agent), &record);
         record.take(&said, usage);

@@ -245,6 +245,30 @@ impl Git {
         self.run(&["update-ref", "--no-deref", "--", name, to.as_str()]).map(|_| ())
     }
 
+    /// Deletes those of some refs that there are, all or none.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn drop_refs(&self, names: &[String]) -> Result<(), GitError> {
+        let mut found = Vec::new();
+        // A command line has an end.
+        for some in names.chunks(500) {
+            let mut args = vec!["for-each-ref", "--format=delete %(refname)%00%(objectname)%00", "--"];
+            args.extend(some.iter().map(String::as_str));
+            // Of each line, what the line break ends is no part of it. A pattern means refs below it as well.
+            let out = String::from_utf8_lossy(&self.run(&args)?).into_owned();
+            let named = |line: &&str| {
+                let name = line.strip_prefix("delete ").and_then(|line| line.split('\0').next());
+                name.is_some_and(|name| some.iter().any(|asked| asked == name))
+            };
+            found.extend(out.lines().filter(named).map(str::to_owned));
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+        self.feed(&["update-ref", "--no-deref", "--stdin", "-z"], found.concat().as_bytes()).map(|_| ())
+    }
+
     /// The refs below a prefix, by full name.
     ///
     /// # Errors

@@ -4,9 +4,9 @@
 
 use super::message::{Ask, Ended, Tell};
 use super::{LOCK, LOG, OLDEST_PROTOCOL, PROTOCOL, SOCKET, Terms};
+use crate::redact::Raw;
 use crate::socket::door::{Door, peer};
 use crate::socket::wire::Wire;
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
@@ -29,9 +29,9 @@ pub enum Heard {
         attempt: u64,
     },
     /// An attempt ended: how, and what it wrote to standard output and error.
-    Ended(Ended, [Option<File>; 2]),
+    Ended(Ended, [Option<Raw>; 2]),
     /// What an attempt writes to standard output and error, if it lives.
-    Streams(u64, Option<[File; 2]>),
+    Streams(u64, Option<[Raw; 2]>),
     /// Every tree that lives stands still.
     Still,
     /// No process with the run's marker is left.
@@ -99,7 +99,7 @@ pub struct Found {
     /// Attempts that live.
     pub live: Vec<u64>,
     /// Attempts that ended and were not acknowledged.
-    pub ended: Vec<(Ended, [Option<File>; 2])>,
+    pub ended: Vec<(Ended, [Option<Raw>; 2])>,
     /// The machine was started anew since something was recorded.
     pub boot_changed: bool,
 }
@@ -335,8 +335,8 @@ fn arguments(terms: &Terms) -> Vec<String> {
     containment.into_iter().chain(files.into_iter().flatten()).collect()
 }
 
-fn streams(wire: &mut Wire, ended: &Ended) -> [Option<File>; 2] {
-    [ended.stdout, ended.stderr].map(|written| if written { wire.take_file() } else { None })
+fn streams(wire: &mut Wire, ended: &Ended) -> [Option<Raw>; 2] {
+    [ended.stdout, ended.stderr].map(|written| if written { wire.take_file().map(Raw::new) } else { None })
 }
 
 /// Reads until the keeper is gone; what nobody wants to hear any more is dropped.
@@ -368,7 +368,7 @@ fn said(wire: &mut Wire, tell: Tell) -> Option<Heard> {
             Some(Heard::Ended(ended, streams))
         }
         Tell::Streams { attempt, found } => {
-            let streams = found.then(|| [wire.take_file(), wire.take_file()]);
+            let streams = found.then(|| [wire.take_file().map(Raw::new), wire.take_file().map(Raw::new)]);
             Some(Heard::Streams(attempt, streams.and_then(|[out, err]| Some([out?, err?]))))
         }
         Tell::Still => Some(Heard::Still),

@@ -8,7 +8,7 @@ use super::joining::{Joined, Joiner, Strategy};
 use super::scribe::Scribe;
 use crate::git::Oid;
 use crate::works::Cargo;
-use crate::yard::{AttributesError, Merger, Pair, with_others};
+use crate::yard::{AttributesError, Merger, Pair, Sides, with_others};
 use regatta_plan::model::Merge;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -83,9 +83,9 @@ pub fn forecast(
     (cargo, merge): (&Cargo, Option<&Merge>),
 ) -> Result<Forecast, AttributesError> {
     let order = in_order(merger, from, (cargo, merge))?;
-    let mut pairs = Vec::new();
+    let (mut pairs, sides) = (Vec::new(), Sides::default());
     for (i, first) in cargo.pieces.iter().enumerate() {
-        pairs.extend(with_others(merger, first, &cargo.pieces[i + 1..])?);
+        pairs.extend(with_others((merger, &sides), first, &cargo.pieces[i + 1..])?);
     }
     Ok(Forecast { from: from.to_string(), order, pairs })
 }

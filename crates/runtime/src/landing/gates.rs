@@ -87,7 +87,10 @@ impl Dock {
     fn hear(&self, answers: &Receiver<(usize, Option<Ran>)>) -> Option<(usize, Ran)> {
         loop {
             match answers.recv_timeout(A_MOMENT) {
-                Ok((number, ran)) => return ran.map(|ran| (number, ran)),
+                Ok((number, ran)) => {
+                    let ran = ran.map(|ran| Ran { said: self.redactor.text(ran.said.clone()), ..ran });
+                    return ran.map(|ran| (number, ran));
+                }
                 Err(RecvTimeoutError::Timeout) if !self.stop.load(Ordering::SeqCst) => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
             }
@@ -296,7 +299,8 @@ impl<'a> Round<'a> {
             if passed {
                 let found = evidence::read(evidence, &bench.path);
                 passed = found.is_ok();
-                ran.said = found.unwrap_or_else(|why| why);
+                // The names in a report are what a process wrote.
+                ran.said = self.dock.redactor.text(found.unwrap_or_else(|why| why));
             }
         }
         bench.paid.add(Told {

@@ -79,9 +79,7 @@ impl Dock {
             ground.repo.git.set_ref(&self.resolution_ref(), &last)?;
         }
         ground.clear(&path)?;
-        if ground.repo.git.commit(&full)?.is_some() {
-            ground.repo.git.run(&["update-ref", "--no-deref", "-d", &full])?;
-        }
+        ground.repo.git.drop_refs(std::slice::from_ref(&full))?;
         let git = ground.check_out(&path, (&names.integration(), from))?;
         ground.furnish(&path)?;
         fault::point("landing.bench");

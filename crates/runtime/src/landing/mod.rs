@@ -32,6 +32,7 @@ pub use tries::Try;
 
 use crate::git::{GitError, Oid, RepoError};
 use crate::private_file;
+use crate::redact::Redactor;
 use crate::works::{Cargo, Piece};
 use crate::yard::{AttributesError, Ground, MakeError, OwnGitError};
 use regatta_engine::cause::Cause;
@@ -247,6 +248,8 @@ pub struct Dock {
     pub stop: Arc<AtomicBool>,
     /// The directory of the run, for the report.
     pub run_dir: PathBuf,
+    /// What gates and agents say passes it.
+    pub redactor: Arc<Redactor>,
     /// So many gates run at once at most.
     pub most_at_once: usize,
 }

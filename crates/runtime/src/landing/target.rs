@@ -138,27 +138,20 @@ impl Dock {
     ) -> Result<(), LandError> {
         let names = &self.ground.names;
         self.ground.clear(&self.ground.dir.join(names.integration_worktree()))?;
-        self.drop_branch(&names.integration())?;
         // What a person resolved is in what landed.
-        self.drop_branch(&self.resolution_ref())?;
+        self.ground.repo.git.drop_refs(&[full(&names.integration()), full(&self.resolution_ref())])?;
+        let mut done = Vec::new();
         for piece in cargo.pieces.iter().filter(|piece| !left_out.contains_key(&piece.task)) {
             let path = self.ground.path(&piece.task);
             // What somebody put there after the end is nobody's to throw away.
             let dirty = path.exists() && self.ground.git_in(&path)?.is_dirty()?;
             if !dirty {
                 self.ground.clear(&path)?;
-                if !self.merge.keep_branches {
-                    self.drop_branch(&names.branch(&piece.task))?;
-                }
+                done.push(full(&names.branch(&piece.task)));
             }
         }
-        Ok(())
-    }
-
-    fn drop_branch(&self, short: &str) -> Result<(), LandError> {
-        let git = &self.ground.repo.git;
-        if git.commit(&full(short))?.is_some() {
-            git.run(&["update-ref", "--no-deref", "-d", &full(short)])?;
+        if !self.merge.keep_branches {
+            self.ground.repo.git.drop_refs(&done)?;
         }
         Ok(())
     }

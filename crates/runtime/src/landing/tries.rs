@@ -13,6 +13,7 @@ use super::{Dock, LandError, Report};
 use crate::collect;
 use crate::git::{Change, Oid, Stamp};
 use crate::private_file;
+use crate::redact::{Redactor, safe};
 use crate::yard::{TASK_DIR, author};
 use regatta_plan::model::Helper;
 use regatta_plan::prompt::{Item, Part, Trust, compose};
@@ -137,7 +138,7 @@ impl Dock {
             helper: ask.helper.clone(),
             role: ask.role,
             number,
-            prompt: compose(&items(&ask)),
+            prompt: compose(&safe(items(&ask), &self.redactor)),
             instruction: ask.instruction.clone(),
             dir: bench.path.clone(),
         };
@@ -190,8 +191,10 @@ impl Dock {
         findings.extend(self.ground.forbidden(&bench.git, &changes)?);
         let finding = findings.into_iter().next().map(|finding| finding.message);
         let mended = mended.then(|| "it changed `.git` of the worktree; that was put back".to_owned());
-        let why =
-            finding.or(mended).or_else(|| (ask.refuses)(&changes)).or_else(|| said_of_itself(&bench.path));
+        let why = finding
+            .or(mended)
+            .or_else(|| (ask.refuses)(&changes))
+            .or_else(|| said_of_itself(&bench.path, &self.redactor));
         Ok((commit, changes.into_iter().map(|change| change.path).collect(), why))
     }
 
@@ -218,7 +221,7 @@ fn items(ask: &Ask<'_>) -> Vec<Item> {
 }
 
 /// What the result of an agent says against it, if it wrote one.
-fn said_of_itself(worktree: &Path) -> Option<String> {
+fn said_of_itself(worktree: &Path, redactor: &Redactor) -> Option<String> {
     let mut text = String::new();
     let file = private_file::open(&worktree.join(TASK_DIR).join(collect::RESULT)).ok()?;
     io::Read::read_to_string(&mut io::Read::take(file, collect::MAX_RESULT_BYTES), &mut text).ok()?;
@@ -226,5 +229,6 @@ fn said_of_itself(worktree: &Path) -> Option<String> {
     let status = said.get("status").and_then(serde_json::Value::as_str)?;
     let bad = ["partial", "failed", "blocked"].contains(&status);
     let summary = said.get("summary").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let summary = redactor.text(summary.to_owned());
     bad.then(|| format!("its result says `{status}`: {}", summary.chars().take(200).collect::<String>()))
 }

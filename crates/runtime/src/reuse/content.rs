@@ -5,7 +5,8 @@
 use super::files::{self, Bound};
 use crate::action::Actions;
 use crate::outputs::Outputs;
-use crate::scope::{inputs, resolve_script, resolve_text};
+use crate::scope::{TaskScope, inputs, resolve_script, resolve_text};
+use crate::vault::Vault;
 use regatta_engine::ids::NodeId;
 use regatta_engine::json::hex;
 use regatta_plan::canonical_json;
@@ -27,7 +28,8 @@ pub(super) const FIELDS: [&str; 8] =
 /// It has none, and why: a reference without a value, a file that cannot be read, an action without a command.
 pub(super) fn key(actions: &Actions, node: NodeId, outputs: &Outputs) -> Result<[u8; 32], String> {
     let task = actions.task(node);
-    let scope = actions.scope(task, outputs);
+    // A secret is known by its name: its value is in nothing that is stored, not even as a part of a hash.
+    let scope = TaskScope { vault: &Vault::of_names(actions.plan()), ..actions.scope(task, outputs) };
     let text = |text: &str| resolve_text(text, &scope).map_err(|e| e.message);
     let action = match &task.action {
         Action::Argv(items) => {

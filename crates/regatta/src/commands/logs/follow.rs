@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! events of the run -> which attempt is the task's, and whether it has ended
-//! running:  its orchestrator hands over the unnamed files, which are read as they grow
+//! running:  its orchestrator hands over pipes, in which what it writes comes redacted from the beginning
 //! ended:    the rest from the named file; what was shown of it is not shown again
 //! ```
 //! Looks at fixed times; holds nobody up. A run without an orchestrator is waited for.
@@ -16,10 +16,10 @@ use crate::view::{engine_of, plan_of, store_error};
 use regatta_engine::event::EventKind;
 use regatta_engine::ids::NodeId;
 use regatta_journal::{Reader, RunId, Which};
-use regatta_runtime::redact::redact;
 use regatta_runtime::{collect, control, workspace};
+use rustix::fs::OFlags;
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, PipeReader, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -63,8 +63,16 @@ pub(super) fn run(context: &Context, reader: &Reader, args: &LogsArgs) -> Result
     })?;
     let mut told = Told { node, from: 1, attempts: Vec::new(), over: false };
     let run_dir = reader.place().run_dir(&id);
-    let mut shown =
-        Shown { context, run_dir, args, stream: None, at: 0, partial: Vec::new(), nobody_reads: false };
+    let mut shown = Shown {
+        context,
+        run_dir,
+        args,
+        stream: None,
+        at: 0,
+        skip: 0,
+        partial: Vec::new(),
+        nobody_reads: false,
+    };
     let mut next = 0;
     loop {
         let run_has_ended = reader.summary(&id).map_err(store_error)?.state.has_ended();
@@ -145,10 +153,12 @@ struct Shown<'a> {
     context: &'a Context,
     run_dir: PathBuf,
     args: &'a LogsArgs,
-    /// The file that grows, once somebody handed it over.
-    stream: Option<File>,
-    /// So many bytes were read.
+    /// Where it comes from, once somebody handed it over.
+    stream: Option<PipeReader>,
+    /// So many bytes were shown.
     at: u64,
+    /// So many bytes of the stream were shown before, from another.
+    skip: u64,
     /// The beginning of a character whose end has not come.
     partial: Vec<u8>,
     /// The reader of our output went away.
@@ -157,7 +167,7 @@ struct Shown<'a> {
 
 impl Shown<'_> {
     fn begin_anew(&mut self) {
-        (self.stream, self.at) = (None, 0);
+        (self.stream, self.at, self.skip) = (None, 0, 0);
         self.partial.clear();
     }
 
@@ -166,22 +176,50 @@ impl Shown<'_> {
         if attempt.ended {
             return self.rest(attempt);
         }
+        let fail = |e: std::io::Error| {
+            CliError::environment(format!("what `{}` writes cannot be read: {e}", self.args.named()))
+        };
         if self.stream.is_none() {
             // Nobody listens, or it has just ended: the next look tells.
             let found = control::look(&self.run_dir, self.args.named()).ok().flatten();
             let found = found.filter(|(id, _)| *id == attempt.id);
-            self.stream = found.map(|(_, [out, err])| if self.args.stderr { err } else { out });
+            let stream = found.map(|(_, [out, err])| if self.args.stderr { err } else { out });
+            if let Some(stream) = &stream {
+                let flags = rustix::fs::fcntl_getfl(stream).map_err(|e| fail(e.into()))?;
+                rustix::fs::fcntl_setfl(stream, flags | OFlags::NONBLOCK).map_err(|e| fail(e.into()))?;
+            }
+            (self.stream, self.skip) = (stream, self.at);
         }
-        let Some(stream) = self.stream.take() else { return Ok(()) };
-        let done = self.read(&stream);
-        self.stream = Some(stream);
-        done.map_err(|e| {
-            CliError::environment(format!("what `{}` writes cannot be read: {e}", self.args.named()))
-        })
+        let Some(mut stream) = self.stream.take() else { return Ok(()) };
+        if self.drain(&mut stream).map_err(fail)? {
+            self.stream = Some(stream);
+        }
+        Ok(())
+    }
+
+    /// Shows what has come; false at the end of the stream, after which another look may find another.
+    fn drain(&mut self, stream: &mut PipeReader) -> std::io::Result<bool> {
+        let mut chunk = vec![0; CHUNK_BYTES];
+        while !self.nobody_reads {
+            match stream.read(&mut chunk) {
+                Ok(0) => return Ok(false),
+                Ok(n) => {
+                    let known = usize::try_from(self.skip).unwrap_or(usize::MAX).min(n);
+                    self.skip -= known as u64;
+                    self.at += (n - known) as u64;
+                    self.show(&chunk[known..n], false);
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(true),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(true)
     }
 
     /// The rest of an attempt that has ended. One that wrote nothing has no file.
     fn rest(&mut self, attempt: &Attempt) -> Result<(), CliError> {
+        self.stream = None;
         let dir = match attempt.reused {
             true => workspace::reused_dir(&self.run_dir, attempt.id),
             false => workspace::attempt_dir(&self.run_dir, attempt.id),
@@ -227,14 +265,9 @@ impl Shown<'_> {
         if bytes.is_empty() {
             return;
         }
-        // What is no text is nobody's secret that could be found.
-        let shown = match String::from_utf8(bytes) {
-            Ok(text) => redact(text).into_bytes(),
-            Err(error) => error.into_bytes(),
-        };
         let shown = match self.context.terminal {
-            true => escape_block(&String::from_utf8_lossy(&shown)).into_bytes(),
-            false => shown,
+            true => escape_block(&String::from_utf8_lossy(&bytes)).into_bytes(),
+            false => bytes,
         };
         self.nobody_reads |= !try_out(&shown);
     }

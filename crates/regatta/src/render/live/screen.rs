@@ -10,8 +10,8 @@ use super::tail::Tail;
 use crate::context::out;
 use regatta_engine::ids::AttemptId;
 use regatta_runtime::orchestrator::Handle;
+use regatta_runtime::redact::Watched;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -42,7 +42,7 @@ enum Message {
     Frame(Box<Frame>),
     /// Whom to ask for what an attempt writes.
     Loop(Handle),
-    Streams(u64, [File; 2]),
+    Streams(u64, Watched),
     End,
 }
 
@@ -205,9 +205,9 @@ impl Picture {
                 self.frame = Some(frame);
             }
             Message::Loop(handle) => self.handle = Some(handle),
-            Message::Streams(attempt, files) => {
+            Message::Streams(attempt, watched) => {
                 // Only while it has a line.
-                self.tails.entry(attempt).and_modify(|tail| *tail = Some(Tail::new(files)));
+                self.tails.entry(attempt).and_modify(|tail| *tail = Some(Tail::new(watched)));
             }
             Message::End => return true,
         }
@@ -250,9 +250,9 @@ impl Picture {
         let to = self.to.clone();
         handle.look(
             AttemptId(attempt),
-            Box::new(move |files| {
+            Box::new(move |watched| {
                 // A full queue has more to say than a last line.
-                let _ = files.map(|files| to.try_send(Message::Streams(attempt, files)));
+                let _ = watched.map(|watched| to.try_send(Message::Streams(attempt, watched)));
             }),
         );
     }

@@ -1,0 +1,239 @@
+//! Secrets: where they come from, and which values are declared to be secret.
+//!
+//! Values are read by the process that runs or resumes, kept in its memory and handed to the calls that name them. They
+//! are written nowhere. Knows no task.
+
+use crate::private_file;
+use regatta_plan::model::{Plan, SecretSource};
+use regatta_redact::{MIN_DECLARED_BYTES, Value, is_secret_name};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A secret holds at most this much.
+const MAX_SECRET_BYTES: u64 = 64 << 10;
+/// A command may take so long to print one.
+const MOST_TIME: Duration = Duration::from_secs(60);
+
+/// Why a secret cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// Its variable is not set.
+    #[error("the secret `{name}` of the vault is in the variable `{variable}`, which is not set")]
+    NoVariable {
+        /// The secret.
+        name: String,
+        /// The variable.
+        variable: String,
+    },
+    /// Its file cannot be read.
+    #[error("the secret `{name}` of the vault cannot be read from `{}`: {source}", path.display())]
+    File {
+        /// The secret.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Others may read its file.
+    #[error("the file `{}` of the secret `{name}` is open to others (mode {mode:04o}, it must be 0600)", path.display())]
+    Open {
+        /// The secret.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// Its command failed; what it said is not told, it might be the secret.
+    #[error("the command `{program}` of the secret `{name}` {how}")]
+    Command {
+        /// The secret.
+        name: String,
+        /// The program.
+        program: String,
+        /// How it failed.
+        how: String,
+    },
+    /// It is no text, is empty, or too long.
+    #[error("the secret `{name}` of the vault {what}")]
+    Value {
+        /// The secret.
+        name: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+}
+
+/// The secrets of a plan, by name. Printed, it shows names only.
+#[derive(Clone, Default)]
+pub struct Vault(BTreeMap<String, String>);
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_tuple("Vault").field(&self.0.keys()).finish()
+    }
+}
+
+impl Vault {
+    /// Fetches every secret that a plan names.
+    ///
+    /// # Errors
+    /// One of them cannot be had.
+    pub fn open(plan: &Plan, workspace: &Path) -> Result<Vault, VaultError> {
+        let fetch = |(name, source): (&String, &SecretSource)| {
+            let value = match source {
+                SecretSource::Env(variable) => of_variable(name, variable)?,
+                SecretSource::File(path) => of_file(name, &workspace.join(path))?,
+                SecretSource::Command(argv) => of_command(name, argv, workspace)?,
+            };
+            Ok((name.clone(), text(name, value)?))
+        };
+        plan.vault.iter().map(fetch).collect::<Result<_, _>>().map(Vault)
+    }
+
+    /// In the place of each secret its name, for what is compared and stored.
+    pub(crate) fn of_names(plan: &Plan) -> Vault {
+        Vault(plan.vault.keys().map(|name| (name.clone(), format!("${{vault.{name}}}"))).collect())
+    }
+
+    /// A secret.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+/// All values that are declared to be secret: those of the vault, of `secrets:`, and of variables that are passed on and have
+/// the name of one.
+pub(crate) fn declared(plan: &Plan, vault: &Vault, vars: &[(OsString, OsString)]) -> Vec<Value> {
+    let mut values: Vec<Value> = vault
+        .0
+        .iter()
+        .map(|(name, value)| Value { name: format!("vault.{name}"), bytes: value.as_bytes().to_vec() })
+        .collect();
+    let given = |name: &str| {
+        let by_agents = plan.agents.values().any(|agent| agent.env.iter().any(|n| n == name));
+        by_agents || plan.env.as_ref().is_none_or(|names| names.iter().any(|n| n == name))
+    };
+    let is_secret =
+        |name: &str| plan.secrets.iter().any(|secret| secret == name) || is_secret_name(name) && given(name);
+    for (name, value) in vars {
+        let Some(name) = name.to_str().filter(|name| is_secret(name)) else { continue };
+        values.push(Value { name: marker_name(name), bytes: value.as_encoded_bytes().to_vec() });
+    }
+    values.retain(|value| value.bytes.trim_ascii().len() >= MIN_DECLARED_BYTES);
+    values
+}
+
+/// A variable in a marker; its name may hold what a marker may not.
+fn marker_name(variable: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    format!("env.{}", variable.chars().map(plain).collect::<String>())
+}
+
+fn text(name: &str, mut value: Vec<u8>) -> Result<String, VaultError> {
+    let wrong = |what| VaultError::Value { name: name.to_owned(), what };
+    while matches!(value.last(), Some(b'\n' | b'\r')) {
+        value.pop();
+    }
+    match String::from_utf8(value) {
+        Ok(text) if text.is_empty() => Err(wrong("is empty")),
+        Ok(text) if text.contains('\0') => Err(wrong("holds a NUL character")),
+        Ok(text) => Ok(text),
+        Err(_) => Err(wrong("is no UTF-8 text")),
+    }
+}
+
+fn of_variable(name: &str, variable: &str) -> Result<Vec<u8>, VaultError> {
+    let value = std::env::var_os(OsStr::new(variable));
+    value
+        .map(OsString::into_encoded_bytes)
+        .ok_or_else(|| VaultError::NoVariable { name: name.to_owned(), variable: variable.to_owned() })
+}
+
+fn of_file(name: &str, path: &Path) -> Result<Vec<u8>, VaultError> {
+    let fail = |source| VaultError::File { name: name.to_owned(), path: path.to_owned(), source };
+    let file = private_file::open(path).map_err(fail)?;
+    let meta = file.metadata().map_err(fail)?;
+    let mode = meta.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(VaultError::Open { name: name.to_owned(), path: path.to_owned(), mode });
+    }
+    if meta.uid() != rustix::process::geteuid().as_raw() {
+        return Err(fail(io::Error::other("it belongs to somebody else")));
+    }
+    read(file).map_err(fail)
+}
+
+fn of_command(name: &str, argv: &[String], workspace: &Path) -> Result<Vec<u8>, VaultError> {
+    let (program, arguments) = argv.split_first().map_or(("", &[][..]), |(p, rest)| (p.as_str(), rest));
+    let fail = |how: String| VaultError::Command { name: name.to_owned(), program: program.to_owned(), how };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .current_dir(workspace)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| fail(format!("cannot be started: {error}")))?;
+    let value = printed(&mut child);
+    if !matches!(value, Ok(Some(_))) {
+        // One that has just ended is as good.
+        let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+    }
+    let status = child.wait().map_err(|error| fail(format!("cannot be waited for: {error}")))?;
+    match value {
+        Ok(Some(value)) if status.success() => Ok(value),
+        Ok(Some(_)) => Err(fail(format!("ended with {status}"))),
+        Ok(None) => Err(fail(format!("took more than {} s and was ended", MOST_TIME.as_secs()))),
+        Err(error) => Err(fail(format!("cannot be heard: {error}"))),
+    }
+}
+
+/// What a command prints; none if it takes too long.
+fn printed(child: &mut Child) -> io::Result<Option<Vec<u8>>> {
+    let Some(mut stdout) = child.stdout.take() else { return Ok(Some(Vec::new())) };
+    let until = Instant::now() + MOST_TIME;
+    let (mut value, mut chunk) = (Vec::new(), [0; 4_096]);
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let left = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(0),
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        match poll(&mut [PollFd::new(&stdout, PollFlags::IN)], Some(&left)) {
+            Ok(0) => return Ok(None),
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let n = stdout.read(&mut chunk)?;
+        if n == 0 {
+            return Ok(Some(value));
+        }
+        value.extend_from_slice(&chunk[..n]);
+        if value.len() as u64 > MAX_SECRET_BYTES {
+            return Err(io::Error::other("it prints more than 64 KiB"));
+        }
+    }
+}
+
+fn read(file: File) -> io::Result<Vec<u8>> {
+    let mut value = Vec::new();
+    file.take(MAX_SECRET_BYTES + 1).read_to_end(&mut value)?;
+    if value.len() as u64 > MAX_SECRET_BYTES {
+        return Err(io::Error::other("it has more than 64 KiB"));
+    }
+    Ok(value)
+}
