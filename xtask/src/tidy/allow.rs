@@ -71,6 +71,7 @@ pub(crate) const CRATES: &[Allowed] = &[
             "ignore",
             "libc",
             "quick-junit",
+            "quick-xml",
             "rustix",
             "serde",
             "serde_json",

@@ -201,6 +201,33 @@ tasks: [ {{ id: a, run: 'echo a >a.txt' }}, {{ id: b, run: 'echo b >b.txt' }} ]
 }
 
 #[test]
+fn coverage_and_json_are_evidence_too_within_bounds_of_the_plan() {
+    let run = |evidence: &str, text: &str| {
+        let world = with_plan(&format!(
+            "merge: {{ gates: [unit] }}
+gates: {{ unit: {{ run: 'cp ../report.txt out.log', evidence: ['{evidence}'] }} }}
+tasks: [ {{ id: a, run: 'echo a >a.txt' }} ]
+"
+        ));
+        world.write(".regatta/worktrees/report.txt", text);
+        let code = world.regatta(&["run", "plan.yaml"]).code;
+        (code, landing(&world)["gates"][0]["said"].as_str().unwrap().to_owned())
+    };
+    let lcov = "SF:a\nDA:1,1\nDA:2,0\nend_of_record\n";
+    let cobertura = "<coverage><class filename=\"a\"><line number=\"1\" hits=\"1\"/></class></coverage>";
+    for (evidence, text, code, said) in [
+        ("lcov:out.log lines>=50", lcov, 0, "1 of 2 lines covered, no branches measured"),
+        ("lcov:out.log", lcov, 1, "1 of 2 lines covered, less than 80 %"),
+        ("cobertura:out.log", cobertura, 0, "1 of 1 lines covered, no branches measured"),
+        ("cobertura:out.log branches>=1", cobertura, 1, "no branches were measured"),
+        ("json:out.log report.errors == 0", "{ \"errors\": 0 }", 0, "report.errors == 0: true"),
+        ("json:out.log report.errors == 0", "{ \"errors\": 1 }", 1, "report.errors == 0: false"),
+    ] {
+        assert_eq!(run(evidence, text), (Some(code), said.to_owned()), "{evidence}");
+    }
+}
+
+#[test]
 fn a_word_that_is_neither_gate_nor_program_is_an_error_before_anything_starts() {
     let world = with_plan(
         "merge: { gates: [unti] }
@@ -226,7 +253,7 @@ fn gates_that_contradict_themselves_are_all_told_at_once() {
 agents: { bot: { command: [x] } }
 gates:
   a: { run: 'true', needs: [b] }
-  b: { run: 'true', needs: [a], evidence: ['junit:../x', 'odd', 'lcov:x'] }
+  b: { run: 'true', needs: [a], evidence: ['junit:../x', 'odd', 'lcov:x lines>80', 'json:x'] }
   c: { person: ok, timeout: 1s }
 tasks: [ { id: a, run: 'true' } ]
 ",
@@ -235,7 +262,9 @@ tasks: [ { id: a, run: 'true' } ]
     for part in [
         "gates need each other in a cycle: a -> b -> a",
         "evidence `junit:../x` of gate `b` names a path that",
-        "evidence `odd` of gate `b` is of no kind that is known: junit:PATH, sarif:PATH",
+        "evidence `odd` of gate `b` is of no kind that is known: junit:PATH, sarif:PATH, lcov:PATH [lines>=N]",
+        "evidence `lcov:x lines>80` of gate `b` has the bound `lines>80`",
+        "evidence `json:x` of gate `b` says nothing of `report`",
         "`timeout` of gate `c` is for commands",
         "`resolver` and `on_conflict: resolver` belong together",
         "agent `bto` is not among `agents`",
