@@ -272,3 +272,42 @@ tasks: [ { id: a, run: 'true' } ]
         assert!(said.contains(part), "{part} is not in\n{said}");
     }
 }
+
+#[test]
+fn a_person_who_says_no_lands_nothing_or_everything_but_the_tasks_they_name() {
+    let plan = |merge: &str| {
+        with_plan(&format!(
+            "merge: {{ {merge} }}
+gates: {{ ok: {{ person: 'good?' }} }}
+tasks:
+  - {{ id: a, run: 'echo a >a.txt' }}
+  - {{ id: b, run: 'echo b >b.txt' }}
+  - {{ id: c, needs: [b], run: 'echo c >c.txt' }}
+"
+        ))
+    };
+    for (merge, who) in [("gates: [ok]", "ok"), ("gates: ['true'], approve: true", "approval")] {
+        let world = plan(merge);
+        world.regatta(&["run", "plan.yaml"]).exits(5);
+        let before = belongings(&world);
+        let named = world.regatta(&["merge", "--reject", "--task", "b"]).exits(2);
+        assert!(named.err.contains("the plan takes no task out"), "{}", named.err);
+        let said = world.regatta(&["merge", "--reject"]).exits(1);
+        assert!(said.err.contains("refused for "), "{}", said.err);
+        assert!(said.out.contains(&format!("    {who}: refused by ")), "{}", said.out);
+        assert_eq!(belongings(&world), before);
+        let again = world.regatta(&["merge", "--approve", &world.run_id()]).exits(2);
+        assert!(again.err.contains("asks for no approval"), "{}", again.err);
+    }
+    let world = plan("policy: merge-succeeded, on_gate_failure: take-out, gates: [ok]");
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let odd = world.regatta(&["merge", "--reject", "--task", "x"]).exits(2);
+    assert!(odd.err.contains("task `x` is not in what the run asks about"), "{}", odd.err);
+    let said = world.regatta(&["merge", "--reject", "--task", "b"]).exits(5);
+    assert!(said.out.contains("good?"), "{}", said.out);
+    let said = world.regatta(&["merge", "--approve"]).exits(1);
+    assert!(said.out.contains("note         b: refused by "), "{}", said.out);
+    assert_eq!(landing(&world)["left_out"], serde_json::json!({ "b": "gate", "c": "upstream" }));
+    assert!(world.path("a.txt").exists() && !world.path("b.txt").exists() && !world.path("c.txt").exists());
+    world.regatta(&["merge"]).exits(2);
+}
