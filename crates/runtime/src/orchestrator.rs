@@ -38,12 +38,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Messages that wait for the loop at most; senders block beyond it.
 const INBOX: usize = 1_024;
 /// A loop that has nothing to wait for but its inbox looks up this seldom.
 const FOREVER: Duration = Duration::from_secs(3_600);
+
+/// Connections to tools are let go within so much time; after it they end with the keeper.
+const TOOLS_LEAVE: Duration = Duration::from_secs(6);
 
 /// Everything that can reach the loop.
 pub enum Message {
@@ -261,6 +264,7 @@ impl Orchestrator {
         self.local.stop_landing();
         self.local.move_out();
         self.local.leases.leave()?;
+        self.close_tools();
         let keeper = self.local.release();
         drop(self.inbox);
         drop(control);
@@ -270,6 +274,20 @@ impl Orchestrator {
         fault::point("leave.after");
         self.store.close()?;
         Ok(Left { leave, engine: self.engine })
+    }
+
+    /// Lets the connections to tools go, so that servers end by themselves; who does not is ended with the keeper.
+    fn close_tools(&mut self) {
+        let until = Instant::now() + TOOLS_LEAVE;
+        if !self.local.end_host() {
+            return;
+        }
+        while self.local.has_host() && self.local.broken().is_none() {
+            match self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
+            }
+        }
     }
 
     /// Waits for something to happen and takes all of it.

@@ -11,7 +11,8 @@ use crate::render::escape::escape;
 use crate::render::{conflicts, count};
 use crate::source;
 use crate::state_view::verify;
-use serde_json::json;
+use regatta_plan::Loaded;
+use serde_json::{Value, json};
 use std::path::Path;
 
 /// A state file holds at most this many bytes.
@@ -38,11 +39,7 @@ fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliErr
     let (valid, errors) = (valid && unknown.is_empty(), errors + unknown.len());
     let found = loaded.plan.as_ref().map(regatta_plan::conflicts).unwrap_or_default();
     if args.json {
-        let mut problems = json!(loaded.facts());
-        let told = unknown.iter().map(|message| json!({ "severity": "error", "message": message }));
-        problems.as_array_mut().into_iter().for_each(|list| list.extend(told.clone()));
-        let facts = json!({ "valid": valid, "problems": problems, "conflicts": found.found.len() });
-        out(&format!("{facts}\n"));
+        out(&format!("{}\n", facts(&loaded)));
     } else {
         err(&loaded.render(context.color));
         unknown.iter().for_each(|line| err(&format!("error: {}\n", escape(line))));
@@ -59,6 +56,18 @@ fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliErr
         }
     }
     Ok(if valid { Exit::Success } else { Exit::InvalidPlan })
+}
+
+/// What is to be said of a plan, for programs.
+#[must_use]
+pub fn facts(loaded: &Loaded) -> Value {
+    let unknown = loaded.plan.as_ref().map(found_gates::unknown).unwrap_or_default();
+    let conflicts = loaded.plan.as_ref().map(regatta_plan::conflicts).unwrap_or_default();
+    let mut problems = json!(loaded.facts());
+    let told = unknown.iter().map(|message| json!({ "severity": "error", "message": message }));
+    problems.as_array_mut().into_iter().for_each(|list| list.extend(told.clone()));
+    let valid = loaded.plan.is_some() && unknown.is_empty();
+    json!({ "valid": valid, "problems": problems, "conflicts": conflicts.found.len() })
 }
 
 /// Whether a state file was written whole and is of a kind that this version knows.
