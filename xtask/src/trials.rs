@@ -1,15 +1,17 @@
 //! The verb `trials`: real workflows and standard task graphs through `regatta plan --json`, judged by a checker that is
-//! not ours.
+//! not ours, and real merges beside what git and people made of them.
 //!
 //! ```text
 //! instance -> plan file -> regatta plan --json -> starts and ends -> sched.py check      feasible? how far from the best?
 //!                                                                    sched.py baseline   the same of a list scheduler
 //! graph    -> plan file -> regatta plan --json | the refusal that names the cycle
+//! merge    -> the forecast of the landing      | its tree, or its conflicts
 //! ```
 //! It knows how schedules are made and compared, not what makes one good.
 
 mod graphs;
 mod instance;
+mod merges;
 mod page;
 mod sets;
 mod wish;
@@ -17,10 +19,12 @@ mod wish;
 use crate::cargo::{cargo, run as run_command};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use wish::Wish;
+use wish::{Part, Wish};
 
 /// Where the results are written.
 const PAGE: &str = "docs/benchmarks.md";
+/// And those of merges.
+const RELIABILITY: &str = "docs/reliability.md";
 
 /// What was found: lines for the page, what is wrong in any case, and the goals that were missed.
 #[derive(Debug, Default)]
@@ -34,6 +38,13 @@ struct Findings {
 /// is judged wrongly, is an error; with `--check` a missed goal is one too.
 pub(crate) fn run(root: &Path, args: &[String]) -> Result<(), String> {
     let wish = Wish::parse(args)?;
+    if wish.only != Some(Part::Schedules) {
+        let findings = merges::judge(root, &wish.data, wish.repositories.as_deref())?;
+        told(&findings, wish.write.then(|| root.join(RELIABILITY)), "merges")?;
+    }
+    if wish.only == Some(Part::Merges) {
+        return Ok(());
+    }
     run_command(&mut cargo(root, &["build", "--release", "-p", "regatta"]))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let place = target.join(format!("trials-{}", std::process::id()));
@@ -45,13 +56,7 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<(), String> {
     findings.lines.extend(graphs.lines);
     findings.wrong.extend(graphs.wrong);
     std::fs::remove_dir_all(&trials.place).map_err(|e| format!("{}: {e}", trials.place.display()))?;
-    println!("{}", findings.lines.join("\n"));
-    if wish.write {
-        page::write(&root.join(PAGE), "trials", &findings.lines.join("\n"))?;
-    }
-    if !findings.wrong.is_empty() {
-        return Err(findings.wrong.join("\n"));
-    }
+    told(&findings, wish.write.then(|| root.join(PAGE)), "trials")?;
     if !findings.missed.is_empty() {
         println!("\nmissed: {}", findings.missed.join(", "));
     }
@@ -59,6 +64,16 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<(), String> {
         return Err("goals were missed".to_owned());
     }
     Ok(())
+}
+
+/// Prints what was found, into a section of a page too if there is one. What is wrong is an error.
+fn told(findings: &Findings, page: Option<PathBuf>, section: &str) -> Result<(), String> {
+    let text = findings.lines.join("\n");
+    println!("{text}");
+    if let Some(page) = page {
+        page::write(&page, section, &text)?;
+    }
+    if findings.wrong.is_empty() { Ok(()) } else { Err(findings.wrong.join("\n")) }
 }
 
 /// The binary, the data, and a directory to work in.

@@ -73,6 +73,7 @@ pub(crate) const CRATES: &[Allowed] = &[
             "libc",
             "minijinja",
             "quick-junit",
+            "quick-xml",
             "reqwest",
             "rmcp",
             "rustix",

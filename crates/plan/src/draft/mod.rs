@@ -4,6 +4,7 @@
 
 mod agent;
 mod apart;
+mod evidence;
 mod gates;
 mod imported;
 mod keys;

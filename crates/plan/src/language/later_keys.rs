@@ -189,7 +189,7 @@ pub(super) static GATE: Shape = Shape {
         key(
             "evidence",
             TEXTS,
-            "Files that it writes and that must agree with its exit code: `junit:PATH` (JUnit XML: at least one case, none failed or broken) or `sarif:PATH` (no result of level `error`). One that is missing is red.",
+            "Files that it writes and that must agree with its exit code: `junit:PATH` (JUnit XML: at least one case, none failed or broken) `sarif:PATH` (no result of level `error`), `lcov:PATH` and `cobertura:PATH` (coverage, with `lines>=N` and `branches>=N` in percent behind the path; 80 and 75 where they are left out, branches only if the report has any), `json:PATH EXPRESSION` (CEL over `report`, as in `json:out.json report.errors == 0`). One that is missing is red.",
         ),
     ],
 };
