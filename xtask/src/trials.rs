@@ -1,16 +1,18 @@
-//! The verb `trials`: real workflows and standard task graphs through `regatta plan --json`, judged by a checker that is
-//! not ours.
+//! The verb `trials`: real workflows and standard task graphs through `regatta plan --json`, and texts with secrets
+//! through a run, judged by checkers that are not ours.
 //!
 //! ```text
 //! instance -> plan file -> regatta plan --json -> starts and ends -> sched.py check      feasible? how far from the best?
 //!                                                                    sched.py baseline   the same of a list scheduler
 //! graph    -> plan file -> regatta plan --json | the refusal that names the cycle
+//! texts with secrets -> the output of tasks of one run       nothing of them comes out, and nothing else changes
 //! ```
 //! It knows how schedules are made and compared, not what makes one good.
 
 mod graphs;
 mod instance;
 mod page;
+mod secrets;
 mod sets;
 mod wish;
 
@@ -30,6 +32,22 @@ struct Findings {
     missed: Vec<String>,
 }
 
+/// Judges something.
+type Judge = fn(&Trials) -> Result<Findings, String>;
+
+/// The parts: their names, their sections of the page, and who judges them.
+const PARTS: [(&str, &str, Judge); 2] =
+    [("schedules", "trials", schedules), ("secrets", "secrets", secrets::judge)];
+
+fn schedules(trials: &Trials) -> Result<Findings, String> {
+    let mut findings = sets::judge(trials)?;
+    let graphs = graphs::judge(trials)?;
+    findings.lines.push(String::new());
+    findings.lines.extend(graphs.lines);
+    findings.wrong.extend(graphs.wrong);
+    Ok(findings)
+}
+
 /// Builds, plans, judges, prints; `--write` puts the tables into the page. A schedule that breaks a rule, or a graph that
 /// is judged wrongly, is an error; with `--check` a missed goal is one too.
 pub(crate) fn run(root: &Path, args: &[String]) -> Result<(), String> {
@@ -39,16 +57,20 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<(), String> {
     let place = target.join(format!("trials-{}", std::process::id()));
     make(&place)?;
     let trials = Trials { binary: target.join("release/regatta"), data: wish.data, place };
-    let mut findings = sets::judge(&trials)?;
-    let graphs = graphs::judge(&trials)?;
-    findings.lines.push(String::new());
-    findings.lines.extend(graphs.lines);
-    findings.wrong.extend(graphs.wrong);
-    std::fs::remove_dir_all(&trials.place).map_err(|e| format!("{}: {e}", trials.place.display()))?;
-    println!("{}", findings.lines.join("\n"));
-    if wish.write {
-        page::write(&root.join(PAGE), "trials", &findings.lines.join("\n"))?;
+    let mut findings = Findings::default();
+    for (name, section, judge) in PARTS {
+        if wish.only.as_deref().is_some_and(|only| only != name) {
+            continue;
+        }
+        let found = judge(&trials)?;
+        println!("{}", found.lines.join("\n"));
+        if wish.write {
+            page::write(&root.join(PAGE), section, &found.lines.join("\n"))?;
+        }
+        findings.wrong.extend(found.wrong);
+        findings.missed.extend(found.missed);
     }
+    std::fs::remove_dir_all(&trials.place).map_err(|e| format!("{}: {e}", trials.place.display()))?;
     if !findings.wrong.is_empty() {
         return Err(findings.wrong.join("\n"));
     }

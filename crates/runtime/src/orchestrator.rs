@@ -20,6 +20,7 @@ use crate::local::{Broken, Local, Place};
 use crate::looking::{self, Taker};
 use crate::observer::Observer;
 use crate::recovery::{self, recover};
+use crate::redact::Redactor;
 use crate::reuse::{Memory, Reuse};
 use crate::run_error::RunError;
 use crate::turn::{Arrival, When, turn};
@@ -100,6 +101,8 @@ pub struct Left {
     pub leave: Leave,
     /// The engine as it stands.
     pub engine: Engine,
+    /// What looks for the secrets of the run.
+    pub redactor: Arc<Redactor>,
 }
 
 /// Where a run runs.
@@ -269,7 +272,8 @@ impl Orchestrator {
         }
         fault::point("leave.after");
         self.store.close()?;
-        Ok(Left { leave, engine: self.engine })
+        let redactor = Arc::clone(self.local.actions.redactor());
+        Ok(Left { leave, engine: self.engine, redactor })
     }
 
     /// Waits for something to happen and takes all of it.
