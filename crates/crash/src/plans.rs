@@ -27,8 +27,8 @@ pub(crate) const EFFECT: &str = "echo $REGATTA_TASK_ID.$REGATTA_ATTEMPT >>done";
 
 /// Every built-in plan; tasks of some call the binary.
 #[must_use]
-pub fn all(binary: &Path) -> [Plan; 6] {
-    [layers(), fat(), asks(binary), leases(binary), reuse(), worktrees()]
+pub fn all(binary: &Path) -> [Plan; 7] {
+    [layers(), fat(), asks(binary), leases(binary), reuse(), worktrees(), batches()]
 }
 
 /// Layers, a retry, results small and large, conditions, a lock, every effect contract, a join in the end.
@@ -284,4 +284,24 @@ tasks:
         "landing.cleared",
     ];
     Plan { name: "worktrees".to_owned(), text, once: vec![], points, spare: None, before: Before::Repository }
+}
+
+/// Work that lands by batches, of which one is red because of one task.
+#[must_use]
+pub fn batches() -> Plan {
+    let effect = "echo $REGATTA_TASK_ID.$REGATTA_ATTEMPT >>$REGATTA_WORKSPACE/done";
+    let mut text = "version: 1
+name: batches
+isolation: worktree
+effect: idempotent
+max_lost: 1000
+merge: { policy: merge-succeeded, on_gate_failure: take-out, strategy: rebase, batch: 4, gates: ['test ! -e c.txt', 'test -e a.txt'] }
+tasks:
+"
+    .to_owned();
+    for task in ["a", "b", "c", "d"] {
+        text.push_str(&format!("  - id: {task}\n    run: |\n      echo {task} >{task}.txt; {effect}\n"));
+    }
+    let points = &["landing.merged", "landing.stands", "landing.paid", "landing.tested"];
+    Plan { name: "batches".to_owned(), text, once: vec![], points, spare: None, before: Before::Repository }
 }

@@ -85,7 +85,14 @@ fn left(place: &Place, run: &str) -> Vec<String> {
     }
     let dirs = entries(&place.path(".regatta/worktrees"));
     let name = |path: &std::path::PathBuf| {
-        path.file_name().unwrap_or_default().to_string_lossy().replace(run, "RUN")
+        let name = path.file_name().unwrap_or_default().to_string_lossy().replace(run, "RUN");
+        // The end is a hash of run and task.
+        match name.rsplit_once('-') {
+            Some((task, hash)) if hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                task.to_owned()
+            }
+            _ => name,
+        }
     };
     found.extend(dirs.iter().map(name));
     found.sort();

@@ -241,6 +241,7 @@ impl<'a> Line<'a> {
             | EventKind::LeaseTold { .. }
             | EventKind::ReportIgnored { .. }
             | EventKind::ConflictPredicted(..)
+            | EventKind::BatchTested(_)
             | EventKind::BreakerOpened { .. }
             | EventKind::BreakerHalfOpen { .. }
             | EventKind::BreakerClosed { .. }

@@ -7,11 +7,10 @@ use crate::caps::CapRef;
 use crate::cause::Cause;
 use crate::escalation::CauseClass;
 use crate::ids::{AttemptId, NodeId, Timestamp};
-use crate::input::{Answer, Claimed, ConditionAnswer, LeaseTold, Reused};
+use crate::input::{Answer, Batch, Claimed, ConditionAnswer, LeaseTold, Reused};
 use crate::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use crate::report::{Report, Usage};
-use crate::scope::Scope;
-use crate::spec::Limits;
+use crate::{scope::Scope, spec::Limits};
 
 /// An event: a fact and the engine time at which it was decided.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -177,6 +176,8 @@ pub enum EventKind {
     },
     /// What a node left conflicts with what another one left, as far as a merge of the two tells: where.
     ConflictPredicted(NodeId, NodeId, Box<str>),
+    /// Work that was merged together has been through its gates.
+    BatchTested(Box<Batch>),
     /// A node is terminal.
     NodeEnded {
         /// The node.

@@ -7,6 +7,17 @@ use crate::ids::{AttemptId, NodeId};
 use crate::report::{Digest, Report, Usage};
 use crate::spec::{ClaimKind, Limits};
 
+/// Work that was merged on a tip whose gates had passed, and what they say now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Batch {
+    /// What the last one left was merged last.
+    pub nodes: Box<[NodeId]>,
+    /// The commit that was looked at.
+    pub tip: Box<str>,
+    /// Each gate that blocks has passed.
+    pub passed: bool,
+}
+
 /// The verdict on one ended attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
@@ -275,6 +286,8 @@ pub enum Input {
         /// The paths, for people.
         paths: Box<str>,
     },
+    /// Work that was merged together has been through its gates.
+    BatchTested(Box<Batch>),
     /// What was collected cannot land before a person has done something.
     LandingWaits,
     /// An agent that helped landing has ended.

@@ -78,6 +78,7 @@ impl EventKind {
             | EventKind::Answered { .. }
             | EventKind::LimitsChanged { .. }
             | EventKind::ConflictPredicted(..)
+            | EventKind::BatchTested(_)
             | EventKind::ReuseMissed(..)
             | EventKind::LeaseClaimed { .. }
             | EventKind::LeaseWaitEnded { .. }
@@ -141,6 +142,7 @@ impl Event {
             | EventKind::HoldStarted { .. }
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. }
+            | EventKind::BatchTested(_)
             | EventKind::HelperSpent(_)
             | EventKind::BudgetReached { .. } => Key { wave: 0, rank: 0, attempt: 0, step: 0 },
             EventKind::RunStopping { node }

@@ -36,6 +36,8 @@ impl EventKind {
             EventKind::RetryScheduled { .. } => "retry_scheduled",
             EventKind::NodeCollected { .. } => "node_collected",
             EventKind::ConflictPredicted(..) => "conflict_predicted",
+            EventKind::BatchTested(batch) if batch.passed => "merge_batch_passed",
+            EventKind::BatchTested(_) => "merge_batch_red",
             EventKind::NodeEnded { outcome, .. } => node_name(*outcome),
             EventKind::NodeInDoubt { .. } => "node_in_doubt",
             EventKind::Answered { .. } => "answered",
@@ -108,6 +110,7 @@ impl EventKind {
             | EventKind::HoldEnded(scope)
             | EventKind::Escalated { about: scope, .. } => scope.node(),
             EventKind::BudgetReached(node, _) => *node,
+            EventKind::BatchTested(batch) => batch.nodes.last().copied(),
         }
     }
 
@@ -144,6 +147,7 @@ impl EventKind {
             | EventKind::RetryScheduled { .. }
             | EventKind::NodeCollected { .. }
             | EventKind::ConflictPredicted(..)
+            | EventKind::BatchTested(_)
             | EventKind::NodeEnded { .. }
             | EventKind::ReuseMissed(..)
             | EventKind::LeaseClaimed { .. }

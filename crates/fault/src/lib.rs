@@ -9,7 +9,7 @@
 //! [`POINTS`] is the registry; a test fails if one of them is never reached. Knows nothing of what is done there.
 
 /// Every fault point, and what has just been done there.
-pub const POINTS: [(&str, &str); 68] = [
+pub const POINTS: [(&str, &str); 70] = [
     ("store.made", "the database file is there, without tables"),
     ("store.prepared", "the tables are there, no run is recorded"),
     ("run.recorded", "the run is in the database, it has no directory"),
@@ -63,6 +63,8 @@ pub const POINTS: [(&str, &str); 68] = [
     ("landing.merged", "a merge is a commit that no branch names"),
     ("landing.stands", "the integration branch stands at it, its gates have not run"),
     ("landing.gate", "a gate has answered, nothing follows yet"),
+    ("landing.paid", "what a gate said is recorded, nothing follows yet"),
+    ("landing.tested", "what a batch of merges came to is durable, nothing follows yet"),
     ("landing.reported", "the report names the tip, the target has not moved"),
     ("landing.moved", "the target has moved, nobody was told"),
     ("landing.cleared", "worktrees and branches are gone, the journal does not know that work landed"),

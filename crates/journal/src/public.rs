@@ -218,16 +218,9 @@ impl<'a> PublicEvent<'a> {
             EventKind::NodeInDoubt { cause, asking, .. } => {
                 (self.cause, more.asking) = (Some(cause.code()), Some(*asking));
             }
-            EventKind::Answered { answer, by_person, .. } => {
-                more.by_person = Some(*by_person);
-                more.answer = Some(match answer {
-                    Answer::Again => "again",
-                    Answer::Succeeded(_) => "succeeded",
-                    Answer::Failed => "failed",
-                });
-                (more.result_sha256, more.result_bytes) = digest(kind.result());
-            }
+            EventKind::Answered { .. } => self.fill_answer(kind),
             EventKind::ConflictPredicted(..)
+            | EventKind::BatchTested(_)
             | EventKind::NodeReused { .. }
             | EventKind::ReuseMissed(..)
             | EventKind::LeaseClaimed { .. }
@@ -257,6 +250,17 @@ impl<'a> PublicEvent<'a> {
             | EventKind::LeaseWaitEnded { .. }
             | EventKind::ReportIgnored { .. } => {}
         }
+    }
+
+    fn fill_answer(&mut self, kind: &'a EventKind) {
+        let (EventKind::Answered { answer, by_person, .. }, more) = (kind, &mut self.more) else { return };
+        more.by_person = Some(*by_person);
+        more.answer = Some(match answer {
+            Answer::Again => "again",
+            Answer::Succeeded(_) => "succeeded",
+            Answer::Failed => "failed",
+        });
+        (more.result_sha256, more.result_bytes) = digest(kind.result());
     }
 
     fn fill_scope(&mut self, graph: &'a Graph, kind: &'a EventKind) {
@@ -302,6 +306,10 @@ impl<'a> PublicEvent<'a> {
             EventKind::ConflictPredicted(_, with, paths) => {
                 more.upstream = names(graph, std::slice::from_ref(with));
                 more.message = Some(&**paths);
+            }
+            EventKind::BatchTested(batch) => {
+                let before = batch.nodes.split_last().map_or(&[][..], |(_, before)| before);
+                (more.upstream, more.message) = (names(graph, before), Some(&*batch.tip));
             }
             EventKind::ReuseMissed(_, why) => more.message = Some(&**why),
             EventKind::LeaseClaimed { answer: Claimed::Granted { epoch }, .. } => more.epoch = Some(*epoch),

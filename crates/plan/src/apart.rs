@@ -64,6 +64,9 @@ pub struct Merge {
     pub rules: Vec<MergeRule>,
     /// Checks that must pass before the target moves, in order.
     pub gates: Vec<Check>,
+    /// So many branches are merged before gates run.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub batch: u32,
     /// They run after each merge, not only after the last.
     pub gate_each: bool,
     /// What a red gate means: `stop` or `take-out`.
@@ -83,6 +86,15 @@ pub struct Merge {
     /// The agent that resolves conflicts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolver: Option<Helper>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+fn is_one(n: &u32) -> bool {
+    *n == 1
 }
 
 /// How a conflict in some paths is resolved.

@@ -101,6 +101,9 @@ fn check_all(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
     if let Some(reach) = graph_checks::check(placed, problems) {
         let allowed = draft.apart.as_ref().is_some_and(|apart| apart.worktrees.ownership == "allow");
         check_owners((placed, allowed), &reach, problems);
+        if let Some(at) = draft.apart.as_ref().and_then(|apart| apart.forward_only.as_ref()) {
+            isolation::check_forward((placed, at), &reach, problems);
+        }
     }
     check_patterns(placed, problems);
     check_names(draft, placed, problems);

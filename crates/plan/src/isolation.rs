@@ -9,6 +9,8 @@ use crate::draft::{Draft, TaskDraft};
 use crate::model::Action;
 use crate::patterns::{plain, refuse_path};
 use crate::placed::Placed;
+use crate::reach::Reach;
+use crate::tree::Span;
 
 /// What a task says about its worktree, if it has one: commands and agents do, what happens in this program does not.
 pub(crate) fn in_worktree(task: &TaskDraft, isolation: &str, problems: &mut Problems) -> Option<InWorktree> {
@@ -35,6 +37,23 @@ pub(crate) fn in_worktree(task: &TaskDraft, isolation: &str, problems: &mut Prob
         verify: task.verify.iter().map(|command| command.value.clone()).collect(),
         accept_partial: task.accept_partial,
     })
+}
+
+/// Where work is taken as it is, each task has to build on the one before it.
+pub(crate) fn check_forward((placed, at): (&[Placed], &Span), reach: &Reach, problems: &mut Problems) {
+    let tasks = placed.iter().enumerate().filter(|(_, p)| p.task.worktree.is_some()).map(|(i, _)| i);
+    // In topological order, all are ordered if and only if all neighbours are.
+    let sorted = reach.sorted(tasks.collect());
+    let apart = sorted.windows(2).map(|pair| (pair[0], pair[1])).find(|(a, b)| !reach.reaches(*a, *b));
+    let Some((a, b)) = apart.map(|(a, b)| (&placed[a.min(b)], &placed[a.max(b)])) else { return };
+    let (first, second) = (&a.task.id, &b.task.id);
+    let message = format!(
+        "`strategy: ff-only` wants an order between all tasks, and `{first}` and `{second}` have none"
+    );
+    let problem = Diagnostic::error(Code::BadValue, at.clone(), message);
+    let help = format!("add `needs: [{first}]` to `{second}`, or use `strategy: rebase`");
+    let problem = problem.also(a.id_span.wide(), "no order").also(b.id_span.wide(), "between these");
+    problems.push(problem.help(help));
 }
 
 /// How the plan makes worktrees and merges them; nothing where no task has one.

@@ -11,7 +11,7 @@ use regatta_engine::event::EventKind;
 use regatta_engine::explain::Why;
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
-use regatta_engine::input::{ConditionAnswer, Reused};
+use regatta_engine::input::{Batch, ConditionAnswer, Reused};
 use regatta_engine::outcome::AttemptOutcome;
 use regatta_engine::report::Report;
 use regatta_engine::spec::GraphSpec;
@@ -45,6 +45,8 @@ pub struct RunView {
     pub reused: BTreeMap<NodeId, Box<Reused>>,
     /// Why nothing of an earlier run stands for a node.
     pub reuse_missed: BTreeMap<NodeId, Box<str>>,
+    /// What batches of merges came to, in the order in which they were looked at.
+    pub batches: Vec<Batch>,
     /// Undos that failed, and why.
     pub failed_undos: BTreeMap<NodeId, (Cause, Box<Report>)>,
     /// Its attempts that did not end well.
@@ -183,7 +185,7 @@ impl RunView {
         let mut metrics = Metrics::default();
         let (mut illegal, mut failures, mut failed_undos) = (None, BTreeMap::new(), BTreeMap::new());
         let (mut reused, mut reuse_missed) = (BTreeMap::new(), BTreeMap::new());
-        let mut story = Story::default();
+        let (mut story, mut batches) = (Story::default(), Vec::new());
         reader
             .fold(&summary.run_id, &mut |stored| {
                 if let Err(error) = engine.apply(&stored.event) {
@@ -199,6 +201,7 @@ impl RunView {
                     EventKind::NodeReused { node, reused: found, .. } => {
                         reused.insert(*node, found.clone());
                     }
+                    EventKind::BatchTested(batch) => batches.push((**batch).clone()),
                     EventKind::ReuseMissed(node, why) => {
                         reuse_missed.insert(*node, why.clone());
                     }
@@ -224,6 +227,7 @@ impl RunView {
             failures,
             reused,
             reuse_missed,
+            batches,
             failed_undos,
             story,
         })

@@ -11,8 +11,8 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// Worktrees that are made at once.
@@ -62,6 +62,7 @@ fn measure() -> Outcome<()> {
     let make_status_ms = status_ms(&made)?;
     let serial_ms = timed(|| (1..=AT_ONCE).try_for_each(|n| add(&top, &format!("plain-{n}"))))?;
     let at_once_ms = timed(|| ours.make(1..AT_ONCE + 1))?;
+    let floor_ms = timed(|| add_at_once(&top, &here))?;
     use_it(&made)?;
     ground.release("t0");
     let recycle_ms = timed(|| ours.make(9..10))?;
@@ -76,7 +77,8 @@ fn measure() -> Outcome<()> {
     let share_ms = serial_ms / f64::from(AT_ONCE.min(u32::try_from(cores)?));
     println!(
         "{{\"add_ms\":{add_ms},\"make_ms\":{make_ms},\"add_status_ms\":{add_status_ms},\"make_status_ms\":{make_status_ms},\
-         \"share_ms\":{share_ms},\"at_once_ms\":{at_once_ms},\"recycle_ms\":{recycle_ms},\"again_ms\":{again_ms}}}"
+         \"share_ms\":{share_ms},\"at_once_ms\":{at_once_ms},\
+         \"floor_ms\":{floor_ms},\"recycle_ms\":{recycle_ms},\"again_ms\":{again_ms}}}"
     );
     Ok(())
 }
@@ -117,6 +119,32 @@ fn timed(what: impl FnOnce() -> Outcome<()>) -> Outcome<f64> {
 
 fn add(top: &Path, name: &str) -> Outcome<()> {
     git(top, &["worktree", "add", "--quiet", "-b", name, &format!("../{name}"), "HEAD"])
+}
+
+/// Git alone, as many at once as there are cores: entries one after the other, since git cannot do better, then the files.
+fn add_at_once(top: &Path, here: &Path) -> Outcome<()> {
+    let cores = u32::try_from(std::thread::available_parallelism().map_or(1, usize::from))?;
+    let entry = Mutex::new(());
+    let one = |name: &str| {
+        let turn = entry.lock().map_err(|e| e.to_string())?;
+        let path = format!("../{name}");
+        let add = ["worktree", "add", "--quiet", "--no-checkout", "-b", name, path.as_str(), "HEAD"];
+        git(top, &add).map_err(|e| e.to_string())?;
+        drop(turn);
+        git(&here.join(name), &["reset", "--hard", "--quiet"]).map_err(|e| e.to_string())
+    };
+    std::thread::scope(|scope| {
+        let hands: Vec<_> = (0..cores)
+            .map(|core| {
+                scope.spawn(move || {
+                    let mine = (0..AT_ONCE).filter(|n| n % cores == core);
+                    mine.map(|n| format!("floor-{n}")).try_for_each(|name| one(&name))
+                })
+            })
+            .collect();
+        let ends = hands.into_iter().map(|hand| hand.join().map_err(|_| "it panicked".to_owned()));
+        ends.collect::<Vec<_>>().into_iter().try_for_each(|end| Ok(end??))
+    })
 }
 
 fn make_repository(top: &Path, files: u32) -> Outcome<()> {

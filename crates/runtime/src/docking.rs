@@ -6,13 +6,13 @@ use crate::action::Prepared;
 use crate::docks::{Docking, ThroughLoop, UnderWay, Wanted, Word};
 use crate::keeper::{Ask, Bytes, Ended, How, StartOrder};
 use crate::kept_id;
-use crate::landing::{Dock, Fate, LandError, Landing, Order, Ran, Reply, Report};
+use crate::landing::{Dock, Fate, LandError, Landing, Order, Ran, Reply, Report, last_log};
 use crate::local::Local;
 use crate::private_file;
 use crate::redact::Raw;
 use crate::{collect, workspace};
 use regatta_engine::ids::AttemptId;
-use regatta_engine::input::Input;
+use regatta_engine::input::{Batch, Input};
 use regatta_plan::model::Action;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -58,7 +58,9 @@ impl Local {
             tell(Word::End(Box::new(landing)));
         });
         let (under_way, paid, late) = (BTreeMap::new(), (Vec::new(), Vec::new()), BTreeSet::new());
-        self.docking = Some(Docking { stop, thread, under_way, count: 0, paid, late });
+        // Logs of gates that will not run again keep their names.
+        let count = last_log(&self.place.run_dir);
+        self.docking = Some(Docking { stop, thread, under_way, count, paid, late });
     }
 
     /// Takes what a landing says.
@@ -73,8 +75,19 @@ impl Local {
     fn take_order(&mut self, Wanted { order, reply }: Wanted) {
         match order {
             Order::Command { action, dir, timeout_ms } => self.command((action, &dir, timeout_ms), reply),
+            Order::Tell(batch) => self.tell_batch(batch, reply),
             Order::Agent(order) => self.helper(order, reply),
         }
+    }
+
+    /// What a batch of merges came to is an input, once: landing hears that it is durable.
+    fn tell_batch(&mut self, batch: Box<Batch>, reply: Reply) {
+        let (Some(docking), Some(apart)) = (self.docking.as_mut(), self.apart.as_ref()) else { return };
+        if apart.works.has_tested(&batch) {
+            return reply.send(Ran::default());
+        }
+        docking.paid.0.push((reply, Ran::default()));
+        self.arrivals.push_back(Input::BatchTested(batch).into());
     }
 
     fn command(&mut self, (action, dir, timeout_ms): (Action, &Path, u64), reply: Reply) {

@@ -7,6 +7,7 @@ use crate::merge_order::merge_order;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
+use regatta_engine::input::Batch;
 use regatta_engine::outcome::AttemptOutcome;
 use regatta_plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +56,8 @@ pub struct Works {
     pub collected: BTreeSet<NodeId>,
     /// Pairs whose conflict was told.
     told: BTreeSet<(NodeId, NodeId)>,
+    /// Batches of merges of which it was told what they came to, each with the commit.
+    tested: BTreeSet<(Box<[NodeId]>, Box<str>)>,
     /// A node did not come to a good end.
     incomplete: bool,
 }
@@ -68,7 +71,16 @@ impl Works {
             rank[node.index()] = i;
         }
         let (left, collected) = (BTreeMap::new(), BTreeSet::new());
-        Works { plan, graph, rank, left, collected, told: BTreeSet::new(), incomplete: false }
+        Works {
+            plan,
+            graph,
+            rank,
+            left,
+            collected,
+            told: BTreeSet::new(),
+            tested: BTreeSet::new(),
+            incomplete: false,
+        }
     }
 
     /// Takes note of what an attempt left.
@@ -89,6 +101,10 @@ impl Works {
             }
             EventKind::ConflictPredicted(node, with, _) => {
                 self.told.insert((*node, *with));
+                return;
+            }
+            EventKind::BatchTested(batch) => {
+                self.tested.insert((batch.nodes.clone(), batch.tip.clone()));
                 return;
             }
             EventKind::NodeEnded { node, outcome, .. } => {
@@ -119,6 +135,12 @@ impl Works {
     #[must_use]
     pub fn in_merge_order(&self, a: NodeId, b: NodeId) -> (NodeId, NodeId) {
         if self.rank[a.index()] < self.rank[b.index()] { (a, b) } else { (b, a) }
+    }
+
+    /// Whether it was told what a batch of merges came to.
+    #[must_use]
+    pub fn has_tested(&self, batch: &Batch) -> bool {
+        self.tested.contains(&(batch.nodes.clone(), batch.tip.clone()))
     }
 
     /// Whether it was told that what one node left conflicts with what another one left.

@@ -46,6 +46,7 @@ fn made(bench: &Bench) -> Outcome<Vec<Row>> {
             "at_once_ms",
             ("one after the other / cores", "share_ms"),
         )?
+        .floor(Ok(told("floor_ms")?))
         .at_most(1.2),
         row(12, "a recycled worktree, wall".to_owned(), "recycle_ms", (add, "again_ms"))?.at_most(0.2),
     ])

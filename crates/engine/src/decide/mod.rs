@@ -89,6 +89,7 @@ impl<'a> Decider<'a> {
             Input::ConflictPredicted { node, with, paths } => {
                 self.emit(EventKind::ConflictPredicted(node, with, paths));
             }
+            Input::BatchTested(batch) => self.emit(EventKind::BatchTested(batch)),
             Input::HelperSpent { usage } => self.helper_spent(usage),
         }
     }

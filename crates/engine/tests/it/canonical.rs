@@ -9,7 +9,7 @@ use regatta_engine::escalation::CauseClass;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{
-    Answer, Claimed, ConditionAnswer, Ended, Input, LeaseChange, LeaseTold, Reused, ReusedBy, Verdict,
+    Answer, Batch, Claimed, ConditionAnswer, Ended, Input, LeaseChange, LeaseTold, Reused, ReusedBy, Verdict,
 };
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use regatta_engine::report::{Digest, Report};
@@ -50,6 +50,8 @@ pub(crate) fn every_kind() -> Vec<EventKind> {
         EventKind::RetryScheduled { node, number, delay_ms: 1, until: Timestamp(5) },
         EventKind::NodeCollected { node, number },
         EventKind::ConflictPredicted(node, node, "".into()),
+        EventKind::BatchTested(Box::new(batch(node, true))),
+        EventKind::BatchTested(Box::new(batch(node, false))),
         EventKind::NodeInDoubt { node, attempt, cause: Cause::Lost, asking: true },
         EventKind::Answered { node, attempt, answer: Answer::Again, by_person: true },
         EventKind::UndoStarted { node, attempt },
@@ -127,6 +129,8 @@ fn the_class_and_the_key_of_every_kind() {
     retry_scheduled        Logical 1.0.2.3
     node_collected         Logical 1.0.2.3
     conflict_predicted     Operational 1.0.0.0
+    merge_batch_passed     Operational 0.0.0.0
+    merge_batch_red        Operational 0.0.0.0
     node_in_doubt          Operational 1.0.0.0
     answered               Operational 1.0.0.0
     undo_started           Logical 2.1.1.1
@@ -333,4 +337,8 @@ fn no_outcome_of_an_attempt_that_counts_is_suppressed() {
     for cause in ["exit", "spawn", "output_limit"] {
         assert!(world.canonical().contains(&format!(r#""cause":"{cause}","key":"0.0."#)), "{cause}");
     }
+}
+
+fn batch(node: NodeId, passed: bool) -> Batch {
+    Batch { nodes: [node].into(), tip: "t".into(), passed }
 }

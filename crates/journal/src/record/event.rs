@@ -149,6 +149,7 @@ impl<'a> EventRecord<'a> {
             | EventKind::Escalated { .. } => self.fill_scope(kind),
             EventKind::LimitsChanged { limits } => self.limits = Some(LimitsRecord::from(&**limits)),
             EventKind::ConflictPredicted(..)
+            | EventKind::BatchTested(_)
             | EventKind::NodeReused { .. }
             | EventKind::ReuseMissed(..)
             | EventKind::LeaseClaimed { .. }
@@ -208,6 +209,12 @@ impl<'a> EventRecord<'a> {
             EventKind::ReuseMissed(_, why) => self.why = Some(Cow::Borrowed(why)),
             EventKind::ConflictPredicted(_, with, paths) => {
                 (self.upstream, self.why) = (Some(vec![with.0]), Some(Cow::Borrowed(&**paths)));
+            }
+            // The last one is `node`; whether it passed stands in the kind.
+            EventKind::BatchTested(batch) => {
+                let before = batch.nodes.split_last().map_or(&[][..], |(_, before)| before);
+                self.upstream = (!before.is_empty()).then(|| before.iter().map(|n| n.0).collect());
+                self.why = Some(Cow::Borrowed(&*batch.tip));
             }
             EventKind::LeaseClaimed { answer: Claimed::Granted { epoch }, .. } => self.epoch = Some(*epoch),
             EventKind::LeaseClaimed { answer: Claimed::Taken { resource, by }, .. } => {

@@ -9,13 +9,13 @@ use regatta_engine::cause::Cause;
 use regatta_engine::escalation::CauseClass;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
-use regatta_engine::input::Claimed;
+use regatta_engine::input::{Batch, Claimed};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use regatta_engine::report::Report;
 use regatta_engine::scope::Scope;
 
 /// Kinds without an outcome in their name.
-const PLAIN: [&str; 44] = [
+const PLAIN: [&str; 46] = [
     "run_started",
     "run_paused",
     "run_resumed",
@@ -36,6 +36,8 @@ const PLAIN: [&str; 44] = [
     "retry_scheduled",
     "node_collected",
     "conflict_predicted",
+    "merge_batch_passed",
+    "merge_batch_red",
     "node_in_doubt",
     "answered",
     "undo_started",
@@ -177,6 +179,15 @@ impl EventRecord<'_> {
                 let with = self.upstream.as_ref().and_then(|nodes| nodes.first()).copied();
                 let with = NodeId(self.need(with, "upstream")?);
                 EventKind::ConflictPredicted(node, with, self.need(why, "why")?.into_owned().into())
+            }
+            "merge_batch_passed" | "merge_batch_red" => {
+                let (last, tip) = (self.node()?, self.why.take());
+                let before = self.upstream.take().unwrap_or_default().into_iter().map(NodeId);
+                EventKind::BatchTested(Box::new(Batch {
+                    nodes: before.chain([last]).collect(),
+                    tip: self.need(tip, "why")?.into_owned().into(),
+                    passed: self.kind == "merge_batch_passed",
+                }))
             }
             "reuse_missed" => {
                 let (node, why) = (self.node()?, self.why.take());

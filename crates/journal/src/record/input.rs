@@ -7,7 +7,7 @@ use super::parts::{
 use super::{RecordError, unknown_kind};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
-use regatta_engine::input::{Claimed, Ended, Input, Recalled, Reconciliation, Resumed, Verdict};
+use regatta_engine::input::{Batch, Claimed, Ended, Input, Recalled, Reconciliation, Resumed, Verdict};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -71,6 +71,8 @@ pub(super) struct InputRecord<'a> {
     limits: Option<LimitsRecord<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     epoch: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<Vec<u32>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     live: Option<Vec<u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -166,6 +168,8 @@ fn kind(input: &Input) -> &'static str {
         Input::NotLanded { .. } => "not_landed",
         Input::LandingWaits => "landing_waits",
         Input::ConflictPredicted { .. } => "conflict_predicted",
+        Input::BatchTested(batch) if batch.passed => "merge_batch_passed",
+        Input::BatchTested(_) => "merge_batch_red",
         Input::HelperSpent { .. } => "helper_spent",
         Input::Recalled { .. } => "recalled",
         Input::Claimed { .. } => "claimed",
@@ -213,6 +217,25 @@ impl<'a> InputRecord<'a> {
                 let (name, result) = parts::answer(answer);
                 (self.node, self.answer, self.result) = (Some(node.0), Some(Cow::Borrowed(name)), result);
             }
+            Input::Recalled { .. } | Input::Claimed { .. } | Input::LeaseTold { .. } => {
+                self.fill_shared(input)
+            }
+            Input::HelperSpent { usage } => self.usage = Some((*usage).into()),
+            Input::Interrupt { hard } => self.hard = Some(*hard),
+            Input::Cancel { node } => self.node = node.map(|n| n.0),
+            Input::Skip { node } => self.node = Some(node.0),
+            Input::LimitsChanged { limits } => self.limits = Some(LimitsRecord::from(&**limits)),
+            Input::LandingWaits
+            | Input::Landed { .. }
+            | Input::NotLanded { .. }
+            | Input::BatchTested(_)
+            | Input::ConflictPredicted { .. } => self.fill_merging(input),
+        }
+    }
+
+    /// What runs of a workspace share: outcomes and leases.
+    fn fill_shared(&mut self, input: &'a Input) {
+        match input {
             Input::Recalled { node, answer } => {
                 self.node = Some(node.0);
                 match answer {
@@ -234,15 +257,7 @@ impl<'a> InputRecord<'a> {
                 self.found = Some(Cow::Borrowed(parts::lease_change(told.change)));
                 (self.why, self.leases) = (Some(Cow::Borrowed(&*told.text)), parts::own_leases(&told.leases));
             }
-            Input::HelperSpent { usage } => self.usage = Some((*usage).into()),
-            Input::Interrupt { hard } => self.hard = Some(*hard),
-            Input::Cancel { node } => self.node = node.map(|n| n.0),
-            Input::Skip { node } => self.node = Some(node.0),
-            Input::LimitsChanged { limits } => self.limits = Some(LimitsRecord::from(&**limits)),
-            Input::LandingWaits
-            | Input::Landed { .. }
-            | Input::NotLanded { .. }
-            | Input::ConflictPredicted { .. } => self.fill_merging(input),
+            _ => {}
         }
     }
 
@@ -256,6 +271,10 @@ impl<'a> InputRecord<'a> {
             Input::ConflictPredicted { node, with, paths } => {
                 (self.node, self.index) = (Some(node.0), Some(with.0));
                 self.why = Some(Cow::Borrowed(paths));
+            }
+            Input::BatchTested(batch) => {
+                self.nodes = Some(batch.nodes.iter().map(|n| n.0).collect());
+                self.why = Some(Cow::Borrowed(&*batch.tip));
             }
             _ => {}
         }
@@ -343,6 +362,12 @@ impl<'a> InputRecord<'a> {
                 let (node, why) = (self.node()?, self.why.take());
                 let with = NodeId(self.need(self.index, "index")?);
                 Input::ConflictPredicted { node, with, paths: self.need(why, "why")?.into_owned().into() }
+            }
+            "merge_batch_passed" | "merge_batch_red" => {
+                let (nodes, tip) = (self.nodes.take(), self.why.take());
+                let nodes = self.need(nodes, "nodes")?.into_iter().map(NodeId).collect();
+                let tip = self.need(tip, "why")?.into_owned().into();
+                Input::BatchTested(Box::new(Batch { nodes, tip, passed: self.kind == "merge_batch_passed" }))
             }
             other => return Err(unknown_kind(other)),
         })

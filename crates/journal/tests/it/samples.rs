@@ -7,7 +7,7 @@ use regatta_engine::escalation::CauseClass;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{
-    Answer, Claimed, ConditionAnswer, Ended, Input, LeaseChange, LeaseTold, OwnLease, Recalled,
+    Answer, Batch, Claimed, ConditionAnswer, Ended, Input, LeaseChange, LeaseTold, OwnLease, Recalled,
     Reconciliation, Resumed, Reused, ReusedBy, Verdict,
 };
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
@@ -106,6 +106,7 @@ pub(crate) fn events() -> Vec<Event> {
     kinds.push(EventKind::LeaseTold { node: NODE, attempt: ATTEMPT, told: Box::new(taken()) });
     let report = Box::new(worked_report());
     kinds.push(EventKind::UndoEnded { node: NODE, attempt: ATTEMPT, cause: Some(Cause::Verify), report });
+    kinds.extend(batches().map(|batch| EventKind::BatchTested(Box::new(batch))));
     kinds.into_iter().enumerate().map(|(i, kind)| Event { at: Timestamp(i as u64 * 10), kind }).collect()
 }
 
@@ -306,5 +307,11 @@ pub(crate) fn inputs() -> Vec<Input> {
     }));
     inputs.push(Input::LeaseTold { node, told: taken() });
     inputs.push(Input::ConflictPredicted { node, with: NodeId(0), paths: "src/a, b".into() });
+    inputs.extend(batches().map(|batch| Input::BatchTested(Box::new(batch))));
     inputs
+}
+
+fn batches() -> [Batch; 2] {
+    let batch = |nodes: &[NodeId], passed| Batch { nodes: nodes.into(), tip: "c0ffee".into(), passed };
+    [batch(&[NodeId(0), NODE], false), batch(&[NODE], true)]
 }

@@ -8,7 +8,7 @@ use crate::apart::{Check, Helper, Merge, MergeRule, Worktrees};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, nearest};
 use crate::patterns::refuse;
-use crate::tree::{Item, Value};
+use crate::tree::{Item, Span, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An attempt of an agent that helps the merge may take this long unless it says otherwise, in milliseconds.
@@ -18,19 +18,19 @@ const FIX_ATTEMPTS: u32 = 3;
 /// and of one that resolves a conflict.
 const RESOLVER_ATTEMPTS: u32 = 2;
 
-/// Parts of `worktree`, `merge` and `gates` whose feature is not built yet, with the values that ask for it.
-const UNBUILT: [(&str, &str, &[&str]); 4] = [
-    ("worktree", "lfs", &["on"]),
-    ("merge", "batch", &[]),
-    ("merge", "policy", &["pull-requests"]),
-    ("merge", "strategy", &["rebase", "ff-only"]),
-];
+/// The strategy that takes work as it is.
+const FF_ONLY: &str = "ff-only";
+
+/// Parts of `worktree` and `merge` whose feature is not built yet, with the value that asks for it.
+const UNBUILT: [(&str, &str, &str); 2] = [("worktree", "lfs", "on"), ("merge", "policy", "pull-requests")];
 
 /// What a plan says of worktrees and their merge.
 #[derive(Clone, Debug)]
 pub(crate) struct ApartDraft {
     pub(crate) worktrees: Worktrees,
     pub(crate) merge: Option<Merge>,
+    /// Where `strategy: ff-only` stands, if the plan says so.
+    pub(crate) forward_only: Option<Span>,
     /// The ids of all gates.
     pub(crate) gates: BTreeSet<String>,
     /// Names of what is not built yet.
@@ -44,21 +44,18 @@ pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> ApartDraft {
     let merge =
         merge.map(|item| self::merge((f, item), &gates, problems)).filter(|merge| merge.policy != "none");
     let mut unbuilt: Vec<String> = later;
-    for (block, key, values) in UNBUILT {
-        let Some(item) = f.inside(block).get(key) else { continue };
-        let text = word(item);
-        if values.is_empty() && !matches!(text.as_str(), "false" | "1") || values.contains(&text.as_str()) {
-            unbuilt.push(format!(
-                "{block}.{key}{}",
-                if values.is_empty() { String::new() } else { format!(": {text}") }
-            ));
+    for (block, key, value) in UNBUILT {
+        if f.inside(block).get(key).is_some_and(|item| word(item) == value) {
+            unbuilt.push(format!("{block}.{key}: {value}"));
         }
     }
     if f.inside("merge").inside("commit").flag("sign") == Some(true) {
         unbuilt.push("merge.commit.sign".to_owned());
     }
     let gates = gates.into_keys().collect();
-    ApartDraft { worktrees: worktrees(f.inside("worktree"), problems), merge, gates, unbuilt }
+    let forward = merge.as_ref().is_some_and(|merge| merge.strategy == FF_ONLY);
+    let forward_only = f.inside("merge").get("strategy").filter(|_| forward).map(|item| item.span());
+    ApartDraft { worktrees: worktrees(f.inside("worktree"), problems), merge, forward_only, gates, unbuilt }
 }
 
 /// A scalar as YAML has it, in every format.
@@ -123,6 +120,7 @@ fn merge(
         on_conflict: text("on_conflict", "fail-fast"),
         rules: f.list("rules").iter().map(|item| rule(item, problems)).collect(),
         gates: gates::listed(f.list("gates"), gates),
+        batch: f.small("batch").unwrap_or(1),
         gate_each: f.flag("gate_each").unwrap_or(true),
         on_gate_failure: text("on_gate_failure", "stop"),
         message: f.text("message"),
@@ -150,12 +148,35 @@ fn merge(
             Diagnostic::error(Code::BadValue, span, "`rules` belong to `on_conflict: merge-with-rules`");
         problems.push(problem.help("add `on_conflict: merge-with-rules`"));
     }
+    if merge.batch > 1 && !merge.gate_each {
+        let span = f.get("batch").map_or(item.span(), Item::span);
+        let message = "`batch` has no use with `gate_each: false`: gates run once, after all merges";
+        problems.push(Diagnostic::error(Code::BadValue, span, message).help("leave one of them out"));
+    }
+    if merge.strategy == FF_ONLY {
+        check_forward(&merge, f, problems);
+    }
     if merge.gates.is_empty() && merge.policy != "none" {
         let message = "work lands without any gate: nothing checks what comes of the merges";
         let problem = Diagnostic::warning(Code::NoGate, item.span(), message);
         problems.push(problem.help("add `gates: [\"…\"]`, for instance the tests"));
     }
     merge
+}
+
+/// What makes no sense where nothing is merged.
+fn check_forward(merge: &Merge, f: Fields<'_>, problems: &mut Problems) {
+    let span = |key: &str| f.get(key).map_or(0..0, Item::span);
+    if merge.on_conflict != "fail-fast" {
+        let message = format!("`on_conflict: {}` has no use with `strategy: ff-only`", merge.on_conflict);
+        let problem = Diagnostic::error(Code::BadValue, span("on_conflict"), message);
+        problems.push(problem.help("nothing is merged, so nothing conflicts: leave `on_conflict` out"));
+    }
+    if merge.fix.is_some() && merge.gate_each {
+        let message = "with `strategy: ff-only` no commit can be put between two tasks, as `fix` does";
+        let problem = Diagnostic::error(Code::BadValue, span("fix"), message);
+        problems.push(problem.help("add `gate_each: false`, so that gates run after the last task only"));
+    }
 }
 
 fn rule(item: Item<'_>, problems: &mut Problems) -> MergeRule {

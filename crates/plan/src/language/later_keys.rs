@@ -79,7 +79,11 @@ pub(super) static MERGE: Shape = Shape {
             "What lands.",
         ),
         key("target", Kind::Text, "The branch. Default: the one that is checked out."),
-        key("strategy", Kind::Choice(&["no-ff", "squash", "rebase", "ff-only"]), "How."),
+        key(
+            "strategy",
+            Kind::Choice(&["no-ff", "squash", "rebase", "ff-only"]),
+            "How: `no-ff` a merge for each task, `squash` one commit for each, `rebase` the commits of each anew in one line, `ff-only` the commits as they are, which wants an order between all tasks. Default `no-ff`.",
+        ),
         key("order", TEXTS, "Domains in the order in which they are merged."),
         key(
             "on_conflict",
@@ -109,7 +113,11 @@ pub(super) static MERGE: Shape = Shape {
             Kind::Flag,
             "A person answers before the target moves, with `regatta merge --approve`, about that very tip. Default false.",
         ),
-        key("batch", ATTEMPTS, "Branches that are merged at once."),
+        key(
+            "batch",
+            ATTEMPTS,
+            "So many branches are merged before the gates run, which are then paid once. A red batch is halved until it is clear whose work made it red; that is mended, taken out, or stops the landing. Default 1.",
+        ),
         key("message", Kind::Text, "Template of the message."),
         key("commit", Kind::Record(&COMMIT), "Who commits."),
         key("keep_branches", Kind::Flag, "Keep the branches afterwards."),

@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "one binary of modules: `pub` is between them")]
 #![expect(clippy::panic, reason = "a test that cannot go on says why")]
 mod agents;
+mod apart;
 mod breaker;
 mod codes;
 mod conflicts;

@@ -70,6 +70,10 @@ fn a_task_named_as_a_member_of_tasks_implies_an_edge_but_a_text_or_a_call_does_n
     assert_eq!(needs("'tasks.zz' == 'tasks[\\'zz\\']'"), Some(String::new()));
     assert_eq!(needs("tasks.size() >= 0"), Some(String::new()));
     assert_eq!(needs("tasks.zz.status == 'x'"), None);
+    // Also in the keys and values of a map.
+    assert_eq!(needs("{'k': tasks.a.status}.k == 'x'"), Some("a".to_owned()));
+    assert_eq!(needs("'x' in {a.status: 1}"), Some("a".to_owned()));
+    assert_eq!(needs("{'k': zz.status}.k == 'x'"), None);
 }
 
 #[test]

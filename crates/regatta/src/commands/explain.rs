@@ -38,6 +38,10 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
         if let Some(failure) = view.failures.get(&node).filter(|_| !told) {
             out(&format!("  last: {}\n", why::last(failure)));
         }
+        for (with, passed) in tested(&view, node) {
+            let word = if passed { "passed" } else { "red" };
+            out(&format!("  gates {word} with {}\n", with.join(", ")));
+        }
         if let Some(missed) = view.reuse_missed.get(&node) {
             out(&format!("  not reused: {}\n", escape(missed)));
         }
@@ -53,6 +57,13 @@ fn unwell(view: &RunView) -> Vec<NodeId> {
     view.engine.graph().order().iter().copied().filter(|n| !well(n)).collect()
 }
 
+/// The batches of merges that a task was in, and whether their gates passed.
+fn tested(view: &RunView, node: NodeId) -> impl Iterator<Item = (Vec<&str>, bool)> {
+    let name = |n: &NodeId| view.engine.graph().name(*n);
+    let in_it = view.batches.iter().filter(move |batch| batch.nodes.contains(&node));
+    in_it.map(move |batch| (batch.nodes.iter().map(name).collect(), batch.passed))
+}
+
 fn row(view: &RunView, node: NodeId) -> Value {
     json!({
         "task": view.engine.graph().name(node),
@@ -61,6 +72,9 @@ fn row(view: &RunView, node: NodeId) -> Value {
         "cause": view.cause(node),
         "reused_from": view.reused.get(&node).map(|reused| &*reused.run),
         "not_reused": view.reuse_missed.get(&node),
+        "batches": tested(view, node)
+            .map(|(with, passed)| json!({ "tasks": with, "passed": passed }))
+            .collect::<Vec<_>>(),
         "last_attempt": view.failures.get(&node).map(why::last),
     })
 }

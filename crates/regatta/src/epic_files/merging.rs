@@ -5,6 +5,7 @@
 use super::facts::Facts;
 use super::{Texts, json};
 use crate::plain_file::small_text;
+use crate::render::landing::after;
 use regatta_journal::rfc3339;
 use regatta_runtime::landing::{Conflict, GateResult, Report, Try};
 use regatta_runtime::workspace::landing_dir;
@@ -134,7 +135,7 @@ fn is_red(pass: &[&GateResult]) -> bool {
 }
 
 fn line(facts: &Facts, gate: &GateResult) -> String {
-    let after = gate.after.as_ref().map_or(String::new(), |task| format!(" after the merge of {task}"));
+    let after = after(gate);
     let result = if gate.passed { "passed" } else { "red" };
     let dir = landing_dir(&facts.run_dir);
     let whole = gate.log.into_iter().flat_map(|n| {

@@ -35,9 +35,13 @@ pub fn text(
     let names: Vec<String> = seen.order.iter().map(|step| fit(&escape(&step.task), NAMES)).collect();
     let width = names.iter().map(|name| name.width()).max().unwrap_or(0);
     let digits = seen.order.len().to_string().len();
+    let behind = seen.order.iter().any(|step| step.merge == Step::Behind);
     for (i, (step, name)) in seen.order.iter().zip(&names).enumerate() {
         let pad = " ".repeat(width - name.width());
-        text.push_str(&format!("  {:>digits$}  {name}{pad}  {}\n", i + 1, outcome(step)));
+        text.push_str(&format!("  {:>digits$}  {name}{pad}  {}\n", i + 1, outcome(step, behind)));
+        for said in &step.findings {
+            text.push_str(&format!("  {:>digits$}  {}  {}\n", "", " ".repeat(width), escape(said)));
+        }
     }
     text.push_str(&pairs(seen));
     if !landed {
@@ -46,11 +50,13 @@ pub fn text(
     text
 }
 
-fn outcome(step: &Foreseen) -> String {
+fn outcome(step: &Foreseen, behind: bool) -> String {
     match step.merge {
         Step::Clean => "merges".to_owned(),
         Step::ByRules => format!("conflicts in {}, which the rules resolve", paths(&step.paths)),
         Step::Conflict => format!("conflicts in {}", paths(&step.paths)),
+        Step::Behind => "does not descend from what it would come upon".to_owned(),
+        Step::Upstream if behind => "contains work that cannot be taken as it is".to_owned(),
         Step::Upstream => "contains work that conflicts".to_owned(),
     }
 }
@@ -110,6 +116,9 @@ fn verdict(seen: &Forecast, merge: Option<&Merge>) -> String {
     let all = count(seen.order.len() as u64, "task");
     match (lost, merge.on_conflict.as_str(), merge.policy.as_str()) {
         (0, ..) => format!("would land, if its gates pass: {all}"),
+        (_, _, "merge-succeeded") if merge.strategy == "ff-only" => {
+            format!("would land, if its gates pass: {} of {all}", seen.order.len() - lost)
+        }
         (_, "manual-escalation", _) => "would wait for a person to resolve the first conflict".to_owned(),
         (_, "resolver", _) => "would be given to the resolver".to_owned(),
         (_, "merge-with-rules", "merge-succeeded") => {

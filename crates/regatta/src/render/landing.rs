@@ -3,7 +3,7 @@
 //! As text for people and as JSON for programs; both from the report of the landing.
 
 use super::escape::escape;
-use regatta_runtime::landing::{GateResult, Report};
+use regatta_runtime::landing::{Batch, GateResult, Report};
 use serde_json::{Value, json};
 
 /// At most this many are listed one by one.
@@ -32,8 +32,23 @@ pub fn text(report: &Report) -> String {
         ));
     }
     for gate in failed.iter().take(MAX_LISTED) {
-        let after = gate.after.as_ref().map_or(String::new(), |task| format!(" after the merge of {task}"));
-        out.push_str(&format!("    {}{}: {}\n", escape(&gate.gate), escape(&after), escape(&gate.said)));
+        out.push_str(&format!(
+            "    {}{}: {}\n",
+            escape(&gate.gate),
+            escape(&after(gate)),
+            escape(&gate.said)
+        ));
+    }
+    if !report.batches.is_empty() {
+        let red: Vec<&Batch> = report.batches.iter().filter(|batch| !batch.passed).collect();
+        out.push_str(&format!(
+            "  batches      {} passed, {} red\n",
+            report.batches.len() - red.len(),
+            red.len()
+        ));
+        for batch in red.iter().take(MAX_LISTED) {
+            out.push_str(&format!("    red with {}\n", escape(&batch.tasks.join(", "))));
+        }
     }
     for tried in report.tries.iter().take(MAX_LISTED) {
         let word = if tried.commit.is_some() { "helped" } else { "refused" };
@@ -51,10 +66,23 @@ pub fn text(report: &Report) -> String {
         let paths = escape(&conflict.paths.join(", "));
         out.push_str(&format!("  {how:<12} {} in {paths}\n", escape(&conflict.task)));
     }
+    for finding in report.findings.iter().take(MAX_LISTED) {
+        out.push_str(&format!("  note         {}: {}\n", escape(&finding.task), escape(&finding.said)));
+    }
     if let Some((what, command)) = &report.waits {
         out.push_str(&format!("  waits        {}\n    next: {}\n", escape(what), escape(command)));
     }
     out
+}
+
+/// After which merges a gate ran, for people.
+#[must_use]
+pub fn after(gate: &GateResult) -> String {
+    match (&gate.after, gate.with.is_empty()) {
+        (None, _) => String::new(),
+        (Some(task), true) => format!(" after the merge of {task}"),
+        (Some(task), false) => format!(" after the merges of {}, {task}", gate.with.join(", ")),
+    }
 }
 
 /// The report for programs.
@@ -69,7 +97,9 @@ pub fn json(report: &Report) -> Value {
         "merged": report.merged,
         "left_out": report.left_out,
         "conflicts": report.conflicts,
+        "findings": report.findings,
         "gates": report.gates,
+        "batches": report.batches,
         "tries": report.tries,
         "waits": waits,
         "asks": report.asks,

@@ -66,6 +66,10 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         EventKind::ConflictPredicted(_, with, paths) => {
             format!("conflict   {task} with {} in {}, where work is merged", graph.name(*with), escape(paths))
         }
+        EventKind::BatchTested(batch) => {
+            let word = if batch.passed { "passed" } else { "red" };
+            format!("gates      {word}: {}", names(engine, &batch.nodes))
+        }
         EventKind::HelperSpent(usage) => format!("helper     used {} tokens", usage.tokens()),
         EventKind::NodeReady { .. }
         | EventKind::WaveStarted { .. }

@@ -1,5 +1,6 @@
 //! Spec 6 "Merge": every pair and the full order are predicted, all conflicts at once, and prediction and merge agree.
 
+use crate::making::git_that;
 use crate::repo_world::{belongings, git, git_in, repository, with_plan};
 use crate::world::World;
 use serde_json::{Value, json};
@@ -54,7 +55,7 @@ fn a_dry_run_shows_all_conflicts_at_once_and_moves_nothing() {
 
 #[test]
 fn what_is_foreseen_is_what_is_merged() {
-    for strategy in ["no-ff", "squash"] {
+    for strategy in ["no-ff", "squash", "rebase"] {
         let world = with_plan(&format!(
             "merge: {{ strategy: {strategy}, gates: ['true'] }}
 tasks:
@@ -105,4 +106,16 @@ fn a_run_without_worktrees_has_nothing_to_merge() {
     world.regatta(&["run", "plan.yaml"]).exits(0);
     let said = world.regatta(&["merge", "--dry-run"]).exits(2);
     assert!(said.err.contains("no task of run") && said.err.contains("isolation: worktree"), "{}", said.err);
+}
+
+#[test]
+fn what_a_branch_changed_is_asked_once_however_many_there_are() {
+    let tasks = |n| format!("  - {{ id: t{n}, run: 'echo {n} >new-{n}.txt' }}\n");
+    let tasks: String = (0..12).map(tasks).collect();
+    let mut world = with_plan(&format!("merge: {{ gates: ['true'] }}\ntasks:\n{tasks}"));
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let log = world.path("log");
+    git_that(&mut world, "echo \"$*\" | grep -q diff-tree", &format!("echo asked >>{}", log.display()));
+    world.regatta(&["merge", "--dry-run"]).exits(0);
+    assert_eq!(std::fs::read_to_string(log).unwrap().lines().count(), 12);
 }

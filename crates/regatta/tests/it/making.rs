@@ -19,7 +19,7 @@ fn git_that_fails(world: &mut World, when: &str) {
 }
 
 /// Git that does something first where `when` says so.
-fn git_that(world: &mut World, when: &str, does: &str) {
+pub fn git_that(world: &mut World, when: &str, does: &str) {
     let real = std::env::var("PATH").unwrap();
     let real = std::env::split_paths(&real).map(|dir| dir.join("git")).find(|git| git.exists()).unwrap();
     let path = world.path("bin/git");

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 /// What every call turns off: programs that a repository names, work in the background, and what makes output differ.
-const SETTINGS: [&str; 25] = [
+const SETTINGS: [&str; 26] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.pager=cat",
@@ -35,6 +35,7 @@ const SETTINGS: [&str; 25] = [
     "gc.auto=0",
     "maintenance.auto=false",
     "advice.detachedHead=false",
+    "log.showSignature=false",
     "safe.directory=*",
 ];
 

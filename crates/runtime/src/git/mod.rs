@@ -4,6 +4,7 @@
 //! call     starts git, without hooks, filters' daemons, pagers, prompts and settings of user and system
 //! repo     what repository a workspace is in: directories, head, what is under way
 //! objects  commits, trees, refs, merges without a checkout
+//! history  commits as somebody wrote them, and what those of a range say
 //! changes  what differs between commits, and what a worktree holds beside its commit
 //! worktrees  make, list, remove
 //! ```
@@ -11,12 +12,14 @@
 
 mod call;
 mod changes;
+mod history;
 mod objects;
 mod repo;
 mod worktrees;
 
 pub use call::{Git, GitError};
 pub use changes::{Change, ChangeKind, LineCounts};
+pub use history::Written;
 pub use objects::{Merged, Oid, Person, Stamp};
 pub use repo::{Head, Repo, RepoError};
 pub use worktrees::{Listed, is_gone};

@@ -121,9 +121,20 @@ impl Git {
     /// # Errors
     /// Git fails, or there is no such commit.
     pub fn seconds(&self, commit: &Oid) -> Result<u64, GitError> {
-        let args = ["show", "--no-patch", "--format=%ct", "--end-of-options", commit.as_str()];
-        let out = String::from_utf8_lossy(&self.run(&args)?).trim().to_owned();
-        out.parse().map_err(|_| GitError::Answer { command: words(&args) })
+        self.latest(&[commit])
+    }
+
+    /// Seconds since the Unix epoch at which the last of some commits was committed.
+    ///
+    /// # Errors
+    /// Git fails, or there is no such commit.
+    pub fn latest(&self, commits: &[&Oid]) -> Result<u64, GitError> {
+        let mut args = vec!["show", "--no-patch", "--format=%ct", "--end-of-options"];
+        args.extend(commits.iter().map(|commit| commit.as_str()));
+        let out = String::from_utf8_lossy(&self.run(&args)?).into_owned();
+        let seconds: Result<Vec<u64>, _> = out.lines().map(str::parse).collect();
+        let latest = seconds.ok().and_then(|seconds| seconds.into_iter().max());
+        latest.ok_or_else(|| GitError::Answer { command: words(&args) })
     }
 
     /// Whether `ancestor` is `commit` or an ancestor of it.
@@ -201,8 +212,11 @@ impl Git {
         Ok(Merged::Conflict { tree, paths })
     }
 
-    /// A commit with the tree of `commit` whose only parent is `base`.
-    fn stand_in(&self, base: &Oid, commit: &Oid) -> Result<Oid, GitError> {
+    /// A commit with the tree of `commit` whose only parent is `base`; the same one whenever it is asked for.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn stand_in(&self, base: &Oid, commit: &Oid) -> Result<Oid, GitError> {
         if base == commit {
             return Ok(base.clone());
         }
@@ -240,6 +254,30 @@ impl Git {
     /// Git fails.
     pub fn set_ref(&self, name: &str, to: &Oid) -> Result<(), GitError> {
         self.run(&["update-ref", "--no-deref", "--", name, to.as_str()]).map(|_| ())
+    }
+
+    /// Deletes those of some refs that there are, all or none.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn drop_refs(&self, names: &[String]) -> Result<(), GitError> {
+        let mut found = Vec::new();
+        // A command line has an end.
+        for some in names.chunks(500) {
+            let mut args = vec!["for-each-ref", "--format=delete %(refname)%00%(objectname)%00", "--"];
+            args.extend(some.iter().map(String::as_str));
+            // Of each line, what the line break ends is no part of it. A pattern means refs below it as well.
+            let out = String::from_utf8_lossy(&self.run(&args)?).into_owned();
+            let named = |line: &&str| {
+                let name = line.strip_prefix("delete ").and_then(|line| line.split('\0').next());
+                name.is_some_and(|name| some.iter().any(|asked| asked == name))
+            };
+            found.extend(out.lines().filter(named).map(str::to_owned));
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+        self.feed(&["update-ref", "--no-deref", "--stdin", "-z"], found.concat().as_bytes()).map(|_| ())
     }
 
     /// The refs below a prefix, by full name.
@@ -319,6 +357,6 @@ impl Git {
     }
 }
 
-fn oid(out: &[u8]) -> Option<Oid> {
+pub(super) fn oid(out: &[u8]) -> Option<Oid> {
     Oid::parse(std::str::from_utf8(out).ok()?.trim())
 }

@@ -3,6 +3,7 @@
 //! Processes belong to the keeper, so it is asked for through the loop. Every order is answered or dropped, and a dropped
 //! one says so: nobody waits for what will not come.
 
+use regatta_engine::input::Batch;
 use regatta_plan::model::{Action, Helper};
 use regatta_plan::prompt::Prompt;
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ pub enum Order {
         /// Longest time.
         timeout_ms: u64,
     },
+    /// What a batch of merges came to is told to the journal; answered when it is durable there.
+    Tell(Box<Batch>),
     /// Work of an agent in the worktree where work is merged.
     Agent(Box<AgentOrder>),
 }

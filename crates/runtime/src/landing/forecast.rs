@@ -1,12 +1,14 @@
 //! What merging would give, before anything is merged: which pieces conflict with each other, and which in the order of
 //! the merge.
 //!
-//! The same `merge-tree` that merges, under the attributes of "ours". Moves nothing and writes no ref.
+//! The same code that merges, under the attributes of "ours". Moves nothing and writes no ref.
 
 use super::integrate::matching;
-use crate::git::{Merged, Oid, Person, Stamp};
+use super::joining::{Joined, Joiner, Strategy};
+use super::scribe::Scribe;
+use crate::git::Oid;
 use crate::works::Cargo;
-use crate::yard::{AttributesError, Merger, Pair, with_others};
+use crate::yard::{AttributesError, Merger, Pair, Sides, with_others};
 use regatta_plan::model::Merge;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -33,6 +35,9 @@ pub struct Foreseen {
     pub tree: Option<String>,
     /// The paths that conflict.
     pub paths: Vec<String>,
+    /// What else people should know of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
 }
 
 /// How the merge of a piece would go.
@@ -45,7 +50,9 @@ pub enum Step {
     ByRules,
     /// It conflicts.
     Conflict,
-    /// It contains work that conflicts.
+    /// It does not descend from what it would come upon, and is to be taken as it is.
+    Behind,
+    /// It contains work that would not be merged.
     Upstream,
 }
 
@@ -53,7 +60,10 @@ impl Forecast {
     /// Pieces that would not be merged.
     #[must_use]
     pub fn lost(&self) -> usize {
-        self.order.iter().filter(|step| matches!(step.merge, Step::Conflict | Step::Upstream)).count()
+        self.order
+            .iter()
+            .filter(|step| matches!(step.merge, Step::Conflict | Step::Behind | Step::Upstream))
+            .count()
     }
 
     /// Whether everything would be merged, by rules if need be.
@@ -73,9 +83,9 @@ pub fn forecast(
     (cargo, merge): (&Cargo, Option<&Merge>),
 ) -> Result<Forecast, AttributesError> {
     let order = in_order(merger, from, (cargo, merge))?;
-    let mut pairs = Vec::new();
+    let (mut pairs, sides) = (Vec::new(), Sides::default());
     for (i, first) in cargo.pieces.iter().enumerate() {
-        pairs.extend(with_others(merger, first, &cargo.pieces[i + 1..])?);
+        pairs.extend(with_others((merger, &sides), first, &cargo.pieces[i + 1..])?);
     }
     Ok(Forecast { from: from.to_string(), order, pairs })
 }
@@ -85,46 +95,47 @@ fn in_order(
     from: &Oid,
     (cargo, merge): (&Cargo, Option<&Merge>),
 ) -> Result<Vec<Foreseen>, AttributesError> {
-    let own_base = merge.is_some_and(|merge| matches!(merge.strategy.as_str(), "squash" | "rebase"));
     let (mut tip, mut out) = (from.clone(), BTreeSet::new());
     let mut order = Vec::new();
+    let git_at = |at: &Oid| merger.git_at(at);
+    let strategy = Strategy::of(merge.map_or("no-ff", |merge| merge.strategy.as_str()));
+    let joiner = Joiner { strategy, scribe: Scribe::nobody(), git_at: &git_at };
     for piece in &cargo.pieces {
-        let mut seen =
-            Foreseen { task: piece.task.clone(), merge: Step::Clean, tree: None, paths: Vec::new() };
+        let mut seen = Foreseen {
+            task: piece.task.clone(),
+            merge: Step::Clean,
+            tree: None,
+            paths: Vec::new(),
+            findings: Vec::new(),
+        };
         if piece.ancestors.iter().any(|task| out.contains(task)) {
             seen.merge = Step::Upstream;
             out.insert(piece.task.clone());
             order.push(seen);
             continue;
         }
-        let git = merger.git_at(&tip)?;
-        let base = own_base.then_some(&piece.base);
-        let tree = match git.merge_tree(base, (&tip, &piece.head))? {
-            Merged::Clean(tree) => tree,
-            Merged::Conflict { tree, paths } => {
+        match joiner.join(&tip, piece, &mut seen.findings)? {
+            Joined::There => {}
+            Joined::At(at) => tip = at,
+            Joined::Behind => seen.merge = Step::Behind,
+            Joined::Conflict(tree, paths) => {
                 let ruled = merge
                     .filter(|merge| merge.on_conflict == "merge-with-rules")
                     .is_some_and(|merge| paths.iter().all(|path| matching(&merge.rules, path).is_some()));
                 seen.merge = if ruled { Step::ByRules } else { Step::Conflict };
                 seen.paths = paths;
-                // What the rules make of it is not known before; what follows is seen against the conflict.
-                tree
+                if ruled {
+                    // What the rules make of it is not known before; what follows is seen against the conflict.
+                    tip = joiner.commit(&merger.git_at(&tip)?, &tree, (&tip, piece))?;
+                }
             }
-        };
-        if seen.merge == Step::Conflict {
+        }
+        if matches!(seen.merge, Step::Conflict | Step::Behind) {
             out.insert(piece.task.clone());
         } else {
-            seen.tree = Some(tree.to_string());
-            let parents: Vec<&Oid> = if own_base { vec![&tip] } else { vec![&tip, &piece.head] };
-            tip = git.commit_tree((&tree, &parents), "forecast\n", &nobody())?;
+            seen.tree = Some(merger.repo.git.tree(&tip)?.to_string());
         }
         order.push(seen);
     }
     Ok(order)
-}
-
-/// Nobody, at no time: nothing refers to these commits.
-fn nobody() -> Stamp {
-    let nobody = Person { name: "regatta".to_owned(), email: "regatta@localhost".to_owned() };
-    Stamp { author: nobody.clone(), committer: nobody, seconds: 0 }
 }

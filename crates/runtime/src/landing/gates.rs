@@ -5,10 +5,12 @@
 //! a person, and what needs one      once, about the tip that is to land: the run waits for the answer
 //! ```
 //! Those that do not need each other run at once. A gate changes nothing: what it leaves is thrown away as soon as none runs.
+//! What one said of a commit stands, and is not asked for again.
 
 use super::errand::{Order, Ran, Reply};
 use super::evidence;
 use super::integrate::Bench;
+use super::paid::Told;
 use super::{Approval, Cargo, Dock, GateResult, LandError, Question, Report, Verdict};
 use regatta_engine::cause::Cause;
 use regatta_fault as fault;
@@ -43,8 +45,8 @@ enum Stand {
 pub(super) enum Said {
     /// Each that blocks has passed.
     Green,
-    /// One that blocks has not.
-    Red,
+    /// These are red, and one of them blocks.
+    Red(Vec<GateResult>),
     /// A person must answer first.
     Asks(Vec<Question>),
     /// The run is being left.
@@ -126,7 +128,7 @@ impl Dock {
         let checks = self.merge.gates.iter().filter(|check| late.contains(check.name.as_str())).collect();
         match Round::new(self, checks, (bench, None)).play(bench, report)? {
             Said::Left => Ok(Verdict::Stop),
-            Said::Red => Ok(red_at_the_end(cargo, report)),
+            Said::Red(_) => Ok(red_at_the_end(cargo, report)),
             Said::Asks(questions) => Ok(self.ask(report, questions)),
             Said::Green if self.merge.approve => match self.approved(None, &report.tip)? {
                 Some(_) => Ok(Verdict::GoOn),
@@ -181,6 +183,8 @@ struct Round<'a> {
     results: Vec<Option<GateResult>>,
     questions: Vec<Question>,
     after: Option<String>,
+    /// What was merged with that since gates were asked last.
+    with: Vec<String>,
     /// Gates of an earlier round that have not passed at this tip.
     before: BTreeSet<String>,
 }
@@ -194,28 +198,37 @@ impl<'a> Round<'a> {
             checks,
             questions: Vec::new(),
             after: after.map(str::to_owned),
+            with: bench.with.clone(),
             before: bench.unpassed.clone(),
         }
     }
 
-    fn play(&mut self, bench: &Bench, report: &mut Report) -> Result<Said, LandError> {
+    fn play(&mut self, bench: &mut Bench, report: &mut Report) -> Result<Said, LandError> {
         let (sender, answers) = channel();
+        if !self.checks.is_empty() {
+            bench.stand()?;
+        }
         loop {
             self.begin(bench, &sender)?;
             if !self.stands.contains(&Stand::Running) {
                 break;
             }
             let Some((i, ran)) = self.dock.hear(&answers) else { return Ok(Said::Left) };
-            self.ended(i, ran, bench);
+            self.ended(i, ran, bench)?;
             if !self.stands.contains(&Stand::Running) {
                 bench.stand_at_tip()?;
             }
         }
-        report.gates.extend(self.results.iter().flatten().cloned());
+        for result in self.results.iter().flatten() {
+            // What was told of this tip is not told twice.
+            if bench.told.insert((bench.tip.to_string(), result.id.clone())) {
+                report.gates.push(result.clone());
+            }
+        }
         let red =
             |(check, stand): (&&Check, &Stand)| check.blocking && matches!(stand, Stand::Red | Stand::NotRun);
         Ok(if self.checks.iter().zip(&self.stands).any(red) {
-            Said::Red
+            Said::Red(self.results.iter().flatten().filter(|result| !result.passed).cloned().collect())
         } else if self.questions.is_empty() {
             Said::Green
         } else {
@@ -255,6 +268,10 @@ impl<'a> Round<'a> {
                         self.stands[i] = Stand::Asked;
                     }
                 }
+            } else if let Some(told) = bench.paid.find(bench.tip.as_str(), &check.name).cloned() {
+                let Told { passed, said, log, ran_ms, .. } = told;
+                let stand = if passed { Stand::Passed } else { Stand::Red };
+                self.settle(i, stand, Ran { said, log, ran_ms, ..Ran::default() });
             } else if self.running() < self.dock.most_at_once {
                 evidence::forget(&check.evidence, &bench.path);
                 let (action, dir) = (check.action.clone(), bench.path.clone());
@@ -278,7 +295,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn ended(&mut self, i: usize, mut ran: Ran, bench: &Bench) {
+    fn ended(&mut self, i: usize, mut ran: Ran, bench: &mut Bench) -> Result<(), LandError> {
         fault::point("landing.gate");
         let mut passed = ran.code == Some(0);
         for evidence in &self.checks[i].evidence {
@@ -289,7 +306,17 @@ impl<'a> Round<'a> {
                 ran.said = self.dock.redactor.text(found.unwrap_or_else(|why| why));
             }
         }
+        bench.paid.add(Told {
+            tip: bench.tip.to_string(),
+            gate: self.checks[i].name.clone(),
+            passed,
+            said: ran.said.clone(),
+            log: ran.log,
+            ran_ms: ran.ran_ms,
+        })?;
+        fault::point("landing.paid");
         self.settle(i, if passed { Stand::Passed } else { Stand::Red }, ran);
+        Ok(())
     }
 
     fn settle(&mut self, i: usize, stand: Stand, ran: Ran) {
@@ -299,6 +326,7 @@ impl<'a> Round<'a> {
             gate: check.title.clone().unwrap_or_else(|| check.name.clone()),
             id: check.name.clone(),
             after: self.after.clone(),
+            with: self.with.clone(),
             passed: stand == Stand::Passed,
             ran: stand != Stand::NotRun,
             blocking: check.blocking,

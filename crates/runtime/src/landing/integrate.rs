@@ -1,18 +1,21 @@
-//! Merges piece after piece on the integration branch.
+//! Merges pieces on the integration branch.
 //!
 //! What is left out takes its descendants with it, because their commits contain it.
 
 use super::gates::red_at_the_end;
+use super::joining::{Joined, Joiner, Strategy};
+use super::paid::Paid;
 use super::resolver::Resolved;
+use super::scribe::Scribe;
 use super::{Cargo, Conflict, Dock, LandError, Piece, Report, Verdict};
-use crate::git::{Git, Merged, Oid, Person, Stamp};
-use crate::yard::patterns;
+use crate::git::{Git, Oid};
+use crate::yard::{AttributesError, patterns};
 use regatta_engine::cause::Cause;
 use regatta_fault as fault;
 use regatta_plan::model::MergeRule;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 
 /// A merge under way: the worktree, and where it stands.
 pub(super) struct Bench {
@@ -21,11 +24,19 @@ pub(super) struct Bench {
     /// The full ref of its branch.
     pub(super) branch: String,
     pub(super) tip: Oid,
+    /// The worktree does not stand at the tip yet: nobody has had to look there.
+    pub(super) behind: Cell<bool>,
     /// Gates that do not block and have not passed at the tip.
     pub(super) unpassed: BTreeSet<String>,
+    /// What gates said so far.
+    pub(super) paid: Paid,
+    /// Of which tips the report tells what which gate said.
+    pub(super) told: BTreeSet<(String, String)>,
+    /// What was merged besides the last one since gates were asked.
+    pub(super) with: Vec<String>,
 }
 
-type Outcome<'a> = (&'a mut Report, &'a mut BTreeMap<String, Cause>);
+pub(super) type Outcome<'a> = (&'a mut Report, &'a mut BTreeMap<String, Cause>);
 
 impl Dock {
     /// Merges what can be merged; the tip is in the report.
@@ -39,28 +50,11 @@ impl Dock {
         if let Some(verdict) = self.prepare(&bench)? {
             return Ok(verdict);
         }
-        for piece in &cargo.pieces {
-            if self.stop.load(Ordering::SeqCst) {
-                return Ok(Verdict::Stop);
-            }
-            if piece.ancestors.iter().any(|task| left_out.contains_key(task)) {
-                left_out.insert(piece.task.clone(), Cause::Upstream);
-                continue;
-            }
-            let merged: Vec<&Piece> =
-                cargo.pieces.iter().filter(|other| report.merged.contains(&other.task)).collect();
-            match self.take_in((piece, &merged), &mut bench, report)? {
-                Step::In => report.merged.push(piece.task.clone()),
-                Step::Out(cause) if self.leaves_out(cause) => {
-                    left_out.insert(piece.task.clone(), cause);
-                }
-                Step::Out(cause) => {
-                    report.left_out.insert(piece.task.clone(), cause.code().to_owned());
-                    return Ok(Verdict::Nothing(cause));
-                }
-                Step::Other(verdict) => return Ok(verdict),
-            }
+        if let Some(verdict) = self.bring_in(cargo, &mut bench, (report, left_out))? {
+            return Ok(verdict);
         }
+        bench.stand()?;
+        fault::point("landing.stands");
         if !self.merge.gate_each
             && let Some(verdict) = self.last_gates(cargo, &mut bench, report)?
         {
@@ -71,10 +65,11 @@ impl Dock {
     }
 
     /// Whether one piece may be left out for that reason, and the others land.
-    fn leaves_out(&self, cause: Cause) -> bool {
+    pub(super) fn leaves_out(&self, cause: Cause) -> bool {
         self.merge.policy == "merge-succeeded"
             && match cause {
                 Cause::Gate => self.merge.on_gate_failure == "take-out",
+                Cause::NotLanded => true,
                 _ => self.merge.on_conflict != "fail-fast",
             }
     }
@@ -89,71 +84,79 @@ impl Dock {
             ground.repo.git.set_ref(&self.resolution_ref(), &last)?;
         }
         ground.clear(&path)?;
-        if ground.repo.git.commit(&full)?.is_some() {
-            ground.repo.git.run(&["update-ref", "--no-deref", "-d", &full])?;
-        }
+        ground.repo.git.drop_refs(std::slice::from_ref(&full))?;
         let git = ground.check_out(&path, (&names.integration(), from))?;
         ground.furnish(&path)?;
         fault::point("landing.bench");
-        Ok(Bench { git, path, branch: full, tip: from.clone(), unpassed: BTreeSet::new() })
+        Ok(Bench {
+            git,
+            path,
+            branch: full,
+            tip: from.clone(),
+            behind: Cell::new(false),
+            unpassed: BTreeSet::new(),
+            paid: Paid::read(&self.run_dir)?,
+            told: BTreeSet::new(),
+            with: Vec::new(),
+        })
     }
 
-    /// Merges one piece and lets its gates run.
-    fn take_in(
+    /// Merges one piece. A conflict is met `alone` only: on a tip whose gates have passed.
+    pub(super) fn take_in(
         &self,
         (piece, merged): (&Piece, &[&Piece]),
-        bench: &mut Bench,
+        (bench, alone): (&mut Bench, bool),
         report: &mut Report,
     ) -> Result<Step, LandError> {
         let before = bench.tip.clone();
-        let squash = self.merge.strategy == "squash";
-        if piece.head == piece.base || bench.git.is_ancestor(&piece.head, &before)? {
-            return Ok(Step::In);
-        }
-        // A squashed predecessor is in the tip without its commits: the merge is against where the work began.
-        let base = squash.then_some(&piece.base);
+        let mut findings = Vec::new();
+        let (tip, there, own) = (bench.tip.clone(), !bench.behind.get(), bench.git.clone());
+        let git_at = |at: &Oid| match *at == tip && there {
+            // The worktree has the attributes of its commit.
+            true => Ok(own.clone()),
+            false => self.ground.merger().git_at(at),
+        };
+        let joiner = self.joiner(&git_at);
+        let joined = joiner.join(&before, piece, &mut findings)?;
         let mut by_agent = false;
-        let tree = match bench.git.merge_tree(base, (&before, &piece.head))? {
-            Merged::Clean(tree) => tree,
-            Merged::Conflict { paths, .. } => {
+        let tip = match joined {
+            Joined::There => {
+                report.found(piece, findings);
+                return Ok(Step::In { by_agent });
+            }
+            Joined::At(tip) => tip,
+            Joined::Behind | Joined::Conflict(..) if !alone => return Ok(Step::Later),
+            Joined::Behind => {
+                report.found(piece, vec![behind(&before)]);
+                return Ok(Step::Out(Cause::NotLanded));
+            }
+            Joined::Conflict(_, paths) => {
                 let mut conflict = Conflict { task: piece.task.clone(), paths, resolved: BTreeMap::new() };
+                bench.stand()?;
                 let solved = self.resolve((piece, merged), bench, (&mut conflict, report))?;
                 by_agent = self.merge.on_conflict == "resolver" && !conflict.resolved.is_empty();
                 report.conflicts.push(conflict);
                 match solved {
-                    Resolved::Tree(tree) => tree,
+                    Resolved::Tree(tree) => joiner.commit(&bench.git, &tree, (&before, piece))?,
                     Resolved::No => return self.unresolved(piece, bench, report),
                     Resolved::Left => return Ok(Step::Other(Verdict::Stop)),
                 }
             }
         };
-        let parents: Vec<&Oid> = if squash { vec![&before] } else { vec![&before, &piece.head] };
-        let stamp = self.stamp(bench, piece)?;
-        bench.tip = bench.git.commit_tree((&tree, &parents), &self.message(piece), &stamp)?;
+        report.found(piece, findings);
+        bench.tip = tip;
+        bench.behind.set(true);
         fault::point("landing.merged");
-        bench.stand_at_tip()?;
-        fault::point("landing.stands");
-        if !self.merge.gate_each {
-            return Ok(Step::In);
-        }
-        match self.gated(bench, Some(&piece.task), report)? {
-            Some(true) => Ok(Step::In),
-            Some(false) => {
-                bench.tip = before;
-                bench.stand_at_tip()?;
-                if by_agent {
-                    // Its resolution is not good enough: a person is asked.
-                    report.conflicts.last_mut().into_iter().for_each(|conflict| conflict.resolved.clear());
-                    return self.unresolved(piece, bench, report);
-                }
-                Ok(Step::Out(Cause::Gate))
-            }
-            None => Ok(Step::Other(Verdict::Stop)),
-        }
+        Ok(Step::In { by_agent })
     }
 
     /// What an unresolved conflict means.
-    fn unresolved(&self, piece: &Piece, bench: &Bench, report: &Report) -> Result<Step, LandError> {
+    pub(super) fn unresolved(
+        &self,
+        piece: &Piece,
+        bench: &Bench,
+        report: &Report,
+    ) -> Result<Step, LandError> {
         if !["manual-escalation", "resolver"].contains(&self.merge.on_conflict.as_str()) {
             return Ok(Step::Out(Cause::MergeConflict));
         }
@@ -178,26 +181,30 @@ impl Dock {
         })
     }
 
-    /// Who commits a merge, and when: as late as the later of what is merged, so that doing it again gives the same commit.
-    fn stamp(&self, bench: &Bench, piece: &Piece) -> Result<Stamp, LandError> {
-        let seconds = bench.git.seconds(&bench.tip)?.max(bench.git.seconds(&piece.head)?);
-        let committer = self.ground.committer.clone();
-        let author = self.merge.author.as_deref().and_then(person).unwrap_or_else(|| committer.clone());
-        Ok(Stamp { author, committer, seconds })
+    fn joiner<'a>(&'a self, git_at: &'a dyn Fn(&Oid) -> Result<Git, AttributesError>) -> Joiner<'a> {
+        Joiner { strategy: self.strategy(), scribe: self.scribe(), git_at }
     }
 
-    pub(super) fn message(&self, piece: &Piece) -> String {
-        let title = piece.title.as_deref().unwrap_or(&piece.task).lines().next().unwrap_or(&piece.task);
-        let subject = match &self.merge.message {
-            Some(template) => template.replace("{task}", &piece.task).replace("{title}", title),
-            None => format!("Merge {}: {title}", piece.task),
-        };
-        let run = self.ground.names.run();
-        format!("{}\n\nRegatta-Run: {run}\nRegatta-Task: {}\n", subject.trim_end(), piece.task)
+    pub(super) fn strategy(&self) -> Strategy {
+        Strategy::of(&self.merge.strategy)
+    }
+
+    pub(super) fn scribe(&self) -> Scribe<'_> {
+        Scribe::of(&self.merge, (self.ground.names.run(), self.ground.committer.clone()))
     }
 }
 
+/// Why a piece that is to be taken as it is cannot be.
+fn behind(tip: &Oid) -> String {
+    format!("it does not descend from {}, and `ff-only` moves forward only", tip.short())
+}
+
 impl Bench {
+    /// The worktree stands at the tip, for whoever works or looks there next.
+    pub(super) fn stand(&self) -> Result<(), LandError> {
+        if self.behind.get() { self.stand_at_tip() } else { Ok(()) }
+    }
+
     /// Index and files as the tip has them; nothing that a gate left.
     pub(super) fn stand_at_tip(&self) -> Result<(), LandError> {
         // What ran here may have changed to another branch, which is not ours to move.
@@ -205,14 +212,20 @@ impl Bench {
         self.git.run(&["reset", "--hard", "--quiet", self.tip.as_str()])?;
         // Ignored files stay: they are caches of builds.
         self.git.run(&["clean", "-ffd", "--quiet"])?;
+        self.behind.set(false);
         Ok(())
     }
 }
 
 /// What came of one piece.
-enum Step {
-    /// It is in.
-    In,
+pub(super) enum Step {
+    /// It is in, perhaps with the help of an agent.
+    In {
+        /// An agent resolved its conflict.
+        by_agent: bool,
+    },
+    /// It does not come in so easily; what was merged before it must pass its gates first.
+    Later,
     /// It is not.
     Out(Cause),
     /// The whole stops here.
@@ -222,11 +235,4 @@ enum Step {
 /// The first rule that speaks of a path.
 pub(super) fn matching<'a>(rules: &'a [MergeRule], path: &str) -> Option<&'a MergeRule> {
     rules.iter().find(|rule| patterns(std::slice::from_ref(&rule.paths)).is_match(path))
-}
-
-/// `Name <address>`.
-fn person(text: &str) -> Option<Person> {
-    let (name, rest) = text.split_once('<')?;
-    let email = rest.strip_suffix('>')?;
-    Some(Person { name: name.trim().to_owned(), email: email.trim().to_owned() })
 }

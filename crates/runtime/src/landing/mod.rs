@@ -9,15 +9,19 @@
 //! always right: dates and authors of our commits follow from what is merged. Knows no engine state.
 
 mod approval;
+mod batches;
 mod errand;
 mod evidence;
 mod fix;
 pub mod forecast;
 mod gates;
-
 mod integrate;
+mod joining;
+mod paid;
+mod proof;
 mod resolve;
 mod resolver;
+mod scribe;
 mod target;
 mod tries;
 
@@ -30,7 +34,7 @@ use crate::git::{GitError, Oid, RepoError};
 use crate::private_file;
 use crate::redact::Redactor;
 use crate::works::{Cargo, Piece};
-use crate::yard::{Ground, MakeError, OwnGitError};
+use crate::yard::{AttributesError, Ground, MakeError, OwnGitError};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
 use regatta_fault as fault;
@@ -41,6 +45,12 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The highest number among the logs that what is recorded of gates speaks of.
+pub(crate) fn last_log(run_dir: &Path) -> u64 {
+    // A file that cannot be read is told by the landing.
+    paid::Paid::read(run_dir).map_or(0, |paid| paid.last_log())
+}
 
 /// How often the target may move under our feet before a person is asked.
 const MOST_REBUILDS: usize = 3;
@@ -65,6 +75,26 @@ pub struct Conflict {
     pub resolved: BTreeMap<String, String>,
 }
 
+/// Something that people should know about the work of a task, for the report.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Finding {
+    /// The task.
+    pub task: String,
+    /// In words.
+    pub said: String,
+}
+
+/// Work that was merged on a tip whose gates had passed, and what they say now, for the report.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Batch {
+    /// The tasks, in the order in which they were merged.
+    pub tasks: Vec<String>,
+    /// The commit that was looked at.
+    pub tip: String,
+    /// Each gate that blocks has passed.
+    pub passed: bool,
+}
+
 /// How a gate ended, for the report.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct GateResult {
@@ -75,6 +105,9 @@ pub struct GateResult {
     pub id: String,
     /// After the merge of this task; nothing for the end.
     pub after: Option<String>,
+    /// What was merged with it since gates were asked last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<String>,
     /// It passed.
     pub passed: bool,
     /// It ran, or a person answered; otherwise something that it needs is red.
@@ -108,8 +141,14 @@ pub struct Report {
     pub left_out: BTreeMap<String, String>,
     /// Conflicts that were met.
     pub conflicts: Vec<Conflict>,
+    /// What else people should know of what was merged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// Gates that ran.
     pub gates: Vec<GateResult>,
+    /// What batches of merges came to, where more than one is merged at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub batches: Vec<Batch>,
     /// Attempts of agents that mended red gates or resolved conflicts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tries: Vec<Try>,
@@ -126,6 +165,16 @@ pub struct Report {
 pub const REPORT: &str = "landing.json";
 
 impl Report {
+    /// Takes findings about a piece in, once each.
+    fn found(&mut self, piece: &Piece, findings: Vec<String>) {
+        for said in findings {
+            let finding = Finding { task: piece.task.clone(), said };
+            if !self.findings.contains(&finding) {
+                self.findings.push(finding);
+            }
+        }
+    }
+
     /// The report of a run, if it has come so far.
     #[must_use]
     pub fn read(run_dir: &Path) -> Option<Report> {
@@ -171,6 +220,17 @@ pub enum LandError {
     /// The worktree for merging cannot be made.
     #[error(transparent)]
     Make(#[from] MakeError),
+    /// Attributes of a commit cannot be had.
+    #[error(transparent)]
+    Attributes(#[from] AttributesError),
+    /// Git does not find work that was merged.
+    #[error("the work of `{task}` is not in {tip}, where it was merged")]
+    Missing {
+        /// The task.
+        task: String,
+        /// The commit.
+        tip: String,
+    },
     /// The report cannot be written.
     #[error("the report of the landing cannot be written: {0}")]
     Report(#[from] io::Error),
@@ -241,10 +301,12 @@ impl Dock {
                 return Ok(Landing::Stopped);
             }
             report.left_out = codes(&left_out);
+            self.prove(cargo, (&goal.at, &tip), &report)?;
             // What is about to land is written down first: if we die, whoever comes next sees whether it did.
             report.write(&self.run_dir)?;
             fault::point("landing.reported");
             match self.move_target(&goal, &tip)? {
+                target::Moved::Yes if !self.stands(&goal, &tip)? => {}
                 target::Moved::Yes => {
                     fault::point("landing.moved");
                     report.landed = true;

@@ -48,9 +48,7 @@ impl Dock {
         let Some(rules) = rules else { return Ok(None) };
         let rules: Vec<(String, MergeRule)> =
             rules.into_iter().map(|(path, rule)| (path.clone(), rule.clone())).collect();
-        // It ends with 1 because of the conflicts that are known already.
-        let args = ["merge", "--no-commit", "--no-ff", "--quiet", piece.head.as_str()];
-        let _ = bench.git.ask(&args, &[0, 1])?;
+        self.meet(bench, piece, &["--no-commit"])?;
         let tree = self.apply((piece, merged), bench, &rules, conflict);
         if !matches!(tree, Ok(Some(_))) {
             conflict.resolved.clear();
@@ -61,20 +59,30 @@ impl Dock {
 
     /// Leaves a conflict with its markers to a person.
     pub(super) fn leave_to_person(&self, bench: &Bench, piece: &Piece) -> Result<(), LandError> {
-        let message = self.message(piece);
-        let args = ["merge", "--no-ff", "--quiet", "-m", &message, piece.head.as_str()];
+        self.meet(bench, piece, &["-m", &self.scribe().message(piece)])
+    }
+
+    /// Begins the real merge of a piece: its conflicts stand in the worktree.
+    pub(super) fn meet(&self, bench: &Bench, piece: &Piece, how: &[&str]) -> Result<(), LandError> {
+        let (ours, theirs) = self.strategy().sides(&bench.git, (&bench.tip, piece))?;
+        if ours != bench.tip {
+            // The same files, with a history in which git finds the base that is meant.
+            bench.git.run(&["update-ref", "--no-deref", &bench.branch, ours.as_str()])?;
+        }
+        let args = [&["merge", "--no-ff", "--quiet"], how, &[theirs.as_str()]].concat();
         // It ends with 1 because of the conflicts that are known already.
         bench.git.ask(&args, &[0, 1])?;
         Ok(())
     }
 
-    /// What a person committed where the conflict was left: the same two commits, merged.
+    /// What a person committed where the conflict was left: the same two sides, merged.
     fn resolved_by_person(&self, bench: &Bench, piece: &Piece) -> Result<Option<Oid>, LandError> {
         let Some(commit) = bench.git.commit(&self.resolution_ref())? else { return Ok(None) };
         let parents =
             bench.git.run(&["show", "--no-patch", "--format=%P", "--end-of-options", commit.as_str()])?;
         let parents = String::from_utf8_lossy(&parents).trim().to_owned();
-        if parents != format!("{} {}", bench.tip, piece.head) {
+        let (ours, theirs) = self.strategy().sides(&bench.git, (&bench.tip, piece))?;
+        if parents != format!("{ours} {theirs}") {
             return Ok(None);
         }
         Ok(Some(bench.git.tree(&commit)?))

@@ -34,9 +34,7 @@ impl Dock {
         let mut failed: Vec<Item> = Vec::new();
         for nth in 0..usize::try_from(helper.attempts).unwrap_or(usize::MAX) {
             bench.stand_at_tip()?;
-            // It ends with 1 because of the conflicts that are known already.
-            let args = ["merge", "--no-commit", "--no-ff", "--quiet", piece.head.as_str()];
-            bench.git.ask(&args, &[0, 1])?;
+            self.meet(bench, piece, &["--no-commit"])?;
             let refuses = |changes: &[Change]| refused(changes, &owned, &bench.path);
             let ask = Ask {
                 role: "resolver",

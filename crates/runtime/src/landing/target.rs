@@ -105,6 +105,16 @@ impl Dock {
         }
     }
 
+    /// Whether the target, which has just moved, has the tip: done means merged, and git says so.
+    pub(super) fn stands(&self, goal: &Goal, tip: &Oid) -> Result<bool, LandError> {
+        let git = &self.ground.repo.git;
+        let name = goal.branch.clone().unwrap_or_else(|| full(&self.ground.names.result()));
+        Ok(match git.commit(&name)? {
+            Some(now) => now == *tip || git.is_ancestor(tip, &now)?,
+            None => false,
+        })
+    }
+
     /// The user's files are in the way: nothing moves, and the result has a name.
     fn stands_aside(&self, there: &Git, (goal, tip): (&Goal, &Oid), why: &str) -> Result<Moved, LandError> {
         if there.commit("HEAD")?.as_ref() != Some(&goal.at) {
@@ -128,27 +138,20 @@ impl Dock {
     ) -> Result<(), LandError> {
         let names = &self.ground.names;
         self.ground.clear(&self.ground.dir.join(names.integration_worktree()))?;
-        self.drop_branch(&names.integration())?;
         // What a person resolved is in what landed.
-        self.drop_branch(&self.resolution_ref())?;
+        self.ground.repo.git.drop_refs(&[full(&names.integration()), full(&self.resolution_ref())])?;
+        let mut done = Vec::new();
         for piece in cargo.pieces.iter().filter(|piece| !left_out.contains_key(&piece.task)) {
             let path = self.ground.path(&piece.task);
             // What somebody put there after the end is nobody's to throw away.
             let dirty = path.exists() && self.ground.git_in(&path)?.is_dirty()?;
             if !dirty {
                 self.ground.clear(&path)?;
-                if !self.merge.keep_branches {
-                    self.drop_branch(&names.branch(&piece.task))?;
-                }
+                done.push(full(&names.branch(&piece.task)));
             }
         }
-        Ok(())
-    }
-
-    fn drop_branch(&self, short: &str) -> Result<(), LandError> {
-        let git = &self.ground.repo.git;
-        if git.commit(&full(short))?.is_some() {
-            git.run(&["update-ref", "--no-deref", "-d", &full(short)])?;
+        if !self.merge.keep_branches {
+            self.ground.repo.git.drop_refs(&done)?;
         }
         Ok(())
     }

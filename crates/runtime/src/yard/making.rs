@@ -53,10 +53,8 @@ impl Ground {
         let branch = self.names.branch(task);
         self.clear(&path)?;
         let full = format!("refs/heads/{branch}");
-        if self.repo.git.commit(&full)?.is_some() {
-            // What it had is kept by the refs of earlier attempts.
-            self.repo.git.run(&["update-ref", "--no-deref", "-d", &full])?;
-        }
+        // What it had is kept by the refs of earlier attempts.
+        self.repo.git.drop_refs(std::slice::from_ref(&full))?;
         let at = (branch.as_str(), base);
         let dirs = self.cones.get(task);
         let made = match self.recycle(&path, at) {
@@ -80,9 +78,7 @@ impl Ground {
     pub fn remove(&self, task: &str) -> Result<(), MakeError> {
         self.clear(&self.path(task))?;
         let full = format!("refs/heads/{}", self.names.branch(task));
-        if self.repo.git.commit(&full)?.is_some() {
-            self.repo.git.run(&["update-ref", "--no-deref", "-d", &full])?;
-        }
+        self.repo.git.drop_refs(std::slice::from_ref(&full))?;
         Ok(())
     }
 

@@ -36,7 +36,7 @@ pub use making::{MakeError, TASK_DIR};
 pub use names::Names;
 pub use own_git::OwnGitError;
 pub(crate) use own_git::{admins, put_back};
-pub use pairs::{Pair, with_others};
+pub use pairs::{Pair, Sides, with_others};
 pub use workers::{Done, Errand, Failed, Workers};
 
 use crate::git::{Oid, Person, Repo, is_gone};
@@ -83,6 +83,8 @@ pub struct Ground {
     settles: bool,
     /// Where attributes of commits are written.
     scratch: PathBuf,
+    /// What pieces changed.
+    sides: Sides,
 }
 
 /// The patterns of a plan, which were checked there; what is none matches nothing.
@@ -137,6 +139,7 @@ impl Ground {
             cones: BTreeMap::new(),
             settles,
             scratch: run_dir.join(ATTRIBUTES_DIR),
+            sides: Sides::default(),
         };
         if ground.was_one_by_one() {
             ground.one_by_one();

@@ -3,10 +3,11 @@
 //! The same `merge-tree` that merges, under the attributes of the one that is merged into. Writes no ref.
 
 use super::{AttributesError, Merger};
-use crate::git::{Change, ChangeKind, Merged};
+use crate::git::{Change, ChangeKind, Git, GitError, Merged, Oid};
 use crate::works::Piece;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Two pieces that do not fit.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -19,20 +20,37 @@ pub struct Pair {
     pub paths: Vec<String>,
 }
 
+/// What pieces changed, asked of git once for each: a piece is compared with many.
+#[derive(Default, Debug)]
+pub struct Sides(Mutex<BTreeMap<(Oid, Oid), Arc<Side>>>);
+
+impl Sides {
+    fn of(&self, git: &Git, piece: &Piece) -> Result<Arc<Side>, GitError> {
+        let key = (piece.base.clone(), piece.head.clone());
+        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        // Nobody waits for the lock while git works; who asks at the same time gets the same.
+        let side = Arc::new(Side::of(&git.changes(&piece.base, &piece.head)?));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&side));
+        Ok(side)
+    }
+}
+
 /// The pairs in which a piece conflicts with others: it is merged into, then they are.
 ///
 /// # Errors
 /// Git fails, or a file of ours cannot be written.
 pub fn with_others(
-    merger: Merger<'_>,
+    (merger, sides): (Merger<'_>, &Sides),
     piece: &Piece,
     others: &[Piece],
 ) -> Result<Vec<Pair>, AttributesError> {
     let mut pairs = Vec::new();
-    let own = merger.repo.git.changes(&piece.base, &piece.head)?;
+    let own = sides.of(&merger.repo.git, piece)?;
     for other in others {
         let related = piece.ancestors.contains(&other.task) || other.ancestors.contains(&piece.task);
-        if related || !may_conflict(&own, &merger.repo.git.changes(&other.base, &other.head)?) {
+        if related || !own.may_conflict(&*sides.of(&merger.repo.git, other)?) {
             continue;
         }
         let git = merger.git_at(&piece.head)?;
@@ -43,35 +61,49 @@ pub fn with_others(
     Ok(pairs)
 }
 
-/// Whether a merge of two sets of changes can conflict at all: they share a path, one's file is the other's directory, or one
-/// may have moved a directory away into which the other put something. Says "no" only where git never finds a conflict.
-fn may_conflict(a: &[Change], b: &[Change]) -> bool {
-    let (paths_a, paths_b) = (paths(a), paths(b));
-    paths_a.keys().any(|path| paths_b.contains_key(path))
-        || below(&paths_a, &paths_b)
-        || below(&paths_b, &paths_a)
-        || moved_under(a, b)
-        || moved_under(b, a)
+/// What one piece changed, as far as it matters to others.
+#[derive(Debug)]
+struct Side {
+    paths: BTreeSet<String>,
+    /// The directories that it took files from.
+    left: BTreeSet<String>,
+    /// The directories into which it put files.
+    entered: BTreeSet<String>,
 }
 
-fn paths(changes: &[Change]) -> BTreeMap<&str, ChangeKind> {
-    changes.iter().map(|change| (change.path.as_str(), change.kind)).collect()
+impl Side {
+    fn of(changes: &[Change]) -> Side {
+        let above = |kind| {
+            let of_kind = changes.iter().filter(move |change| change.kind == kind);
+            of_kind.flat_map(|change| directories(&change.path)).map(str::to_owned).collect()
+        };
+        Side {
+            paths: changes.iter().map(|change| change.path.clone()).collect(),
+            left: above(ChangeKind::Deleted),
+            entered: above(ChangeKind::Created),
+        }
+    }
+
+    /// Whether a merge of the two can conflict at all: they share a path, one's file is the other's directory, or one may
+    /// have moved a directory away into which the other put something. Says "no" only where git never finds a conflict.
+    fn may_conflict(&self, other: &Side) -> bool {
+        meet(&self.paths, &other.paths)
+            || self.is_above(other)
+            || other.is_above(self)
+            || meet(&self.left, &other.entered)
+            || meet(&self.entered, &other.left)
+    }
+
+    /// Whether a path of one side is a directory above a path of the other.
+    fn is_above(&self, other: &Side) -> bool {
+        other.paths.iter().any(|path| directories(path).any(|dir| self.paths.contains(dir)))
+    }
 }
 
-/// Whether a path of one side is a directory above a path of the other.
-fn below(above: &BTreeMap<&str, ChangeKind>, under: &BTreeMap<&str, ChangeKind>) -> bool {
-    under.keys().any(|path| directories(path).any(|dir| above.contains_key(dir)))
-}
-
-/// Whether one side created a file in a directory that the other took files from.
-fn moved_under(mover: &[Change], creator: &[Change]) -> bool {
-    let left: BTreeSet<&str> = mover
-        .iter()
-        .filter(|change| change.kind == ChangeKind::Deleted)
-        .flat_map(|change| directories(&change.path))
-        .collect();
-    let created = creator.iter().filter(|change| change.kind == ChangeKind::Created);
-    created.flat_map(|change| directories(&change.path)).any(|dir| left.contains(dir))
+/// Whether two sets have something in common.
+fn meet(a: &BTreeSet<String>, b: &BTreeSet<String>) -> bool {
+    let (few, many) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    few.iter().any(|item| many.contains(item))
 }
 
 /// The directories above a path.
@@ -81,9 +113,9 @@ fn directories(path: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, ChangeKind, may_conflict};
+    use super::{Change, ChangeKind, Side};
 
-    fn side(changes: &[&str]) -> Vec<Change> {
+    fn side(changes: &[&str]) -> Side {
         let change = |text: &&str| {
             let kind = match text.as_bytes()[0] {
                 b'+' => ChangeKind::Created,
@@ -92,7 +124,7 @@ mod tests {
             };
             Change { path: text[1..].to_owned(), kind, mode: "100644".to_owned() }
         };
-        changes.iter().map(change).collect()
+        Side::of(&changes.iter().map(change).collect::<Vec<_>>())
     }
 
     #[test]
@@ -108,8 +140,8 @@ mod tests {
             (vec!["~dx"], vec!["~d/x"], false),
             (vec![], vec!["~a"], false),
         ] {
-            assert_eq!(may_conflict(&side(&a), &side(&b)), expected, "{a:?} {b:?}");
-            assert_eq!(may_conflict(&side(&b), &side(&a)), expected, "{b:?} {a:?}");
+            assert_eq!(side(&a).may_conflict(&side(&b)), expected, "{a:?} {b:?}");
+            assert_eq!(side(&b).may_conflict(&side(&a)), expected, "{b:?} {a:?}");
         }
     }
 }

@@ -57,9 +57,7 @@ impl Ground {
             // Somebody may have made files undeletable there; a new one is made beside.
             self.clear(path)?;
             let full = format!("refs/heads/{}", at.0);
-            if self.repo.git.commit(&full)?.is_some() {
-                self.repo.git.run(&["update-ref", "--no-deref", "-d", &full])?;
-            }
+            self.repo.git.drop_refs(std::slice::from_ref(&full))?;
         }
         Ok(done)
     }

@@ -192,7 +192,9 @@ fn run(ground: &Ground, errand: Errand) -> Done {
         Errand::Collect(ended) => {
             Done::Collected { attempt: ended.attempt, collected: ground.collect(&ended).map(Box::new) }
         }
-        Errand::Foresee(piece, others) => Done::Foreseen(with_others(ground.merger(), &piece, &others)),
+        Errand::Foresee(piece, others) => {
+            Done::Foreseen(with_others((ground.merger(), &ground.sides), &piece, &others))
+        }
     }
 }
 

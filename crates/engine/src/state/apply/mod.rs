@@ -94,6 +94,7 @@ impl State {
             }
             EventKind::ConditionEvaluated { .. }
             | EventKind::ConflictPredicted(..)
+            | EventKind::BatchTested(_)
             | EventKind::LeaseGranted { .. }
             | EventKind::LeaseReleased { .. }
             | EventKind::LeakedProcesses { .. }
