@@ -49,11 +49,14 @@ pub(super) fn judge(trials: &Trials) -> Result<Findings, String> {
         }
     }
     for what in [["corpus", corpus.as_str(), store.as_str()].as_slice(), &["rules", &files]] {
-        let (lines, good) = scan(trials, what)?;
+        let (mut lines, _) = scan(trials, what)?;
+        // Our own marker, taken for a password of `curl`.
+        lines.retain(|line| !line.contains(": '[RE") && !line.contains(": [RE"));
+        let good = lines.len() == 1;
         findings.lines.push(format!(
             "\n`scan.py {}` over the store: {}",
             what[0],
-            lines.last().map_or("", String::as_str)
+            if good { "nothing" } else { "found" }
         ));
         if !good {
             findings.wrong.extend(lines.into_iter().take(10));
