@@ -1,10 +1,11 @@
-//! The verb `trials`: real workflows and standard task graphs through `regatta plan --json`, judged by a checker that is
-//! not ours, and real merges beside what git and people made of them.
+//! The verb `trials`: real workflows and standard task graphs through `regatta plan --json`, and texts with secrets
+//! through a run, judged by checkers that are not ours; and real merges beside what git and people made of them.
 //!
 //! ```text
 //! instance -> plan file -> regatta plan --json -> starts and ends -> sched.py check      feasible? how far from the best?
 //!                                                                    sched.py baseline   the same of a list scheduler
 //! graph    -> plan file -> regatta plan --json | the refusal that names the cycle
+//! texts with secrets -> the output of tasks of one run       nothing of them comes out, and nothing else changes
 //! merge    -> the forecast of the landing      | its tree, or its conflicts
 //! ```
 //! It knows how schedules are made and compared, not what makes one good.
@@ -13,6 +14,7 @@ mod graphs;
 mod instance;
 mod merges;
 mod page;
+mod secrets;
 mod sets;
 mod wish;
 
@@ -34,15 +36,33 @@ struct Findings {
     missed: Vec<String>,
 }
 
+/// Judges something.
+type Judge = fn(&Trials) -> Result<Findings, String>;
+
+/// The parts that need the binary, their sections of the page, and who judges them.
+const PARTS: [(Part, &str, Judge); 2] =
+    [(Part::Schedules, "trials", schedules), (Part::Secrets, "secrets", secrets::judge)];
+
+fn schedules(trials: &Trials) -> Result<Findings, String> {
+    let mut findings = sets::judge(trials)?;
+    let graphs = graphs::judge(trials)?;
+    findings.lines.push(String::new());
+    findings.lines.extend(graphs.lines);
+    findings.wrong.extend(graphs.wrong);
+    Ok(findings)
+}
+
 /// Builds, plans, judges, prints; `--write` puts the tables into the page. A schedule that breaks a rule, or a graph that
 /// is judged wrongly, is an error; with `--check` a missed goal is one too.
 pub(crate) fn run(root: &Path, args: &[String]) -> Result<(), String> {
     let wish = Wish::parse(args)?;
-    if wish.only != Some(Part::Schedules) {
+    let wanted = |part| wish.only.is_none_or(|only| only == part);
+    if wanted(Part::Merges) {
         let findings = merges::judge(root, &wish.data, wish.repositories.as_deref())?;
         told(&findings, wish.write.then(|| root.join(RELIABILITY)), "merges")?;
     }
-    if wish.only == Some(Part::Merges) {
+    let parts: Vec<_> = PARTS.into_iter().filter(|(part, ..)| wanted(*part)).collect();
+    if parts.is_empty() {
         return Ok(());
     }
     run_command(&mut cargo(root, &["build", "--release", "-p", "regatta"]))?;
@@ -50,17 +70,17 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<(), String> {
     let place = target.join(format!("trials-{}", std::process::id()));
     make(&place)?;
     let trials = Trials { binary: target.join("release/regatta"), data: wish.data, place };
-    let mut findings = sets::judge(&trials)?;
-    let graphs = graphs::judge(&trials)?;
-    findings.lines.push(String::new());
-    findings.lines.extend(graphs.lines);
-    findings.wrong.extend(graphs.wrong);
-    std::fs::remove_dir_all(&trials.place).map_err(|e| format!("{}: {e}", trials.place.display()))?;
-    told(&findings, wish.write.then(|| root.join(PAGE)), "trials")?;
-    if !findings.missed.is_empty() {
-        println!("\nmissed: {}", findings.missed.join(", "));
+    let mut missed = Vec::new();
+    for (_, section, judge) in parts {
+        let findings = judge(&trials)?;
+        told(&findings, wish.write.then(|| root.join(PAGE)), section)?;
+        missed.extend(findings.missed);
     }
-    if wish.check && !findings.missed.is_empty() {
+    std::fs::remove_dir_all(&trials.place).map_err(|e| format!("{}: {e}", trials.place.display()))?;
+    if !missed.is_empty() {
+        println!("\nmissed: {}", missed.join(", "));
+    }
+    if wish.check && !missed.is_empty() {
         return Err("goals were missed".to_owned());
     }
     Ok(())

@@ -16,12 +16,16 @@ pub(crate) enum Target {
     Match,
     /// The line it stands in.
     Line,
+    /// The name that it stands behind, and what is between.
+    Name,
 }
 
 /// A list, ready to be asked.
 #[derive(Debug)]
 pub(crate) struct Allow {
     pub(crate) target: Target,
+    /// Holds only for what stands in no quotes: it looks like code.
+    pub(crate) bare: bool,
     pub(crate) regexes: RegexSet,
     pub(crate) stopwords: Option<AhoCorasick>,
 }
@@ -32,6 +36,8 @@ pub(crate) struct Found<'t> {
     pub(crate) secret: &'t [u8],
     pub(crate) all: &'t [u8],
     pub(crate) line: &'t [u8],
+    pub(crate) name: &'t [u8],
+    pub(crate) bare: bool,
 }
 
 impl Allow {
@@ -40,10 +46,29 @@ impl Allow {
             Target::Secret => found.secret,
             Target::Match => found.all,
             Target::Line => found.line,
+            Target::Name => found.name,
         };
+        if self.bare && !found.bare {
+            return false;
+        }
         let stopped = |words: &AhoCorasick| words.is_match(found.secret);
         self.regexes.is_match(text) || self.stopwords.as_ref().is_some_and(stopped)
     }
+}
+
+/// A shorter text is too short to be a row of anything.
+const MIN_ROWS_BYTES: usize = 12;
+/// So many letters or digits in a row are one.
+const MIN_ROW_BYTES: usize = 3;
+
+/// True for what somebody typed to stand for a secret: most of it are rows of the alphabet, of digits, or of one letter.
+pub(crate) fn is_made_of_rows(text: &[u8]) -> bool {
+    let follows = |a: u8, b: u8| {
+        let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
+        a.is_ascii_alphanumeric() && (b == a || b == a.wrapping_add(1) || (a, b) == (b'9', b'0'))
+    };
+    let rows = text.chunk_by(|a, b| follows(*a, *b)).map(<[u8]>::len).filter(|n| *n >= MIN_ROW_BYTES);
+    text.len() >= MIN_ROWS_BYTES && rows.sum::<usize>() * 2 > text.len()
 }
 
 /// Shannon entropy in bits for each byte.

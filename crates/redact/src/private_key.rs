@@ -11,6 +11,8 @@ use std::sync::LazyLock;
 const MIN_BODY_BYTES: usize = 64;
 /// A line with so many characters of base64 in a row is one of a key.
 const BODY_RUN_BYTES: usize = 16;
+/// A first line waits for a body no longer than this.
+const UNDECIDED_BYTES: usize = 1 << 10;
 const RULE: &str = "private-key";
 
 static FIRST: LazyLock<Option<Regex>> =
@@ -31,11 +33,22 @@ pub(crate) fn find(text: &[u8], window: Range<usize>, spans: &mut Vec<Span<'_>>)
             }
             _ => {
                 let (end, open) = rest(text, body);
-                spans.push(Span { open, ..Span::new(begin.start(), end, RULE, rank::RULE) });
+                if has_body(&text[body..end]) {
+                    spans.push(Span { open, ..Span::new(begin.start(), end, RULE, rank::RULE) });
+                }
                 end.max(body)
             }
         };
     }
+}
+
+/// Where the first line of a key stands of which nothing else has come yet: with what follows it may become one.
+pub(crate) fn undecided(text: &[u8], from: usize) -> Option<usize> {
+    let low = from.max(text.len().saturating_sub(UNDECIDED_BYTES));
+    let begin = FIRST.as_ref()?.find_iter(&text[low..]).last()?;
+    let body = low + begin.end();
+    let (end, open) = rest(text, body);
+    (open.is_some() && !has_body(&text[body..end])).then_some(low + begin.start())
 }
 
 /// What goes on from `from` of a key whose first line was let go: where it ends, and whether it may go on.
@@ -59,6 +72,12 @@ pub(crate) fn rest(text: &[u8], from: usize) -> (usize, Option<Open>) {
     (at, Some(Open::Key))
 }
 
+/// A first line without this is one that somebody speaks of.
+fn has_body(text: &[u8]) -> bool {
+    text.split(|b| !(b.is_ascii_alphanumeric() || b"+/=\\".contains(b)))
+        .any(|run| run.len() >= BODY_RUN_BYTES)
+}
+
 /// True if no line between is of something else: a key that was cut off, then others, then a whole key.
 fn only_a_key(body: &[u8]) -> bool {
     !FIRST.as_ref().is_some_and(|first| first.is_match(body))
@@ -66,16 +85,13 @@ fn only_a_key(body: &[u8]) -> bool {
 
 fn is_body(line: &[u8]) -> bool {
     let line = line.trim_ascii();
-    let run = line
-        .split(|b| !(b.is_ascii_alphanumeric() || b"+/=\\".contains(b)))
-        .any(|run| run.len() >= BODY_RUN_BYTES);
     let one_word = !line.iter().any(u8::is_ascii_whitespace);
     let header = line.iter().position(|b| *b == b':').is_some_and(|at| {
         at > 3
             && line[..at].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
             && line[..at].contains(&b'-')
     });
-    run || one_word || header
+    has_body(line) || one_word || header
 }
 
 /// True if a text without its beginning may be the middle of a key: its first lines.

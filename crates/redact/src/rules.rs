@@ -4,7 +4,7 @@
 //! One automaton over all keywords decides which rules are tried and where. Expressions are compiled when first tried:
 //! most runs try a few.
 
-use crate::allow::{Allow, Found, Target, entropy};
+use crate::allow::{Allow, Found, Target, entropy, is_made_of_rows};
 use crate::private_key;
 use crate::span::{MARKER, Open, Span, rank};
 use crate::window::{Reach, Windows, end_of_token, line_of};
@@ -19,6 +19,8 @@ const GITLEAKS: &str = include_str!("../rules/gitleaks.json");
 const OWN: &str = include_str!("../rules/own.json");
 /// The rule that is no expression: a private key may be longer than any window.
 const PRIVATE_KEY: &str = "private-key";
+/// A name is looked at so far back.
+const MAX_NAME_BYTES: usize = 64;
 /// Compiled, a rule takes at most this much.
 const MAX_REGEX_BYTES: usize = 64 << 20;
 
@@ -28,6 +30,12 @@ struct Document {
     version: String,
     #[serde(default)]
     allow: Vec<AllowData>,
+    /// Lists that several rules share.
+    #[serde(default)]
+    lists: BTreeMap<String, Vec<AllowData>>,
+    /// Lists that hold for rules of the public set too.
+    #[serde(default)]
+    also: BTreeMap<String, Vec<String>>,
     rules: Vec<RuleData>,
 }
 
@@ -43,6 +51,12 @@ struct RuleData {
     group: usize,
     #[serde(default)]
     allow: Vec<AllowData>,
+    /// Names of shared lists.
+    #[serde(default)]
+    lists: Vec<String>,
+    /// A person may have chosen it, so a row of letters is one too.
+    #[serde(default)]
+    chosen: bool,
 }
 
 fn first_group() -> usize {
@@ -53,6 +67,8 @@ fn first_group() -> usize {
 struct AllowData {
     #[serde(default)]
     target: Target,
+    #[serde(default)]
+    bare: bool,
     #[serde(default)]
     regexes: Vec<String>,
     #[serde(default)]
@@ -71,10 +87,17 @@ struct Ready {
     allow: Vec<Allow>,
 }
 
+/// A list that several rules share, compiled when first asked.
+struct Shared {
+    data: Vec<AllowData>,
+    ready: OnceLock<Vec<Allow>>,
+}
+
 struct RuleSet {
     rules: Vec<Rule>,
     /// Allowed for every rule of the public set.
     common: Vec<Allow>,
+    lists: BTreeMap<String, Shared>,
     keywords: AhoCorasick,
     /// Rules of each keyword.
     rules_of: Vec<Vec<usize>>,
@@ -83,7 +106,7 @@ struct RuleSet {
 static RULES: LazyLock<RuleSet> = LazyLock::new(RuleSet::load);
 
 /// The version of the rules, as it is written into a run: that of the public set, and of ours.
-pub const VERSION: &str = "gitleaks-b58d3f102cf3+own-1";
+pub const VERSION: &str = "gitleaks-b58d3f102cf3+own-2";
 
 /// What a rule found in a text.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -141,9 +164,14 @@ impl RuleSet {
         reason = "the data is compiled in, and a test reads and compiles all of it"
     )]
     fn load() -> RuleSet {
-        let public: Document = serde_json::from_str(GITLEAKS).expect("the public rules are JSON");
+        let mut public: Document = serde_json::from_str(GITLEAKS).expect("the public rules are JSON");
         let own: Document = serde_json::from_str(OWN).expect("our rules are JSON");
         let common = public.allow.iter().filter_map(|data| data.compile().ok()).collect();
+        for rule in &mut public.rules {
+            rule.lists = own.also.get(&rule.id).cloned().unwrap_or_default();
+        }
+        let shared = |data| Shared { data, ready: OnceLock::new() };
+        let lists = own.lists.into_iter().map(|(name, data)| (name, shared(data))).collect();
         let generic = |id: &str| if id == "generic-api-key" { rank::GENERIC } else { rank::RULE };
         let public = public.rules.into_iter().map(|data| (generic(&data.id), data));
         let own = own.rules.into_iter().map(|data| (rank::NAME, data));
@@ -159,7 +187,7 @@ impl RuleSet {
             .build(by_keyword.keys())
             .expect("the keywords make an automaton");
         let rules_of = by_keyword.into_values().map(|rules| rules.into_iter().collect()).collect();
-        RuleSet { rules, common, keywords, rules_of }
+        RuleSet { rules, common, lists, keywords, rules_of }
     }
 }
 
@@ -168,7 +196,18 @@ impl AllowData {
         let regexes =
             RegexSetBuilder::new(&self.regexes).unicode(false).size_limit(MAX_REGEX_BYTES).build()?;
         let words = AhoCorasick::builder().ascii_case_insensitive(true).build(&self.stopwords).ok();
-        Ok(Allow { target: self.target, regexes, stopwords: words.filter(|_| !self.stopwords.is_empty()) })
+        Ok(Allow {
+            target: self.target,
+            bare: self.bare,
+            regexes,
+            stopwords: words.filter(|_| !self.stopwords.is_empty()),
+        })
+    }
+}
+
+impl Shared {
+    fn ready(&self) -> &[Allow] {
+        self.ready.get_or_init(|| self.data.iter().filter_map(|data| data.compile().ok()).collect())
     }
 }
 
@@ -203,6 +242,8 @@ impl Rule {
                 secret: &hay[from..to],
                 all: all.as_bytes(),
                 line: &text[line_of(text, all.start())],
+                name: &hay[start_of_name(hay, all.start())..from],
+                bare: !matches!(hay[..from].last(), Some(b'"' | b'\'' | b'`')),
             };
             if from < to && self.is_secret(set, found, allow) {
                 spans.push(self.span(text, from..to, window.end));
@@ -216,9 +257,11 @@ impl Rule {
     fn is_secret(&self, set: &RuleSet, found: Found<'_>, allow: &[Allow]) -> bool {
         let poor = self.data.entropy > 0.0 && entropy(found.secret) <= self.data.entropy;
         let common = set.common.iter().filter(|_| self.rank != rank::NAME);
-        let allowed = common.chain(allow).any(|list| list.allows(found));
+        let shared = self.data.lists.iter().filter_map(|name| set.lists.get(name)).flat_map(Shared::ready);
+        let allowed = common.chain(allow).chain(shared).any(|list| list.allows(found));
+        let rows = !self.data.chosen && is_made_of_rows(found.secret);
         let marked = found.secret.windows(MARKER.len()).any(|part| part == MARKER.as_bytes());
-        !(poor || allowed || marked)
+        !(poor || allowed || rows || marked)
     }
 
     /// A secret that reaches the end of its window is longer than it.
@@ -231,6 +274,13 @@ impl Rule {
         }
         Span { open, ..Span::new(secret.start, end, self.data.id.clone(), self.rank) }
     }
+}
+
+/// Where the name begins in which a match begins: `csrf-token` for `token`.
+fn start_of_name(text: &[u8], at: usize) -> usize {
+    let of_name = |b: &u8| b.is_ascii_alphanumeric() || b"_.-: ".contains(b);
+    let from = at.saturating_sub(MAX_NAME_BYTES);
+    text[from..at].iter().rposition(|b| !of_name(b)).map_or(from, |i| from + i + 1)
 }
 
 /// Quotes around a secret stay, so that JSON stays JSON.
@@ -260,6 +310,11 @@ mod tests {
             assert!(!rule.data.keywords.is_empty(), "{}", rule.data.id);
         }
         assert_eq!(RULES.common.len(), 1);
+        for (name, list) in &RULES.lists {
+            assert_eq!(list.ready().len(), list.data.len(), "{name}");
+        }
+        let named = RULES.rules.iter().flat_map(|rule| &rule.data.lists);
+        assert!(named.clone().count() > 10 && named.into_iter().all(|name| RULES.lists.contains_key(name)));
         let version = |text: &str| serde_json::from_str::<Document>(text).unwrap().version;
         assert_eq!(VERSION, format!("{}+{}", version(GITLEAKS), version(OWN)));
     }

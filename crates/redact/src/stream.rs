@@ -72,7 +72,9 @@ impl Stream {
         } else if self.open.is_none() && !has_keyword(held) && !line.contains(&0x1b) {
             ready += line.iter().rposition(|b| *b == b' ' || *b == b'\t').map_or(0, |i| i + 1);
         }
-        ready.saturating_sub(self.redactor.could_become(&self.text[..ready])).max(self.done)
+        ready = ready.saturating_sub(self.redactor.could_become(&self.text[..ready]));
+        let undecided = private_key::undecided(&self.text, self.done).filter(|_| self.open.is_none());
+        ready.min(undecided.unwrap_or(ready)).max(self.done)
     }
 
     fn let_go(&mut self, mut ready: usize, out: &mut Vec<u8>) {
@@ -91,6 +93,8 @@ impl Stream {
             for span in spans.iter_mut().filter(|span| span.start < end && span.end > end) {
                 span.start = end;
             }
+            // All of it is here, so all of it goes.
+            ready = ready.max(end);
             let at = spans.partition_point(|span| span.start < self.done);
             spans.insert(at, goes_on);
         }
@@ -98,9 +102,13 @@ impl Stream {
         let whole = ready == self.text.len();
         for span in &spans {
             let crosses = span.start < ready && span.end > ready;
-            if !whole && crosses && span.open.is_none() && span.start > self.done {
-                ready = span.start;
+            let may_wait = span.start > self.done || self.text.len() - self.done <= MAX_LINE_BYTES;
+            if !whole && crosses && span.open.is_none() && !span.goes_on && may_wait {
+                ready = span.start.max(self.done);
             }
+        }
+        if ready == self.done {
+            return;
         }
         span::write(&self.text, (self.done, ready), &spans, out);
         self.open =

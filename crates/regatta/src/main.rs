@@ -6,6 +6,7 @@ use regatta::commands;
 use regatta::context::{Context, err};
 use regatta::error::CliError;
 use regatta::exit::Exit;
+use regatta_runtime::redact::Redactor;
 use std::process::ExitCode;
 
 /// Plans are loaded on a thread with this much stack, which conditions may need.
@@ -24,7 +25,8 @@ fn main() -> ExitCode {
     match worker.map(std::thread::JoinHandle::join) {
         Ok(Ok(Ok(exit))) => exit.into(),
         Ok(Ok(Err(error))) => {
-            err(&format!("{error}\n"));
+            // What others said may be in it.
+            err(&(Redactor::default().text(error.to_string()) + "\n"));
             error.exit.into()
         }
         Ok(Err(_)) | Err(_) => Exit::Environment.into(),

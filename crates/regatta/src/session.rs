@@ -97,11 +97,12 @@ pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watcher
         }
     };
     let (exit, phase) = (exit(&left), left.engine.state().phase);
+    let redactor = Arc::clone(&left.redactor);
     // What is told is read from the journal, into another engine.
     drop(left);
     tell(context, &run_id, watchers)?;
     if let Phase::Ended(status) = phase
-        && let Err(error) = on_end::run(&plan, &context.workspace, (&run_id, status.name()))
+        && let Err(error) = on_end::run(&plan, &context.workspace, (&run_id, status.name()), &redactor)
     {
         err(&format!("warning: on_end: {error}\n"));
     }

@@ -206,7 +206,9 @@ impl Local {
             Err(error) => {
                 self.arrivals.push_back(Input::LandingWaits.into());
                 let command = format!("regatta resume {}", self.place.run_id);
-                Report { waits: Some((error.to_string(), command)), ..Report::default() }
+                // Git may have quoted a remote with its password.
+                let what = self.actions.redactor().text(error.to_string());
+                Report { waits: Some((what, command)), ..Report::default() }
             }
         };
         // It is told once more by whoever shows the run; a report that cannot be written is missed, nothing else.

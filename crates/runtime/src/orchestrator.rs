@@ -20,6 +20,7 @@ use crate::local::{Broken, Local, Place};
 use crate::looking::{self, Taker};
 use crate::observer::Observer;
 use crate::recovery::{self, recover};
+use crate::redact::Redactor;
 use crate::reuse::{Memory, Reuse};
 use crate::run_error::RunError;
 use crate::turn::{Arrival, When, turn};
@@ -103,6 +104,8 @@ pub struct Left {
     pub leave: Leave,
     /// The engine as it stands.
     pub engine: Engine,
+    /// What looks for the secrets of the run.
+    pub redactor: Arc<Redactor>,
 }
 
 /// Where a run runs.
@@ -273,7 +276,8 @@ impl Orchestrator {
         }
         fault::point("leave.after");
         self.store.close()?;
-        Ok(Left { leave, engine: self.engine })
+        let redactor = Arc::clone(self.local.actions.redactor());
+        Ok(Left { leave, engine: self.engine, redactor })
     }
 
     /// Lets the connections to tools go, so that servers end by themselves; who does not is ended with the keeper.

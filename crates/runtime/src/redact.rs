@@ -10,10 +10,9 @@
 //! Nobody but this module reads a [`Raw`]. What is looked for is known by `regatta-redact`; which values are declared,
 //! by `vault`.
 
-pub use regatta_redact::{Redactor, VERSION, personal, rules_of_markers};
+pub use regatta_redact::{Redactor, Stream, VERSION, personal, rules_of_markers};
 
 use regatta_plan::prompt::{Item, Trust};
-use regatta_redact::Stream;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};

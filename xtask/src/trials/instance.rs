@@ -66,19 +66,24 @@ impl Instance {
 /// The instances of a file: one, or one a line.
 pub(super) fn load(path: &Path) -> Result<Vec<Instance>, String> {
     let fail = |e: String| format!("{}: {e}", path.display());
-    let file = std::fs::File::open(path).map_err(|e| fail(e.to_string()))?;
-    let mut text = String::new();
-    flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text).map_err(|e| fail(e.to_string()))?;
-    let lines: Vec<&str> = if path.to_string_lossy().contains(".jsonl") {
-        text.lines().filter(|line| !line.trim().is_empty()).collect()
-    } else {
-        vec![&text]
-    };
-    let read = |line: &str| {
+    let read = |line: &String| {
         let value = serde_json::from_str(line).map_err(|e| fail(e.to_string()))?;
         Instance::new(value).map_err(fail)
     };
-    lines.into_iter().map(read).collect()
+    lines(path)?.iter().map(read).collect()
+}
+
+/// The documents of a packed file: one, or one a line.
+pub(super) fn lines(path: &Path) -> Result<Vec<String>, String> {
+    let fail = |e: std::io::Error| format!("{}: {e}", path.display());
+    let file = std::fs::File::open(path).map_err(fail)?;
+    let mut text = String::new();
+    flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text).map_err(fail)?;
+    Ok(if path.to_string_lossy().contains(".jsonl") {
+        text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
+    } else {
+        vec![text]
+    })
 }
 
 fn nodes(value: &Value) -> impl Iterator<Item = &Value> {

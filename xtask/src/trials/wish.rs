@@ -22,6 +22,8 @@ pub(super) struct Wish {
 pub(super) enum Part {
     /// Schedules and graphs.
     Schedules,
+    /// Texts with secrets.
+    Secrets,
     /// Real merges.
     Merges,
 }
@@ -30,6 +32,7 @@ impl Part {
     fn of(name: &str) -> Option<Part> {
         match name {
             "schedules" => Some(Part::Schedules),
+            "secrets" => Some(Part::Secrets),
             "merges" => Some(Part::Merges),
             _ => None,
         }
@@ -37,7 +40,7 @@ impl Part {
 }
 
 impl Wish {
-    /// Reads `--trials DIR [--repositories DIR] [--only schedules|merges] [--write] [--check]`.
+    /// Reads `--trials DIR [--repositories DIR] [--only schedules|secrets|merges] [--write] [--check]`.
     pub(super) fn parse(args: &[String]) -> Result<Wish, String> {
         let (mut data, mut repositories, mut only) = (None, None, None);
         let (mut write, mut check) = (false, false);
@@ -48,7 +51,7 @@ impl Wish {
                 "--repositories" => repositories = rest.next().map(PathBuf::from),
                 "--only" => {
                     let part = rest.next().and_then(|name| Part::of(name));
-                    only = Some(part.ok_or("`--only` is `schedules` or `merges`")?);
+                    only = Some(part.ok_or("`--only` is `schedules`, `secrets` or `merges`")?);
                 }
                 "--write" => write = true,
                 "--check" => check = true,

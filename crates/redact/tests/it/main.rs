@@ -2,6 +2,7 @@
 
 mod declared;
 mod json;
+mod kinds;
 mod personal_data;
 mod rules;
 mod streams;

@@ -93,3 +93,15 @@ fn the_end_of_a_longer_text_shows_nothing_that_may_have_begun_before_it() {
     assert_eq!(end("clared-value\nq7ZxKp2mq7ZxKp2mq7ZxKp2m\nwords of a log\n"), "words of a log\n");
     assert_eq!(end("no line at all"), "");
 }
+
+#[test]
+fn the_first_line_of_a_key_that_somebody_speaks_of_stays() {
+    let begin = format!("-----BEGIN {} KEY-----", "PRIVATE");
+    for text in [
+        format!("it begins with `{begin}`.\nThen the key follows.\n"),
+        format!("grep -r '{begin}' .\n"),
+        format!("{begin}\n"),
+    ] {
+        assert_eq!(clean(&[], &text), text);
+    }
+}

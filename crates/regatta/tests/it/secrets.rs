@@ -2,6 +2,7 @@
 //!
 //! Every file below `.regatta` and everything that a command says is searched for the secret itself.
 
+use crate::repo_world::with_plan;
 use crate::world::{Said, World, comes, ends, gone, signal};
 use rustix::process::{Pid, Signal};
 use std::io::Read as _;
@@ -387,5 +388,51 @@ fn the_version_of_the_rules_is_written_into_the_run() {
     world.regatta(&["run", "plan.yaml"]).exits(0);
     let db = rusqlite::Connection::open(world.path(".regatta/regatta.db")).unwrap();
     let flags: String = db.query_row("SELECT flags FROM plans", [], |row| row.get(0)).unwrap();
-    assert!(flags.contains("\"redaction\":\"gitleaks-b58d3f102cf3+own-1\""), "{flags}");
+    assert!(flags.contains("\"redaction\":\"gitleaks-b58d3f102cf3+own-2\""), "{flags}");
+}
+
+#[test]
+fn what_gates_and_helping_agents_say_is_redacted_in_reports_prompts_and_evidence() {
+    let world = with_plan("");
+    let inside = world.path(".git").display().to_string();
+    std::fs::write(world.path(".git/token"), token()).unwrap();
+    let bot = "#!/bin/sh\nt=$(cat TOP/token); cp \"$1\" TOP/prompt-$REGATTA_ATTEMPT\necho \"used $t\"; echo \"err $t\" >&2\n\
+               printf '{\"status\": \"partial\", \"summary\": \"tried %s\"}' $t >$REGATTA_RESULT; echo x >>x.txt\n";
+    private_program(&world, ".git/bot.sh", &bot.replace("TOP", &inside));
+    let gate = "t=$(cat TOP/token); echo \"looked at $t\"; mkdir -p out; printf \"<testsuites><testsuite name='s' tests='1' \
+                failures='1' errors='0'><testcase name='of $t'><failure/></testcase></testsuite></testsuites>\" >out/r.xml";
+    private_program(&world, ".git/gate.sh", &format!("#!/bin/sh\n{}\n", gate.replace("TOP", &inside)));
+    let plan = "agents: { bot: { command: ['TOP/bot.sh', '{prompt_file}'] } }\n\
+                merge: { gates: [shown, said], fix: { agent: bot, attempts: 2 } }\n\
+                gates:\n  shown: { run: ['TOP/gate.sh'], evidence: ['junit:out/r.xml'] }\n  \
+                said: { run: 'cat TOP/token; exit 1' }\n\
+                tasks: [ { id: a, run: 'echo new >new.txt' } ]\n";
+    world.write("plan.yaml", &(world.read("plan.yaml") + &plan.replace("TOP", &inside)));
+    world.regatta(&["run", "plan.yaml"]);
+    let landing = world.regatta(&["status", "--json"]).json()["landing"].to_string();
+    for part in ["1 of 1 tests failed: of [REDACTED:github-pat]", "`partial`: tried [REDACTED:github-pat]"] {
+        assert!(landing.contains(part), "{part} is not in {landing}");
+    }
+    let prompt = world.read(".git/prompt-2");
+    assert!(prompt.contains("[REDACTED:github-pat]") && !prompt.contains(&token()), "{prompt}");
+    nowhere(&world, &[&token()]);
+}
+
+#[test]
+fn what_on_end_writes_is_redacted_on_its_way_to_standard_error() {
+    let mut world = World::with(
+        "version: 1\nsecrets: [QUIET]\non_end: [sh, -c, 'cat told; echo \"$(cat quiet)\" >&2; echo over']\n\
+         tasks: [ { id: a, run: 'true' } ]\n",
+    );
+    world.write("told", &format!("see {}\n", token()));
+    world.write("quiet", "quiet-value-here");
+    world.set("QUIET", "quiet-value-here");
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0).err;
+    assert!(said.ends_with("see [REDACTED:github-pat]\n[REDACTED:env.QUIET]\nover\n"), "{said}");
+    nowhere(&world, &[&token(), "quiet-value-here"]);
+}
+
+fn private_program(world: &World, name: &str, text: &str) {
+    std::fs::write(world.path(name), text).unwrap();
+    std::fs::set_permissions(world.path(name), std::fs::Permissions::from_mode(0o700)).unwrap();
 }

@@ -225,6 +225,8 @@ fn said_of_itself(worktree: &Path, redactor: &Redactor) -> Option<String> {
     let mut text = String::new();
     let file = private_file::open(&worktree.join(TASK_DIR).join(collect::RESULT)).ok()?;
     io::Read::read_to_string(&mut io::Read::take(file, collect::MAX_RESULT_BYTES), &mut text).ok()?;
+    // Raw, it does not outlive its reading.
+    let _ = std::fs::remove_file(worktree.join(TASK_DIR).join(collect::RESULT));
     let said: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
     let status = said.get("status").and_then(serde_json::Value::as_str)?;
     let bad = ["partial", "failed", "blocked"].contains(&status);
