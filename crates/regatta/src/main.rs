@@ -66,6 +66,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Verb::Context(args) => commands::context::run(&context()?, args),
         Verb::PostMortem(args) => commands::post_mortem::run(&context()?, args),
         Verb::Gc(args) => commands::gc::run(&context()?, args),
+        Verb::Mcp(args) => commands::mcp::run(&context()?, args),
         Verb::Schema(args) => Ok(commands::schema::run(args)),
         Verb::Completions(args) => Ok(commands::completions::run(args)),
         Verb::Man(args) => commands::man::run(args),

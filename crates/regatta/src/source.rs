@@ -105,6 +105,13 @@ pub fn load_raw(context: &Context, path: &Path, given: &Given<'_>) -> Result<Loa
     Ok(regatta_plan::load_owned((&name, bytes), format, given))
 }
 
+/// Loads a plan that came as text.
+#[must_use]
+pub fn load_text(name: &str, text: &str, given: &Given<'_>) -> Loaded {
+    let format = Format::detect(name, text.as_bytes());
+    regatta_plan::load_owned((name, text.as_bytes().to_vec()), format, given)
+}
+
 /// True if a file can be read and says, letter by letter, what `text` says.
 #[must_use]
 pub fn says(context: &Context, path: &Path, text: &str) -> bool {

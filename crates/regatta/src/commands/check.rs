@@ -12,8 +12,9 @@ use crate::render::escape::escape;
 use crate::render::{conflicts, count};
 use crate::source;
 use crate::state_view::verify;
+use regatta_plan::Loaded;
 use regatta_runtime::tools::Findings;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 
 /// A state file holds at most this many bytes.
@@ -40,15 +41,19 @@ fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliErr
     let asked = loaded.plan.as_ref().filter(|_| args.connect && valid);
     let Findings { errors: refused, warnings: doubted } =
         asked.map(|plan| connected::findings(context, plan)).transpose()?.unwrap_or_default();
-    let unknown = [unknown, refused].concat();
+    let unknown = [unknown, refused.clone()].concat();
     let (valid, errors) = (valid && unknown.is_empty(), errors + unknown.len());
     let found = loaded.plan.as_ref().map(regatta_plan::conflicts).unwrap_or_default();
     if args.json {
-        let mut problems = json!(loaded.facts());
-        let told = unknown.iter().map(|message| json!({ "severity": "error", "message": message }));
-        let doubts = doubted.iter().map(|message| json!({ "severity": "warning", "message": message }));
-        problems.as_array_mut().into_iter().for_each(|list| list.extend(told.clone().chain(doubts.clone())));
-        let facts = json!({ "valid": valid, "problems": problems, "conflicts": found.found.len() });
+        let mut facts = facts(&loaded);
+        let problem = |severity: &str, message: &String| json!({ "severity": severity, "message": message });
+        let refused = refused.iter().map(|message| problem("error", message));
+        let doubted = doubted.iter().map(|message| problem("warning", message));
+        facts["problems"]
+            .as_array_mut()
+            .into_iter()
+            .for_each(|list| list.extend(refused.clone().chain(doubted.clone())));
+        facts["valid"] = valid.into();
         out(&format!("{facts}\n"));
     } else {
         err(&loaded.render(context.color));
@@ -67,6 +72,18 @@ fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliErr
         }
     }
     Ok(if valid { Exit::Success } else { Exit::InvalidPlan })
+}
+
+/// What is to be said of a plan, for programs.
+#[must_use]
+pub fn facts(loaded: &Loaded) -> Value {
+    let unknown = loaded.plan.as_ref().map(found_gates::unknown).unwrap_or_default();
+    let conflicts = loaded.plan.as_ref().map(regatta_plan::conflicts).unwrap_or_default();
+    let mut problems = json!(loaded.facts());
+    let told = unknown.iter().map(|message| json!({ "severity": "error", "message": message }));
+    problems.as_array_mut().into_iter().for_each(|list| list.extend(told.clone()));
+    let valid = loaded.plan.is_some() && unknown.is_empty();
+    json!({ "valid": valid, "problems": problems, "conflicts": conflicts.found.len() })
 }
 
 /// Whether a state file was written whole and is of a kind that this version knows.

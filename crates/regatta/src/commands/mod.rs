@@ -21,6 +21,7 @@ pub mod lock;
 pub mod logs;
 pub mod ls;
 pub mod man;
+pub mod mcp;
 pub mod merge;
 pub mod open;
 pub mod plan;

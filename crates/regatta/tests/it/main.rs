@@ -53,6 +53,8 @@ mod live;
 mod load;
 mod making;
 mod manual;
+mod mcp;
+mod mcp_agents;
 mod mending;
 mod merging;
 mod model;

@@ -121,9 +121,20 @@ impl Git {
     /// # Errors
     /// Git fails, or there is no such commit.
     pub fn seconds(&self, commit: &Oid) -> Result<u64, GitError> {
-        let args = ["show", "--no-patch", "--format=%ct", "--end-of-options", commit.as_str()];
-        let out = String::from_utf8_lossy(&self.run(&args)?).trim().to_owned();
-        out.parse().map_err(|_| GitError::Answer { command: words(&args) })
+        self.latest(&[commit])
+    }
+
+    /// Seconds since the Unix epoch at which the last of some commits was committed.
+    ///
+    /// # Errors
+    /// Git fails, or there is no such commit.
+    pub fn latest(&self, commits: &[&Oid]) -> Result<u64, GitError> {
+        let mut args = vec!["show", "--no-patch", "--format=%ct", "--end-of-options"];
+        args.extend(commits.iter().map(|commit| commit.as_str()));
+        let out = String::from_utf8_lossy(&self.run(&args)?).into_owned();
+        let seconds: Result<Vec<u64>, _> = out.lines().map(str::parse).collect();
+        let latest = seconds.ok().and_then(|seconds| seconds.into_iter().max());
+        latest.ok_or_else(|| GitError::Answer { command: words(&args) })
     }
 
     /// Whether `ancestor` is `commit` or an ancestor of it.

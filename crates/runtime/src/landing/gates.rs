@@ -205,6 +205,9 @@ impl<'a> Round<'a> {
 
     fn play(&mut self, bench: &mut Bench, report: &mut Report) -> Result<Said, LandError> {
         let (sender, answers) = channel();
+        if !self.checks.is_empty() {
+            bench.stand()?;
+        }
         loop {
             self.begin(bench, &sender)?;
             if !self.stands.contains(&Stand::Running) {

@@ -13,6 +13,7 @@ use crate::yard::{AttributesError, patterns};
 use regatta_engine::cause::Cause;
 use regatta_fault as fault;
 use regatta_plan::model::MergeRule;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -23,6 +24,8 @@ pub(super) struct Bench {
     /// The full ref of its branch.
     pub(super) branch: String,
     pub(super) tip: Oid,
+    /// The worktree does not stand at the tip yet: nobody has had to look there.
+    pub(super) behind: Cell<bool>,
     /// Gates that do not block and have not passed at the tip.
     pub(super) unpassed: BTreeSet<String>,
     /// What gates said so far.
@@ -50,6 +53,8 @@ impl Dock {
         if let Some(verdict) = self.bring_in(cargo, &mut bench, (report, left_out))? {
             return Ok(verdict);
         }
+        bench.stand()?;
+        fault::point("landing.stands");
         if !self.merge.gate_each
             && let Some(verdict) = self.last_gates(cargo, &mut bench, report)?
         {
@@ -88,6 +93,7 @@ impl Dock {
             path,
             branch: full,
             tip: from.clone(),
+            behind: Cell::new(false),
             unpassed: BTreeSet::new(),
             paid: Paid::read(&self.run_dir)?,
             told: BTreeSet::new(),
@@ -104,9 +110,10 @@ impl Dock {
     ) -> Result<Step, LandError> {
         let before = bench.tip.clone();
         let mut findings = Vec::new();
-        let git_at = |at: &Oid| match *at == bench.tip {
+        let (tip, there, own) = (bench.tip.clone(), !bench.behind.get(), bench.git.clone());
+        let git_at = |at: &Oid| match *at == tip && there {
             // The worktree has the attributes of its commit.
-            true => Ok(bench.git.clone()),
+            true => Ok(own.clone()),
             false => self.ground.merger().git_at(at),
         };
         let joiner = self.joiner(&git_at);
@@ -125,6 +132,7 @@ impl Dock {
             }
             Joined::Conflict(_, paths) => {
                 let mut conflict = Conflict { task: piece.task.clone(), paths, resolved: BTreeMap::new() };
+                bench.stand()?;
                 let solved = self.resolve((piece, merged), bench, (&mut conflict, report))?;
                 by_agent = self.merge.on_conflict == "resolver" && !conflict.resolved.is_empty();
                 report.conflicts.push(conflict);
@@ -137,9 +145,8 @@ impl Dock {
         };
         report.found(piece, findings);
         bench.tip = tip;
+        bench.behind.set(true);
         fault::point("landing.merged");
-        bench.stand_at_tip()?;
-        fault::point("landing.stands");
         Ok(Step::In { by_agent })
     }
 
@@ -193,6 +200,11 @@ fn behind(tip: &Oid) -> String {
 }
 
 impl Bench {
+    /// The worktree stands at the tip, for whoever works or looks there next.
+    pub(super) fn stand(&self) -> Result<(), LandError> {
+        if self.behind.get() { self.stand_at_tip() } else { Ok(()) }
+    }
+
     /// Index and files as the tip has them; nothing that a gate left.
     pub(super) fn stand_at_tip(&self) -> Result<(), LandError> {
         // What ran here may have changed to another branch, which is not ours to move.
@@ -200,6 +212,7 @@ impl Bench {
         self.git.run(&["reset", "--hard", "--quiet", self.tip.as_str()])?;
         // Ignored files stay: they are caches of builds.
         self.git.run(&["clean", "-ffd", "--quiet"])?;
+        self.behind.set(false);
         Ok(())
     }
 }

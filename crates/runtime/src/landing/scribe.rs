@@ -35,7 +35,7 @@ impl<'a> Scribe<'a> {
 
     /// Who commits a merge, and when: as late as the later of what is merged.
     pub(super) fn stamp(&self, git: &Git, (tip, piece): (&Oid, &Piece)) -> Result<Stamp, GitError> {
-        let seconds = git.seconds(tip)?.max(git.seconds(&piece.head)?);
+        let seconds = git.latest(&[tip, &piece.head])?;
         let author = self.author.clone().unwrap_or_else(|| self.committer.clone());
         Ok(Stamp { author, committer: self.committer.clone(), seconds })
     }

@@ -43,7 +43,7 @@ pub(crate) fn base(ground: &Ground, heads: &[(String, Oid)]) -> Result<Base, Att
             Merged::Conflict { paths, .. } => return Ok(Base::Conflict { task: (*task).clone(), paths }),
             Merged::Clean(tree) => {
                 // As late as the later of the two, so that dates never go back in a history.
-                let seconds = git.seconds(&tip)?.max(git.seconds(head)?);
+                let seconds = git.latest(&[&tip, head])?;
                 let stamp = Stamp { author: nobody(), committer: nobody(), seconds };
                 let message = format!("regatta: base with the work of {task}\n");
                 tip = git.commit_tree((&tree, &[&tip, head]), &message, &stamp)?;
