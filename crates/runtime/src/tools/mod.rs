@@ -5,7 +5,7 @@
 //!                                       `---socket---> tool-host --pipes, HTTP---> servers of others
 //! tool-call --result.json, stdout, stderr, tool.json--> judged as the attempt it is
 //! ```
-//! Everything that a tool says comes in through [`said`] and the files of the attempt, and nowhere else. Only
+//! Everything that a tool says comes in through `said` and the files of the attempt, and nowhere else. Only
 //! `tool-host` and `tool-call` use tokio, in processes of their own.
 
 mod built_in;
