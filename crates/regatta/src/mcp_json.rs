@@ -56,8 +56,8 @@ fn server(entry: &Map<String, Value>, set: &dyn Fn(&str) -> bool) -> Option<McpS
 fn template(text: &str, set: &dyn Fn(&str) -> bool) -> String {
     let (mut out, mut rest) = (String::new(), text);
     while let Some(at) = rest.find("${") {
-        out.push_str(&rest[..at]);
         let Some(end) = rest[at..].find('}') else { break };
+        out.push_str(&rest[..at]);
         let inner = &rest[at + 2..at + end];
         let (name, otherwise) = inner.split_once(":-").map_or((inner, None), |(n, o)| (n, Some(o)));
         let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');

@@ -153,7 +153,7 @@ fn agents_tools_servers_gates_and_secrets_that_are_named_must_exist() {
     unknown("run: [x, '${item}']", "RG013 2:24 `${item}` in task `a` stands in a task without `for_each`");
     known("gate: ok");
     known("tool: fs/read, params: { t: '${vault.gh}' }");
-    known("tool: file_read");
+    known("tool: file_read, params: { path: x }");
     known("run: [x, '${item}'], for_each: [1, 2]");
 }
 

@@ -57,12 +57,12 @@ fn the_defaults_of_a_request_are_ten_slots_and_go_on() {
 }
 
 #[test]
-fn a_request_that_calls_other_tools_is_valid_but_cannot_run_yet() {
+fn a_request_whose_task_has_a_vault_of_its_own_is_valid_but_cannot_run_yet() {
     let plan = plan(
         r#"{ "tasks": [ { "id": "a", "tool": "file_read", "params": { "path": "x" }, "vault": "gh" } ] }"#,
     );
     let keys: Vec<&str> = plan.unbuilt.iter().map(|u| u.key.as_str()).collect();
-    assert_eq!(keys, ["tool: file_read", "vault"]);
+    assert_eq!(keys, ["vault"]);
 }
 
 #[test]
