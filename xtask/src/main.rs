@@ -30,8 +30,9 @@ usage: cargo xtask <verb>
           [--pairs N] [--scale F] [--seed N] [--check] [--json FILE] [--write]
   crash   kill real runs at every fault point: cargo xtask crash [--trials DIR | --plan NAME] [--seed N] [--sample | --load]
           [--write]
-  trials  real workflows and task graphs through `plan --json`, texts with secrets through a run, and checkers:
-          cargo xtask trials --trials DIR [--only schedules | secrets] [--write] [--check]
+  trials  real workflows and task graphs through `plan --json` and a checker, real merges through the forecast,
+          texts with secrets through runs:
+          cargo xtask trials --trials DIR [--repositories DIR] [--only schedules|merges|secrets] [--write] [--check]
   docs    write the pages that the program makes, build the documentation, check pages and links
   help    this text
 ";

@@ -73,11 +73,13 @@ pub enum Cause {
     Denied,
     /// A budget is used up.
     Budget,
+    /// A tool answered that it failed, or could not be called (`TASK_ERROR`).
+    Tool,
 }
 
 impl Cause {
     /// Every cause, in declaration order.
-    pub const ALL: [Cause; 34] = [
+    pub const ALL: [Cause; 35] = [
         Cause::Exit,
         Cause::Signal,
         Cause::Spawn,
@@ -112,6 +114,7 @@ impl Cause {
         Cause::Agent,
         Cause::Denied,
         Cause::Budget,
+        Cause::Tool,
     ];
 
     /// The stable code written to journals, logs and reports.
@@ -152,6 +155,7 @@ impl Cause {
             Cause::Agent => "agent",
             Cause::Denied => "permission",
             Cause::Budget => "budget",
+            Cause::Tool => "tool",
         }
     }
 

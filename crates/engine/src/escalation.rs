@@ -75,6 +75,7 @@ impl CauseClass {
             | Cause::Partial
             | Cause::Verify
             | Cause::Worktree
+            | Cause::Tool
             | Cause::BreakerOpen => {
                 let agent = match about {
                     Scope::Agent(_) => true,

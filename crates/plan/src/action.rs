@@ -27,7 +27,7 @@ pub enum Action {
         /// What it shall do, as a template.
         prompt: Option<String>,
     },
-    /// A call of a tool. Not built yet.
+    /// A call of a tool.
     Tool {
         /// The tool: `server/tool`, or a built-in one.
         tool: String,
@@ -49,6 +49,19 @@ pub enum Action {
 }
 
 impl Action {
+    /// The tool, if it is a call of one.
+    #[must_use]
+    pub fn tool(&self) -> Option<&str> {
+        match self {
+            Action::Tool { tool, .. } => Some(tool),
+            Action::Argv(_)
+            | Action::Shell { .. }
+            | Action::Agent { .. }
+            | Action::Join { .. }
+            | Action::Gate { .. } => None,
+        }
+    }
+
     /// The agent, if an agent does it.
     #[must_use]
     pub fn agent(&self) -> Option<&str> {

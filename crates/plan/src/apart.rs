@@ -145,10 +145,19 @@ pub struct Check {
 }
 
 /// A file that a check writes, and that says whether it passed.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Evidence {
-    /// `junit` or `sarif`.
+    /// `junit`, `sarif`, `lcov`, `cobertura` or `json`.
     pub kind: String,
     /// The file, from the top of the worktree.
     pub path: String,
+    /// Percent of lines that must be covered, for a report of coverage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines_percent: Option<u32>,
+    /// Percent of branches that must be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branches_percent: Option<u32>,
+    /// What must be true of `report`, for JSON: an expression in CEL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expression: Option<String>,
 }

@@ -10,11 +10,12 @@ use crate::edges::Names;
 use crate::graph_checks;
 use crate::ids::{self, Ids, is_id};
 use crate::isolation;
-use crate::model::{Plan, Unbuilt};
+use crate::model::{Action, Plan, Unbuilt};
 use crate::names::{check_caps, check_names, check_order};
 use crate::ownership::{check_owners, check_patterns, lock_files};
 use crate::placed::{MAX_TASKS, Placed};
 use crate::placing::place_all;
+use crate::tools;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -64,6 +65,7 @@ pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Pla
         breaker: draft.breaker.clone(),
         on_end: draft.on_end.clone(),
         budget: draft.budget,
+        mcp_servers: tools::used(&draft.mcp_servers, actions_of(&placed)),
         env: draft.env.clone(),
         inputs: draft.inputs.clone(),
         agents: draft.agents.clone(),
@@ -82,6 +84,11 @@ pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Pla
         tasks: placed.into_iter().map(|p| p.task).collect(),
         unbuilt: unbuilt(draft, &cells),
     })
+}
+
+/// What tasks do, and what undoes it.
+fn actions_of(placed: &[Placed]) -> impl Iterator<Item = &Action> {
+    placed.iter().flat_map(|p| std::iter::once(&p.task.action).chain(&p.task.undo))
 }
 
 /// Keys whose feature is not built, in order, each once for a task.

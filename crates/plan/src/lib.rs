@@ -47,6 +47,7 @@ mod render;
 mod settings;
 mod task;
 mod toml;
+mod tools;
 mod tree;
 mod trying;
 mod unassigned;
@@ -76,7 +77,7 @@ pub use unassigned::unassigned;
 pub use with_order::with_order;
 pub use with_worktrees::with_worktrees;
 
-use model::Dialect;
+use model::{Dialect, McpServer};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
@@ -159,6 +160,8 @@ pub struct Given<'a> {
     pub leases: BTreeMap<String, u32>,
     /// What holds where the plan says nothing.
     pub defaults: Defaults,
+    /// Servers of tools that a plan may name although it does not have them.
+    pub mcp_servers: BTreeMap<String, McpServer>,
 }
 
 /// Reads a plan. `name` is shown in problems.
@@ -215,6 +218,9 @@ fn read(
     }
     literals::check(root, problems);
     draft.leases.clone_from(&given.leases);
+    for (name, server) in &given.mcp_servers {
+        draft.mcp_servers.entry(name.clone()).or_insert_with(|| server.clone());
+    }
     for (name, value) in given.inputs {
         literals::check_given((name, value), problems);
         if let Some(slot) = draft.inputs.get_mut(name) {

@@ -6,6 +6,7 @@ pub use crate::action::{Action, Claim, Lock};
 pub use crate::agents::{Agent, Budget, Driver, KnownPreset, PRESETS, Permissions, is_key_name};
 pub use crate::apart::{Check, Evidence, Helper, InWorktree, Merge, MergeRule, Worktrees};
 pub use crate::task::{Task, Terms};
+pub use crate::tools::{BUILT_IN, BuiltIn, McpServer, built_in};
 pub use crate::trying::{Breaker, Retry, Share, Timeout};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -90,6 +91,19 @@ pub struct Plan {
     /// Where each secret comes from, by name; their values are no part of a plan.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub vault: BTreeMap<String, SecretSource>,
+    /// The servers whose tools tasks name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mcp_servers: BTreeMap<String, McpServer>,
+}
+
+impl Plan {
+    /// The calls of tools: each task, and the tool it names, in its action or in what undoes it.
+    pub fn calls(&self) -> impl Iterator<Item = (&Task, &Action)> {
+        self.tasks.iter().flat_map(|task| {
+            let actions = std::iter::once(&task.action).chain(&task.undo);
+            actions.filter(|action| action.tool().is_some()).map(move |action| (task, action))
+        })
+    }
 }
 
 /// Where a secret comes from.

@@ -5,31 +5,16 @@
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::Draft;
 use crate::fields::nearest;
-use crate::model::{Action, Claim};
+use crate::model::{Action, BUILT_IN, Claim, built_in};
 use crate::placed::Placed;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Tools that need no server.
-const BUILT_IN_TOOLS: [&str; 11] = [
-    "shell",
-    "file_read",
-    "file_write",
-    "file_move",
-    "file_copy",
-    "file_list",
-    "file_glob",
-    "json_query",
-    "http_request",
-    "sleep",
-    "template",
-];
 
 /// Locks, agents, tools, gates and resources that are named must exist, and be enough.
 pub(crate) fn check_names(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
     check_leases(draft, problems);
     let known = Known {
         agents: draft.agents.keys().cloned().collect(),
-        servers: draft.later_names("mcp_servers"),
+        servers: draft.mcp_servers.keys().cloned().collect(),
         gates: draft.apart.as_ref().map(|apart| apart.gates.clone()).unwrap_or_default(),
     };
     for p in placed {
@@ -74,9 +59,10 @@ impl Known {
             Action::Tool { tool, .. } => match tool.split_once('/') {
                 Some((server, _)) if self.servers.contains(server) => None,
                 Some((server, _)) => Some(missing("MCP server", server, "mcp_servers", &self.servers)),
-                None if BUILT_IN_TOOLS.contains(&tool.as_str()) || !self.servers.is_empty() => None,
+                None if built_in(tool).is_some() || !self.servers.is_empty() => None,
                 None => {
-                    let near = nearest(tool, BUILT_IN_TOOLS.into_iter());
+                    let ours = BUILT_IN.iter().map(|tool| tool.name).chain(["shell"]);
+                    let near = nearest(tool, ours);
                     let help = near.map(|near| format!("did you mean `{near}`?"));
                     Some((format!("tool `{tool}`, which is not built in and of no server"), help))
                 }

@@ -7,7 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{Draft, Spanned, TaskDraft};
 use crate::edges::{Edges, Guesses, Names};
 use crate::isolation;
-use crate::model::{Action, InWorktree, Task, Terms};
+use crate::model::{Action, InWorktree, Task, Terms, built_in};
 use crate::placed::{Isolation, MAX_EDGES, Narrow, Placed};
 use crate::variables;
 use std::collections::{BTreeMap, BTreeSet};
@@ -177,7 +177,7 @@ fn terms(draft: &Draft<'_>, task: TaskDraft, judged: Judged, (matrix, families):
 
 fn check_variables(task: &TaskDraft, problems: &mut Problems) {
     for (name, value) in &task.env {
-        variables::check_set(&task.id, (name, &value.value), &value.span, problems);
+        variables::check_set(&format!("task `{}`", task.id), (name, &value.value), &value.span, problems);
     }
     if let Some(cwd) = &task.cwd {
         variables::check_cwd(&task.id, &cwd.value, &cwd.span, problems);
@@ -252,8 +252,12 @@ fn cache(draft: &Draft<'_>, (task, effect): (&TaskDraft, &str), problems: &mut P
 /// The effect contract of a task: its own, the plan's, or the default.
 fn effect(draft: &Draft<'_>, task: &TaskDraft, problems: &mut Problems) -> String {
     let effect = task.effect.clone().or_else(|| draft.effect.clone());
+    let known = || {
+        let tool = task.action.as_ref().and_then(|action| action.value.tool());
+        tool.and_then(built_in).map_or("at-most-once", |tool| tool.effect)
+    };
     let effect =
-        effect.unwrap_or_else(|| if task.reconcile.is_some() { "reconcile" } else { "at-most-once" }.into());
+        effect.unwrap_or_else(|| if task.reconcile.is_some() { "reconcile" } else { known() }.into());
     if effect == "reconcile" && task.reconcile.is_none() {
         let message = format!("task `{}` has `effect: reconcile` but no `reconcile` command", task.id);
         problems.push(Diagnostic::error(Code::MissingKey, task.id_span.clone(), message));

@@ -211,13 +211,6 @@ impl Task {
     /// The tool that does it, if one does.
     #[must_use]
     pub fn tool(&self) -> Option<&str> {
-        match &self.action {
-            Action::Tool { tool, .. } => Some(tool),
-            Action::Argv(_)
-            | Action::Shell { .. }
-            | Action::Agent { .. }
-            | Action::Join { .. }
-            | Action::Gate { .. } => self.called.as_deref(),
-        }
+        self.action.tool().or(self.called.as_deref())
     }
 }

@@ -8,12 +8,12 @@ use crate::tree::Span;
 /// Names that begin so tell a task where it stands.
 const OURS: &str = "REGATTA_";
 
-/// Checks a variable that a task sets.
-pub(crate) fn check_set(task: &str, (name, value): (&str, &str), span: &Span, problems: &mut Problems) {
+/// Checks a variable that somebody (a task, a server) sets.
+pub(crate) fn check_set(who: &str, (name, value): (&str, &str), span: &Span, problems: &mut Problems) {
     let message = if let Some(why) = refuse_name(name) {
-        format!("task `{task}` sets a variable `{}`, which {why}", name.escape_debug())
+        format!("{who} sets a variable `{}`, which {why}", name.escape_debug())
     } else if value.contains('\0') {
-        format!("variable `{name}` of task `{task}` holds a NUL character")
+        format!("variable `{name}` of {who} holds a NUL character")
     } else {
         return;
     };

@@ -68,10 +68,13 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Verb::Context(args) => commands::context::run(&context()?, args),
         Verb::PostMortem(args) => commands::post_mortem::run(&context()?, args),
         Verb::Gc(args) => commands::gc::run(&context()?, args),
+        Verb::Mcp(args) => commands::mcp::run(&context()?, args),
         Verb::Schema(args) => Ok(commands::schema::run(args)),
         Verb::Completions(args) => Ok(commands::completions::run(args)),
         Verb::Man(args) => commands::man::run(args),
         Verb::Keeper(args) => commands::keeper::run(args),
         Verb::AcpAgent(args) => commands::acp_agent::run(args),
+        Verb::ToolCall(args) => commands::tool_call::run(args),
+        Verb::ToolHost(args) => commands::tool_host::run(args),
     }
 }

@@ -86,7 +86,12 @@ pub fn part(plan: Plan, asked: Option<&Part>) -> Result<Plan, CliError> {
 /// What comes to a plan from beside it: inputs, and the settings as they are now.
 #[must_use]
 pub fn given<'a>(config: &Config, inputs: &'a [(String, String)]) -> Given<'a> {
-    Given { inputs, leases: config.leases(), defaults: config.defaults() }
+    Given {
+        inputs,
+        leases: config.leases(),
+        defaults: config.defaults(),
+        mcp_servers: config.mcp_servers.clone(),
+    }
 }
 
 /// Loads a plan without telling anything.
@@ -98,6 +103,13 @@ pub fn load_raw(context: &Context, path: &Path, given: &Given<'_>) -> Result<Loa
     let name = path.display().to_string();
     let format = Format::detect(&name, &bytes);
     Ok(regatta_plan::load_owned((&name, bytes), format, given))
+}
+
+/// Loads a plan that came as text.
+#[must_use]
+pub fn load_text(name: &str, text: &str, given: &Given<'_>) -> Loaded {
+    let format = Format::detect(name, text.as_bytes());
+    regatta_plan::load_owned((name, text.as_bytes().to_vec()), format, given)
 }
 
 /// True if a file can be read and says, letter by letter, what `text` says.

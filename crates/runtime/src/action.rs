@@ -2,11 +2,13 @@
 //!
 //! The only place of the runtime that reads the plan. Knows no process, and of the engine only outcomes.
 
+use crate::asking::{actions_of, asked, texts};
 use crate::environment::{Environment, Passing};
 use crate::outputs::Outputs;
 use crate::rate_limit;
 use crate::redact::Redactor;
 use crate::scope::{Refusal, TaskScope, inputs, resolve_script, resolve_text};
+use crate::tools::{Order, variables_of};
 use crate::vault::{self, Vault};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
@@ -56,6 +58,8 @@ pub struct Prepared {
     pub env: Vec<(OsString, OsString)>,
     /// The working directory.
     pub cwd: PathBuf,
+    /// What a call of a tool is to do; nothing for other commands.
+    pub(crate) call: Option<Box<Order>>,
 }
 
 /// Limits of an attempt that its owner enforces.
@@ -99,8 +103,8 @@ pub struct Actions {
     first_run: String,
     workspace: PathBuf,
     environment: Environment,
-    /// Variables that some agent is given.
-    agent_vars: BTreeMap<String, OsString>,
+    /// Variables that some agent or server is given.
+    given_vars: BTreeMap<String, OsString>,
     index: BTreeMap<String, NodeId>,
     conditions: BTreeMap<NodeId, Condition>,
     referenced: BTreeSet<NodeId>,
@@ -139,12 +143,13 @@ impl Actions {
         let index: BTreeMap<String, NodeId> =
             plan.tasks.iter().zip(0..).map(|(t, i)| (t.id.clone(), NodeId(i))).collect();
         let vars: Vec<(OsString, OsString)> = vars.collect();
-        let given = plan.agents.values().flat_map(|agent| &agent.env);
+        let of_servers = variables_of(plan.mcp_servers.values());
+        let given = plan.agents.values().flat_map(|agent| &agent.env).chain(&of_servers);
         let value =
             |name: &String| vars.iter().find(|(n, _)| n == OsStr::new(name)).map(|(_, value)| value.clone());
         let redactor = Arc::new(Redactor::new(&vault::declared(&plan, &vault, &vars)));
         let mut actions = Actions {
-            agent_vars: given.filter_map(|name| Some((name.clone(), value(name)?))).collect(),
+            given_vars: given.filter_map(|name| Some((name.clone(), value(name)?))).collect(),
             environment: Environment::read(&passing, vars.into_iter()),
             run_id: run_id.to_owned(),
             first_run: first_run.to_owned(),
@@ -167,12 +172,11 @@ impl Actions {
     fn note(&mut self, task: &Task, node: NodeId) -> Result<(), ActionsError> {
         let unbuilt = |key: &str| Err(ActionsError::Unbuilt { task: task.id.clone(), key: key.to_owned() });
         match &task.action {
-            Action::Argv(_) | Action::Shell { .. } => {}
+            Action::Argv(_) | Action::Shell { .. } | Action::Tool { .. } => {}
             // What its predecessors say goes into its prompt.
             Action::Agent { .. } => {
                 self.referenced.extend(task.needs.iter().filter_map(|id| self.index.get(id)));
             }
-            Action::Tool { .. } => return unbuilt("tool"),
             Action::Join { .. } => return unbuilt("join"),
             Action::Gate { .. } => return unbuilt("gate"),
         }
@@ -202,6 +206,11 @@ impl Actions {
             self.refs.insert(node, refs);
         }
         Ok(())
+    }
+
+    /// A secret of the vault.
+    pub(crate) fn secret(&self, name: &str) -> Option<&str> {
+        self.vault.get(name)
     }
 
     /// The one exit point of what tasks write, with the values that this run declares.
@@ -256,9 +265,9 @@ impl Actions {
         self.index.get(id).copied()
     }
 
-    /// The value of a variable that an agent is given.
-    pub(crate) fn agent_var(&self, name: &str) -> Option<&OsStr> {
-        self.agent_vars.get(name).map(OsString::as_os_str)
+    /// The value of a variable that an agent or a server is given.
+    pub(crate) fn given_var(&self, name: &str) -> Option<&OsStr> {
+        self.given_vars.get(name).map(OsString::as_os_str)
     }
 
     /// A node's entry in the plan.
@@ -366,6 +375,7 @@ impl Actions {
         if !task.inputs.is_empty() {
             own.push(("REGATTA_INPUTS".into(), inputs(&task.inputs, &scope)?.to_string().into()));
         }
+        let mut call = None;
         let argv = match action {
             Some(Action::Argv(items)) => {
                 items.iter().map(|i| resolve_text(i, &scope).map(OsString::from)).collect::<Result<_, _>>()?
@@ -376,15 +386,21 @@ impl Actions {
                 own.extend(refs.map(|(value, n)| (format!("REGATTA_REF_{n}"), value.into())));
                 vec![(&**shell).into(), "-c".into(), script.into()]
             }
-            Some(Action::Agent { .. } | Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. })
-            | None => {
+            Some(Action::Tool { tool, params }) => {
+                let dir = result_path.parent().unwrap_or(result_path);
+                let what = (task, self.idempotency_key(task, kind));
+                let (argv, order) = self.prepare_call(what, (tool, params), (outputs, dir))?;
+                call = Some(Box::new(order));
+                argv
+            }
+            Some(Action::Agent { .. } | Action::Join { .. } | Action::Gate { .. }) | None => {
                 return Err(Refusal { cause: Cause::Plan, message: "it has no command".to_owned() });
             }
         };
         let root = site.map_or(self.workspace.as_path(), |site| &site.path);
         let cwd = cwd_in(root, task, &scope)?;
         let env = own.into_iter().map(|(name, value)| (name.into(), value)).collect();
-        Ok(Prepared { argv, env, cwd })
+        Ok(Prepared { argv, env, cwd, call })
     }
 
     /// The workspace.
@@ -419,15 +435,20 @@ impl Actions {
         self.variables((task, Kind::Attempt), number, places)
     }
 
+    /// What is the same whenever the same effect is tried.
+    fn idempotency_key(&self, task: &Task, kind: Kind) -> String {
+        // The undo is another effect than the one that it undoes.
+        let suffix = if kind == Kind::Undo { "/undo" } else { "" };
+        format!("{}/{}{suffix}", self.first_run, task.id)
+    }
+
     fn variables(
         &self,
         (task, kind): (&Task, Kind),
         number: u32,
         (result_path, site): (&Path, Option<&Site>),
     ) -> Vec<(String, OsString)> {
-        // The undo is another effect than the one that it undoes.
-        let suffix = if kind == Kind::Undo { "/undo" } else { "" };
-        let key = format!("{}/{}{suffix}", self.first_run, task.id);
+        let key = self.idempotency_key(task, kind);
         let mut own: Vec<(String, OsString)> = vec![
             ("REGATTA_RUN_ID".into(), self.run_id.as_str().into()),
             ("REGATTA_TASK_ID".into(), task.id.as_str().into()),
@@ -461,37 +482,4 @@ pub(crate) fn cwd_in(root: &Path, task: &Task, scope: &TaskScope<'_>) -> Result<
     }
     let message = format!("cwd `{}` is outside the workspace", text.escape_debug());
     Err(Refusal { cause: Cause::Spawn, message })
-}
-
-/// The tasks that a condition asks about: named ones, and for `tasks` as a whole all predecessors.
-fn asked<'a>(condition: &'a Condition, task: &'a Task) -> BTreeSet<&'a String> {
-    let all = condition.asks_for_all.then_some(&task.needs).into_iter().flatten();
-    condition.names.iter().chain(&condition.literal_tasks).chain(all).collect()
-}
-
-/// What a task does, what undoes it, and what asks about it.
-fn actions_of(task: &Task) -> impl Iterator<Item = &Action> {
-    std::iter::once(&task.action).chain(&task.undo).chain(&task.reconcile)
-}
-
-/// Texts of a task in which a reference is replaced directly.
-fn texts(task: &Task) -> Vec<String> {
-    let mut texts: Vec<String> = task.cwd.iter().chain(task.env.values()).cloned().collect();
-    for action in actions_of(task) {
-        match action {
-            Action::Argv(items) => texts.extend(items.iter().cloned()),
-            Action::Agent { prompt, .. } => texts.extend(prompt.iter().cloned()),
-            Action::Shell { .. } | Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. } => {}
-        }
-    }
-    let mut open: Vec<&Value> = task.inputs.values().collect();
-    while let Some(value) = open.pop() {
-        match value {
-            Value::String(text) => texts.push(text.clone()),
-            Value::Array(items) => open.extend(items),
-            Value::Object(map) => open.extend(map.values()),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-    }
-    texts
 }

@@ -10,7 +10,7 @@
 //! covered: a process that got away from its tree *and* holds the directory itself open could write into that of a
 //! later attempt. It runs as the same user, so it could do that by path as well. Knows no attempt and no journal.
 
-use crate::{collect, rate_limit};
+use crate::{collect, rate_limit, tool_files};
 use rustix::fs::{
     AtFlags, CWD, Mode, OFlags, RawDir, Stat, fstat, mkdirat, open, openat, renameat, statat, unlinkat,
 };
@@ -26,7 +26,7 @@ const MOST_SPARE: usize = 128;
 /// Entries read at once, in bytes; most directories have none but their own two.
 const CHUNK_BYTES: usize = 1_024;
 /// What an attempt writes for us alone: it was read by the end.
-const RAW: [&str; 2] = [collect::RESULT, rate_limit::FILE];
+const RAW: [&str; 4] = [collect::RESULT, rate_limit::FILE, tool_files::ORDER_FILE, tool_files::SAID_FILE];
 /// What an attempt finds.
 const PRIVATE: Mode = Mode::RWXU;
 /// How long ago the last change must be for the next one to show in the time of change: time stamps of a file system

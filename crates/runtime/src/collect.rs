@@ -6,6 +6,7 @@
 use crate::private_file;
 use crate::rate_limit;
 use crate::redact::{Raw, Redactor};
+use crate::tool_files;
 use regatta_engine::report::Digest;
 use regatta_fault as fault;
 use sha2::{Digest as _, Sha256};
@@ -120,8 +121,9 @@ pub fn result_file(dir: &Path, redactor: &Redactor) -> Result<Option<TaskResult>
 /// Deletes the raw result of an attempt and its word about a rate limit, and its directory if nothing is left in it.
 pub fn forget(dir: &Path) {
     // Most wrote none, and most directories hold something.
-    let _ = fs::remove_file(dir.join(RESULT));
-    let _ = fs::remove_file(dir.join(rate_limit::FILE));
+    for raw in [RESULT, rate_limit::FILE, tool_files::ORDER_FILE, tool_files::SAID_FILE] {
+        let _ = fs::remove_file(dir.join(raw));
+    }
     clear_tmp(dir);
     let _ = fs::remove_dir(dir);
 }

@@ -105,7 +105,7 @@ impl Local {
         env.push(("REGATTA_WORKTREE".to_owned(), dir.to_string_lossy().into_owned()));
         let env = env.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         docking.under_way.insert(id, UnderWay { reply, log, agent: None });
-        let prepared = Prepared { argv, env, cwd: dir.to_owned() };
+        let prepared = Prepared { argv, env, cwd: dir.to_owned(), call: None };
         self.order_step_of_landing(id, prepared, (timeout_ms, None, false));
     }
 
@@ -113,7 +113,7 @@ impl Local {
     pub(crate) fn order_step_of_landing(
         &mut self,
         id: u64,
-        Prepared { argv, env, cwd }: Prepared,
+        Prepared { argv, env, cwd, .. }: Prepared,
         (timeout_ms, idle_ms, leader_first): (u64, Option<u64>, bool),
     ) {
         self.asks.push(Ask::Start(Box::new(StartOrder {

@@ -85,7 +85,8 @@ impl Environment {
     }
 }
 
-fn is_passed(name: &OsStr) -> bool {
+/// Whether a variable is one of those that every task gets.
+pub(crate) fn is_passed(name: &OsStr) -> bool {
     let Some(name) = name.to_str() else { return false };
     PASSED.contains(&name) || TOOLCHAINS.contains(&name) || name.starts_with("LC_")
 }

@@ -11,6 +11,7 @@ use crate::private_file::is_no_room;
 use crate::rate_limit;
 use crate::redact::{Raw, Redactor};
 use crate::reuse;
+use crate::tools::Said;
 use crate::turn::Arrival;
 use crate::yard::Finding;
 use regatta_engine::cause::Cause;
@@ -120,15 +121,34 @@ pub(crate) fn judge(
         }
     };
     facts.usage = told.as_ref().and_then(|told| told.usage);
+    let tool = actions.said_by_tool(job);
+    let ours = ended.deadline || ended.output_limit;
+    if tool.as_ref().is_some_and(Said::is_lost) && job.kind == Kind::Attempt && !ours {
+        return Ok(Input::AttemptLost { attempt: job.attempt }.into());
+    }
     let verdict = weigh((ended, job, redactor), (verdict, told.as_ref()), &mut facts);
-    let verdict = match (verdict, finding) {
-        (Verdict::Succeeded, Some(Finding { cause, message })) => {
-            facts.message = Some(say(&message));
+    let verdict = blame((tool, finding), verdict, (&mut facts, redactor));
+    finish((actions, job), (verdict, told.as_ref(), streams[0].as_ref()), facts)
+}
+
+/// What a tool said about its failure stands above the exit code of its call, and what was found in its worktree above
+/// that everything ended well.
+fn blame(
+    (tool, finding): (Option<Said>, Option<Finding>),
+    verdict: Verdict,
+    (facts, redactor): (&mut Facts, &Redactor),
+) -> Verdict {
+    match (verdict, tool, finding) {
+        (Verdict::Failed(Cause::Exit), Some(said), _) => {
+            facts.message = Some(shorten(redactor, &said.message));
+            Verdict::Failed(Cause::Tool)
+        }
+        (Verdict::Succeeded, _, Some(Finding { cause, message })) => {
+            facts.message = Some(shorten(redactor, &message));
             Verdict::Failed(cause)
         }
-        (verdict, _) => verdict,
-    };
-    finish((actions, job), (verdict, told.as_ref(), streams[0].as_ref()), facts)
+        (verdict, ..) => verdict,
+    }
 }
 
 /// What stands above the exit code: our own limits, then what was said beside it.

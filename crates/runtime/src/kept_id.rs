@@ -23,6 +23,8 @@ pub(crate) const LANDING: u8 = 201;
 pub(crate) const FIX: u8 = 202;
 /// and one that resolves a conflict.
 pub(crate) const RESOLVER: u8 = 203;
+/// A host of connections to tools, numbered by how many there were.
+pub(crate) const TOOLS: u8 = 204;
 const ATTEMPT_MASK: u64 = (1 << EPOCH_SHIFT) - 1;
 
 /// The id of a question about an attempt.
@@ -50,6 +52,11 @@ pub(crate) fn is_of_landing(id: u64) -> bool {
     is_question(id) && [LANDING, FIX, RESOLVER].contains(&step_of(id))
 }
 
+/// Whether an id is of a host of connections to tools.
+pub(crate) fn is_of_tools(id: u64) -> bool {
+    is_question(id) && step_of(id) == TOOLS
+}
+
 /// Whether an id is that of a question.
 pub(crate) fn is_question(id: u64) -> bool {
     id & QUESTION != 0
@@ -66,6 +73,11 @@ mod tests {
         assert_eq!((attempt_of(first), attempt_of(second), attempt_of(77)), (attempt, attempt, attempt));
         assert!(first != second && is_question(first) && !is_question(77));
         let (setup, verify) = (step(1, attempt, SETUP), step(1, attempt, VERIFY));
+        assert!(
+            is_of_tools(step(3, attempt, TOOLS))
+                && !is_of_tools(setup)
+                && !is_of_landing(step(3, attempt, TOOLS))
+        );
         assert!(setup != verify && setup != first && attempt_of(verify) == attempt && is_question(setup));
     }
 }

@@ -11,6 +11,7 @@ use crate::attempt_dirs::{AttemptDir, AttemptDirs};
 use crate::collect;
 use crate::docks::{Docking, Leftovers, Tell};
 use crate::escalation::{self, Case, Story};
+use crate::hosted::Hosting;
 use crate::judge::{Job, Left, NoRoom, judge};
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper};
 use crate::kept_id;
@@ -97,6 +98,8 @@ pub struct Local {
     pub(crate) asks: Vec<Ask>,
     pub(crate) arrivals: VecDeque<Arrival>,
     pub(crate) looks: Looks,
+    /// Connections to servers of tools.
+    pub(crate) hosting: Hosting,
     /// Ends that were judged and wait for the turn that takes them, and those that the present turn has taken.
     to_ack: (Vec<Judged>, Vec<Judged>),
     /// Reconcile commands under way and when they have had their time.
@@ -142,6 +145,7 @@ impl Local {
             asks: Vec::new(),
             arrivals: VecDeque::new(),
             looks: Looks::default(),
+            hosting: Hosting::default(),
             to_ack: (Vec::new(), Vec::new()),
             asking: BTreeMap::new(),
             now: Timestamp(0),
@@ -211,6 +215,9 @@ impl Local {
         for id in unknown {
             if kept_id::is_of_landing(id) {
                 self.end_leftover(id);
+                continue;
+            }
+            if self.adopt_host(id) {
                 continue;
             }
             // An outcome that is recorded already, or a question of somebody who cannot hear the answer.
@@ -310,7 +317,7 @@ impl Local {
         let id = ended.attempt;
         self.looks.over(id);
         self.asking.remove(&id);
-        if self.step_of_landing_ended(ended, &mut streams) {
+        if self.host_ended(id) || self.step_of_landing_ended(ended, &mut streams) {
             return;
         }
         let Some(job) = self.jobs.remove(&id) else {

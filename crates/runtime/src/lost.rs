@@ -33,6 +33,7 @@ impl Local {
         let (kept, lost) = std::mem::take(&mut self.jobs).into_iter().partition(|(id, _)| live.contains(id));
         self.jobs = kept;
         self.asking.retain(|id, _| live.contains(id));
+        self.forget_host();
         let lost: BTreeMap<u64, Job> = lost;
         lost.values().for_each(|job| collect::clear_tmp(&job.dir.path));
         lost.keys().for_each(|id| self.looks.over(*id));

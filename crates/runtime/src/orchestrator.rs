@@ -39,12 +39,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Messages that wait for the loop at most; senders block beyond it.
 const INBOX: usize = 1_024;
 /// A loop that has nothing to wait for but its inbox looks up this seldom.
 const FOREVER: Duration = Duration::from_secs(3_600);
+
+/// Connections to tools are let go within so much time; after it they end with the keeper.
+const TOOLS_LEAVE: Duration = Duration::from_secs(6);
 
 /// Everything that can reach the loop.
 pub enum Message {
@@ -264,6 +267,7 @@ impl Orchestrator {
         self.local.stop_landing();
         self.local.move_out();
         self.local.leases.leave()?;
+        self.close_tools();
         let keeper = self.local.release();
         drop(self.inbox);
         drop(control);
@@ -274,6 +278,20 @@ impl Orchestrator {
         self.store.close()?;
         let redactor = Arc::clone(self.local.actions.redactor());
         Ok(Left { leave, engine: self.engine, redactor })
+    }
+
+    /// Lets the connections to tools go, so that servers end by themselves; who does not is ended with the keeper.
+    fn close_tools(&mut self) {
+        let until = Instant::now() + TOOLS_LEAVE;
+        if !self.local.end_host() {
+            return;
+        }
+        while self.local.has_host() && self.local.broken().is_none() {
+            match self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
+            }
+        }
     }
 
     /// Waits for something to happen and takes all of it.

@@ -125,17 +125,32 @@ impl Local {
             Ok(()) => self.order(job, work.prepared),
             Err(error) => {
                 let text = format!("the prompt cannot be written to {}: {error}", job.dir.path.display());
-                let full = is_no_room(&error);
-                let cause = if full { Cause::DiskFull } else { Cause::Spawn };
-                self.arrivals.push_back(refusal(self.actions.redactor(), &job, (cause, &text)));
-                if full {
-                    self.broken = Some(Broken::NoRoom(text));
-                }
+                self.refuse_without_room(job, (&error, text));
             }
         }
     }
 
+    /// What an attempt is to find could not be written.
+    fn refuse_without_room(&mut self, job: Job, (error, text): (&std::io::Error, String)) {
+        let full = is_no_room(error);
+        let cause = if full { Cause::DiskFull } else { Cause::Spawn };
+        self.arrivals.push_back(refusal(self.actions.redactor(), &job, (cause, &text)));
+        self.lost_apart(job.attempt);
+        if full {
+            self.broken = Some(Broken::NoRoom(text));
+        }
+    }
+
     pub(crate) fn order(&mut self, job: Job, mut prepared: Prepared) {
+        if let Some(call) = prepared.call.take() {
+            if let Err(error) = call.store(&job.dir.path) {
+                let text = format!("the call cannot be written to {}: {error}", job.dir.path.display());
+                return self.refuse_without_room(job, (&error, text));
+            }
+            if call.needs_host() {
+                self.have_host();
+            }
+        }
         if let Some(epoch) = self.epochs.remove(&job.node).filter(|_| job.kind == Kind::Attempt) {
             prepared.env.push(("REGATTA_LEASE_EPOCH".into(), epoch.to_string().into()));
         }
@@ -158,7 +173,8 @@ impl Local {
             idle_ms: bounds.idle_ms.filter(|_| job.kind == Kind::Attempt),
             grace_ms: bounds.grace_ms,
             kill_after_ms: Some(kill_after_ms),
-            leader_first: job.kind == Kind::Attempt && self.actions.ends_by_itself(job.node),
+            leader_first: job.kind == Kind::Attempt && self.actions.ends_by_itself(job.node)
+                || self.actions.calls_server(&job),
         })));
         self.jobs.insert(id, job);
     }

@@ -4,6 +4,7 @@
 //! are written nowhere. Knows no task.
 
 use crate::private_file;
+use crate::tools::variables_of;
 use regatta_plan::model::{Plan, SecretSource};
 use regatta_redact::{MIN_DECLARED_BYTES, Value, is_secret_name};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -121,9 +122,12 @@ pub(crate) fn declared(plan: &Plan, vault: &Vault, vars: &[(OsString, OsString)]
         .iter()
         .map(|(name, value)| Value { name: format!("vault.{name}"), bytes: value.as_bytes().to_vec() })
         .collect();
+    let of_servers = variables_of(plan.mcp_servers.values());
     let given = |name: &str| {
         let by_agents = plan.agents.values().any(|agent| agent.env.iter().any(|n| n == name));
-        by_agents || plan.env.as_ref().is_none_or(|names| names.iter().any(|n| n == name))
+        by_agents
+            || of_servers.contains(name)
+            || plan.env.as_ref().is_none_or(|names| names.iter().any(|n| n == name))
     };
     let is_secret =
         |name: &str| plan.secrets.iter().any(|secret| secret == name) || is_secret_name(name) && given(name);

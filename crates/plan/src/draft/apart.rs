@@ -39,11 +39,11 @@ pub(crate) struct ApartDraft {
 
 /// Reads all three.
 pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> ApartDraft {
-    let (gates, later) = gates::read(f, problems);
+    let gates = gates::read(f, problems);
     let merge = f.get("merge").filter(|item| matches!(item.value(), Value::Map(_)));
     let merge =
         merge.map(|item| self::merge((f, item), &gates, problems)).filter(|merge| merge.policy != "none");
-    let mut unbuilt: Vec<String> = later;
+    let mut unbuilt = Vec::new();
     for (block, key, value) in UNBUILT {
         if f.inside(block).get(key).is_some_and(|item| word(item) == value) {
             unbuilt.push(format!("{block}.{key}: {value}"));

@@ -3,27 +3,22 @@
 //! What the declarations cannot say is reported here: gates that do not exist or wait for each other, evidence that is
 //! none. What a command says when it runs is not known here.
 
+use super::evidence;
 use super::task::command;
-use crate::apart::{Check, Evidence};
+use crate::apart::Check;
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, nearest};
 use crate::model::Action;
-use crate::patterns::refuse_path;
 use crate::tree::{Item, Key, List};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A gate may take this long unless it says otherwise, in milliseconds.
 const GATE_MS: u64 = 300_000;
-/// Kinds of evidence that are read.
-const READ: [&str; 2] = ["junit", "sarif"];
-/// Kinds of evidence that are known and not read yet.
-const LATER: [&str; 3] = ["lcov", "cobertura", "json"];
-
-/// The gates of a plan by id, and names of what of them is not built yet.
-pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> (BTreeMap<String, Check>, Vec<String>) {
-    let (mut found, mut unbuilt) = (BTreeMap::new(), Vec::new());
+/// The gates of a plan by id.
+pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, Check> {
+    let mut found = BTreeMap::new();
     for (key, item) in f.inside("gates").pairs() {
-        if let Some(check) = gate((key, item), problems, &mut unbuilt) {
+        if let Some(check) = gate((key, item), problems) {
             found.insert(key.text.to_owned(), check);
         }
     }
@@ -44,36 +39,22 @@ pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> (BTreeMap<String, 
         problem.cycle = cycle;
         problems.push(problem.help("remove one of these needs"));
     }
-    (found, unbuilt)
+    found
 }
 
-fn gate(
-    (key, item): (Key<'_>, Item<'_>),
-    problems: &mut Problems,
-    unbuilt: &mut Vec<String>,
-) -> Option<Check> {
+fn gate((key, item): (Key<'_>, Item<'_>), problems: &mut Problems) -> Option<Check> {
     let gate = Fields::of(item);
     let person = gate.text("person");
     let action = match &person {
         Some(_) => Action::Gate { gate: key.text.to_owned() },
         None => command(gate.get("run")?, "`run`", problems)?.value,
     };
-    let mut evidence = Vec::new();
+    let mut found = Vec::new();
     for item in gate.list("evidence").iter() {
         let Some(text) = fields::text(item) else { continue };
-        let (kind, path) = text.split_once(':').unwrap_or((text.as_str(), ""));
-        if LATER.contains(&kind) {
-            unbuilt.push(format!("gates.{}.evidence: {kind}", key.text));
-            continue;
-        }
-        let why = if READ.contains(&kind) {
-            refuse_path(path).map(|why| format!("names a path that {why}"))
-        } else {
-            Some(format!("is of no kind that is known: {}, each with a path", READ.join(":PATH, ") + ":PATH"))
-        };
-        match why {
-            None => evidence.push(Evidence { kind: kind.to_owned(), path: path.to_owned() }),
-            Some(why) => {
+        match evidence::read(&text) {
+            Ok(one) => found.push(one),
+            Err(why) => {
                 let message = format!("evidence `{}` of gate `{}` {why}", text.escape_debug(), key.text);
                 problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
             }
@@ -92,7 +73,7 @@ fn gate(
         title: gate.text("name"),
         needs: gate.texts("needs"),
         person,
-        evidence,
+        evidence: found,
     })
 }
 

@@ -136,6 +136,7 @@ fn empty<'t>(
         env: Some(vec![]),
         inputs: BTreeMap::new(),
         agents: BTreeMap::new(),
+        mcp_servers: BTreeMap::new(),
         task_type: None,
         mode: None,
         cohort: None,

@@ -5,12 +5,12 @@
 use super::{ApartDraft, start};
 use crate::fields::Fields;
 use crate::model::{
-    Action, Agent, Breaker, Budget, Dialect, Limits, Lock, Retry, SecretSource, Timeout, Unbuilt,
+    Action, Agent, Breaker, Budget, Dialect, Limits, Lock, McpServer, Retry, SecretSource, Timeout, Unbuilt,
 };
 use crate::settings::Defaults;
 use crate::tree::{Item, Span};
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Retry keys as given.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -222,6 +222,7 @@ pub(crate) struct Draft<'t> {
     pub(crate) env: Option<Vec<String>>,
     pub(crate) inputs: BTreeMap<String, Json>,
     pub(crate) agents: BTreeMap<String, Agent>,
+    pub(crate) mcp_servers: BTreeMap<String, McpServer>,
     pub(crate) task_type: Option<String>,
     pub(crate) mode: Option<String>,
     pub(crate) cohort: Option<u32>,
@@ -237,14 +238,6 @@ pub(crate) struct Draft<'t> {
     pub(crate) entries: Entries,
     pub(crate) tasks: Vec<Entry<'t>>,
     pub(crate) unbuilt: Vec<Unbuilt>,
-}
-
-impl Draft<'_> {
-    /// The names in a map under a key whose feature is not built yet.
-    pub(crate) fn later_names(&self, key: &str) -> BTreeSet<String> {
-        let map = self.later.get(key).and_then(Json::as_object);
-        map.map(|o| o.keys().cloned().collect()).unwrap_or_default()
-    }
 }
 
 impl RetryKeys {

@@ -4,9 +4,11 @@
 
 mod agent;
 mod apart;
+mod evidence;
 mod gates;
 mod imported;
 mod keys;
+mod servers;
 mod task;
 
 pub(crate) use apart::ApartDraft;
@@ -136,6 +138,7 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
         env: passed(f, problems),
         inputs: f.inside("inputs").pairs().map(|(k, v)| (k.text.to_owned(), json(v))).collect(),
         agents,
+        mcp_servers: servers::read(f, problems),
         task_type: f.text("task_type"),
         mode: f.text("mode"),
         cohort: f.small("cohort"),

@@ -4,11 +4,11 @@
 
 use super::agent::budget;
 use super::keys::{Matrix, Spanned, TaskDraft};
-use super::{later, retry, spanned, spanned_json, spanned_map, spanned_texts, start, timeout};
+use super::{later, retry, servers, spanned, spanned_json, spanned_map, spanned_texts, start, timeout};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, json};
 use crate::language::{Kind, SHELL_PARAMS, TASK, What, check};
-use crate::model::{Action, Claim, Lock};
+use crate::model::{Action, Claim, Lock, built_in};
 use crate::tree::{Item, Span, Value, same};
 use std::collections::BTreeMap;
 
@@ -149,12 +149,13 @@ fn tool(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) -> Option
         draft.cwd = spanned(params.get("cwd")).or(draft.cwd.take());
         draft.env.extend(spanned_map(params.inside("env")));
     } else {
+        servers::check_call(f, &draft.id, problems);
         draft.refs_span = f.get("params").map(Item::span);
     }
     Some(Spanned { value: action.value, span: item.span() })
 }
 
-/// A call of a tool by its `tool` and `params`; one that is not `shell` is not built yet.
+/// A call of a tool by its `tool` and `params`.
 pub(super) fn tool_call(
     f: Fields<'_>,
     key: &str,
@@ -176,7 +177,9 @@ pub(super) fn tool_call(
         }
         return Some(script);
     }
-    draft.unbuilt.push(format!("{key}: {}", tool.value));
+    if let Some(known) = built_in(&tool.value) {
+        servers::check_params((known, &tool.span), (&draft.id, f.get("params")), problems);
+    }
     let params = f.inside("params").pairs().map(|(k, v)| (k.text.to_owned(), json(v))).collect();
     Some(Spanned { value: Action::Tool { tool: tool.value, params }, span: tool.span })
 }

@@ -30,7 +30,7 @@ static REQUEST_TASK: Shape = Shape {
         key(
             "tool",
             Kind::Text,
-            "The tool; `shell` with `cmd`, `cwd`, `env` runs a command, others are not built yet.",
+            "The tool: `shell` with `cmd`, `cwd`, `env` runs a command; one that is built in; `server/name`; or the name alone, if only one server of `.mcp.json` has it.",
         )
         .required(),
         key("params", Kind::Map(&Kind::Free), "Its parameters."),
@@ -39,7 +39,7 @@ static REQUEST_TASK: Shape = Shape {
         key("timeout", MILLISECONDS, "Longest time of one attempt. Default 300000."),
         key("vault", Kind::Text, "A secret source.").later(),
         key("retryPolicy", Kind::Record(&RETRY_POLICY), "Attempts and the delays between them."),
-        key("undo", Kind::Record(&TOOL_CALL), "What undoes it; `shell`, others are not built yet."),
+        key("undo", Kind::Record(&TOOL_CALL), "The call that undoes it."),
     ],
 };
 

@@ -1,4 +1,4 @@
-//! The keys of what is checked but not built yet: tools, secrets, worktrees, merges, gates.
+//! The keys of tools, secrets, worktrees, merges and gates.
 //!
 //! Declarations only.
 
@@ -12,11 +12,15 @@ pub(super) static MCP_SERVER: Shape = Shape {
     doc: "A server of tools: a program, or an address.",
     exactly_one: Some(("address", &["command", "url"])),
     fields: &[
-        key("command", Kind::Text, "The program."),
+        key("command", Kind::Text, "The program, which speaks over standard input and output."),
         key("args", TEXTS, "Its arguments."),
-        key("env", Kind::Map(&Kind::Text), "Variables that it gets."),
-        key("url", Kind::Text, "The address."),
-        key("headers", Kind::Map(&Kind::Text), "Headers of each request."),
+        key(
+            "env",
+            Kind::Map(&Kind::Text),
+            "Variables that it gets beside those that every task gets; `${env.X}` is a variable of whoever runs the plan.",
+        ),
+        key("url", Kind::Text, "The address, `http://` or `https://`; redirects are not followed."),
+        key("headers", Kind::Map(&Kind::Text), "Headers of each request, with `${env.X}` as above."),
     ],
 };
 
@@ -185,7 +189,7 @@ pub(super) static GATE: Shape = Shape {
         key(
             "evidence",
             TEXTS,
-            "Files that it writes and that must agree with its exit code: `junit:PATH` (JUnit XML: at least one case, none failed or broken) or `sarif:PATH` (no result of level `error`). One that is missing is red.",
+            "Files that it writes and that must agree with its exit code: `junit:PATH` (JUnit XML: at least one case, none failed or broken) `sarif:PATH` (no result of level `error`), `lcov:PATH` and `cobertura:PATH` (coverage, with `lines>=N` and `branches>=N` in percent behind the path; 80 and 75 where they are left out, branches only if the report has any), `json:PATH EXPRESSION` (CEL over `report`, as in `json:out.json report.errors == 0`). One that is missing is red.",
         ),
     ],
 };

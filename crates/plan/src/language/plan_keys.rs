@@ -94,8 +94,11 @@ pub(crate) static PLAN: Shape = Shape {
             "The rollout cohort that statistics count the run under, in percent. Default 100.",
         ),
         key("agents", Kind::Map(&Kind::Record(&AGENT)), "The agents that tasks may name."),
-        key("mcp_servers", Kind::Map(&Kind::Record(&MCP_SERVER)), "MCP servers whose tools tasks may call.")
-            .later(),
+        key(
+            "mcp_servers",
+            Kind::Map(&Kind::Record(&MCP_SERVER)),
+            "MCP servers whose tools tasks may call, as `tool: server/name`. Those of `.mcp.json` in the workspace are added, where the plan has none of that name.",
+        ),
         key(
             "secrets",
             TEXTS,

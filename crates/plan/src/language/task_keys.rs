@@ -24,7 +24,7 @@ pub(crate) static TASK: Shape = Shape {
         key(
             "tool",
             Kind::Text,
-            "The tool that is called, `server/tool` or a built-in one. `shell` with `cmd`, `cwd`, `env` is `run`; others are not built yet.",
+            "The tool that is called: `server/tool`, one that is built in, or a name that only one server has. `shell` with `cmd`, `cwd`, `env` is `run`.",
         ),
         key("params", Kind::Map(&Kind::Free), "Parameters of the tool."),
         key("join", Kind::Record(&JOIN), "Merges the results of its predecessors (not built yet)."),
@@ -82,7 +82,7 @@ pub(crate) static TASK: Shape = Shape {
         key(
             "undo",
             Kind::Either(&[Kind::Text, TEXTS, Kind::Record(&TOOL_CALL)]),
-            "What undoes it, with `on_failure: rollback`. A tool call is not built yet.",
+            "What undoes it, with `on_failure: rollback`.",
         ),
         key("isolation", ISOLATION, "Default: the plan's."),
         key(

@@ -71,8 +71,10 @@ pub struct AnswerArgs {
 Examples:
   regatta merge --dry-run        what would merge and what would not, all conflicts at once
   regatta merge --continue       a conflict that was left to a person is resolved and committed
-  regatta merge 5f3a --approve   yes: the target may move to what was merged")]
-#[command(group(clap::ArgGroup::new("merge").required(true).args(["dry_run", "go_on", "approve"])))]
+  regatta merge 5f3a --approve   yes: the target may move to what was merged
+  regatta merge --reject         no: nothing lands
+  regatta merge --reject --task docs   not with that: it is taken out, and the rest is asked about anew")]
+#[command(group(clap::ArgGroup::new("merge").required(true).args(["dry_run", "go_on", "approve", "reject"])))]
 pub struct MergeArgs {
     /// The run [default: the newest that has not ended; with --dry-run the newest].
     pub run: Option<String>,
@@ -85,6 +87,12 @@ pub struct MergeArgs {
     /// Say yes to what the run asks about the tip that it built, and go on with it.
     #[arg(long)]
     pub approve: bool,
+    /// Say no to what the run asks about the tip that it built: nothing lands, or everything but the tasks named.
+    #[arg(long)]
+    pub reject: bool,
+    /// Refuse the work of this task only, and with it what builds on it; may be given several times.
+    #[arg(long, value_name = "TASK", requires = "reject")]
+    pub task: Vec<String>,
     /// Go on with the stored plan although the file has changed.
     #[arg(long)]
     pub stored: bool,

@@ -144,3 +144,19 @@ pub struct AcpAgentArgs {
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub agent: Vec<OsString>,
 }
+
+/// Arguments of `tool-call`.
+#[derive(Args, Debug)]
+pub struct ToolCallArgs {
+    /// The directory of the attempt, in which its order lies.
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+/// Arguments of `tool-host`.
+#[derive(Args, Debug)]
+pub struct ToolHostArgs {
+    /// The directory of the run.
+    #[arg(long, value_name = "DIR")]
+    pub run: PathBuf,
+}

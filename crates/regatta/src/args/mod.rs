@@ -9,6 +9,7 @@ mod keeping;
 mod looking;
 mod running;
 mod schedule;
+mod serving;
 
 pub use apart::*;
 pub use control::*;
@@ -17,6 +18,7 @@ pub use keeping::*;
 pub use looking::*;
 pub use running::*;
 pub use schedule::*;
+pub use serving::*;
 
 use clap::{Args, Command, CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
@@ -112,6 +114,8 @@ pub enum Verb {
     PostMortem(PostMortemArgs),
     /// Show what nobody needs any more, old runs above all, and remove it.
     Gc(GcArgs),
+    /// Serve an assistant over the Model Context Protocol, on standard input and output.
+    Mcp(McpArgs),
     /// Print the JSON Schema of a document.
     Schema(SchemaArgs),
     /// Print the completions of a shell: verbs, options, values.
@@ -124,6 +128,12 @@ pub enum Verb {
     /// Drive an agent that speaks the Agent Client Protocol; started by the keeper.
     #[command(hide = true)]
     AcpAgent(AcpAgentArgs),
+    /// Call one tool; started by the keeper.
+    #[command(hide = true)]
+    ToolCall(ToolCallArgs),
+    /// Hold the connections of a run to servers of tools; started by the keeper.
+    #[command(hide = true)]
+    ToolHost(ToolHostArgs),
 }
 
 /// Caps that override the plan's.

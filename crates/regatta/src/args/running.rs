@@ -65,6 +65,9 @@ pub struct CheckArgs {
     /// Check a state file instead: checksum, version, shape.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "inputs"])]
     pub state: Option<PathBuf>,
+    /// Start the servers whose tools tasks name, and check calls against what they say of their tools.
+    #[arg(long, conflicts_with = "state")]
+    pub connect: bool,
     /// The problems as JSON.
     #[arg(long)]
     pub json: bool,

@@ -60,6 +60,9 @@ pub struct PlanArgs {
     /// Write the plan with the order that was found to a file.
     #[arg(long, value_name = "FILE", requires = "optimise", conflicts_with_all = ["only", "until"])]
     pub out: Option<PathBuf>,
+    /// Start the servers whose tools tasks name, and check calls against what they say of their tools.
+    #[arg(long)]
+    pub connect: bool,
     /// The schedule as JSON.
     #[arg(long)]
     pub json: bool,

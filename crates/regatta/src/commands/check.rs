@@ -2,6 +2,7 @@
 
 use crate::args::CheckArgs;
 use crate::config::Config;
+use crate::connected;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -11,7 +12,9 @@ use crate::render::escape::escape;
 use crate::render::{conflicts, count};
 use crate::source;
 use crate::state_view::verify;
-use serde_json::json;
+use regatta_plan::Loaded;
+use regatta_runtime::tools::Findings;
+use serde_json::{Value, json};
 use std::path::Path;
 
 /// A state file holds at most this many bytes.
@@ -35,18 +38,19 @@ fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliErr
     let errors = loaded.errors();
     let valid = loaded.plan.is_some();
     let unknown = loaded.plan.as_ref().map(found_gates::unknown).unwrap_or_default();
+    let asked = loaded.plan.as_ref().filter(|_| args.connect && valid);
+    let by_servers = asked.map(|plan| connected::findings(context, plan)).transpose()?.unwrap_or_default();
+    let doubted = &by_servers.warnings;
+    let unknown = [unknown, by_servers.errors.clone()].concat();
     let (valid, errors) = (valid && unknown.is_empty(), errors + unknown.len());
     let found = loaded.plan.as_ref().map(regatta_plan::conflicts).unwrap_or_default();
     if args.json {
-        let mut problems = json!(loaded.facts());
-        let told = unknown.iter().map(|message| json!({ "severity": "error", "message": message }));
-        problems.as_array_mut().into_iter().for_each(|list| list.extend(told.clone()));
-        let facts = json!({ "valid": valid, "problems": problems, "conflicts": found.found.len() });
-        out(&format!("{facts}\n"));
+        out(&format!("{}\n", facts(&loaded, &by_servers)));
     } else {
         err(&loaded.render(context.color));
         unknown.iter().for_each(|line| err(&format!("error: {}\n", escape(line))));
-        let warnings = loaded.problems.len() - loaded.errors();
+        doubted.iter().for_each(|line| err(&format!("warning: {}\n", escape(line))));
+        let warnings = loaded.problems.len() - loaded.errors() + doubted.len();
         let verdict = match (&loaded.plan, errors) {
             (Some(plan), 0) => format!("valid: {}", count(plan.tasks.len() as u64, "task")),
             (_, n) => format!("not valid: {}", count(n as u64, "error")),
@@ -59,6 +63,21 @@ fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliErr
         }
     }
     Ok(if valid { Exit::Success } else { Exit::InvalidPlan })
+}
+
+/// What is to be said of a plan, for programs; also what its servers say, if they were asked.
+#[must_use]
+pub fn facts(loaded: &Loaded, by_servers: &Findings) -> Value {
+    let unknown = loaded.plan.as_ref().map(found_gates::unknown).unwrap_or_default();
+    let unknown = [unknown, by_servers.errors.clone()].concat();
+    let conflicts = loaded.plan.as_ref().map(regatta_plan::conflicts).unwrap_or_default();
+    let mut problems = json!(loaded.facts());
+    let told = unknown.iter().map(|message| json!({ "severity": "error", "message": message }));
+    let doubts =
+        by_servers.warnings.iter().map(|message| json!({ "severity": "warning", "message": message }));
+    problems.as_array_mut().into_iter().for_each(|list| list.extend(told.clone().chain(doubts.clone())));
+    let valid = loaded.plan.is_some() && unknown.is_empty();
+    json!({ "valid": valid, "problems": problems, "conflicts": conflicts.found.len() })
 }
 
 /// Whether a state file was written whole and is of a kind that this version knows.

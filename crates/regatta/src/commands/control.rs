@@ -89,21 +89,30 @@ fn parse_result(context: &Context, text: &str) -> Result<Value, CliError> {
     serde_json::from_str(&text).map_err(|e| CliError::usage(format!("the result is not JSON: {e}")))
 }
 
-/// Hands a request to the run: to its orchestrator if one lives, else into its journal.
+/// Hands a request to the run, and tells what it means.
 ///
 /// # Errors
 /// No such run, the request does not fit its state, or the store fails.
 pub fn deliver(context: &Context, run: Option<&str>, command: &Command) -> Result<Exit, CliError> {
+    out(&format!("{}\n", request(context, run, command)?));
+    Ok(Exit::Success)
+}
+
+/// Hands a request to the run: to its orchestrator if one lives, else into its journal. Answers what it means.
+///
+/// # Errors
+/// No such run, the request does not fit its state, or the store fails.
+pub fn request(context: &Context, run: Option<&str>, command: &Command) -> Result<String, CliError> {
     let reader = reader_to_write(&context.workspace)?;
     let summary =
         reader.resolve(run.map_or(Which::NewestOpen, Which::Named)).map_err(writing(&context.workspace))?;
     let id = summary.run_id;
     loop {
-        if let Some(exit) = ask(context, &reader, (&id, command))? {
-            return Ok(exit);
+        if let Some(said) = ask(context, &reader, (&id, command))? {
+            return Ok(said);
         }
-        if let Some(exit) = record(context, &reader, (&id, command))? {
-            return Ok(exit);
+        if let Some(said) = record(context, &reader, (&id, command))? {
+            return Ok(said);
         }
     }
 }
@@ -116,11 +125,11 @@ pub fn ask(
     context: &Context,
     reader: &Reader,
     (id, command): (&RunId, &Command),
-) -> Result<Option<Exit>, CliError> {
+) -> Result<Option<String>, CliError> {
     let until = Instant::now() + PATIENCE;
     loop {
         let nobody = match control::ask(&reader.place().run_dir(id), command) {
-            Ok(Some(Reply::Done(said))) => return told(&format!("{said}\n")).map(Some),
+            Ok(Some(Reply::Done(said))) => return Ok(Some(said)),
             Ok(Some(Reply::Refused(why) | Reply::Endless(why))) => return Err(refused(id, &why)),
             // Descriptors that nobody asked for here are nobody's answer.
             Ok(None | Some(Reply::Streams { .. } | Reply::Stands(_))) => true,
@@ -145,11 +154,6 @@ fn silent(id: &RunId, holder: &Holder) -> CliError {
     .hint(format!("if it hangs, end process {pid}; then: regatta resume {id}"))
 }
 
-fn told(said: &str) -> Result<Exit, CliError> {
-    out(said);
-    Ok(Exit::Success)
-}
-
 fn refused(id: &RunId, why: &str) -> CliError {
     CliError::usage(why.to_owned()).hint(format!("`regatta status {id}` shows where the run stands"))
 }
@@ -159,7 +163,7 @@ fn record(
     context: &Context,
     reader: &Reader,
     (id, command): (&RunId, &Command),
-) -> Result<Option<Exit>, CliError> {
+) -> Result<Option<String>, CliError> {
     let record: RunRecord = reader.run(id).map_err(writing(&context.workspace))?;
     let (plan, _) = plan_of(&record)?;
     let journal = Journal::open(&context.workspace).map_err(writing(&context.workspace))?;
@@ -179,12 +183,12 @@ fn record(
     if let Command::Pause { .. } = command
         && !matches!(engine.state().phase, Phase::Ended(_))
     {
-        let so = format!("nobody orchestrates the run: nothing new starts until: regatta resume {id}\n");
-        return told(&so).map(Some);
+        let so = format!("nobody orchestrates the run: nothing new starts until: regatta resume {id}");
+        return Ok(Some(so));
     }
     let arrival = match control::interpret(&engine, command) {
         Meaning::Feed(arrival, _) => arrival,
-        Meaning::So(said) => return told(&format!("{said}\n")).map(Some),
+        Meaning::So(said) => return Ok(Some(said)),
         Meaning::Refused(why) => return Err(refused(id, &why)),
     };
     let Arrival { input, payloads } = *arrival;
@@ -201,5 +205,5 @@ fn record(
     run.append(&turn).map_err(writing(&context.workspace))?;
     fault::point("control.recorded");
     run.close().map_err(writing(&context.workspace))?;
-    told(&format!("recorded, to be obeyed first; next: regatta resume {id}\n")).map(Some)
+    Ok(Some(format!("recorded, to be obeyed first; next: regatta resume {id}")))
 }

@@ -20,13 +20,9 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     let reader = reader(&context.workspace)?;
     let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
     let view = RunView::load(&reader, which, &mut |_| {})?;
-    let nodes: Vec<NodeId> = match &args.task {
-        Some(task) => vec![view.node(task)?],
-        None => unwell(&view),
-    };
+    let nodes = asked(&view, args.task.as_deref())?;
     if args.json {
-        let rows: Vec<Value> = nodes.iter().map(|&n| row(&view, n)).collect();
-        out(&format!("{}\n", Value::Array(rows)));
+        out(&format!("{}\n", rows(&view, &nodes)));
         return Ok(Exit::Success);
     }
     if nodes.is_empty() {
@@ -47,6 +43,20 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
         }
     }
     Ok(Exit::Success)
+}
+
+/// The task that is asked for, else all that did not end well.
+///
+/// # Errors
+/// There is no such task.
+pub fn asked(view: &RunView, task: Option<&str>) -> Result<Vec<NodeId>, CliError> {
+    task.map_or_else(|| Ok(unwell(view)), |task| Ok(vec![view.node(task)?]))
+}
+
+/// Why some tasks are where they are, for programs.
+#[must_use]
+pub fn rows(view: &RunView, nodes: &[NodeId]) -> Value {
+    Value::Array(nodes.iter().map(|&node| row(view, node)).collect())
 }
 
 fn unwell(view: &RunView) -> Vec<NodeId> {

@@ -18,12 +18,21 @@ use serde_json::{Value, json};
 /// # Errors
 /// Not inside a task, what is asked for does not exist, nobody orchestrates its run, or waiting would never end.
 pub fn run(context: &Context, args: &LockArgs) -> Result<Exit, CliError> {
-    refuse_nothing(&args.verb)?;
+    out(&format!("{}\n", ask(context, &args.verb)?));
+    Ok(Exit::Success)
+}
+
+/// Asks the orchestrator of the run in whose task we are. Answers what it says.
+///
+/// # Errors
+/// Not inside a task, what is asked for does not exist, nobody orchestrates its run, or waiting would never end.
+pub fn ask(context: &Context, verb: &LockVerb) -> Result<String, CliError> {
+    refuse_nothing(verb)?;
     let (Some(run), Some(task)) = (variable("REGATTA_RUN_ID"), variable("REGATTA_TASK_ID")) else {
         return Err(CliError::usage("`regatta lock` is for running tasks, and this is none")
             .hint("a plan claims leases by `locks`; `regatta locks` lists them"));
     };
-    let command = match &args.verb {
+    let command = match verb {
         LockVerb::Acquire { names, shared, units } => Command::Acquire {
             task: task.clone(),
             wants: names
@@ -35,10 +44,7 @@ pub fn run(context: &Context, args: &LockArgs) -> Result<Exit, CliError> {
     };
     let answer = control::ask(&workspace::run_dir(&context.workspace, &run), &command);
     match answer.map_err(|e| CliError::environment(format!("run {run} does not answer: {e}")))? {
-        Some(Reply::Done(said)) => {
-            out(&format!("{said}\n"));
-            Ok(Exit::Success)
-        }
+        Some(Reply::Done(said)) => Ok(said),
         Some(Reply::Endless(why)) => Err(CliError::new(Exit::Failed, why)
             .hint("nothing is held; give back what others wait for, or try again later")),
         Some(Reply::Refused(why)) => Err(CliError::usage(why)),

@@ -5,8 +5,9 @@ use crate::context::{Context, err};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape;
-use crate::view::{reader_to_write, writing};
+use crate::view::{RunView, reader_to_write, writing};
 use regatta_journal::Which;
+use regatta_plan::model::Merge;
 use regatta_runtime::landing::{Approval, Report};
 use regatta_runtime::orchestrator::now_wall_ms;
 
@@ -18,7 +19,7 @@ pub fn run(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
     if args.dry_run {
         return super::forecast::run(context, args);
     }
-    if args.go_on { go_on(context, args) } else { approve(context, args) }
+    if args.go_on { go_on(context, args) } else { answer(context, args) }
 }
 
 /// Takes up a run whose landing waits.
@@ -37,8 +38,8 @@ fn go_on(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
     take_up(context, args, id.to_string())
 }
 
-/// Records a yes to what the run asks, then takes it up.
-fn approve(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
+/// Records a yes or a no to what the run asks, then takes it up.
+fn answer(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
     let reader = reader_to_write(&context.workspace)?;
     let which = args.run.as_deref().map_or(Which::NewestOpen, Which::Named);
     let summary = reader.resolve(which).map_err(writing(&context.workspace))?;
@@ -53,15 +54,45 @@ fn approve(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
     let Some(report) = report.filter(|_| !summary.state.has_ended()) else {
         return Err(CliError::usage(format!("run {id} asks for no approval")).hint(status()));
     };
-    Approval::give(&run_dir, &report, (&whoever(), now_wall_ms())).map_err(|error| {
+    if !args.task.is_empty() {
+        let view = RunView::load(&reader, Which::Named(id.as_str()), &mut |_| {})?;
+        check_tasks(&args.task, &report, view.plan.merge.as_ref())?;
+    }
+    let (by, at_ms) = (whoever(), now_wall_ms());
+    let recorded = if args.reject {
+        Approval::refuse(&run_dir, &report, ((&by, at_ms), &args.task))
+    } else {
+        Approval::give(&run_dir, &report, (&by, at_ms))
+    };
+    recorded.map_err(|error| {
         CliError::environment(format!("the approval cannot be recorded in `{}`: {error}", run_dir.display()))
     })?;
     let tip = report.tip.get(..10).unwrap_or_default();
+    let word = if args.reject { "refused" } else { "approved" };
     for question in &report.asks {
-        err(&format!("approved for {}: {}\n", escape(tip), escape(&question.text)));
+        err(&format!("{word} for {}: {}\n", escape(tip), escape(&question.text)));
     }
     drop(reader);
     take_up(context, args, id.to_string())
+}
+
+/// Tasks can be refused one by one where the plan lets the others land.
+fn check_tasks(tasks: &[String], report: &Report, merge: Option<&Merge>) -> Result<(), CliError> {
+    let unknown = tasks.iter().find(|task| !report.merged.contains(task));
+    if let Some(task) = unknown {
+        let message = format!("task `{}` is not in what the run asks about", escape(task));
+        return Err(
+            CliError::usage(message).hint(format!("merged are: {}", escape(&report.merged.join(", "))))
+        );
+    }
+    match merge {
+        Some(merge) if merge.policy == "merge-succeeded" && merge.on_gate_failure == "take-out" => Ok(()),
+        _ => {
+            let message = "the plan takes no task out: all of it lands, or nothing";
+            let hint = "leave `--task` out, or give the plan `policy: merge-succeeded` and `on_gate_failure: take-out`";
+            Err(CliError::usage(message.to_owned()).hint(hint.to_owned()))
+        }
+    }
 }
 
 fn take_up(context: &Context, args: &MergeArgs, run: String) -> Result<Exit, CliError> {

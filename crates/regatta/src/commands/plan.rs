@@ -3,6 +3,7 @@
 
 use crate::args::{OptimiseArgs, PlanArgs};
 use crate::config::Config;
+use crate::connected;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -27,6 +28,9 @@ pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
     let asked = Asked::read(context, &args.caps)?;
     let Source { plan, text, .. } = source::load(context, &args.plan, &inputs, Show::People)?;
     let mut overrides = asked.of(&plan)?;
+    if args.connect {
+        connected::refuse(context, &plan)?;
+    }
     // The text of a large plan is large.
     let whole = args.out.as_ref().map(|path| (path, plan.clone(), text));
     let part = source::part(plan, source::part_asked(&args.part).as_ref())?;

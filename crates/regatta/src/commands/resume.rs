@@ -4,7 +4,7 @@
 
 use crate::args::ResumeArgs;
 use crate::config::Config;
-use crate::context::{Context, err};
+use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape;
@@ -42,9 +42,10 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, CliError> {
         let which = named.as_deref().map_or(Which::NewestOpen, Which::Named);
         let id = reader.resolve(which).map_err(writing(&context.workspace))?.run_id;
         if reader.holder(&id).map_err(writing(&context.workspace))?.is_some()
-            && let Some(exit) = super::control::ask(context, &reader, (&id, &Command::Resume))?
+            && let Some(said) = super::control::ask(context, &reader, (&id, &Command::Resume))?
         {
-            return Ok(exit);
+            out(&format!("{said}\n"));
+            return Ok(Exit::Success);
         }
         if let Some(exit) = take_up(context, args, (reader, &id))? {
             return Ok(exit);

@@ -4,6 +4,7 @@
 
 use crate::args::RunArgs;
 use crate::commands::plan::prepared;
+use crate::connected;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -59,6 +60,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     refuse_unassigned(&source.plan)?;
     refuse_unbuilt(&source.plan)?;
     refuse_unknown_gates(&source.plan)?;
+    connected::refuse_open_names(context, &source.plan, show)?;
     let (plan, improved) = prepared(context, (source.plan.clone(), &mut overrides), &args.optimise)?;
     if args.dry_run {
         out(&render::schedule::text(&plan, improved.as_ref())?);
@@ -124,12 +126,46 @@ fn earlier(context: &Context, run: &str) -> Result<Reuse, CliError> {
     Ok(Reuse::Content { run: found.run_id.to_string() })
 }
 
-/// Starts a process that takes the run up by itself, and tells the id. What goes wrong there is told in a file
-/// beside the run. Without a state file of its own it keeps the one that the run was started with.
+/// Records a plan as a new run, which a process of its own runs.
+///
+/// # Errors
+/// The plan needs what is not built or not here, or the store fails. Nothing was started then.
+pub fn submit(
+    context: &Context,
+    (source, overrides): (&Source, &Overrides),
+    inputs: &[(String, String)],
+) -> Result<RunId, CliError> {
+    refuse_unassigned(&source.plan)?;
+    refuse_unbuilt(&source.plan)?;
+    refuse_unknown_gates(&source.plan)?;
+    check_repository(context, &source.plan)?;
+    // The other process opens it again: what cannot be had is told before there is a run.
+    session::vault(context, &source.plan)?;
+    let record = record(source, (&source.plan, overrides), (inputs, None, None))?;
+    let journal = Journal::open(&context.workspace).map_err(store_error)?;
+    let run = journal.create_run(&record).map_err(store_error)?;
+    let id = run.run_id().clone();
+    run.close().map_err(store_error)?;
+    take_up(context, id.as_str(), None)?;
+    Ok(id)
+}
+
+/// Starts a process that takes the run up by itself, and tells the id.
 ///
 /// # Errors
 /// It cannot be started.
 pub fn detach(context: &Context, run_id: &str, state_file: Option<&str>) -> Result<Exit, CliError> {
+    take_up(context, run_id, state_file)?;
+    out(&format!("{run_id}\n"));
+    Ok(Exit::Success)
+}
+
+/// Starts a process that takes the run up by itself. What goes wrong there is told in a file beside the run. Without a
+/// state file of its own it keeps the one that the run was started with.
+///
+/// # Errors
+/// It cannot be started.
+pub fn take_up(context: &Context, run_id: &str, state_file: Option<&str>) -> Result<(), CliError> {
     let fail = |e: String| CliError::environment(format!("run {run_id} cannot be detached: {e}"));
     let program = std::env::current_exe().map_err(|e| fail(e.to_string()))?;
     let reader = view::reader(&context.workspace)?;
@@ -160,8 +196,7 @@ pub fn detach(context: &Context, run_id: &str, state_file: Option<&str>) -> Resu
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    out(&format!("{run_id}\n"));
-    Ok(Exit::Success)
+    Ok(())
 }
 
 /// A plan with an agent that stands for nobody can be checked and not run.

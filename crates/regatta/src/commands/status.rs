@@ -11,7 +11,7 @@ use crate::view::{RunView, reader, status, store_error};
 use regatta_journal::{Holder, Reader, RunSummary, Which, rfc3339};
 use regatta_runtime::control;
 use regatta_runtime::landing::Report as Landing;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Lines of a detached process that are shown.
 const MAX_SAID: usize = 5;
@@ -31,21 +31,27 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
     }
     let view = RunView::load(&reader, which, &mut |_| {})?;
     if args.json {
-        let mut facts = summary::json(&view);
-        facts["status"] = view.status().into();
-        if view.status() == "interrupted" {
-            facts["live_children"] = view.live_children(&reader).into();
-        }
-        facts["plan_name"] = view.record.summary.plan_name.as_str().into();
-        facts["orchestrator"] =
-            view.holder.as_ref().map_or(json!(null), |h| json!({ "pid": h.pid, "host": h.host }));
-        out(&format!("{facts}\n"));
+        out(&format!("{}\n", facts(&reader, &view)));
         return Ok(Exit::Success);
     }
     let said =
         std::fs::read_to_string(reader.place().run_dir(&view.record.summary.run_id).join(DETACHED_LOG));
     out(&text(&view, view.live_children(&reader), &said.unwrap_or_default()));
     Ok(Exit::Success)
+}
+
+/// Where a run stands, for programs.
+#[must_use]
+pub fn facts(reader: &Reader, view: &RunView) -> Value {
+    let mut facts = summary::json(view);
+    facts["status"] = view.status().into();
+    if view.status() == "interrupted" {
+        facts["live_children"] = view.live_children(reader).into();
+    }
+    facts["plan_name"] = view.record.summary.plan_name.as_str().into();
+    facts["orchestrator"] =
+        view.holder.as_ref().map_or(json!(null), |h| json!({ "pid": h.pid, "host": h.host }));
+    facts
 }
 
 /// What the orchestrator of a run says: it knows where the run stands, and nothing has to be read. None if there is

@@ -15,9 +15,11 @@ pub use rows::{DEFAULTS, Naming, Row, rows};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::mcp_json;
 use crate::origin::{Origin, Valued};
 use crate::plain_file::small_text;
 use regatta_plan::Defaults;
+use regatta_plan::model::McpServer;
 use regatta_runtime::keeper::Containment;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -40,6 +42,8 @@ pub struct Config {
     pub values: BTreeMap<String, Valued>,
     /// The files that were looked for, the nearest first, and whether they are there.
     pub files: Vec<(PathBuf, bool)>,
+    /// The servers of tools that `.mcp.json` of the workspace has.
+    pub mcp_servers: BTreeMap<String, McpServer>,
 }
 
 impl Config {
@@ -51,7 +55,7 @@ impl Config {
     pub fn read(context: &Context) -> Result<Config, CliError> {
         let project = context.workspace.join(".regatta").join("config.toml");
         let user = context.user_settings.clone();
-        let mut config = Config::default();
+        let mut config = Config { mcp_servers: mcp_json::read(&context.workspace)?, ..Config::default() };
         for (path, is_user) in user.iter().map(|p| (p, true)).chain([(&project, false)]) {
             let text = text(path)?;
             config.files.insert(0, (path.clone(), text.is_some()));

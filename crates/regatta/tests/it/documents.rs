@@ -112,7 +112,6 @@ fn parts_of_worktrees_and_merges_that_are_not_built_are_named() {
     let parts = [
         ("worktree", "\"lfs\": \"on\"", "worktree.lfs: on"),
         ("merge", "\"policy\": \"pull-requests\"", "merge.policy: pull-requests"),
-        ("gates", "\"x\": { \"run\": \"true\", \"evidence\": [\"lcov:x\"] }", "gates.x.evidence: lcov"),
     ];
     for (block, part, named) in parts {
         let plan = format!("{{ \"version\": 1, \"{block}\": {{ {part} }}, \"tasks\": [] }}");

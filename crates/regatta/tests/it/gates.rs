@@ -201,6 +201,33 @@ tasks: [ {{ id: a, run: 'echo a >a.txt' }}, {{ id: b, run: 'echo b >b.txt' }} ]
 }
 
 #[test]
+fn coverage_and_json_are_evidence_too_within_bounds_of_the_plan() {
+    let run = |evidence: &str, text: &str| {
+        let world = with_plan(&format!(
+            "merge: {{ gates: [unit] }}
+gates: {{ unit: {{ run: 'cp ../report.txt out.log', evidence: ['{evidence}'] }} }}
+tasks: [ {{ id: a, run: 'echo a >a.txt' }} ]
+"
+        ));
+        world.write(".regatta/worktrees/report.txt", text);
+        let code = world.regatta(&["run", "plan.yaml"]).code;
+        (code, landing(&world)["gates"][0]["said"].as_str().unwrap().to_owned())
+    };
+    let lcov = "SF:a\nDA:1,1\nDA:2,0\nend_of_record\n";
+    let cobertura = "<coverage><class filename=\"a\"><line number=\"1\" hits=\"1\"/></class></coverage>";
+    for (evidence, text, code, said) in [
+        ("lcov:out.log lines>=50", lcov, 0, "1 of 2 lines covered, no branches measured"),
+        ("lcov:out.log", lcov, 1, "1 of 2 lines covered, less than 80 %"),
+        ("cobertura:out.log", cobertura, 0, "1 of 1 lines covered, no branches measured"),
+        ("cobertura:out.log branches>=1", cobertura, 1, "no branches were measured"),
+        ("json:out.log report.errors == 0", "{ \"errors\": 0 }", 0, "report.errors == 0: true"),
+        ("json:out.log report.errors == 0", "{ \"errors\": 1 }", 1, "report.errors == 0: false"),
+    ] {
+        assert_eq!(run(evidence, text), (Some(code), said.to_owned()), "{evidence}");
+    }
+}
+
+#[test]
 fn a_word_that_is_neither_gate_nor_program_is_an_error_before_anything_starts() {
     let world = with_plan(
         "merge: { gates: [unti] }
@@ -226,7 +253,7 @@ fn gates_that_contradict_themselves_are_all_told_at_once() {
 agents: { bot: { command: [x] } }
 gates:
   a: { run: 'true', needs: [b] }
-  b: { run: 'true', needs: [a], evidence: ['junit:../x', 'odd', 'lcov:x'] }
+  b: { run: 'true', needs: [a], evidence: ['junit:../x', 'odd', 'lcov:x lines>80', 'json:x'] }
   c: { person: ok, timeout: 1s }
 tasks: [ { id: a, run: 'true' } ]
 ",
@@ -235,11 +262,52 @@ tasks: [ { id: a, run: 'true' } ]
     for part in [
         "gates need each other in a cycle: a -> b -> a",
         "evidence `junit:../x` of gate `b` names a path that",
-        "evidence `odd` of gate `b` is of no kind that is known: junit:PATH, sarif:PATH",
+        "evidence `odd` of gate `b` is of no kind that is known: junit:PATH, sarif:PATH, lcov:PATH [lines>=N]",
+        "evidence `lcov:x lines>80` of gate `b` has the bound `lines>80`",
+        "evidence `json:x` of gate `b` says nothing of `report`",
         "`timeout` of gate `c` is for commands",
         "`resolver` and `on_conflict: resolver` belong together",
         "agent `bto` is not among `agents`",
     ] {
         assert!(said.contains(part), "{part} is not in\n{said}");
     }
+}
+
+#[test]
+fn a_person_who_says_no_lands_nothing_or_everything_but_the_tasks_they_name() {
+    let plan = |merge: &str| {
+        with_plan(&format!(
+            "merge: {{ {merge} }}
+gates: {{ ok: {{ person: 'good?' }} }}
+tasks:
+  - {{ id: a, run: 'echo a >a.txt' }}
+  - {{ id: b, run: 'echo b >b.txt' }}
+  - {{ id: c, needs: [b], run: 'echo c >c.txt' }}
+"
+        ))
+    };
+    for (merge, who) in [("gates: [ok]", "ok"), ("gates: ['true'], approve: true", "approval")] {
+        let world = plan(merge);
+        world.regatta(&["run", "plan.yaml"]).exits(5);
+        let before = belongings(&world);
+        let named = world.regatta(&["merge", "--reject", "--task", "b"]).exits(2);
+        assert!(named.err.contains("the plan takes no task out"), "{}", named.err);
+        let said = world.regatta(&["merge", "--reject"]).exits(1);
+        assert!(said.err.contains("refused for "), "{}", said.err);
+        assert!(said.out.contains(&format!("    {who}: refused by ")), "{}", said.out);
+        assert_eq!(belongings(&world), before);
+        let again = world.regatta(&["merge", "--approve", &world.run_id()]).exits(2);
+        assert!(again.err.contains("asks for no approval"), "{}", again.err);
+    }
+    let world = plan("policy: merge-succeeded, on_gate_failure: take-out, gates: [ok]");
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let odd = world.regatta(&["merge", "--reject", "--task", "x"]).exits(2);
+    assert!(odd.err.contains("task `x` is not in what the run asks about"), "{}", odd.err);
+    let said = world.regatta(&["merge", "--reject", "--task", "b"]).exits(5);
+    assert!(said.out.contains("good?"), "{}", said.out);
+    let said = world.regatta(&["merge", "--approve"]).exits(1);
+    assert!(said.out.contains("note         b: refused by "), "{}", said.out);
+    assert_eq!(landing(&world)["left_out"], serde_json::json!({ "b": "gate", "c": "upstream" }));
+    assert!(world.path("a.txt").exists() && !world.path("b.txt").exists() && !world.path("c.txt").exists());
+    world.regatta(&["merge"]).exits(2);
 }

@@ -74,7 +74,12 @@ impl World {
 
     /// A command ready to be started.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_regatta"));
+        self.program(env!("CARGO_BIN_EXE_regatta"), args)
+    }
+
+    /// Any program as if a user of this workspace started it.
+    pub fn program(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(args).current_dir(self.root()).stdin(Stdio::null());
         command.env_remove("REGATTA_WORKSPACE").env("NO_COLOR", "1").env("LC_ALL", "C");
         // Whoever runs the tests may have settings.

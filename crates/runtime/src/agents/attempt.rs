@@ -136,7 +136,7 @@ impl Actions {
             resumed,
             ..AgentRecord::default()
         };
-        Ok(Work { prepared: Prepared { argv, env, cwd }, prompt, record })
+        Ok(Work { prepared: Prepared { argv, env, cwd, call: None }, prompt, record })
     }
 
     fn known(&self, task: &Task, brief: &Brief<'_>) -> Result<Known, Refusal> {
@@ -176,7 +176,7 @@ impl Actions {
             vars.extend(of.iter().map(|(name, value)| (name.into(), value.into())));
         }
         vars.extend(
-            agent.env.iter().filter_map(|name| Some((name.into(), self.agent_var(name)?.to_owned()))),
+            agent.env.iter().filter_map(|name| Some((name.into(), self.given_var(name)?.to_owned()))),
         );
         let own = self.own_variables(
             task,

@@ -66,7 +66,7 @@ impl Actions {
             in_worktree: true,
             ..AgentRecord::default()
         };
-        Ok(Work { prepared: Prepared { argv, env, cwd: order.dir.clone() }, prompt, record })
+        Ok(Work { prepared: Prepared { argv, env, cwd: order.dir.clone(), call: None }, prompt, record })
     }
 
     /// Later ones stand over earlier ones, as for the agent of a task.
@@ -81,7 +81,7 @@ impl Actions {
             vars.extend(of.iter().map(|(name, value)| (name.into(), value.into())));
         }
         vars.extend(
-            agent.env.iter().filter_map(|name| Some((name.into(), self.agent_var(name)?.to_owned()))),
+            agent.env.iter().filter_map(|name| Some((name.into(), self.given_var(name)?.to_owned()))),
         );
         vars.extend(call.vars.iter().map(|(name, value)| (name.into(), value.into())));
         let worktree = &call.order.dir;

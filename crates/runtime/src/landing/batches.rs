@@ -128,6 +128,9 @@ impl Dock {
             if self.stop.load(Ordering::SeqCst) {
                 return Ok(Err(Verdict::Stop));
             }
+            if left_out.contains_key(&piece.task) {
+                continue;
+            }
             if piece.ancestors.iter().any(|task| left_out.contains_key(task)) {
                 left_out.insert(piece.task.clone(), Cause::Upstream);
                 continue;

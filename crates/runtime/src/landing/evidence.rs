@@ -1,17 +1,23 @@
-//! What a gate wrote beside its exit code: a report of tests (JUnit XML) or of findings (SARIF), read and counted by us.
+//! What a gate wrote beside its exit code: a report of tests (JUnit XML), of findings (SARIF), of coverage, or JSON, read and
+//! counted by us.
 //!
 //! A report that is missing or cannot be read is no pass. Knows no gate.
 
+use super::coverage::Coverage;
 use crate::private_file;
 use quick_junit::{Report, TestCaseStatus};
 use regatta_plan::model::Evidence;
+use regatta_plan::when::Condition;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufReader, Read as _};
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
 
 /// A report may hold this much.
 const MOST_BYTES: u64 = 64 << 20;
+/// The stack of a thread that evaluates an expression.
+const STACK_BYTES: usize = 8 << 20;
 /// So many cases or findings are named.
 const MOST_NAMES: usize = 5;
 
@@ -37,9 +43,37 @@ pub(super) fn read(evidence: &Evidence, dir: &Path) -> Result<String, String> {
     let reader = BufReader::new(file.take(MOST_BYTES));
     let told = match evidence.kind.as_str() {
         "junit" => Report::deserialize(reader).map(|report| junit(&report)).map_err(|e| e.to_string()),
+        "lcov" | "cobertura" => coverage(evidence, reader),
+        "json" => {
+            serde_json::from_reader(reader).map_err(|e| e.to_string()).map(|report| holds(evidence, report))
+        }
         _ => serde_json::from_reader(reader).map_err(|e| e.to_string()).and_then(|log| sarif(&log)),
     };
     told.map_err(unread)?
+}
+
+fn coverage(evidence: &Evidence, reader: impl BufRead) -> Result<Result<String, String>, String> {
+    let found = match evidence.kind.as_str() {
+        "lcov" => Coverage::of_lcov(reader)?,
+        _ => Coverage::of_cobertura(reader)?,
+    };
+    Ok(found.judge((evidence.lines_percent, evidence.branches_percent)))
+}
+
+/// Whether what the plan says of a report is true of it.
+fn holds(evidence: &Evidence, report: Value) -> Result<String, String> {
+    let expression = evidence.expression.clone().unwrap_or_default();
+    let text = expression.clone();
+    let evaluate = move || Condition::parse(&text)?.evaluate(&BTreeMap::new(), &[("report", report)]);
+    // An expression costs stack.
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(evaluate);
+    let answer = thread.map_err(|error| error.to_string())?.join();
+    match answer {
+        Ok(Ok(true)) => Ok(format!("{expression}: true")),
+        Ok(Ok(false)) => Err(format!("{expression}: false")),
+        Ok(Err(why)) => Err(format!("{expression}: {why}")),
+        Err(_) => Err(format!("{expression}: it cannot be evaluated")),
+    }
 }
 
 /// Counts cases, whatever the sums in the report say.
@@ -96,7 +130,10 @@ mod tests {
     fn check(kind: &str, text: &str, expect: Result<&str, &str>) {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("r"), text).unwrap();
-        let evidence = Evidence { kind: kind.to_owned(), path: "r".to_owned() };
+        let (kind, expression) = kind.split_once(' ').unwrap_or((kind, ""));
+        let expression = (!expression.is_empty()).then(|| expression.to_owned());
+        let evidence =
+            Evidence { kind: kind.to_owned(), path: "r".to_owned(), expression, ..Evidence::default() };
         let found = read(&evidence, dir.path());
         match (&found, expect) {
             (Ok(said), Ok(part)) | (Err(said), Err(part)) => assert!(said.contains(part), "{said}"),
@@ -121,6 +158,24 @@ mod tests {
         check("junit", &suite(""), Err("no test passed"));
         check("junit", "<testsuites><testsuite", Err("cannot be read"));
         check("junit", "", Err(""));
+    }
+
+    #[test]
+    fn what_is_said_of_a_report_in_json_must_be_true() {
+        check("json report.errors == 0", "{\"errors\": 0}", Ok("report.errors == 0: true"));
+        check("json report.errors == 0", "{\"errors\": 2}", Err("report.errors == 0: false"));
+        check("json report.errors == 0", "{}", Err("report.errors == 0: "));
+        check("json size(report) > 1", "[1, 2]", Ok("true"));
+        check("json report", "3", Err("not true or false"));
+        check("json report.ok", "{\"ok\": tru", Err("cannot be read"));
+    }
+
+    #[test]
+    fn a_report_of_coverage_is_judged_by_its_kind() {
+        check("lcov", "SF:a\nDA:1,1\n", Ok("1 of 1 lines covered"));
+        check("lcov", "SF:a\nDA:1,0\n", Err("less than 80 %"));
+        check("cobertura", "<c><line number=\"1\" hits=\"1\"/></c>", Ok("1 of 1 lines covered"));
+        check("cobertura", "<c><line number", Err("cannot be read"));
     }
 
     #[test]

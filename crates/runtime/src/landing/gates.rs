@@ -131,6 +131,10 @@ impl Dock {
             Said::Red(_) => Ok(red_at_the_end(cargo, report)),
             Said::Asks(questions) => Ok(self.ask(report, questions)),
             Said::Green if self.merge.approve => match self.approved(None, &report.tip)? {
+                Some(answer) if answer.refused => {
+                    report.gates.push(refusal(&answer));
+                    Ok(red_at_the_end(cargo, report))
+                }
                 Some(_) => Ok(Verdict::GoOn),
                 None => {
                     let text = "may the target move?".to_owned();
@@ -161,6 +165,22 @@ pub(super) fn red_at_the_end(cargo: &Cargo, report: &mut Report) -> Verdict {
         report.left_out.insert(last.task.clone(), Cause::Gate.code().to_owned());
     }
     Verdict::Nothing(Cause::Gate)
+}
+
+/// A no where `merge.approve` asked.
+fn refusal(answer: &Approval) -> GateResult {
+    GateResult {
+        gate: "approval".to_owned(),
+        id: "approve".to_owned(),
+        after: None,
+        with: Vec::new(),
+        passed: false,
+        ran: true,
+        blocking: true,
+        said: format!("refused by {}", answer.by),
+        log: None,
+        ran_ms: 0,
+    }
 }
 
 /// Gates that wait for a person, themselves or by what they need. Each stands after what it needs.
@@ -258,6 +278,10 @@ impl<'a> Round<'a> {
                 self.stands[i] = Stand::Asked;
             } else if let Some(ask) = &check.person {
                 match self.dock.approved(Some(&check.name), bench.tip.as_str())? {
+                    Some(answer) if answer.refused => {
+                        let said = format!("refused by {}", answer.by);
+                        self.settle(i, Stand::Red, Ran { said, ..Ran::default() });
+                    }
                     Some(approval) => {
                         let said = format!("approved by {}", approval.by);
                         self.settle(i, Stand::Passed, Ran { said, ..Ran::default() });

@@ -7,7 +7,7 @@ use super::joining::{Joined, Joiner, Strategy};
 use super::paid::Paid;
 use super::resolver::Resolved;
 use super::scribe::Scribe;
-use super::{Cargo, Conflict, Dock, LandError, Piece, Report, Verdict};
+use super::{Approval, Cargo, Conflict, Dock, LandError, Piece, Report, Verdict};
 use crate::git::{Git, Oid};
 use crate::yard::{AttributesError, patterns};
 use regatta_engine::cause::Cause;
@@ -49,6 +49,11 @@ impl Dock {
         let mut bench = self.bench(from)?;
         if let Some(verdict) = self.prepare(&bench)? {
             return Ok(verdict);
+        }
+        let refused = Approval::left_out(&self.run_dir)?;
+        for (piece, by) in cargo.pieces.iter().filter_map(|piece| Some((piece, refused.get(&piece.task)?))) {
+            report.found(piece, vec![format!("refused by {by}")]);
+            left_out.insert(piece.task.clone(), Cause::Gate);
         }
         if let Some(verdict) = self.bring_in(cargo, &mut bench, (report, left_out))? {
             return Ok(verdict);

@@ -10,6 +10,7 @@
 
 mod approval;
 mod batches;
+mod coverage;
 mod errand;
 mod evidence;
 mod fix;

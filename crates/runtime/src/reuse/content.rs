@@ -40,7 +40,13 @@ pub(super) fn key(actions: &Actions, node: NodeId, outputs: &Outputs) -> Result<
             json!({ "script": script, "shell": shell, "refs": refs })
         }
         Action::Agent { .. } => return Err("an agent does it, whose work is never equal".to_owned()),
-        Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. } => {
+        Action::Tool { tool, params } => {
+            let params = inputs(params, &scope).map_err(|e| e.message)?;
+            let servers = &actions.plan().mcp_servers;
+            let server = tool.split_once('/').and_then(|(server, _)| servers.get(server));
+            json!({ "tool": tool, "params": params, "server": server })
+        }
+        Action::Join { .. } | Action::Gate { .. } => {
             return Err("it has no command".to_owned());
         }
     };

@@ -1,0 +1,126 @@
+//! Tools of a plan: those that are built in, and the servers of others. Part of [`crate::model`].
+//!
+//! Plain data and tables. How a tool is called is known to the runtime.
+
+use crate::action::Action;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A server of tools, as the Model Context Protocol has them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum McpServer {
+    /// A program that speaks over its standard input and output.
+    Program {
+        /// Program and arguments, as templates.
+        argv: Vec<String>,
+        /// Variables that it gets, as templates.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        env: BTreeMap<String, String>,
+    },
+    /// An address that is spoken to over HTTP.
+    Address {
+        /// The address, as a template.
+        url: String,
+        /// Headers of each request, as templates.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        headers: BTreeMap<String, String>,
+    },
+}
+
+impl McpServer {
+    /// Its templates that others can see: the command line, or the address.
+    pub fn open_texts(&self) -> impl Iterator<Item = &String> {
+        match self {
+            McpServer::Program { argv, .. } => argv.iter(),
+            McpServer::Address { url, .. } => std::slice::from_ref(url).iter(),
+        }
+    }
+
+    /// Its templates that only it sees: variables, or headers.
+    pub fn private_texts(&self) -> impl Iterator<Item = &String> {
+        match self {
+            McpServer::Program { env, .. } => env.values(),
+            McpServer::Address { headers, .. } => headers.values(),
+        }
+    }
+}
+
+/// A tool of our own.
+#[derive(Debug)]
+pub struct BuiltIn {
+    /// Its name.
+    pub name: &'static str,
+    /// Parameters that it must get.
+    pub required: &'static [&'static str],
+    /// Parameters that it may get.
+    pub optional: &'static [&'static str],
+    /// What losing an attempt of it means where the plan says nothing: its own work is known.
+    pub effect: &'static str,
+    /// What it does, for people.
+    pub doc: &'static str,
+}
+
+const fn tool(
+    name: &'static str,
+    (required, optional): (&'static [&'static str], &'static [&'static str]),
+    effect: &'static str,
+    doc: &'static str,
+) -> BuiltIn {
+    BuiltIn { name, required, optional, effect, doc }
+}
+
+/// The tools that need no server, by name. `shell` is not among them: it is `run` by another name.
+pub static BUILT_IN: [BuiltIn; 10] = [
+    tool("file_copy", (&["source", "dest"], &[]), "idempotent", "Copies a file."),
+    tool("file_glob", (&["pattern"], &[]), "pure", "Paths of files that match a pattern, sorted."),
+    tool("file_list", (&["path"], &[]), "pure", "Entries of a directory, sorted by name."),
+    tool("file_move", (&["source", "dest"], &[]), "at-most-once", "Renames a file."),
+    tool("file_read", (&["path"], &[]), "pure", "The text of a file."),
+    tool("file_write", (&["path", "content"], &[]), "idempotent", "Writes a file whole, or not at all."),
+    tool(
+        "http_request",
+        (&["url"], &["method", "headers", "body"]),
+        "at-most-once",
+        "Sends a request; an answer of 400 or above is a failure.",
+    ),
+    tool(
+        "json_query",
+        (&["data", "path"], &[]),
+        "pure",
+        "What a JSONPath, or a path of names, finds in data.",
+    ),
+    tool("sleep", (&["ms"], &[]), "pure", "Waits so many milliseconds."),
+    tool(
+        "template",
+        (&["text"], &["vars"]),
+        "pure",
+        "A text with `{{ names }}` and `{% blocks %}` filled in.",
+    ),
+];
+
+/// A tool of our own, by name.
+#[must_use]
+pub fn built_in(name: &str) -> Option<&'static BuiltIn> {
+    BUILT_IN.iter().find(|tool| tool.name == name)
+}
+
+/// Those of the servers that some action names. A bare name that is not built in may be of any of them.
+pub(crate) fn used<'a>(
+    servers: &BTreeMap<String, McpServer>,
+    actions: impl Iterator<Item = &'a Action>,
+) -> BTreeMap<String, McpServer> {
+    let mut named = BTreeSet::new();
+    for tool in actions.filter_map(Action::tool) {
+        match tool.split_once('/') {
+            Some((server, _)) => drop(named.insert(server)),
+            None if built_in(tool).is_some() => {}
+            None => return servers.clone(),
+        }
+    }
+    servers
+        .iter()
+        .filter(|(name, _)| named.contains(name.as_str()))
+        .map(|(n, s)| (n.clone(), s.clone()))
+        .collect()
+}

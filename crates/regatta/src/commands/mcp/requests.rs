@@ -1,0 +1,79 @@
+//! `parallel_execute` and `shell_batch`: a whole document in one call, answered in its own shape (formats 1 and 2).
+
+use super::answer::Answer;
+use super::desk::{Arguments, Desk, Refused};
+use super::waiting::{Waited, wait};
+use crate::commands::run::submit;
+use crate::config::Config;
+use crate::overrides::Overrides;
+use crate::parallel::{self, Collector};
+use crate::source::{self, Source};
+use crate::view::{self, RunView, reader, store_error};
+use regatta_journal::{Reader, RunId, Which};
+use regatta_plan::model::Dialect;
+use serde_json::{Value, json};
+
+/// `parallel_execute`
+pub(super) fn parallel_execute(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer, Refused> {
+    execute(desk, arguments, Dialect::Request)
+}
+
+/// `shell_batch`
+pub(super) fn shell_batch(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer, Refused> {
+    execute(desk, arguments, Dialect::Batch)
+}
+
+fn execute(desk: &Desk<'_>, arguments: Arguments, wanted: Dialect) -> Result<Answer, Refused> {
+    let text = Value::Object(arguments).to_string();
+    let config = Config::read(desk.context)?;
+    let mut loaded = source::load_text("request.json", &text, &source::given(&config, &[]));
+    if loaded.dialect != wanted {
+        let key = if wanted == Dialect::Request { "tasks" } else { "commands" };
+        let message =
+            format!("this is not the document that is wanted here: it has `{key}` and no `version`");
+        return Ok(refusal(&message, Some("a plan is started with `run_start`")));
+    }
+    let Some(plan) = loaded.plan.take() else { return Ok(Answer::error(parallel::refusal(&loaded))) };
+    let source = Source { plan, text: loaded.into_source(), path: None, defaults: config.defaults() };
+    let id = match submit(desk.context, (&source, &Overrides::default()), &[]) {
+        Ok(id) => id,
+        Err(error) => return Ok(refusal(&error.message, error.hint.as_deref())),
+    };
+    let reader = reader(&desk.context.workspace)?;
+    answered(desk, &reader, &id)
+}
+
+/// The result of the run, or where it stands and how to ask again.
+fn answered(desk: &Desk<'_>, reader: &Reader, id: &RunId) -> Result<Answer, Refused> {
+    let waited = wait(desk, reader, (id, desk.wait))?;
+    if waited == Waited::Ended
+        && let Some(result) = result(reader, id)?
+    {
+        return Ok(Answer::about(id.as_str(), result));
+    }
+    let summary = reader.summary(id).map_err(store_error)?;
+    let status = match waited {
+        Waited::Stands => view::status(summary.state, reader.holder(id).map_err(store_error)?.is_some()),
+        Waited::Ended | Waited::GoesOn => "running",
+    };
+    let next = json!({ "tool": "run_wait", "arguments": { "run_id": id.as_str() } });
+    Ok(Answer::about(id.as_str(), json!({ "executionId": id.as_str(), "status": status, "next": next })))
+}
+
+/// The result of a run that has ended, in the shape of its document; of a plan there is none.
+///
+/// # Errors
+/// The journal cannot be read.
+pub(super) fn result(reader: &Reader, id: &RunId) -> Result<Option<Value>, Refused> {
+    let mut collector = Collector::default();
+    let view = RunView::load(reader, Which::Named(id.as_str()), &mut |stored| collector.push(stored))?;
+    Ok(collector.result(&view, &reader.place().run_dir(id)))
+}
+
+fn refusal(message: &str, hint: Option<&str>) -> Answer {
+    let mut error = json!({ "code": "PARALLEL_EXECUTION_ERROR", "message": message });
+    if let Some(hint) = hint {
+        error["hint"] = hint.into();
+    }
+    Answer::error(json!({ "success": false, "error": error }))
+}

@@ -1,0 +1,108 @@
+//! Waiting for a run: until it has ended, somebody must do something, the client has enough, or the time is over.
+
+use super::desk::{Desk, Progress, Refused};
+use crate::view::{self, engine_of, plan_of, store_error};
+use regatta_engine::event::EventKind;
+use regatta_journal::{Reader, RunId};
+use std::time::{Duration, Instant};
+
+/// Between two looks at a run.
+const LOOK: Duration = Duration::from_millis(50);
+/// A client hears something at least that often; some give up after less than a minute of silence.
+const BEAT: Duration = Duration::from_secs(10);
+/// Nobody holds a run for that long: nobody is about to.
+const ABANDONED: Duration = Duration::from_secs(5);
+/// Events fetched at a time.
+const PAGE: usize = 1_000;
+
+/// How a wait ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Waited {
+    /// The run has ended.
+    Ended,
+    /// It does not go on by itself: it waits for a person, is paused, or nobody orchestrates it.
+    Stands,
+    /// It goes on.
+    GoesOn,
+}
+
+/// Waits for a run and tells how far it is.
+///
+/// # Errors
+/// The journal cannot be read.
+pub(super) fn wait(
+    desk: &Desk<'_>,
+    reader: &Reader,
+    (id, at_most): (&RunId, Duration),
+) -> Result<Waited, Refused> {
+    let (until, mut alone) = (Instant::now() + at_most.min(desk.wait), None);
+    let mut teller = Teller::new(reader, id)?;
+    loop {
+        let state = reader.summary(id).map_err(store_error)?.state;
+        if state.has_ended() {
+            return Ok(Waited::Ended);
+        }
+        let held = reader.holder(id).map_err(store_error)?.is_some();
+        let goes_on = ["created", "running"].contains(&view::status(state, held));
+        if held && goes_on {
+            alone = None;
+        } else {
+            // Who takes a run up, and who leaves it, is between two states for a moment.
+            let since = *alone.get_or_insert_with(Instant::now);
+            let enough = if goes_on || !held { ABANDONED } else { LOOK };
+            if since.elapsed() >= enough {
+                return Ok(Waited::Stands);
+            }
+        }
+        if Instant::now() >= until || (desk.is_over)() {
+            return Ok(Waited::GoesOn);
+        }
+        teller.tell(desk, reader, id)?;
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Tells how many tasks have ended, when that changes and from time to time.
+struct Teller {
+    total: u32,
+    next: u64,
+    ended: u32,
+    told: Option<(u32, Instant)>,
+    beats: u32,
+}
+
+impl Teller {
+    fn new(reader: &Reader, id: &RunId) -> Result<Teller, Refused> {
+        let record = reader.run(id).map_err(store_error)?;
+        let total = engine_of(&plan_of(&record)?.0)?.graph().len();
+        Ok(Teller {
+            total: u32::try_from(total).unwrap_or(u32::MAX),
+            next: 1,
+            ended: 0,
+            told: None,
+            beats: 0,
+        })
+    }
+
+    fn tell(&mut self, desk: &Desk<'_>, reader: &Reader, id: &RunId) -> Result<(), Refused> {
+        loop {
+            let page = reader.events(id, self.next, PAGE).map_err(store_error)?;
+            let Some(last) = page.last() else { break };
+            self.next = last.pos + 1;
+            let ended = page.iter().filter(|e| matches!(e.event.kind, EventKind::NodeEnded { .. })).count();
+            self.ended += u32::try_from(ended).unwrap_or(0);
+        }
+        let now = Instant::now();
+        self.beats = match self.told {
+            Some((ended, _)) if ended != self.ended => 0,
+            Some((_, at)) if now.duration_since(at) < BEAT => return Ok(()),
+            Some(_) => self.beats + 1,
+            None => 0,
+        };
+        self.told = Some((self.ended, now));
+        // The protocol wants it to grow, also while no task ends.
+        let beats = 1.0 - 1.0 / (1.0 + f64::from(self.beats));
+        (desk.tell)(Progress { done: f64::from(self.ended) + beats, total: self.total });
+        Ok(())
+    }
+}

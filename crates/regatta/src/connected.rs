@@ -1,0 +1,79 @@
+//! What the servers of a plan say against its calls: asked with `--connect`, and before a run whose plan leaves open which
+//! server a tool is of.
+//!
+//! Starts the servers, and ends them.
+
+use crate::context::{Context, err, out};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::render::count;
+use crate::render::escape::escape;
+use crate::session::{self, Show};
+use regatta_plan::Plan;
+use regatta_plan::model::{Dialect, built_in};
+use regatta_runtime::connecting::connect;
+use regatta_runtime::tools::{Findings, judge};
+use serde_json::json;
+
+/// What is found; nothing where no task names a server.
+///
+/// # Errors
+/// A secret of the vault cannot be had.
+pub fn findings(context: &Context, plan: &Plan) -> Result<Findings, CliError> {
+    if plan.mcp_servers.is_empty() {
+        return Ok(Findings::default());
+    }
+    let vault = session::vault(context, plan)?;
+    Ok(judge(plan, &connect(plan, &vault, &context.workspace)))
+}
+
+/// Refuses a plan whose calls would fail, after telling all that is found.
+///
+/// # Errors
+/// They would (exit 3), or a secret cannot be had.
+pub fn refuse(context: &Context, plan: &Plan) -> Result<(), CliError> {
+    let found = findings(context, plan)?;
+    tell(&found);
+    verdict(&found)
+}
+
+fn verdict(found: &Findings) -> Result<(), CliError> {
+    match found.errors.len() as u64 {
+        0 => Ok(()),
+        n => {
+            let message = format!("the servers of the plan have {} against its calls", count(n, "objection"));
+            Err(CliError::new(Exit::InvalidPlan, message).hint("nothing was started"))
+        }
+    }
+}
+
+/// Says what is found.
+pub fn tell(found: &Findings) {
+    found.errors.iter().for_each(|line| err(&format!("error: {}\n", escape(line))));
+    found.warnings.iter().for_each(|line| err(&format!("warning: {}\n", escape(line))));
+}
+
+/// Before a run: a bare name must be of one server. A request is answered in its own form.
+///
+/// # Errors
+/// As [`refuse`].
+pub fn refuse_open_names(context: &Context, plan: &Plan, show: Show) -> Result<(), CliError> {
+    let mut tools = plan.calls().filter_map(|(_, action)| action.tool());
+    if !tools.any(|tool| !tool.contains('/') && built_in(tool).is_none()) {
+        return Ok(());
+    }
+    let found = findings(context, plan)?;
+    if let Some(first) =
+        found.errors.first().filter(|_| show == Show::Json && plan.dialect == Dialect::Request)
+    {
+        let problems: Vec<_> = found
+            .errors
+            .iter()
+            .map(|message| json!({ "code": "UNKNOWN_TOOL", "message": message }))
+            .collect();
+        let error = json!({ "code": "UNKNOWN_TOOL", "message": first, "problems": problems });
+        out(&format!("{}\n", json!({ "success": false, "error": error })));
+    }
+    tell(&found);
+    verdict(&found)
+}

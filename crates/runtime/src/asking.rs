@@ -1,0 +1,42 @@
+//! What a task asks of others: the texts in which references stand, and the tasks that a condition names.
+//!
+//! Reads the plan alone.
+
+use regatta_plan::model::{Action, Task};
+use regatta_plan::when::Condition;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// The tasks that a condition asks about: named ones, and for `tasks` as a whole all predecessors.
+pub(crate) fn asked<'a>(condition: &'a Condition, task: &'a Task) -> BTreeSet<&'a String> {
+    let all = condition.asks_for_all.then_some(&task.needs).into_iter().flatten();
+    condition.names.iter().chain(&condition.literal_tasks).chain(all).collect()
+}
+
+/// What a task does, what undoes it, and what asks about it.
+pub(crate) fn actions_of(task: &Task) -> impl Iterator<Item = &Action> {
+    std::iter::once(&task.action).chain(&task.undo).chain(&task.reconcile)
+}
+
+/// Texts of a task in which a reference is replaced directly.
+pub(crate) fn texts(task: &Task) -> Vec<String> {
+    let mut texts: Vec<String> = task.cwd.iter().chain(task.env.values()).cloned().collect();
+    let mut open: Vec<&Value> = task.inputs.values().collect();
+    for action in actions_of(task) {
+        match action {
+            Action::Argv(items) => texts.extend(items.iter().cloned()),
+            Action::Agent { prompt, .. } => texts.extend(prompt.iter().cloned()),
+            Action::Tool { params, .. } => open.extend(params.values()),
+            Action::Shell { .. } | Action::Join { .. } | Action::Gate { .. } => {}
+        }
+    }
+    while let Some(value) = open.pop() {
+        match value {
+            Value::String(text) => texts.push(text.clone()),
+            Value::Array(items) => open.extend(items),
+            Value::Object(map) => open.extend(map.values()),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    texts
+}

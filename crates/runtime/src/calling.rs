@@ -1,0 +1,120 @@
+//! A call of a tool made ready, with every reference replaced, and what it said when it has ended.
+//!
+//! Reads the plan; starts nothing and writes nothing.
+
+use crate::action::{Actions, Kind};
+use crate::judge::Job;
+use crate::outputs::Outputs;
+use crate::scope::{Refusal, inputs};
+use crate::tools::{Order, Said, Server, literal_origin};
+use regatta_engine::cause::Cause;
+use regatta_plan::model::{McpServer, Task, built_in};
+use regatta_plan::reference::{Ref, Scope, Template, Unresolved, as_text};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+/// The program that the keeper runs, which is this one, also when its file was replaced meanwhile.
+const OURSELVES: &str = "/proc/self/exe";
+
+impl Actions {
+    /// Makes a call ready, for the directory of its attempt: the command line of its process, and its order.
+    ///
+    /// # Errors
+    /// A reference has no value.
+    pub(crate) fn prepare_call(
+        &self,
+        (task, idempotency_key): (&Task, String),
+        (tool, params): (&str, &BTreeMap<String, Value>),
+        (outputs, dir): (&Outputs, &Path),
+    ) -> Result<(Vec<OsString>, Order), Refusal> {
+        let scope = self.scope(task, outputs);
+        let resolved = match inputs(params, &scope)? {
+            Value::Object(map) => map,
+            _ => serde_json::Map::new(),
+        };
+        let order = Order {
+            tool: tool.to_owned(),
+            params: resolved,
+            servers: self.servers_of(tool)?,
+            own_origin: params.get("url").and_then(Value::as_str).and_then(literal_origin),
+            idempotency_key,
+            text_is_json: task.result_is_stdout,
+            grace_ms: task.timeout.grace_ms,
+        };
+        let argv = vec![OURSELVES.into(), "tool-call".into(), "--dir".into(), dir.into()];
+        Ok((argv, order))
+    }
+
+    /// The tool that `job` calls, if it is a call.
+    fn called(&self, job: &Job) -> Option<&str> {
+        let task = self.task(job.node);
+        match job.kind {
+            Kind::Attempt => task.action.tool(),
+            Kind::Undo => task.undo.as_ref()?.tool(),
+            Kind::Reconcile | Kind::Setup(_) | Kind::Verify(_) => None,
+        }
+    }
+
+    /// Whether `job` calls a tool of a server.
+    pub(crate) fn calls_server(&self, job: &Job) -> bool {
+        self.called(job).is_some_and(|tool| built_in(tool).is_none())
+    }
+
+    /// What the call of a tool said, if that is what `job` was.
+    pub(crate) fn said_by_tool(&self, job: &Job) -> Option<Said> {
+        self.called(job)?;
+        Said::hear(&job.dir.path)
+    }
+
+    /// The servers that a tool may be of.
+    fn servers_of(&self, tool: &str) -> Result<BTreeMap<String, Server>, Refusal> {
+        let servers = &self.plan().mcp_servers;
+        let named = |name: &str| servers.get_key_value(name).into_iter();
+        let found: Vec<(&String, &McpServer)> = match tool.split_once('/') {
+            Some((name, _)) => named(name).collect(),
+            None if built_in(tool).is_some() => Vec::new(),
+            None => servers.iter().collect(),
+        };
+        let refuse = |why: Unresolved| Refusal { cause: Cause::Resolution, message: why.0 };
+        found
+            .into_iter()
+            .map(|(name, server)| Ok((name.clone(), resolve(server, &Known(self)).map_err(refuse)?)))
+            .collect()
+    }
+}
+
+/// What the texts of servers mean.
+struct Known<'a>(&'a Actions);
+
+impl Scope for Known<'_> {
+    fn value(&self, reference: &Ref) -> Result<Value, Unresolved> {
+        let missing = || Unresolved(format!("`${{{}}}` has no value", reference.name()));
+        match (reference.head.as_str(), reference.path.first()) {
+            ("env", Some(name)) => {
+                let value = self.0.given_var(name).map(OsStr::to_string_lossy);
+                value.map(|value| value.into_owned().into()).ok_or_else(missing)
+            }
+            ("vault", Some(name)) => self.0.secret(name).map(Value::from).ok_or_else(missing),
+            _ => Err(missing()),
+        }
+    }
+}
+
+/// A server with every reference replaced.
+pub(crate) fn resolve(server: &McpServer, scope: &dyn Scope) -> Result<Server, Unresolved> {
+    let text = |text: &String| {
+        let template = Template::parse(text).map_err(|error| Unresolved(error.message))?;
+        template.value(scope).map(|value| as_text(&value))
+    };
+    let map = |map: &BTreeMap<String, String>| -> Result<BTreeMap<String, String>, Unresolved> {
+        map.iter().map(|(name, value)| Ok((name.clone(), text(value)?))).collect()
+    };
+    Ok(match server {
+        McpServer::Program { argv, env } => {
+            Server::Program { argv: argv.iter().map(text).collect::<Result<_, _>>()?, env: map(env)? }
+        }
+        McpServer::Address { url, headers } => Server::Address { url: text(url)?, headers: map(headers)? },
+    })
+}

@@ -1,0 +1,251 @@
+//! A connection to a server: opened, used by one call at a time, given back or ended.
+//!
+//! Knows no pool.
+
+use super::super::wire::{Call, End, Tell};
+use super::ears::{Ears, NO_RESULT, News};
+use super::lines::{Lines, Trouble};
+use super::process::Process;
+use super::{Stop, http, result};
+use crate::tools::facts::ToolFacts;
+use crate::tools::order::Server;
+use regatta_plan::nearest;
+use rmcp::model::{
+    CallToolRequestParams, ClientRequest, PaginatedRequestParams, Request, RequestMetaObject, ServerResult,
+    Tool,
+};
+use rmcp::service::{ClientInitializeError, PeerRequestOptions, RunningService, ServiceError};
+use rmcp::transport::IntoTransport;
+use rmcp::{ClientLifecycleMode, RoleClient, serve_client_with_lifecycle};
+use serde_json::{Map, Value};
+use std::path::Path;
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// A server initialises within so much time: some are downloaded first.
+const INITIALISE: Duration = Duration::from_secs(60);
+/// A list of tools comes within so much time, and has at most so many.
+const LIST: Duration = Duration::from_secs(30);
+const MOST_TOOLS: usize = 10_000;
+/// A list that is only wanted for a better message comes within so much time.
+const HINT: Duration = Duration::from_secs(5);
+/// A server that is closed is left alone after so much time.
+const CLOSE: Duration = Duration::from_secs(1);
+
+/// A connection.
+pub(super) struct Connection {
+    name: String,
+    service: RunningService<RoleClient, Ears>,
+    process: Option<Process>,
+    news: News,
+    trouble: Trouble,
+    /// Names of its tools, once they were asked for.
+    listed: Option<Vec<String>>,
+}
+
+impl Connection {
+    /// Starts a server and initialises it.
+    ///
+    /// # Errors
+    /// Why not, for people.
+    pub(super) async fn open(name: &str, server: &Server, root: &Path) -> Result<Connection, String> {
+        let (news, trouble) = (News::default(), Trouble::default());
+        let (process, service) = match server {
+            Server::Program { argv, env } => {
+                let (mut process, to, from) = Process::start((argv, env), root)?;
+                let lines = Lines::new((to, from), news.clone(), Trouble::clone(&trouble));
+                let begun = begin(Ears(news.clone()), lines).await;
+                match begun {
+                    Ok(service) => (Some(process), service),
+                    Err(why) => {
+                        let why =
+                            trouble.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or(why);
+                        return Err(with_last_words(why, &mut process).await);
+                    }
+                }
+            }
+            Server::Address { url, headers } => {
+                (None, begin(Ears(news.clone()), http::transport(url, headers)?).await?)
+            }
+        };
+        Ok(Connection { name: name.to_owned(), service, process, news, trouble, listed: None })
+    }
+
+    /// Whether it can still be used.
+    pub(super) fn is_open(&self) -> bool {
+        !self.service.is_closed() && !self.service.peer().is_transport_closed()
+    }
+
+    /// Names of its tools.
+    ///
+    /// # Errors
+    /// Why they cannot be told, for people.
+    pub(super) async fn tools(&mut self) -> Result<Vec<String>, String> {
+        if let Some(listed) = &self.listed {
+            return Ok(listed.clone());
+        }
+        let names = self.facts().await?.into_iter().map(|facts| facts.name).collect();
+        Ok(self.listed.insert(names).clone())
+    }
+
+    /// What it says of its tools.
+    ///
+    /// # Errors
+    /// Why that cannot be told, for people.
+    pub(super) async fn facts(&mut self) -> Result<Vec<ToolFacts>, String> {
+        timeout(LIST, self.list()).await.map_err(|_| "it does not list its tools".to_owned())?
+    }
+
+    async fn list(&self) -> Result<Vec<ToolFacts>, String> {
+        let (mut found, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = PaginatedRequestParams::default().with_cursor(cursor);
+            let page = self.service.peer().list_tools(Some(page)).await.map_err(|error| error.to_string())?;
+            found.extend(page.tools.into_iter().map(facts));
+            if found.len() > MOST_TOOLS {
+                return Err(format!("it lists more than {MOST_TOOLS} tools"));
+            }
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Calls a tool. Answers how that ended, and unless the connection can be used again, within which time in
+    /// milliseconds it is to be ended.
+    pub(super) async fn call(
+        &mut self,
+        (tool, call): (&str, &Call),
+        tell: &mpsc::Sender<Tell>,
+        stop: &mut mpsc::Receiver<Stop>,
+    ) -> (End, Option<u64>) {
+        let mut lines = self.news.listen();
+        let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(call.params.clone());
+        let mut meta = Map::new();
+        meta.insert("regatta/idempotencyKey".to_owned(), call.idempotency_key.clone().into());
+        let options = PeerRequestOptions::no_options().with_meta(RequestMetaObject::from(meta));
+        // Whoever listens is told before anything can be done; one that is gone is stopped below.
+        let _ = tell.send(Tell::Sent).await;
+        let request = ClientRequest::CallToolRequest(Request::new(params));
+        let sent = self.service.peer().send_cancellable_request(request, options).await;
+        let mut handle = match sent {
+            Ok(handle) => handle,
+            Err(error) => return (self.broken(&error).await, Some(0)),
+        };
+        let answer = loop {
+            tokio::select! {
+                Some(line) = lines.recv() => {
+                    let _ = tell.send(Tell::Line(line)).await;
+                }
+                answer = &mut handle.rx => break answer.unwrap_or(Err(ServiceError::TransportClosed)),
+                stop = stop.recv() => {
+                    let grace_ms = if stop == Some(Stop::Asked) { call.grace_ms } else { 0 };
+                    let patience = CLOSE.min(Duration::from_millis(grace_ms / 8));
+                    // It may be deaf; it is ended in any case.
+                    let _ = timeout(patience, handle.cancel(Some("the task is to end".to_owned()))).await;
+                    return (End::Stopped, Some(grace_ms));
+                }
+            }
+        };
+        while let Ok(line) = lines.try_recv() {
+            let _ = tell.send(Tell::Line(line)).await;
+        }
+        match answer {
+            Ok(ServerResult::CallToolResult(answer)) => match serde_json::to_value(&answer) {
+                Ok(answer) => (result::of(&answer), None),
+                Err(error) => (End::Failed(format!("its answer cannot be kept: {error}")), None),
+            },
+            Ok(ServerResult::InputRequiredResult(_)) => {
+                (End::Failed("it asks for input, and nobody is there to give it".to_owned()), None)
+            }
+            Ok(_) => (End::Failed(NO_RESULT.to_owned()), None),
+            Err(ServiceError::McpError(error)) => {
+                (End::Failed(self.refused(tool, &error.message).await), None)
+            }
+            Err(error) => (self.broken(&error).await, Some(0)),
+        }
+    }
+
+    /// The server refused: because it has no such tool?
+    async fn refused(&mut self, tool: &str, said: &str) -> String {
+        let tools = timeout(HINT, self.tools()).await.ok().and_then(Result::ok).unwrap_or_default();
+        if tools.is_empty() || tools.iter().any(|known| known == tool) {
+            return said.to_owned();
+        }
+        let near = nearest(tool, tools.iter().map(String::as_str));
+        let hint = near.map_or_else(String::new, |near| format!("; did you mean `{}/{near}`?", self.name));
+        format!("server `{}` has no tool `{}`{hint}", self.name, tool.escape_debug())
+    }
+
+    /// The connection broke while an answer was waited for.
+    async fn broken(&mut self, error: &ServiceError) -> End {
+        match http::refused(error) {
+            Some(End::Failed(why)) => return End::Failed(format!("server `{}`: {why}", self.name)),
+            Some(end) => return end,
+            None => {}
+        }
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let why = trouble.unwrap_or_else(|| match error {
+            ServiceError::TransportClosed => "it closed the connection".to_owned(),
+            other => other.to_string(),
+        });
+        let why = match &mut self.process {
+            Some(process) => with_last_words(why, process).await,
+            None => why,
+        };
+        End::Lost(format!("server `{}`: {why}; whether it did its work cannot be told", self.name))
+    }
+
+    /// Ends it, within `grace_ms`: what was under way is dead then.
+    pub(super) async fn end(mut self, grace_ms: u64) {
+        // What is deaf is ended below.
+        let _ = self.service.close_with_timeout(CLOSE.min(Duration::from_millis(grace_ms / 4))).await;
+        if let Some(process) = self.process.take() {
+            process.end(grace_ms / 2).await;
+        }
+    }
+}
+
+/// Begins a connection, in the way that all servers know.
+async fn begin<E, A>(
+    ears: Ears,
+    transport: impl IntoTransport<RoleClient, E, A>,
+) -> Result<RunningService<RoleClient, Ears>, String>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let begun = serve_client_with_lifecycle(ears, transport, ClientLifecycleMode::Initialize);
+    match timeout(INITIALISE, begun).await {
+        Ok(begun) => begun.map_err(|error| told(&error)),
+        Err(_) => Err(format!("it did not initialise within {} s", INITIALISE.as_secs())),
+    }
+}
+
+fn told(error: &ClientInitializeError) -> String {
+    match error {
+        ClientInitializeError::ConnectionClosed(_) => {
+            "it closed the connection before it was initialised".to_owned()
+        }
+        other => format!("it did not initialise: {other}").chars().take(300).collect(),
+    }
+}
+
+fn facts(tool: Tool) -> ToolFacts {
+    let hints =
+        tool.annotations.map(|said| [said.read_only_hint, said.destructive_hint, said.idempotent_hint]);
+    ToolFacts {
+        name: tool.name.into_owned(),
+        schema: Value::Object((*tool.input_schema).clone()),
+        hints: hints.unwrap_or_default(),
+    }
+}
+
+/// A message with how the server ended and what it said last.
+async fn with_last_words(why: String, process: &mut Process) -> String {
+    let ended = process.ended().await.map_or_else(String::new, |how| format!(" ({how})"));
+    let said = process.last_words();
+    if said.is_empty() { format!("{why}{ended}") } else { format!("{why}{ended}; it said: {said}") }
+}
