@@ -33,6 +33,10 @@ fn what_has_the_shape_of_a_secret_is_replaced_and_the_rest_of_the_line_stays() {
         ("tool --api-token 8d7f6a5b4c now".into(), "tool --api-token [REDACTED:option] now"),
         ("Authorization: Basic dXNlcjpwYXNzd29yZA==".into(), "Authorization: Basic [REDACTED:authorization]"),
         ("<password>s3cr3t#x</password>".into(), "<password>[REDACTED:element]</password>"),
+        (
+            r#"{"private_key_id": "fa6022136ced620104d159e8489b0ac35e5fa870"}"#.into(),
+            r#"{"private_key_id": "[REDACTED:private-key-id]"}"#,
+        ),
         ("machine h login me password s3same".into(), "machine h login me password [REDACTED:netrc]"),
     ];
     for (text, expect) in cases {
