@@ -8,8 +8,10 @@ here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../.." && pwd)
 place=${1:-"$top/target/agents-demo"}
 
-cargo build --release --quiet --manifest-path "$top/Cargo.toml" -p regatta
-regatta=${CARGO_TARGET_DIR:-"$top/target"}/release/regatta
+# Not optimised, and with the progress of cargo: the first look should not take ten minutes of silence. Who measures or
+# installs it builds with `--release`.
+cargo build --manifest-path "$top/Cargo.toml" -p regatta
+regatta=${CARGO_TARGET_DIR:-"$top/target"}/debug/regatta
 
 rm -rf "$place"
 mkdir -p "$place"
