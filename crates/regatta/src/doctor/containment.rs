@@ -11,7 +11,7 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process_group, pidfd_open, set_child_subreaper,
     waitpid,
 };
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -131,7 +131,11 @@ fn parent(pid: Pid) -> Option<Pid> {
 fn marker() -> Result<(), String> {
     let run = format!("doctor-{}", uuid::Uuid::new_v4().simple());
     let tried = || -> io::Result<bool> {
-        let mut child = quiet("cat", &[]).env(MARKER_VARIABLE, format!("{run}/1")).spawn()?;
+        let mut cat = quiet("cat", &[]);
+        let mut child = cat.env(MARKER_VARIABLE, format!("{run}/1")).stdout(Stdio::piped()).spawn()?;
+        // In the middle of its exec a process has no environment: it answers first.
+        child.stdin.as_mut().map_or(Ok(()), |input| input.write_all(b"."))?;
+        child.stdout.as_mut().map_or(Ok(()), |said| said.read_exact(&mut [0]))?;
         let found = live_attempts(&run).contains(&1);
         child.wait()?;
         Ok(found)
