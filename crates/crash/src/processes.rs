@@ -22,11 +22,18 @@ pub fn marked(run_id: &str) -> Vec<u32> {
 #[must_use]
 pub fn keeper(workspace: &Path) -> Option<u32> {
     let below = workspace.as_os_str().as_encoded_bytes();
-    all().find(|pid| {
+    let is_one = |pid: &u32| {
         let text = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let mut words = text.split(|byte| *byte == 0).skip(1);
         words.next() == Some(b"keeper") && words.next().is_some_and(|dir| dir.starts_with(below))
-    })
+    };
+    // A child of it that has not come to its exec looks like it.
+    all().filter(is_one).find(|pid| !parent(*pid).is_some_and(|parent| is_one(&parent)))
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
 }
 
 fn all() -> impl Iterator<Item = u32> {
@@ -62,7 +69,21 @@ pub fn gone(pid: u32, most: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::Command;
+    use std::io::Read as _;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_keeper_is_found_and_not_a_child_that_looks_like_it() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("keeper"), "(read x; true) & echo; wait").unwrap();
+        let mut command = Command::new("sh");
+        command.arg("keeper").arg(dir.path()).current_dir(dir.path());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
+        assert_eq!(keeper(dir.path()), Some(child.id()));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    }
 
     #[test]
     fn a_process_with_the_marker_of_a_run_is_found_until_it_is_gone() {

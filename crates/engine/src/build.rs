@@ -4,8 +4,10 @@
 
 use crate::graph::{Facts, Graph};
 use crate::ids::NodeId;
+use crate::maps::Maps;
 use crate::rows::Rows;
 use crate::spec::{Claim, ClaimKind, GraphSpec, NodeSpec};
+use std::collections::BTreeSet;
 
 /// Why a [`GraphSpec`] is not a graph. The plan crate finds all of these earlier, with spans.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -39,6 +41,9 @@ pub enum GraphError {
         /// What it claims.
         units: u32,
     },
+    /// A map has no slot, or a node is a slot twice.
+    #[error("map {0} has no slot, or shares one")]
+    Map(u32),
     /// More than `u32::MAX` nodes or edges.
     #[error("the graph has too many nodes or edges")]
     TooLarge,
@@ -66,7 +71,8 @@ impl Graph {
         let succs = preds.transposed(n);
         let (waves, topological) =
             waves(&preds, &succs, n).map_err(|i| GraphError::Cycle(spec.nodes[i].id.clone()))?;
-        let order = order(&spec, &waves)?;
+        let maps = maps(&spec)?;
+        let order = order(&spec, &maps, &waves)?;
         let durations_ms = durations(&spec);
         let remaining = remaining(&succs, &topological, &durations_ms);
         let wave_start = wave_starts(&order, &waves);
@@ -104,6 +110,7 @@ impl Graph {
             wave_start,
             durations_ms,
             pinned: Vec::new(),
+            maps,
             policies,
             resources,
             agents,
@@ -181,6 +188,18 @@ fn merged(claims: &[Claim]) -> Vec<Claim> {
     all
 }
 
+/// The maps, if each has slots of its own.
+fn maps(spec: &GraphSpec) -> Result<Maps, GraphError> {
+    let mut seen = BTreeSet::new();
+    for (slots, map) in spec.maps.iter().zip(0..) {
+        let own = |&slot: &u32| (slot as usize) < spec.nodes.len() && seen.insert(slot);
+        if slots.is_empty() || !slots.iter().all(own) {
+            return Err(GraphError::Map(map));
+        }
+    }
+    Ok(Maps::new(&spec.maps))
+}
+
 /// Kahn's algorithm (Kahn 1962); the wave of a node is 1 + the largest wave of its predecessors.
 /// Answers the waves and a topological order, or the first node that a cycle holds back.
 fn waves(preds: &Rows, succs: &Rows, n: usize) -> Result<(Vec<u32>, Vec<u32>), usize> {
@@ -203,14 +222,15 @@ fn waves(preds: &Rows, succs: &Rows, n: usize) -> Result<(Vec<u32>, Vec<u32>), u
     open.iter().position(|&o| o > 0).map_or(Ok((wave, queue)), Err)
 }
 
-/// The order key: wave, then priority, then id bytewise. Two nodes that compare equal share an id.
-fn order(spec: &GraphSpec, waves: &[u32]) -> Result<Vec<NodeId>, GraphError> {
+/// The order key: wave, then priority, then id bytewise, slots of one map by the index of their items. Two nodes that compare equal share an id.
+fn order(spec: &GraphSpec, maps: &Maps, waves: &[u32]) -> Result<Vec<NodeId>, GraphError> {
     let id = |i: u32| spec.nodes[i as usize].id.as_bytes();
     let mut by_id: Vec<(u128, u32)> = (0..spec.nodes.len() as u32).map(|i| (prefix(id(i)), i)).collect();
     by_id.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| id(a.1).cmp(id(b.1))));
     if let Some(pair) = by_id.windows(2).find(|p| p[0].0 == p[1].0 && id(p[0].1) == id(p[1].1)) {
         return Err(GraphError::Duplicate(spec.nodes[pair[0].1 as usize].id.clone()));
     }
+    maps.settle_order(&mut by_id);
     // A counting sort by wave and priority keeps the order of the ids.
     let class = |i: u32| waves[i as usize] as usize * 4 + spec.nodes[i as usize].priority.index();
     let mut next = vec![0_u32; waves.iter().max().map_or(0, |&w| w as usize * 4 + 4) + 1];

@@ -225,6 +225,7 @@ impl<'a> Line<'a> {
             | EventKind::RunStopping { .. }
             | EventKind::RunEnding { .. }
             | EventKind::ConditionEvaluated { .. }
+            | EventKind::NodeExpanded(..)
             | EventKind::LeaseGranted { .. }
             | EventKind::LeaseReleased { .. }
             | EventKind::LeaseRefused { .. }

@@ -75,11 +75,13 @@ pub enum Cause {
     Budget,
     /// A tool answered that it failed, or could not be called (`TASK_ERROR`).
     Tool,
+    /// The results that were to be joined disagree.
+    JoinConflict,
 }
 
 impl Cause {
     /// Every cause, in declaration order.
-    pub const ALL: [Cause; 35] = [
+    pub const ALL: [Cause; 36] = [
         Cause::Exit,
         Cause::Signal,
         Cause::Spawn,
@@ -115,6 +117,7 @@ impl Cause {
         Cause::Denied,
         Cause::Budget,
         Cause::Tool,
+        Cause::JoinConflict,
     ];
 
     /// The stable code written to journals, logs and reports.
@@ -156,6 +159,7 @@ impl Cause {
             Cause::Denied => "permission",
             Cause::Budget => "budget",
             Cause::Tool => "tool",
+            Cause::JoinConflict => "join_conflict",
         }
     }
 

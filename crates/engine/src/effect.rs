@@ -25,6 +25,11 @@ pub enum Effect {
         /// The node.
         node: NodeId,
     },
+    /// Ask how many items a map has; answered before the turn commits.
+    Expand {
+        /// Its first slot.
+        node: NodeId,
+    },
     /// Ask whether an earlier run did what the node is to do; answered before the turn commits.
     Recall {
         /// The node.
@@ -98,6 +103,9 @@ impl Effect {
     /// True for queries that the turn answers before it commits.
     #[must_use]
     pub fn is_query(&self) -> bool {
-        matches!(self, Effect::Evaluate { .. } | Effect::Recall { .. } | Effect::Claim { .. })
+        matches!(
+            self,
+            Effect::Evaluate { .. } | Effect::Expand { .. } | Effect::Recall { .. } | Effect::Claim { .. }
+        )
     }
 }

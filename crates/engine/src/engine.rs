@@ -9,7 +9,7 @@
 use crate::decide::Decider;
 use crate::event::Event;
 use crate::graph::Graph;
-use crate::ids::Timestamp;
+use crate::ids::{NodeId, Timestamp};
 use crate::input::Input;
 use crate::spec::RunConfig;
 use crate::state::{IllegalEvent, State, Timer, Violation};
@@ -74,6 +74,11 @@ impl Engine {
     #[must_use]
     pub fn graph(&self) -> &Arc<Graph> {
         &self.graph
+    }
+
+    /// The nodes that people see, in order key; see [`State::is_shown`].
+    pub fn shown(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.graph.order().iter().copied().filter(|&node| self.state.is_shown(&self.graph, node))
     }
 
     /// The settings.

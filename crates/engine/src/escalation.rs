@@ -87,7 +87,7 @@ impl CauseClass {
             Cause::Timeout | Cause::Idle | Cause::RunTimeout => CauseClass::Timeout,
             Cause::Agent | Cause::Denied => CauseClass::Agent,
             Cause::Budget => CauseClass::Budget,
-            Cause::MergeConflict => CauseClass::MergeConflict,
+            Cause::MergeConflict | Cause::JoinConflict => CauseClass::MergeConflict,
             Cause::Gate => CauseClass::Gate,
             Cause::Lost | Cause::MaxLost => CauseClass::Lost,
             Cause::Resolution

@@ -2,14 +2,12 @@
 //!
 //! Carries ids and numbers only; names are looked up in the graph by whoever shows an event.
 
-use crate::budget::Level;
-use crate::caps::CapRef;
-use crate::cause::Cause;
 use crate::escalation::CauseClass;
 use crate::ids::{AttemptId, NodeId, Timestamp};
-use crate::input::{Answer, Batch, Claimed, ConditionAnswer, LeaseTold, Reused};
+use crate::input::{Answer, Batch, Claimed, ConditionAnswer, Expansion, LeaseTold, Reused};
 use crate::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use crate::report::{Report, Usage};
+use crate::{budget::Level, caps::CapRef, cause::Cause};
 use crate::{scope::Scope, spec::Limits};
 
 /// An event: a fact and the engine time at which it was decided.
@@ -73,6 +71,8 @@ pub enum EventKind {
         /// The answer.
         answer: ConditionAnswer,
     },
+    /// It was found how many items a map has, by its first slot.
+    NodeExpanded(NodeId, Expansion),
     /// A node may start.
     NodeReady {
         /// The node.

@@ -7,6 +7,7 @@
 //! ```
 
 use crate::ids::NodeId;
+use crate::maps::{Maps, Slot};
 use crate::rows::Rows;
 use crate::spec::{Claim, Limits, Policy, Priority, ResourceSpec};
 
@@ -47,6 +48,7 @@ pub struct Graph {
     pub(crate) durations_ms: Vec<u64>,
     /// What admission looks at in place of the longest remaining path, by node; empty if no order is pinned.
     pub(crate) pinned: Vec<u64>,
+    pub(crate) maps: Maps,
     /// Distinct policies.
     pub policies: Vec<Policy>,
     /// Counted resources and locks.
@@ -186,5 +188,32 @@ impl Graph {
         limits.per_agent.resize(self.agents.len(), None);
         limits.per_tag.resize(self.tag_names.len(), None);
         limits
+    }
+}
+
+impl Graph {
+    /// The number of maps.
+    #[must_use]
+    pub fn maps(&self) -> u32 {
+        self.maps.slots.len() as u32
+    }
+
+    /// The slot that a node is, if it is one of a map.
+    #[must_use]
+    pub fn slot(&self, node: NodeId) -> Option<Slot> {
+        self.maps.of.get(&node).copied()
+    }
+
+    /// The slots of a map in the order of their items; at least one.
+    #[must_use]
+    pub fn slots(&self, map: u32) -> &[NodeId] {
+        &self.maps.slots[map as usize]
+    }
+
+    /// True for what stands for itself whatever is found when the run comes to it: every node but the slots of a map
+    /// behind its first.
+    #[must_use]
+    pub fn is_sure(&self, node: NodeId) -> bool {
+        self.slot(node).is_none_or(|slot| slot.index == 0)
     }
 }

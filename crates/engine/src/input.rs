@@ -2,6 +2,7 @@
 //!
 //! Every input is journaled beside the events it led to; feeding the same inputs again gives the same events.
 
+pub use crate::answers::{Claimed, ConditionAnswer, Expansion, Recalled, Reused, ReusedBy};
 use crate::cause::Cause;
 use crate::ids::{AttemptId, NodeId};
 use crate::report::{Digest, Report, Usage};
@@ -43,17 +44,6 @@ pub struct Ended {
     pub report: Report,
 }
 
-/// The answer to a `when` condition.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum ConditionAnswer {
-    /// Run it.
-    True,
-    /// Skip it.
-    False,
-    /// The expression failed or was not a boolean; the text says how.
-    Error(Box<str>),
-}
-
 /// A person's answer about a node in doubt.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {
@@ -74,56 +64,6 @@ pub enum Reconciliation {
     NotDone,
     /// Cannot be told: in doubt.
     Unknown,
-}
-
-/// Why the outcome of an earlier run stands for a node.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ReusedBy {
-    /// This run retries that one, in which the node succeeded.
-    Retry,
-    /// The content keys are equal.
-    Content,
-}
-
-/// What an earlier run left of a node.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Reused {
-    /// The earlier run.
-    pub run: Box<str>,
-    /// The attempt of that run that did the work.
-    pub attempt: AttemptId,
-    /// Why it stands for this one.
-    pub by: ReusedBy,
-    /// How long the work took there in milliseconds.
-    pub duration_ms: u64,
-    /// Its facts.
-    pub report: Report,
-}
-
-/// The answer to [`crate::effect::Effect::Recall`].
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Recalled {
-    /// It was done before.
-    Found(Box<Reused>),
-    /// It must be done; the text says why, for people.
-    Missed(Box<str>),
-}
-
-/// The answer to [`crate::effect::Effect::Claim`].
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Claimed {
-    /// All leases of the node are held for it.
-    Granted {
-        /// The fencing epoch of the grant: greater than that of every grant before.
-        epoch: u64,
-    },
-    /// None is held: one of them is taken.
-    Taken {
-        /// That lease, by index.
-        resource: u32,
-        /// By whom, for people.
-        by: Box<str>,
-    },
 }
 
 /// What a running attempt did with leases of its own.
@@ -189,6 +129,13 @@ pub enum Input {
         node: NodeId,
         /// The answer.
         answer: ConditionAnswer,
+    },
+    /// The answer to [`crate::effect::Effect::Expand`].
+    Expanded {
+        /// The first slot of the map.
+        node: NodeId,
+        /// The answer.
+        answer: Expansion,
     },
     /// The answer to [`crate::effect::Effect::Recall`].
     Recalled {

@@ -5,7 +5,7 @@
 //! 0.0.0.0    run_started            w.0.0.1     wave_started          w.r.0.2   condition_evaluated
 //! w.r.n.0    node_ready             w.r.n.1     dispatch_started      w.r.n.2   its end
 //! w.r.n.3    retry_scheduled, node_collected    w.r.n.4   the node's terminal event
-//! w.r.0.3    node_reused
+//! w.r.0.3    node_reused             w.r.0.5    node_expanded, of the first slot of a map
 //! w.N.0.0    wave_ended (N = nodes of the wave) W.i.1.s   undo (W = waves, i = place in reverse order)
 //! W.N.2.0    run_ended
 //! ```
@@ -53,6 +53,7 @@ impl EventKind {
             | EventKind::WaveStarted { .. }
             | EventKind::WaveEnded { .. }
             | EventKind::ConditionEvaluated { .. }
+            | EventKind::NodeExpanded(..)
             | EventKind::NodeReady { .. }
             | EventKind::DispatchStarted { .. }
             | EventKind::RetryScheduled { .. }
@@ -116,6 +117,7 @@ impl Event {
                 Key { wave: *wave, rank: graph.wave(*wave).len() as u32, attempt: 0, step: 0 }
             }
             EventKind::ConditionEvaluated { node, .. } => of(*node, 0, 2),
+            EventKind::NodeExpanded(node, _) => of(*node, 0, 5),
             EventKind::NodeReady { node, number } => of(*node, *number, 0),
             EventKind::DispatchStarted { node, number, .. } => of(*node, *number, 1),
             EventKind::DispatchEnded { node, number, .. } => of(*node, *number, 2),

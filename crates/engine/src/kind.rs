@@ -24,6 +24,7 @@ impl EventKind {
             EventKind::WaveStarted { .. } => "wave_started",
             EventKind::WaveEnded { .. } => "wave_ended",
             EventKind::ConditionEvaluated { .. } => "condition_evaluated",
+            EventKind::NodeExpanded(..) => "node_expanded",
             EventKind::NodeReady { .. } => "node_ready",
             EventKind::LeaseGranted { .. } => "lease_granted",
             EventKind::LeaseReleased { .. } => "lease_released",
@@ -70,6 +71,7 @@ impl EventKind {
         match self {
             EventKind::RunStopping { node }
             | EventKind::ConditionEvaluated { node, .. }
+            | EventKind::NodeExpanded(node, _)
             | EventKind::NodeReady { node, .. }
             | EventKind::LeaseGranted { node, .. }
             | EventKind::LeaseReleased { node, .. }
@@ -142,6 +144,7 @@ impl EventKind {
             | EventKind::WaveStarted { .. }
             | EventKind::WaveEnded { .. }
             | EventKind::ConditionEvaluated { .. }
+            | EventKind::NodeExpanded(..)
             | EventKind::NodeReady { .. }
             | EventKind::LeaseRefused { .. }
             | EventKind::RetryScheduled { .. }

@@ -8,6 +8,7 @@
 //! ```
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod answers;
 pub mod breaker;
 pub mod budget;
 pub mod build;
@@ -27,6 +28,7 @@ pub mod input;
 pub mod json;
 pub mod key;
 mod kind;
+pub mod maps;
 pub mod optimise;
 pub mod outcome;
 mod policy;

@@ -96,6 +96,8 @@ pub struct Policy {
     pub undo: bool,
     /// A good attempt is `collected` first; landing decides (merging runs).
     pub collects: bool,
+    /// Where results disagree that were to be joined, a person decides.
+    pub asks_on_conflict: bool,
     /// Lost attempts in a row after which the node is in doubt whatever its effect.
     pub max_lost: u32,
     /// What all its attempts may use up.
@@ -115,6 +117,7 @@ impl Default for Policy {
             cache: false,
             undo: false,
             collects: false,
+            asks_on_conflict: false,
             max_lost: 5,
             budget: None,
         }

@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::graph::Graph;
 use crate::ids::{AttemptId, NodeId, Timestamp};
 use crate::input::{Ended, Input, Verdict};
+use crate::maps::Maps;
 use crate::outcome::RunStatus;
 use crate::report::Report;
 use crate::spec::{OnFailure, RunConfig};
@@ -59,6 +60,8 @@ impl Predictor {
             policy.cache = false;
             policy.collects = false;
         }
+        // Nobody knows yet how many items there will be: every slot that the graph has is played.
+        graph.maps = Maps::default();
         for resource in &mut graph.resources {
             resource.lease = false;
         }

@@ -37,13 +37,13 @@ pub fn hash(graph: &Graph) -> String {
 /// Writes the canonical JSON and hands the buffer to `full` after each node.
 fn write(graph: &Graph, out: &mut Vec<u8>, full: &mut impl FnMut(&mut Vec<u8>)) {
     let mut object = Object::open(out);
-    json::array(object.key("nodes"), graph.order(), |out, &node| {
+    json::array(object.key("nodes"), sure(graph, graph.order()), |out, node| {
         write_node(graph, node, out);
         full(out);
     });
     json::array(object.key("waves"), 0..graph.waves(), |out, wave| {
         let mut object = Object::open(out);
-        json::array(object.key("nodeIds"), graph.wave(wave), |out, &n| {
+        json::array(object.key("nodeIds"), sure(graph, graph.wave(wave)), |out, n| {
             json::string(out, graph.name(n));
             full(out);
         });
@@ -53,13 +53,19 @@ fn write(graph: &Graph, out: &mut Vec<u8>, full: &mut impl FnMut(&mut Vec<u8>)) 
     object.close();
 }
 
+/// What the schedule is sure of: a map is its first slot.
+fn sure<'a>(graph: &'a Graph, nodes: &'a [NodeId]) -> impl Iterator<Item = NodeId> + 'a {
+    nodes.iter().copied().filter(|&node| graph.is_sure(node))
+}
+
 fn write_node(graph: &Graph, node: NodeId, out: &mut Vec<u8>) {
     let facts = graph.facts(node);
     let mut object = Object::open(out);
     if let Some(agent) = facts.agent {
         object.text("agentId", &graph.agents[agent as usize]);
     }
-    let mut needs: Vec<&str> = graph.preds(node).map(|p| graph.name(p)).collect();
+    let mut needs: Vec<&str> =
+        graph.preds(node).filter(|&p| graph.is_sure(p)).map(|p| graph.name(p)).collect();
     needs.sort_unstable();
     json::array(object.key("dependsOn"), needs, json::string);
     object.text("nodeId", graph.name(node));

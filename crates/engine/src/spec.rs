@@ -172,4 +172,7 @@ pub struct GraphSpec {
     /// Nodes in the order in which they are admitted under `dataflow` as far as classes allow, by index; empty if the
     /// longest remaining path decides.
     pub pinned: Vec<u32>,
+    /// The slots of each map over a list that is known only when the run has come to it: as many nodes as there may be
+    /// items, by index, in the order of the items. See [`crate::maps`].
+    pub maps: Vec<Vec<u32>>,
 }

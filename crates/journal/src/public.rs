@@ -10,7 +10,7 @@ use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
-use regatta_engine::input::{Answer, Claimed, ConditionAnswer};
+use regatta_engine::input::{Answer, Claimed, ConditionAnswer, Expansion};
 use regatta_engine::key::Class;
 use regatta_engine::report::{Digest, Report};
 use regatta_engine::spec::Priority;
@@ -88,6 +88,8 @@ struct More<'a> {
     by_person: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     asking: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    items: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     leaked: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -204,6 +206,10 @@ impl<'a> PublicEvent<'a> {
                 ConditionAnswer::Error(text) => {
                     (more.answer, more.message) = (Some("error"), Some(&**text));
                 }
+            },
+            EventKind::NodeExpanded(_, answer) => match answer {
+                Expansion::Items(items) => more.items = Some(*items),
+                Expansion::Error(text) => more.message = Some(&**text),
             },
             EventKind::NodeReady { number, .. } | EventKind::NodeCollected { number, .. } => {
                 self.attempt = Some(*number);

@@ -34,11 +34,11 @@ pub enum Action {
         /// Its parameters, as templates.
         params: BTreeMap<String, Value>,
     },
-    /// Merges the results of its predecessors. Not built yet.
+    /// Makes one value of the results of its predecessors; see [`crate::join`].
     Join {
         /// `fail-fast`, `merge-with-rules` or `manual-escalation`.
         conflict: String,
-        /// Rules by JSON path.
+        /// Names of rules by JSON path; `*` is for all others.
         rules: BTreeMap<String, String>,
     },
     /// A gate that must pass. Not built yet.

@@ -1,11 +1,16 @@
-//! Cells of a matrix: one task for each combination of values, axes in bytewise order of name, `build[linux][stable]`.
+//! Cells of a matrix: one task for each combination of values, axes in bytewise order of name, `build[linux][stable]`;
+//! and slots of a map, one task for each item that there may be, `m[0]`.
 //!
 //! Knows one task at a time.
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
-use crate::draft::{Entry, Matrix, Rare};
+use crate::draft::{Entry, Map, Matrix, Rare};
 use crate::ids::{MAX_ID_BYTES, is_id};
+use crate::maps::{DEFAULT_ITEMS, MAX_ITEMS};
 use crate::placed::MAX_TASKS;
+use crate::reference::Template;
+use crate::tree::Span;
+use serde_json::Value as Json;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -24,6 +29,9 @@ pub(crate) fn expand<'e, 't>(
     families: &mut BTreeMap<String, Vec<String>>,
     problems: &mut Problems,
 ) {
+    if let Some(map) = task.rare.as_deref().and_then(|rare| rare.map.as_ref()) {
+        return slots((task, map), cells, families, problems);
+    }
     let Some(Rare { matrix, .. }) = task.rare.as_deref().filter(|rare| !rare.matrix.is_empty()) else {
         cells.push(Cell { entry: task, id: task.id.into(), values: BTreeMap::new() });
         return;
@@ -51,6 +59,60 @@ pub(crate) fn expand<'e, 't>(
     }
     families.insert(task.id.to_owned(), partial.iter().map(|(id, _)| id.clone()).collect());
     cells.extend(partial.into_iter().map(|(id, values)| Cell { entry: task, id: id.into(), values }));
+}
+
+/// Adds a slot for each item that a map may have.
+fn slots<'e, 't>(
+    (task, map): (&'e Entry<'t>, &Map),
+    cells: &mut Vec<Cell<'e, 't>>,
+    families: &mut BTreeMap<String, Vec<String>>,
+    problems: &mut Problems,
+) {
+    let given = map.max_items.as_ref().map(|most| most.value);
+    let mut wrong = |span: &Span, message: String, help: &str| {
+        problems.push(Diagnostic::error(Code::BadValue, span.clone(), message).help(help));
+    };
+    if task.rare.as_deref().is_some_and(|rare| !rare.matrix.is_empty()) {
+        let message = format!("task `{}` has both `for_each` and `matrix`", task.id);
+        wrong(&map.over.span, message, "let the list have an item for each combination");
+    }
+    let items = match &map.over.value {
+        Json::Array(items) if items.len() as u64 > given.unwrap_or(MAX_ITEMS) => {
+            let message = format!(
+                "`for_each` of task `{}` has {} items, at most {} are allowed",
+                task.id,
+                items.len(),
+                given.unwrap_or(MAX_ITEMS)
+            );
+            wrong(&map.over.span, message, "raise `max_items`, or map over fewer");
+            1
+        }
+        // A list that stands in the plan has as many items as it has; one slot stands for an empty one.
+        Json::Array(items) => (items.len() as u64).max(1),
+        Json::String(text) if !is_reference(text) => {
+            let message =
+                format!("`for_each` of task `{}` is neither a list nor a reference to one", task.id);
+            wrong(&map.over.span, message, "write `[a, b]`, or `${list.result.items}`");
+            1
+        }
+        _ => given.unwrap_or(DEFAULT_ITEMS),
+    };
+    let longest = task.id.len() + (items - 1).to_string().len() + 2;
+    if longest > MAX_ID_BYTES {
+        let message = format!(
+            "the longest id of an item of task `{}` has {longest} bytes, more than {MAX_ID_BYTES}",
+            task.id
+        );
+        problems.push(Diagnostic::error(Code::BadId, task.id_span(), message));
+    }
+    let ids: Vec<String> = (0..items).map(|index| format!("{}[{index}]", task.id)).collect();
+    cells.extend(ids.iter().map(|id| Cell { entry: task, id: id.clone().into(), values: BTreeMap::new() }));
+    families.insert(task.id.to_owned(), ids);
+}
+
+/// True for a text that is one reference and nothing else.
+fn is_reference(text: &str) -> bool {
+    Template::parse(text).is_ok_and(|template| template.is_one_reference())
 }
 
 /// Values become parts of ids, so they keep the grammar of ids, and no two cells may share one.

@@ -3,7 +3,9 @@
 //! Node i is task i of the plan. Names that tasks share become table entries in bytewise order.
 
 use crate::ids::{self, Ids};
-use crate::model::{Breaker as PlanBreaker, Budget as PlanBudget, Claim as PlanClaim, Plan, Share, Task};
+use crate::model::{
+    Action, Breaker as PlanBreaker, Budget as PlanBudget, Claim as PlanClaim, Plan, Share, Task,
+};
 use regatta_engine::breaker::{BreakerPolicy, WhenOpen, Window};
 use regatta_engine::budget::Budget;
 use regatta_engine::spec::{
@@ -25,6 +27,7 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
     let mut policies: Vec<Policy> = Vec::new();
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     let mut last = 0;
+    let maps = plan.maps();
     let nodes = plan
         .tasks
         .iter()
@@ -58,9 +61,18 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
         tags: tags.keys().map(|s| (*s).to_owned()).collect(),
         policies,
         tools: tools.keys().map(|s| (*s).to_owned()).collect(),
-        pinned: plan.order.iter().filter_map(|id| index.find(id)).collect(),
+        pinned: pinned(plan, &maps, &index),
+        maps,
     };
     (spec, config(plan, &tags, &agents))
+}
+
+/// The pinned order; all items of a map are where its first one was put.
+fn pinned(plan: &Plan, maps: &[Vec<u32>], index: &Index<'_>) -> Vec<u32> {
+    let all: BTreeMap<u32, &Vec<u32>> =
+        maps.iter().filter_map(|slots| Some((*slots.first()?, slots))).collect();
+    let named = plan.order.iter().filter_map(|id| index.find(id));
+    named.flat_map(|at| all.get(&at).map_or_else(|| vec![at], |slots| (*slots).clone())).collect()
 }
 
 /// The place of each task, by id.
@@ -149,10 +161,11 @@ fn policy(plan: &Plan, task: &Task) -> Policy {
             _ => EffectContract::AtMostOnce,
         },
         conditional: task.when.is_some(),
-        allow_skipped: task.allow_skipped,
+        allow_skipped: task.allow_skipped || matches!(task.action, Action::Join { .. }),
         cache: task.cache,
         undo: task.undo.is_some(),
         collects: plan.merge.is_some() && task.worktree.is_some(),
+        asks_on_conflict: matches!(&task.action, Action::Join { conflict, .. } if conflict == "manual-escalation"),
         max_lost: plan.max_lost,
         budget: task.budget.as_ref().map(budget),
     }

@@ -31,6 +31,14 @@ pub enum PartError {
         /// A task that may be meant.
         near: Option<String>,
     },
+    /// One item of a map is named.
+    #[error("`{item}` is an item of `{map}`, and how many there are is known in a run alone: name `{map}`")]
+    Item {
+        /// The item.
+        item: String,
+        /// The map.
+        map: String,
+    },
     /// A task uses what a task gives that is left out.
     #[error("task `{task}` uses what `{of}` gives, which is left out")]
     Uses {
@@ -57,6 +65,11 @@ pub fn part_of(plan: &Plan, meant: &Part) -> Result<Plan, PartError> {
             let near = nearest(name, index.keys().copied()).map(str::to_owned);
             return Err(PartError::Unknown { task: name.clone(), near });
         }
+        if let [id] = found[..]
+            && let Some((map, _)) = index[id].item().filter(|_| id == name)
+        {
+            return Err(PartError::Item { item: name.clone(), map: map.to_owned() });
+        }
         chosen.extend(found);
     }
     if let Part::Until(_) = meant {
@@ -80,6 +93,9 @@ pub fn part_of(plan: &Plan, meant: &Part) -> Result<Plan, PartError> {
 
 /// True if a reference or the condition of a task names another one.
 fn uses(task: &Task, other: &str) -> bool {
+    if matches!(task.action, Action::Join { .. }) {
+        return true; // of everything that it needs
+    }
     let of_condition =
         task.when.as_deref().and_then(|source| Condition::parse(source).ok()).is_some_and(|c| {
             c.asks_for_all || c.names.iter().chain(&c.literal_tasks).any(|name| name == other)
@@ -93,7 +109,7 @@ fn uses(task: &Task, other: &str) -> bool {
 /// The references of what a task does; those of `undo` and `reconcile` name what it needs anyway.
 fn references(task: &Task) -> Vec<Ref> {
     let mut texts: Vec<&str> = task.cwd.iter().chain(task.env.values()).map(String::as_str).collect();
-    let mut open: Vec<&Value> = task.inputs.values().collect();
+    let mut open: Vec<&Value> = task.inputs.values().chain(&task.for_each).collect();
     let mut found = Vec::new();
     match &task.action {
         Action::Argv(items) => texts.extend(items.iter().map(String::as_str)),
@@ -126,7 +142,8 @@ mod tests {
         let text = "version: 1\ntasks:\n  - { id: a, run: echo }\n  - { id: b, needs: [a], run: echo }\n  \
                     - { id: c, run: 'echo ${a.stdout}' }\n  - { id: m, matrix: { x: [p, q] }, needs: [b], run: echo }\n  \
                     - { id: d, needs: [m], when: 'size(tasks) > 0', run: echo }\n  \
-                    - { id: e, run: [echo, '${m.results}'] }\n";
+                    - { id: e, run: [echo, '${m.results}'] }\n  - { id: j, needs: [a], join: {} }\n  \
+                    - { id: f, for_each: '${a.result}', max_items: 2, run: echo }\n";
         load(("p.yaml", text.as_bytes()), Format::Yaml, &Given::default()).plan
     }
 
@@ -152,6 +169,14 @@ mod tests {
         assert_eq!(only(&["c"]), Err("task `c` uses what `a` gives, which is left out".to_owned()));
         assert_eq!(only(&["e"]), Err("task `e` uses what `m[p]` gives, which is left out".to_owned()));
         assert_eq!(only(&["d"]), Err("task `d` uses what `m[p]` gives, which is left out".to_owned()));
+        assert_eq!(only(&["j"]), Err("task `j` uses what `a` gives, which is left out".to_owned()));
+        assert_eq!(only(&["f"]), Err("task `f[0]` uses what `a` gives, which is left out".to_owned()));
+        assert_eq!(until(&["f"]), ok("a< f[0]<a f[1]<a"));
+        assert_eq!(
+            until(&["f[1]"]),
+            Err("`f[1]` is an item of `f`, and how many there are is known in a run alone: name `f`"
+                .to_owned())
+        );
         assert_eq!(only(&["z"]), Err("the plan has no task `z`".to_owned()));
     }
 }

@@ -89,6 +89,7 @@ impl<'a> Placing<'a> {
         );
         let mut edges = gather(&task, edges, problems);
         let needs = edges.needs(&task.needs);
+        check_join(&task, needs.is_empty(), problems);
         let Edges { cell, families, .. } = edges;
         let effect = effect(draft, &task, problems);
         let cache = cache(draft, (&task, &effect), problems);
@@ -169,6 +170,7 @@ fn terms(draft: &Draft<'_>, task: TaskDraft, judged: Judged, (matrix, families):
         matrix,
         families,
         later: task.later,
+        for_each: task.for_each.map(|over| over.value),
         called: task.called,
         worktree: judged.worktree,
         budget: task.budget,
@@ -182,6 +184,16 @@ fn check_variables(task: &TaskDraft, problems: &mut Problems) {
     if let Some(cwd) = &task.cwd {
         variables::check_cwd(&task.id, &cwd.value, &cwd.span, problems);
     }
+}
+
+/// There is something to join.
+fn check_join(task: &TaskDraft, alone: bool, problems: &mut Problems) {
+    let Some(action) = task.action.as_ref().filter(|a| alone && matches!(a.value, Action::Join { .. }))
+    else {
+        return;
+    };
+    let message = format!("task `{}` joins the results of what it needs, and needs nothing", task.id);
+    problems.push(Diagnostic::error(Code::BadValue, action.span.clone(), message).help("add `needs: [ … ]`"));
 }
 
 /// What an agent is told: what to do, and when it is done.
@@ -254,7 +266,8 @@ fn effect(draft: &Draft<'_>, task: &TaskDraft, problems: &mut Problems) -> Strin
     let effect = task.effect.clone().or_else(|| draft.effect.clone());
     let known = || {
         let tool = task.action.as_ref().and_then(|action| action.value.tool());
-        tool.and_then(built_in).map_or("at-most-once", |tool| tool.effect)
+        let joins = matches!(task.action.as_ref().map(|action| &action.value), Some(Action::Join { .. }));
+        if joins { "pure" } else { tool.and_then(built_in).map_or("at-most-once", |tool| tool.effect) }
     };
     let effect =
         effect.unwrap_or_else(|| if task.reconcile.is_some() { "reconcile" } else { known() }.into());

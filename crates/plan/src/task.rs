@@ -83,6 +83,9 @@ pub struct Terms {
     pub families: BTreeMap<String, Vec<String>>,
     /// What keys say whose feature is not built yet.
     pub later: BTreeMap<String, Value>,
+    /// What it is done for each item of, as a template; the index of its item is in its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub for_each: Option<Value>,
     /// The tool it was written as a call of, although its action is a command (`tool: shell`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub called: Option<String>,
@@ -128,6 +131,8 @@ struct Record {
     families: BTreeMap<String, Vec<String>>,
     later: BTreeMap<String, Value>,
     #[serde(default)]
+    for_each: Option<Value>,
+    #[serde(default)]
     called: Option<String>,
     #[serde(default)]
     worktree: Option<InWorktree>,
@@ -163,6 +168,7 @@ impl From<Record> for Task {
             matrix: record.matrix,
             families: record.families,
             later: record.later,
+            for_each: record.for_each,
             called: record.called,
             worktree: record.worktree,
             budget: record.budget,

@@ -78,6 +78,7 @@ pub fn part(plan: Plan, asked: Option<&Part>) -> Result<Plan, CliError> {
         match &e {
             PartError::Unknown { near: Some(near), .. } => error.hint(format!("did you mean `{near}`?")),
             PartError::Unknown { near: None, .. } => error.hint("`regatta plan PLAN` lists its tasks"),
+            PartError::Item { .. } => error,
             PartError::Uses { task, .. } => error.hint(format!("`--until {task}` runs what it needs too")),
         }
     })

@@ -11,7 +11,7 @@ use regatta_engine::event::EventKind;
 use regatta_engine::explain::Why;
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
-use regatta_engine::input::{Batch, ConditionAnswer, Reused};
+use regatta_engine::input::{Batch, ConditionAnswer, Expansion, Reused};
 use regatta_engine::outcome::AttemptOutcome;
 use regatta_engine::report::Report;
 use regatta_engine::spec::GraphSpec;
@@ -86,6 +86,8 @@ pub enum Failure {
     },
     /// Its condition failed.
     Condition(Box<str>),
+    /// What it was to map over is no list, or has too many items.
+    Map(Box<str>),
 }
 
 /// Opens the journal of a workspace for reading.
@@ -279,8 +281,12 @@ impl RunView {
     pub fn node(&self, task: &str) -> Result<NodeId, CliError> {
         let id = &self.record.summary.run_id;
         self.engine.graph().find(task).ok_or_else(|| {
-            CliError::usage(format!("run {id} has no task `{}`", task.escape_debug()))
-                .hint(format!("`regatta status {id}` lists its tasks"))
+            let error = CliError::usage(format!("run {id} has no task `{}`", task.escape_debug()));
+            let first = format!("{task}[");
+            match self.engine.shown().map(|n| self.engine.graph().name(n)).find(|id| id.starts_with(&first)) {
+                Some(one) => error.hint(format!("it is several: name one of them, such as `{one}`")),
+                None => error.hint(format!("`regatta status {id}` lists its tasks")),
+            }
         })
     }
 }
@@ -295,7 +301,7 @@ pub(crate) fn own_failure<'a>(
     failures.get(&node).filter(|failure| {
         let same = match failure {
             Failure::Attempt { cause, .. } => *cause == ended,
-            Failure::Condition(_) => true,
+            Failure::Condition(_) | Failure::Map(_) => true,
         };
         same && outcome.is_failure() && upstream.is_empty()
     })
@@ -313,6 +319,9 @@ pub(crate) fn note(failures: &mut BTreeMap<NodeId, Failure>, kind: &EventKind) {
         }
         EventKind::ConditionEvaluated { node, answer: ConditionAnswer::Error(why) } => {
             failures.insert(*node, Failure::Condition(why.clone()));
+        }
+        EventKind::NodeExpanded(node, Expansion::Error(why)) => {
+            failures.insert(*node, Failure::Map(why.clone()));
         }
         _ => {}
     }

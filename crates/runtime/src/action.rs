@@ -4,6 +4,7 @@
 
 use crate::asking::{actions_of, asked, texts};
 use crate::environment::{Environment, Passing};
+use crate::lists::Lists;
 use crate::outputs::Outputs;
 use crate::rate_limit;
 use crate::redact::Redactor;
@@ -111,6 +112,7 @@ pub struct Actions {
     /// What of other tasks each node refers to.
     pub(crate) refs: BTreeMap<NodeId, Vec<Ref>>,
     vault: Vault,
+    lists: Lists,
     redactor: Arc<Redactor>,
 }
 
@@ -160,6 +162,7 @@ impl Actions {
             vault,
             redactor,
             index,
+            lists: Lists::default(),
             plan,
         };
         for (task, i) in actions.plan.clone().tasks.iter().zip(0..) {
@@ -173,11 +176,10 @@ impl Actions {
         let unbuilt = |key: &str| Err(ActionsError::Unbuilt { task: task.id.clone(), key: key.to_owned() });
         match &task.action {
             Action::Argv(_) | Action::Shell { .. } | Action::Tool { .. } => {}
-            // What its predecessors say goes into its prompt.
-            Action::Agent { .. } => {
+            // What its predecessors say goes into its prompt, or into its value.
+            Action::Agent { .. } | Action::Join { .. } => {
                 self.referenced.extend(task.needs.iter().filter_map(|id| self.index.get(id)));
             }
-            Action::Join { .. } => return unbuilt("join"),
             Action::Gate { .. } => return unbuilt("gate"),
         }
         if let Some(source) = &task.when {
@@ -288,18 +290,10 @@ impl Actions {
         let asked = asked(condition, task).into_iter();
         let tasks: BTreeMap<String, Value> =
             asked.filter_map(|id| Some((id.clone(), self.facts(*self.index.get(id)?, outputs)))).collect();
-        let env: serde_json::Map<String, Value> = self
-            .plan
-            .env
-            .iter()
-            .flatten()
-            .filter_map(|name| Some((name.clone(), self.environment.get(name)?.to_string_lossy().into())))
-            .collect();
-        let others = [
-            ("inputs", json!(self.plan.inputs)),
-            ("env", Value::Object(env)),
-            ("matrix", json!(task.matrix)),
-        ];
+        let others = match self.beside_tasks(task, outputs) {
+            Ok(others) => others,
+            Err(why) => return ConditionAnswer::Error(self.redactor.text(why.0).into()),
+        };
         match condition.evaluate(&tasks, &others) {
             Ok(true) => ConditionAnswer::True,
             Ok(false) => ConditionAnswer::False,
@@ -384,6 +378,8 @@ impl Actions {
                 let (script, values) = resolve_script(script, &scope)?;
                 let refs = values.into_iter().zip(1..);
                 own.extend(refs.map(|(value, n)| (format!("REGATTA_REF_{n}"), value.into())));
+                let of_item = self.item_variables((task, &script), outputs)?;
+                own.extend(of_item.into_iter().map(|(name, value)| (name, value.into())));
                 vec![(&**shell).into(), "-c".into(), script.into()]
             }
             Some(Action::Tool { tool, params }) => {
@@ -393,7 +389,14 @@ impl Actions {
                 call = Some(Box::new(order));
                 argv
             }
-            Some(Action::Agent { .. } | Action::Join { .. } | Action::Gate { .. }) | None => {
+            Some(Action::Join { conflict, rules }) => {
+                let dir = result_path.parent().unwrap_or(result_path);
+                let what = (task, self.idempotency_key(task, kind));
+                let (argv, order) = self.prepare_join(what, (conflict, rules), (outputs, dir))?;
+                call = Some(Box::new(order));
+                argv
+            }
+            Some(Action::Agent { .. } | Action::Gate { .. }) | None => {
                 return Err(Refusal { cause: Cause::Plan, message: "it has no command".to_owned() });
             }
         };
@@ -422,6 +425,7 @@ impl Actions {
             vault: &self.vault,
             task,
             outputs,
+            lists: &self.lists,
         }
     }
 

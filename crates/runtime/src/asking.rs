@@ -21,7 +21,7 @@ pub(crate) fn actions_of(task: &Task) -> impl Iterator<Item = &Action> {
 /// Texts of a task in which a reference is replaced directly.
 pub(crate) fn texts(task: &Task) -> Vec<String> {
     let mut texts: Vec<String> = task.cwd.iter().chain(task.env.values()).cloned().collect();
-    let mut open: Vec<&Value> = task.inputs.values().collect();
+    let mut open: Vec<&Value> = task.inputs.values().chain(&task.for_each).collect();
     for action in actions_of(task) {
         match action {
             Action::Argv(items) => texts.extend(items.iter().cloned()),

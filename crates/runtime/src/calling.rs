@@ -8,7 +8,7 @@ use crate::outputs::Outputs;
 use crate::scope::{Refusal, inputs};
 use crate::tools::{Order, Said, Server, literal_origin};
 use regatta_engine::cause::Cause;
-use regatta_plan::model::{McpServer, Task, built_in};
+use regatta_plan::model::{Action, McpServer, Task, built_in};
 use regatta_plan::reference::{Ref, Scope, Template, Unresolved, as_text};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -43,8 +43,7 @@ impl Actions {
             text_is_json: task.result_is_stdout,
             grace_ms: task.timeout.grace_ms,
         };
-        let argv = vec![OURSELVES.into(), "tool-call".into(), "--dir".into(), dir.into()];
-        Ok((argv, order))
+        Ok((argv(dir), order))
     }
 
     /// The tool that `job` calls, if it is a call.
@@ -64,8 +63,8 @@ impl Actions {
 
     /// What the call of a tool said, if that is what `job` was.
     pub(crate) fn said_by_tool(&self, job: &Job) -> Option<Said> {
-        self.called(job)?;
-        Said::hear(&job.dir.path)
+        let joins = matches!(self.task(job.node).action, Action::Join { .. }) && job.kind == Kind::Attempt;
+        (joins || self.called(job).is_some()).then(|| Said::hear(&job.dir.path))?
     }
 
     /// The servers that a tool may be of.
@@ -83,6 +82,11 @@ impl Actions {
             .map(|(name, server)| Ok((name.clone(), resolve(server, &Known(self)).map_err(refuse)?)))
             .collect()
     }
+}
+
+/// The command line of the process of a call, by the directory of its attempt.
+pub(crate) fn argv(dir: &Path) -> Vec<OsString> {
+    vec![OURSELVES.into(), "tool-call".into(), "--dir".into(), dir.into()]
 }
 
 /// What the texts of servers mean.

@@ -141,7 +141,7 @@ fn blame(
     match (verdict, tool, finding) {
         (Verdict::Failed(Cause::Exit), Some(said), _) => {
             facts.message = Some(shorten(redactor, &said.message));
-            Verdict::Failed(Cause::Tool)
+            Verdict::Failed(said.cause())
         }
         (Verdict::Succeeded, _, Some(Finding { cause, message })) => {
             facts.message = Some(shorten(redactor, &message));

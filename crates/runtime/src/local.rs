@@ -31,7 +31,7 @@ use regatta_engine::escalation::Escalation;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
-use regatta_engine::input::{Claimed, ConditionAnswer, Input};
+use regatta_engine::input::{Claimed, ConditionAnswer, Expansion, Input};
 use regatta_engine::scope::Scope;
 use regatta_engine::state::State;
 use regatta_fault as fault;
@@ -407,6 +407,10 @@ impl Driver for Local {
         self.actions.evaluate(node, &self.outputs)
     }
 
+    fn expand(&mut self, node: NodeId) -> Expansion {
+        self.actions.expand(node, &self.outputs)
+    }
+
     fn recall(&mut self, node: NodeId, attempt: AttemptId) -> Arrival {
         let footing = self.apart_of(node).map(|apart| apart.footing(node));
         self.memory.recall((&self.actions, &self.outputs), (node, attempt), footing.as_ref())
@@ -456,7 +460,11 @@ impl Driver for Local {
             Effect::Suspend => self.asks.push(Ask::Suspend),
             Effect::Continue => self.asks.push(Ask::Continue),
             Effect::Escalate { about, escalation } => self.escalate(*about, *escalation),
-            Effect::Evaluate { .. } | Effect::Recall { .. } | Effect::Claim { .. } | Effect::Leave(_) => {}
+            Effect::Evaluate { .. }
+            | Effect::Expand { .. }
+            | Effect::Recall { .. }
+            | Effect::Claim { .. }
+            | Effect::Leave(_) => {}
         }
     }
 

@@ -149,7 +149,10 @@ impl Outputs {
                 output.take((*attempt, Place::Attempt), (report, *duration_ms));
                 output.result = report.result.filter(|_| good).map(|digest| (digest, inline));
             }
+            // It is good and committed: what follows may build on it.
+            EventKind::NodeCollected { .. } => output.outcome = Some(NodeOutcome::Succeeded),
             EventKind::NodeReused { attempt, reused, .. } => {
+                output.outcome = Some(NodeOutcome::Succeeded);
                 output.take((*attempt, Place::Reused), (&reused.report, reused.duration_ms));
                 output.result = reused.report.result.map(|digest| (digest, inline));
             }

@@ -92,14 +92,16 @@ impl Readying {
             graph,
         };
         for node in readying.graph.order().to_vec() {
-            readying.open[node.index()] = readying.graph.preds(node).len();
+            let graph = &readying.graph;
+            readying.open[node.index()] = graph.preds(node).filter(|&pred| graph.is_sure(pred)).count();
             readying.propose(node);
         }
         readying
     }
 
     fn propose(&mut self, node: NodeId) {
-        if self.has[node.index()] && self.open[node.index()] == 0 {
+        // Whether there is a further item of a map is not known before it begins.
+        if self.has[node.index()] && self.open[node.index()] == 0 && self.graph.is_sure(node) {
             self.candidates.insert((self.graph.facts(node).pos, node));
         }
     }
@@ -112,7 +114,7 @@ impl Readying {
     /// A node is terminal or collected. Answers whether a worktree made for it is to be removed.
     pub(crate) fn settled(&mut self, node: NodeId) -> bool {
         self.started(node);
-        if self.settled.insert(node) {
+        if self.settled.insert(node) && self.graph.is_sure(node) {
             for next in self.graph.succs(node).collect::<Vec<_>>() {
                 self.open[next.index()] -= 1;
                 self.propose(next);

@@ -4,6 +4,7 @@
 
 use crate::collect::INLINE_RESULT_BYTES;
 use crate::environment::Environment;
+use crate::lists::Lists;
 use crate::outputs::Outputs;
 use crate::vault::Vault;
 use regatta_engine::cause::Cause;
@@ -32,6 +33,7 @@ pub(crate) struct TaskScope<'a> {
     pub(crate) vault: &'a Vault,
     pub(crate) task: &'a Task,
     pub(crate) outputs: &'a Outputs,
+    pub(crate) lists: &'a Lists,
 }
 
 impl TaskScope<'_> {
@@ -48,9 +50,13 @@ impl TaskScope<'_> {
         let missing = |what: &str| Unresolved(format!("`${{{name}}}`: {what}"));
         let Some((field, path)) = reference.path.split_first() else { return Err(missing("names no field")) };
         if field == "results" {
-            let members = self.task.families.get(&reference.head).ok_or_else(|| missing("is no matrix"))?;
-            let results: Result<Vec<Value>, Unresolved> =
-                members.iter().map(|m| self.result_of(m, &name)).collect();
+            let members = self
+                .task
+                .families
+                .get(&reference.head)
+                .ok_or_else(|| missing("is neither a matrix nor a map"))?;
+            let there = members.iter().filter(|member| !self.is_absent(member));
+            let results: Result<Vec<Value>, Unresolved> = there.map(|m| self.result_of(m, &name)).collect();
             return follow(&Value::Array(results?), path, &name);
         }
         let node = *self.index.get(&reference.head).ok_or_else(|| missing("names no task"))?;
@@ -82,6 +88,38 @@ impl TaskScope<'_> {
             .ok_or_else(|| Unresolved(format!("`${{{name}}}`: task `{id}` has no result")))
     }
 
+    /// True for an item of a map that there was not. Whoever asks has waited for all of them, so one that has no
+    /// outcome never was.
+    fn is_absent(&self, id: &str) -> bool {
+        let node = self.index.get(id);
+        let is_item = node.is_some_and(|node| self.plan.tasks[node.index()].item().is_some());
+        is_item && node.and_then(|node| self.outputs.get(*node)).is_none_or(|output| output.outcome.is_none())
+    }
+
+    /// The item that the task is for.
+    pub(crate) fn item(&self) -> Result<Value, Unresolved> {
+        let (map, index) = self.task.item().ok_or_else(|| Unresolved("`${item}` has no value".to_owned()))?;
+        let items = self.lists.of(map, || self.list())?;
+        let found = items.get(index as usize).cloned();
+        found.ok_or_else(|| Unresolved(format!("`${{item}}`: `{map}` has {} items", items.len())))
+    }
+
+    /// What the task maps over.
+    pub(crate) fn list(&self) -> Result<Vec<Value>, Unresolved> {
+        let over = self.task.for_each.as_ref();
+        let over = over.ok_or_else(|| Unresolved("a task without `for_each` has no items".to_owned()))?;
+        let found = match input(over, self).map_err(|refusal| Unresolved(refusal.message))? {
+            Value::Array(items) => return Ok(items),
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a text",
+            Value::Object(_) => "an object",
+        };
+        let what = over.as_str().unwrap_or("the value");
+        Err(Unresolved(format!("`for_each`: `{what}` is {found}, not a list")))
+    }
+
     fn must_have_succeeded(&self, outcome: Option<NodeOutcome>, name: &str) -> Result<(), Unresolved> {
         match outcome {
             Some(NodeOutcome::Succeeded) => Ok(()),
@@ -107,13 +145,15 @@ impl Scope for TaskScope<'_> {
             }
             "matrix" => self.task.matrix.get(first).map(|v| v.as_str().into()).ok_or_else(missing),
             "vault" => self.vault.get(first).map(Value::from).ok_or_else(missing),
-            "worktree" | "item" | "index" => Err(missing()),
+            "item" => follow(&self.item()?, &reference.path, &name),
+            "index" => self.task.item().map(|(_, index)| index.into()).ok_or_else(missing),
+            "worktree" => Err(missing()),
             _ => self.task_value(reference),
         }
     }
 }
 
-fn refuse(unresolved: Unresolved) -> Refusal {
+pub(crate) fn refuse(unresolved: Unresolved) -> Refusal {
     Refusal { cause: Cause::Resolution, message: unresolved.0 }
 }
 
@@ -133,16 +173,32 @@ pub(crate) fn resolve_script(text: &str, scope: &TaskScope<'_>) -> Result<(Strin
     let script = Script::parse(text).map_err(|e| malformed(e.message))?;
     let mut values = Vec::new();
     for reference in &script.refs {
-        let value = as_text(&scope.value(reference).map_err(refuse)?);
-        if value.len() > INLINE_RESULT_BYTES {
-            return Err(malformed(scope.too_large(reference, value.len())));
+        let value = scope.value(reference).map_err(refuse)?;
+        let bytes = as_text(&value).len();
+        if bytes > INLINE_RESULT_BYTES {
+            return Err(malformed(scope.too_large(reference, bytes)));
         }
-        if value.contains('\0') {
-            return Err(malformed(format!("`${{{}}}` holds a NUL character", reference.name())));
-        }
-        values.push(value);
+        values.push(variable(&reference.name(), &value)?);
     }
     Ok((script.script, values))
+}
+
+/// A value as the text of a variable.
+///
+/// # Errors
+/// It does not fit into one.
+pub(crate) fn variable(name: &str, value: &Value) -> Result<String, Refusal> {
+    let text = as_text(value);
+    if text.len() > INLINE_RESULT_BYTES {
+        return Err(malformed(format!(
+            "`${{{name}}}` has {} bytes, more than fit into a variable",
+            text.len()
+        )));
+    }
+    if text.contains('\0') {
+        return Err(malformed(format!("`${{{name}}}` holds a NUL character")));
+    }
+    Ok(text)
 }
 
 /// The `inputs` of a task with every reference replaced; a whole-text reference keeps its type.
@@ -155,7 +211,7 @@ pub(crate) fn inputs(inputs: &BTreeMap<String, Value>, scope: &TaskScope<'_>) ->
 }
 
 /// Depth is bounded by the plan's readers.
-fn input(value: &Value, scope: &TaskScope<'_>) -> Result<Value, Refusal> {
+pub(crate) fn input(value: &Value, scope: &TaskScope<'_>) -> Result<Value, Refusal> {
     match value {
         Value::String(text) => {
             let template = Template::parse(text).map_err(|e| malformed(e.message))?;

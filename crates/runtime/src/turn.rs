@@ -10,7 +10,7 @@ use regatta_engine::effect::{Effect, Leave};
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
-use regatta_engine::input::{Claimed, ConditionAnswer, Input};
+use regatta_engine::input::{Claimed, ConditionAnswer, Expansion, Input};
 use regatta_engine::outcome::AttemptOutcome;
 use regatta_fault as fault;
 use regatta_journal::{Payload, Store, StoreError, Turn};
@@ -23,6 +23,8 @@ pub trait Driver {
     fn absorb(&mut self, event: &Event, payload: Option<&Payload>);
     /// Answers a node's `when` condition.
     fn evaluate(&mut self, node: NodeId) -> ConditionAnswer;
+    /// Answers how many items a map has, by its first slot.
+    fn expand(&mut self, node: NodeId) -> Expansion;
     /// Answers whether an earlier run did what a node is to do, and the result it left. `attempt` is the id under
     /// which its files shall lie in this run.
     fn recall(&mut self, node: NodeId, attempt: AttemptId) -> Arrival;
@@ -164,6 +166,7 @@ impl Taken {
                 Effect::Evaluate { node } => {
                     Input::ConditionEvaluated { node, answer: driver.evaluate(node) }
                 }
+                Effect::Expand { node } => Input::Expanded { node, answer: driver.expand(node) },
                 Effect::Recall { node } => {
                     let arrival = driver.recall(node, engine.state().next_attempt());
                     self.payloads.extend(arrival.payloads);

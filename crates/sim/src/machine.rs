@@ -10,7 +10,7 @@ use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{
-    Claimed, ConditionAnswer, Ended, Input, Recalled, Reconciliation, Reused, ReusedBy, Verdict,
+    Claimed, ConditionAnswer, Ended, Expansion, Input, Recalled, Reconciliation, Reused, ReusedBy, Verdict,
 };
 use regatta_engine::outcome::NodeOutcome;
 use regatta_engine::report::Report;
@@ -239,6 +239,12 @@ impl Driver for Machine {
         }
     }
 
+    fn expand(&mut self, node: NodeId) -> Expansion {
+        let maps = self.scenario.spec.maps.iter().zip(&self.scenario.items);
+        let found = maps.into_iter().find(|(slots, _)| slots.first() == Some(&node.0));
+        found.map_or_else(|| Expansion::Error("it is no map".into()), |(_, items)| items.clone())
+    }
+
     fn recall(&mut self, node: NodeId, _attempt: AttemptId) -> Arrival {
         let answer = if self.scenario.done_before[node.index()] {
             Recalled::Found(Box::new(Reused {
@@ -305,6 +311,7 @@ impl Driver for Machine {
                 self.told.insert(*about);
             }
             Effect::Evaluate { .. }
+            | Effect::Expand { .. }
             | Effect::Recall { .. }
             | Effect::Claim { .. }
             | Effect::Land

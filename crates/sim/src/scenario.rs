@@ -3,6 +3,7 @@
 //! Outcomes hang on (node, attempt number) alone, never on time, so two runs with other timing must agree.
 
 use regatta_engine::breaker::{BreakerPolicy, WhenOpen, Window};
+use regatta_engine::input::Expansion;
 use regatta_engine::spec::{
     Claim, ClaimKind, EffectContract, GraphSpec, Limits, NodeSpec, OnFailure, Policy, Priority, ResourceSpec,
     RetryPolicy, RetryStrategy, RunConfig, Schedule,
@@ -48,6 +49,8 @@ pub struct Scenario {
     pub conditions: Vec<Condition>,
     /// Nodes whose work an earlier run did; asked of nodes that may be reused only.
     pub done_before: Vec<bool>,
+    /// What each map finds when it is asked.
+    pub items: Vec<Expansion>,
 }
 
 /// Nodes of a plan at most.
@@ -78,6 +81,7 @@ impl Scenario {
         for node in nodes.iter_mut().filter(|node| node.agent.is_none()) {
             node.tool = callers.one_in(3).then_some(0);
         }
+        let (maps, items) = maps(&mut Rng::new(seed, 4), &mut nodes);
         let fates = (0..nodes.len()).map(|_| fates(rng)).collect();
         let conditions = (0..nodes.len()).map(|_| condition(rng)).collect();
         let count = nodes.len() as u32;
@@ -89,10 +93,11 @@ impl Scenario {
             policies,
             tools: vec!["shell".into()],
             pinned: pinned(&mut Rng::new(seed, 3), count),
+            maps,
         };
         let config = RunConfig { breaker: breaker(&mut callers), ..config(rng) };
         let done_before = (0..spec.nodes.len()).map(|_| rng.one_in(2)).collect();
-        Scenario { seed, spec, config, fates, conditions, done_before }
+        Scenario { seed, spec, config, fates, conditions, done_before, items }
     }
 
     /// What attempt `number` (1-based) of `node` does.
@@ -101,6 +106,29 @@ impl Scenario {
         let fates = &self.fates[node];
         fates[(number as usize - 1).min(fates.len() - 1)]
     }
+}
+
+/// In some scenarios one node becomes the first slot of a map, and what it finds when it is asked.
+fn maps(rng: &mut Rng, nodes: &mut Vec<NodeSpec>) -> (Vec<Vec<u32>>, Vec<Expansion>) {
+    if !rng.one_in(3) {
+        return (Vec::new(), Vec::new());
+    }
+    let (first, count) = (rng.index(nodes.len()) as u32, nodes.len() as u32);
+    let further: Vec<u32> = (count..count + rng.between(0, 4) as u32).collect();
+    for (node, index) in further.iter().zip(1..) {
+        let slot = nodes[first as usize].clone();
+        nodes.push(NodeSpec { id: format!("{}[{index}]", slot.id), ..slot });
+        debug_assert_eq!(nodes.len() as u32, node + 1);
+    }
+    for node in nodes.iter_mut().take(count as usize).filter(|node| node.needs.contains(&first)) {
+        node.needs.extend(&further);
+    }
+    let slots: Vec<u32> = std::iter::once(first).chain(further).collect();
+    let items = match rng.between(0, slots.len() as u64 + 1) {
+        none if none > slots.len() as u64 => Expansion::Error("it is no list".into()),
+        items => Expansion::Items(items as u32),
+    };
+    (vec![slots], vec![items])
 }
 
 fn policy(rng: &mut Rng) -> Policy {
@@ -128,6 +156,7 @@ fn policy(rng: &mut Rng) -> Policy {
         undo: rng.one_in(2),
         cache: rng.one_in(6),
         collects: false,
+        asks_on_conflict: false,
         max_lost: 1_000,
     }
 }

@@ -38,7 +38,11 @@ impl Decider<'_> {
         match outcome {
             AttemptOutcome::Succeeded => self.attempt_succeeded(node, live.number),
             AttemptOutcome::Failed | AttemptOutcome::TimedOut => {
-                self.attempt_failed(node, live.number, (outcome, cause.unwrap_or(Cause::Exit)));
+                let cause = cause.unwrap_or(Cause::Exit);
+                if cause == Cause::JoinConflict && self.graph().policy(node).asks_on_conflict {
+                    return self.put_in_doubt(node, attempt, cause);
+                }
+                self.attempt_failed(node, live.number, (outcome, cause));
             }
             AttemptOutcome::Cancelled => self.end_node(node, NodeOutcome::Cancelled, cause),
             // It is taken back: the node is ready again, whatever its contract, because how it ended is known.

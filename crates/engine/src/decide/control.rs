@@ -89,6 +89,9 @@ impl Decider<'_> {
     }
 
     pub(super) fn cancel_node(&mut self, node: NodeId) {
+        if !self.state().is_shown(self.graph, node) {
+            return;
+        }
         match self.node(node).state {
             NodeState::Running(_) => self.end_attempt(node, Cause::User),
             NodeState::Pending
@@ -103,6 +106,9 @@ impl Decider<'_> {
     }
 
     pub(super) fn skip(&mut self, node: NodeId) {
+        if !self.state().is_shown(self.graph, node) {
+            return;
+        }
         match self.node(node).state {
             NodeState::Pending | NodeState::Ready | NodeState::WaitingRetry { .. } => {
                 self.end_node(node, NodeOutcome::Skipped, Some(Cause::User));

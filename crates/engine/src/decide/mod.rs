@@ -10,6 +10,7 @@ mod control;
 mod ending;
 mod escalation;
 mod leases;
+mod maps;
 mod nodes;
 mod recovery;
 mod reuse;
@@ -66,6 +67,7 @@ impl<'a> Decider<'a> {
             Input::Settle => self.settle(),
             Input::Resumed(found) => self.resumed(found),
             Input::ConditionEvaluated { node, answer } => self.condition_evaluated(node, answer),
+            Input::Expanded { node, answer } => self.expanded(node, answer),
             Input::Recalled { node, answer } => self.recalled(node, answer),
             Input::Claimed { node, answer } => self.claimed(node, answer),
             Input::LeasesFreed => self.leases_freed(),

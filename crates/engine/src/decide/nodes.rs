@@ -27,12 +27,16 @@ impl Decider<'_> {
     /// What follows is a function of the predecessors and the answer to `when`, also while the run is stopping, so
     /// that it does not matter whether the stop or the last predecessor came first.
     fn release(&mut self, node: NodeId) {
+        if self.state().sleeps(self.graph, node) && !self.graph.is_sure(node) {
+            return; // the first slot stands for it
+        }
         let bad = self.preds_that(node, NodeOutcome::blocks);
         if !bad.is_empty() {
             return self.end_node_for(node, End::upstream(NodeOutcome::Blocked, Cause::Upstream, bad));
         }
         let policy = *self.graph().policy(node);
-        let skipped = self.preds_that(node, |outcome| outcome == NodeOutcome::Skipped);
+        let mut skipped = self.preds_that(node, |outcome| outcome == NodeOutcome::Skipped);
+        skipped.retain(|&pred| !self.state().is_absent(self.graph, pred));
         if !skipped.is_empty() && !policy.allow_skipped {
             if skipped.iter().any(|&p| self.node(p).cause() == Some(Cause::Stopped)) {
                 return self.stop_node(node);
@@ -40,7 +44,15 @@ impl Decider<'_> {
             let end = End::upstream(NodeOutcome::Skipped, Cause::UpstreamSkipped, skipped);
             return self.end_node_for(node, end);
         }
-        if policy.conditional {
+        if self.state().sleeps(self.graph, node) {
+            return self.effect(Effect::Expand { node });
+        }
+        self.proceed(node);
+    }
+
+    /// All that it waits for is well: its condition is next, then what earlier runs did.
+    pub(super) fn proceed(&mut self, node: NodeId) {
+        if self.graph().policy(node).conditional {
             return self.effect(Effect::Evaluate { node });
         }
         self.recall(node);
@@ -98,7 +110,11 @@ impl Decider<'_> {
         self.start_wave_of(node);
         let was_collected = self.node(node).state == NodeState::Collected;
         let number = self.node(node).attempts;
+        let for_all = self.state().sleeps(self.graph, node);
         self.emit(EventKind::NodeEnded { node, number, outcome, cause, upstream });
+        if for_all {
+            self.release_behind(node);
+        }
         if !was_collected {
             self.after_settled(node);
         }
@@ -112,13 +128,17 @@ impl Decider<'_> {
 
     /// A node is terminal or collected: its wave may end, its dependants may be decided.
     pub(super) fn after_settled(&mut self, node: NodeId) {
+        self.end_wave_of(node);
+        let graph = self.graph;
+        let state = &*self.state;
+        self.released.extend(graph.succs(node).filter(|&s| state.node(s).open == 0));
+    }
+
+    pub(super) fn end_wave_of(&mut self, node: NodeId) {
         let wave = self.graph().facts(node).wave;
         if self.state().wave(wave).open == 0 && self.state().wave(wave).ended.is_none() {
             self.emit(EventKind::WaveEnded { wave });
         }
-        let graph = self.graph;
-        let state = &*self.state;
-        self.released.extend(graph.succs(node).filter(|&s| state.node(s).open == 0));
     }
 
     /// `on_failure: stop | rollback`: no new attempt, no retry; what is unstarted is skipped.

@@ -25,17 +25,19 @@ impl State {
             }
         };
         let mut used = InUse::none(graph);
-        let (mut open, mut ready) = (0, 0);
+        let (mut open, mut ready, mut shown) = (0, 0, 0);
         for &node in graph.order() {
             let state = &self.node(node).state;
             if matches!(state, NodeState::Running(_)) {
                 used.take(graph, node);
             }
+            shown += u32::from(self.is_shown(graph, node));
             ready += usize::from(*state == NodeState::Ready);
             open += u32::from(!self.node(node).is_settled());
             expect(self.open_preds(graph, node) == self.node(node).open, "open predecessors are counted");
         }
         expect(open == self.open, "open nodes are counted");
+        expect(shown == self.shown(), "nodes that are shown are counted");
         expect(ready == self.ready.len(), "the queue holds the ready nodes");
         expect(used == self.used, "live work is counted");
         expect(self.live.len() == used.total as usize, "every live attempt has a node");

@@ -62,6 +62,7 @@ impl State {
                 self.in_doubt.insert(node);
             }
             NodeState::Collected => self.collected += 1,
+            NodeState::Ended { .. } if self.is_absent(graph, node) => {}
             NodeState::Ended { outcome, cause } => {
                 self.ended[*outcome as usize] += 1;
                 let by_people = *outcome == NodeOutcome::Skipped && *cause == Some(Cause::User);

@@ -6,13 +6,17 @@ mod apply;
 mod budgets;
 mod check;
 mod hub;
+mod maps;
 pub mod node;
+mod progress;
 mod scopes;
 
 pub use apply::IllegalEvent;
 pub use budgets::Budgets;
 pub use check::Violation;
 pub use node::LeaseWait;
+pub(crate) use progress::Suspended;
+pub use progress::{Rollback, Undo, Wave};
 pub use scopes::{Bar, Scopes};
 
 use crate::caps::InUse;
@@ -24,6 +28,7 @@ use crate::queue::ReadyQueue;
 use crate::scope::Scope;
 use crate::spec::{Limits, RunConfig, Schedule};
 use hub::queue_order;
+use maps::further;
 use node::{Node, NodeState};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,46 +77,6 @@ pub enum Timer {
     OpenTooLong(Scope),
 }
 
-/// A running undo.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Undo {
-    /// The node.
-    pub node: NodeId,
-    /// The undo attempt.
-    pub attempt: AttemptId,
-    /// Why it is being ended, once it is.
-    pub ending: Option<Cause>,
-}
-
-/// Progress of a rollback.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Rollback {
-    /// The one that runs.
-    pub current: Option<Undo>,
-    /// Places of the order key from here on are dealt with.
-    pub done_from: Option<u32>,
-    /// How many failed.
-    pub failed: u32,
-}
-
-/// What runs stands still.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Suspended {
-    pub(crate) since: Timestamp,
-    pub(crate) timers: Vec<(Timestamp, Timer)>,
-}
-
-/// How many nodes of a wave are not settled, and whether it began.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Wave {
-    /// Nodes that are neither terminal nor collected.
-    pub open: u32,
-    /// Its start was recorded.
-    pub started: bool,
-    /// When it ended.
-    pub ended: Option<Timestamp>,
-}
-
 /// The state of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct State {
@@ -139,6 +104,12 @@ pub struct State {
     pub budgets: Budgets,
     pub(crate) nodes: Vec<Node>,
     pub(crate) waves: Vec<Wave>,
+    /// How many items each map has, once that was found.
+    pub(crate) items: Vec<Option<u32>>,
+    /// Nodes that are not shown: slots that are absent, or may be.
+    pub(crate) hidden: u32,
+    /// Slots that may be absent, because their map has not come to its list.
+    pub(crate) asleep: u32,
     pub(crate) ready: ReadyQueue,
     pub(crate) live: BTreeMap<AttemptId, NodeId>,
     pub(crate) timers: BTreeSet<(Timestamp, Timer)>,
@@ -190,6 +161,9 @@ impl State {
             waves: (0..graph.waves())
                 .map(|w| Wave { open: graph.wave(w).len() as u32, started: false, ended: None })
                 .collect(),
+            items: vec![None; graph.maps() as usize],
+            hidden: further(graph),
+            asleep: further(graph),
             ready: ReadyQueue::new(graph, queue_order(config, &limits), &limits),
             limits,
             live: BTreeMap::new(),
@@ -267,10 +241,10 @@ impl State {
         self.ended[outcome as usize]
     }
 
-    /// How many nodes are neither terminal nor collected.
+    /// How many nodes are neither terminal nor collected; a map of which nothing is known yet is one.
     #[must_use]
     pub fn open(&self) -> u32 {
-        self.open
+        self.open - self.asleep
     }
 
     /// The first wave that has not ended.

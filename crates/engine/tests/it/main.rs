@@ -15,6 +15,7 @@ mod fold;
 mod graph;
 mod landing;
 mod leases;
+mod maps;
 mod predict;
 mod random;
 mod recovery;

@@ -7,7 +7,7 @@ use crate::world::World;
 use proptest::prelude::*;
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
-use regatta_engine::input::{ConditionAnswer, Reconciliation};
+use regatta_engine::input::{ConditionAnswer, Expansion, Reconciliation};
 use regatta_engine::optimise::{Optimised, optimise};
 use regatta_engine::predict::{Prediction, Predictor};
 use regatta_engine::schedule;
@@ -171,6 +171,7 @@ fn real(spec: &GraphSpec, config: &RunConfig) -> (String, u64) {
         does: vec![],
         undoes: vec![],
         when: ConditionAnswer::True,
+        items: Expansion::Items(1),
         finds: Reconciliation::Unknown,
         done_before: false,
         burns: None,

@@ -1,13 +1,13 @@
 //! Plans and outcomes as short text: `! max=2; a takes=5; b(a) P0 tags=db retry=3 does=fail,ok`.
 //!
 //! Knows the engine's input types only. The entry that begins with `!` sets the run; every other is a task, its
-//! predecessors in brackets, then words.
+//! predecessors in brackets, then words. `m[0]`, `m[1]` and so on, which follow each other, are the slots of a map.
 
 use regatta_engine::breaker::{WhenOpen, Window};
 use regatta_engine::budget::Budget;
 use regatta_engine::cause::Cause;
 use regatta_engine::graph::Graph;
-use regatta_engine::input::{ConditionAnswer, Reconciliation};
+use regatta_engine::input::{ConditionAnswer, Expansion, Reconciliation};
 use regatta_engine::spec::{
     Claim, ClaimKind, EffectContract, GraphSpec, NodeSpec, OnFailure, Policy, Priority, ResourceSpec,
     RetryStrategy, RunConfig, Schedule,
@@ -33,6 +33,8 @@ pub(crate) struct Behaviour {
     pub(crate) does: Vec<Does>,
     pub(crate) undoes: Vec<Does>,
     pub(crate) when: ConditionAnswer,
+    /// What is found when it is asked as the first slot of a map.
+    pub(crate) items: Expansion,
     pub(crate) finds: Reconciliation,
     /// An earlier run did its work.
     pub(crate) done_before: bool,
@@ -145,6 +147,7 @@ impl Reader {
                 does: vec![],
                 undoes: vec![],
                 when: ConditionAnswer::True,
+                items: Expansion::Items(1),
                 finds: Reconciliation::Unknown,
                 done_before: false,
                 burns: None,
@@ -156,6 +159,12 @@ impl Reader {
             self.spec.policies.push(task.policy);
             self.spec.policies.len() - 1
         }) as u32;
+        if task.node.id.ends_with("[0]") {
+            self.spec.maps.push(Vec::new());
+        }
+        if task.node.id.ends_with(']') {
+            self.spec.maps.last_mut().unwrap().push(self.spec.nodes.len() as u32);
+        }
         self.spec.nodes.push(task.node);
         self.behaviours.push(task.behaviour);
     }
@@ -204,6 +213,10 @@ impl Task {
                     "false" => ConditionAnswer::False,
                     other => ConditionAnswer::Error(other.into()),
                 };
+            }
+            "items" => {
+                behaviour.items =
+                    value.parse().map_or_else(|_| Expansion::Error(value.into()), Expansion::Items);
             }
             "takes" => behaviour.takes = number(),
             "burns" => behaviour.burns = Some(number()),

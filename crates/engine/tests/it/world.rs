@@ -166,6 +166,7 @@ impl World {
             Effect::Evaluate { node } => {
                 Input::ConditionEvaluated { node, answer: self.behaviour(node).when.clone() }
             }
+            Effect::Expand { node } => Input::Expanded { node, answer: self.behaviour(node).items.clone() },
             Effect::Recall { node } => {
                 let answer = if self.behaviour(node).done_before {
                     let run = "earlier".into();
@@ -224,7 +225,10 @@ impl World {
             Effect::Leave(leave) => self.left = Some(leave),
             Effect::Land | Effect::Escalate { .. } => {}
             Effect::Release { .. } | Effect::Unclaim { .. } => {}
-            Effect::Evaluate { .. } | Effect::Recall { .. } | Effect::Claim { .. } => {
+            Effect::Evaluate { .. }
+            | Effect::Expand { .. }
+            | Effect::Recall { .. }
+            | Effect::Claim { .. } => {
                 panic!("queries are answered before the commit")
             }
         }
@@ -352,7 +356,7 @@ impl World {
     /// `a succeeded, b blocked (upstream a); partial`: how everything stands.
     pub(crate) fn result(&self) -> String {
         let mut nodes: Vec<String> = vec![];
-        for &node in self.script.graph.order() {
+        for node in self.engine.shown() {
             let state = self.engine.state().node(node);
             let mut text = format!("{} {}", self.name(node), state.state_name());
             if let Some(cause) = state.cause() {

@@ -120,6 +120,7 @@ impl<'a> EventRecord<'a> {
                 let (name, error) = parts::condition(answer);
                 (self.answer, self.error) = (named(name), error);
             }
+            EventKind::NodeExpanded(_, answer) => (self.count, self.error) = parts::expansion(answer),
             EventKind::LeaseRefused { by, .. } => {
                 let (cap, index) = cap(*by);
                 (self.cap, self.index) = (named(cap), index);

@@ -15,7 +15,7 @@ use regatta_engine::report::Report;
 use regatta_engine::scope::Scope;
 
 /// Kinds without an outcome in their name.
-const PLAIN: [&str; 46] = [
+const PLAIN: [&str; 47] = [
     "run_started",
     "run_paused",
     "run_resumed",
@@ -25,6 +25,7 @@ const PLAIN: [&str; 46] = [
     "wave_started",
     "wave_ended",
     "condition_evaluated",
+    "node_expanded",
     "node_ready",
     "lease_granted",
     "lease_released",
@@ -160,6 +161,10 @@ impl EventRecord<'_> {
                 let (node, error) = (self.node()?, self.error.take());
                 let answer = self.need(self.answer.as_deref(), "answer")?;
                 EventKind::ConditionEvaluated { node, answer: parts::to_condition(answer, error)? }
+            }
+            "node_expanded" => {
+                let answer = parts::to_expansion(self.count, self.error.take());
+                EventKind::NodeExpanded(self.node()?, self.need(answer, "count")?)
             }
             "node_ready" => EventKind::NodeReady { node: self.node()?, number: self.number()? },
             "lease_refused" => EventKind::LeaseRefused { node: self.node()?, by: self.cap()? },

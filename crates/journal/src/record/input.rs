@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Every kind of this version.
-const KINDS: [&str; 22] = [
+const KINDS: [&str; 23] = [
     "begin",
     "settle",
     "resumed",
@@ -35,6 +35,7 @@ const KINDS: [&str; 22] = [
     "claimed",
     "leases_freed",
     "lease_told",
+    "expanded",
 ];
 
 /// True for a kind of this version.
@@ -152,6 +153,7 @@ fn kind(input: &Input) -> &'static str {
         Input::Settle => "settle",
         Input::Resumed(_) => "resumed",
         Input::ConditionEvaluated { .. } => "condition_evaluated",
+        Input::Expanded { .. } => "expanded",
         Input::AttemptEnded(_) => "attempt_ended",
         Input::AttemptLost { .. } => "attempt_lost",
         Input::AttemptIdle { .. } => "attempt_idle",
@@ -196,6 +198,10 @@ impl<'a> InputRecord<'a> {
             Input::ConditionEvaluated { node, answer } => {
                 let (name, error) = parts::condition(answer);
                 (self.node, self.answer, self.error) = (Some(node.0), Some(Cow::Borrowed(name)), error);
+            }
+            Input::Expanded { node, answer } => {
+                self.node = Some(node.0);
+                (self.index, self.error) = parts::expansion(answer);
             }
             Input::AttemptEnded(ended) => {
                 let EndedRecord { attempt_id, cause, report, retry_after_ms } = EndedRecord::from(ended);
@@ -305,6 +311,10 @@ impl<'a> InputRecord<'a> {
                 let (node, error) = (self.node()?, self.error.take());
                 let answer = self.need(self.answer.as_deref(), "answer")?;
                 Input::ConditionEvaluated { node, answer: parts::to_condition(answer, error)? }
+            }
+            "expanded" => {
+                let answer = parts::to_expansion(self.index, self.error.take());
+                Input::Expanded { node: self.node()?, answer: self.need(answer, "index")? }
             }
             "answered" => {
                 let answer = self.need(self.answer.as_deref(), "answer")?;

@@ -3,7 +3,9 @@
 use super::RecordError;
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::AttemptId;
-use regatta_engine::input::{Answer, ConditionAnswer, LeaseChange, LeaseTold, OwnLease, Reused, ReusedBy};
+use regatta_engine::input::{
+    Answer, ConditionAnswer, Expansion, LeaseChange, LeaseTold, OwnLease, Reused, ReusedBy,
+};
 use regatta_engine::report::{Content, Digest, Report, Usage, Work};
 use regatta_engine::spec::{ClaimKind, Limits};
 use serde::de::Error as _;
@@ -366,6 +368,20 @@ pub(super) fn to_condition(answer: &str, error: Text<'_>) -> Result<ConditionAns
         "error" => Ok(ConditionAnswer::Error(error.unwrap_or_default().into_owned().into_boxed_str())),
         other => Err(bad_value("answer", other)),
     }
+}
+
+/// How many items a map has, or what was wrong.
+pub(super) fn expansion(answer: &Expansion) -> (Option<u32>, Text<'_>) {
+    match answer {
+        Expansion::Items(items) => (Some(*items), None),
+        Expansion::Error(text) => (None, Some(Cow::Borrowed(text))),
+    }
+}
+
+/// The answer of a number of items, or of what was wrong; nothing if there is neither.
+pub(super) fn to_expansion(items: Option<u32>, error: Text<'_>) -> Option<Expansion> {
+    let failed = error.map(|text| Expansion::Error(text.into_owned().into_boxed_str()));
+    failed.or(items.map(Expansion::Items))
 }
 
 /// `answer` and `result` of a person's answer.

@@ -23,6 +23,7 @@ fn graph() -> Graph {
         resources: (0..6).map(|n| ResourceSpec { name: name(n), capacity: Some(2), lease: false }).collect(),
         policies: vec![Policy::default()],
         pinned: vec![],
+        maps: vec![],
     };
     Graph::build(spec).unwrap()
 }

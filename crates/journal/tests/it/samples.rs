@@ -7,8 +7,8 @@ use regatta_engine::escalation::CauseClass;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{
-    Answer, Batch, Claimed, ConditionAnswer, Ended, Input, LeaseChange, LeaseTold, OwnLease, Recalled,
-    Reconciliation, Resumed, Reused, ReusedBy, Verdict,
+    Answer, Batch, Claimed, ConditionAnswer, Ended, Expansion, Input, LeaseChange, LeaseTold, OwnLease,
+    Recalled, Reconciliation, Resumed, Reused, ReusedBy, Verdict,
 };
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use regatta_engine::report::{Content, Digest, Report, Usage, Work};
@@ -107,6 +107,7 @@ pub(crate) fn events() -> Vec<Event> {
     let report = Box::new(worked_report());
     kinds.push(EventKind::UndoEnded { node: NODE, attempt: ATTEMPT, cause: Some(Cause::Verify), report });
     kinds.extend(batches().map(|batch| EventKind::BatchTested(Box::new(batch))));
+    kinds.extend(expansions().map(|answer| EventKind::NodeExpanded(NODE, answer)));
     kinds.into_iter().enumerate().map(|(i, kind)| Event { at: Timestamp(i as u64 * 10), kind }).collect()
 }
 
@@ -264,7 +265,9 @@ pub(crate) fn inputs() -> Vec<Input> {
         Input::AttemptEnded(good),
     ];
     let failed = |cause| Ended { attempt, verdict: Verdict::Failed(cause), report: Report::default() };
-    inputs.extend(Cause::ALL.map(|cause| Input::AttemptEnded(failed(cause))));
+    // Later causes stand at the end.
+    let first = Cause::ALL.into_iter().filter(|cause| *cause != Cause::JoinConflict);
+    inputs.extend(first.map(|cause| Input::AttemptEnded(failed(cause))));
     let verdict = Verdict::RateLimited { retry_after_ms: 60_000 };
     let limited = || Ended { attempt, verdict, report: Report::default() };
     inputs.push(Input::AttemptEnded(limited()));
@@ -308,7 +311,13 @@ pub(crate) fn inputs() -> Vec<Input> {
     inputs.push(Input::LeaseTold { node, told: taken() });
     inputs.push(Input::ConflictPredicted { node, with: NodeId(0), paths: "src/a, b".into() });
     inputs.extend(batches().map(|batch| Input::BatchTested(Box::new(batch))));
+    inputs.extend(expansions().map(|answer| Input::Expanded { node, answer }));
+    inputs.push(Input::AttemptEnded(failed(Cause::JoinConflict)));
     inputs
+}
+
+fn expansions() -> [Expansion; 3] {
+    [Expansion::Items(0), Expansion::Items(10_000), Expansion::Error("`list.result` is no list".into())]
 }
 
 fn batches() -> [Batch; 2] {

@@ -2,7 +2,8 @@
 //!
 //! Gives the same drafts as a plan does, so everything after it is one way. Times are milliseconds.
 
-use super::keys::{Draft, Entries, RetryKeys, TaskDraft, TimeoutKeys};
+use super::entry::Entries;
+use super::keys::{Draft, RetryKeys, TaskDraft, TimeoutKeys};
 use super::task::{command, tool_call};
 use super::{limits, spanned, spanned_map, spanned_texts, start};
 use crate::diagnostic::Problems;

@@ -2,13 +2,13 @@
 //!
 //! Plain data with places; the defaults of retry and timeout live here.
 
-use super::{ApartDraft, start};
-use crate::fields::Fields;
+use super::ApartDraft;
+use super::entry::{Entries, Entry, Matrix};
 use crate::model::{
     Action, Agent, Breaker, Budget, Dialect, Limits, Lock, McpServer, Retry, SecretSource, Timeout, Unbuilt,
 };
 use crate::settings::Defaults;
-use crate::tree::{Item, Span};
+use crate::tree::Span;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
@@ -72,6 +72,8 @@ pub(crate) struct TaskDraft {
     pub(crate) cache_key: Option<String>,
     pub(crate) matrix: Matrix,
     pub(crate) for_each: Option<Spanned<Json>>,
+    /// Most items of it.
+    pub(crate) max_items: Option<Spanned<u64>>,
     /// The tool it calls, where that is a command of ours.
     pub(crate) called: Option<String>,
     pub(crate) domain: Option<String>,
@@ -120,7 +122,8 @@ impl TaskDraft {
             cache: _,
             cache_key,
             matrix: _,
-            for_each: _,
+            for_each,
+            max_items: _,
             called,
             domain: _,
             outputs: _,
@@ -147,6 +150,7 @@ impl TaskDraft {
             && *retry == RetryKeys::default()
             && *timeout == TimeoutKeys::default()
             && when.is_none()
+            && for_each.is_none()
             && !allow_skipped
             && !result_is_stdout
             && role.is_none()
@@ -154,45 +158,6 @@ impl TaskDraft {
             && called.is_none()
             && budget.is_none()
             && later.is_empty()
-    }
-}
-
-/// How entries of a document are read: those of a plan, of a request, of a batch.
-#[derive(Clone, Debug)]
-pub(crate) enum Entries {
-    Tasks,
-    Calls,
-    Commands {
-        /// For those that name none.
-        shell: String,
-    },
-}
-
-/// A task before names are looked up. It is read when it is wanted, because a million drafts are large.
-#[derive(Clone, Debug)]
-pub(crate) struct Entry<'t> {
-    pub(crate) item: Item<'t>,
-    /// Its id; empty if it has none.
-    pub(crate) id: &'t str,
-    /// What few entries have.
-    pub(crate) rare: Option<Box<Rare>>,
-}
-
-/// What is kept of few entries.
-#[derive(Clone, Debug)]
-pub(crate) struct Rare {
-    pub(crate) matrix: Matrix,
-    /// Keys whose feature is not built yet.
-    pub(crate) unbuilt: Vec<String>,
-}
-
-/// Values by axis.
-pub(crate) type Matrix = BTreeMap<String, Vec<String>>;
-
-impl Entry<'_> {
-    /// Where its id stands, or where it begins.
-    pub(crate) fn id_span(&self) -> Span {
-        Fields::of(self.item).get("id").map_or_else(|| start(self.item), Item::span)
     }
 }
 

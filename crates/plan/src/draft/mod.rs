@@ -4,15 +4,18 @@
 
 mod agent;
 mod apart;
+mod entry;
 mod evidence;
 mod gates;
 mod imported;
+mod join;
 mod keys;
 mod servers;
 mod task;
 
 pub(crate) use apart::ApartDraft;
-pub(crate) use keys::{Draft, Entries, Entry, Matrix, Rare, Spanned, TaskDraft};
+pub(crate) use entry::{Entries, Entry, Map, Matrix, Rare};
+pub(crate) use keys::{Draft, Spanned, TaskDraft};
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, json};
@@ -68,8 +71,10 @@ fn entry<'t>(item: Item<'t>, entries: &Entries, problems: &mut Problems) -> Entr
     if matches!(entries, Entries::Tasks) && task::is_plain(item) {
         return Entry { item, id, rare: None };
     }
-    let TaskDraft { matrix, unbuilt, .. } = entries.read(item, problems);
-    let rare = (!matrix.is_empty() || !unbuilt.is_empty()).then(|| Box::new(Rare { matrix, unbuilt }));
+    let TaskDraft { matrix, unbuilt, for_each, max_items, .. } = entries.read(item, problems);
+    let map = for_each.map(|over| Map { over, max_items });
+    let is_rare = !matrix.is_empty() || map.is_some() || !unbuilt.is_empty();
+    let rare = is_rare.then(|| Box::new(Rare { matrix, map, unbuilt }));
     Entry { item, id, rare }
 }
 

@@ -3,14 +3,14 @@
 //! Reports what the declarations cannot say: empty commands, and keys that belong to another action.
 
 use super::agent::budget;
-use super::keys::{Matrix, Spanned, TaskDraft};
+use super::entry::matrix;
+use super::keys::{Spanned, TaskDraft};
 use super::{later, retry, servers, spanned, spanned_json, spanned_map, spanned_texts, start, timeout};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, json};
 use crate::language::{Kind, SHELL_PARAMS, TASK, What, check};
 use crate::model::{Action, Claim, Lock, built_in};
 use crate::tree::{Item, Span, Value, same};
-use std::collections::BTreeMap;
 
 /// What most tasks say, and no more.
 const PLAIN: [&str; 7] = ["id", "run", "needs", "title", "priority", "tags", "estimate"];
@@ -92,6 +92,10 @@ fn any(item: Item<'_>, problems: &mut Problems) -> TaskDraft {
         cache_key: f.text("cache_key"),
         matrix: matrix(f, problems),
         for_each: f.get("for_each").map(|i| Spanned { value: json(i), span: i.span() }),
+        max_items: f
+            .get("max_items")
+            .zip(f.whole("max_items"))
+            .map(|(i, value)| Spanned { value, span: i.span() }),
         later,
         unbuilt,
         ..TaskDraft::default()
@@ -117,8 +121,10 @@ fn in_worktree(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) {
 /// Reads the action, and what undoes and asks about it.
 fn action(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) {
     let run = f.get("run").and_then(|item| command(item, "`run`", problems));
-    draft.action =
-        run.or_else(|| agent(f, draft)).or_else(|| tool(f, draft, problems)).or_else(|| other(f, draft));
+    draft.action = run
+        .or_else(|| agent(f, draft))
+        .or_else(|| tool(f, draft, problems))
+        .or_else(|| other(f, draft, problems));
     for (key, action) in [("prompt", "agent"), ("params", "tool"), ("max_items", "for_each")] {
         let Some(item) = f.get(key).filter(|_| f.get(action).is_none()) else { continue };
         let message = format!("`{key}` of task `{}` belongs to `{action}`, which it has not", draft.id);
@@ -184,20 +190,12 @@ pub(super) fn tool_call(
     Some(Spanned { value: Action::Tool { tool: tool.value, params }, span: tool.span })
 }
 
-fn other(f: Fields<'_>, draft: &mut TaskDraft) -> Option<Spanned<Action>> {
+fn other(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) -> Option<Spanned<Action>> {
     if let Some(gate) = spanned(f.get("gate")) {
         draft.unbuilt.push("gate".to_owned());
         return Some(Spanned { value: Action::Gate { gate: gate.value }, span: gate.span });
     }
-    let item = f.get("join")?;
-    draft.unbuilt.push("join".to_owned());
-    let join = Fields::of(item);
-    let rules = join.inside("rules").pairs();
-    let action = Action::Join {
-        conflict: join.text("conflict").unwrap_or_else(|| "fail-fast".to_owned()),
-        rules: rules.filter_map(|(k, v)| Some((k.text.to_owned(), fields::text(v)?))).collect(),
-    };
-    Some(Spanned { value: action, span: item.span() })
+    super::join::read(f.get("join")?, draft, problems)
 }
 
 /// A list is an argv, a text goes to `sh -c`.
@@ -244,22 +242,6 @@ fn locks(f: Fields<'_>, problems: &mut Problems) -> Vec<(Lock, Span)> {
         locks.extend(f.text("resource").map(|resource| (Lock { resource, claim }, item.span())));
     }
     locks
-}
-
-fn matrix(f: Fields<'_>, problems: &mut Problems) -> Matrix {
-    let mut axes = BTreeMap::new();
-    for (key, item) in f.inside("matrix").pairs() {
-        let values = match item.value() {
-            Value::List(items) => items.iter().filter_map(fields::text).collect::<Vec<String>>(),
-            _ => vec![],
-        };
-        if matches!(item.value(), Value::List(items) if items.is_empty()) {
-            let message = format!("axis `{}` of the matrix has no values", key.text);
-            problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
-        }
-        axes.insert(key.text.to_owned(), values);
-    }
-    axes
 }
 
 #[cfg(test)]

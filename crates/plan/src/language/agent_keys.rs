@@ -3,8 +3,8 @@
 //! Declarations only.
 
 use super::plan_keys::TEXTS;
-use super::task_keys::ROLES;
 use super::{Kind, Shape, key};
+use crate::join::ROLES;
 
 const TOKENS: Kind = Kind::Whole(1, 1_000_000_000_000);
 

@@ -6,8 +6,9 @@ use super::agent_keys::BUDGET;
 use super::later_keys::TOOL_CALL;
 use super::plan_keys::{COMMAND, COUNT, EFFECT, ISOLATION, PRIORITIES, RETRY, TEXTS, TIMEOUT};
 use super::{Kind, Shape, key};
+use crate::join::{ROLES, RULES};
+use crate::maps::MAX_ITEMS;
 
-pub(super) const ROLES: &[&str] = &["security", "architecture", "implementation", "docs"];
 const ID: &str = "Its id: 1 to 128 of `A-Z a-z 0-9 . _ -`, without `..`, not starting with `-` or `.`.";
 
 /// A task.
@@ -27,7 +28,11 @@ pub(crate) static TASK: Shape = Shape {
             "The tool that is called: `server/tool`, one that is built in, or a name that only one server has. `shell` with `cmd`, `cwd`, `env` is `run`.",
         ),
         key("params", Kind::Map(&Kind::Free), "Parameters of the tool."),
-        key("join", Kind::Record(&JOIN), "Merges the results of its predecessors (not built yet)."),
+        key(
+            "join",
+            Kind::Record(&JOIN),
+            "Makes one value of the results of its predecessors: `{ value, winners }`. Those that were skipped are left out.",
+        ),
         key("gate", Kind::Text, "The gate that must pass (not built yet)."),
         key("needs", TEXTS, "Tasks that must end well before. References and conditions imply further ones.")
             .also(&["dependsOn", "depends_on"]),
@@ -88,10 +93,13 @@ pub(crate) static TASK: Shape = Shape {
         key(
             "for_each",
             Kind::Either(&[Kind::Text, Kind::List(&Kind::Free)]),
-            "A list, or a reference to one: one task for each item.",
-        )
-        .later(),
-        key("max_items", COUNT, "Most items of `for_each`.").later(),
+            "A list, or a reference to one: the task is done once for each item, `m[0]`, `m[1]` and so on, with `${item}` and `${index}`.",
+        ),
+        key(
+            "max_items",
+            Kind::Whole(1, MAX_ITEMS),
+            "Most items of `for_each`; more of them fail the task. Default 100.",
+        ),
         key("budget", Kind::Record(&BUDGET), "Budget of the task: what all its attempts may use up."),
         key(
             "cache",
@@ -139,21 +147,12 @@ static JOIN: Shape = Shape {
         key(
             "conflict",
             Kind::Choice(&["fail-fast", "merge-with-rules", "manual-escalation"]),
-            "What a conflict means. Default `fail-fast`.",
+            "What different words about one path mean: the task fails; `rules` and roles decide; or a person does. Default `fail-fast`.",
         ),
         key(
             "rules",
-            Kind::Map(&Kind::Choice(&[
-                "first",
-                "last",
-                "by-role",
-                "union",
-                "concat",
-                "max",
-                "min",
-                "equal-or-fail",
-            ])),
-            "Rules by JSON path; `*` for the rest.",
+            Kind::Map(&Kind::Choice(RULES)),
+            "With `merge-with-rules`: rules by JSON path, `$.deps`; `*` for all others, which is `by-role` where it is left out.",
         ),
     ],
 };

@@ -121,6 +121,12 @@ impl Template {
         })
     }
 
+    /// True if it is one reference and nothing else.
+    #[must_use]
+    pub fn is_one_reference(&self) -> bool {
+        matches!(self.parts[..], [Part::Ref(_)])
+    }
+
     /// Its value: a whole-text reference keeps its type, an embedded one is text (objects as JSON).
     ///
     /// # Errors

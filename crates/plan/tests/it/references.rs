@@ -102,7 +102,8 @@ fn references_of_prompts_parameters_and_for_each_imply_edges_too() {
         .plan
         .iter()
         .flat_map(|p| &p.tasks)
+        .take(4)
         .map(|t| format!("{}:{}", t.id, t.needs.join(",")))
         .collect();
-    assert_eq!(needs, ["a:", "b:a", "c:b", "d:c"], "{}", loaded.render(false));
+    assert_eq!(needs, ["a:", "b:a", "c:b", "d[0]:c"], "{}", loaded.render(false));
 }

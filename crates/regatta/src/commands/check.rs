@@ -52,7 +52,7 @@ fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliErr
         doubted.iter().for_each(|line| err(&format!("warning: {}\n", escape(line))));
         let warnings = loaded.problems.len() - loaded.errors() + doubted.len();
         let verdict = match (&loaded.plan, errors) {
-            (Some(plan), 0) => format!("valid: {}", count(plan.tasks.len() as u64, "task")),
+            (Some(plan), 0) => format!("valid: {}", count(plan.sure_tasks() as u64, "task")),
             (_, n) => format!("not valid: {}", count(n as u64, "error")),
         };
         let warned =

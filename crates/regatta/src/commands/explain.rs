@@ -64,7 +64,7 @@ fn unwell(view: &RunView) -> Vec<NodeId> {
         let outcome = view.engine.state().node(*n).outcome();
         matches!(outcome, Some(NodeOutcome::Succeeded | NodeOutcome::Skipped))
     };
-    view.engine.graph().order().iter().copied().filter(|n| !well(n)).collect()
+    view.engine.shown().filter(|n| !well(n)).collect()
 }
 
 /// The batches of merges that a task was in, and whether their gates passed.

@@ -21,7 +21,8 @@ pub fn run(context: &Context, args: &ExportArgs) -> Result<Exit, CliError> {
     let source = source::load(context, &args.plan, &source::inputs(&args.inputs)?, Show::People)?;
     let mut overrides = asked.of(&source.plan)?;
     let part = source::part(source.plan, source::part_asked(&args.part).as_ref())?;
-    let (plan, _) = prepared(context, (part, &mut overrides), &args.optimise)?;
+    let (mut plan, _) = prepared(context, (part, &mut overrides), &args.optimise)?;
+    plan.keep_first_items();
     let predicted = Predicted::of(&plan)?;
     let text = Drawing::new(&plan, &predicted).draw(args.format, view)?;
     match &args.out {

@@ -34,7 +34,8 @@ pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
     // The text of a large plan is large.
     let whole = args.out.as_ref().map(|path| (path, plan.clone(), text));
     let part = source::part(plan, source::part_asked(&args.part).as_ref())?;
-    let (plan, improved) = prepared(context, (part, &mut overrides), &args.optimise)?;
+    let (mut plan, improved) = prepared(context, (part, &mut overrides), &args.optimise)?;
+    plan.keep_first_items();
     if let Some((path, whole, text)) = whole {
         let ordered = Plan { order: plan.order.clone(), ..whole };
         write_order(context, (&ordered, &text), (&args.plan, &inputs), path)?;

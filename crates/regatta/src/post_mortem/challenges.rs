@@ -33,8 +33,7 @@ pub(super) struct Challenge {
 
 /// The challenges of a run: tasks in order key, then breakers and rate limits.
 pub(super) fn of(view: &RunView, gathered: &Gathered) -> Vec<Challenge> {
-    let order = view.engine.graph().order().iter();
-    let tasks = order.filter_map(|&node| of_task(view, node, gathered.tasks.get(&node)?));
+    let tasks = view.engine.shown().filter_map(|node| of_task(view, node, gathered.tasks.get(&node)?));
     let shared = gathered.scopes.iter().filter(|(scope, _)| scope.node().is_none());
     let graph = view.engine.graph();
     let scopes = shared.map(|(scope, rests)| of_scope(graph, *scope, *rests));

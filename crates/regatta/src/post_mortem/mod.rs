@@ -117,7 +117,7 @@ pub fn of(view: &RunView, gathered: &Gathered) -> PostMortem {
     let (engine, run_id) = (&view.engine, view.record.summary.run_id.as_str());
     let graph = engine.graph();
     let epic = view.plan.epic.as_deref();
-    let row = |&node: &NodeId| Row {
+    let row = |node: NodeId| Row {
         task: graph.name(node).to_owned(),
         title: view.plan.tasks[node.index()].title.clone(),
         status: engine.state().node(node).state_name(),
@@ -138,8 +138,8 @@ pub fn of(view: &RunView, gathered: &Gathered) -> PostMortem {
             started_at: gathered.started_wall_ms.map(rfc3339),
             waves: graph.waves(),
             resumed: gathered.resumed,
-            tasks: graph.order().iter().take(MAX_LISTED).map(row).collect(),
-            tasks_in_all: graph.len(),
+            tasks: engine.shown().take(MAX_LISTED).map(row).collect(),
+            tasks_in_all: engine.state().shown() as usize,
         },
         what_worked_well: gathered.worked_well(graph),
         challenges: challenges::of(view, gathered),

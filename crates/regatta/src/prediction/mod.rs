@@ -16,6 +16,7 @@ use regatta_journal::Reader;
 use regatta_plan::Plan;
 use regatta_rng::Rng;
 use regatta_runtime::recorded;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Where the expected duration of a task comes from.
@@ -164,7 +165,12 @@ pub fn improve(plan: &Plan, effort: Effort) -> Result<Improved, CliError> {
         let message = format!("`--optimise` improves `schedule: dataflow`, not `{}`", plan.schedule);
         return Err(CliError::usage(message).hint("under the others the order of tasks is fixed"));
     }
-    let (spec, config) = regatta_plan::lower(plan);
+    // Nobody knows how many items there will be: a map is played as one.
+    let mut sure = Cow::Borrowed(plan);
+    if plan.sure_tasks() < plan.tasks.len() {
+        sure.to_mut().keep_first_items();
+    }
+    let (spec, config) = regatta_plan::lower(&sure);
     let mut rng = Rng::of(effort.seed);
     let mut draw = |below| rng.below(below);
     let found = optimise::optimise(&spec, &config, effort.perturbations, &mut draw).map_err(no_graph)?;

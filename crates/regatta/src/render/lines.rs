@@ -10,7 +10,7 @@ use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
-use regatta_engine::input::{Claimed, LeaseChange};
+use regatta_engine::input::{Claimed, Expansion, LeaseChange};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::report::Report;
 use regatta_engine::scope::Scope;
@@ -23,7 +23,7 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
     let text = match &event.kind {
         EventKind::RunStarted { .. } => format!(
             "run started: {}, {}",
-            super::count(graph.len() as u64, "task"),
+            super::count(u64::from(engine.state().shown()), "task"),
             super::count(u64::from(graph.waves()), "wave")
         ),
         EventKind::RunPaused { reason } => format!("run paused ({})", reason.name()),
@@ -63,18 +63,15 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         | EventKind::HoldEnded { .. }
         | EventKind::Escalated { .. }
         | EventKind::BudgetReached { .. } => of_scope(graph, &event.kind)?,
-        EventKind::ConflictPredicted(_, with, paths) => {
-            format!("conflict   {task} with {} in {}, where work is merged", graph.name(*with), escape(paths))
-        }
-        EventKind::BatchTested(batch) => {
-            let word = if batch.passed { "passed" } else { "red" };
-            format!("gates      {word}: {}", names(engine, &batch.nodes))
-        }
-        EventKind::HelperSpent(usage) => format!("helper     used {} tokens", usage.tokens()),
+        EventKind::ConflictPredicted(..)
+        | EventKind::BatchTested(_)
+        | EventKind::NodeExpanded(_, Expansion::Items(_))
+        | EventKind::HelperSpent(_) => of_many(engine, &event.kind, task)?,
         EventKind::NodeReady { .. }
         | EventKind::WaveStarted { .. }
         | EventKind::WaveEnded { .. }
         | EventKind::ConditionEvaluated { .. }
+        | EventKind::NodeExpanded(..)
         | EventKind::LeaseGranted { .. }
         | EventKind::LeaseReleased { .. }
         | EventKind::LeaseRefused { .. }
@@ -86,6 +83,26 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         | EventKind::ReportIgnored { .. } => return None,
     };
     Some(format!("{:>9} {text}", seconds(event.at.0)))
+}
+
+/// What is about several tasks: conflicts, batches, maps, helpers.
+fn of_many(engine: &Engine, kind: &EventKind, task: &str) -> Option<String> {
+    let graph = engine.graph();
+    Some(match kind {
+        EventKind::ConflictPredicted(_, with, paths) => {
+            format!("conflict   {task} with {} in {}, where work is merged", graph.name(*with), escape(paths))
+        }
+        EventKind::BatchTested(batch) => {
+            let word = if batch.passed { "passed" } else { "red" };
+            format!("gates      {word}: {}", names(engine, &batch.nodes))
+        }
+        EventKind::NodeExpanded(_, Expansion::Items(items)) => {
+            let map = task.strip_suffix("[0]").unwrap_or(task);
+            format!("mapped     {map}: {}", super::count(u64::from(*items), "item"))
+        }
+        EventKind::HelperSpent(usage) => format!("helper     used {} tokens", usage.tokens()),
+        _ => return None,
+    })
 }
 
 /// What becomes of an attempt.

@@ -18,8 +18,8 @@ const MAX_LISTED: usize = 200;
 pub fn tasks(stand: Stand<'_>) -> String {
     let graph = stand.engine.graph();
     let mut text = String::new();
-    let width = graph.order().iter().take(MAX_LISTED).map(|&n| graph.name(n).len()).max().unwrap_or(0);
-    for &node in graph.order().iter().take(MAX_LISTED) {
+    let width = stand.engine.shown().take(MAX_LISTED).map(|n| graph.name(n).len()).max().unwrap_or(0);
+    for node in stand.engine.shown().take(MAX_LISTED) {
         let why = why::of(stand, node);
         let state = stand.engine.state().node(node).state_name();
         let why = if why == state { String::new() } else { why };
@@ -27,8 +27,9 @@ pub fn tasks(stand: Stand<'_>) -> String {
         text.push_str(line.trim_end());
         text.push('\n');
     }
-    if graph.len() > MAX_LISTED {
-        text.push_str(&format!("  … and {} more\n", graph.len() - MAX_LISTED));
+    let all = stand.engine.state().shown() as usize;
+    if all > MAX_LISTED {
+        text.push_str(&format!("  … and {} more\n", all - MAX_LISTED));
     }
     text
 }

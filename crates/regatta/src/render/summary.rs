@@ -110,7 +110,7 @@ pub fn counts(engine: &Engine) -> String {
 
 /// Nodes in order key that did not end well, with the reason.
 fn unwell(engine: &Engine) -> impl Iterator<Item = NodeId> + '_ {
-    engine.graph().order().iter().copied().filter(|&node| {
+    engine.shown().filter(|&node| {
         let node = engine.state().node(node);
         node.outcome().is_some_and(NodeOutcome::blocks) || node.state_name() == "in_doubt"
     })
@@ -173,10 +173,9 @@ pub fn next(view: &RunView) -> String {
 pub fn json(view: &RunView) -> Value {
     let (engine, metrics, run_id) = (&view.engine, &view.metrics, view.record.summary.run_id.as_str());
     let graph = engine.graph();
-    let tasks: serde_json::Map<String, Value> = graph
-        .order()
-        .iter()
-        .map(|&node| {
+    let tasks: serde_json::Map<String, Value> = engine
+        .shown()
+        .map(|node| {
             let state = engine.state().node(node);
             let row = json!({
                 "status": state.state_name(),

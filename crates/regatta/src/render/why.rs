@@ -60,6 +60,7 @@ pub fn last(failure: &Failure) -> String {
             format!("attempt {number} {}{}", outcome.name().replace('_', " "), reason(failure))
         }
         Failure::Condition(why) => format!("its condition failed: {}", escape(why)),
+        Failure::Map(why) => escape(why),
     }
 }
 
@@ -67,5 +68,6 @@ fn reason(failure: &Failure) -> String {
     match failure {
         Failure::Attempt { cause, report, .. } => lines::reason(*cause, report),
         Failure::Condition(why) => format!(": its condition failed: {}", escape(why)),
+        Failure::Map(why) => format!(": {}", escape(why)),
     }
 }

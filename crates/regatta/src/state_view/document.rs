@@ -7,7 +7,6 @@ use super::agents::agents;
 use super::track::{Past, Track};
 use crate::render::why;
 use regatta_engine::Engine;
-use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::NodeOutcome;
 use regatta_engine::spec::{ClaimKind, OnFailure, Priority, Schedule};
@@ -36,8 +35,8 @@ pub fn document(subject: &Subject, engine: &Engine, track: &Track) -> Value {
     let graph = engine.graph();
     let view = View { subject, engine, track };
     let phases: Map<String, Value> =
-        graph.order().iter().map(|&n| (graph.name(n).to_owned(), view.phase(n))).collect();
-    let completed = graph.order().iter().filter(|&&n| status(engine, n) == "completed").count();
+        engine.shown().map(|n| (graph.name(n).to_owned(), view.phase(n))).collect();
+    let completed = engine.shown().filter(|&n| status(engine, n) == "completed").count();
     json!({
         "version": VERSION,
         "run_id": subject.run_id,
@@ -45,7 +44,7 @@ pub fn document(subject: &Subject, engine: &Engine, track: &Track) -> Value {
         "phase_states": phases,
         "waves": (0..graph.waves()).map(|wave| view.wave(wave)).collect::<Vec<_>>(),
         "agents": agents(engine, track),
-        "edges": edges(graph),
+        "edges": edges(engine),
         "locks": view.locks(),
         "start_time": time(track.started),
         "end_time": time(track.ended),
@@ -56,7 +55,7 @@ pub fn document(subject: &Subject, engine: &Engine, track: &Track) -> Value {
             "last_updated": rfc3339(track.updated.unwrap_or(subject.created_wall_ms)),
             "checkpoint_number": track.turns,
             "workspace_path": subject.workspace.to_string_lossy(),
-            "total_phases": graph.len(),
+            "total_phases": engine.state().shown(),
             "completed_phases": completed,
         },
     })
@@ -148,10 +147,11 @@ impl View<'_> {
             (true, _) => "in_progress",
             (false, _) => "pending",
         };
+        let shown = graph.wave(wave).iter().filter(|&&n| self.engine.state().is_shown(graph, n));
         let (start, end) = self.track.waves.get(&wave).copied().unwrap_or_default();
         json!({
             "wave_number": wave,
-            "phases": graph.wave(wave).iter().map(|&n| graph.name(n)).collect::<Vec<_>>(),
+            "phases": shown.map(|&n| graph.name(n)).collect::<Vec<_>>(),
             "start_time": time(start),
             "end_time": time(end),
             "status": status,
@@ -189,8 +189,10 @@ impl View<'_> {
     }
 }
 
-fn edges(graph: &Graph) -> Vec<Value> {
-    let pairs = graph.order().iter().flat_map(|&to| graph.preds(to).map(move |from| (from, to)));
+fn edges(engine: &Engine) -> Vec<Value> {
+    let graph = engine.graph();
+    let pairs = engine.shown().flat_map(|to| graph.preds(to).map(move |from| (from, to)));
+    let pairs = pairs.filter(|(from, _)| engine.state().is_shown(graph, *from));
     pairs.map(|(from, to)| json!({ "from": graph.name(from), "to": graph.name(to) })).collect()
 }
 

@@ -1,5 +1,6 @@
 //! References between tasks: types, errors, and that no value is ever parsed as code.
 
+use crate::repo_world::with_plan;
 use crate::world::{World, status};
 
 #[test]
@@ -135,4 +136,21 @@ tasks:
     let summary = world.run();
     assert_eq!(status(&summary, "cell[s][linux]"), "succeeded", "{summary}");
     assert_eq!(world.read("all"), "{\"all\":[\"mac\",\"linux\"]}\n");
+}
+
+#[test]
+fn a_merging_run_hands_results_on_as_soon_as_they_are_collected() {
+    let world = with_plan(
+        "merge: {}
+tasks:
+  - { id: a, run: 'echo a >a.txt; printf ''{\"n\": 7}'' >\"$REGATTA_RESULT\"; echo said' }
+  - { id: b, run: 'echo \"${a.result.n} ${a.status} ${a.stdout}\" >b.txt' }
+  - { id: m, needs: [a], for_each: [x, y], when: \"a.status == 'succeeded'\", run: 'printf ''{\"%s\": 1}'' \"$item\" >\"$REGATTA_RESULT\"' }
+  - { id: j, needs: [a, m], join: {} }
+  - { id: c, run: [sh, -c, 'printf %s \"$1\" >c.txt', x, '${j.result.value}'] }
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert_eq!(world.read("b.txt"), "7 succeeded said\n");
+    assert_eq!(world.read("c.txt"), "{\"n\":7,\"x\":1,\"y\":1}");
 }

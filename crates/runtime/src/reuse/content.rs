@@ -37,7 +37,10 @@ pub(super) fn key(actions: &Actions, node: NodeId, outputs: &Outputs) -> Result<
         }
         Action::Shell { script, shell } => {
             let (script, refs) = resolve_script(script, &scope).map_err(|e| e.message)?;
-            json!({ "script": script, "shell": shell, "refs": refs })
+            let item = actions.item_variables((task, &script), outputs).map_err(|e| e.message)?;
+            let action = json!({ "script": script, "shell": shell, "refs": refs });
+            // What the key of other tasks is made of stays as it was.
+            if item.is_empty() { action } else { json!({ "of_item": action, "item": item }) }
         }
         Action::Agent { .. } => return Err("an agent does it, whose work is never equal".to_owned()),
         Action::Tool { tool, params } => {
@@ -46,7 +49,11 @@ pub(super) fn key(actions: &Actions, node: NodeId, outputs: &Outputs) -> Result<
             let server = tool.split_once('/').and_then(|(server, _)| servers.get(server));
             json!({ "tool": tool, "params": params, "server": server })
         }
-        Action::Join { .. } | Action::Gate { .. } => {
+        Action::Join { conflict, rules } => {
+            let params = actions.join_params(task, (conflict, rules), outputs).map_err(|e| e.message)?;
+            json!({ "join": params })
+        }
+        Action::Gate { .. } => {
             return Err("it has no command".to_owned());
         }
     };

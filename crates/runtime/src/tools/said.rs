@@ -5,6 +5,7 @@
 
 use crate::tool_files::SAID_FILE;
 use crate::{collect, private_file, rate_limit};
+use regatta_engine::cause::Cause;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::{self, Read as _};
@@ -23,6 +24,8 @@ pub(crate) enum Class {
     Failed,
     /// Nobody can tell whether it did its work: the request was sent, and no answer came.
     Lost,
+    /// The results that it was to join disagree.
+    Conflict,
 }
 
 /// What is said of a call that did not end well.
@@ -40,6 +43,11 @@ impl Said {
         let mut bytes = Vec::new();
         private_file::open(&dir.join(SAID_FILE)).ok()?.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
         serde_json::from_slice(&bytes).ok()
+    }
+
+    /// The cause that it is.
+    pub(crate) fn cause(&self) -> Cause {
+        if self.class == Class::Conflict { Cause::JoinConflict } else { Cause::Tool }
     }
 
     /// Nobody can tell whether it did its work.
@@ -63,6 +71,11 @@ impl Answer {
     /// It failed, and why.
     pub(super) fn failed(message: impl Into<String>) -> Answer {
         Answer::Bad(Said { class: Class::Failed, message: message.into() })
+    }
+
+    /// What it was to join disagrees, and where.
+    pub(super) fn conflict(message: impl Into<String>) -> Answer {
+        Answer::Bad(Said { class: Class::Conflict, message: message.into() })
     }
 
     /// Nobody can tell what it did, and why.

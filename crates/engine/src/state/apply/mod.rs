@@ -4,6 +4,7 @@
 
 mod attempts;
 mod leases;
+mod maps;
 mod nodes;
 mod run;
 mod scopes;
@@ -58,6 +59,7 @@ impl State {
             EventKind::LimitsChanged { limits } => self.limits_changed(&fact, limits),
             EventKind::WaveStarted { wave } => self.wave_started(&fact, *wave),
             EventKind::WaveEnded { wave } => self.wave_ended(&fact, *wave),
+            EventKind::NodeExpanded(node, answer) => self.node_expanded(&fact, *node, answer),
             EventKind::NodeReady { node, .. } => self.node_ready(&fact, *node),
             EventKind::LeaseRefused { node, .. } => self.lease_refused(&fact, *node),
             EventKind::DispatchStarted { .. } => self.dispatch_started(&fact),

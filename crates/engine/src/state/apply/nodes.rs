@@ -14,7 +14,8 @@ use crate::state::node::{Doubt, Node, NodeState};
 impl State {
     pub(super) fn node_ready(&mut self, fact: &Fact<'_>, node: NodeId) -> Applied {
         let waits = matches!(self.node(node).state, NodeState::Pending | NodeState::WaitingRetry { .. });
-        self.require(fact, waits && self.node(node).open == 0)?;
+        let awake = !self.sleeps(fact.graph, node);
+        self.require(fact, waits && awake && self.node(node).open == 0)?;
         self.set(fact.graph, node, NodeState::Ready);
         Ok(())
     }
@@ -39,7 +40,10 @@ impl State {
 
     pub(super) fn node_reused(&mut self, fact: &Fact<'_>, node: NodeId, attempt: AttemptId) -> Applied {
         let from = self.node(node);
-        let waits = from.state == NodeState::Pending && from.open == 0 && !from.reused;
+        let waits = from.state == NodeState::Pending
+            && from.open == 0
+            && !from.reused
+            && !self.sleeps(fact.graph, node);
         self.require(fact, waits && attempt.0 >= self.next_attempt)?;
         self.next_attempt = attempt.0 + 1;
         self.nodes[node.index()].reused = true;
@@ -51,8 +55,11 @@ impl State {
 
     pub(super) fn node_ended(&mut self, fact: &Fact<'_>) -> Applied {
         let EventKind::NodeEnded { node, outcome, cause, .. } = fact.event.kind else { return Ok(()) };
-        self.require(fact, may_end(self.node(node), outcome))?;
+        let asleep =
+            self.sleeps(fact.graph, node) && fact.graph.slot(node).is_some_and(|slot| slot.index > 0);
+        self.require(fact, may_end(self.node(node), outcome) && !asleep)?;
         self.scopes.escalations.remove(&Scope::Node(node));
+        self.ends_for_all(fact.graph, node);
         self.set(fact.graph, node, NodeState::Ended { outcome, cause });
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! Waiting for a run: until it has ended, somebody must do something, the client has enough, or the time is over.
 
 use super::desk::{Desk, Progress, Refused};
-use crate::view::{self, engine_of, plan_of, store_error};
+use crate::view::{self, plan_of, store_error};
 use regatta_engine::event::EventKind;
+use regatta_engine::input::Expansion;
 use regatta_journal::{Reader, RunId};
 use std::time::{Duration, Instant};
 
@@ -62,6 +63,14 @@ pub(super) fn wait(
     }
 }
 
+/// Tasks that were not known before an event.
+fn further(kind: &EventKind) -> u32 {
+    match kind {
+        EventKind::NodeExpanded(_, Expansion::Items(items)) => items.saturating_sub(1),
+        _ => 0,
+    }
+}
+
 /// Tells how many tasks have ended, when that changes and from time to time.
 struct Teller {
     total: u32,
@@ -74,7 +83,7 @@ struct Teller {
 impl Teller {
     fn new(reader: &Reader, id: &RunId) -> Result<Teller, Refused> {
         let record = reader.run(id).map_err(store_error)?;
-        let total = engine_of(&plan_of(&record)?.0)?.graph().len();
+        let total = plan_of(&record)?.0.sure_tasks();
         Ok(Teller {
             total: u32::try_from(total).unwrap_or(u32::MAX),
             next: 1,
@@ -89,6 +98,7 @@ impl Teller {
             let page = reader.events(id, self.next, PAGE).map_err(store_error)?;
             let Some(last) = page.last() else { break };
             self.next = last.pos + 1;
+            self.total = page.iter().fold(self.total, |total, e| total + further(&e.event.kind));
             let ended = page.iter().filter(|e| matches!(e.event.kind, EventKind::NodeEnded { .. })).count();
             self.ended += u32::try_from(ended).unwrap_or(0);
         }

@@ -95,10 +95,9 @@ impl Live {
             })
         });
         let rows: Vec<Row> = rows.collect();
-        let wave = state.current_wave().map(|wave| Wave {
-            number: wave + 1,
-            done: (graph.wave(wave).len() as u64).saturating_sub(u64::from(state.wave(wave).open)),
-            all: graph.wave(wave).len() as u64,
+        let wave = state.current_wave().map(|wave| {
+            let (all, done) = state.progress_of(graph, wave);
+            Wave { number: wave + 1, done, all }
         });
         let failed = [NodeOutcome::Failed, NodeOutcome::TimedOut, NodeOutcome::Exhausted];
         Frame {
@@ -107,8 +106,8 @@ impl Live {
             rows,
             wave,
             waves: graph.waves(),
-            done: (graph.len() as u64).saturating_sub(u64::from(state.open())),
-            all: graph.len() as u64,
+            done: u64::from(state.shown() - state.open()),
+            all: u64::from(state.shown()),
             ran_ms: engine.now().0,
             failed: failed.into_iter().map(|outcome| u64::from(state.count(outcome))).sum(),
             ready: state.ready_len() as u64,

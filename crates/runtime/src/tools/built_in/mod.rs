@@ -16,11 +16,15 @@ pub(crate) use http::literal_origin;
 use super::order::Order;
 use super::said::Answer;
 use place::Place;
+use regatta_plan::join::{Rules, Source, merge};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// Longest that `sleep` sleeps, in milliseconds: a day. The timeout of the task is the real bound.
 const MOST_SLEEP_MS: u64 = 86_400_000;
+
+/// The name under which results are joined; no plan can call it.
+pub(crate) const JOIN: &str = ":join";
 
 /// Parameters of a call.
 struct Params<'a>(&'a Map<String, Value>);
@@ -60,6 +64,7 @@ pub(super) fn call(order: &Order) -> Option<Answer> {
         "json_query" => params.value("data").and_then(|data| query::query(data, params.text("path")?)),
         "template" => params.text("text").and_then(|text| text::fill(text, order.params.get("vars"))),
         "sleep" => params.value("ms").and_then(sleep),
+        JOIN => return Some(joined(&order.params)),
         "http_request" => return Some(http::request(&order.params, order.own_origin.as_deref())),
         _ => return None,
     };
@@ -67,6 +72,20 @@ pub(super) fn call(order: &Order) -> Option<Answer> {
         Ok(value) => Answer::Done(value, None),
         Err(why) => Answer::failed(format!("{}: {why}", order.tool)),
     })
+}
+
+/// One value of several results, or what they disagree about.
+fn joined(params: &Map<String, Value>) -> Answer {
+    let part = |key: &str| params.get(key).cloned().unwrap_or_default();
+    let read = serde_json::from_value::<Vec<Source>>(part("sources"))
+        .and_then(|sources| Ok((sources, serde_json::from_value::<Rules>(part("rules"))?)));
+    match read {
+        Ok((sources, rules)) => match merge(&sources, &rules) {
+            Ok(value) => Answer::Done(value, None),
+            Err(conflicts) => Answer::conflict(format!("the results disagree: {conflicts}")),
+        },
+        Err(error) => Answer::failed(format!("what is to be joined cannot be read: {error}")),
+    }
 }
 
 fn place() -> Result<Place, String> {

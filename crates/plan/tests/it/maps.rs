@@ -1,0 +1,72 @@
+//! Spec 3 and 11: `for_each` in plans.
+
+use crate::world::{check, plan};
+use regatta_plan::lower;
+
+fn task(rest: &str) -> String {
+    format!("version: 1\ninputs: {{ list: [1] }}\ntasks:\n  - {{ id: a, run: x }}\n  - {{ id: m, {rest} }}\n")
+}
+
+#[test]
+fn a_map_has_a_slot_for_each_item_that_there_may_be() {
+    let slots = |rest: &str| plan(&task(rest)).tasks.len() - 1;
+    assert_eq!(slots("run: x, for_each: '${a.result}'"), 100);
+    assert_eq!(slots("run: x, for_each: '${a.result}', max_items: 7"), 7);
+    assert_eq!(slots("run: x, for_each: '${inputs.list}', max_items: 10000"), 10_000);
+    assert_eq!(slots("run: x, for_each: [u, v, 3]"), 3);
+    assert_eq!(slots("run: x, for_each: []"), 1);
+}
+
+#[test]
+fn slots_are_lowered_in_the_order_of_their_items() {
+    let plan = plan(&task("run: x, for_each: '${a.result}', max_items: 12"));
+    let (spec, _) = lower(&plan);
+    let names: Vec<&str> = spec.maps[0].iter().map(|&at| spec.nodes[at as usize].id.as_str()).collect();
+    assert_eq!(names, (0..12).map(|i| format!("m[{i}]")).collect::<Vec<_>>());
+    assert_eq!(spec.maps.len(), 1);
+}
+
+#[test]
+fn who_needs_a_map_needs_all_its_items_and_sees_their_results() {
+    let text = task("run: x, for_each: '${a.result}', max_items: 3")
+        + "  - { id: z, needs: [m], run: y }\n  - { id: one, needs: ['m[1]'], run: y }\n  - { id: r, run: [y, '${m.results}'] }\n";
+    let plan = plan(&text);
+    let needs = |id: &str| plan.tasks.iter().find(|t| t.id == id).unwrap().needs.join(" ");
+    assert_eq!(needs("z"), "m[0] m[1] m[2]");
+    assert_eq!((needs("one"), needs("r")), ("m[1]".into(), "m[0] m[1] m[2]".into()));
+}
+
+#[test]
+fn a_view_of_a_plan_shows_one_item_of_each_map() {
+    let text = task("run: x, for_each: '${a.result}'") + "  - { id: z, run: [y, '${m.results}'] }\n";
+    let mut plan = plan(&text);
+    assert_eq!((plan.tasks.len(), plan.sure_tasks()), (102, 3));
+    plan.keep_first_items();
+    let shown: Vec<String> = plan.tasks.iter().map(|t| format!("{}<{}", t.id, t.needs.join(","))).collect();
+    assert_eq!(shown, ["a<", "m[0]<a", "z<m[0]"]);
+    assert_eq!(plan.tasks[2].families["m"], ["m[0]"]);
+}
+
+#[test]
+fn what_cannot_be_mapped_over_is_said_at_its_place() {
+    check(
+        &task("run: x, for_each: plenty"),
+        "RG006 5:32 `for_each` of task `m` is neither a list nor a reference to one",
+    );
+    check(
+        &task("run: x, for_each: [1, 2, 3], max_items: 2"),
+        "RG006 5:32 `for_each` of task `m` has 3 items, at most 2 are allowed",
+    );
+    check(
+        &task("run: x, for_each: '${a.result}', matrix: { os: [a] }"),
+        "RG006 5:32 task `m` has both `for_each` and `matrix`",
+    );
+    check(
+        &task("run: x, max_items: 2"),
+        "RG006 5:33 `max_items` of task `m` belongs to `for_each`, which it has not",
+    );
+    check(
+        &task("run: x, for_each: '${a.result}', max_items: 10001"),
+        "RG006 5:58 `max_items` must be a whole number from 1 to 10000, not 10001",
+    );
+}

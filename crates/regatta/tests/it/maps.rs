@@ -1,0 +1,182 @@
+//! Spec 3 and 11 "for_each": one task for each item of a list that an earlier task left.
+
+use crate::world::World;
+use serde_json::{Value, json};
+
+/// `list` leaves this; `m` writes each item to a file of its own.
+fn mapped(list: &str, more: &str) -> World {
+    World::with(&format!(
+        "version: 1
+limits: {{ max_parallel: 3 }}
+tasks:
+  - {{ id: list, run: 'printf ''%s'' ''{{\"items\": {list}}}'' >\"$REGATTA_RESULT\"' }}
+  - id: m
+    for_each: \"${{list.result.items}}\"
+    max_items: 12
+    run: [sh, -c, 'printf %s \"$1\" >\"item-$2\"; printf ''{{\"said\": \"%s\"}}'' \"$2\" >\"$REGATTA_RESULT\"', x, '${{item}}', '${{index}}']
+{more}"
+    ))
+}
+
+fn names(summary: &Value) -> Vec<&str> {
+    summary["tasks"].as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn each_item_is_a_task_and_results_come_back_in_the_order_of_the_list() {
+    let world = mapped(
+        "[\"a\", {\"deep\": [1]}, 3]",
+        "  - { id: all, run: [sh, -c, 'printf %s \"$1\" >all', x, '${m.results}'] }\n  - { id: after, needs: [m], run: 'ls item-* >after' }\n",
+    );
+    let summary = world.run();
+    assert_eq!(summary["status"], "succeeded", "{summary:#}");
+    assert_eq!(names(&summary), ["list", "m[0]", "m[1]", "m[2]", "after", "all"]);
+    let items: Vec<String> = (0..3).map(|i| world.read(&format!("item-{i}"))).collect();
+    assert_eq!(items, ["a", "{\"deep\":[1]}", "3"]);
+    let all: Value = serde_json::from_str(&world.read("all")).unwrap();
+    assert_eq!(all, json!([{ "said": "0" }, { "said": "1" }, { "said": "2" }]));
+    assert_eq!(world.read("after"), "item-0\nitem-1\nitem-2\n");
+}
+
+#[test]
+fn an_empty_list_is_no_obstacle() {
+    let world = mapped("[]", "  - { id: all, run: [sh, -c, 'printf %s \"$1\" >all', x, '${m.results}'] }\n");
+    let summary = world.run();
+    assert_eq!((summary["status"].as_str(), world.read("all").as_str()), (Some("succeeded"), "[]"));
+    assert_eq!(names(&summary), ["list", "all"]);
+}
+
+#[test]
+fn what_is_no_list_or_too_long_a_one_fails_the_map_and_says_so() {
+    for (list, why) in [
+        ("{\"a\": 1}", "`${list.result.items}` is an object, not a list"),
+        ("\"text\"", "is a text, not a list"),
+        (
+            &json!((0..13).collect::<Vec<i32>>()).to_string(),
+            "`m` has 13 items, at most 12 are allowed; `max_items` allows more",
+        ),
+    ] {
+        let world = mapped(list, "  - { id: z, needs: [m], run: 'touch never' }\n");
+        let summary = world.run();
+        assert_eq!(summary["tasks"]["m[0]"]["cause"], "VARIABLE_RESOLUTION_ERROR", "{summary:#}");
+        assert_eq!(names(&summary), ["list", "m[0]", "z"]);
+        let said = world.regatta(&["explain", "m[0]"]).exits(0);
+        assert!(said.out.contains(why), "{}", said.out);
+        assert!(!world.path("never").exists());
+    }
+}
+
+#[test]
+fn conditions_and_variables_see_the_item_and_no_item_is_code() {
+    let world = World::with(
+        "version: 1
+inputs: { words: [keep, drop, '\"; touch pwned; \"'] }
+tasks:
+  - id: m
+    for_each: \"${inputs.words}\"
+    when: \"item != 'drop' && index < 9\"
+    env: { WORD: \"${item}\" }
+    run: 'printf %s \"${item}|$WORD\" >\"word-${index}\"'
+",
+    );
+    let summary = world.run();
+    assert_eq!(summary["status"], "succeeded", "{summary:#}");
+    assert_eq!(summary["tasks"]["m[1]"]["status"], "skipped");
+    assert_eq!(world.read("word-0"), "keep|keep");
+    assert_eq!(world.read("word-2"), "\"; touch pwned; \"|\"; touch pwned; \"");
+    assert!(!world.path("pwned").exists() && !world.path("word-1").exists());
+}
+
+#[test]
+fn a_list_may_stand_in_the_plan_and_check_and_plan_count_a_map_as_one() {
+    let world = World::with(
+        "version: 1\ntasks:\n  - { id: m, for_each: [u, v], run: [sh, -c, 'printf %s \"$1\" >>got-$1', x, '${item}'] }\n  - { id: z, needs: [m], run: 'true' }\n",
+    );
+    let said = world.regatta(&["check", "plan.yaml"]).exits(0);
+    assert!(said.out.contains("valid: 2 tasks"), "{}", said.out);
+    let plan = world.regatta(&["plan", "plan.yaml", "--json"]).exits(0).json();
+    let ids: Vec<&str> =
+        plan["nodes"].as_array().unwrap().iter().map(|n| n["nodeId"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["m[0]", "z"]);
+    let summary = world.run();
+    assert_eq!((world.read("got-u"), world.read("got-v")), ("u".into(), "v".into()), "{summary:#}");
+    let first = world.regatta(&["events"]).exits(0).out;
+    let hash = first.lines().find(|l| l.contains("run_started")).unwrap();
+    assert!(
+        hash.contains(plan["schedulePlanHash"].as_str().unwrap()),
+        "the run has the schedule that was shown"
+    );
+}
+
+#[test]
+fn the_canonical_log_of_a_map_is_the_same_whatever_the_timing() {
+    let log = || {
+        let world = mapped("[1, 2, 3, 4]", "");
+        assert_eq!(world.run()["status"], "succeeded");
+        world.regatta(&["replay", &world.run_id()]).exits(0);
+        world.regatta(&["events", "--canonical"]).exits(0).out
+    };
+    let first = log();
+    assert_eq!(first, log());
+    assert!(
+        first.contains("node_expanded") && first.contains("\"m[3]\"") && !first.contains("\"m[4]\""),
+        "{first}"
+    );
+}
+
+#[test]
+fn status_shows_a_map_as_one_task_until_its_list_is_known() {
+    let world = mapped("[1, 2]", "");
+    world.write(
+        "gate.yaml",
+        &world
+            .read("plan.yaml")
+            .replace("- { id: list, run: '", "- { id: list, run: 'echo up >up; read x <gate; "),
+    );
+    ["up", "gate"].iter().for_each(|name| world.fifo(name));
+    let mut run = world.start(&["run", "gate.yaml"]);
+    assert_eq!(world.hear("up"), "up");
+    let status = world.regatta(&["status", "--json"]).exits(0).json();
+    assert_eq!(names(&status), ["list", "m[0]"]);
+    world.write("gate", "go\n");
+    assert!(run.wait().unwrap().success());
+    let status = world.regatta(&["status", "--json"]).exits(0).json();
+    assert_eq!(names(&status), ["list", "m[0]", "m[1]"]);
+}
+
+#[test]
+fn finished_items_are_not_repeated_by_a_retry() {
+    let world = World::with(
+        "version: 1
+tasks:
+  - id: m
+    for_each: [a, b, c]
+    run: 'echo x >>\"ran-${item}\"; test -e ok || test \"${item}\" != b'
+",
+    );
+    assert_eq!(world.run()["status"], "partial");
+    world.write("ok", "");
+    world.regatta(&["retry", &world.run_id()]).exits(0);
+    let ran = |item: &str| world.read(&format!("ran-{item}")).lines().count();
+    assert_eq!((ran("a"), ran("b"), ran("c")), (1, 2, 1));
+}
+
+#[test]
+fn equal_work_is_told_apart_by_its_item() {
+    let world = World::with(
+        "version: 1
+tasks:
+  - id: m
+    for_each: [a, b]
+    effect: pure
+    cache: true
+    run: 'echo x >>\"ran-$item\"; printf ''\"%s\"'' \"${item}\" >\"$REGATTA_RESULT\"'
+  - { id: use, run: [sh, -c, 'printf %s \"$1\" >all', x, '${m.results}'] }
+",
+    );
+    for _ in 0..2 {
+        assert_eq!(world.run()["status"], "succeeded");
+        assert_eq!(world.read("all"), "[\"a\",\"b\"]");
+    }
+    assert_eq!((world.read("ran-a").lines().count(), world.read("ran-b").lines().count()), (1, 1));
+}

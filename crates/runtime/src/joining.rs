@@ -1,0 +1,84 @@
+//! The results of several tasks made one value (`join`): what goes into it, and that it is a call of a tool of our own.
+//!
+//! How values are merged is `regatta_plan::join`; starts nothing.
+
+use crate::action::Actions;
+use crate::outputs::Outputs;
+use crate::scope::Refusal;
+use crate::tools::{JOIN, Order};
+use regatta_engine::cause::Cause;
+use regatta_engine::outcome::NodeOutcome;
+use regatta_plan::join::{Rules, Source};
+use regatta_plan::model::Task;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+
+/// A source and its place among the others: its id, that of its map and the index of its item.
+type Placed<'a> = ((&'a str, u32), Source);
+
+impl Actions {
+    /// Makes a join ready, for the directory of its attempt: the command line of its process, and its order.
+    ///
+    /// # Errors
+    /// A source left no result.
+    pub(crate) fn prepare_join(
+        &self,
+        (task, idempotency_key): (&Task, String),
+        (conflict, rules): (&str, &BTreeMap<String, String>),
+        (outputs, dir): (&Outputs, &Path),
+    ) -> Result<(Vec<OsString>, Order), Refusal> {
+        let params = self.join_params(task, (conflict, rules), outputs)?;
+        let order = Order {
+            tool: JOIN.to_owned(),
+            params,
+            servers: BTreeMap::new(),
+            own_origin: None,
+            idempotency_key,
+            text_is_json: false,
+            grace_ms: task.timeout.grace_ms,
+        };
+        Ok((crate::calling::argv(dir), order))
+    }
+
+    /// What is joined, and how.
+    ///
+    /// # Errors
+    /// A source left no result.
+    pub(crate) fn join_params(
+        &self,
+        task: &Task,
+        (conflict, rules): (&str, &BTreeMap<String, String>),
+        outputs: &Outputs,
+    ) -> Result<Map<String, Value>, Refusal> {
+        let rules = Rules { strict: conflict != "merge-with-rules", rules: rules.clone() };
+        let mut sources = self.sources(task, outputs)?;
+        // By id, items of one list as they stand in it.
+        sources.sort_by(|a, b| a.0.cmp(&b.0));
+        let sources: Vec<Source> = sources.into_iter().map(|(_, source)| source).collect();
+        let params = json!({ "sources": sources, "rules": rules });
+        Ok(params.as_object().cloned().unwrap_or_default())
+    }
+
+    /// What each predecessor contributes, and its place; those that were skipped contribute nothing.
+    fn sources<'a>(&self, task: &'a Task, outputs: &Outputs) -> Result<Vec<Placed<'a>>, Refusal> {
+        let mut sources = Vec::new();
+        for (id, node) in task.needs.iter().filter_map(|id| Some((id, self.node_of(id)?))) {
+            if outputs.get(node).and_then(|output| output.outcome) != Some(NodeOutcome::Succeeded) {
+                continue;
+            }
+            let value = outputs.result(node).ok_or_else(|| Refusal {
+                cause: Cause::Resolution,
+                message: format!("task `{id}` has no result that could be joined"),
+            })?;
+            let of = self.task(node);
+            let place = match (of.item(), id.rsplit_once('[')) {
+                (Some((_, index)), Some((map, _))) => (map, index),
+                _ => (id.as_str(), 0),
+            };
+            sources.push((place, Source { task: id.clone(), role: of.role.clone(), value }));
+        }
+        Ok(sources)
+    }
+}
