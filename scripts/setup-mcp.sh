@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests hold the MCP server against, in pinned versions, into a cache outside the repository: the public
-# conformance suite. Needs npm and its registry; without them it says so and ends well: those tests then say that they are
-# skipped. Safe to run again.
+# conformance suite and the official clients in TypeScript and Python. Needs npm, python3 with venv, and their registries;
+# without them it says so and ends well: those tests then say that they are skipped. Safe to run again.
 set -euo pipefail
 
 place="${REGATTA_TEST_AGENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/regatta-tests}"
@@ -10,7 +10,9 @@ node_version=24.21.0
 packages=(
     "node node@$node_version"
     "mcp-conformance @modelcontextprotocol/conformance@0.2.0-alpha.12"
+    "mcp-typescript @modelcontextprotocol/client@2.4.0 @modelcontextprotocol/sdk@1.32.2"
 )
+python_package=mcp==2.3.0
 
 skip() {
     echo "setup-mcp: SKIPPED: $1; the tests that want it will say so too"
@@ -43,10 +45,23 @@ install_npm() {
     mv "$place/$folder.new" "$place/$folder"
 }
 
+# A virtual environment names its own path, so it is made in its place; the stamp comes last.
+install_python() {
+    local dir="$place/mcp-python" stamp
+    stamp="$(stamp "$1")"
+    [ -e "$dir/$stamp" ] && return 0
+    echo "setup-mcp: pip install $1"
+    rm -rf "$dir"
+    python3 -m venv "$dir" && "$dir/bin/pip" install --quiet --disable-pip-version-check "$1" || { rm -rf "$dir"; return 1; }
+    : >"$dir/$stamp"
+}
+
 mkdir -p "$place"
 command -v npm >/dev/null 2>&1 || skip "npm is missing"
 for line in "${packages[@]}"; do
     read -r -a words <<<"$line"
     install_npm "${words[@]}" || skip "npm cannot install ${words[*]:1}"
 done
+command -v python3 >/dev/null 2>&1 || skip "python3 is missing"
+install_python "$python_package" || skip "$python_package cannot be installed with pip"
 echo "setup-mcp: all there, in $place"

@@ -55,6 +55,7 @@ mod making;
 mod manual;
 mod mcp;
 mod mcp_agents;
+mod mcp_clients;
 mod mcp_conformance;
 mod mcp_fixture;
 mod mcp_http;
