@@ -20,20 +20,28 @@ pub const RATE: (u32, u32) = (200, 400);
 /// A body has at most so many bytes, as a line on standard input.
 pub const MAX_BODY_BYTES: usize = 16 << 20;
 /// A body is there within so long.
-const BODY: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who is let in.
 #[derive(Debug)]
 pub struct Guard {
     token: Token,
     rate: Rate,
+    patience: Duration,
 }
 
 impl Guard {
     /// Whoever has the token is let in, at most as often as the rate says.
     #[must_use]
     pub fn new(token: Token, rate: (u32, u32)) -> Guard {
-        Guard { token, rate: Rate::new(rate, Instant::now()) }
+        Guard { token, rate: Rate::new(rate, Instant::now()), patience: PATIENCE }
+    }
+
+    /// Waits so long for a body.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Guard {
+        self.patience = patience;
+        self
     }
 
     /// Why a request is refused, by its head alone.
@@ -96,7 +104,7 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
         return refusal.into();
     }
     let (head, body) = request.into_parts();
-    match tokio::time::timeout(BODY, to_bytes(body, MAX_BODY_BYTES)).await {
+    match tokio::time::timeout(guard.patience, to_bytes(body, MAX_BODY_BYTES)).await {
         Ok(Ok(bytes)) => next.run(Request::from_parts(head, Body::from(bytes))).await,
         Ok(Err(_)) => too_large().into(),
         Err(_) => Refusal(StatusCode::REQUEST_TIMEOUT, "the body did not come in time", None).into(),

@@ -201,3 +201,46 @@ fn the_narrowed_server_over_http_offers_only_what_it_was_told_to() {
         said["result"]["tools"].as_array().unwrap().iter().map(|tool| tool["name"].clone()).collect();
     assert_eq!(tools, ["run_status", "explain"]);
 }
+
+#[test]
+fn a_session_too_many_ends_the_one_that_was_silent_for_longest() {
+    let world = World::new();
+    let server = Server::start(&world, &[]);
+    let mut sessions: Vec<_> = (0..64).map(|_| server.session()).collect();
+    assert_eq!(sessions[0].order("tools/list", json!({})).1.status, 200);
+    sessions.push(server.session());
+    let alive =
+        |session: &mut crate::mcp_http_server::Session<'_>| session.order("tools/list", json!({})).1.status;
+    let found = [0, 1, 2, 64].map(|n: usize| alive(&mut sessions[n]));
+    assert_eq!(found, [200, 404, 200, 200]);
+}
+
+#[test]
+fn a_call_too_many_is_told_to_try_again_and_holds_nobody_up() {
+    let world = World::new();
+    let server = Server::start(&world, &[]);
+    let run = server.session().call("run_start", json!({ "plan": waiting(&world) }))["run_id"].clone();
+    let params =
+        json!({ "name": "run_wait", "arguments": { "run_id": run }, "_meta": { "progressToken": 7 } });
+    let waits: Vec<_> = (0..64)
+        .map(|_| {
+            let mut waits = server.alone("tools/call", params.clone());
+            // It waits as soon as it tells.
+            assert_eq!(waits.message().unwrap()["method"], "notifications/progress");
+            waits
+        })
+        .collect();
+    let said = server.alone("tools/call", params.clone()).answer();
+    assert!(
+        said["result"]["isError"] == true && said.to_string().contains("64 calls are under way"),
+        "{said}"
+    );
+    drop(waits);
+    std::fs::write(world.path("go"), "now\n").unwrap();
+    // Those who went away make room.
+    let ended = || {
+        server.alone("tools/call", params.clone()).answer()["result"]["structuredContent"]["status"]
+            == "succeeded"
+    };
+    while !ended() {}
+}

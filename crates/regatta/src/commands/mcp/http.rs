@@ -13,7 +13,7 @@ use crate::context::{self, Context, out};
 use crate::error::CliError;
 use crate::http::address::loopback;
 use crate::http::guard::{Guard, MAX_BODY_BYTES, RATE, guard};
-use crate::http::serving;
+use crate::http::serving::{self, Bounds};
 use crate::http::token::Token;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -88,7 +88,7 @@ pub async fn serve<O: Offer>(
         .route_service(PATH, service)
         .layer(from_fn_with_state(sessions, counted))
         .layer(from_fn_with_state(Arc::new(Guard::new(token, RATE)), guard));
-    serving::serve(listener, router, until).await;
+    serving::serve(listener, router, Bounds::default(), until).await;
 }
 
 /// Notes which session a request used.
