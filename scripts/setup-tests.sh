@@ -25,6 +25,8 @@ as_root() {
 
 # Real agents for the tests that want them; those say that they are skipped where this cannot install them.
 bash "$(dirname "$0")/setup-agents.sh"
+# And what the MCP server is held against.
+bash "$(dirname "$0")/setup-mcp.sh"
 
 mapfile -t packages < <(missing_packages)
 if [ "${#packages[@]}" -eq 0 ]; then

@@ -14,6 +14,7 @@
 
 mod bench;
 mod clock;
+mod echo;
 mod forms;
 mod goals;
 mod graphs;
@@ -41,8 +42,14 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if let Some((meter::WORD, rest)) = args.split_first().map(|(word, rest)| (word.as_str(), rest)) {
-        return meter::inside(rest).map_or_else(|message| fail(&message), ExitCode::from);
+    if let Some((word, rest)) = args.split_first() {
+        let done = |it: Outcome<()>| it.map_or_else(|message| fail(&message), |()| ExitCode::SUCCESS);
+        match word.as_str() {
+            meter::WORD => return meter::inside(rest).map_or_else(|message| fail(&message), ExitCode::from),
+            echo::SERVER => return done(echo::serve()),
+            echo::DIRECT => return done(echo::call(rest)),
+            _ => {}
+        }
     }
     let options = match Options::parse(&args) {
         Ok(options) => options,

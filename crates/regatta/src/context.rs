@@ -95,6 +95,15 @@ fn user_settings() -> Option<PathBuf> {
     Some(base.join("regatta").join("config.toml"))
 }
 
+/// `$XDG_STATE_HOME/regatta`, else below `~/.local/state`: what we keep for a user, apart from any workspace. A path that is not
+/// absolute counts as none.
+#[must_use]
+pub fn user_state() -> Option<PathBuf> {
+    let dir = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
+    let base = dir("XDG_STATE_HOME").or_else(|| dir("HOME").map(|home| home.join(".local/state")))?;
+    Some(base.join("regatta"))
+}
+
 /// Writes to standard output: lines for people, which are escaped already, or JSON, in which nothing may steer a
 /// terminal either. A reader that went away ends nothing.
 pub fn out(text: &str) {

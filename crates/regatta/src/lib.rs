@@ -15,6 +15,7 @@ pub mod exit;
 pub mod export;
 pub mod found_agents;
 pub mod found_gates;
+pub mod http;
 pub mod init;
 pub mod mcp_json;
 pub mod origin;

@@ -1,5 +1,6 @@
-//! The goals of the specification in groups that share runs. Which group measures which goal is known here, no more.
+//! The goals, those of the specification (1 to 19) and two of ours, in groups that share runs. Which group measures which goal is known here, no more.
 
+mod floods;
 mod idle;
 mod journal;
 mod large;
@@ -11,6 +12,7 @@ mod repeats;
 mod resume;
 mod start_up;
 mod status;
+mod tool_calls;
 mod worktrees;
 
 use crate::bench::Bench;
@@ -24,7 +26,7 @@ struct Group {
     measure: fn(&Bench) -> Outcome<Vec<Row>>,
 }
 
-const GROUPS: [Group; 13] = [
+const GROUPS: [Group; 15] = [
     Group { goals: &[1, 2, 3, 4], name: "overhead of a task", measure: overhead::measure },
     Group { goals: &[5], name: "our own cost", measure: own_cost::measure },
     Group { goals: &[6], name: "memory of a run", measure: memory::measure },
@@ -38,6 +40,8 @@ const GROUPS: [Group; 13] = [
     Group { goals: &[16], name: "status during a run", measure: status::measure },
     Group { goals: &[17], name: "idle", measure: idle::measure },
     Group { goals: &[18], name: "makespan", measure: makespan::measure },
+    Group { goals: &[20], name: "calls of tools", measure: tool_calls::measure },
+    Group { goals: &[21], name: "floods of output", measure: floods::measure },
 ];
 
 /// Every row of the goals that are wanted, in order of goal. What fails is a row too.
@@ -70,6 +74,6 @@ mod tests {
         let mut all: Vec<u8> = GROUPS.iter().flat_map(|group| group.goals).copied().collect();
         all.sort_unstable();
         all.dedup();
-        assert_eq!(all, (1..=19).collect::<Vec<u8>>());
+        assert_eq!(all, (1..=21).collect::<Vec<u8>>());
     }
 }

@@ -114,7 +114,7 @@ pub enum Verb {
     PostMortem(PostMortemArgs),
     /// Show what nobody needs any more, old runs above all, and remove it.
     Gc(GcArgs),
-    /// Serve an assistant over the Model Context Protocol, on standard input and output.
+    /// Serve assistants over the Model Context Protocol, on standard input and output or over HTTP.
     Mcp(McpArgs),
     /// Print the JSON Schema of a document.
     Schema(SchemaArgs),

@@ -325,3 +325,29 @@ fn what_is_no_message_ends_nothing_and_only_the_protocol_is_on_standard_output()
     assert!(client.heard.is_empty(), "{:?}", client.heard);
     client.leaves();
 }
+
+#[test]
+fn paths_of_a_call_stay_inside_the_workspace_and_secrets_in_answers_are_redacted() {
+    let world = World::new();
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("secret"), "not yours").unwrap();
+    std::os::unix::fs::symlink(outside.path(), world.path("out")).unwrap();
+    let mut client = Client::new(&world, &[]);
+    let absolute = outside.path().join("secret").display().to_string();
+    for path in ["out/secret", "../secret", &absolute] {
+        let task = json!({ "id": "a", "tool": "file_read", "params": { "path": path } });
+        let said = client.call("parallel_execute", json!({ "tasks": [task] }));
+        assert_eq!(said["tasks"]["a"]["status"], "failed", "{said}");
+        assert!(!said.to_string().contains("not yours"), "{said}");
+    }
+    let out = json!({ "commands": [ { "id": "a", "cmd": "pwd", "cwd": "out" } ] });
+    let said = client.call("shell_batch", out).to_string();
+    assert!(!said.contains(outside.path().to_str().unwrap()), "{said}");
+    // Put together by the command, so that neither the document nor a scanner of this source finds it.
+    let (tail, prefix) = ("R4nD0mQ7vXk2LsT9bWzYc5HdJfMgPe8AuNi3", 'p');
+    let token = format!("gh{prefix}_{tail}");
+    let cmd = format!("printf 'gh%s_%s' p {tail}");
+    let said = client.call("shell_batch", json!({ "commands": [ { "id": "a", "cmd": cmd } ] }));
+    let told = said["commands"]["a"]["stdout"].as_str().unwrap();
+    assert!(told.contains("[REDACTED:") && !said.to_string().contains(&token), "{said}");
+}

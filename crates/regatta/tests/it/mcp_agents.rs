@@ -1,5 +1,6 @@
 //! Spec 10 "MCP server" with real clients: Codex and Claude Code hand over a graph to `regatta mcp`. A scripted model tells them to.
 
+use crate::mcp_http_server::Server;
 use crate::model::world_with;
 use crate::world::World;
 use serde_json::{Value, json};
@@ -70,4 +71,44 @@ fn codex_hands_over_a_graph_in_one_call() {
     let prompt = script("parallel_execute", &graph());
     let args = ["exec", "--json", "--skip-git-repo-check", "-s", "danger-full-access", &prompt];
     is_done(&world, &said(world.program("codex", &args)));
+}
+
+/// The lines that the server says for a client: those between two of its headings.
+fn section<'a>(server: &'a Server, from: &str, to: &str) -> &'a str {
+    server.greeting.split_once(from).unwrap().1.split_once(to).unwrap().0
+}
+
+#[test]
+fn claude_hands_over_a_graph_over_http_with_the_file_that_the_server_tells_to_write() {
+    let Some((mut world, _model)) = world_with("claude") else { return };
+    world.set("ENABLE_TOOL_SEARCH", "false");
+    world.set("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
+    let server = Server::start(&world, &[]);
+    world.set("REGATTA_MCP_TOKEN", &server.token);
+    let file = section(&server, "clients with a file:", "Ctrl-C").trim();
+    let tool = "mcp__regatta__parallel_execute";
+    let prompt = script(tool, &graph());
+    let args = [
+        "-p",
+        &prompt,
+        "--output-format",
+        "stream-json",
+        "--verbose",
+        "--mcp-config",
+        file,
+        "--allowedTools",
+        tool,
+    ];
+    is_done(&world, &said(world.program("claude", &args)));
+}
+
+#[test]
+fn codex_hands_over_a_graph_over_http_with_the_commands_that_the_server_tells_to_type() {
+    let Some((world, _model)) = world_with("codex") else { return };
+    let server = Server::start(&world, &[]);
+    let commands = section(&server, "Codex:", "clients with a file:");
+    let exec = "exec codex exec --json --skip-git-repo-check -s danger-full-access \"$PROMPT\"";
+    let mut shell = world.program("sh", &["-ec", &format!("{commands}\n{exec}")]);
+    shell.env("PROMPT", script("parallel_execute", &graph()));
+    is_done(&world, &said(shell));
 }

@@ -56,23 +56,28 @@ impl Drop for Model {
     }
 }
 
-/// Where the program of an agent lies, and that of node; tells that the test is skipped where one is missing.
-#[expect(clippy::print_stderr, reason = "a test that cannot run says so")]
-pub fn installed(agent: &str) -> Option<[PathBuf; 2]> {
+/// Where the scripts of setup put what tests start.
+pub fn cache() -> Option<PathBuf> {
     let var = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let cache = || var("XDG_CACHE_HOME").or_else(|| Some(var("HOME")?.join(".cache")));
-    let place = var("REGATTA_TEST_AGENTS").or_else(|| Some(cache()?.join("regatta-tests")))?;
-    let bins = [place.join(agent).join("node_modules/.bin"), place.join("node/node_modules/node/bin")];
-    let found = bins[0].join(agent).exists() && bins[1].join("node").exists();
+    var("REGATTA_TEST_AGENTS").or_else(|| Some(cache()?.join("regatta-tests")))
+}
+
+/// Where a program of a folder lies, and that of node; tells that the test is skipped where one is missing.
+#[expect(clippy::print_stderr, reason = "a test that cannot run says so")]
+pub fn installed(program: &str, folder: &str) -> Option<[PathBuf; 2]> {
+    let place = cache()?;
+    let bins = [place.join(folder).join("node_modules/.bin"), place.join("node/node_modules/node/bin")];
+    let found = bins[0].join(program).exists() && bins[1].join("node").exists();
     if !found {
-        eprintln!("SKIPPED: {agent} is not installed (scripts/setup-agents.sh)");
+        eprintln!("SKIPPED: {program} is not installed (scripts/setup-tests.sh)");
     }
     found.then_some(bins)
 }
 
 /// A workspace whose PATH leads to an agent and whose home tells it of a scripted model server.
 pub fn world_with(agent: &str) -> Option<(World, Model)> {
-    let bins = installed(agent)?;
+    let bins = installed(agent, agent)?;
     let mut world = World::new();
     let model = Model::start(&world);
     let path = std::env::join_paths(

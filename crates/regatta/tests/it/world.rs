@@ -83,7 +83,7 @@ impl World {
         command.args(args).current_dir(self.root()).stdin(Stdio::null());
         command.env_remove("REGATTA_WORKSPACE").env("NO_COLOR", "1").env("LC_ALL", "C");
         // Whoever runs the tests may have settings.
-        command.env("XDG_CONFIG_HOME", self.path("nobody"));
+        command.env("XDG_CONFIG_HOME", self.path("nobody")).env("XDG_STATE_HOME", self.path("nobody/state"));
         command.envs(&self.env);
         command
     }

@@ -7,36 +7,36 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// Arguments of a call.
-pub(super) type Arguments = Map<String, Value>;
+pub type Arguments = Map<String, Value>;
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Progress {
+pub struct Progress {
     /// It grows from one word to the next, also while no task ends.
-    pub(super) done: f64,
+    pub done: f64,
     /// The tasks of the run.
-    pub(super) total: u32,
+    pub total: u32,
 }
 
 /// What a call works with.
-pub(super) struct Desk<'a> {
+pub struct Desk<'a> {
     /// Workspace and settings.
-    pub(super) context: &'a Context,
+    pub context: &'a Context,
     /// A call that waits for a run does so at most that long.
-    pub(super) wait: Duration,
+    pub wait: Duration,
     /// Whether the client has taken the call back.
-    pub(super) is_over: &'a dyn Fn() -> bool,
+    pub is_over: &'a dyn Fn() -> bool,
     /// Tells the client how far the run is.
-    pub(super) tell: &'a dyn Fn(Progress),
+    pub tell: &'a dyn Fn(Progress),
 }
 
 /// Why a call is not obeyed: the client is to read it.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub struct Refused {
     /// What is wrong.
-    pub(super) message: String,
+    pub message: String,
     /// What to do.
-    pub(super) hint: Option<String>,
+    pub hint: Option<String>,
 }
 
 impl From<CliError> for Refused {
@@ -47,7 +47,7 @@ impl From<CliError> for Refused {
 
 impl Refused {
     /// Without a hint.
-    pub(super) fn new(message: impl Into<String>) -> Refused {
+    pub fn new(message: impl Into<String>) -> Refused {
         Refused { message: message.into(), hint: None }
     }
 }

@@ -1,21 +1,25 @@
 //! `regatta mcp`: the server of the Model Context Protocol, a face like the command line.
 //!
 //! ```text
-//! client ── stdio ── Server ── a tool: a function of its own on a blocking thread ── the same views as the verbs
-//!                                     └─ a run: a process of its own, which outlives server and client
+//! client ── stdio ──┬─ Server ── Offer: a tool is a function of its own on a blocking thread ── the same views as the verbs
+//! clients ── http ──┘                                   └─ a run: a process of its own, which outlives server and client
 //! ```
 //! Decides nothing and keeps nothing: what is asked is read from the journal, what is ordered goes to the orchestrator of the run.
 //! A cancelled call ends a wait, never a run. docs/design/mcp-server.md has the reasons.
 
 mod answer;
-mod desk;
+pub mod desk;
+pub mod http;
 mod leases;
+pub mod offer;
 mod place;
+pub mod product;
 mod prompts;
 mod requests;
 mod resources;
 mod runs;
-mod server;
+pub mod server;
+mod sessions;
 mod tools;
 mod waiting;
 
@@ -23,21 +27,26 @@ use crate::args::McpArgs;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
-use server::{Options, serve};
+use product::Product;
+use server::{Shared, serve};
 use std::time::Duration;
 use tools::NAMES;
 
 /// Runs the verb.
 ///
 /// # Errors
-/// A tool that there is none of, or a client that does not speak the protocol.
+/// A tool that there is none of, a client that does not speak the protocol, or an address that is not ours alone.
 pub fn run(context: &Context, args: &McpArgs) -> Result<Exit, CliError> {
     if let Some(name) = args.tools.iter().find(|name| !NAMES.contains(&name.as_str())) {
         return Err(CliError::usage(format!("there is no tool `{name}`"))
             .hint(format!("tools: {}", NAMES.join(", "))));
     }
     let inside_task = std::env::var_os("REGATTA_TASK_ID").is_some_and(|task| !task.is_empty());
-    let wait = Duration::from_secs(u64::from(args.wait));
-    serve(context, Options { tools: args.tools.clone(), read_only: args.read_only, wait, inside_task })?;
+    let offer = Product { tools: args.tools.clone(), read_only: args.read_only, inside_task };
+    let shared = Shared::new(context.clone(), offer, Duration::from_secs(u64::from(args.wait)));
+    match &args.http {
+        Some(address) => http::run(context, (address, args.token_file.as_deref()), shared)?,
+        None => serve(shared)?,
+    }
     Ok(Exit::Success)
 }

@@ -1,30 +1,35 @@
-//! The server itself: the words of the protocol on one side, the table of tools on the other.
+//! The server itself: the words of the protocol on one side, what is offered on the other.
 //!
-//! Everything that reads or waits runs on a blocking thread with the stack that plans need; the loop of the protocol is never
-//! held up.
+//! There is one for each client: on standard input and output, in a session over HTTP, or for a single request there. Everything
+//! that reads or waits runs on a blocking thread with the stack that plans need; the loop of the protocol is never held up.
 
 use super::answer::Answer;
 use super::desk::{Desk, Progress, Refused};
-use super::tools::{Manner, ROWS, Row};
-use super::{place, prompts, resources};
+use super::offer::Offer;
+use super::place;
 use crate::context::Context;
 use crate::error::CliError;
 use regatta_runtime::workspace;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, GetPromptRequestParams, GetPromptResponse, Implementation,
-    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ProgressNotificationParam, ReadResourceRequestParams, ReadResourceResponse,
-    ReadResourceResult, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, GetPromptRequestParams, GetPromptResponse,
+    Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ReadResourceRequestParams,
+    ReadResourceResponse, ReadResourceResult, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{RequestContext, ServerInitializeError};
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt as _};
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 /// Stack of the threads on which tools run; conditions of plans may need it.
-const STACK_BYTES: usize = 8 << 20;
+pub(super) const STACK_BYTES: usize = 8 << 20;
+/// Calls at a time, over all clients: each has a thread.
+const MAX_CALLS: usize = 64;
+/// A client has so long to take what it is told.
+const TELL: Duration = Duration::from_secs(1);
 /// A client has so long to name its roots.
 const ROOTS: Duration = Duration::from_secs(5);
 
@@ -32,28 +37,15 @@ const INSTRUCTIONS: &str = "Runs graphs of tool calls, shell commands and coding
     `parallel_execute` and `shell_batch` take a whole graph in one call. For a plan: `plan_check`, `run_start`, then `run_wait` \
     with its cursor until `ended`. Runs outlive this server; taking back a call never cancels a run, `run_cancel` does.";
 
-/// How the server is to behave.
-#[derive(Clone, Debug)]
-pub(super) struct Options {
-    /// Only these tools; all without any.
-    pub(super) tools: Vec<String>,
-    /// Only tools that change nothing.
-    pub(super) read_only: bool,
-    /// A call that waits for a run does so at most that long.
-    pub(super) wait: Duration,
-    /// The server was started inside a task of a run.
-    pub(super) inside_task: bool,
-}
-
 /// Serves one client on standard input and output until it goes away.
 ///
 /// # Errors
 /// The client does not speak the protocol.
-pub(super) fn serve(context: &Context, options: Options) -> Result<(), CliError> {
+pub(super) fn serve<O: Offer>(shared: Shared<O>) -> Result<(), CliError> {
     let fail = |e: &dyn std::fmt::Display| CliError::environment(format!("the server cannot run: {e}"));
     let runtime = Builder::new_current_thread().enable_all().thread_stack_size(STACK_BYTES).build();
     let runtime = runtime.map_err(|e| fail(&e))?;
-    let server = Server { base: context.clone(), options, place: OnceCell::new() };
+    let server = Server::new(Arc::new(shared));
     let served = runtime.block_on(async {
         match server.serve(rmcp::transport::stdio()).await {
             // Somebody who leaves before the first word wanted nothing.
@@ -67,20 +59,32 @@ pub(super) fn serve(context: &Context, options: Options) -> Result<(), CliError>
     served
 }
 
-struct Server {
+/// What all clients of one server have in common.
+pub struct Shared<O> {
     base: Context,
-    options: Options,
+    wait: Duration,
+    offer: O,
+    calls: Arc<Semaphore>,
+}
+
+impl<O: Offer> Shared<O> {
+    /// An offer, where it is served, and how long a call may wait for a run.
+    pub fn new(base: Context, offer: O, wait: Duration) -> Shared<O> {
+        Shared { base, wait, offer, calls: Arc::new(Semaphore::new(MAX_CALLS)) }
+    }
+}
+
+/// The server of one client.
+pub struct Server<O> {
+    shared: Arc<Shared<O>>,
     /// The workspace, as soon as it is known.
     place: OnceCell<Arc<Context>>,
 }
 
-impl Server {
-    fn offered(&self) -> impl Iterator<Item = &'static Row> {
-        let Options { tools, read_only, inside_task, .. } = &self.options;
-        ROWS.iter().filter(move |row| {
-            let named = tools.is_empty() || tools.iter().any(|name| name == row.name);
-            named && row.is_offered(*inside_task) && (!read_only || row.manner == Manner::Looks)
-        })
+impl<O: Offer> Server<O> {
+    /// A server that has heard nothing yet.
+    pub fn new(shared: Arc<Shared<O>>) -> Server<O> {
+        Server { shared, place: OnceCell::new() }
     }
 
     /// The workspace that is meant.
@@ -88,7 +92,7 @@ impl Server {
         let found = self.place.get_or_try_init(|| async {
             let context = match self.root(request).await {
                 Some(root) => Context::read(Some(&root))?,
-                None => self.base.clone(),
+                None => self.shared.base.clone(),
             };
             place::narrow(context).map(Arc::new)
         });
@@ -98,8 +102,9 @@ impl Server {
     /// The first root of the client that is a directory here, if nobody said more.
     #[expect(deprecated, reason = "clients of today name their workspace so")]
     async fn root(&self, request: &RequestContext<RoleServer>) -> Option<std::path::PathBuf> {
+        // From 2026-07-28 on a server asks nothing.
         let has_roots = request.client_capabilities().is_some_and(|can| can.roots.is_some());
-        if place::is_given(&self.base) || !has_roots {
+        if place::is_given(&self.shared.base) || is_modern(request) || !has_roots {
             return None;
         }
         let named = tokio::time::timeout(ROOTS, request.peer.list_roots()).await.ok()?.ok()?;
@@ -110,16 +115,20 @@ impl Server {
     /// Calls a tool on a thread of its own.
     async fn call(
         &self,
-        row: &'static Row,
         params: CallToolRequestParams,
         request: RequestContext<RoleServer>,
-    ) -> Answer {
+    ) -> CallToolResult {
+        let refused = |refused: Refused| Answer::from(refused).into_result();
         let context = match self.context(&request).await {
             Ok(context) => context,
-            Err(refused) => return refused.into(),
+            Err(why) => return refused(why),
         };
-        let wait = self.options.wait;
-        let handle = Handle::current();
+        let Ok(seat) = Arc::clone(&self.shared.calls).try_acquire_owned() else {
+            return refused(Refused::new(format!(
+                "{MAX_CALLS} calls are under way; try again when one has ended"
+            )));
+        };
+        let (shared, handle, name) = (Arc::clone(&self.shared), Handle::current(), params.name.clone());
         let called = tokio::task::spawn_blocking(move || {
             let is_over = || request.ct.is_cancelled();
             let token = request.meta.get_progress_token();
@@ -127,16 +136,19 @@ impl Server {
                 let Some(token) = token.clone() else { return };
                 let told = ProgressNotificationParam::new(token, progress.done)
                     .with_total(f64::from(progress.total));
-                let peer = request.peer.clone();
-                // Whoever does not listen misses it.
-                handle.spawn(async move { peer.notify_progress(told).await });
+                // Handed over before the tool goes on: what is told after its answer belongs to nothing. Whoever does not
+                // listen misses it.
+                let told = request.peer.notify_progress(told);
+                let _ = handle.block_on(async { tokio::time::timeout(TELL, told).await });
             };
-            let desk = Desk { context: &context, wait, is_over: &is_over, tell: &tell };
-            (row.call)(&desk, params.arguments.unwrap_or_default())
+            let desk = Desk { context: &context, wait: shared.wait, is_over: &is_over, tell: &tell };
+            let answered = shared.offer.call(&params.name, &desk, params.arguments.unwrap_or_default());
+            drop(seat);
+            answered
         });
         match called.await {
-            Ok(answered) => answered.unwrap_or_else(Answer::from),
-            Err(_) => Refused::new(format!("`{}` broke off; this is a bug of regatta", row.name)).into(),
+            Ok(answered) => answered.unwrap_or_else(refused),
+            Err(_) => refused(Refused::new(format!("`{name}` broke off; this is a bug of regatta"))),
         }
     }
 
@@ -144,16 +156,22 @@ impl Server {
     async fn look<T: Send + 'static>(
         &self,
         request: &RequestContext<RoleServer>,
-        look: impl FnOnce(&Context) -> Result<T, Refused> + Send + 'static,
+        look: impl FnOnce(&O, &Context) -> Result<T, Refused> + Send + 'static,
     ) -> Result<T, ErrorData> {
         let refused = |refused: Refused| ErrorData::invalid_params(refused.message, None);
         let context = self.context(request).await.map_err(refused)?;
-        let looked = tokio::task::spawn_blocking(move || look(&context)).await;
+        let shared = Arc::clone(&self.shared);
+        let looked = tokio::task::spawn_blocking(move || look(&shared.offer, &context)).await;
         looked.map_err(|e| ErrorData::internal_error(e.to_string(), None))?.map_err(refused)
     }
 }
 
-impl ServerHandler for Server {
+/// Whether a request is of the revision without sessions.
+fn is_modern(request: &RequestContext<RoleServer>) -> bool {
+    request.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
+}
+
+impl<O: Offer> ServerHandler for Server<O> {
     fn get_info(&self) -> ServerConfig {
         let can = ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts().build();
         let mut info = ServerConfig::new(can);
@@ -163,7 +181,7 @@ impl ServerHandler for Server {
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.offered().find(|row| row.name == name).map(Row::tool)
+        self.shared.offer.tool(name)
     }
 
     async fn list_tools(
@@ -171,7 +189,7 @@ impl ServerHandler for Server {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.offered().map(Row::tool).collect()))
+        Ok(ListToolsResult::with_all_items(self.shared.offer.tools()))
     }
 
     async fn call_tool(
@@ -179,10 +197,10 @@ impl ServerHandler for Server {
         params: CallToolRequestParams,
         request: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let Some(row) = self.offered().find(|row| row.name == params.name) else {
+        if self.shared.offer.tool(&params.name).is_none() {
             return Err(ErrorData::invalid_params(format!("there is no tool `{}`", params.name), None));
-        };
-        Ok(self.call(row, params, request).await.into_result().into())
+        }
+        Ok(self.call(params, request).await.into())
     }
 
     async fn list_resources(
@@ -190,7 +208,7 @@ impl ServerHandler for Server {
         _: Option<PaginatedRequestParams>,
         request: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        self.look(&request, resources::list).await.map(ListResourcesResult::with_all_items)
+        self.look(&request, O::resources).await.map(ListResourcesResult::with_all_items)
     }
 
     async fn list_resource_templates(
@@ -198,7 +216,7 @@ impl ServerHandler for Server {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Ok(ListResourceTemplatesResult::with_all_items(resources::templates()))
+        Ok(ListResourceTemplatesResult::with_all_items(self.shared.offer.templates()))
     }
 
     async fn read_resource(
@@ -206,10 +224,18 @@ impl ServerHandler for Server {
         params: ReadResourceRequestParams,
         request: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let uri = params.uri.clone();
-        let found = self.look(&request, move |context| resources::read(context, &uri)).await?;
-        let missing =
-            || ErrorData::resource_not_found(format!("there is no resource `{}`", params.uri), None);
+        let (uri, modern) = (params.uri.clone(), is_modern(&request));
+        let found = self.look(&request, move |offer, context| offer.read(context, &uri)).await?;
+        let missing = || {
+            let (text, data) =
+                (format!("there is no resource `{}`", params.uri), json!({ "uri": params.uri }));
+            // The revisions have different codes for it.
+            if modern {
+                ErrorData::invalid_params(text, Some(data))
+            } else {
+                ErrorData::resource_not_found(text, Some(data))
+            }
+        };
         Ok(ReadResourceResult::new(vec![found.ok_or_else(missing)?]).into())
     }
 
@@ -218,7 +244,7 @@ impl ServerHandler for Server {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        Ok(ListPromptsResult::with_all_items(prompts::list()))
+        Ok(ListPromptsResult::with_all_items(self.shared.offer.prompts()))
     }
 
     async fn get_prompt(
@@ -226,7 +252,7 @@ impl ServerHandler for Server {
         params: GetPromptRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        let found = prompts::get(&params.name, params.arguments.as_ref());
+        let found = self.shared.offer.prompt(&params.name, params.arguments.as_ref());
         let wrong =
             || ErrorData::invalid_params("there is one prompt, `plan`, with one argument, `goal`", None);
         found.map(GetPromptResponse::from).ok_or_else(wrong)
