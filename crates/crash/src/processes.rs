@@ -24,8 +24,8 @@ pub fn keeper(workspace: &Path) -> Option<u32> {
     let below = workspace.as_os_str().as_encoded_bytes();
     let is_one = |pid: &u32| {
         let text = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let mut words = text.split(|byte| *byte == 0).skip(1);
-        words.next() == Some(b"keeper") && words.next().is_some_and(|dir| dir.starts_with(below))
+        let words: Vec<&[u8]> = text.split(|byte| *byte == 0).collect();
+        words.windows(2).any(|pair| pair[0] == b"keeper" && pair[1].starts_with(below))
     };
     // A child of it that has not come to its exec looks like it.
     all().filter(is_one).find(|pid| !parent(*pid).is_some_and(|parent| is_one(&parent)))

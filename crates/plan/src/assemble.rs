@@ -66,6 +66,7 @@ pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Pla
         on_end: draft.on_end.clone(),
         budget: draft.budget,
         mcp_servers: tools::used(&draft.mcp_servers, actions_of(&placed)),
+        drivers: tools::used_drivers(&draft.drivers, actions_of(&placed)),
         env: draft.env.clone(),
         inputs: draft.inputs.clone(),
         agents: draft.agents.clone(),

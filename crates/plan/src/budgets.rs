@@ -8,14 +8,19 @@ use crate::model::Budget;
 use crate::placed::Placed;
 use std::collections::BTreeSet;
 
-/// Warns once for each agent and each part of a budget that it is blind to.
+/// Warns once for each agent and each part of a budget that it is blind to. Agents that help a merge count for the budget
+/// of the plan.
 pub(crate) fn check_budgets(draft: &Draft, placed: &[Placed], problems: &mut Problems) {
+    let of_tasks = placed
+        .iter()
+        .filter_map(|p| Some((p.task.action.agent()?, p.action_span.wide(), p.task.budget.as_ref())));
+    let helpers = draft.apart.iter().flat_map(|apart| &apart.helpers);
+    let helpers = helpers.map(|(name, span)| (name.as_str(), span.clone(), None));
     let mut told = BTreeSet::new();
-    for p in placed {
-        let Some(name) = p.task.action.agent() else { continue };
+    for (name, span, own) in of_tasks.chain(helpers) {
         let Some(agent) = draft.agents.get(name) else { continue };
         let (tokens, cost) = agent.reports();
-        let budgets = || draft.budget.iter().chain(&p.task.budget);
+        let budgets = || draft.budget.iter().chain(own);
         let blind = |wants: fn(&Budget) -> bool, reports: bool| !reports && budgets().any(wants);
         for (blind, what) in [
             (blind(|b| b.tokens.is_some(), tokens), "tokens"),
@@ -24,7 +29,7 @@ pub(crate) fn check_budgets(draft: &Draft, placed: &[Placed], problems: &mut Pro
             if blind && told.insert((name, what)) {
                 let message = format!("agent `{name}` reports no {what}, which the budget is to count");
                 let help = "bound it by `timeout`, or by the agent's own settings";
-                let problem = Diagnostic::warning(Code::NoUsage, p.action_span.wide(), message);
+                let problem = Diagnostic::warning(Code::NoUsage, span.clone(), message);
                 problems.push(problem.help(help));
             }
         }

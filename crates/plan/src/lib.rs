@@ -81,7 +81,7 @@ pub use with_worktrees::with_worktrees;
 
 use model::{Dialect, McpServer};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A plan file holds at most this many bytes.
 pub const MAX_PLAN_BYTES: u64 = 256 << 20;
@@ -164,6 +164,8 @@ pub struct Given<'a> {
     pub defaults: Defaults,
     /// Servers of tools that a plan may name although it does not have them.
     pub mcp_servers: BTreeMap<String, McpServer>,
+    /// Names of drivers that the embedding program brings: a tool may be `driver/name`.
+    pub drivers: BTreeSet<String>,
 }
 
 /// Reads a plan. `name` is shown in problems.
@@ -220,6 +222,7 @@ fn read(
     }
     literals::check(root, problems);
     draft.leases.clone_from(&given.leases);
+    draft.drivers.clone_from(&given.drivers);
     for (name, server) in &given.mcp_servers {
         draft.mcp_servers.entry(name.clone()).or_insert_with(|| server.clone());
     }

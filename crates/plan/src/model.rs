@@ -94,6 +94,9 @@ pub struct Plan {
     /// The servers whose tools tasks name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub mcp_servers: BTreeMap<String, McpServer>,
+    /// Names of drivers of the embedding program whose tools tasks name, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drivers: Vec<String>,
 }
 
 impl Plan {

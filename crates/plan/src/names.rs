@@ -15,6 +15,7 @@ pub(crate) fn check_names(draft: &Draft<'_>, placed: &[Placed], problems: &mut P
     let known = Known {
         agents: draft.agents.keys().cloned().collect(),
         servers: draft.mcp_servers.keys().cloned().collect(),
+        drivers: draft.drivers.clone(),
         gates: draft.apart.as_ref().map(|apart| apart.gates.clone()).unwrap_or_default(),
     };
     for p in placed {
@@ -38,6 +39,7 @@ pub(crate) fn check_names(draft: &Draft<'_>, placed: &[Placed], problems: &mut P
 struct Known {
     agents: BTreeSet<String>,
     servers: BTreeSet<String>,
+    drivers: BTreeSet<String>,
     gates: BTreeSet<String>,
 }
 
@@ -57,6 +59,10 @@ impl Known {
                 Some(missing("gate", gate, "gates", &self.gates))
             }
             Action::Tool { tool, .. } => match tool.split_once('/') {
+                Some((server, _)) if self.drivers.contains(server) => {
+                    let both = || format!("`{server}`, which is both a driver of the program and a server");
+                    self.servers.contains(server).then(|| (both(), None))
+                }
                 Some((server, _)) if self.servers.contains(server) => None,
                 Some((server, _)) => Some(missing("MCP server", server, "mcp_servers", &self.servers)),
                 None if built_in(tool).is_some() || !self.servers.is_empty() => None,

@@ -105,6 +105,16 @@ pub fn built_in(name: &str) -> Option<&'static BuiltIn> {
     BUILT_IN.iter().find(|tool| tool.name == name)
 }
 
+/// Those of the drivers that some action names.
+pub(crate) fn used_drivers<'a>(
+    drivers: &BTreeSet<String>,
+    actions: impl Iterator<Item = &'a Action>,
+) -> Vec<String> {
+    let named: BTreeSet<&str> =
+        actions.filter_map(|action| Some(action.tool()?.split_once('/')?.0)).collect();
+    drivers.iter().filter(|name| named.contains(name.as_str())).cloned().collect()
+}
+
 /// Those of the servers that some action names. A bare name that is not built in may be of any of them.
 pub(crate) fn used<'a>(
     servers: &BTreeMap<String, McpServer>,

@@ -37,7 +37,11 @@ pub fn refuse(context: &Context, plan: &Plan) -> Result<(), CliError> {
     verdict(&found)
 }
 
-fn verdict(found: &Findings) -> Result<(), CliError> {
+/// Whether they would fail.
+///
+/// # Errors
+/// They would (exit 3).
+pub fn verdict(found: &Findings) -> Result<(), CliError> {
     match found.errors.len() as u64 {
         0 => Ok(()),
         n => {
@@ -53,16 +57,22 @@ pub fn tell(found: &Findings) {
     found.warnings.iter().for_each(|line| err(&format!("warning: {}\n", escape(line))));
 }
 
+/// What is found where a call names no server for its tool; nothing where each does.
+///
+/// # Errors
+/// As [`findings`].
+pub fn open_names(context: &Context, plan: &Plan) -> Result<Findings, CliError> {
+    let mut tools = plan.calls().filter_map(|(_, action)| action.tool());
+    let open = tools.any(|tool| !tool.contains('/') && built_in(tool).is_none());
+    if open { findings(context, plan) } else { Ok(Findings::default()) }
+}
+
 /// Before a run: a bare name must be of one server. A request is answered in its own form.
 ///
 /// # Errors
 /// As [`refuse`].
 pub fn refuse_open_names(context: &Context, plan: &Plan, show: Show) -> Result<(), CliError> {
-    let mut tools = plan.calls().filter_map(|(_, action)| action.tool());
-    if !tools.any(|tool| !tool.contains('/') && built_in(tool).is_none()) {
-        return Ok(());
-    }
-    let found = findings(context, plan)?;
+    let found = open_names(context, plan)?;
     if let Some(first) =
         found.errors.first().filter(|_| show == Show::Json && plan.dialect == Dialect::Request)
     {

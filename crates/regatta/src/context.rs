@@ -82,14 +82,17 @@ fn screen(terminal: bool) -> Option<bool> {
     (terminal && !dumb).then(|| locale.contains("utf-8") || locale.contains("utf8"))
 }
 
-fn variables() -> BTreeMap<String, String> {
+/// The variables that begin with `REGATTA_`.
+#[must_use]
+pub fn variables() -> BTreeMap<String, String> {
     let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
     let all = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
     all.filter(|(name, _)| name.starts_with("REGATTA_")).collect()
 }
 
 /// `$XDG_CONFIG_HOME/regatta/config.toml`, else below `~/.config`. A path that is not absolute counts as none there.
-fn user_settings() -> Option<PathBuf> {
+#[must_use]
+pub fn user_settings() -> Option<PathBuf> {
     let dir = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
     let base = dir("XDG_CONFIG_HOME").or_else(|| dir("HOME").map(|home| home.join(".config")))?;
     Some(base.join("regatta").join("config.toml"))

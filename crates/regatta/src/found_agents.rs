@@ -67,7 +67,9 @@ pub fn all() -> Vec<Found> {
     found
 }
 
-fn is_program(path: &Path) -> bool {
+/// Whether a path is a file that can be run.
+#[must_use]
+pub fn is_program(path: &Path) -> bool {
     path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 

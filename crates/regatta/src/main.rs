@@ -6,14 +6,20 @@ use regatta::commands;
 use regatta::context::{Context, err};
 use regatta::error::CliError;
 use regatta::exit::Exit;
+use regatta::{helper_arguments, serve};
 use regatta_runtime::redact::Redactor;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Plans are loaded on a thread with this much stack, which conditions may need.
 const STACK_BYTES: usize = 8 << 20;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    if let Some(args) = helper_arguments(&args) {
+        return serve(args);
+    }
+    let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to standard output and are no errors.

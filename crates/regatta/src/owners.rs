@@ -2,7 +2,6 @@
 //!
 //! Knows no verb.
 
-use crate::context::err;
 use crate::error::CliError;
 use crate::exit::Exit;
 use regatta_plan::{Overlap, Plan};
@@ -13,22 +12,21 @@ use std::path::Path;
 /// Overlaps that are named one by one.
 const MOST: usize = 10;
 
-/// Each tracked file has one owner at a time, unless the plan allows more.
+/// Each tracked file has one owner at a time, unless the plan allows more: then a warning for people says who shares.
 ///
 /// # Errors
 /// Two tasks without an order own the same file, or git cannot tell.
-pub fn check(workspace: &Path, plan: &Plan) -> Result<(), CliError> {
+pub fn check(workspace: &Path, plan: &Plan) -> Result<Option<String>, CliError> {
     let overlaps =
         Repo::overlaps(workspace, plan).map_err(|error| CliError::environment(error.to_string()))?;
-    let Some(first) = overlaps.first() else { return Ok(()) };
+    let Some(first) = overlaps.first() else { return Ok(None) };
     let mut lines: Vec<String> = overlaps.iter().take(MOST).map(line).collect();
     if overlaps.len() > MOST {
         lines.push(format!("and {} more", overlaps.len() - MOST));
     }
     let message = lines.join("\n");
     if plan.worktrees.as_ref().is_some_and(|rules| rules.ownership == "allow") {
-        err(&format!("warning: {}\n", escape_block(&message)));
-        return Ok(());
+        return Ok(Some(format!("warning: {}\n", escape_block(&message))));
     }
     let hint = format!("add `needs: [{}]` to `{}`, or divide the files", first.a, first.b);
     Err(CliError::new(Exit::InvalidPlan, message).hint(hint))

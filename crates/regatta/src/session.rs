@@ -4,17 +4,14 @@
 
 use crate::config::Config;
 use crate::context::{Context, err, out};
-use crate::epic_files;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::parallel;
-use crate::post_mortem::at_end;
 use crate::render::live::{Kind, Live, Screen};
 use crate::render::standing::Standing;
 use crate::render::summary;
-use crate::snapshots;
+use crate::settling::{Settled, settle};
 use crate::state_view::{Feed, StateFile};
-use crate::view::{self, RunView, store_error};
+use crate::view::{self, store_error};
 use regatta_engine::Engine;
 use regatta_engine::effect::Leave;
 use regatta_engine::outcome::RunStatus;
@@ -22,7 +19,6 @@ use regatta_engine::state::Phase;
 use regatta_journal::{RunJournal, Which};
 use regatta_plan::Plan;
 use regatta_runtime::agents::Dialect;
-use regatta_runtime::escalation::{self, Case};
 use regatta_runtime::keeper::{Containment, KeeperError, Program, Terms};
 use regatta_runtime::observer::{Observer, Told};
 use regatta_runtime::on_end;
@@ -102,7 +98,12 @@ pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watcher
     drop(left);
     tell(context, &run_id, watchers)?;
     if let Phase::Ended(status) = phase
-        && let Err(error) = on_end::run(&plan, &context.workspace, (&run_id, status.name()), &redactor)
+        && let Err(error) = on_end::run(
+            &plan,
+            &context.workspace,
+            (&run_id, status.name()),
+            (&redactor, &mut std::io::stderr()),
+        )
     {
         err(&format!("warning: on_end: {error}\n"));
     }
@@ -195,7 +196,9 @@ fn screen(context: &Context, show: Show) -> Result<Option<Screen>, CliError> {
     started.map(Some).map_err(|e| CliError::environment(format!("the screen cannot be started: {e}")))
 }
 
-fn run_error(context: &Context, error: RunError, run_id: &str) -> CliError {
+/// Why a run could not go on, for people.
+#[must_use]
+pub fn run_error(context: &Context, error: RunError, run_id: &str) -> CliError {
     match error {
         RunError::Keeper(KeeperError::Version { .. }) => {
             let version = started_by(context, run_id).unwrap_or_else(|| "another version".to_owned());
@@ -206,6 +209,8 @@ fn run_error(context: &Context, error: RunError, run_id: &str) -> CliError {
         RunError::NoRoom(_) => {
             CliError::environment(error.to_string()).hint(format!("make room, then: regatta resume {run_id}"))
         }
+        RunError::NoDriver { .. } => CliError::environment(error.to_string())
+            .hint("the program that started the run brings it, and can resume it there"),
         other => CliError::environment(other.to_string()).hint(format!("regatta resume {run_id}")),
     }
 }
@@ -224,48 +229,18 @@ fn started_by(context: &Context, run_id: &str) -> Option<String> {
 /// The journal cannot be read, or a file not written.
 pub fn tell(context: &Context, run_id: &str, watchers: &Watchers) -> Result<Exit, CliError> {
     refresh(context, run_id, watchers)?;
-    let reader = view::reader(&context.workspace)?;
-    let mut log = snapshots::Collector::default();
-    let mut answer = parallel::Collector::default();
-    let view = RunView::load(&reader, Which::Named(run_id), &mut |stored| {
-        log.push(&stored.event);
-        answer.push(stored);
-    })?;
-    let run_dir = reader.place().run_dir(&view.record.summary.run_id);
-    if let Phase::Ended(_) = view.engine.state().phase {
-        log.write(&view.engine, &run_dir)?;
-        if view.plan.epic.is_some() {
-            err(&at_end(context, run_id));
-        }
-    }
-    if epic_files::are_due(&view) {
-        err(&epic_files::at_end(context, run_id));
-    }
-    write_escalations(&view, &run_dir)?;
+    let Settled { view, answer, notes } = settle(context, run_id)?;
+    notes.iter().for_each(|note| err(note));
     match watchers.show {
         Show::People => {
             out(&summary::text(&view));
         }
         Show::Json => {
             let summary = || summary::json(&view);
-            out(&format!("{}\n", answer.result(&view, &run_dir).unwrap_or_else(summary)));
+            out(&format!("{}\n", answer.unwrap_or_else(summary)));
         }
     }
     Ok(exit_of(&view.engine))
-}
-
-/// Files that whoever ran the run could not write any more.
-fn write_escalations(view: &RunView, run_dir: &Path) -> Result<(), CliError> {
-    let run_id = view.record.summary.run_id.as_str();
-    let run = escalation::Run { run_id, run_dir, plan: &view.plan, graph: view.engine.graph() };
-    for (&about, &why) in &view.engine.state().scopes.escalations {
-        let case = || Case::of(run, &view.story, (about, why));
-        escalation::write_missing(run, about, case).map_err(|e| {
-            let what = about.words(run.graph);
-            CliError::environment(format!("the escalation of {what} in run {run_id} cannot be written: {e}"))
-        })?;
-    }
-    Ok(())
 }
 
 /// The exit code of a run that was left.

@@ -12,6 +12,7 @@ use crate::plain_file::{NotPlain, open};
 use crate::session::Show;
 use regatta_plan::model::Dialect;
 use regatta_plan::{Defaults, Format, Given, Loaded, MAX_PLAN_BYTES, Part, PartError, Plan};
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -92,6 +93,7 @@ pub fn given<'a>(config: &Config, inputs: &'a [(String, String)]) -> Given<'a> {
         leases: config.leases(),
         defaults: config.defaults(),
         mcp_servers: config.mcp_servers.clone(),
+        drivers: BTreeSet::new(),
     }
 }
 

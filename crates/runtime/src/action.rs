@@ -384,7 +384,7 @@ impl Actions {
             }
             Some(Action::Tool { tool, params }) => {
                 let dir = result_path.parent().unwrap_or(result_path);
-                let what = (task, self.idempotency_key(task, kind));
+                let what = (task, number, self.idempotency_key(task, kind));
                 let (argv, order) = self.prepare_call(what, (tool, params), (outputs, dir))?;
                 call = Some(Box::new(order));
                 argv

@@ -4,6 +4,7 @@
 
 use crate::action::{Actions, Kind};
 use crate::judge::Job;
+use crate::keeper::HELPER;
 use crate::outputs::Outputs;
 use crate::scope::{Refusal, inputs};
 use crate::tools::{Order, Said, Server, literal_origin};
@@ -25,7 +26,7 @@ impl Actions {
     /// A reference has no value.
     pub(crate) fn prepare_call(
         &self,
-        (task, idempotency_key): (&Task, String),
+        (task, number, idempotency_key): (&Task, u32, String),
         (tool, params): (&str, &BTreeMap<String, Value>),
         (outputs, dir): (&Outputs, &Path),
     ) -> Result<(Vec<OsString>, Order), Refusal> {
@@ -39,6 +40,7 @@ impl Actions {
             params: resolved,
             servers: self.servers_of(tool)?,
             own_origin: params.get("url").and_then(Value::as_str).and_then(literal_origin),
+            number,
             idempotency_key,
             text_is_json: task.result_is_stdout,
             grace_ms: task.timeout.grace_ms,
@@ -86,7 +88,7 @@ impl Actions {
 
 /// The command line of the process of a call, by the directory of its attempt.
 pub(crate) fn argv(dir: &Path) -> Vec<OsString> {
-    vec![OURSELVES.into(), "tool-call".into(), "--dir".into(), dir.into()]
+    vec![OURSELVES.into(), HELPER.into(), "tool-call".into(), "--dir".into(), dir.into()]
 }
 
 /// What the texts of servers mean.

@@ -3,7 +3,7 @@
 //! A part of the driver: it never waits. The host belongs to the keeper, and is no attempt: nothing follows from its end
 //! but that the next call gets another one. Calls that were under way tell that themselves.
 
-use crate::keeper::{Ask, Bytes, StartOrder};
+use crate::keeper::{Ask, Bytes, HELPER, StartOrder};
 use crate::kept_id;
 use crate::local::Local;
 use crate::turn::Driver as _;
@@ -27,8 +27,9 @@ impl Local {
         }
         self.hosting.count += 1;
         let id = kept_id::step(self.place.epoch, AttemptId(self.hosting.count), kept_id::TOOLS);
-        let argv: [OsString; 4] =
-            [OURSELVES.into(), "tool-host".into(), "--run".into(), self.place.run_dir.clone().into()];
+        let run_dir = self.place.run_dir.clone();
+        let argv: [OsString; 5] =
+            [OURSELVES.into(), HELPER.into(), "tool-host".into(), "--run".into(), run_dir.into()];
         self.asks.push(Ask::Start(Box::new(StartOrder {
             attempt: id,
             argv: argv.into_iter().map(Bytes).collect(),

@@ -19,6 +19,8 @@ pub mod connecting;
 pub mod control;
 mod docking;
 pub mod docks;
+pub mod driven;
+mod driving;
 mod employment;
 pub mod environment;
 pub mod escalation;

@@ -10,6 +10,7 @@ use crate::apart::Apart;
 use crate::attempt_dirs::{AttemptDir, AttemptDirs};
 use crate::collect;
 use crate::docks::{Docking, Leftovers, Tell};
+use crate::driven::Driven;
 use crate::escalation::{self, Case, Story};
 use crate::hosted::Hosting;
 use crate::judge::{Job, Left, NoRoom, judge};
@@ -98,6 +99,8 @@ pub struct Local {
     pub(crate) asks: Vec<Ask>,
     pub(crate) arrivals: VecDeque<Arrival>,
     pub(crate) looks: Looks,
+    /// What is with drivers of the program.
+    pub(crate) driven: Driven,
     /// Connections to servers of tools.
     pub(crate) hosting: Hosting,
     /// Ends that were judged and wait for the turn that takes them, and those that the present turn has taken.
@@ -145,6 +148,7 @@ impl Local {
             asks: Vec::new(),
             arrivals: VecDeque::new(),
             looks: Looks::default(),
+            driven: Driven::default(),
             hosting: Hosting::default(),
             to_ack: (Vec::new(), Vec::new()),
             asking: BTreeMap::new(),
@@ -313,6 +317,11 @@ impl Local {
         self.ended(ended, streams);
     }
 
+    /// Takes the end of what has no output.
+    pub(crate) fn take_end(&mut self, ended: &Ended) {
+        self.ended(ended, [None, None]);
+    }
+
     fn ended(&mut self, ended: &Ended, mut streams: [Option<Raw>; 2]) {
         let id = ended.attempt;
         self.looks.over(id);
@@ -397,6 +406,7 @@ impl Driver for Local {
             apart.absorb(event);
         }
         self.memory.absorb(event);
+        self.driven.all().for_each(|driver| driver.absorb(event, payload));
         self.story.absorb(&self.graph, event);
     }
 
@@ -438,6 +448,7 @@ impl Driver for Local {
                 agents::forget_home(&self.place.run_dir, &self.actions.task(node).id);
             }
         }
+        self.driven.all().for_each(|driver| driver.committed(engine, events));
         // The latest answer is that to the end of the turn.
         let _ = (self.observer)(engine, Told::Durable { events, wall_ms: self.wall_ms });
     }
@@ -450,15 +461,17 @@ impl Driver for Local {
                 self.start(*attempt, (*node, *number), Kind::Reconcile);
             }
             Effect::End { attempt, grace_ms } => {
-                if !self.end_apart(*attempt, *grace_ms) {
+                if !self.end_apart(*attempt, *grace_ms) && !self.end_driven(*attempt, effect) {
                     self.asks.push(Ask::End { attempt: attempt.0, grace_ms: *grace_ms });
                 }
             }
             Effect::Release { node } => self.release_leases(*node),
             Effect::Unclaim { node } => self.leave_line(*node),
             Effect::Land => self.land(),
-            Effect::Suspend => self.asks.push(Ask::Suspend),
-            Effect::Continue => self.asks.push(Ask::Continue),
+            Effect::Suspend | Effect::Continue => {
+                self.driven.all().for_each(|driver| driver.perform(effect));
+                self.asks.push(if *effect == Effect::Suspend { Ask::Suspend } else { Ask::Continue });
+            }
             Effect::Escalate { about, escalation } => self.escalate(*about, *escalation),
             Effect::Evaluate { .. }
             | Effect::Expand { .. }
@@ -471,6 +484,7 @@ impl Driver for Local {
     fn flush(&mut self) {
         self.make_ahead();
         self.foresee();
+        self.driven.all().for_each(|driver| driver.flush());
         let Some(keeper) = self.keeper.as_mut().filter(|_| !self.asks.is_empty()) else { return };
         if keeper.ask(&std::mem::take(&mut self.asks)).is_err() {
             self.broken.get_or_insert(Broken::KeeperGone);

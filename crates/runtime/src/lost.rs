@@ -8,6 +8,7 @@ use crate::judge::Job;
 use crate::keeper::Ask;
 use crate::local::Local;
 use crate::turn::Arrival;
+use regatta_engine::ids::AttemptId;
 use regatta_engine::input::{Input, Reconciliation};
 use regatta_engine::state::State;
 use regatta_engine::state::node::NodeState;
@@ -17,7 +18,8 @@ impl Local {
     /// Deletes the raw results of what is lost: nobody's input, and never redacted. `kept` are those that live on or
     /// have ended and are to be judged.
     pub fn forget_results(&self, state: &State, kept: &[u64]) {
-        let lost = state.live().filter(|(attempt, _)| !kept.contains(&attempt.0));
+        let lives = |attempt: AttemptId| kept.contains(&attempt.0) || self.driven.has(attempt);
+        let lost = state.live().filter(|(attempt, _)| !lives(*attempt));
         let lost = lost.map(|(attempt, _)| self.dir(attempt, Kind::Attempt));
         let asked = state.in_doubt().filter_map(|node| {
             let NodeState::InDoubt(doubt) = &state.node(node).state else { return None };
@@ -30,7 +32,9 @@ impl Local {
 
     /// Forgets what was under way with a keeper that is gone, but for what still lives; answers what that means.
     pub fn forget_jobs(&mut self, live: &[u64]) -> Vec<Arrival> {
-        let (kept, lost) = std::mem::take(&mut self.jobs).into_iter().partition(|(id, _)| live.contains(id));
+        // What is with a driver of the program did not die with a keeper.
+        let lives = |id: &u64| live.contains(id) || self.driven.has(AttemptId(*id));
+        let (kept, lost) = std::mem::take(&mut self.jobs).into_iter().partition(|(id, _)| lives(id));
         self.jobs = kept;
         self.asking.retain(|id, _| live.contains(id));
         self.forget_host();

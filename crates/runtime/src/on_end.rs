@@ -9,7 +9,7 @@ use regatta_plan::Plan;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
-use std::io::{self, PipeReader, Read as _, Write as _};
+use std::io::{self, PipeReader, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -46,7 +46,7 @@ pub enum OnEndError {
     },
 }
 
-/// Runs the command of a plan, if it has one. What it writes until it ends goes to standard error, redacted.
+/// Runs the command of a plan, if it has one. What it writes until it ends goes to `shown`, redacted.
 ///
 /// # Errors
 /// It did not do its work; the run has ended all the same.
@@ -54,7 +54,7 @@ pub fn run(
     plan: &Plan,
     workspace: &Path,
     (run_id, status): (&str, &str),
-    redactor: &Arc<Redactor>,
+    (redactor, shown): (&Arc<Redactor>, &mut dyn io::Write),
 ) -> Result<(), OnEndError> {
     let Some((program, arguments)) = plan.on_end.split_first() else { return Ok(()) };
     let fail = |source: io::Error| OnEndError::Io { program: program.clone(), source };
@@ -75,19 +75,19 @@ pub fn run(
         .process_group(0)
         .spawn()
         .map_err(fail)?;
-    match wait(&mut child, output, Shown::new(redactor)).map_err(fail)? {
+    match wait(&mut child, output, Shown::new(redactor, shown)).map_err(fail)? {
         None => Err(OnEndError::TooLong { program: program.clone() }),
         Some(status) if status.success() => Ok(()),
         Some(status) => Err(OnEndError::Failed { program: program.clone(), status }),
     }
 }
 
-/// What it writes, on its way to standard error.
-struct Shown(Stream);
+/// What it writes, on its way to whoever shows it.
+struct Shown<'a>(Stream, &'a mut dyn io::Write);
 
-impl Shown {
-    fn new(redactor: &Arc<Redactor>) -> Shown {
-        Shown(Stream::new(Arc::clone(redactor)))
+impl<'a> Shown<'a> {
+    fn new(redactor: &Arc<Redactor>, to: &'a mut dyn io::Write) -> Shown<'a> {
+        Shown(Stream::new(Arc::clone(redactor)), to)
     }
 
     /// Shows what has come. False at the end.
@@ -102,7 +102,7 @@ impl Shown {
                 Err(error) => return Err(error),
             }
             // Nobody may be left to read it.
-            let _ = io::stderr().write_all(&out);
+            let _ = self.1.write_all(&out);
             out.clear();
         }
     }
@@ -111,12 +111,12 @@ impl Shown {
         let mut out = Vec::new();
         self.0.finish(&mut out);
         // As above.
-        let _ = io::stderr().write_all(&out);
+        let _ = self.1.write_all(&out);
     }
 }
 
 /// How it ended; none if it had to be ended.
-fn wait(child: &mut Child, mut output: PipeReader, mut shown: Shown) -> io::Result<Option<ExitStatus>> {
+fn wait(child: &mut Child, mut output: PipeReader, mut shown: Shown<'_>) -> io::Result<Option<ExitStatus>> {
     let pid = Pid::from_child(child);
     let handle = pidfd_open(pid, PidfdFlags::empty())?;
     fcntl_setfl(&output, fcntl_getfl(&output)? | OFlags::NONBLOCK)?;

@@ -13,6 +13,7 @@ use crate::clock::{RunClock, wall_ms};
 use crate::collect;
 use crate::control::{self, Meaning, Reply, ReplyTo};
 use crate::docks::Word;
+use crate::driven::{Driven, Drivers};
 use crate::keeper::{Heard, Keeper, Program};
 use crate::leases::{Leases, Settled};
 use crate::leasing;
@@ -65,6 +66,8 @@ pub enum Message {
     LeasesFreed,
     /// A person wants something, and waits for the answer.
     Asked(control::Request),
+    /// An attempt with a driver of the program has ended.
+    Driven,
     /// Somebody looks on while an attempt writes.
     Look(AttemptId, Taker),
 }
@@ -126,6 +129,8 @@ pub struct Work {
     pub reuse: Option<Reuse>,
     /// The secrets of the plan.
     pub vault: Vault,
+    /// Drivers that the program brings.
+    pub drivers: Drivers,
 }
 
 /// One run.
@@ -157,7 +162,7 @@ impl Orchestrator {
     /// The store is damaged or fails.
     pub fn open(
         mut store: RunJournal,
-        Work { plan, reuse, vault }: Work,
+        Work { plan, reuse, vault, drivers }: Work,
         machine: Machine<'_>,
         observer: Observer,
     ) -> Result<Orchestrator, RunError> {
@@ -186,6 +191,12 @@ impl Orchestrator {
             // A loop that is gone needs no worktree.
             let _ = tell.send(Message::Yard(Box::new(done)));
         };
+        let ends = sender.clone();
+        let ring = move || {
+            // As above.
+            let _ = ends.try_send(Message::Driven);
+        };
+        local.driven = Driven::new(&drivers, Arc::new(ring));
         let lands = sender.clone();
         local.tell = Some(Arc::new(move |word| lands.send(Message::Landing(word)).is_ok()));
         local.apart = apart::of_run(
@@ -196,6 +207,7 @@ impl Orchestrator {
         let mut engine = Engine::new(graph, config);
         let now = recover(&mut engine, &mut store, &mut local)?;
         recovery::check_attempts(&engine, &store)?;
+        local.check_drivers(engine.state())?;
         Ok(Orchestrator {
             engine,
             store,
@@ -312,6 +324,7 @@ impl Orchestrator {
     }
 
     pub(crate) fn drain(&mut self) -> Vec<Arrival> {
+        self.local.hear_drivers();
         let mut arrivals = std::mem::take(&mut self.first);
         arrivals.extend(self.local.take_arrivals());
         arrivals
@@ -343,7 +356,8 @@ impl Orchestrator {
             Message::Input(arrival) => self.first.push(*arrival),
             Message::Landing(word) => self.local.landing_says(word),
             Message::Yard(done) => self.local.yard_done(*done),
-            Message::LeasesFreed => {}
+            // What they wake for is looked at when all of them are taken.
+            Message::LeasesFreed | Message::Driven => {}
             Message::Asked(request) => self.asked(request),
             Message::Look(attempt, taker) => self.local.look(attempt, taker),
         }

@@ -141,8 +141,10 @@ impl Local {
         }
     }
 
-    pub(crate) fn order(&mut self, job: Job, mut prepared: Prepared) {
+    pub(crate) fn order(&mut self, mut job: Job, mut prepared: Prepared) {
         if let Some(call) = prepared.call.take() {
+            let Some((ours, call, rest)) = self.hand_over(job, call, prepared) else { return };
+            (job, prepared) = (ours, rest);
             if let Err(error) = call.store(&job.dir.path) {
                 let text = format!("the call cannot be written to {}: {error}", job.dir.path.display());
                 return self.refuse_without_room(job, (&error, text));

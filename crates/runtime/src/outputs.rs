@@ -112,6 +112,12 @@ impl Outputs {
         Some(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
     }
 
+    /// The directory of the files of a node's last attempt, if it had one.
+    #[must_use]
+    pub fn files(&self, node: NodeId) -> Option<PathBuf> {
+        self.dir(self.kept.get(&node)?)
+    }
+
     fn dir(&self, output: &Output) -> Option<PathBuf> {
         let attempt = output.attempt?.0;
         Some(match output.place {

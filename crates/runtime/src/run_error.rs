@@ -42,6 +42,14 @@ pub enum RunError {
     /// The disk is full. What ended meanwhile stays with the keeper.
     #[error("the disk is full: {0}")]
     NoRoom(String),
+    /// A task wants a driver that this program does not have.
+    #[error("task `{task}` wants driver `{driver}`, which this program does not have")]
+    NoDriver {
+        /// The driver.
+        driver: String,
+        /// The task.
+        task: String,
+    },
     /// Signals cannot be taken.
     #[error("signals cannot be taken: {0}")]
     Signals(std::io::Error),

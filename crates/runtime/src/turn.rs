@@ -10,32 +10,50 @@ use regatta_engine::effect::{Effect, Leave};
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
-use regatta_engine::input::{Claimed, ConditionAnswer, Expansion, Input};
+use regatta_engine::input::{Claimed, ConditionAnswer, Expansion, Input, Recalled};
 use regatta_engine::outcome::AttemptOutcome;
 use regatta_fault as fault;
 use regatta_journal::{Payload, Store, StoreError, Turn};
 use std::collections::VecDeque;
 
-/// The driver seam: the real machine, or the simulator's fake world.
+/// The driver seam: the real machine, the simulator's fake world, or one that an embedding program brings for calls of
+/// its own ([`crate::driven`]).
+///
+/// The turn has one driver, which answers everything. It may hand attempts on to a driver of the program, which is asked
+/// no question and needs no more than [`Driver::perform`]: the answers that stand here are never given then.
 pub trait Driver {
     /// Takes note of an event and of the result it carries; may come before the event is durable, so it must have
     /// no outside effect.
-    fn absorb(&mut self, event: &Event, payload: Option<&Payload>);
+    fn absorb(&mut self, event: &Event, payload: Option<&Payload>) {
+        let _ = (event, payload); // most need no notes
+    }
     /// Answers a node's `when` condition.
-    fn evaluate(&mut self, node: NodeId) -> ConditionAnswer;
+    fn evaluate(&mut self, node: NodeId) -> ConditionAnswer {
+        ConditionAnswer::Error(format!("no driver knows the condition of node {}", node.0).into())
+    }
     /// Answers how many items a map has, by its first slot.
-    fn expand(&mut self, node: NodeId) -> Expansion;
+    fn expand(&mut self, node: NodeId) -> Expansion {
+        Expansion::Error(format!("no driver knows the list of node {}", node.0).into())
+    }
     /// Answers whether an earlier run did what a node is to do, and the result it left. `attempt` is the id under
     /// which its files shall lie in this run.
-    fn recall(&mut self, node: NodeId, attempt: AttemptId) -> Arrival;
+    fn recall(&mut self, node: NodeId, attempt: AttemptId) -> Arrival {
+        let why = format!("no driver remembers what attempt {attempt} is to do");
+        Input::Recalled { node, answer: Recalled::Missed(why.into()) }.into()
+    }
     /// Claims all leases of a node, or stands in line for them.
-    fn claim(&mut self, graph: &Graph, node: NodeId) -> Claimed;
+    fn claim(&mut self, graph: &Graph, node: NodeId) -> Claimed {
+        let by = format!("nobody who can give the leases of `{}`", graph.name(node));
+        Claimed::Taken { resource: 0, by: by.into() }
+    }
     /// Shows events that are durable.
-    fn committed(&mut self, engine: &Engine, events: &[Event]);
+    fn committed(&mut self, engine: &Engine, events: &[Event]) {
+        let _ = (engine, events); // most show nothing
+    }
     /// Performs an effect whose events are durable. Must not block.
     fn perform(&mut self, effect: &Effect);
     /// All effects of the turn were given.
-    fn flush(&mut self);
+    fn flush(&mut self) {}
 }
 
 /// An input and the bytes of the results it speaks of, as far as they are to live in the journal.

@@ -3,6 +3,7 @@
 //! What the declarations cannot say is reported here: contradictions. What is not built yet is told by name.
 
 use super::gates;
+use super::spanned;
 use super::task::command;
 use crate::apart::{Check, Helper, Merge, MergeRule, Worktrees};
 use crate::diagnostic::{Code, Diagnostic, Problems};
@@ -31,6 +32,8 @@ pub(crate) struct ApartDraft {
     pub(crate) merge: Option<Merge>,
     /// Where `strategy: ff-only` stands, if the plan says so.
     pub(crate) forward_only: Option<Span>,
+    /// The agents that help the merge, each where it is named.
+    pub(crate) helpers: Vec<(String, Span)>,
     /// The ids of all gates.
     pub(crate) gates: BTreeSet<String>,
     /// Names of what is not built yet.
@@ -55,7 +58,12 @@ pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> ApartDraft {
     let gates = gates.into_keys().collect();
     let forward = merge.as_ref().is_some_and(|merge| merge.strategy == FF_ONLY);
     let forward_only = f.inside("merge").get("strategy").filter(|_| forward).map(|item| item.span());
-    ApartDraft { worktrees: worktrees(f.inside("worktree"), problems), merge, forward_only, gates, unbuilt }
+    let merges = f.inside("merge");
+    let named = |key: &&str| spanned(merges.inside(key).get("agent"));
+    let helpers = ["fix", "resolver"].iter().filter(|_| merge.is_some()).filter_map(named);
+    let helpers = helpers.map(|agent| (agent.value, agent.span)).collect();
+    let worktrees = worktrees(f.inside("worktree"), problems);
+    ApartDraft { worktrees, merge, forward_only, helpers, gates, unbuilt }
 }
 
 /// A scalar as YAML has it, in every format.

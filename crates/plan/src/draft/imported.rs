@@ -11,7 +11,7 @@ use crate::fields::Fields;
 use crate::model::{Action, Dialect};
 use crate::settings::Defaults;
 use crate::tree::Item;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Longest time of a call that names none.
 const DEFAULT_TIMEOUT_MS: u64 = 300_000;
@@ -138,6 +138,7 @@ fn empty<'t>(
         inputs: BTreeMap::new(),
         agents: BTreeMap::new(),
         mcp_servers: BTreeMap::new(),
+        drivers: BTreeSet::new(),
         task_type: None,
         mode: None,
         cohort: None,

@@ -10,7 +10,7 @@ use crate::model::{
 use crate::settings::Defaults;
 use crate::tree::Span;
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Retry keys as given.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -188,6 +188,8 @@ pub(crate) struct Draft<'t> {
     pub(crate) inputs: BTreeMap<String, Json>,
     pub(crate) agents: BTreeMap<String, Agent>,
     pub(crate) mcp_servers: BTreeMap<String, McpServer>,
+    /// Drivers of the embedding program.
+    pub(crate) drivers: BTreeSet<String>,
     pub(crate) task_type: Option<String>,
     pub(crate) mode: Option<String>,
     pub(crate) cohort: Option<u32>,

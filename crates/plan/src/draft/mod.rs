@@ -27,7 +27,7 @@ use crate::tree::{Item, Span, Value};
 use crate::variables;
 use keys::{RetryKeys, TimeoutKeys};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Judges and reads a document. Only JSON may be a request or a batch. What it leaves open is as `defaults` have it.
 pub(crate) fn read<'t>(
@@ -144,6 +144,7 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
         inputs: f.inside("inputs").pairs().map(|(k, v)| (k.text.to_owned(), json(v))).collect(),
         agents,
         mcp_servers: servers::read(f, problems),
+        drivers: BTreeSet::new(),
         task_type: f.text("task_type"),
         mode: f.text("mode"),
         cohort: f.small("cohort"),

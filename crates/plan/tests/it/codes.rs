@@ -67,6 +67,12 @@ fn every_warning_has_its_words() {
         "RG105 4:26 agent `bot` reports no tokens, which the budget is to count\n\
          RG105 4:26 agent `bot` reports no cost, which the budget is to count",
     );
+    // Of an agent that helps a merge too: what it uses counts for the plan.
+    check(
+        "version: 1\nagents: { bot: { command: [x] } }\nbudget: { tokens: 9 }\ngates: { g: { run: x } }\n\
+         merge: { gates: [g], fix: { agent: bot } }\nisolation: worktree\ntasks: [ { id: a, run: x } ]",
+        "RG105 5:36 agent `bot` reports no tokens, which the budget is to count",
+    );
     let mut chain = "version: 1\ntasks:\n  - { id: t10, run: x }\n".to_owned();
     for n in 11..21 {
         chain.push_str(&format!("  - {{ id: t{n}, needs: [t{}], run: x }}\n", n - 1));

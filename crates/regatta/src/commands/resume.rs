@@ -15,6 +15,7 @@ use crate::view::{self, plan_of, reader_to_write, writing};
 use regatta_journal::{Journal, Reader, RunId, RunRecord, StoreError, Which};
 use regatta_plan::{Part, Plan};
 use regatta_runtime::control::Command;
+use regatta_runtime::driven::Drivers;
 use regatta_runtime::leases;
 use regatta_runtime::orchestrator::{self, Work, now_wall_ms};
 use serde_json::Value;
@@ -93,7 +94,13 @@ fn take_up(
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
     }
-    session::go(context, run, Work { plan: plan.into(), reuse: overrides.reuse, vault }, &watchers).map(Some)
+    session::go(
+        context,
+        run,
+        Work { plan: plan.into(), reuse: overrides.reuse, vault, drivers: Drivers::default() },
+        &watchers,
+    )
+    .map(Some)
 }
 
 /// The state file that the run was started with.
@@ -131,6 +138,8 @@ pub fn refuse_changed(
     let inputs: Vec<(String, String)> =
         given.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect();
     let mut given = source::given(&Config::read(context)?, &inputs);
+    // What is told is what changed, not who is there to do it.
+    given.drivers.extend(plan.drivers.iter().cloned());
     // Settings that changed since are no change of the plan: it was validated under those of its run.
     given.defaults = serde_json::from_value(flags["defaults"].clone()).unwrap_or_default();
     // The same version reads the same letters alike, and has done so already.

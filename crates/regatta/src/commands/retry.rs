@@ -15,6 +15,7 @@ use crate::view::{plan_of, reader_to_write, store_error, writing};
 use regatta_engine::ids::NodeId;
 use regatta_journal::{Journal, Keeping, NewRun, Reader, RunId, RunRecord, Which};
 use regatta_plan::Plan;
+use regatta_runtime::driven::Drivers;
 use regatta_runtime::orchestrator::{Work, now_wall_ms};
 use regatta_runtime::redact;
 use regatta_runtime::reuse::{Earlier, Reuse, Selection, select};
@@ -78,7 +79,7 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
     session::go(
         context,
         run,
-        Work { plan: plan.into(), reuse: overrides.reuse, vault },
+        Work { plan: plan.into(), reuse: overrides.reuse, vault, drivers: Drivers::default() },
         &Watchers { show, state_file: None },
     )
 }

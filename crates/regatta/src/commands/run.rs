@@ -20,14 +20,16 @@ use crate::view::{self, store_error};
 use regatta_engine::build::GraphError;
 use regatta_engine::graph::Graph;
 use regatta_engine::schedule;
-use regatta_journal::{Journal, Keeping, NewRun, RunId, RunState, Which};
+use regatta_journal::{Journal, Keeping, NewRun, RunId, RunJournal, RunState, Which};
 use regatta_plan::model::Unbuilt;
 use regatta_plan::{Part, Plan};
+use regatta_runtime::driven::Drivers;
 use regatta_runtime::environment::{Environment, Passing};
 use regatta_runtime::git::{Repo, RepoError};
 use regatta_runtime::orchestrator::{Work, now_wall_ms};
 use regatta_runtime::redact;
 use regatta_runtime::reuse::Reuse;
+use regatta_runtime::vault::Vault;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
@@ -87,7 +89,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
     }
-    let work = Work { plan: plan.into(), reuse: overrides.reuse, vault };
+    let work = Work { plan: plan.into(), reuse: overrides.reuse, vault, drivers: Drivers::default() };
     session::go(context, run, work, &Watchers { show, state_file: state_file.map(StateFile::at) })
 }
 
@@ -112,7 +114,7 @@ pub fn launch(
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
     }
-    let work = Work { plan: source.plan.clone().into(), reuse: None, vault };
+    let work = Work { plan: source.plan.clone().into(), reuse: None, vault, drivers: Drivers::default() };
     session::go(context, run, work, &Watchers { show, state_file: None })
 }
 
@@ -135,19 +137,44 @@ pub fn submit(
     (source, overrides): (&Source, &Overrides),
     inputs: &[(String, String)],
 ) -> Result<RunId, CliError> {
-    refuse_unassigned(&source.plan)?;
-    refuse_unbuilt(&source.plan)?;
-    refuse_unknown_gates(&source.plan)?;
-    check_repository(context, &source.plan)?;
-    // The other process opens it again: what cannot be had is told before there is a run.
-    session::vault(context, &source.plan)?;
-    let record = record(source, (&source.plan, overrides), (inputs, None, None))?;
-    let journal = Journal::open(&context.workspace).map_err(store_error)?;
-    let run = journal.create_run(&record).map_err(store_error)?;
+    // The other process opens the vault again: what cannot be had is told before there is a run.
+    let Begun { run, warning, .. } = begin(context, (source, &source.plan, overrides), inputs)?;
+    warning.into_iter().for_each(|warning| err(&warning));
     let id = run.run_id().clone();
     run.close().map_err(store_error)?;
     take_up(context, id.as_str(), None)?;
     Ok(id)
+}
+
+/// A run that is recorded, and what it is to be run with.
+#[derive(Debug)]
+pub struct Begun {
+    /// The run.
+    pub run: RunJournal,
+    /// Its secrets.
+    pub vault: Vault,
+    /// A line for people.
+    pub warning: Option<String>,
+}
+
+/// Records a plan as a new run, which the caller runs; prints nothing. `plan` is that of the source with what is laid
+/// over it.
+///
+/// # Errors
+/// As [`submit`].
+pub fn begin(
+    context: &Context,
+    (source, plan, overrides): (&Source, &Plan, &Overrides),
+    inputs: &[(String, String)],
+) -> Result<Begun, CliError> {
+    refuse_unassigned(&source.plan)?;
+    refuse_unbuilt(&source.plan)?;
+    refuse_unknown_gates(&source.plan)?;
+    let warning = owned(context, plan)?;
+    let vault = session::vault(context, plan)?;
+    let record = record(source, (plan, overrides), (inputs, None, None))?;
+    let journal = Journal::open(&context.workspace).map_err(store_error)?;
+    Ok(Begun { run: journal.create_run(&record).map_err(store_error)?, vault, warning })
 }
 
 /// Starts a process that takes the run up by itself, and tells the id.
@@ -216,6 +243,12 @@ fn refuse_unassigned(plan: &Plan) -> Result<(), CliError> {
 /// # Errors
 /// There is none, or two tasks without an order own the same file.
 pub fn check_repository(context: &Context, plan: &Plan) -> Result<(), CliError> {
+    owned(context, plan)?.into_iter().for_each(|warning| err(&warning));
+    Ok(())
+}
+
+/// As [`check_repository`]; answers a warning instead of telling it.
+fn owned(context: &Context, plan: &Plan) -> Result<Option<String>, CliError> {
     Repo::check(&context.workspace, plan).map_err(unusable)?;
     owners::check(&context.workspace, plan)
 }

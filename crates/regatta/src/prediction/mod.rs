@@ -12,7 +12,7 @@ use regatta_engine::ids::NodeId;
 use regatta_engine::optimise;
 use regatta_engine::predict::{Planned, Prediction, Predictor};
 use regatta_engine::schedule;
-use regatta_journal::Reader;
+use regatta_journal::{Reader, StoreError};
 use regatta_plan::Plan;
 use regatta_rng::Rng;
 use regatta_runtime::recorded;
@@ -145,15 +145,21 @@ pub fn durations_from(plan: &Plan) -> Vec<DurationFrom> {
 /// is no reason not to plan.
 #[must_use]
 pub fn recorded(context: &Context, plan: &Plan) -> BTreeMap<String, u64> {
-    if plan.tasks.iter().all(|task| task.estimate_ms.is_some()) {
-        return BTreeMap::new();
-    }
-    let found = Reader::open(&context.workspace)
-        .and_then(|reader| reader.map_or(Ok(BTreeMap::new()), |r| recorded::durations(&r, plan)));
-    found.unwrap_or_else(|error| {
+    try_recorded(context, plan).unwrap_or_else(|error| {
         err(&format!("warning: durations of earlier runs are left out: {error}\n"));
         BTreeMap::new()
     })
+}
+
+/// As [`recorded`], without a word.
+///
+/// # Errors
+/// The journal cannot be read.
+pub fn try_recorded(context: &Context, plan: &Plan) -> Result<BTreeMap<String, u64>, StoreError> {
+    if plan.tasks.iter().all(|task| task.estimate_ms.is_some()) {
+        return Ok(BTreeMap::new());
+    }
+    Reader::open(&context.workspace)?.map_or(Ok(BTreeMap::new()), |reader| recorded::durations(&reader, plan))
 }
 
 /// Looks for a better order of a plan; the same seed finds the same.

@@ -10,6 +10,7 @@ use super::stream::Dialect;
 use super::template::{Session, Values, command, of_preset};
 use crate::action::{Actions, Prepared, Site, cwd_in};
 use crate::collect::{self, write_private};
+use crate::keeper::HELPER;
 use crate::outputs::Outputs;
 use crate::redact::safe;
 use crate::scope::{Refusal, inputs, resolve_text};
@@ -166,29 +167,14 @@ impl Actions {
         brief: &Brief<'_>,
     ) -> Result<Vec<(OsString, OsString)>, Refusal> {
         let scope = self.scope(task, brief.outputs);
-        let no_room = |error: std::io::Error| Refusal {
-            cause: Cause::Spawn,
-            message: format!("a directory for the agent cannot be made: {error}"),
-        };
-        let mut vars: Vec<(OsString, OsString)> = Vec::new();
-        if let Driver::Preset(name) = &agent.driver {
-            let of = preset(name).map_or(&[][..], |preset| preset.env);
-            vars.extend(of.iter().map(|(name, value)| (name.into(), value.into())));
-        }
-        vars.extend(
-            agent.env.iter().filter_map(|name| Some((name.into(), self.given_var(name)?.to_owned()))),
-        );
+        let mut vars = self.given_variables(agent);
         let own = self.own_variables(
             task,
             brief.number,
             (&brief.dir.join(collect::RESULT), brief.worktree.as_ref()),
         );
         vars.extend(own.into_iter().map(|(name, value)| (name.into(), value)));
-        vars.push(("REGATTA_PROMPT_FILE".into(), brief.dir.join(PROMPT_FILE).into_os_string()));
-        vars.push(home::tmp(brief.dir).map_err(no_room)?);
-        if agent.own_home {
-            vars.extend(home::own(brief.run_dir, &task.id, self.environment()).map_err(no_room)?);
-        }
+        vars.extend(self.own_places(agent, brief.dir, (brief.run_dir, &task.id))?);
         for (name, text) in &task.env {
             vars.push((name.into(), resolve_text(text, &scope)?.into()));
         }
@@ -196,6 +182,40 @@ impl Actions {
             vars.push(("REGATTA_INPUTS".into(), inputs(&task.inputs, &scope)?.to_string().into()));
         }
         Ok(last_of_each(vars))
+    }
+
+    /// What stands first for every agent: what its preset needs, and what it is given.
+    pub(super) fn given_variables(&self, agent: &Agent) -> Vec<(OsString, OsString)> {
+        let of_preset = match &agent.driver {
+            Driver::Preset(name) => preset(name).map_or(&[][..], |preset| preset.env),
+            Driver::Command(_) | Driver::Acp(_) => &[],
+        };
+        let given = |name: &String| Some((name.into(), self.given_var(name)?.to_owned()));
+        let of_preset = of_preset.iter().map(|(name, value)| (name.into(), value.into()));
+        of_preset.chain(agent.env.iter().filter_map(given)).collect()
+    }
+
+    /// The places of its own that every attempt of an agent has: its prompt, a directory for temporary files, and a home
+    /// where the agent has one.
+    ///
+    /// # Errors
+    /// A directory cannot be made.
+    pub(super) fn own_places(
+        &self,
+        agent: &Agent,
+        dir: &Path,
+        (run_dir, home): (&Path, &str),
+    ) -> Result<Vec<(OsString, OsString)>, Refusal> {
+        let no_room = |error: std::io::Error| Refusal {
+            cause: Cause::Spawn,
+            message: format!("a directory for the agent cannot be made: {error}"),
+        };
+        let mut vars = vec![("REGATTA_PROMPT_FILE".into(), dir.join(PROMPT_FILE).into_os_string())];
+        vars.push(home::tmp(dir).map_err(no_room)?);
+        if agent.own_home {
+            vars.extend(home::own(run_dir, home, self.environment()).map_err(no_room)?);
+        }
+        Ok(vars)
     }
 }
 
@@ -221,7 +241,7 @@ pub(super) fn argv(
         }
         Driver::Acp(program) => {
             let permissions = if in_worktree { agent.permissions } else { Permissions::Deny };
-            let mut argv: Vec<OsString> = vec![OURSELVES.into(), "acp-agent".into()];
+            let mut argv: Vec<OsString> = vec![OURSELVES.into(), HELPER.into(), "acp-agent".into()];
             argv.extend(["--permissions".into(), permissions.name().into()]);
             argv.extend(["--prompt-file".into(), values.prompt_file.into()]);
             if let Session::Resumed(session) = values.session {

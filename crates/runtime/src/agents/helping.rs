@@ -3,8 +3,6 @@
 //! Makes the directories of its own; starts nothing.
 
 use super::attempt::{Work, argv, driver_name, last_of_each, session_name};
-use super::home;
-use super::preset::preset;
 use super::record::{AgentRecord, PROMPT_FILE};
 use super::template::{Session, Values};
 use crate::action::{Actions, Prepared};
@@ -13,7 +11,7 @@ use crate::landing::AgentOrder;
 use crate::scope::Refusal;
 use crate::yard::TASK_DIR;
 use regatta_engine::cause::Cause;
-use regatta_plan::model::{Agent, Driver};
+use regatta_plan::model::Agent;
 use regatta_plan::prompt::Prompt;
 use std::ffi::OsString;
 use std::path::Path;
@@ -71,18 +69,7 @@ impl Actions {
 
     /// Later ones stand over earlier ones, as for the agent of a task.
     fn helper_variables(&self, agent: &Agent, call: &Call<'_>) -> Result<Vec<(OsString, OsString)>, Refusal> {
-        let no_room = |error: std::io::Error| Refusal {
-            cause: Cause::Spawn,
-            message: format!("a directory for the agent cannot be made: {error}"),
-        };
-        let mut vars: Vec<(OsString, OsString)> = Vec::new();
-        if let Driver::Preset(name) = &agent.driver {
-            let of = preset(name).map_or(&[][..], |preset| preset.env);
-            vars.extend(of.iter().map(|(name, value)| (name.into(), value.into())));
-        }
-        vars.extend(
-            agent.env.iter().filter_map(|name| Some((name.into(), self.given_var(name)?.to_owned()))),
-        );
+        let mut vars = self.given_variables(agent);
         vars.extend(call.vars.iter().map(|(name, value)| (name.into(), value.into())));
         let worktree = &call.order.dir;
         let result = worktree.join(TASK_DIR).join(collect::RESULT);
@@ -90,14 +77,10 @@ impl Actions {
             ("REGATTA_WORKSPACE", self.workspace().to_owned()),
             ("REGATTA_WORKTREE", worktree.clone()),
             ("REGATTA_RESULT", result),
-            ("REGATTA_PROMPT_FILE", call.dir.join(PROMPT_FILE)),
         ] {
             vars.push((name.into(), path.into_os_string()));
         }
-        vars.push(home::tmp(call.dir).map_err(no_room)?);
-        if agent.own_home {
-            vars.extend(home::own(call.run_dir, &call.home, self.environment()).map_err(no_room)?);
-        }
+        vars.extend(self.own_places(agent, call.dir, (call.run_dir, &call.home))?);
         Ok(last_of_each(vars))
     }
 }

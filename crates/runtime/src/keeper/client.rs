@@ -3,7 +3,7 @@
 //! A thread of its own reads, so that a keeper never waits for the loop. Knows no plan.
 
 use super::message::{Ask, Ended, Tell};
-use super::{LOCK, LOG, OLDEST_PROTOCOL, PROTOCOL, SOCKET, Terms};
+use super::{HELPER, LOCK, LOG, OLDEST_PROTOCOL, PROTOCOL, SOCKET, Terms};
 use crate::redact::Raw;
 use crate::socket::door::{Door, peer};
 use crate::socket::wire::Wire;
@@ -115,8 +115,8 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Meets the keeper of the run in `run_dir`, or starts one: `program` with the arguments `keeper`, the directory
-    /// and the terms.
+    /// Meets the keeper of the run in `run_dir`, or starts one: `program` with the arguments [`HELPER`], `keeper`, the
+    /// directory and the terms.
     ///
     /// # Errors
     /// There is none and none can be started, or it does not obey.
@@ -260,6 +260,14 @@ impl Drop for Keeper {
             // A panic of the thread was printed there.
             let _ = reader.join();
         }
+        if let Some(mut child) = self.child.take()
+            && !matches!(child.try_wait(), Ok(Some(_)))
+        {
+            // It may live as long as it owns something; a program that goes on is to keep no zombie of it.
+            let reap = move || drop(child.wait());
+            // Without a thread there is a zombie, until the program ends.
+            let _ = std::thread::Builder::new().name("keeper".to_owned()).spawn(reap);
+        }
     }
 }
 
@@ -304,7 +312,7 @@ fn start(
     let log = door.file(LOG).map_err(failed("has no log"))?;
     log.set_len(0).map_err(failed("has no log"))?;
     let mut child = Command::new(&program.path)
-        .arg("keeper")
+        .args([HELPER, "keeper"])
         .arg(run_dir)
         .args(arguments(&program.terms))
         .stdin(Stdio::null())

@@ -79,6 +79,10 @@ pub const PROTOCOL: u32 = 2;
 /// The oldest protocol that this version understands.
 pub const OLDEST_PROTOCOL: u32 = 1;
 
+/// The first argument of our program where it is started as a helper of a run: `keeper`, `tool-host`, `tool-call` or
+/// `acp-agent` follows. No program has such a verb of its own, so one that embeds us can serve as its own helper.
+pub const HELPER: &str = "regatta-helper";
+
 /// The socket in the directory of a run.
 const SOCKET: &str = "k";
 /// The file whose lock tells that a keeper lives. Its content is the keeper's cgroup, if it has one.

@@ -25,4 +25,4 @@ pub use host::host;
 pub(crate) use host::list_all;
 pub(crate) use names::variables_of;
 pub(crate) use order::{Order, Server};
-pub(crate) use said::Said;
+pub(crate) use said::{Class, Said};

@@ -26,6 +26,9 @@ pub(crate) struct Order {
     /// The origin of the address, if the plan itself says it in full.
     #[serde(default)]
     pub(crate) own_origin: Option<String>,
+    /// The number of the attempt.
+    #[serde(default)]
+    pub(crate) number: u32,
     /// What tells repeated calls apart from new ones.
     pub(crate) idempotency_key: String,
     /// What the tool says is JSON.
