@@ -6,6 +6,7 @@ mod agent;
 mod apart;
 mod evidence;
 mod gates;
+mod idle;
 mod imported;
 mod keys;
 mod servers;

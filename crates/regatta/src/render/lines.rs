@@ -14,6 +14,7 @@ use regatta_engine::input::{Claimed, LeaseChange};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::report::Report;
 use regatta_engine::scope::Scope;
+use regatta_engine::spec::EffectContract;
 
 /// The line for an event, without newline; `None` for events that say nothing new to a person.
 #[must_use]
@@ -43,8 +44,16 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
             format!("retry      {task}: attempt {} in {}", number + 1, duration(*delay_ms))
         }
         EventKind::NodeInDoubt { asking: true, .. } => format!("asking     {task}: its reconcile command"),
+        EventKind::NodeInDoubt { cause: Cause::MergeConflict, .. } => {
+            format!("conflict   {task}: a person must resolve what it would begin from")
+        }
         EventKind::NodeInDoubt { .. } => format!("in doubt   {task}: a person must answer"),
         EventKind::Answered { by_person: true, .. } => format!("answered   {task}"),
+        EventKind::Answered { node, .. }
+            if engine.graph().policy(*node).effect != EffectContract::Reconcile =>
+        {
+            format!("again      {task}")
+        }
         EventKind::Answered { .. } => format!("reconciled {task}"),
         EventKind::NodeEnded { node, outcome: NodeOutcome::Succeeded, .. } if lands(engine, *node) => {
             format!("landed     {task}")
