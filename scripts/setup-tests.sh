@@ -5,9 +5,12 @@ set -euo pipefail
 # program:package
 needs=(dash:dash bash:bash git:git setsid:util-linux script:bsdutils ps:procps groff:groff-base)
 
+# Without these some tests say that they are skipped.
+wished=(git-lfs:git-lfs)
+
 missing_packages() {
     local need
-    for need in "${needs[@]}"; do
+    for need in "$@"; do
         command -v "${need%%:*}" >/dev/null 2>&1 || echo "${need##*:}"
     done
 }
@@ -28,7 +31,7 @@ bash "$(dirname "$0")/setup-agents.sh"
 # And what the MCP server is held against.
 bash "$(dirname "$0")/setup-mcp.sh"
 
-mapfile -t packages < <(missing_packages)
+mapfile -t packages < <(missing_packages "${needs[@]}" "${wished[@]}")
 if [ "${#packages[@]}" -eq 0 ]; then
     echo "setup-tests: nothing to install"
     exit 0
@@ -46,7 +49,7 @@ echo "setup-tests: apt-get install ${packages[*]}"
 as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" \
     || echo "setup-tests: the installation failed" >&2
 
-mapfile -t packages < <(missing_packages)
+mapfile -t packages < <(missing_packages "${needs[@]}")
 if [ "${#packages[@]}" -ne 0 ]; then
     echo "setup-tests: still missing: ${packages[*]}" >&2
     exit 1

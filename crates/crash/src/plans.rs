@@ -27,8 +27,8 @@ pub(crate) const EFFECT: &str = "echo $REGATTA_TASK_ID.$REGATTA_ATTEMPT >>done";
 
 /// Every built-in plan; tasks of some call the binary.
 #[must_use]
-pub fn all(binary: &Path) -> [Plan; 7] {
-    [layers(), fat(), asks(binary), leases(binary), reuse(), worktrees(), batches()]
+pub fn all(binary: &Path) -> [Plan; 8] {
+    [layers(), fat(), asks(binary), leases(binary), reuse(), worktrees(), batches(), bases()]
 }
 
 /// Layers, a retry, results small and large, conditions, a lock, every effect contract, a join in the end.
@@ -304,4 +304,37 @@ tasks:
     }
     let points = &["landing.merged", "landing.stands", "landing.paid", "landing.tested"];
     Plan { name: "batches".to_owned(), text, once: vec![], points, spare: None, before: Before::Repository }
+}
+
+/// What two tasks left conflicts, and two others begin from both: an agent resolves that once.
+#[must_use]
+pub fn bases() -> Plan {
+    let effect = "echo $REGATTA_TASK_ID.$REGATTA_ATTEMPT >>$REGATTA_WORKSPACE/done";
+    let text = format!(
+        "version: 1
+name: bases
+isolation: worktree
+effect: idempotent
+max_lost: 1000
+agents: {{ both: {{ command: [sh, -c, 'echo both >same.txt'] }} }}
+merge: {{ on_conflict: resolver, resolver: {{ agent: both, attempts: 9 }}, gates: ['test -e c.txt || ! test -e d.txt'] }}
+tasks:
+  - id: a
+    run: |
+      echo a >same.txt; {effect}
+  - id: b
+    run: |
+      echo b >same.txt; {effect}
+  - id: c
+    needs: [a, b]
+    run: |
+      cp same.txt c.txt; echo c >>same.txt; {effect}
+  - id: d
+    needs: [a, b]
+    run: |
+      cp same.txt d.txt; {effect}
+"
+    );
+    let points = &["landing.base.stands", "landing.base.resolved", "landing.base.recorded", "landing.merged"];
+    Plan { name: "bases".to_owned(), text, once: vec![], points, spare: None, before: Before::Repository }
 }

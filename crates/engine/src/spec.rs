@@ -112,6 +112,9 @@ pub struct RunConfig {
     pub budget: Option<Budget>,
     /// Somebody mends what a gate refuses: what is refused nevertheless is put before a person.
     pub mends: bool,
+    /// What an attempt would begin from conflicts, and a person resolves that: the attempt is taken back, and its node is in
+    /// doubt. Otherwise such an attempt has failed.
+    pub conflicts_wait: bool,
 }
 
 impl Default for RunConfig {
@@ -127,6 +130,7 @@ impl Default for RunConfig {
             breaker: None,
             budget: None,
             mends: false,
+            conflicts_wait: false,
         }
     }
 }

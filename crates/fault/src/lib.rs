@@ -9,7 +9,7 @@
 //! [`POINTS`] is the registry; a test fails if one of them is never reached. Knows nothing of what is done there.
 
 /// Every fault point, and what has just been done there.
-pub const POINTS: [(&str, &str); 70] = [
+pub const POINTS: [(&str, &str); 73] = [
     ("store.made", "the database file is there, without tables"),
     ("store.prepared", "the tables are there, no run is recorded"),
     ("run.recorded", "the run is in the database, it has no directory"),
@@ -58,6 +58,9 @@ pub const POINTS: [(&str, &str); 70] = [
     ("collect.committed", "what it left is a commit that no ref names"),
     ("collect.kept", "a ref keeps it, the branch of its task stands elsewhere"),
     ("collect.after", "everything of it is collected, nobody was told"),
+    ("landing.base.stands", "what a task would begin from conflicts, a worktree is there to resolve that"),
+    ("landing.base.resolved", "it is resolved, nothing says so"),
+    ("landing.base.recorded", "how it was resolved is recorded, the task has no worktree yet"),
     ("landing.before", "work is to land, nothing is done"),
     ("landing.bench", "the integration worktree is there, nothing is merged"),
     ("landing.merged", "a merge is a commit that no branch names"),

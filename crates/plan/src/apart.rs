@@ -28,6 +28,9 @@ pub struct Worktrees {
     /// Only what a task needs is checked out, and these directories; `None` is everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sparse: Option<Vec<String>>,
+    /// Large files: `auto`, `on` or `off`.
+    #[serde(default = "auto", skip_serializing_if = "is_auto")]
+    pub lfs: String,
     /// What a worktree that cannot be made means: `fail` or `sequential`.
     pub on_error: String,
 }
@@ -86,6 +89,22 @@ pub struct Merge {
     /// The agent that resolves conflicts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolver: Option<Helper>,
+}
+
+impl Merge {
+    /// A conflict waits for a person in the end.
+    #[must_use]
+    pub fn asks_person(&self) -> bool {
+        matches!(self.on_conflict.as_str(), "manual-escalation" | "resolver")
+    }
+}
+
+fn auto() -> String {
+    "auto".to_owned()
+}
+
+fn is_auto(text: &str) -> bool {
+    text == "auto"
 }
 
 fn one() -> u32 {

@@ -113,6 +113,7 @@ fn check_all(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
             isolation::check_forward((placed, at), &reach, problems);
         }
     }
+    isolation::check_merge(draft, placed, problems);
     check_patterns(placed, problems);
     check_names(draft, placed, problems);
     check_order(draft, placed, problems);

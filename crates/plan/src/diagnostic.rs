@@ -57,11 +57,13 @@ pub enum Code {
     NoGate,
     /// A budget counts what an agent does not report.
     NoUsage,
+    /// A key changes nothing.
+    NoEffect,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Code; 23] = [
+    pub const ALL: [Code; 24] = [
         Code::Syntax,
         Code::Limit,
         Code::UnknownKey,
@@ -85,6 +87,7 @@ impl Code {
         Code::NoCriteria,
         Code::NoGate,
         Code::NoUsage,
+        Code::NoEffect,
     ];
 
     /// The stable name, also the name of its page.
@@ -114,6 +117,7 @@ impl Code {
             Code::NoCriteria => "RG104",
             Code::NoGate => "RG106",
             Code::NoUsage => "RG105",
+            Code::NoEffect => "RG107",
         }
     }
 }

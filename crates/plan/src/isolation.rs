@@ -56,6 +56,17 @@ pub(crate) fn check_forward((placed, at): (&[Placed], &Span), reach: &Reach, pro
     problems.push(problem.help(help));
 }
 
+/// Where no task has a worktree there is nothing to merge.
+pub(crate) fn check_merge(draft: &Draft, placed: &[Placed], problems: &mut Problems) {
+    let Some(at) = draft.apart.as_ref().and_then(|apart| apart.merges.as_ref()) else { return };
+    if placed.is_empty() || placed.iter().any(|p| p.task.worktree.is_some()) {
+        return;
+    }
+    let message = "`merge` has no effect: no task works in a worktree";
+    let problem = Diagnostic::warning(Code::NoEffect, at.clone(), message);
+    problems.push(problem.help("add `isolation: worktree`, or leave `merge` out"));
+}
+
 /// How the plan makes worktrees and merges them; nothing where no task has one.
 pub(crate) fn of_plan(draft: &Draft, placed: &[Placed]) -> (Option<Worktrees>, Option<Merge>) {
     let Some(apart) = draft.apart.as_ref().filter(|_| placed.iter().any(|p| p.task.worktree.is_some()))

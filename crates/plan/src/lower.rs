@@ -217,5 +217,6 @@ fn config(plan: &Plan, tags: &Table<'_>, agents: &Table<'_>) -> RunConfig {
         breaker: plan.breaker.as_ref().map(breaker),
         budget: plan.budget.as_ref().map(budget),
         mends: plan.merge.as_ref().is_some_and(|merge| merge.fix.is_some()),
+        conflicts_wait: plan.merge.as_ref().is_some_and(|merge| merge.asks_person()),
     }
 }

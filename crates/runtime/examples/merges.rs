@@ -12,7 +12,7 @@ use regatta_engine::ids::NodeId;
 use regatta_runtime::git::{Git, Oid, Person, Repo, Stamp};
 use regatta_runtime::landing::forecast::{Forecast, Step, forecast};
 use regatta_runtime::works::{Cargo, Piece};
-use regatta_runtime::yard::Merger;
+use regatta_runtime::yard::{Merger, Resolutions};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -120,7 +120,11 @@ impl Borrowed {
             });
         }
         let cargo = Cargo { pieces, incomplete: false };
-        Ok(forecast(Merger { repo, scratch: &self.scratch }, from, (&cargo, None))?)
+        Ok(forecast(
+            Merger { repo, scratch: &self.scratch, resolutions: &Resolutions::read(&self.scratch)? },
+            from,
+            (&cargo, None),
+        )?)
     }
 }
 

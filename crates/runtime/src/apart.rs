@@ -9,7 +9,7 @@
 
 use crate::action::Site;
 use crate::collect;
-use crate::git::{Oid, Repo, RepoError};
+use crate::git::{Oid, Repo, RepoError, lfs};
 use crate::judge::Job;
 use crate::keeper;
 use crate::readying::Readying;
@@ -24,7 +24,7 @@ use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::outcome::NodeOutcome;
 use regatta_engine::spec::Limits;
 use regatta_plan::Plan;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -77,6 +77,8 @@ pub(crate) struct Apart {
     pub(crate) works: Works,
     pub(crate) in_flight: BTreeMap<AttemptId, InFlight>,
     pub(crate) outlook: Outlook,
+    /// Nodes that wait because what they would begin from conflicts; the first of them is seen to.
+    pub(crate) disputes: VecDeque<NodeId>,
     /// Which worktrees are made when.
     pub(crate) readying: Readying,
     /// Nodes whose worktrees are to go when the turn is durable: nobody will work in them.
@@ -134,9 +136,11 @@ pub(crate) fn of_run(
         }
     };
     let failed = |source| RunError::Directory { path: workspace.join(&rules.dir), source };
+    let lfs = lfs::looked_after(&repo, &rules.lfs)?;
     let ground = Ground::of((repo, pinned), (workspace, run_dir, run_id), rules.clone());
     let mut ground = ground.map_err(failed)?;
     ground.cones = cone::of_plan(plan);
+    ground.look_after_lfs(lfs);
     let workers = Workers::start(Arc::new(ground), tell);
     let works = Works::new(Arc::clone(plan), Arc::clone(graph));
     Ok(Some(Apart::new(workers, works, limits.clone())))
@@ -156,6 +160,7 @@ impl Apart {
             works,
             in_flight: BTreeMap::new(),
             outlook: Outlook::default(),
+            disputes: VecDeque::new(),
             readying,
             useless: Vec::new(),
             done: Vec::new(),

@@ -59,7 +59,7 @@ impl Local {
         });
         let (under_way, paid, late) = (BTreeMap::new(), (Vec::new(), Vec::new()), BTreeSet::new());
         // Logs of gates that will not run again keep their names.
-        let count = last_log(&self.place.run_dir);
+        let count = self.docked.max(last_log(&self.place.run_dir));
         self.docking = Some(Docking { stop, thread, under_way, count, paid, late });
     }
 
@@ -67,6 +67,7 @@ impl Local {
     pub fn landing_says(&mut self, word: Word) {
         match word {
             Word::Want(wanted) => self.take_order(*wanted),
+            Word::Agreed(agreed) => self.agreed(*agreed),
             Word::End(landing) => self.landed(*landing),
         }
     }
@@ -187,8 +188,12 @@ impl Local {
         let Some(docking) = self.docking.take() else { return };
         // It has said its last word.
         let _ = docking.thread.join();
+        self.docked = docking.count;
         let report = match landing {
             Ok(Landing::Done(fates, report)) => {
+                // What a person said was done has left nothing that could land, and nothing waits for it.
+                let bare = self.apart.iter().flat_map(|apart| apart.works.bare());
+                self.arrivals.extend(bare.map(|node| Input::Landed { node }.into()));
                 for (node, fate) in fates {
                     let input = match fate {
                         Fate::Landed => Input::Landed { node },
@@ -225,6 +230,7 @@ impl Local {
         if std::mem::take(&mut self.leftovers.land_then) {
             self.land();
         }
+        self.agree_next();
     }
 
     /// The run is being left: landing stops before it moves anything, and is waited for.

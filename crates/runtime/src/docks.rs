@@ -2,7 +2,7 @@
 //!
 //! Knows no driver.
 
-use crate::landing::{AgentOrder, LandError, Landing, Order, Ran, Reply, Runner};
+use crate::landing::{AgentOrder, Agreed, LandError, Landing, Order, Ran, Reply, Runner};
 use regatta_engine::report::Usage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -62,6 +62,8 @@ pub(crate) struct Helped {
 pub enum Word {
     /// It wants something to be done.
     Want(Box<Wanted>),
+    /// What came of a conflict that a task would have begun from.
+    Agreed(Box<Result<Agreed, LandError>>),
     /// It has come to its end.
     End(Box<Result<Landing, LandError>>),
 }

@@ -156,8 +156,11 @@ impl Local {
             self.arrivals.extend(spent);
         }
         self.ack_when_durable(id);
-        if self.leftovers.ending.is_empty() && std::mem::take(&mut self.leftovers.land_then) {
-            self.land();
+        if self.leftovers.ending.is_empty() {
+            if std::mem::take(&mut self.leftovers.land_then) {
+                self.land();
+            }
+            self.agree_next();
         }
     }
 }

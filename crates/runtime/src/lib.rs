@@ -9,6 +9,7 @@
 pub mod acp;
 pub mod action;
 pub mod agents;
+mod agreeing;
 mod apart;
 mod asking;
 mod attempt_dirs;
@@ -64,6 +65,7 @@ pub mod reuse;
 pub mod run_error;
 pub mod scope;
 mod socket;
+mod synced_lines;
 mod tool_files;
 pub mod tools;
 pub mod turn;

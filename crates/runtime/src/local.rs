@@ -87,6 +87,8 @@ pub struct Local {
     pub(crate) apart: Option<Apart>,
     /// A landing under way.
     pub(crate) docking: Option<Docking>,
+    /// So many commands and agents of landings were started by this orchestrator: no number is used twice.
+    pub(crate) docked: u64,
     /// What of an earlier orchestrator's landing still lives.
     pub(crate) leftovers: Leftovers,
     /// Nothing is left of the run's budget.
@@ -140,6 +142,7 @@ impl Local {
             dirs: AttemptDirs::default(),
             apart: None,
             docking: None,
+            docked: 0,
             leftovers: Leftovers::default(),
             budget_is_full: false,
             tell: None,

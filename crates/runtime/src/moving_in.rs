@@ -18,7 +18,7 @@ use regatta_engine::spec::Limits;
 use std::sync::Arc;
 
 impl Apart {
-    fn errand(&self, node: NodeId) -> Errand {
+    pub(crate) fn errand(&self, node: NodeId) -> Errand {
         let waits = self.in_flight.iter().find(|(_, flight)| flight.node == node);
         let attempt = waits.map(|(attempt, _)| attempt.0);
         let (task, heads) = (self.works.graph.name(node).to_owned(), self.works.handed(node));
@@ -31,7 +31,7 @@ impl Apart {
     }
 
     /// Attempts that wait for their worktrees, the first that began first.
-    fn waiting(&self) -> Vec<(AttemptId, NodeId)> {
+    pub(crate) fn waiting(&self) -> Vec<(AttemptId, NodeId)> {
         let waits = |(attempt, flight): (&AttemptId, &InFlight)| {
             matches!(flight.stage, Stage::Making).then_some((*attempt, flight.node))
         };
@@ -128,6 +128,7 @@ impl Local {
                     flight.base = Some(base);
                     self.next_setup(attempt, 0);
                 }
+                Err(Failed::Conflict { .. }) if self.disputed(node) => {}
                 Err(failed) => {
                     let cause = match failed {
                         Failed::Conflict { .. } => Cause::MergeConflict,
@@ -169,7 +170,9 @@ impl Local {
     pub(crate) fn end_waiting(&mut self, attempt: AttemptId) {
         let Some(apart) = self.apart.as_ref() else { return };
         let Some(flight) = apart.in_flight.get(&attempt) else { return };
-        if !apart.readying.is_under_way(flight.node) {
+        let node = flight.node;
+        if !apart.readying.is_under_way(node) {
+            self.drop_dispute(node);
             self.refuse_apart(attempt, (Cause::Stopped, "it was ended before it began"));
         }
     }
@@ -192,7 +195,9 @@ impl Apart {
     fn next_one(&mut self) {
         let waiting = self.waiting();
         let taken = waiting.len() < self.in_flight.len()
-            || waiting.iter().any(|(_, node)| self.readying.is_under_way(*node));
+            || waiting
+                .iter()
+                .any(|(_, node)| self.readying.is_under_way(*node) || self.disputes.contains(node));
         let Some((_, node)) = waiting.first().filter(|_| self.readying.is_one_by_one() && !taken) else {
             return;
         };

@@ -152,24 +152,42 @@ impl Works {
     /// What the predecessors of a node left, in merge order. A node without a worktree hands on what it was handed.
     #[must_use]
     pub fn handed(&self, node: NodeId) -> Vec<(String, Oid)> {
+        let heads = self.handed_by(node).into_iter();
+        heads.filter_map(|by| Some((self.graph.name(by).to_owned(), self.left.get(&by)?.1.clone()))).collect()
+    }
+
+    /// The same as pieces of work.
+    #[must_use]
+    pub fn handed_pieces(&self, node: NodeId) -> Vec<Piece> {
+        self.handed_by(node).into_iter().filter_map(|by| self.piece(by)).collect()
+    }
+
+    /// The nodes whose work a node builds on directly, in merge order.
+    fn handed_by(&self, node: NodeId) -> Vec<NodeId> {
         let (mut seen, mut open) = (BTreeSet::new(), vec![node]);
-        let mut found: Vec<(usize, NodeId, &Oid)> = Vec::new();
+        let mut found: Vec<(usize, NodeId)> = Vec::new();
         while let Some(at) = open.pop() {
             for pred in self.graph.preds(at).filter(|pred| seen.insert(*pred)) {
-                match self.left.get(&pred) {
-                    Some((_, head)) => found.push((self.rank[pred.index()], pred, head)),
-                    None => open.push(pred),
+                if self.left.contains_key(&pred) {
+                    found.push((self.rank[pred.index()], pred));
+                } else {
+                    open.push(pred);
                 }
             }
         }
-        found.sort();
-        found.into_iter().map(|(_, node, head)| (self.graph.name(node).to_owned(), head.clone())).collect()
+        found.sort_unstable();
+        found.into_iter().map(|(_, node)| node).collect()
     }
 
     /// What is to land, in merge order.
     #[must_use]
     pub fn cargo(&self) -> Cargo {
         Cargo { pieces: self.pieces(|node| self.collected.contains(&node)), incomplete: self.incomplete }
+    }
+
+    /// Nodes that wait for landing and left nothing.
+    pub fn bare(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.collected.iter().copied().filter(|node| !self.left.contains_key(node))
     }
 
     /// All that was left, landed or not, in merge order.

@@ -248,6 +248,7 @@ fn config(rng: &mut Rng) -> RunConfig {
     RunConfig {
         budget: None,
         mends: false,
+        conflicts_wait: false,
         schedule: [Schedule::Dataflow, Schedule::Dataflow, Schedule::Waves, Schedule::Sequential]
             [rng.index(4)],
         on_failure: match rng.between(0, 5) {

@@ -27,7 +27,7 @@ impl Decider<'_> {
         let Some((node, live)) = self.live(attempt) else {
             return self.emit(EventKind::ReportIgnored(attempt));
         };
-        let (outcome, cause) = judge(&live, verdict);
+        let (outcome, cause) = judge(&live, (verdict, self.config.conflicts_wait));
         let retry_after_ms =
             if let Verdict::RateLimited { retry_after_ms } = verdict { retry_after_ms } else { 0 };
         let leaked = report.leaked;
@@ -50,6 +50,13 @@ impl Decider<'_> {
                 if self.state().closing != Closing::No {
                     self.stop_node(node);
                 }
+            }
+            // What it would have begun from conflicts: nothing was done, and a person says when to try again.
+            AttemptOutcome::Interrupted if cause == Some(Cause::MergeConflict) => {
+                if self.state().closing != Closing::No {
+                    return self.stop_node(node);
+                }
+                self.put_in_doubt(node, attempt, Cause::MergeConflict);
             }
             AttemptOutcome::Interrupted | AttemptOutcome::Lost => self.after_loss(node, &live, outcome),
             AttemptOutcome::Held => self.attempt_held(node, &live, retry_after_ms),
@@ -189,7 +196,7 @@ fn cancels(cause: Cause) -> bool {
     matches!(cause, Cause::User | Cause::RunTimeout)
 }
 
-fn judge(live: &Live, verdict: Verdict) -> (AttemptOutcome, Option<Cause>) {
+fn judge(live: &Live, (verdict, conflicts_wait): (Verdict, bool)) -> (AttemptOutcome, Option<Cause>) {
     match (live.ending, verdict) {
         (Some(cause @ (Cause::Timeout | Cause::Idle)), _) => (AttemptOutcome::TimedOut, Some(cause)),
         (Some(cause), _) if cancels(cause) => (AttemptOutcome::Cancelled, Some(cause)),
@@ -200,6 +207,9 @@ fn judge(live: &Live, verdict: Verdict) -> (AttemptOutcome, Option<Cause>) {
             (AttemptOutcome::TimedOut, Some(cause))
         }
         (None, Verdict::Failed(Cause::DiskFull)) => (AttemptOutcome::Interrupted, Some(Cause::DiskFull)),
+        (None, Verdict::Failed(cause @ Cause::MergeConflict)) if conflicts_wait => {
+            (AttemptOutcome::Interrupted, Some(cause))
+        }
         (None, Verdict::Succeeded) => (AttemptOutcome::Succeeded, None),
         (None, Verdict::Failed(cause)) => (AttemptOutcome::Failed, Some(cause)),
         (None, Verdict::RateLimited { .. }) => (AttemptOutcome::Held, Some(Cause::RateLimit)),

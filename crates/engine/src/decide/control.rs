@@ -147,7 +147,7 @@ impl Decider<'_> {
         }
     }
 
-    fn settle_doubt(&mut self, node: NodeId, answer: Answer, by_person: bool) {
+    pub(super) fn settle_doubt(&mut self, node: NodeId, answer: Answer, by_person: bool) {
         let NodeState::InDoubt(doubt) = &self.node(node).state else { return };
         let attempt = doubt.attempt;
         self.emit(EventKind::Answered { node, attempt, answer: answer.clone(), by_person });

@@ -7,7 +7,7 @@ use crate::cause::Cause;
 use crate::effect::Effect;
 use crate::event::EventKind;
 use crate::ids::{AttemptId, NodeId};
-use crate::input::Resumed;
+use crate::input::{Answer, Resumed};
 use crate::state::Phase;
 use crate::state::node::NodeState;
 use std::collections::BTreeSet;
@@ -24,6 +24,7 @@ impl Decider<'_> {
         }
         self.leases_freed();
         self.ask_again();
+        self.try_conflicts_again();
         self.tell_again();
         let alive: BTreeSet<AttemptId> = found.live.into_iter().collect();
         let mut ended = found.ended;
@@ -58,6 +59,15 @@ impl Decider<'_> {
     fn end_again(&mut self, attempt: AttemptId, node: NodeId, cause: Cause) {
         let grace_ms = self.grace_ms(node, cause);
         self.effect(Effect::End { attempt, grace_ms });
+    }
+
+    /// Nodes that wait until a person has resolved what they would begin from: whoever takes the run up looks again.
+    fn try_conflicts_again(&mut self) {
+        let waits = |node: &NodeId| matches!(&self.node(*node).state, NodeState::InDoubt(doubt) if doubt.cause == Cause::MergeConflict);
+        let waiting: Vec<NodeId> = self.state().in_doubt().filter(waits).collect();
+        for node in waiting {
+            self.settle_doubt(node, Answer::Again, false);
+        }
     }
 
     /// Queries and questions that were open when the last orchestrator died are asked again.

@@ -135,6 +135,32 @@ fn skip_is_for_nodes_that_do_not_run_and_makes_the_run_partial() {
 }
 
 #[test]
+fn what_a_task_would_begin_from_conflicts_and_it_waits_for_a_person_and_is_tried_when_the_run_is_taken_up() {
+    let tasks = "a; b(a) does=merge_conflict,merge_conflict,ok; c(b); free takes=9";
+    // Without anybody to resolve it the attempt has failed.
+    let world = World::ran("a; b(a) does=merge_conflict; c(b)");
+    assert_eq!(world.result(), "a succeeded, b failed (merge_conflict), c blocked (upstream b); partial");
+    let mut world = World::ran(&format!("!conflicts_wait; {tasks}"));
+    assert_eq!(world.result(), "a succeeded, free succeeded, b in_doubt, c pending; paused (waiting)");
+    assert_eq!(world.left, Some(Leave::Waiting));
+    let kinds = ["dispatch_interrupted", "node_in_doubt", "escalated", "answered"];
+    insta::assert_snapshot!(world.only(&kinds), @"
+    20 dispatch_interrupted b merge_conflict
+    20 node_in_doubt b merge_conflict
+    20 escalated task:b merge_conflict merge_conflict
+    ");
+    // Nobody has resolved it: it is asked again. Then it is.
+    for _ in 0..2 {
+        world.crash(true);
+        world.run();
+    }
+    assert_eq!(world.result(), "a succeeded, free succeeded, b succeeded, c succeeded; succeeded");
+    // It counts as no attempt, and leaves no trace of itself in the canonical log.
+    let plain = World::ran("a; b(a); c(b); free takes=9");
+    assert_eq!(world.canonical(), plain.canonical());
+}
+
+#[test]
 fn an_interrupt_ends_running_trees_with_min_grace_5_s_and_keeps_the_run_resumable() {
     let mut world = World::at(5, "a pure takes=20; b grace=700 takes=20; c takes=20 retry=2; d(a)");
     world.send(Input::Interrupt { hard: false });

@@ -85,6 +85,7 @@ impl Reader {
         let limits = &mut self.config.limits;
         match key {
             "reuse" => self.config.reuse = true,
+            "conflicts_wait" => self.config.conflicts_wait = true,
             "waves" => self.config.schedule = Schedule::Waves,
             "sequential" => self.config.schedule = Schedule::Sequential,
             "stop" => self.config.on_failure = OnFailure::Stop,

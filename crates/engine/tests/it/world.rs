@@ -243,7 +243,10 @@ impl World {
         let (takes, burns) = (behaviour.takes, behaviour.burns);
         *tries += 1;
         self.alive.insert(attempt, node);
-        if !matches!(does, Does::GetLost | Does::MeetLimit(_) | Does::Fail(Cause::DiskFull)) {
+        if !matches!(
+            does,
+            Does::GetLost | Does::MeetLimit(_) | Does::Fail(Cause::DiskFull | Cause::MergeConflict)
+        ) {
             self.scripted.insert(attempt, undo);
         }
         match does {

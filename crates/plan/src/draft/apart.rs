@@ -3,6 +3,7 @@
 //! What the declarations cannot say is reported here: contradictions. What is not built yet is told by name.
 
 use super::gates;
+use super::idle;
 use super::spanned;
 use super::task::command;
 use crate::apart::{Check, Helper, Merge, MergeRule, Worktrees};
@@ -20,16 +21,18 @@ const FIX_ATTEMPTS: u32 = 3;
 const RESOLVER_ATTEMPTS: u32 = 2;
 
 /// The strategy that takes work as it is.
-const FF_ONLY: &str = "ff-only";
+pub(super) const FF_ONLY: &str = "ff-only";
 
 /// Parts of `worktree` and `merge` whose feature is not built yet, with the value that asks for it.
-const UNBUILT: [(&str, &str, &str); 2] = [("worktree", "lfs", "on"), ("merge", "policy", "pull-requests")];
+const UNBUILT: [(&str, &str, &str); 1] = [("merge", "policy", "pull-requests")];
 
 /// What a plan says of worktrees and their merge.
 #[derive(Clone, Debug)]
 pub(crate) struct ApartDraft {
     pub(crate) worktrees: Worktrees,
     pub(crate) merge: Option<Merge>,
+    /// Where `merge` stands, if something is to be merged.
+    pub(crate) merges: Option<Span>,
     /// Where `strategy: ff-only` stands, if the plan says so.
     pub(crate) forward_only: Option<Span>,
     /// The agents that help the merge, each where it is named.
@@ -46,6 +49,7 @@ pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> ApartDraft {
     let merge = f.get("merge").filter(|item| matches!(item.value(), Value::Map(_)));
     let merge =
         merge.map(|item| self::merge((f, item), &gates, problems)).filter(|merge| merge.policy != "none");
+    let merges = f.get("merge").filter(|_| merge.is_some()).map(|item| item.span());
     let mut unbuilt = Vec::new();
     for (block, key, value) in UNBUILT {
         if f.inside(block).get(key).is_some_and(|item| word(item) == value) {
@@ -58,12 +62,11 @@ pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> ApartDraft {
     let gates = gates.into_keys().collect();
     let forward = merge.as_ref().is_some_and(|merge| merge.strategy == FF_ONLY);
     let forward_only = f.inside("merge").get("strategy").filter(|_| forward).map(|item| item.span());
-    let merges = f.inside("merge");
-    let named = |key: &&str| spanned(merges.inside(key).get("agent"));
+    let named = |key: &&str| spanned(f.inside("merge").inside(key).get("agent"));
     let helpers = ["fix", "resolver"].iter().filter(|_| merge.is_some()).filter_map(named);
     let helpers = helpers.map(|agent| (agent.value, agent.span)).collect();
     let worktrees = worktrees(f.inside("worktree"), problems);
-    ApartDraft { worktrees, merge, forward_only, helpers, gates, unbuilt }
+    ApartDraft { worktrees, merge, merges, forward_only, helpers, gates, unbuilt }
 }
 
 /// A scalar as YAML has it, in every format.
@@ -109,6 +112,8 @@ fn worktrees(f: Fields<'_>, problems: &mut Problems) -> Worktrees {
             Some(asked) => asked.then(Vec::new),
             None => f.get("sparse").map(|_| f.texts("sparse")),
         },
+        // `on` and `off` are truth values to YAML.
+        lfs: f.get("lfs").map_or_else(|| "auto".to_owned(), word),
         on_error: f.text("on_error").unwrap_or_else(|| "fail".to_owned()),
     }
 }
@@ -164,6 +169,7 @@ fn merge(
     if merge.strategy == FF_ONLY {
         check_forward(&merge, f, problems);
     }
+    idle::check(&merge, f, problems);
     if merge.gates.is_empty() && merge.policy != "none" {
         let message = "work lands without any gate: nothing checks what comes of the merges";
         let problem = Diagnostic::warning(Code::NoGate, item.span(), message);

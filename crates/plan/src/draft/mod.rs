@@ -7,6 +7,7 @@ mod apart;
 mod entry;
 mod evidence;
 mod gates;
+mod idle;
 mod imported;
 mod join;
 mod keys;

@@ -64,7 +64,11 @@ pub(super) static WORKTREE: Shape = Shape {
             Kind::Either(&[Kind::Flag, TEXTS]),
             "Check out only what is needed, or these directories.",
         ),
-        key("lfs", Kind::Choice(&["auto", "on", "off"]), "Large files. Default `auto`."),
+        key(
+            "lfs",
+            Kind::Choice(&["auto", "on", "off"]),
+            "Files that belong to git-lfs: `on` wants it, `auto` uses it where it is installed; else they stay pointers, and nobody may change them. Nothing is fetched. Default `auto`.",
+        ),
         key("ownership", Kind::Choice(&["warn", "reject", "allow"]), "What a change outside `files` means."),
         key("shared", TEXTS, "Paths that all may change."),
         key("protect", TEXTS, "Paths that nobody may change."),

@@ -4,7 +4,7 @@ use crate::world::{check, plan, yaml};
 
 /// A plan with further keys in line 2.
 fn with(keys: &str) -> String {
-    format!("version: 1\n{keys}\ntasks: [ {{ id: a, run: x }} ]")
+    format!("version: 1\n{keys}\ntasks: [ {{ id: a, isolation: worktree, run: x }} ]")
 }
 
 /// What is told about line 2, and how it can be mended.
@@ -34,7 +34,45 @@ fn what_lands_behind_gates_is_not_contradicted_by_its_own_policy() {
         Some("use `policy: merge-succeeded`"),
     );
     let fine = with("merge: { gates: [test], policy: merge-succeeded, on_gate_failure: take-out }");
-    assert_eq!(plan(&fine).merge, None, "no task has a worktree");
+    assert!(plan(&fine).merge.is_some());
+    assert_eq!(plan(&fine.replace("worktree, run", "none, run")).merge, None, "no task has a worktree");
+}
+
+#[test]
+fn what_has_no_effect_beside_what_else_stands_there_is_told() {
+    let told = |keys: &str, expect: &str| check(&with(keys), expect);
+    told(
+        "merge: { policy: none, gates: [test], keep_branches: true }",
+        "RG107 2:31 `gates` of `merge` has no effect with `policy: none`: nothing is merged\n\
+         RG107 2:54 `keep_branches` of `merge` has no effect with `policy: none`: nothing is merged",
+    );
+    told(
+        "merge: { gates: [t], strategy: ff-only, message: m, order: [docs], commit: { author: 'A <a>' } }",
+        "RG107 2:50 `message` of `merge` has no effect with `strategy: ff-only`: the commits of the tasks land as they are\n\
+         RG107 2:60 `order` of `merge` has no effect with `strategy: ff-only`: all tasks have an order already\n\
+         RG107 2:86 `commit.author` of `merge` has no effect with `strategy: ff-only`: the commits of the tasks land as they are",
+    );
+    told(
+        "merge: { policy: merge-succeeded, batch: 3, on_gate_failure: take-out }",
+        "RG106 2:8 work lands without any gate: nothing checks what comes of the merges\n\
+         RG107 2:42 `batch` of `merge` has no effect without `gates`\n\
+         RG107 2:62 `on_gate_failure` of `merge` has no effect without `gates`",
+    );
+    let late = "merge: { policy: merge-succeeded, gates: [t], gate_each: false, on_gate_failure: take-out }";
+    told(
+        late,
+        "RG107 2:82 `on_gate_failure` of `merge` has no effect with `gate_each: false`: gates that run once, after all merges, cannot tell whose work made them red",
+    );
+    // Somebody who is asked can refuse one task alone.
+    told(&late.replace("gates:", "approve: true, gates:"), "");
+    check(
+        "version: 1\nmerge: { gates: [t] }\ntasks: [ { id: a, run: x } ]",
+        "RG107 2:8 `merge` has no effect: no task works in a worktree",
+    );
+    for fine in ["strategy: squash, message: m", "fix: { agent: b }", "batch: 2", "order: [docs]"] {
+        let keys = format!("merge: {{ gates: [t], {fine} }}\nagents: {{ b: {{ command: [x] }} }}");
+        check(&with(&keys), "");
+    }
 }
 
 #[test]

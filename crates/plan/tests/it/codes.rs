@@ -73,6 +73,12 @@ fn every_warning_has_its_words() {
          merge: { gates: [g], fix: { agent: bot } }\nisolation: worktree\ntasks: [ { id: a, run: x } ]",
         "RG105 5:36 agent `bot` reports no tokens, which the budget is to count",
     );
+    check(
+        "version: 1\nisolation: worktree\nmerge: { gates: [x], strategy: rebase, message: m }\n\
+         tasks: [ { id: a, run: x } ]",
+        "RG107 3:49 `message` of `merge` has no effect with `strategy: rebase`, but where all work of a task becomes \
+         one commit: commits keep what they say",
+    );
     let mut chain = "version: 1\ntasks:\n  - { id: t10, run: x }\n".to_owned();
     for n in 11..21 {
         chain.push_str(&format!("  - {{ id: t{n}, needs: [t{}], run: x }}\n", n - 1));

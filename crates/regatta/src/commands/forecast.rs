@@ -11,7 +11,7 @@ use regatta_runtime::git::{Oid, Repo};
 use regatta_runtime::landing::forecast::forecast;
 use regatta_runtime::landing::target_of;
 use regatta_runtime::works::Works;
-use regatta_runtime::yard::{ATTRIBUTES_DIR, Merger};
+use regatta_runtime::yard::{ATTRIBUTES_DIR, Merger, Resolutions};
 use std::sync::Arc;
 
 /// Runs the verb.
@@ -40,7 +40,10 @@ pub fn run(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
         None => repo.commit(target.as_deref().unwrap_or("HEAD")).map_err(super::run::unusable)?,
     };
     let scratch = reader.place().run_dir(&id).join(ATTRIBUTES_DIR);
-    let merger = Merger { repo: &repo, scratch: &scratch };
+    let resolutions = Resolutions::read(&reader.place().run_dir(&id)).map_err(|error| {
+        CliError::environment(format!("how conflicts of run {id} were resolved cannot be read: {error}"))
+    })?;
+    let merger = Merger { repo: &repo, scratch: &scratch, resolutions: &resolutions };
     let seen = forecast(merger, &from, (&works.all(), merge))
         .map_err(|error| CliError::environment(format!("the merge cannot be foreseen: {error}")))?;
     if args.json {

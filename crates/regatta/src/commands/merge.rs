@@ -6,7 +6,10 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape;
 use crate::view::{RunView, reader_to_write, writing};
-use regatta_journal::Which;
+use regatta_engine::cause::Cause;
+use regatta_engine::ids::NodeId;
+use regatta_engine::state::node::NodeState;
+use regatta_journal::{Reader, Which};
 use regatta_plan::model::Merge;
 use regatta_runtime::landing::{Approval, Report};
 use regatta_runtime::orchestrator::now_wall_ms;
@@ -29,13 +32,21 @@ fn go_on(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
     let summary = reader.resolve(which).map_err(writing(&context.workspace))?;
     let id = summary.run_id;
     let report = Report::read(&reader.place().run_dir(&id)).filter(|report| report.waits.is_some());
-    if summary.state.has_ended() || report.is_none() {
-        let message = format!("the landing of run {id} waits for nobody");
+    if summary.state.has_ended() || report.is_none() && !meets_conflicts(&reader, id.as_str())? {
+        let message = format!("the landing of run {id} waits for nobody, and none of its tasks does");
         return Err(
             CliError::usage(message).hint(format!("`regatta status {id}` shows where the run stands"))
         );
     }
     take_up(context, args, id.to_string())
+}
+
+/// Whether a task waits because what it would begin from conflicts.
+fn meets_conflicts(reader: &Reader, run: &str) -> Result<bool, CliError> {
+    let view = RunView::load(reader, Which::Named(run), &mut |_| {})?;
+    let state = view.engine.state();
+    let waits = |node: NodeId| matches!(&state.node(node).state, NodeState::InDoubt(doubt) if doubt.cause == Cause::MergeConflict);
+    Ok(state.in_doubt().any(waits))
 }
 
 /// Records a yes or a no to what the run asks, then takes it up.

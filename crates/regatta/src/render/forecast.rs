@@ -54,6 +54,7 @@ fn outcome(step: &Foreseen, behind: bool) -> String {
     match step.merge {
         Step::Clean => "merges".to_owned(),
         Step::ByRules => format!("conflicts in {}, which the rules resolve", paths(&step.paths)),
+        Step::Resolved => format!("conflicts in {}, resolved as before", paths(&step.paths)),
         Step::Conflict => format!("conflicts in {}", paths(&step.paths)),
         Step::Behind => "does not descend from what it would come upon".to_owned(),
         Step::Upstream if behind => "contains work that cannot be taken as it is".to_owned(),

@@ -14,6 +14,7 @@ use regatta_engine::input::{Claimed, Expansion, LeaseChange};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::report::Report;
 use regatta_engine::scope::Scope;
+use regatta_engine::spec::EffectContract;
 
 /// The line for an event, without newline; `None` for events that say nothing new to a person.
 #[must_use]
@@ -42,10 +43,7 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
         EventKind::RetryScheduled { number, delay_ms, .. } => {
             format!("retry      {task}: attempt {} in {}", number + 1, duration(*delay_ms))
         }
-        EventKind::NodeInDoubt { asking: true, .. } => format!("asking     {task}: its reconcile command"),
-        EventKind::NodeInDoubt { .. } => format!("in doubt   {task}: a person must answer"),
-        EventKind::Answered { by_person: true, .. } => format!("answered   {task}"),
-        EventKind::Answered { .. } => format!("reconciled {task}"),
+        EventKind::NodeInDoubt { .. } | EventKind::Answered { .. } => of_doubt(engine, &event.kind, task)?,
         EventKind::NodeEnded { node, outcome: NodeOutcome::Succeeded, .. } if lands(engine, *node) => {
             format!("landed     {task}")
         }
@@ -125,6 +123,25 @@ fn of_attempt(engine: &Engine, kind: &EventKind, task: &str) -> Option<String> {
             let why = reason(*cause, report);
             format!("{:<10} {task} after {}{why}", outcome.name(), duration(*duration_ms))
         }
+        _ => return None,
+    })
+}
+
+/// A node in doubt, and what settled that.
+fn of_doubt(engine: &Engine, kind: &EventKind, task: &str) -> Option<String> {
+    Some(match kind {
+        EventKind::NodeInDoubt { asking: true, .. } => format!("asking     {task}: its reconcile command"),
+        EventKind::NodeInDoubt { cause: Cause::MergeConflict, .. } => {
+            format!("conflict   {task}: a person must resolve what it would begin from")
+        }
+        EventKind::NodeInDoubt { .. } => format!("in doubt   {task}: a person must answer"),
+        EventKind::Answered { by_person: true, .. } => format!("answered   {task}"),
+        EventKind::Answered { node, .. }
+            if engine.graph().policy(*node).effect != EffectContract::Reconcile =>
+        {
+            format!("again      {task}")
+        }
+        EventKind::Answered { .. } => format!("reconciled {task}"),
         _ => return None,
     })
 }

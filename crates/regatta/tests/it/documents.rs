@@ -109,10 +109,7 @@ fn a_batch_is_answered_in_its_own_shape() {
 
 #[test]
 fn parts_of_worktrees_and_merges_that_are_not_built_are_named() {
-    let parts = [
-        ("worktree", "\"lfs\": \"on\"", "worktree.lfs: on"),
-        ("merge", "\"policy\": \"pull-requests\"", "merge.policy: pull-requests"),
-    ];
+    let parts = [("merge", "\"policy\": \"pull-requests\"", "merge.policy: pull-requests")];
     for (block, part, named) in parts {
         let plan = format!("{{ \"version\": 1, \"{block}\": {{ {part} }}, \"tasks\": [] }}");
         let world = World::new();

@@ -1,7 +1,7 @@
 //! Spec 6 "Merge": every pair and the full order are predicted, all conflicts at once, and prediction and merge agree.
 
 use crate::making::git_that;
-use crate::repo_world::{belongings, git, git_in, repository, with_plan};
+use crate::repo_world::{belongings, commit_by_hand, git, integration_worktree, repository, with_plan};
 use crate::world::World;
 use serde_json::{Value, json};
 
@@ -83,15 +83,9 @@ tasks:
 ",
     );
     world.regatta(&["run", "plan.yaml"]).exits(5);
-    let list = git(&world, &["worktree", "list", "--porcelain"]);
-    let place = list
-        .lines()
-        .filter_map(|line| line.strip_prefix("worktree "))
-        .find(|path| path.ends_with("-integration"))
-        .unwrap();
-    let place = std::path::Path::new(place);
+    let place = integration_worktree(&world).unwrap();
     std::fs::write(place.join("src/b.txt"), "both\n").unwrap();
-    git_in(place, &["-c", "user.name=P", "-c", "user.email=p@x", "commit", "-qa", "--no-edit"]);
+    commit_by_hand(&place);
     world.regatta(&["merge", "--continue"]).exits(0);
     assert_eq!(world.read("src/b.txt"), "both\n");
     let said = world.regatta(&["merge", "--continue", &world.run_id()]).exits(2);

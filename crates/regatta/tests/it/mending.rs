@@ -1,6 +1,6 @@
 //! Spec 6 "Merge", spec 10 "Gates": agents that mend red gates and resolve conflicts, at most their attempts, then a person.
 
-use crate::repo_world::{belongings, git, with_plan, worktrees};
+use crate::repo_world::{belongings, commit_by_hand, git, integration_worktree, with_plan, worktrees};
 use crate::world::World;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
@@ -258,17 +258,10 @@ fn markers_that_are_left_are_refused_and_then_a_person_resolves() {
             assert_eq!(tries.as_array().unwrap().len(), 2);
             assert_eq!(tries[1]["said"], "markers of the conflict are left in src/b.txt");
         }
-        let list = git(&world, &["worktree", "list", "--porcelain"]);
-        let place = list
-            .lines()
-            .find_map(|line| line.strip_prefix("worktree ").filter(|path| path.ends_with("-integration")));
-        let place = std::path::PathBuf::from(place.unwrap());
+        let place = integration_worktree(&world).unwrap();
         assert!(std::fs::read_to_string(place.join("src/b.txt")).unwrap().contains("<<<<<<<"));
         std::fs::write(place.join("src/b.txt"), "both\n").unwrap();
-        crate::repo_world::git_in(
-            &place,
-            &["-c", "user.name=P", "-c", "user.email=p@x", "commit", "-qam", "by hand"],
-        );
+        commit_by_hand(&place);
         world.regatta(&["resume"]).exits(0);
         assert_eq!((world.read("src/b.txt").as_str(), worktrees(&world)), ("both\n", 0));
     }

@@ -1,6 +1,8 @@
 //! Spec 6 "States of a merging run", "Merge", "Landing": the target moves once, to work that passed its gates, or not at all.
 
-use crate::repo_world::{belongings, branches, git, git_in, repository, with_plan, worktrees};
+use crate::repo_world::{
+    belongings, branches, commit_by_hand, git, git_in, integration_worktree, repository, with_plan, worktrees,
+};
 use crate::world::World;
 use serde_json::Value;
 
@@ -249,19 +251,12 @@ fn a_conflict_is_left_to_a_person_with_its_markers_and_resume_takes_what_they_co
     let said = world.regatta(&["run", "plan.yaml"]).exits(5);
     assert_eq!(belongings(&world), before);
     assert!(said.out.contains("conflicts in src/b.txt") && said.out.contains("git commit"), "{}", said.out);
-    let list = git(&world, &["worktree", "list", "--porcelain"]);
-    let place = list
-        .lines()
-        .filter_map(|line| line.strip_prefix("worktree "))
-        .find(|path| path.ends_with("-integration"))
-        .unwrap();
-    let place = std::path::Path::new(place);
+    let place = &integration_worktree(&world).unwrap();
     assert!(std::fs::read_to_string(place.join("src/b.txt")).unwrap().contains("<<<<<<<"));
     // Nothing was done yet: it waits again.
     world.regatta(&["resume"]).exits(5);
     std::fs::write(place.join("src/b.txt"), "both\n").unwrap();
-    git_in(place, &["add", "-A"]);
-    git_in(place, &["-c", "user.name=P", "-c", "user.email=p@x", "commit", "-q", "--no-edit"]);
+    commit_by_hand(place);
     world.regatta(&["resume"]).exits(0);
     assert_eq!(
         (world.read("src/b.txt").as_str(), world.read("child.txt").as_str(), worktrees(&world)),

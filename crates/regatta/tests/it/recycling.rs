@@ -3,10 +3,10 @@
 use crate::repo_world::{git, with_plan};
 
 /// Everything that a task can see of its worktree, into a file of the workspace that is called after it.
-const DESCRIBE: &str = "{ git status --porcelain --ignored; git diff-files --stat; git ls-files -v; git ls-files --stage; find . -path ./.git -prune -o -printf '%p %y %m %l\\n' | sort; git log -1 --format='%T %s'; git reflog --format=%gs; ls -R $(git rev-parse --git-dir); find . -type f ! -path ./.git -exec sha1sum {} + | sort; } | sed s/$REGATTA_TASK_ID-[0-9a-f]*/TASK/ >$REGATTA_WORKSPACE/$REGATTA_TASK_ID.seen; stat -c '%i %Y' . src/a.txt $(git rev-parse --git-dir)/index >$REGATTA_WORKSPACE/$REGATTA_TASK_ID.stat";
+const DESCRIBE: &str = "{ git status --porcelain --ignored; git diff-files --stat; git ls-files -v; git ls-files --stage; find . -path ./.git -prune -o -printf '%p %y %m %n %l\\n' | sort; git log -1 --format='%T %s'; git for-each-ref refs/worktree refs/bisect refs/rewritten; git config --list --show-scope | grep ^worktree; git status | head -3 | sed s/$REGATTA_TASK_ID/TASK/; git reflog --format=%gs; ls -R $(git rev-parse --git-dir); find . -type f ! -path ./.git -exec sha1sum {} + | sort; } | sed s/$REGATTA_TASK_ID-[0-9a-f]*/TASK/ >$REGATTA_WORKSPACE/$REGATTA_TASK_ID.seen; stat -c '%i %Y' . src/a.txt $(git rev-parse --git-dir)/index >$REGATTA_WORKSPACE/$REGATTA_TASK_ID.stat";
 
 /// What a task may do in its worktree that a later one must not see.
-const MESS: &str = "git update-index --assume-unchanged keep/assumed; echo sly >keep/assumed; git update-index --skip-worktree keep/skipped; echo sly >keep/skipped; chmod 700 keep; chmod 600 keep/rights; cp -p keep/same was; echo 2 >keep/same; touch -r was keep/same; rm was; mv lib lib.was; ln -s / lib; rm src/b.txt; mkdir src/b.txt; echo x >src/b.txt/x; echo junk >junk; echo log >x.log; mkdir -p deep/er; touch deep/er/x.log; git init -q nested.log; touch nested.log/f; ln src/a.txt linked; mkdir -p $(git rev-parse --git-dir)/info; echo /src >$(git rev-parse --git-dir)/info/sparse-checkout; git commit -q --allow-empty -m mine; stat -c %i . >$REGATTA_WORKSPACE/mess.stat";
+const MESS: &str = "git update-index --assume-unchanged keep/assumed; echo sly >keep/assumed; git update-index --skip-worktree keep/skipped; echo sly >keep/skipped; chmod 700 keep; chmod 600 keep/rights; cp -p keep/same was; echo 2 >keep/same; touch -r was keep/same; rm was; mv lib lib.was; ln -s / lib; rm src/b.txt; mkdir src/b.txt; echo x >src/b.txt/x; echo junk >junk; echo log >x.log; mkdir -p deep/er; touch deep/er/x.log; git init -q nested.log; touch nested.log/f; ln src/a.txt linked; chmod 2711 .; mkdir -p empty/er src/empty .hidden/er; ln keep/held $REGATTA_WORKSPACE/.git/held; setfattr -n user.mine -v 1 lib.was keep . 2>/dev/null; d=$(git rev-parse --absolute-git-dir); mkdir -p $(git rev-parse --git-dir)/info; echo /src >$(git rev-parse --git-dir)/info/sparse-checkout; git commit -q --allow-empty -m mine; git update-ref refs/worktree/mine HEAD; git update-ref refs/bisect/bad HEAD; git config --worktree my.own 1; git rev-parse HEAD >$d/MERGE_HEAD; cp $d/MERGE_HEAD $d/BISECT_LOG; mkdir $d/rebase-merge; echo x >$d/rebase-merge/done; git worktree add -q inner; git worktree add -q deep/inner; stat -c %i . >$REGATTA_WORKSPACE/mess.stat";
 
 #[test]
 fn a_worktree_that_is_used_again_shows_nothing_of_the_task_before() {
@@ -27,12 +27,13 @@ tasks:
       {DESCRIBE}
 "
     ));
-    for file in ["keep/assumed", "keep/skipped", "keep/rights", "keep/same", "lib/x"] {
+    for file in ["keep/assumed", "keep/skipped", "keep/rights", "keep/same", "keep/held", "lib/x"] {
         world.write(file, "1\n");
     }
     world.write(".git/info/exclude", "*.seen\n*.stat\n");
     git(&world, &["add", "-A"]);
     git(&world, &["commit", "-q", "-m", "more"]);
+    git(&world, &["config", "extensions.worktreeConfig", "true"]);
     world.regatta(&["run", "plan.yaml"]).exits(0);
     let stat = |task: &str| -> Vec<u64> {
         let text = world.read(&format!("{task}.stat"));

@@ -3,7 +3,7 @@
 //! Knows git's commands, and no run.
 
 use crate::world::World;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A repository with one commit on `main`: `src/a.txt`, `src/b.txt` and a `.gitignore`.
@@ -77,4 +77,23 @@ pub fn worktrees(world: &World) -> usize {
         .filter(|line| line.starts_with("worktree "))
         .count()
         - 1
+}
+
+/// The worktree whose path has a part of a name in it, if there is one.
+pub fn worktree_at(world: &World, part: &str) -> Option<PathBuf> {
+    let list = git(world, &["worktree", "list", "--porcelain"]);
+    list.lines()
+        .filter_map(|line| line.strip_prefix("worktree "))
+        .find(|path| path.contains(part))
+        .map(PathBuf::from)
+}
+
+/// Where work of the newest run is merged, if that is there.
+pub fn integration_worktree(world: &World) -> Option<PathBuf> {
+    worktree_at(world, &format!("{}-integration", world.run_id()))
+}
+
+/// Commits everything in a worktree as a person does who has resolved a conflict there.
+pub fn commit_by_hand(place: &Path) {
+    git_in(place, &["-c", "user.name=P", "-c", "user.email=p@x", "commit", "-qa", "-m", "by hand"]);
 }

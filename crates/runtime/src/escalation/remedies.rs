@@ -33,6 +33,16 @@ pub fn remedies(run_id: &str, graph: &Graph, (about, cause): (Scope, Cause)) -> 
     let task = word(graph.name(node));
     let logs = remedy(format!("regatta logs --run {run_id} {task} --stderr"), "shows what it wrote last");
     let explain = remedy(format!("regatta explain --run {run_id} {task}"), "says where it stands and why");
+    if cause == Cause::MergeConflict {
+        return vec![
+            remedy(
+                format!("regatta merge {run_id} --continue"),
+                "goes on after the conflict was resolved and committed in the worktree that the last attempt names",
+            ),
+            remedy(format!("regatta cancel {run_id} --task {task}"), "gives the task up, and what needs it"),
+            explain,
+        ];
+    }
     if matches!(cause, Cause::Lost | Cause::MaxLost | Cause::RateLimit) {
         let answer = |how: &str, does| remedy(format!("regatta answer {run_id} {task} --{how}"), does);
         return vec![

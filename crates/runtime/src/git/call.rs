@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 /// What every call turns off: programs that a repository names, work in the background, and what makes output differ.
-const SETTINGS: [&str; 26] = [
+const SETTINGS: [&str; 27] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.pager=cat",
@@ -30,6 +30,7 @@ const SETTINGS: [&str; 26] = [
     "core.filesRefLockTimeout=3000",
     "core.packedRefsTimeout=3000",
     "merge.renames=true",
+    "rerere.enabled=false",
     "submodule.recurse=false",
     "worktree.useRelativePaths=false",
     "gc.auto=0",

@@ -5,6 +5,7 @@
 //! repo     what repository a workspace is in: directories, head, what is under way
 //! objects  commits, trees, refs, merges without a checkout
 //! history  commits as somebody wrote them, and what those of a range say
+//! lfs      large files, where git-lfs is there
 //! changes  what differs between commits, and what a worktree holds beside its commit
 //! worktrees  make, list, remove
 //! ```
@@ -13,6 +14,7 @@
 mod call;
 mod changes;
 mod history;
+pub mod lfs;
 mod objects;
 mod repo;
 mod worktrees;
@@ -20,6 +22,6 @@ mod worktrees;
 pub use call::{Git, GitError};
 pub use changes::{Change, ChangeKind, LineCounts};
 pub use history::Written;
-pub use objects::{Merged, Oid, Person, Stamp};
+pub use objects::{Merged, Met, Oid, Person, Stamp};
 pub use repo::{Head, Repo, RepoError};
 pub use worktrees::{Listed, is_gone};

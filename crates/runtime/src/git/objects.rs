@@ -4,7 +4,8 @@
 
 use super::call::words;
 use super::{Git, GitError};
-use std::collections::BTreeSet;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The id of an object in hexadecimal.
@@ -91,7 +92,22 @@ pub enum Merged {
         tree: Oid,
         /// The paths.
         paths: Vec<String>,
+        /// What meets in each of them.
+        met: Vec<Met>,
     },
+}
+
+/// What meets in a path of a merge: of each side its mode and blob, `100644 …`, or nothing where it has none.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Met {
+    /// The path.
+    pub path: String,
+    /// In the merge base.
+    pub base: Option<String>,
+    /// In the one that is merged into.
+    pub ours: Option<String>,
+    /// In the one that is merged.
+    pub theirs: Option<String>,
 }
 
 impl Git {
@@ -146,6 +162,15 @@ impl Git {
         Ok(self.ask(&args, &[0, 1])?.0 == 0)
     }
 
+    /// The parents of a commit, in their order.
+    ///
+    /// # Errors
+    /// Git fails, or there is no such commit.
+    pub fn parents(&self, commit: &Oid) -> Result<Vec<Oid>, GitError> {
+        let out = self.run(&["show", "--no-patch", "--format=%P", "--end-of-options", commit.as_str()])?;
+        Ok(String::from_utf8_lossy(&out).split_whitespace().filter_map(Oid::parse).collect())
+    }
+
     /// Those of some commits that no other of them contains.
     ///
     /// # Errors
@@ -190,7 +215,7 @@ impl Git {
     /// # Errors
     /// Git fails, for instance because the histories have nothing in common.
     pub fn merge_tree(&self, base: Option<&Oid>, (ours, theirs): (&Oid, &Oid)) -> Result<Merged, GitError> {
-        let args = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages"];
+        let args = ["merge-tree", "--write-tree", "-z", "--no-messages"];
         let mut args: Vec<&str> = args.to_vec();
         let (mut left, mut right) = (ours.clone(), theirs.clone());
         if let Some(base) = base {
@@ -206,10 +231,8 @@ impl Git {
         if code == 0 {
             return Ok(Merged::Clean(tree));
         }
-        let mut paths: Vec<String> = parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect();
-        paths.sort();
-        paths.dedup();
-        Ok(Merged::Conflict { tree, paths })
+        let met = meetings(parts).ok_or_else(answer)?;
+        Ok(Merged::Conflict { tree, paths: met.iter().map(|met| met.path.clone()).collect(), met })
     }
 
     /// A commit with the tree of `commit` whose only parent is `base`; the same one whenever it is asked for.
@@ -355,6 +378,30 @@ impl Git {
         let wanted = format!("{}\t{}", one.1, other.1);
         Ok(String::from_utf8_lossy(&out).lines().any(|line| line == wanted))
     }
+}
+
+/// What meets where, by path, of the lines `MODE BLOB STAGE<tab>PATH`.
+fn meetings<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<Vec<Met>> {
+    let mut found: BTreeMap<String, Met> = BTreeMap::new();
+    for line in lines {
+        let text = String::from_utf8_lossy(line);
+        let (entry, path) = text.split_once('\t')?;
+        let (blob, stage) = entry.rsplit_once(' ')?;
+        let met = found.entry(path.to_owned()).or_insert_with(|| Met {
+            path: path.to_owned(),
+            base: None,
+            ours: None,
+            theirs: None,
+        });
+        let side = match stage {
+            "1" => &mut met.base,
+            "2" => &mut met.ours,
+            "3" => &mut met.theirs,
+            _ => return None,
+        };
+        *side = Some(blob.to_owned());
+    }
+    Some(found.into_values().collect())
 }
 
 pub(super) fn oid(out: &[u8]) -> Option<Oid> {

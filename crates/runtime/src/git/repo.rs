@@ -2,7 +2,7 @@
 //!
 //! Refuses what worktrees cannot be made of, each by name. Changes nothing.
 
-use super::{Git, GitError, Oid, Person};
+use super::{Git, GitError, Oid, Person, lfs};
 use regatta_plan::{Overlap, Plan, overlaps};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -54,6 +54,9 @@ pub enum RepoError {
     /// A branch has the name that all of ours begin with.
     #[error("a branch is called `regatta`, so none can be called `regatta/…`")]
     Name,
+    /// Large files are to be looked after, and cannot.
+    #[error("`worktree.lfs: on` cannot be: {0}")]
+    Lfs(&'static str),
     /// Git fails.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -71,6 +74,9 @@ impl RepoError {
             RepoError::NoCommit { .. } => "name a branch, a tag or a commit that exists",
             RepoError::UnderWay { .. } => "finish or abort it first",
             RepoError::Name => "rename it: git branch -m regatta OTHER",
+            RepoError::Lfs(_) => {
+                "install git-lfs, or leave `lfs` out: then files that belong to it stay pointers, and nobody may change them"
+            }
             RepoError::Git(_) => "",
         }
     }
@@ -149,8 +155,16 @@ impl Repo {
     /// # Errors
     /// The settings cannot be read.
     pub fn harmless(&self) -> Result<Git, GitError> {
+        self.harmless_as(&self.git)
+    }
+
+    /// The same as seen by another git: a worktree can have settings of its own.
+    ///
+    /// # Errors
+    /// The settings cannot be read.
+    pub fn harmless_as(&self, seen: &Git) -> Result<Git, GitError> {
         let args = ["config", "--null", "--name-only", "--get-regexp", r"^(filter|merge)\..*\."];
-        let (_, out) = self.git.ask(&args, &[0, 1])?;
+        let (_, out) = seen.ask(&args, &[0, 1])?;
         let mut off = Vec::new();
         for key in out.split(|b| *b == 0).filter_map(|key| std::str::from_utf8(key).ok()) {
             let Some((section, name)) = key.rsplit_once('.').and_then(|(head, _)| head.split_once('.'))
@@ -177,6 +191,7 @@ impl Repo {
         let Some(rules) = &plan.worktrees else { return Ok(()) };
         let repo = Repo::find(workspace)?;
         repo.commit(&rules.base)?;
+        lfs::looked_after(&repo, &rules.lfs)?;
         let Some(merge) = &plan.merge else { return Ok(()) };
         let branch = match (&merge.target, &repo.head) {
             (Some(name), _) => Some(format!("refs/heads/{name}")),

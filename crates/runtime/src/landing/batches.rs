@@ -93,9 +93,11 @@ impl Dock {
             return Ok(Tried::Ends(Verdict::Stop));
         }
         if passed {
+            self.proven(bench)?;
             report.merged.extend(names());
             return Ok(Tried::Rest(rest));
         }
+        bench.unproven = None;
         bench.tip = before;
         bench.stand_at_tip()?;
         if !alone {

@@ -73,6 +73,7 @@ impl Dock {
                 helper,
                 head: None,
                 after,
+                before: None,
                 nth: failed.len(),
                 title: format!("Mend what is red after {place}"),
                 instruction: format!(

@@ -48,6 +48,8 @@ pub enum Step {
     Clean,
     /// It conflicts, and rules of the plan speak of each path.
     ByRules,
+    /// It conflicts as others did before, and is resolved as that was.
+    Resolved,
     /// It conflicts.
     Conflict,
     /// It does not descend from what it would come upon, and is to be taken as it is.
@@ -99,7 +101,7 @@ fn in_order(
     let mut order = Vec::new();
     let git_at = |at: &Oid| merger.git_at(at);
     let strategy = Strategy::of(merge.map_or("no-ff", |merge| merge.strategy.as_str()));
-    let joiner = Joiner { strategy, scribe: Scribe::nobody(), git_at: &git_at };
+    let joiner = Joiner { strategy, scribe: Scribe::nobody(), merger, git_at: &git_at };
     for piece in &cargo.pieces {
         let mut seen = Foreseen {
             task: piece.task.clone(),
@@ -118,7 +120,13 @@ fn in_order(
             Joined::There => {}
             Joined::At(at) => tip = at,
             Joined::Behind => seen.merge = Step::Behind,
-            Joined::Conflict(tree, paths) => {
+            Joined::Known(clash, known) => {
+                seen.merge = Step::Resolved;
+                seen.paths = clash.paths();
+                tip = joiner.commit(&merger.git_at(&tip)?, &known.tree, (&tip, piece))?;
+            }
+            Joined::Conflict(clash) => {
+                let (paths, tree) = (clash.paths(), clash.tree);
                 let ruled = merge
                     .filter(|merge| merge.on_conflict == "merge-with-rules")
                     .is_some_and(|merge| paths.iter().all(|path| matching(&merge.rules, path).is_some()));

@@ -56,9 +56,11 @@ pub(super) enum Said {
 impl Dock {
     /// Prepares the worktree in which gates run. Answers what keeps them from running.
     pub(super) fn prepare(&self, bench: &Bench) -> Result<Option<Verdict>, LandError> {
-        if self.merge.gates.is_empty() {
-            return Ok(None);
-        }
+        if self.merge.gates.is_empty() { Ok(None) } else { self.set_up(bench) }
+    }
+
+    /// Runs what prepares a worktree. Answers what keeps others from running there.
+    pub(super) fn set_up(&self, bench: &Bench) -> Result<Option<Verdict>, LandError> {
         for (n, action) in self.ground.rules.setup.iter().enumerate() {
             let Some(ran) = self.run(action, &bench.path, SETUP_MS) else {
                 return Ok(Some(Verdict::Stop));
@@ -79,6 +81,9 @@ impl Dock {
 
     /// Has one order carried out. Nothing if the run is being left.
     pub(super) fn carry_out(&self, order: Order) -> Option<Ran> {
+        if self.stop.load(Ordering::SeqCst) {
+            return None;
+        }
         let (sender, answers) = channel();
         self.runner.start(order, Reply::to(0, sender));
         self.hear(&answers).map(|(_, ran)| ran)
@@ -236,6 +241,7 @@ impl<'a> Round<'a> {
             let Some((i, ran)) = self.dock.hear(&answers) else { return Ok(Said::Left) };
             self.ended(i, ran, bench)?;
             if !self.stands.contains(&Stand::Running) {
+                self.dock.calm(bench)?;
                 bench.stand_at_tip()?;
             }
         }

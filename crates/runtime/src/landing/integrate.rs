@@ -5,11 +5,12 @@
 use super::gates::red_at_the_end;
 use super::joining::{Joined, Joiner, Strategy};
 use super::paid::Paid;
+use super::resolve::{A_PERSON, BY_AGENT};
 use super::resolver::Resolved;
 use super::scribe::Scribe;
 use super::{Approval, Cargo, Conflict, Dock, LandError, Piece, Report, Verdict};
 use crate::git::{Git, Oid};
-use crate::yard::{AttributesError, patterns};
+use crate::yard::{AttributesError, Clash, patterns};
 use regatta_engine::cause::Cause;
 use regatta_fault as fault;
 use regatta_plan::model::MergeRule;
@@ -34,7 +35,14 @@ pub(super) struct Bench {
     pub(super) told: BTreeSet<(String, String)>,
     /// What was merged besides the last one since gates were asked.
     pub(super) with: Vec<String>,
+    /// How an agent resolved the conflict of the last one, which its gates have not seen yet.
+    pub(super) unproven: Option<Solved>,
+    /// The task that is to begin from what is merged here; nothing where work lands.
+    pub(super) before: Option<String>,
 }
+
+/// A conflict, the tree without it, and who resolved which path.
+pub(super) type Solved = (Clash, Oid, BTreeMap<String, String>);
 
 pub(super) type Outcome<'a> = (&'a mut Report, &'a mut BTreeMap<String, Cause>);
 
@@ -88,11 +96,19 @@ impl Dock {
             // Perhaps a person committed there what was left to them.
             ground.repo.git.set_ref(&self.resolution_ref(), &last)?;
         }
+        let bench = self.bench_at((path, &names.integration()), from)?;
+        fault::point("landing.bench");
+        Ok(bench)
+    }
+
+    /// A worktree of ours at a commit, on a branch of that name, whatever was there.
+    pub(super) fn bench_at(&self, (path, branch): (PathBuf, &str), from: &Oid) -> Result<Bench, LandError> {
+        let ground = &self.ground;
+        let full = format!("refs/heads/{branch}");
         ground.clear(&path)?;
         ground.repo.git.drop_refs(std::slice::from_ref(&full))?;
-        let git = ground.check_out(&path, (&names.integration(), from))?;
+        let git = ground.check_out(&path, (branch, from))?;
         ground.furnish(&path)?;
-        fault::point("landing.bench");
         Ok(Bench {
             git,
             path,
@@ -103,7 +119,20 @@ impl Dock {
             paid: Paid::read(&self.run_dir)?,
             told: BTreeSet::new(),
             with: Vec::new(),
+            unproven: None,
+            before: None,
         })
+    }
+
+    /// Nothing runs in a worktree of ours any more: settings that were changed are put back, locks of what was killed go, and
+    /// what programs its settings name is asked anew.
+    pub(super) fn calm(&self, bench: &mut Bench) -> Result<(), LandError> {
+        // What a command of the plan changed of the repository's settings is no finding about anybody's work.
+        let _ = self.ground.tampered();
+        self.ground.mend(&bench.path)?;
+        self.ground.unlock(&bench.path, bench.branch.trim_start_matches("refs/heads/"))?;
+        bench.git = self.ground.git_in(&bench.path)?;
+        Ok(())
     }
 
     /// Merges one piece. A conflict is met `alone` only: on a tip whose gates have passed.
@@ -130,19 +159,40 @@ impl Dock {
                 return Ok(Step::In { by_agent });
             }
             Joined::At(tip) => tip,
-            Joined::Behind | Joined::Conflict(..) if !alone => return Ok(Step::Later),
+            Joined::Behind | Joined::Conflict(..) | Joined::Known(..) if !alone => return Ok(Step::Later),
             Joined::Behind => {
                 report.found(piece, vec![behind(&before)]);
                 return Ok(Step::Out(Cause::NotLanded));
             }
-            Joined::Conflict(_, paths) => {
+            Joined::Known(clash, known) => {
+                // What a person commits where it was left to them stands above what was known.
+                let mut conflict =
+                    Conflict { task: piece.task.clone(), paths: clash.paths(), resolved: known.by };
+                let person = self.resolved_by_person(bench, piece)?;
+                let tree = match person {
+                    Some(tree) => self.by_person((bench, &clash), tree, &mut conflict)?,
+                    None => known.tree,
+                };
+                by_agent = self.is_by_agent(&conflict);
+                report.conflicts.push(conflict);
+                joiner.commit(&bench.git, &tree, (&before, piece))?
+            }
+            Joined::Conflict(clash) => {
+                let paths = clash.paths();
                 let mut conflict = Conflict { task: piece.task.clone(), paths, resolved: BTreeMap::new() };
                 bench.stand()?;
                 let solved = self.resolve((piece, merged), bench, (&mut conflict, report))?;
-                by_agent = self.merge.on_conflict == "resolver" && !conflict.resolved.is_empty();
+                by_agent = self.is_by_agent(&conflict);
+                let by = conflict.resolved.clone();
                 report.conflicts.push(conflict);
                 match solved {
-                    Resolved::Tree(tree) => joiner.commit(&bench.git, &tree, (&before, piece))?,
+                    Resolved::Tree(tree) => {
+                        bench.unproven = Some((clash, tree.clone(), by));
+                        if !by_agent || !self.merge.gate_each {
+                            self.proven(bench)?;
+                        }
+                        joiner.commit(&bench.git, &tree, (&before, piece))?
+                    }
                     Resolved::No => return self.unresolved(piece, bench, report),
                     Resolved::Left => return Ok(Step::Other(Verdict::Stop)),
                 }
@@ -153,6 +203,31 @@ impl Dock {
         bench.behind.set(true);
         fault::point("landing.merged");
         Ok(Step::In { by_agent })
+    }
+
+    /// Whether an agent resolved a part of a conflict: then gates decide, and a person where they are red.
+    fn is_by_agent(&self, conflict: &Conflict) -> bool {
+        self.merge.on_conflict == "resolver" && conflict.resolved.values().any(|by| by.starts_with(BY_AGENT))
+    }
+
+    fn by_person(
+        &self,
+        (bench, clash): (&Bench, &Clash),
+        tree: Oid,
+        conflict: &mut Conflict,
+    ) -> Result<Oid, LandError> {
+        conflict.resolved = conflict.paths.iter().map(|path| (path.clone(), A_PERSON.to_owned())).collect();
+        self.ground.remember((&bench.git, clash), (&tree, &conflict.resolved))?;
+        Ok(tree)
+    }
+
+    /// How the last conflict was resolved is good: whoever meets the same again is not asked.
+    pub(super) fn proven(&self, bench: &mut Bench) -> Result<(), LandError> {
+        if let Some((clash, tree, by)) = bench.unproven.take() {
+            // What cannot be remembered is asked again.
+            self.ground.remember((&bench.git, &clash), (&tree, &by))?;
+        }
+        Ok(())
     }
 
     /// What an unresolved conflict means.
@@ -187,7 +262,7 @@ impl Dock {
     }
 
     fn joiner<'a>(&'a self, git_at: &'a dyn Fn(&Oid) -> Result<Git, AttributesError>) -> Joiner<'a> {
-        Joiner { strategy: self.strategy(), scribe: self.scribe(), git_at }
+        Joiner { strategy: self.strategy(), scribe: self.scribe(), merger: self.ground.merger(), git_at }
     }
 
     pub(super) fn strategy(&self) -> Strategy {

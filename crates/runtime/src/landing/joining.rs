@@ -11,7 +11,7 @@
 use super::scribe::Scribe;
 use crate::git::{Git, Merged, Oid};
 use crate::works::Piece;
-use crate::yard::AttributesError;
+use crate::yard::{AttributesError, Clash, Known, Meeting, Merger};
 
 /// How pieces come together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,8 +62,10 @@ pub(super) enum Joined {
     There,
     /// It is in this commit.
     At(Oid),
-    /// It conflicts: the tree with markers, and the paths.
-    Conflict(Oid, Vec<String>),
+    /// It conflicts.
+    Conflict(Clash),
+    /// It conflicts as others did before, and how that was resolved is known.
+    Known(Clash, Known),
     /// It does not descend from the tip, and is to be taken as it is.
     Behind,
 }
@@ -72,6 +74,7 @@ pub(super) enum Joined {
 pub(super) struct Joiner<'a> {
     pub(super) strategy: Strategy,
     pub(super) scribe: Scribe<'a>,
+    pub(super) merger: Merger<'a>,
     /// Git under the attributes of a commit.
     pub(super) git_at: &'a dyn Fn(&Oid) -> Result<Git, AttributesError>,
 }
@@ -110,9 +113,32 @@ impl Joiner<'_> {
 
     fn at_once(&self, git: &Git, (tip, piece): (&Oid, &Piece)) -> Result<Joined, AttributesError> {
         let base = self.strategy.has_own_base().then_some(&piece.base);
-        Ok(match git.merge_tree(base, (tip, &piece.head))? {
-            Merged::Clean(tree) => Joined::At(self.commit(git, &tree, (tip, piece))?),
-            Merged::Conflict { tree, paths } => Joined::Conflict(tree, paths),
+        let met = self.merger.merge(git, base, [tip, &piece.head])?;
+        if !matches!(met, Meeting::Clean(_))
+            && let Some(tree) = self.upon_own_base(git, (tip, piece))?
+        {
+            return Ok(Joined::At(self.commit(git, &tree, (tip, piece))?));
+        }
+        Ok(match met {
+            Meeting::Clean(tree) => Joined::At(self.commit(git, &tree, (tip, piece))?),
+            Meeting::Known(clash, known) => Joined::Known(clash, known),
+            Meeting::Clash(clash) => Joined::Conflict(clash),
+        })
+    }
+
+    /// Work that began from a merge of its predecessors comes upon a tip that merged them by itself: git finds several
+    /// bases and sees their old conflict again. Against where it began, only what it changed itself counts.
+    fn upon_own_base(&self, git: &Git, (tip, piece): (&Oid, &Piece)) -> Result<Option<Oid>, AttributesError> {
+        if self.strategy != Strategy::NoFf || git.is_ancestor(&piece.base, tip)? {
+            return Ok(None);
+        }
+        let parents = git.parents(&piece.base)?;
+        if parents.len() < 2 || !git.missing_from(tip, parents.iter())?.is_empty() {
+            return Ok(None);
+        }
+        Ok(match git.merge_tree(Some(&piece.base), (tip, &piece.head))? {
+            Merged::Clean(tree) => Some(tree),
+            Merged::Conflict { .. } => None,
         })
     }
 
@@ -139,6 +165,8 @@ impl Joiner<'_> {
                 findings.push("all that it changed is there already".to_owned());
                 return Ok(Joined::There);
             }
+            findings.push(why);
+        } else if matches!(joined, Joined::Known(..)) {
             findings.push(why);
         }
         Ok(joined)

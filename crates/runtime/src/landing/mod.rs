@@ -8,6 +8,7 @@
 //! Runs on a thread of its own; commands and agents run under the keeper, asked for through [`Runner`]. Doing it again from the start is
 //! always right: dates and authors of our commits follow from what is merged. Knows no engine state.
 
+mod ancestors;
 mod approval;
 mod batches;
 mod coverage;
@@ -26,6 +27,7 @@ mod scribe;
 mod target;
 mod tries;
 
+pub use ancestors::Agreed;
 pub use approval::{Approval, Question};
 pub use errand::{AgentOrder, Order, Ran, Reply, Runner};
 pub use target::target_of;
@@ -280,7 +282,7 @@ impl Dock {
             return Ok(nothing(&cargo.pieces, None, report));
         }
         for _ in 0..MOST_REBUILDS {
-            report = Report::default();
+            report = Report { tries: self.tries_before()?, ..Report::default() };
             let goal = self.goal()?;
             report.target.clone_from(&goal.branch);
             report.from = goal.at.to_string();

@@ -3,12 +3,10 @@
 //! A file of lines in the directory of the run, each synced before anything follows from it. A line that was cut off by a
 //! crash is no line, and its gate runs again.
 
-use crate::private_file;
+use crate::synced_lines;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The file in the directory of a run.
@@ -45,20 +43,9 @@ impl Paid {
     /// The file is there and cannot be read or cut.
     pub(super) fn read(run_dir: &Path) -> io::Result<Paid> {
         let path = run_dir.join(PAID);
-        let mut bytes = Vec::new();
-        match private_file::open(&path) {
-            Ok(mut file) => _ = file.read_to_end(&mut bytes)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-        if whole < bytes.len() {
-            OpenOptions::new().write(true).open(&path)?.set_len(whole as u64)?;
-        }
-        let lines = bytes[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty());
-        let told = |line: &[u8]| serde_json::from_slice::<Told>(line).map_err(io::Error::other);
-        let all = lines.map(|line| told(line).map(|told| ((told.tip.clone(), told.gate.clone()), told)));
-        Ok(Paid { path, all: all.collect::<io::Result<_>>()? })
+        let told = synced_lines::take_over::<Told>(&path)?.into_iter();
+        let all = told.map(|told| ((told.tip.clone(), told.gate.clone()), told));
+        Ok(Paid { path, all: all.collect() })
     }
 
     /// What a gate said of a commit.
@@ -71,11 +58,7 @@ impl Paid {
     /// # Errors
     /// It cannot be written.
     pub(super) fn add(&mut self, told: Told) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&told)?;
-        line.push(b'\n');
-        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?;
-        file.write_all(&line)?;
-        file.sync_all()?;
+        synced_lines::add(&self.path, std::slice::from_ref(&told))?;
         self.all.insert((told.tip.clone(), told.gate.clone()), told);
         Ok(())
     }
@@ -89,6 +72,7 @@ impl Paid {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write as _;
 
     #[test]
     fn what_was_told_is_found_again_and_a_line_that_was_cut_off_is_none() {

@@ -6,8 +6,13 @@ use super::integrate::{Bench, matching};
 use super::resolver::Resolved;
 use super::{Conflict, Dock, LandError, Piece, Report};
 use crate::git::{Change, Oid};
+use crate::yard::REGENERATE;
 use regatta_plan::model::{Action, MergeRule};
 
+/// Who resolves where everybody else has given up,
+pub(super) const A_PERSON: &str = "a person";
+/// and how an agent is named who did.
+pub(super) const BY_AGENT: &str = "agent ";
 /// How long a command may take that makes a file anew, in milliseconds.
 const REGENERATE_MS: u64 = 10 * 60_000;
 
@@ -24,7 +29,7 @@ impl Dock {
     ) -> Result<Resolved, LandError> {
         if let Some(tree) = self.resolved_by_person(bench, piece)? {
             conflict.resolved =
-                conflict.paths.iter().map(|path| (path.clone(), "a person".to_owned())).collect();
+                conflict.paths.iter().map(|path| (path.clone(), A_PERSON.to_owned())).collect();
             return Ok(Resolved::Tree(tree));
         }
         match self.merge.on_conflict.as_str() {
@@ -76,7 +81,7 @@ impl Dock {
     }
 
     /// What a person committed where the conflict was left: the same two sides, merged.
-    fn resolved_by_person(&self, bench: &Bench, piece: &Piece) -> Result<Option<Oid>, LandError> {
+    pub(super) fn resolved_by_person(&self, bench: &Bench, piece: &Piece) -> Result<Option<Oid>, LandError> {
         let Some(commit) = bench.git.commit(&self.resolution_ref())? else { return Ok(None) };
         let parents =
             bench.git.run(&["show", "--no-patch", "--format=%P", "--end-of-options", commit.as_str()])?;
@@ -105,7 +110,7 @@ impl Dock {
             let side = match rule.how.as_str() {
                 "by-role" => self.stronger(piece, (path, merged))?,
                 // What a command makes anew begins from what stands there.
-                "regenerate" => "ours",
+                REGENERATE => "ours",
                 how => how,
             };
             if !take(bench, path, side)? {

@@ -3,6 +3,7 @@
 //! What it leaves is refused if markers stand in those paths or any other changed. Knows no policy.
 
 use super::integrate::Bench;
+use super::resolve::BY_AGENT;
 use super::tries::{Ask, Tried, foreign};
 use super::{Conflict, Dock, LandError, Piece, Report};
 use crate::git::{Change, Oid};
@@ -41,6 +42,7 @@ impl Dock {
                 helper,
                 head: Some(&piece.head),
                 after: Some(&piece.task),
+                before: bench.before.as_deref(),
                 red: Vec::new(),
                 nth,
                 title: format!("Resolve the conflict of {}", piece.task),
@@ -49,8 +51,8 @@ impl Dock {
                      and leave no marker of a conflict. Change no other file.",
                     piece.task
                 ),
-                items: self.sides(piece, (conflict, report), &failed),
-                finds: self.as_it_stands(bench)?,
+                items: self.sides((piece, bench), (conflict, report), &failed),
+                finds: self.ground.as_it_stands((&bench.git, &bench.tip))?,
                 refuses: &refuses,
             };
             let tried = match self.attempt(ask, bench, report)? {
@@ -60,7 +62,7 @@ impl Dock {
             };
             match tried.commit.as_deref().and_then(Oid::parse) {
                 Some(commit) => {
-                    let by = format!("agent {}", tried.agent);
+                    let by = format!("{BY_AGENT}{}", tried.agent);
                     conflict.resolved =
                         conflict.paths.iter().map(|path| (path.clone(), by.clone())).collect();
                     bench.stand_at_tip()?;
@@ -73,7 +75,12 @@ impl Dock {
         Ok(Resolved::No)
     }
 
-    fn sides(&self, piece: &Piece, (conflict, report): (&Conflict, &Report), failed: &[Item]) -> Vec<Item> {
+    fn sides(
+        &self,
+        (piece, bench): (&Piece, &Bench),
+        (conflict, report): (&Conflict, &Report),
+        failed: &[Item],
+    ) -> Vec<Item> {
         let paths: String =
             conflict.paths.iter().map(|path| format!("- {}\n", path.escape_debug())).collect();
         let title = piece.title.as_deref().unwrap_or(&piece.task);
@@ -82,27 +89,12 @@ impl Dock {
             foreign(Part::Before, format!("task {}", piece.task), format!("theirs: {title}")),
         ];
         if !report.merged.is_empty() {
-            let merged = format!("ours: the target with the work of {}", report.merged.join(", "));
+            let onto = if bench.before.is_none() { "the target with " } else { "" };
+            let merged = format!("ours: {onto}the work of {}", report.merged.join(", "));
             items.push(foreign(Part::Before, "merge".to_owned(), merged));
         }
         items.extend(failed.iter().cloned());
         items
-    }
-
-    /// The tree of a worktree with a conflict in it, read beside its index, which is left as it is for the agent.
-    fn as_it_stands(&self, bench: &Bench) -> Result<Oid, LandError> {
-        let index = self.run_dir.join("resolver.index");
-        let vars = [("GIT_INDEX_FILE", index.to_string_lossy().into_owned())];
-        let git = |args: &[&str]| bench.git.run_as(args, (b"", &vars));
-        git(&["read-tree", bench.tip.as_str()])?;
-        git(&["add", "--all"])?;
-        let tree = git(&["write-tree"])?;
-        // It is made anew for each attempt.
-        let _ = fs::remove_file(&index);
-        match Oid::parse(String::from_utf8_lossy(&tree).trim()) {
-            Some(tree) => Ok(tree),
-            None => Ok(bench.git.tree(&bench.tip)?),
-        }
     }
 }
 

@@ -44,6 +44,9 @@ pub struct Try {
     /// The task whose merge was red or conflicted; nothing for gates after the last merge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
+    /// The task that would begin from the conflict; nothing for one that landing met.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
     /// Ids of the gates that were red.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub red: Vec<String>,
@@ -89,6 +92,7 @@ pub(super) struct Ask<'a> {
     /// What is merged into the tip, for a conflict.
     pub(super) head: Option<&'a Oid>,
     pub(super) after: Option<&'a str>,
+    pub(super) before: Option<&'a str>,
     pub(super) red: Vec<String>,
     /// Which attempt at this it is, from 0.
     pub(super) nth: usize,
@@ -156,6 +160,7 @@ impl Dock {
             tip: tip.to_owned(),
             head: head.map(str::to_owned),
             after: ask.after.map(str::to_owned),
+            before: ask.before.map(str::to_owned),
             red: ask.red.clone(),
             commit: if refused.is_none() { Some(commit.to_string()) } else { None },
             files,
@@ -176,6 +181,7 @@ impl Dock {
     ) -> Result<(Oid, Vec<String>, Option<String>), LandError> {
         let mut findings = self.ground.tampered();
         let mended = self.ground.mend(&bench.path)?;
+        self.ground.unlock(&bench.path, bench.branch.trim_start_matches("refs/heads/"))?;
         bench.git.run(&["add", "--all"])?;
         let tree = bench.git.run(&["write-tree"])?;
         let tree = Oid::parse(String::from_utf8_lossy(&tree).trim()).unwrap_or_else(|| ask.finds.clone());
@@ -188,7 +194,7 @@ impl Dock {
         let commit = bench.git.commit_tree((&tree, &[&bench.tip]), &self.fix_message(ask, number), &stamp)?;
         self.ground.repo.git.set_ref(&self.ground.names.helped(ask.role, number), &commit)?;
         let changes = bench.git.changes(&ask.finds, &tree)?;
-        findings.extend(self.ground.forbidden(&bench.git, &changes)?);
+        findings.extend(self.ground.forbidden(&bench.git, (&tree, &changes))?);
         let finding = findings.into_iter().next().map(|finding| finding.message);
         let mended = mended.then(|| "it changed `.git` of the worktree; that was put back".to_owned());
         let why = finding

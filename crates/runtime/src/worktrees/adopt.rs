@@ -11,7 +11,7 @@
 use super::WorktreesError;
 use super::look::{Place, Unsaved, git_at, unsaved};
 use super::past::{Past, past};
-use crate::git::{Change, Git, GitError, Oid, Repo};
+use crate::git::{Change, Git, GitError, Oid, Repo, lfs};
 use crate::keeper;
 use crate::yard::{Ground, MakeError, Names, admins, put_back};
 use regatta_engine::outcome::NodeOutcome;
@@ -137,8 +137,10 @@ pub fn adopt(
     let pinned = repo.git.commit(&Names::of(run.as_str()).pinned())?;
     let begun = past.work.as_ref().map(|(base, _)| base.clone()).or(pinned);
     let Some(begun) = begun else { return Err(AdoptError::NoWork(task)) };
-    let ground = Ground::of((repo, begun), (workspace, &run_dir, run.as_str()), rules)
+    let lfs = lfs::looked_after(&repo, &rules.lfs).map_err(WorktreesError::Repo)?;
+    let mut ground = Ground::of((repo, begun), (workspace, &run_dir, run.as_str()), rules)
         .map_err(|source| AdoptError::File { path: run_dir.clone(), source })?;
+    ground.look_after_lfs(lfs);
     let path = ground.path(&task);
     let admin = admins(&ground.repo.common_dir).remove(&path);
     let there = path.symlink_metadata().ok();
@@ -204,7 +206,7 @@ fn take(ground: &Ground, (place, past): (&Place, &Past), run_dir: &Path) -> Resu
         return Err(AdoptError::History(base));
     }
     let changes = git.changes(&base, &head)?;
-    if let Some(finding) = ground.forbidden(&git, &changes)?.into_iter().next() {
+    if let Some(finding) = ground.forbidden(&git, (&head, &changes))?.into_iter().next() {
         return Err(AdoptError::Forbidden(finding.message));
     }
     let commits = git.commits_between(&base, &head)?.len();

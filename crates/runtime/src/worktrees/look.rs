@@ -8,7 +8,7 @@ use crate::git::{Git, GitError, Oid, Repo};
 use crate::keeper;
 use crate::landing::Report as Landing;
 use crate::workspace::DOT_DIR;
-use crate::yard::{Names, TASK_DIR, admins};
+use crate::yard::{Names, OWN_SETTINGS, TASK_DIR, admins};
 use regatta_journal::{Reader, RunSummary};
 use regatta_plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,7 +57,7 @@ pub enum Unsaved {
 pub struct Place {
     /// The run.
     pub run: String,
-    /// The task; none for the worktree in which work is merged.
+    /// The task; none for a worktree in which work is merged, or a conflict is resolved.
     pub task: Option<String>,
     /// The index of the task in its plan.
     pub index: Option<usize>,
@@ -209,6 +209,10 @@ fn of_run(
         .map(|(i, task)| place(Some((i, &task.id)), names.worktree(&task.id), names.branch(&task.id)))
         .collect();
     places.push(place(None, names.integration_worktree(), names.integration()));
+    // Where conflicts are resolved that tasks would begin from: most runs have none.
+    let tasks = plan.tasks.iter().filter(|task| task.worktree.is_some() && !task.needs.is_empty());
+    let bases = tasks.map(|task| place(None, names.base_worktree(&task.id), names.base(&task.id)));
+    places.extend(bases.filter(|place| place.admin.is_some()));
     let there = |place: &Place| how_much(place, known);
     if !all && places.iter().all(|place| there(place) == There::Nothing) {
         return Ok(());
@@ -236,7 +240,7 @@ fn of_run(
             lives,
             life,
             there,
-            unsaved: if there == There::Whole { unsaved(git) } else { Unsaved::Nothing },
+            unsaved: if there == There::Whole { seen(git) } else { Unsaved::Nothing },
             touched_wall_ms: touched(&place),
             head: past.and_then(|past| past.work.clone()).map(|(_, head)| head),
             keep_branch: plan.merge.as_ref().is_none_or(|merge| merge.keep_branches),
@@ -267,7 +271,7 @@ fn unknown_runs(runs: &[RunSummary], known: &Known, found: &mut Found) {
             lives: false,
             life: None,
             there,
-            unsaved: if there == There::Whole { unsaved(git) } else { Unsaved::Nothing },
+            unsaved: if there == There::Whole { seen(git) } else { Unsaved::Nothing },
             touched_wall_ms: touched(&place),
             head: None,
             keep_branch: true,
@@ -289,15 +293,31 @@ fn how_much(place: &Place, known: &Known) -> There {
 }
 
 /// Git in a worktree, whatever stands in its `.git`; `excludes` lists what is never committed.
-fn git_in(repo: &Repo, place: &Place, (git, excludes): (&Git, Option<&Path>)) -> Option<Git> {
+fn git_in(
+    repo: &Repo,
+    place: &Place,
+    (git, excludes): (&Git, Option<&Path>),
+) -> Result<Option<Git>, GitError> {
     let excludes = excludes.filter(|path| path.exists());
     let own = excludes.map(|path| format!("core.excludesFile={}", path.display()));
-    Some(git.with(own).fixed((&place.path, place.admin.as_ref()?, &repo.common_dir)))
+    let Some(admin) = &place.admin else { return Ok(None) };
+    let places = (place.path.as_path(), admin.as_path(), repo.common_dir.as_path());
+    // Settings of its own can name programs, too.
+    let git = match admin.join(OWN_SETTINGS).exists() {
+        true => repo.harmless_as(&repo.git.fixed(places))?,
+        false => git.clone(),
+    };
+    Ok(Some(git.with(own).fixed(places)))
 }
 
 /// Git in a worktree of a run whose directory is `run_dir`.
 pub(super) fn git_at(repo: &Repo, place: &Place, run_dir: &Path) -> Result<Option<Git>, GitError> {
-    Ok(git_in(repo, place, (&repo.harmless()?, Some(&run_dir.join("exclude")))))
+    git_in(repo, place, (&repo.harmless()?, Some(&run_dir.join("exclude"))))
+}
+
+/// The same where it may not be clear how to ask.
+fn seen(git: Result<Option<Git>, GitError>) -> Unsaved {
+    git.map_or_else(|error| Unsaved::Unknown(error.to_string()), unsaved)
 }
 
 /// What would be lost with a worktree that is there.

@@ -3,7 +3,8 @@
 //! `merge-tree` reads attributes from the files of the directory it runs in, so that directory must hold those of "ours",
 //! whatever git it is: `--attr-source` is younger than what we ask for. Only these files are written.
 
-use crate::git::{Git, GitError, Oid, Repo};
+use super::resolutions::{Clash, Known, Resolutions};
+use crate::git::{Git, GitError, Merged, Oid, Repo};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,19 @@ pub struct Merger<'a> {
     pub repo: &'a Repo,
     /// The directory; it is made when it is needed.
     pub scratch: &'a Path,
+    /// How conflicts were resolved before.
+    pub resolutions: &'a Resolutions,
+}
+
+/// What came of two commits that met.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Meeting {
+    /// The tree.
+    Clean(Oid),
+    /// They conflict as others did before, and how that was resolved is known.
+    Known(Clash, Known),
+    /// They conflict.
+    Clash(Clash),
 }
 
 impl Merger<'_> {
@@ -50,6 +64,24 @@ impl Merger<'_> {
         let dir = self.attributes_of(ours)?;
         let common = &self.repo.common_dir;
         Ok(self.repo.harmless()?.fixed((&dir, common, common)))
+    }
+
+    /// Merges `theirs` into `ours` as [`Git::merge_tree`] does, and takes what was resolved before.
+    ///
+    /// # Errors
+    /// Git fails, or a file of ours cannot be written.
+    pub fn merge(&self, git: &Git, base: Option<&Oid>, sides: [&Oid; 2]) -> Result<Meeting, AttributesError> {
+        let [ours, theirs] = sides;
+        Ok(match git.merge_tree(base, (ours, theirs))? {
+            Merged::Clean(tree) => Meeting::Clean(tree),
+            Merged::Conflict { tree, met, .. } => {
+                let clash = Clash { tree, met, sides: sides.map(Oid::clone) };
+                match self.resolutions.settle((git, self.scratch), &clash)? {
+                    Some(known) => Meeting::Known(clash, known),
+                    None => Meeting::Clash(clash),
+                }
+            }
+        })
     }
 
     fn attributes_of(&self, ours: &Oid) -> Result<PathBuf, AttributesError> {

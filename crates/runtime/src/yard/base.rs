@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! no predecessor -> the pinned commit    one -> what it left    several -> the maximal ones of them, merged in order
+//!                                                                        where they conflict, as it was resolved
 //! ```
 //! Merges of ours have a fixed author and date, so the same parents give the same commit.
 
-use super::{AttributesError, Ground};
-use crate::git::{Git, GitError, Merged, Oid, Person, Stamp};
+use super::{AttributesError, Clash, Ground, Meeting};
+use crate::git::{Git, GitError, Oid, Person, Stamp};
 
 /// Nobody: who makes the merges that only serve as a base.
 fn nobody() -> Person {
@@ -22,8 +23,8 @@ pub(crate) enum Base {
     Conflict {
         /// The task whose work conflicts with that before it.
         task: String,
-        /// The paths.
-        paths: Vec<String>,
+        /// What conflicts: the work of those before it, and its own.
+        clash: Box<Clash>,
     },
 }
 
@@ -38,19 +39,26 @@ pub(crate) fn base(ground: &Ground, heads: &[(String, Oid)]) -> Result<Base, Att
     };
     let mut tip = (*first).clone();
     for (task, head) in others {
-        let git = ground.merger().git_at(&tip)?;
-        match git.merge_tree(None, (&tip, head))? {
-            Merged::Conflict { paths, .. } => return Ok(Base::Conflict { task: (*task).clone(), paths }),
-            Merged::Clean(tree) => {
-                // As late as the later of the two, so that dates never go back in a history.
-                let seconds = git.latest(&[&tip, head])?;
-                let stamp = Stamp { author: nobody(), committer: nobody(), seconds };
-                let message = format!("regatta: base with the work of {task}\n");
-                tip = git.commit_tree((&tree, &[&tip, head]), &message, &stamp)?;
+        let (merger, git) = (ground.merger(), ground.merger().git_at(&tip)?);
+        let tree = match merger.merge(&git, None, [&tip, head])? {
+            Meeting::Clean(tree) => tree,
+            Meeting::Known(_, known) => known.tree,
+            Meeting::Clash(clash) => {
+                return Ok(Base::Conflict { task: (*task).clone(), clash: Box::new(clash) });
             }
-        }
+        };
+        tip = joined(&git, &tree, (&tip, head, task))?;
     }
     Ok(Base::At(tip))
+}
+
+/// The merge of what a task left into a tip, as long as it only serves as a base.
+fn joined(git: &Git, tree: &Oid, (tip, head, task): (&Oid, &Oid, &str)) -> Result<Oid, GitError> {
+    // As late as the later of the two, so that dates never go back in a history.
+    let seconds = git.latest(&[tip, head])?;
+    let stamp = Stamp { author: nobody(), committer: nobody(), seconds };
+    let message = format!("regatta: base with the work of {task}\n");
+    git.commit_tree((tree, &[tip, head]), &message, &stamp)
 }
 
 /// The heads that no other one contains, in their order; of equal ones the first.

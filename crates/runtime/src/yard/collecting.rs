@@ -10,7 +10,7 @@ use super::making::{TASK_DIR, is_copied};
 use super::own_git::OwnGitError;
 use super::{AttributesError, Ground, author, patterns};
 use crate::collect;
-use crate::git::{Change, ChangeKind, Git, GitError, Oid, Stamp};
+use crate::git::{Change, ChangeKind, Git, GitError, Oid, Stamp, lfs};
 use crate::private_file;
 use regatta_engine::cause::Cause;
 use regatta_engine::report::Work;
@@ -99,8 +99,9 @@ impl Ground {
         };
         let path = self.path(&ended.task.id);
         fault::point("collect.before");
-        let git = self.git_in(&path)?;
         let mut findings = self.tampered();
+        self.unlock(&path, &self.names.branch(&ended.task.id)).map_err(|source| locked(&path, source))?;
+        let git = self.git_in(&path)?;
         if self.mend(&path)? {
             let message = "it removed or changed `.git` of its worktree; that was put back".to_owned();
             findings.push(Finding { cause: Cause::Tampered, message });
@@ -119,7 +120,7 @@ impl Ground {
         let changes = git.changes(&base, &head)?;
         let mut warning = None;
         if descends {
-            findings.extend(self.forbidden(&git, &changes)?);
+            findings.extend(self.forbidden(&git, (&head, &changes))?);
             let foreign = self.foreign(&ended.task, &changes);
             match (foreign, self.rules.ownership.as_str()) {
                 (Some(message), "reject") => findings.push(Finding { cause: Cause::Ownership, message }),
@@ -189,7 +190,11 @@ impl Ground {
     ///
     /// # Errors
     /// Git fails.
-    pub(crate) fn forbidden(&self, git: &Git, changes: &[Change]) -> Result<Vec<Finding>, GitError> {
+    pub(crate) fn forbidden(
+        &self,
+        git: &Git,
+        (at, changes): (&Oid, &[Change]),
+    ) -> Result<Vec<Finding>, GitError> {
         let mut findings = Vec::new();
         let mut say = |paths: Vec<&str>, what: &str| {
             if !paths.is_empty() {
@@ -202,8 +207,19 @@ impl Ground {
         };
         say(such(&|path| self.protect.is_match(path)), "it changed protected paths");
         say(such(&|path| is_copied(&self.copies, path)), "it committed what was copied into its worktree");
-        let filtered = filtered(git, changes)?;
-        say(filtered.iter().map(String::as_str).collect(), "it changed paths that go through a filter");
+        let (large, filtered): (Vec<_>, Vec<_>) =
+            filtered(git, changes)?.into_iter().partition(|(_, filter)| filter == lfs::FILTER);
+        let named: Vec<&str> = filtered.iter().map(|(path, _)| path.as_str()).collect();
+        say(named, "it changed paths that go through a filter");
+        let large: Vec<&str> = large.iter().map(|(path, _)| path.as_str()).collect();
+        if self.lfs {
+            let changed: Vec<&Change> =
+                changes.iter().filter(|change| large.contains(&change.path.as_str())).collect();
+            let raw = lfs::raw(git, at.as_str(), &changed)?;
+            say(raw.iter().map(String::as_str).collect(), "it committed raw what belongs to git-lfs");
+        } else {
+            say(large, "it changed paths that go through git-lfs, which is not installed or not wanted");
+        }
         Ok(findings)
     }
 
@@ -217,6 +233,10 @@ impl Ground {
         let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).filter(foreign).collect();
         (!paths.is_empty()).then(|| format!("it changed files that are not its own: {}", named(&paths)))
     }
+}
+
+fn locked(path: &Path, source: io::Error) -> OwnGitError {
+    OwnGitError::Mend { path: path.to_owned(), source }
 }
 
 fn nothing(base: &Oid) -> Collected {
@@ -252,8 +272,8 @@ fn is_inside(root: &Path, path: &str) -> bool {
     inside.starts_with(root) && fs::metadata(&inside).is_ok_and(|meta| meta.is_file() || meta.is_dir())
 }
 
-/// Changed paths with a `filter` attribute.
-fn filtered(git: &Git, changes: &[Change]) -> Result<Vec<String>, GitError> {
+/// Changed paths with a `filter` attribute, each with it.
+fn filtered(git: &Git, changes: &[Change]) -> Result<Vec<(String, String)>, GitError> {
     let mut paths = Vec::new();
     for change in changes.iter().filter(|change| change.kind != ChangeKind::Deleted) {
         paths.extend_from_slice(change.path.as_bytes());
@@ -266,7 +286,7 @@ fn filtered(git: &Git, changes: &[Change]) -> Result<Vec<String>, GitError> {
     let parts: Vec<String> =
         out.split(|b| *b == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
     let set = |row: &&[String]| !matches!(row[2].as_str(), "unspecified" | "unset");
-    Ok(parts.chunks_exact(3).filter(set).map(|row| row[0].clone()).collect())
+    Ok(parts.chunks_exact(3).filter(set).map(|row| (row[0].clone(), row[2].clone())).collect())
 }
 
 /// Some paths, for people.

@@ -1,4 +1,5 @@
-//! Settings and hooks of the repository as they were when the run began. What an agent changed there is put back.
+//! Settings and hooks of the repository as they were when the run began. What an agent changed there is put back, also what
+//! all its worktrees ignore and which attributes they see.
 //!
 //! Refs are not looked at: what moves them outside of a run's own names is the user's business.
 
@@ -8,12 +9,16 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The files of settings that all worktrees share, or that are those of the user's checkout.
+const SETTINGS: [&str; 5] =
+    ["config", "config.worktree", "info/attributes", "info/exclude", "info/sparse-checkout"];
+
 /// The copy that is put back.
 #[derive(Debug)]
 pub(super) struct Pinned {
     common_dir: PathBuf,
-    /// `config`, as it was.
-    config: Vec<u8>,
+    /// Files of settings, as they were; nothing for one that was not there.
+    settings: Vec<(&'static str, Option<Vec<u8>>)>,
     hooks: BTreeMap<String, [u8; 32]>,
     /// The hooks themselves.
     bodies: BTreeMap<String, (Vec<u8>, fs::Permissions)>,
@@ -24,7 +29,10 @@ impl Pinned {
     pub(super) fn take(common_dir: &Path) -> io::Result<Pinned> {
         let bodies = hooks(common_dir)?;
         Ok(Pinned {
-            config: fs::read(common_dir.join("config"))?,
+            settings: SETTINGS
+                .into_iter()
+                .map(|name| Ok((name, content(&common_dir.join(name))?)))
+                .collect::<io::Result<_>>()?,
             hooks: bodies.iter().map(|(name, (body, _))| (name.clone(), digest(body))).collect(),
             common_dir: common_dir.to_owned(),
             bodies,
@@ -34,13 +42,21 @@ impl Pinned {
     /// Puts back what is not as it was; answers what that is, for people.
     pub(super) fn restore(&self) -> io::Result<Vec<String>> {
         let mut changed = Vec::new();
-        let config = self.common_dir.join("config");
-        if fs::read(&config).ok().as_deref() != Some(&self.config) {
-            changed.push("config".to_owned());
+        for (name, was) in &self.settings {
+            let path = self.common_dir.join(name);
+            if content(&path).is_ok_and(|now| now == *was) {
+                continue;
+            }
+            changed.push((*name).to_owned());
+            let Some(was) = was else {
+                fs::remove_file(&path)?;
+                continue;
+            };
             // Through a new file: whoever has the old one open changes nothing more.
             let new = self.common_dir.join("config.regatta");
-            fs::write(&new, &self.config)?;
-            fs::rename(&new, &config)?;
+            fs::create_dir_all(path.parent().unwrap_or(&self.common_dir))?;
+            fs::write(&new, was)?;
+            fs::rename(&new, &path)?;
         }
         let now = hooks(&self.common_dir)?;
         for name in now.keys().filter(|name| !self.hooks.contains_key(*name)) {
@@ -60,6 +76,15 @@ impl Pinned {
             fs::set_permissions(&path, rights.clone())?;
         }
         Ok(changed)
+    }
+}
+
+/// What a file holds, if it is there.
+fn content(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -17,6 +17,9 @@ use std::sync::atomic::Ordering;
 /// The directory in a worktree through which a task speaks to us.
 pub const TASK_DIR: &str = ".regatta-task";
 
+/// The file in it that tells which conflict was left there to a person: its two sides, and the tree as it stood.
+pub(crate) const LEFT: &str = "left-to-a-person";
+
 /// Why a worktree could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum MakeError {
@@ -80,6 +83,38 @@ impl Ground {
         let full = format!("refs/heads/{}", self.names.branch(task));
         self.repo.git.drop_refs(std::slice::from_ref(&full))?;
         Ok(())
+    }
+
+    /// A conflict that a task would have begun from is resolved: the worktree for that goes, unless somebody left more there.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub(crate) fn clear_resolved(&self, task: &str) -> Result<(), MakeError> {
+        let path = self.dir.join(self.names.base_worktree(task));
+        if !self.is_there(&path) || self.has_been_worked_in(&path)? {
+            return Ok(());
+        }
+        self.repo.git.drop_refs(&[format!("refs/heads/{}", self.names.base(task))])?;
+        self.clear(&path)
+    }
+
+    /// Whether there is more in it than we left there.
+    fn has_been_worked_in(&self, path: &Path) -> Result<bool, MakeError> {
+        let git = self.git_in(path)?;
+        if !git.is_dirty()? {
+            return Ok(false);
+        }
+        let left = fs::read_to_string(path.join(TASK_DIR).join(LEFT)).unwrap_or_default();
+        let (tree, tip) = (left.lines().nth(2), git.commit("HEAD")?);
+        Ok(match (tree, tip) {
+            (Some(tree), Some(tip)) => self.as_it_stands((&git, &tip))?.as_str() != tree,
+            _ => true,
+        })
+    }
+
+    /// Whether a worktree of ours is whole at a path.
+    pub(crate) fn is_there(&self, path: &Path) -> bool {
+        path.symlink_metadata().is_ok_and(|meta| meta.is_dir()) && self.admin(path).is_some()
     }
 
     /// Where the worktree of a task is.

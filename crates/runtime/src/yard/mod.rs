@@ -7,6 +7,7 @@
 //!                                |- collecting        after it: what is left is committed, checked, kept by a ref
 //!                                |- cone               only the directories that a task needs
 //!                                |- recycling          instead of making, where a task is done
+//!                                |- resolutions       conflicts that were resolved before
 //!                                |- settled            so that the first look at it is quick
 //!                                |- attributes        those of "ours", for a merge without a checkout
 //!                                |- pairs             which pieces of work conflict with each other
@@ -25,21 +26,25 @@ mod names;
 mod own_git;
 mod pairs;
 mod recycling;
+mod resolutions;
 mod saving;
 mod settled;
 mod workers;
 
-pub use attributes::{AttributesError, Merger};
+pub use attributes::{AttributesError, Meeting, Merger};
 pub(crate) use base::{Base, base};
 pub use collecting::{CollectError, Collected, Ended, Finding};
+pub(crate) use making::LEFT;
 pub use making::{MakeError, TASK_DIR};
 pub use names::Names;
 pub use own_git::OwnGitError;
-pub(crate) use own_git::{admins, put_back};
+pub(crate) use own_git::{OWN_SETTINGS, admins, put_back};
 pub use pairs::{Pair, Sides, with_others};
+pub(crate) use resolutions::REGENERATE;
+pub use resolutions::{Clash, Known, Resolutions};
 pub use workers::{Done, Errand, Failed, Workers};
 
-use crate::git::{Oid, Person, Repo, is_gone};
+use crate::git::{Oid, Person, Repo, is_gone, lfs};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use guard::Pinned;
 use recycling::Pool;
@@ -79,12 +84,16 @@ pub struct Ground {
     indexes: PathBuf,
     /// The directories of tasks that are to have less than everything.
     pub(crate) cones: BTreeMap<String, BTreeSet<String>>,
+    /// Large files are looked after.
+    lfs: bool,
     /// This git reads a settled index.
     settles: bool,
     /// Where attributes of commits are written.
     scratch: PathBuf,
     /// What pieces changed.
     sides: Sides,
+    /// How conflicts were resolved.
+    resolutions: Resolutions,
 }
 
 /// The patterns of a plan, which were checked there; what is none matches nothing.
@@ -137,9 +146,11 @@ impl Ground {
             pool: Pool::default(),
             indexes,
             cones: BTreeMap::new(),
+            lfs: false,
             settles,
             scratch: run_dir.join(ATTRIBUTES_DIR),
             sides: Sides::default(),
+            resolutions: Resolutions::take_over(run_dir)?,
         };
         if ground.was_one_by_one() {
             ground.one_by_one();
@@ -147,10 +158,15 @@ impl Ground {
         Ok(ground)
     }
 
+    /// Large files are looked after, or not.
+    pub(crate) fn look_after_lfs(&mut self, lfs: bool) {
+        self.lfs = lfs;
+    }
+
     /// Merges without a checkout.
     #[must_use]
     pub fn merger(&self) -> Merger<'_> {
-        Merger { repo: &self.repo, scratch: &self.scratch }
+        Merger { repo: &self.repo, scratch: &self.scratch, resolutions: &self.resolutions }
     }
 
     /// Variables for what runs in a worktree: who commits, no questions, and what is never committed.
@@ -162,6 +178,9 @@ impl Ground {
             ("gc.auto", "0".to_owned()),
             ("maintenance.auto", "false".to_owned()),
         ];
+        if self.lfs {
+            settings.extend(lfs::SETTINGS.map(|(key, value)| (key, value.to_owned())));
+        }
         if self.rules.sparse.is_some() {
             settings.extend(cone::SETTINGS.map(|(key, value)| (key, value.to_owned())));
         }

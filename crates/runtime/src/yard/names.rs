@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! regatta/RUN/t/TASK         the branch of a task        regatta/RUN/integration, regatta/RUN/result   ours
+//! regatta/RUN/base/TASK       where a conflict is resolved that a task would begin from
 //! refs/regatta/RUN/TASK/N    what attempt N left         DIR/RUN-TASK-xxxxxxxx                         its worktree
 //! ```
 //! Pure. The grammar of ids leaves little to mend: what git refuses in a name is written as `%` and two digits.
@@ -109,6 +110,18 @@ impl Names {
     #[must_use]
     pub fn integration_worktree(&self) -> String {
         format!("{}-integration", self.run)
+    }
+
+    /// The short name of the branch on which a conflict is resolved that a task would begin from.
+    #[must_use]
+    pub fn base(&self, task: &str) -> String {
+        format!("regatta/{}/base/{}", self.run, part(task))
+    }
+
+    /// The name of the worktree in which that happens; no task's has it, because its hash is of another text.
+    #[must_use]
+    pub fn base_worktree(&self, task: &str) -> String {
+        format!("{}-base-{}-{}", self.run, part(task), short_hash(&format!("{}/base/{task}", self.run)))
     }
 
     /// The name of the worktree that tasks have one after the other; no task's has it.

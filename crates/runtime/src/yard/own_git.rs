@@ -6,7 +6,7 @@
 
 use super::making::TASK_DIR;
 use super::{Ground, cone};
-use crate::git::{Git, GitError};
+use crate::git::{Git, GitError, lfs};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// The file by which a worktree names its repository.
 const DOT_GIT: &str = ".git";
+/// Settings of one worktree, in the directory that git keeps for it, where the repository allows them.
+pub(crate) const OWN_SETTINGS: &str = "config.worktree";
 
 /// Why a worktree cannot be worked with.
 #[derive(Debug, thiserror::Error)]
@@ -38,23 +40,55 @@ impl Ground {
     /// Git at the top of the user's checkout, for what reads and writes files of a tree: with no program of the
     /// repository's settings. They are read anew each time, because a task can change them.
     pub(crate) fn git(&self) -> Result<Git, GitError> {
-        Ok(self.repo.harmless()?.with([format!("core.excludesFile={}", self.excludes.display())]))
+        Ok(self.excluding(self.repo.harmless()?))
+    }
+
+    fn excluding(&self, git: Git) -> Git {
+        let lfs = lfs::SETTINGS
+            .iter()
+            .chain(&lfs::NO_FETCH)
+            .filter(|_| self.lfs)
+            .map(|(key, value)| format!("{key}={value}"));
+        let excludes = format!("core.excludesFile={}", self.excludes.display());
+        // The last word stands.
+        git.with(lfs.chain([excludes]))
     }
 
     /// Git in a worktree of ours.
     pub(crate) fn git_in(&self, path: &Path) -> Result<Git, OwnGitError> {
         let admin = self.admin_of(path)?;
-        let mut git = self.git()?;
+        let places = (path, admin.as_path(), self.repo.common_dir.as_path());
+        let mut git = match admin.join(OWN_SETTINGS).exists() {
+            true => self.excluding(self.repo.harmless_as(&self.repo.git.fixed(places))?),
+            false => self.git()?,
+        };
         if self.rules.sparse.is_some() {
             git = git.with(cone::SETTINGS.map(|(key, value)| format!("{key}={value}")));
         }
-        Ok(git.fixed((path, &admin, &self.repo.common_dir)))
+        Ok(git.fixed(places))
     }
 
     /// Puts back how a worktree names its repository. Answers whether that was needed.
     pub(crate) fn mend(&self, path: &Path) -> Result<bool, OwnGitError> {
         let admin = self.admin_of(path)?;
         put_back(path, &admin).map_err(|source| OwnGitError::Mend { path: path.to_owned(), source })
+    }
+
+    /// Nobody works in a worktree: locks of git that stand there are of a git that was killed.
+    ///
+    /// # Errors
+    /// One cannot be removed.
+    pub(crate) fn unlock(&self, path: &Path, branch: &str) -> io::Result<()> {
+        let Some(admin) = self.admin(path) else { return Ok(()) };
+        let of_branch = self.repo.common_dir.join(format!("refs/heads/{branch}.lock"));
+        let entries = fs::read_dir(&admin)?.filter_map(|entry| Some(entry.ok()?.path()));
+        let locks = entries.filter(|path| path.extension().is_some_and(|ending| ending == "lock"));
+        for lock in
+            locks.chain([of_branch]).filter(|path| path.symlink_metadata().is_ok_and(|meta| meta.is_file()))
+        {
+            fs::remove_file(lock)?;
+        }
+        Ok(())
     }
 
     /// The directory that git keeps for a worktree that is there.

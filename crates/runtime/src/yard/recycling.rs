@@ -80,10 +80,12 @@ impl Ground {
         fault::point("worktree.taken");
         self.repo.remove_worktree(old)?;
         let index = admin.join("index");
-        fs::copy(self.kept_index(old), &index).map_err(failed(&index))?;
+        let kept = self.kept_index(old);
+        let kept_at = kept.metadata().and_then(|meta| meta.modified()).map_err(failed(&kept))?;
+        fs::copy(&kept, &index).map_err(failed(&index))?;
         let git = self.git_in(path)?;
         git.run(&["clean", "-ffdxq"])?;
-        if !distrust((path, &index), at.1.as_str().len() / 2).map_err(failed(&index))? {
+        if !distrust((path, &index), kept_at, at.1.as_str().len() / 2).map_err(failed(&index))? {
             return Ok(false);
         }
         self.fill((&git, path), (at.1, Some(rights)))

@@ -28,6 +28,8 @@ impl Ground {
     }
 
     fn save(&self, path: &Path, task: &str, next_attempt: u64) -> Result<(), OwnGitError> {
+        let mend = |source| OwnGitError::Mend { path: path.to_owned(), source };
+        self.unlock(path, &self.names.branch(task)).map_err(mend)?;
         let git = self.git_in(path)?;
         let Some(head) = git.commit("HEAD")? else { return Ok(()) };
         let mut tip = head.clone();

@@ -6,7 +6,10 @@
 //!
 //! Knows versions 2 and 3 of the format (gitformat-index), which ours are; any other is left as it is.
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, Timespec, Timestamps, fchmod, openat, statat, utimensat};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, Stat, Timespec, Timestamps, fchmod, flistxattr, fremovexattr, openat, statat,
+    utimensat,
+};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -73,6 +76,8 @@ pub(super) fn settle(
         settled.whole &= take_note(&mut bytes, &entry, (&root, &name, &past));
     }
     if let Some(rights) = rights {
+        fchmod(&root, Mode::from_raw_mode(rights))?;
+        strip(&root)?;
         dirs.iter().try_for_each(|dir| set_rights(&root, dir, rights))?;
     }
     // No checksum, as with `index.skipHash`: git writes one with its next change.
@@ -84,21 +89,33 @@ pub(super) fn settle(
     Ok(settled)
 }
 
-/// Takes from an index what it knows of files that were touched since it was settled, so that git writes them anew. Git
-/// itself compares whole seconds only. Answers whether this is an index that can be asked.
+/// Takes from an index what it knows of files that were touched since it was `kept`, so that git writes them anew. Git
+/// itself compares whole seconds only. Times come in ticks: what was touched in the tick in which the index was kept, or has
+/// no part of a second, could have been touched after it. Answers whether this is an index that can be asked.
 ///
 /// # Errors
 /// The index cannot be read or written.
-pub(super) fn distrust((worktree, index): (&Path, &Path), id_bytes: usize) -> io::Result<bool> {
+pub(super) fn distrust(
+    (worktree, index): (&Path, &Path),
+    kept: SystemTime,
+    id_bytes: usize,
+) -> io::Result<bool> {
     let mut bytes = fs::read(index)?;
     let Some(entries) = entries(&bytes, id_bytes) else { return Ok(false) };
     let root = openat(CWD, worktree, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?;
+    let kept = kept
+        .duration_since(UNIX_EPOCH)
+        .map_or((0, 0), |kept| (kept.as_secs(), u64::from(kept.subsec_nanos())));
     for entry in entries {
         let known = &bytes[entry.start..entry.start + 16];
         let (number, size) = (word(&bytes, entry.start + 20), word(&bytes, entry.start + 36));
         let stat = statat(&root, &bytes[entry.name.clone()], AtFlags::SYMLINK_NOFOLLOW);
         let same = stat.is_ok_and(|stat| {
-            times(&stat).as_flattened() == known && (low(stat.st_ino), low_size(&stat)) == (number, size)
+            let changed = (stat.st_ctime.cast_unsigned(), stat.st_ctime_nsec);
+            let before = if changed.1 == 0 { changed.0 < kept.0 } else { changed < kept };
+            before
+                && times(&stat).as_flattened() == known
+                && (low(stat.st_ino), low_size(&stat)) == (number, size)
         });
         if !same {
             bytes[entry.start..entry.start + 16].fill(0);
@@ -205,12 +222,28 @@ fn set_rights(root: &OwnedFd, dir: &[u8], rights: u32) -> io::Result<()> {
         Err(rustix::io::Errno::NOENT) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    if stat.st_mode & 0o7777 == rights {
-        return Ok(());
-    }
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let dir = openat(root, dir, flags, Mode::empty())?;
-    Ok(fchmod(dir, Mode::from_raw_mode(rights))?)
+    if stat.st_mode & 0o7777 != rights {
+        let dir = openat(root, dir, flags, Mode::empty())?;
+        fchmod(dir, Mode::from_raw_mode(rights))?;
+    }
+    strip(&openat(root, dir, flags, Mode::empty())?)
+}
+
+/// A directory has no attributes but those that the system gives: lists of rights would decide about new files in it.
+fn strip(dir: &OwnedFd) -> io::Result<()> {
+    let mut names = vec![0_u8; 64 * 1024];
+    let length = match flistxattr(dir, &mut names[..]) {
+        Ok(length) => length,
+        // There are none on this file system.
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let ours = |name: &&[u8]| name.starts_with(b"user.") || name.starts_with(b"system.posix_acl_");
+    for name in names[..length].split(|b| *b == 0).filter(ours) {
+        fremovexattr(dir, name)?;
+    }
+    Ok(())
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {
@@ -226,4 +259,37 @@ fn half(bytes: &[u8], at: usize) -> u16 {
 /// Seconds since the Unix epoch.
 pub(super) fn now_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt as _;
+    use std::process::Command;
+    use std::time::Duration;
+
+    #[test]
+    fn what_was_touched_in_the_tick_in_which_the_index_was_kept_is_not_trusted() {
+        let dir = tempfile::tempdir().unwrap();
+        let git = |args: &[&str]| {
+            let mut command = Command::new("git");
+            command.current_dir(dir.path()).env("GIT_CONFIG_GLOBAL", "/dev/null").args(args);
+            assert!(command.output().unwrap().status.success(), "{args:?}");
+        };
+        git(&["init", "-q"]);
+        fs::write(dir.path().join("a"), "1\n").unwrap();
+        git(&["-c", "index.version=2", "add", "a"]);
+        let index = dir.path().join(".git/index");
+        assert!(settle((dir.path(), &index), (now_seconds(), None), 20).unwrap().whole);
+        let settled = fs::read(&index).unwrap();
+        let meta = fs::metadata(dir.path().join("a")).unwrap();
+        let changed = Duration::new(meta.ctime().cast_unsigned(), u32::try_from(meta.ctime_nsec()).unwrap());
+        for (later, trusted) in [(Duration::ZERO, false), (Duration::from_nanos(1), true)] {
+            fs::write(&index, &settled).unwrap();
+            // A file system without parts of a second needs a whole one.
+            let later = if meta.ctime_nsec() == 0 && trusted { Duration::from_secs(1) } else { later };
+            assert!(distrust((dir.path(), &index), UNIX_EPOCH + changed + later, 20).unwrap());
+            assert_eq!(fs::read(&index).unwrap() == settled, trusted, "{later:?}");
+        }
+    }
 }

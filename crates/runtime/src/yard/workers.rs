@@ -208,8 +208,9 @@ fn make(
             if let Some(attempt) = attempt {
                 ground.save_left(task, attempt).map_err(MakeError::from)?;
             }
+            ground.clear_resolved(task)?;
             ground.make(task, &base).map(|_| base).map_err(Failed::from)
         }
-        Base::Conflict { task, paths } => Err(Failed::Conflict { task, paths }),
+        Base::Conflict { task, clash } => Err(Failed::Conflict { task, paths: clash.paths() }),
     }
 }
