@@ -244,3 +244,28 @@ fn a_call_too_many_is_told_to_try_again_and_holds_nobody_up() {
     };
     while !ended() {}
 }
+
+#[test]
+fn over_http_too_the_workspace_is_the_root_of_the_client_where_the_server_was_given_none() {
+    let world = World::new();
+    world.write("project/.regatta/config.toml", "");
+    let server = Server::anywhere(&world, &[]);
+    let mut session = server.session_that_can(&json!({ "roots": {} }));
+    let (_, mut answer) = session.order("tools/call", batch("pwd"));
+    let asked = answer.message().unwrap();
+    assert_eq!(asked["method"], "roots/list", "{asked}");
+    let root = format!("file://{}", world.path("project").display());
+    let roots = json!({ "jsonrpc": "2.0", "id": asked["id"], "result": { "roots": [ { "uri": root } ] } });
+    assert_eq!(session.send(&roots).status, 202);
+    let said = answer.answer();
+    let told = said["result"]["structuredContent"]["commands"]["a"]["stdout"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{said}"));
+    assert!(told.ends_with("/project\n"), "{told}");
+    // Without a session nothing is asked: the workspace is where the server was started.
+    let said = server.alone("tools/call", batch("pwd")).answer();
+    let told = said["result"]["structuredContent"]["commands"]["a"]["stdout"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{said}"));
+    assert!(!told.ends_with("/project\n"), "{told}");
+}

@@ -20,7 +20,12 @@ impl Server {
     /// On a port that is free, for the workspace of the world.
     pub fn start(world: &World, args: &[&str]) -> Server {
         let root = world.root().to_str().unwrap();
-        let all = [&["mcp", "--http", "127.0.0.1:0", "--workspace", root], args].concat();
+        Server::anywhere(world, &[&["--workspace", root], args].concat())
+    }
+
+    /// As [`Server::start`], without a word about the workspace.
+    pub fn anywhere(world: &World, args: &[&str]) -> Server {
+        let all = [&["mcp", "--http", "127.0.0.1:0"], args].concat();
         let mut child = world.command(&all).stdout(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut greeting = String::new();
@@ -81,8 +86,13 @@ impl Server {
 
     /// A session of revision 2025-11-25 that has said hello.
     pub fn session(&self) -> Session<'_> {
+        self.session_that_can(&json!({}))
+    }
+
+    /// As [`Server::session`], of a client with capabilities.
+    pub fn session_that_can(&self, capabilities: &Value) -> Session<'_> {
         let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
-            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" } } });
+            "protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": { "name": "test", "version": "1" } } });
         let mut answer = self.ask("POST", &[], &hello);
         assert_eq!(answer.status, 200, "{}", answer.head);
         let id = answer.header("mcp-session-id").unwrap();
@@ -117,7 +127,8 @@ pub struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn send(&self, body: &Value) -> Answer {
+    /// Sends any message in this session.
+    pub fn send(&self, body: &Value) -> Answer {
         self.request("POST", &[], body)
     }
 
