@@ -391,7 +391,7 @@ impl Actions {
             }
             Some(Action::Join { conflict, rules }) => {
                 let dir = result_path.parent().unwrap_or(result_path);
-                let what = (task, self.idempotency_key(task, kind));
+                let what = (task, number, self.idempotency_key(task, kind));
                 let (argv, order) = self.prepare_join(what, (conflict, rules), (outputs, dir))?;
                 call = Some(Box::new(order));
                 argv

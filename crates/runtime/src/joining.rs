@@ -25,7 +25,7 @@ impl Actions {
     /// A source left no result.
     pub(crate) fn prepare_join(
         &self,
-        (task, idempotency_key): (&Task, String),
+        (task, number, idempotency_key): (&Task, u32, String),
         (conflict, rules): (&str, &BTreeMap<String, String>),
         (outputs, dir): (&Outputs, &Path),
     ) -> Result<(Vec<OsString>, Order), Refusal> {
@@ -35,6 +35,7 @@ impl Actions {
             params,
             servers: BTreeMap::new(),
             own_origin: None,
+            number,
             idempotency_key,
             text_is_json: false,
             grace_ms: task.timeout.grace_ms,

@@ -189,6 +189,7 @@ impl Driver for Function {
                 self.live.get(attempt).into_iter().for_each(|(flag, _)| flag.raise());
             }
             Effect::Evaluate { .. }
+            | Effect::Expand { .. }
             | Effect::Recall { .. }
             | Effect::Claim { .. }
             | Effect::Unclaim { .. }
