@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn a_keeper_is_found_and_not_a_child_that_looks_like_it() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("keeper"), "(read x; true) & echo; wait").unwrap();
+        std::fs::write(dir.path().join("keeper"), "exec 3<&0; (read x <&3; true) & echo; wait").unwrap();
         let mut command = Command::new("sh");
         command.arg("keeper").arg(dir.path()).current_dir(dir.path());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

@@ -172,6 +172,14 @@ impl Cause {
     /// False for causes that another attempt cannot mend (11-semantics: resolution errors are never retried).
     #[must_use]
     pub fn retryable(self) -> bool {
-        !matches!(self, Cause::Resolution | Cause::Plan | Cause::User | Cause::RunTimeout | Cause::Budget)
+        !matches!(
+            self,
+            Cause::Resolution
+                | Cause::Plan
+                | Cause::User
+                | Cause::RunTimeout
+                | Cause::Budget
+                | Cause::JoinConflict
+        )
     }
 }

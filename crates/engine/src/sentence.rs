@@ -58,6 +58,9 @@ impl Why {
             Why::InDoubt { cause: Cause::MergeConflict, .. } => {
                 "what its predecessors left conflicts; a person must resolve that".to_owned()
             }
+            Why::InDoubt { cause: Cause::JoinConflict, .. } => {
+                "the results that it joins disagree; a person must give its result".to_owned()
+            }
             Why::InDoubt { asking: false, .. } => {
                 "in doubt: an attempt was lost and may have had its effect; a person must answer".to_owned()
             }

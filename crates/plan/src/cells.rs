@@ -14,12 +14,17 @@ use serde_json::Value as Json;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+/// A list that stands in the plan is stored with each of its items: that many bytes at most in all.
+const MOST_LIST_BYTES: usize = 16 << 20;
+
 /// A task, or one combination of the values of its axes.
 pub(crate) struct Cell<'e, 't> {
     pub(crate) entry: &'e Entry<'t>,
     pub(crate) id: Cow<'t, str>,
     /// Of its axes; none if it has no matrix.
     pub(crate) values: BTreeMap<String, String>,
+    /// It says what the slot before it says: what is wrong with that is told once.
+    pub(crate) again: bool,
 }
 
 /// Adds the cells of a task, and their ids to `families` under the id of the task.
@@ -33,7 +38,7 @@ pub(crate) fn expand<'e, 't>(
         return slots((task, map), cells, families, problems);
     }
     let Some(Rare { matrix, .. }) = task.rare.as_deref().filter(|rare| !rare.matrix.is_empty()) else {
-        cells.push(Cell { entry: task, id: task.id.into(), values: BTreeMap::new() });
+        cells.push(Cell { entry: task, id: task.id.into(), values: BTreeMap::new(), again: false });
         return;
     };
     check_values(task, matrix, problems);
@@ -58,7 +63,12 @@ pub(crate) fn expand<'e, 't>(
         partial = partial.into_iter().flat_map(one).collect();
     }
     families.insert(task.id.to_owned(), partial.iter().map(|(id, _)| id.clone()).collect());
-    cells.extend(partial.into_iter().map(|(id, values)| Cell { entry: task, id: id.into(), values }));
+    cells.extend(partial.into_iter().map(|(id, values)| Cell {
+        entry: task,
+        id: id.into(),
+        values,
+        again: false,
+    }));
 }
 
 /// Adds a slot for each item that a map may have.
@@ -87,6 +97,21 @@ fn slots<'e, 't>(
             wrong(&map.over.span, message, "raise `max_items`, or map over fewer");
             1
         }
+        Json::Array(items)
+            if map.over.value.to_string().len().saturating_mul(items.len()) > MOST_LIST_BYTES =>
+        {
+            let message = format!(
+                "the list of task `{}` is too long to stand in each of its {} items",
+                task.id,
+                items.len()
+            );
+            wrong(
+                &map.over.span,
+                message,
+                "put it under `inputs` and write `${inputs.NAME}`, with `max_items`",
+            );
+            1
+        }
         // A list that stands in the plan has as many items as it has; one slot stands for an empty one.
         Json::Array(items) => (items.len() as u64).max(1),
         Json::String(text) if !is_reference(text) => {
@@ -106,7 +131,12 @@ fn slots<'e, 't>(
         problems.push(Diagnostic::error(Code::BadId, task.id_span(), message));
     }
     let ids: Vec<String> = (0..items).map(|index| format!("{}[{index}]", task.id)).collect();
-    cells.extend(ids.iter().map(|id| Cell { entry: task, id: id.clone().into(), values: BTreeMap::new() }));
+    cells.extend(ids.iter().enumerate().map(|(index, id)| Cell {
+        entry: task,
+        id: id.clone().into(),
+        values: BTreeMap::new(),
+        again: index > 0,
+    }));
     families.insert(task.id.to_owned(), ids);
 }
 

@@ -74,6 +74,8 @@ impl<'a> Placing<'a> {
     /// A task with its places.
     fn place(&mut self, cell: &Cell<'_, '_>, problems: &mut Problems) -> Placed {
         let draft = self.draft;
+        let mut told = Vec::new();
+        let problems = if cell.again { &mut told } else { problems };
         // What is wrong with the entry itself was told when it was first read.
         let mut task = draft.entries.read(cell.entry.item, &mut Vec::new());
         task.matrix.clear();
@@ -235,9 +237,15 @@ fn gather<'a>(task: &TaskDraft, mut edges: Edges<'a>, problems: &mut Problems) -
         edges.text(&text.value, &text.span, problems);
     }
     edges.into_call = false;
-    for value in task.inputs.values().chain(&task.for_each) {
+    for value in task.inputs.values() {
         edges.json(&value.value, &value.span, problems);
     }
+    // What it maps over is no item of it.
+    let maps = std::mem::take(&mut edges.maps);
+    if let Some(over) = &task.for_each {
+        edges.json(&over.value, &over.span, problems);
+    }
+    edges.maps = maps;
     if let Some(when) = &task.when {
         edges.condition(when, problems);
     }

@@ -221,6 +221,10 @@ fn of_task(engine: &Engine, task: &str, what: OfNode<'_>) -> Meaning {
     let Some(node) = engine.graph().find(task) else {
         return Meaning::Refused(format!("the run has no task `{}`", task.escape_debug()));
     };
+    if !engine.state().is_shown(engine.graph(), node) {
+        let why = "is an item that its map has not, or of which nothing is known yet; its first item stands for all";
+        return Meaning::Refused(format!("task `{}` {why}", task.escape_debug()));
+    }
     match what(engine, node) {
         Ok((arrival, said)) => Meaning::Feed(Box::new(arrival), format!("task `{task}` {said}")),
         Err(why) => Meaning::Refused(format!("task `{task}` {why}")),

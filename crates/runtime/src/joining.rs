@@ -7,6 +7,7 @@ use crate::outputs::Outputs;
 use crate::scope::Refusal;
 use crate::tools::{JOIN, Order};
 use regatta_engine::cause::Cause;
+use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::NodeOutcome;
 use regatta_plan::join::{Rules, Source};
 use regatta_plan::model::Task;
@@ -14,6 +15,9 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
+
+/// Bytes of all results that one join takes at most.
+const MOST_BYTES: u64 = 32 << 20;
 
 /// A source and its place among the others: its id, that of its map and the index of its item.
 type Placed<'a> = ((&'a str, u32), Source);
@@ -62,10 +66,23 @@ impl Actions {
         Ok(params.as_object().cloned().unwrap_or_default())
     }
 
+    fn preds_of<'a>(&self, task: &'a Task) -> impl Iterator<Item = (&'a String, NodeId)> + use<'a, '_> {
+        task.needs.iter().filter_map(|id| Some((id, self.node_of(id)?)))
+    }
+
     /// What each predecessor contributes, and its place; those that were skipped contribute nothing.
     fn sources<'a>(&self, task: &'a Task, outputs: &Outputs) -> Result<Vec<Placed<'a>>, Refusal> {
         let mut sources = Vec::new();
-        for (id, node) in task.needs.iter().filter_map(|id| Some((id, self.node_of(id)?))) {
+        let bytes: u64 = self.preds_of(task).map(|(_, node)| outputs.result_bytes(node)).sum();
+        if bytes > MOST_BYTES {
+            return Err(Refusal {
+                cause: Cause::Resolution,
+                message: format!(
+                    "the results that are to be joined have {bytes} bytes, more than {MOST_BYTES}"
+                ),
+            });
+        }
+        for (id, node) in self.preds_of(task) {
             if outputs.get(node).and_then(|output| output.outcome) != Some(NodeOutcome::Succeeded) {
                 continue;
             }

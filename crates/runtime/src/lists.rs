@@ -18,12 +18,12 @@ impl Lists {
         map: &str,
         read: impl FnOnce() -> Result<Vec<Value>, Unresolved>,
     ) -> Result<Arc<Vec<Value>>, Unresolved> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(list) = known.get(map) {
-            return Ok(Arc::clone(list));
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = known().get(map).map(Arc::clone) {
+            return Ok(list);
         }
         let list = Arc::new(read()?);
-        known.insert(map.to_owned(), Arc::clone(&list));
+        known().insert(map.to_owned(), Arc::clone(&list));
         Ok(list)
     }
 }

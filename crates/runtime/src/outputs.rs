@@ -92,6 +92,12 @@ impl Outputs {
         serde_json::from_slice(&bytes).ok()
     }
 
+    /// How many bytes the result of a node has; 0 if it has none.
+    #[must_use]
+    pub fn result_bytes(&self, node: NodeId) -> u64 {
+        self.kept.get(&node).and_then(|output| output.result.as_ref()).map_or(0, |(digest, _)| digest.bytes)
+    }
+
     /// The standard output of a node's last attempt, without trailing newlines (as `$(…)` gives it).
     #[must_use]
     pub fn stdout(&self, node: NodeId) -> Option<String> {

@@ -101,7 +101,9 @@ impl Readying {
 
     fn propose(&mut self, node: NodeId) {
         // Whether there is a further item of a map is not known before it begins.
-        if self.has[node.index()] && self.open[node.index()] == 0 && self.graph.is_sure(node) {
+        let waits_for_items = || self.graph.preds(node).any(|pred| !self.graph.is_sure(pred));
+        let is_sure = || self.graph.is_sure(node) && !waits_for_items();
+        if self.has[node.index()] && self.open[node.index()] == 0 && is_sure() {
             self.candidates.insert((self.graph.facts(node).pos, node));
         }
     }

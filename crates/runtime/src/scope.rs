@@ -2,7 +2,7 @@
 //!
 //! Reads outputs of earlier tasks, inputs and variables; starts nothing.
 
-use crate::collect::INLINE_RESULT_BYTES;
+use crate::collect::{INLINE_RESULT_BYTES, MAX_RESULT_BYTES};
 use crate::environment::Environment;
 use crate::lists::Lists;
 use crate::outputs::Outputs;
@@ -55,6 +55,13 @@ impl TaskScope<'_> {
                 .families
                 .get(&reference.head)
                 .ok_or_else(|| missing("is neither a matrix nor a map"))?;
+            let bytes: u64 =
+                members.iter().filter_map(|m| self.index.get(m)).map(|n| self.outputs.result_bytes(*n)).sum();
+            if bytes > MAX_RESULT_BYTES {
+                return Err(missing(&format!(
+                    "the results have {bytes} bytes, more than {MAX_RESULT_BYTES}"
+                )));
+            }
             let there = members.iter().filter(|member| !self.is_absent(member));
             let results: Result<Vec<Value>, Unresolved> = there.map(|m| self.result_of(m, &name)).collect();
             return follow(&Value::Array(results?), path, &name);

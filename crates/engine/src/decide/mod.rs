@@ -26,7 +26,7 @@ use crate::spec::RunConfig;
 use crate::state::node::Node;
 use crate::state::{Phase, State, Timer};
 use crate::step::Step;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// One step under way.
 pub(crate) struct Decider<'a> {
@@ -37,6 +37,8 @@ pub(crate) struct Decider<'a> {
     step: Step,
     /// Pending nodes whose predecessors are all settled now.
     released: VecDeque<NodeId>,
+    /// Those that were looked at, where the graph has maps: what follows several slots of one is released once.
+    looked_at: BTreeSet<NodeId>,
 }
 
 impl<'a> Decider<'a> {
@@ -45,7 +47,15 @@ impl<'a> Decider<'a> {
         config: &'a RunConfig,
         (state, now): (&'a mut State, Timestamp),
     ) -> Self {
-        Decider { graph, config, state, now, step: Step::default(), released: VecDeque::new() }
+        Decider {
+            graph,
+            config,
+            state,
+            now,
+            step: Step::default(),
+            released: VecDeque::new(),
+            looked_at: BTreeSet::new(),
+        }
     }
 
     pub(crate) fn run(mut self, input: Input) -> Step {

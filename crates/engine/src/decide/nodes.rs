@@ -30,6 +30,9 @@ impl Decider<'_> {
         if self.state().sleeps(self.graph, node) && !self.graph.is_sure(node) {
             return; // the first slot stands for it
         }
+        if self.graph.maps() > 0 && !self.looked_at.insert(node) {
+            return;
+        }
         let bad = self.preds_that(node, NodeOutcome::blocks);
         if !bad.is_empty() {
             return self.end_node_for(node, End::upstream(NodeOutcome::Blocked, Cause::Upstream, bad));
@@ -80,9 +83,12 @@ impl Decider<'_> {
     /// Direct predecessors whose outcome is as asked, sorted by id.
     fn preds_that(&self, node: NodeId, wanted: impl Fn(NodeOutcome) -> bool) -> Vec<NodeId> {
         let graph = self.graph();
+        // Where a map ended without a list, its first slot stands for all.
+        let stands = |p: NodeId| self.state().stands_for(graph, p);
         let mut found: Vec<NodeId> =
-            graph.preds(node).filter(|&p| self.node(p).outcome().is_some_and(&wanted)).collect();
+            graph.preds(node).map(stands).filter(|&p| self.node(p).outcome().is_some_and(&wanted)).collect();
         found.sort_unstable_by_key(|&p| graph.name(p));
+        found.dedup();
         found
     }
 

@@ -24,6 +24,12 @@ impl State {
         graph.slot(node).is_some_and(|slot| self.items(slot.map).is_some_and(|items| slot.index >= items))
     }
 
+    /// The node whose fate decides for who needs `node`: itself, or the first slot of a map that ended without a list.
+    pub(crate) fn stands_for(&self, graph: &Graph, node: NodeId) -> NodeId {
+        let unlisted = graph.slot(node).filter(|slot| self.unlisted.contains(&slot.map));
+        unlisted.map_or(node, |slot| graph.slots(slot.map)[0])
+    }
+
     /// True for a slot of a map of which it is not known yet how many items it has.
     #[must_use]
     pub fn sleeps(&self, graph: &Graph, node: NodeId) -> bool {

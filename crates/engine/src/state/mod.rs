@@ -106,6 +106,8 @@ pub struct State {
     pub(crate) waves: Vec<Wave>,
     /// How many items each map has, once that was found.
     pub(crate) items: Vec<Option<u32>>,
+    /// Maps that ended without a list.
+    pub(crate) unlisted: BTreeSet<u32>,
     /// Nodes that are not shown: slots that are absent, or may be.
     pub(crate) hidden: u32,
     /// Slots that may be absent, because their map has not come to its list.
@@ -162,6 +164,7 @@ impl State {
                 .map(|w| Wave { open: graph.wave(w).len() as u32, started: false, ended: None })
                 .collect(),
             items: vec![None; graph.maps() as usize],
+            unlisted: BTreeSet::new(),
             hidden: further(graph),
             asleep: further(graph),
             ready: ReadyQueue::new(graph, queue_order(config, &limits), &limits),

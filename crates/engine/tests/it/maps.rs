@@ -59,11 +59,35 @@ fn until_its_list_is_known_a_map_is_one_node() {
     );
     check(
         &format!("a when=false; m[0](a) items=4; {MAP}; z(m[1])"),
-        "a skipped (when), m[0] skipped (upstream_skipped a), z succeeded; succeeded",
+        "a skipped (when), m[0] skipped (upstream_skipped a), z skipped (upstream_skipped m[0]); succeeded",
     );
     let world = World::at(5, &format!("a; m[0](a) items=4; {MAP}"));
     assert_eq!(world.result(), "a running, m[0] pending; running");
     assert_eq!((world.engine.state().shown(), world.engine.state().open()), (2, 2));
+}
+
+#[test]
+fn who_needs_one_item_of_a_map_without_a_list_shares_the_fate_of_the_map() {
+    for (a, why) in
+        [("does=fail", "m[0] blocked (upstream a)"), ("", "m[0] failed (VARIABLE_RESOLUTION_ERROR)")]
+    {
+        let world = World::ran(&format!("a {a}; m[0](a) items=nonsense; {MAP}; z(m[2])"));
+        assert!(world.result().contains(why), "{}", world.result());
+        assert!(world.result().contains("z blocked (upstream m[0])"), "{}", world.result());
+    }
+    check("m[0] items=1; m[1]; z(m[1])", "m[0] succeeded, z succeeded; succeeded");
+}
+
+#[test]
+fn what_follows_many_absent_items_is_asked_about_once() {
+    let world = World::ran(&format!(
+        "! reuse; a; m[0](a) items=0; {MAP}; y(m[0],m[1],m[2],m[3]) when=true done_before; w(y) done_before"
+    ));
+    insta::assert_snapshot!(world.only(&["condition_evaluated", "node_reused"]), @r"
+    10 condition_evaluated y
+    10 node_reused y
+    10 node_reused w
+    ");
 }
 
 #[test]

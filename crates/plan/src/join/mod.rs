@@ -22,6 +22,8 @@ pub const ROLES: &[&str] = &["security", "architecture", "implementation", "docs
 
 /// Most conflicts that are told.
 const MOST_TOLD: usize = 20;
+/// Most bytes of the paths of all winners.
+const MOST_PATH_BYTES: usize = 16 << 20;
 
 /// What one task contributes.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -55,17 +57,22 @@ pub struct Conflict {
     pub why: String,
 }
 
-/// Every conflict, in the order of the paths; at least one.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Conflicts(pub Vec<Conflict>);
+/// Conflicts in the order of the paths; at least one.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Conflicts {
+    /// The first of them.
+    pub first: Vec<Conflict>,
+    /// How many there are besides.
+    pub more: usize,
+}
 
 impl std::fmt::Display for Conflicts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (i, conflict) in self.0.iter().take(MOST_TOLD).enumerate() {
+        for (i, conflict) in self.first.iter().enumerate() {
             let between = if i == 0 { "" } else { "; " };
             write!(f, "{between}`{}` ({}): {}", conflict.path, conflict.tasks.join(", "), conflict.why)?;
         }
-        match self.0.len().saturating_sub(MOST_TOLD) {
+        match self.more {
             0 => Ok(()),
             more => write!(f, "; and {more} more"),
         }
@@ -78,13 +85,18 @@ impl std::fmt::Display for Conflicts {
 /// # Errors
 /// Sources disagree, and no rule helps.
 pub fn merge(sources: &[Source], rules: &Rules) -> Result<Value, Conflicts> {
-    let mut merging = Merging { sources, rules, winners: Map::new(), conflicts: Vec::new() };
+    let (winners, conflicts) = (Map::new(), Conflicts::default());
+    let mut merging = Merging { sources, rules, winners, path_bytes: 0, conflicts };
     let all: Vec<Said<'_>> = sources.iter().enumerate().map(|(from, source)| (from, &source.value)).collect();
     let value = merging.merge(&JsonPath::root(), &all);
-    if merging.conflicts.is_empty() {
+    if merging.is_too_long() {
+        let why = format!("the paths of all members are longer than {MOST_PATH_BYTES} bytes");
+        merging.conflict(&JsonPath::root(), &all, &why);
+    }
+    if merging.conflicts.first.is_empty() {
         Ok(json!({ "value": value, "winners": merging.winners }))
     } else {
-        Err(Conflicts(merging.conflicts))
+        Err(merging.conflicts)
     }
 }
 
@@ -95,13 +107,14 @@ struct Merging<'a> {
     sources: &'a [Source],
     rules: &'a Rules,
     winners: Map<String, Value>,
-    conflicts: Vec<Conflict>,
+    path_bytes: usize,
+    conflicts: Conflicts,
 }
 
 impl Merging<'_> {
     /// What is said of one path. Depth is bounded by the readers of JSON.
     fn merge(&mut self, path: &JsonPath, said: &[Said<'_>]) -> Value {
-        let Some(&(from, value)) = said.first() else { return Value::Null };
+        let Some(&(from, value)) = said.first().filter(|_| !self.is_too_long()) else { return Value::Null };
         if let Some(rule) = self.rules.rules.get(&path.to_string()) {
             return self.decide(path, said, rule);
         }
@@ -152,6 +165,11 @@ impl Merging<'_> {
         }
     }
 
+    /// No more is looked at then.
+    fn is_too_long(&self) -> bool {
+        self.path_bytes > MOST_PATH_BYTES
+    }
+
     fn rules_below(&self, path: &JsonPath) -> bool {
         self.rules.rules.keys().any(|rule| path.is_above(rule))
     }
@@ -167,12 +185,18 @@ impl Merging<'_> {
             [one] => name(one),
             all => all.iter().map(name).collect(),
         };
-        self.winners.insert(path.to_string(), winner);
+        let path = path.to_string();
+        self.path_bytes += path.len();
+        self.winners.insert(path, winner);
     }
 
     fn conflict(&mut self, path: &JsonPath, said: &[Said<'_>], why: &str) -> Value {
+        if self.conflicts.first.len() == MOST_TOLD {
+            self.conflicts.more += 1;
+            return Value::Null;
+        }
         let tasks = said.iter().map(|(from, _)| self.sources[*from].task.clone()).collect();
-        self.conflicts.push(Conflict { path: path.to_string(), tasks, why: why.to_owned() });
+        self.conflicts.first.push(Conflict { path: path.to_string(), tasks, why: why.to_owned() });
         Value::Null
     }
 }

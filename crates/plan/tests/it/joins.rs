@@ -117,6 +117,17 @@ fn of_nothing_comes_nothing() {
 }
 
 #[test]
+fn no_more_is_told_of_a_hostile_join_than_a_person_reads_and_its_paths_are_bounded() {
+    let said = |n: i32| (0..100).map(|i| (format!("k{i:03}"), json!(n))).collect::<Value>();
+    let why = joined(&[("", said(1)), ("", said(2))], &strict()).unwrap_err();
+    assert!(why.ends_with("; and 80 more") && why.contains("`$.k019`") && !why.contains("`$.k020`"), "{why}");
+    let inner: Value = (0..100).map(|i| (format!("k{i}"), json!(i))).collect();
+    let long = json!({ "k".repeat(1 << 20): inner });
+    let why = joined(&[("", long.clone()), ("", long)], &strict()).unwrap_err();
+    assert!(why.contains("longer than 16777216 bytes"), "{}", why.len());
+}
+
+#[test]
 fn a_path_has_one_spelling() {
     let path = |text: &str| JsonPath::parse(text).map(|p| p.to_string());
     assert_eq!(path("$"), Ok("$".into()));

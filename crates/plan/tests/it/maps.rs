@@ -62,11 +62,25 @@ fn what_cannot_be_mapped_over_is_said_at_its_place() {
         "RG006 5:32 task `m` has both `for_each` and `matrix`",
     );
     check(
+        &task("run: x, for_each: '${item}'"),
+        "RG013 5:32 `${item}` in task `m[0]` stands in a task without `for_each`",
+    );
+    check(
         &task("run: x, max_items: 2"),
         "RG006 5:33 `max_items` of task `m` belongs to `for_each`, which it has not",
     );
     check(
         &task("run: x, for_each: '${a.result}', max_items: 10001"),
-        "RG006 5:58 `max_items` must be a whole number from 1 to 10000, not 10001",
+        "RG006 5:58 `max_items` must be a whole number from 1 to 10000, not `10001`",
+    );
+}
+
+#[test]
+fn a_list_that_would_make_a_plan_large_is_refused_where_it_stands() {
+    let list: Vec<String> = (0..2_000).map(|i| format!("item-number-{i}")).collect();
+    let text = task(&format!("run: x, for_each: [{}]", list.join(", ")));
+    let loaded = crate::world::yaml(&text);
+    assert!(
+        loaded.plan.is_none() && loaded.render(false).contains("too long to stand in each of its 2000 items")
     );
 }

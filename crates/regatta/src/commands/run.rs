@@ -223,6 +223,8 @@ pub fn take_up(context: &Context, run_id: &str, state_file: Option<&str>) -> Res
         }
         std::thread::sleep(Duration::from_millis(2));
     }
+    // A server lives longer than the run: somebody must be told of its end.
+    std::thread::spawn(move || child.wait());
     Ok(())
 }
 

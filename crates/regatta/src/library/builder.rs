@@ -43,8 +43,7 @@ impl PlanBuilder {
     /// So many tasks alive at once.
     #[must_use]
     pub fn max_parallel(mut self, tasks: u32) -> PlanBuilder {
-        let limits = self.keys.entry("limits").or_insert_with(|| json!({}));
-        limits["max_parallel"] = json!(tasks);
+        inside(&mut self.keys, "limits", ("max_parallel", json!(tasks)));
         self
     }
 
@@ -61,6 +60,15 @@ impl PlanBuilder {
         self.keys.insert("tasks".to_owned(), Value::Array(self.tasks));
         Plan::named("plan.json", format!("{:#}", Value::Object(self.keys)))
     }
+}
+
+/// Sets a key inside a key; what stands there and has no keys is replaced.
+fn inside(keys: &mut Map<String, Value>, outer: &str, (key, value): (&str, Value)) {
+    let entry = keys.entry(outer).or_insert_with(|| json!({}));
+    if !entry.is_object() {
+        *entry = json!({});
+    }
+    entry[key] = value;
 }
 
 /// Writes a task of a plan. Keys that have no method here are set by [`Task::set`].
@@ -123,24 +131,22 @@ impl Task {
     /// So many attempts at most.
     #[must_use]
     pub fn retry(mut self, max_attempts: u32) -> Task {
-        let retry = self.keys.entry("retry").or_insert_with(|| json!({}));
-        retry["max_attempts"] = json!(max_attempts);
+        inside(&mut self.keys, "retry", ("max_attempts", json!(max_attempts)));
         self
     }
 
     /// An attempt may take so long.
     #[must_use]
     pub fn timeout(mut self, attempt: Duration) -> Task {
-        let timeout = self.keys.entry("timeout").or_insert_with(|| json!({}));
-        timeout["attempt"] = json!(format!("{}ms", attempt.as_millis()));
+        let attempt = json!(format!("{}ms", attempt.as_millis()));
+        inside(&mut self.keys, "timeout", ("attempt", attempt));
         self
     }
 
     /// A variable of its environment.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Task {
-        let env = self.keys.entry("env").or_insert_with(|| json!({}));
-        env[name] = json!(value);
+        inside(&mut self.keys, "env", (name, json!(value)));
         self
     }
 

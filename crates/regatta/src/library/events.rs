@@ -98,7 +98,7 @@ impl Events {
             hash: record.summary.schedule_plan_hash,
             graph,
             live,
-            next: after + 1,
+            next: after.saturating_add(1),
             page: VecDeque::new(),
             alone: None,
             over: false,

@@ -238,7 +238,7 @@ impl RunResult {
     fn of(view: &RunView, outputs: &Outputs) -> RunResult {
         let state = state(view);
         let graph = view.engine.graph();
-        let task = |&node: &NodeId| TaskResult {
+        let task = |node: NodeId| TaskResult {
             task: graph.name(node).to_owned(),
             state: TaskState::of(&view.engine.state().node(node).state),
             attempts: view.engine.state().node(node).attempts,
@@ -256,7 +256,7 @@ impl RunResult {
             run_id: view.record.summary.run_id.to_string(),
             state,
             exit_code: exit.code(),
-            tasks: graph.order().iter().map(task).collect(),
+            tasks: view.engine.shown().map(task).collect(),
             summary: summary::json(view),
             notes: Vec::new(),
         }

@@ -5,7 +5,7 @@ use regatta_engine::Engine;
 use regatta_engine::ids::NodeId;
 use regatta_engine::state::Phase;
 
-/// How far a run is. No number of it ever goes back while the run goes on.
+/// How far a run is. No number of it ever goes back while the run goes on, but the percentage where a map (`for_each`) comes to its list: then its items are known and counted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Progress {
@@ -42,13 +42,13 @@ pub struct TaskProgress {
 impl Progress {
     pub(super) fn of(engine: &Engine) -> Progress {
         let (graph, state) = (engine.graph(), engine.state());
-        let task = |&node: &NodeId| TaskProgress {
+        let task = |node: NodeId| TaskProgress {
             task: graph.name(node).to_owned(),
             wave: graph.facts(node).wave,
             state: TaskState::of(&state.node(node).state),
             attempts: state.node(node).attempts,
         };
-        let tasks: Vec<TaskProgress> = graph.order().iter().map(task).collect();
+        let tasks: Vec<TaskProgress> = engine.shown().map(task).collect();
         let total = u32::try_from(tasks.len()).unwrap_or(u32::MAX);
         let ended = tasks.iter().filter(|task| task.state.has_ended()).count();
         let ended = u32::try_from(ended).unwrap_or(u32::MAX);

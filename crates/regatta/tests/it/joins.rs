@@ -53,8 +53,17 @@ fn a_person_decides_a_conflict_that_was_left_to_people() {
         &[("a", "", json!({ "n": 1 })), ("b", "", json!({ "n": 2 }))],
     );
     let said = world.regatta(&["run", "plan.yaml"]).exits(5);
-    assert!(said.err.contains("answer") || said.out.contains("answer"), "{}{}", said.out, said.err);
+    assert!(
+        said.out.contains("the results that it joins disagree; a person must give its result"),
+        "{}",
+        said.out
+    );
     let run = world.run_id();
+    let story = world.read(&format!(".regatta/runs/{run}/escalations/j.md"));
+    assert!(
+        story.contains("the results that it joins disagree") && story.contains("`$.n` (a, b)"),
+        "{story}"
+    );
     world.regatta(&["answer", &run, "j", "--succeeded", "--result", "{\"value\": {\"n\": 3}}"]).exits(0);
     world.regatta(&["resume", &run]).exits(0);
     assert_eq!(world.read("joined"), "{\"value\":{\"n\":3}}");

@@ -131,5 +131,5 @@ fn lfs_on_without_git_lfs_or_with_programs_of_the_repositorys_starts_nothing_and
     world.unset("PATH");
     git(&world, &["config", "lfs.extension.x.clean", "touch ran; cat"]);
     let said = world.regatta(&["run", "plan.yaml"]).exits(4);
-    assert!(said.err.contains("name extensions of git-lfs, which are programs"), "{}", said.err);
+    assert!(said.err.contains("settings name programs for git-lfs to run"), "{}", said.err);
 }

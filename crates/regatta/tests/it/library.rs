@@ -386,3 +386,28 @@ fn a_call_that_no_server_has_is_refused_with_its_reason() {
     assert!(error.to_string().contains("server `s`"), "{error}");
     assert!(!world.path(".regatta/runs").exists());
 }
+
+#[test]
+fn of_a_map_a_program_sees_the_items_that_there_are() {
+    let world = World::new();
+    let plan = r#"version: 1
+tasks:
+  - { id: list, run: 'echo "[1, 2]" >"$REGATTA_RESULT"' }
+  - { id: m, for_each: '${list.result}', run: 'echo $item >"$REGATTA_RESULT"' }
+"#;
+    let run = orchestrator(&world).execute(plan).unwrap();
+    let result = run.wait().unwrap();
+    let tasks: Vec<&str> = result.tasks().iter().map(|task| task.task.as_str()).collect();
+    assert_eq!(tasks, ["list", "m[0]", "m[1]"]);
+    assert_eq!(result.result("m[1]"), Some(&json!(2)));
+    let progress = run.progress().unwrap();
+    assert_eq!((progress.total, progress.ended, progress.percent), (3, 3, 100));
+}
+
+#[test]
+fn a_builder_takes_keys_in_any_order_and_whatever_was_set_before() {
+    let task = Task::command("a", ["true"]).set("retry", json!(3)).retry(2).set("timeout", json!("5m"));
+    let task = task.timeout(std::time::Duration::from_secs(1)).set("env", json!([])).env("K", "v");
+    let plan = Plan::builder("p").set("limits", json!(7)).max_parallel(2).task(task).build();
+    assert!(orchestrator(&World::new()).check(&plan).is_ok());
+}

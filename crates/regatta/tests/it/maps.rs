@@ -180,3 +180,57 @@ tasks:
     }
     assert_eq!((world.read("ran-a").lines().count(), world.read("ran-b").lines().count()), (1, 1));
 }
+
+#[test]
+fn a_retry_repeats_nothing_behind_a_map_with_fewer_items_than_it_may_have() {
+    let world = mapped(
+        "[1, 2]",
+        "  - { id: deploy, needs: [m], run: 'echo x >>deployed' }\n  - { id: bad, run: 'test -e ok' }\n",
+    );
+    assert_eq!(world.run()["status"], "partial");
+    world.write("ok", "");
+    world.regatta(&["retry", &world.run_id()]).exits(0);
+    assert_eq!(world.read("deployed").lines().count(), 1);
+    let summary = world.regatta(&["status", "--json"]).exits(0).json();
+    assert_eq!(
+        (summary["status"].as_str(), summary["reused"].as_u64()),
+        (Some("succeeded"), Some(4)),
+        "{summary:#}"
+    );
+    // Nothing of it failed: there is nothing to retry.
+    world.regatta(&["retry", &world.run_id()]).exits(2);
+}
+
+#[test]
+fn a_map_that_was_not_asked_for_is_left_out_of_a_retry_whole() {
+    let world = World::with(
+        "version: 1
+tasks:
+  - { id: m, for_each: [a, b], run: 'echo x >>ran; false' }
+  - { id: other, run: 'echo x >>others; test -e ok' }
+",
+    );
+    assert_eq!(world.run()["status"], "failed");
+    world.write("ok", "");
+    world.regatta(&["retry", &world.run_id(), "--task", "other"]);
+    assert_eq!((world.read("ran").lines().count(), world.read("others").lines().count()), (2, 2));
+}
+
+#[test]
+fn an_item_that_is_not_known_cannot_be_skipped() {
+    let world = mapped("[1]", "");
+    let waits = "- { id: list, run: 'echo up >up; read x <gate; ";
+    world.write("gate.yaml", &world.read("plan.yaml").replace("- { id: list, run: '", waits));
+    ["up", "gate"].iter().for_each(|name| world.fifo(name));
+    let mut run = world.start(&["run", "gate.yaml"]);
+    assert_eq!(world.hear("up"), "up");
+    let said = world.regatta(&["skip", &world.run_id(), "m[3]"]);
+    assert!(
+        said.code != Some(0) && said.err.contains("its first item stands for all"),
+        "{}{}",
+        said.out,
+        said.err
+    );
+    world.write("gate", "go\n");
+    assert!(run.wait().unwrap().success());
+}

@@ -59,6 +59,7 @@ fn what(case: &Case) -> &'static str {
         ("task", "lost") => "in doubt: an attempt was lost and may have had its effect",
         ("task", "max_lost") => "in doubt: too many attempts in a row were lost",
         ("task", "merge_conflict") => "what its predecessors left conflicts, and nobody has resolved that",
+        ("task", "join_conflict") => "the results that it joins disagree, and a person is to give its result",
         ("task", "rate_limit") => "held by rate limits too many times in a row",
         ("task", _) => "all its attempts are used up",
         _ => "its breaker has been open for too long",

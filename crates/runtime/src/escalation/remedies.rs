@@ -43,7 +43,7 @@ pub fn remedies(run_id: &str, graph: &Graph, (about, cause): (Scope, Cause)) -> 
             explain,
         ];
     }
-    if matches!(cause, Cause::Lost | Cause::MaxLost | Cause::RateLimit) {
+    if matches!(cause, Cause::Lost | Cause::MaxLost | Cause::RateLimit | Cause::JoinConflict) {
         let answer = |how: &str, does| remedy(format!("regatta answer {run_id} {task} --{how}"), does);
         return vec![
             answer("again", "allows exactly one more attempt"),

@@ -20,7 +20,8 @@ pub const SETTINGS: [(&str, &str); 4] = [
     ("filter.lfs.required", "true"),
 ];
 /// What keeps our own calls from fetching: an object that is not here stays a pointer.
-pub const NO_FETCH: [(&str, &str); 3] = [
+pub const NO_FETCH: [(&str, &str); 4] = [
+    ("lfs.standalonetransferagent", ""),
     ("lfs.url", "file:///regatta/fetches/nothing"),
     ("lfs.skipdownloaderrors", "true"),
     ("lfs.transfer.maxretries", "1"),
@@ -37,10 +38,14 @@ pub fn looked_after(repo: &Repo, asked: &str) -> Result<bool, RepoError> {
     if asked == "off" {
         return Ok(false);
     }
+    // Where it was never used it would begin with settings and hooks of its own in the user's repository.
+    if asked == "auto" && repo.git.ask(&["config", "lfs.repositoryformatversion"], &[0, 1])?.0 != 0 {
+        return Ok(false);
+    }
     let why = match (is_there(), has_extensions(repo)?) {
         (true, false) => return Ok(true),
         (false, _) => "git-lfs is not installed",
-        (true, true) => "the repository's settings name extensions of git-lfs, which are programs",
+        (true, true) => "the repository's settings name programs for git-lfs to run",
     };
     if asked == "on" { Err(RepoError::Lfs(why)) } else { Ok(false) }
 }
@@ -56,7 +61,13 @@ fn is_there() -> bool {
 
 /// Programs that git-lfs would run beside itself.
 fn has_extensions(repo: &Repo) -> Result<bool, GitError> {
-    let args = ["config", "--null", "--name-only", "--get-regexp", r"^lfs\.extension\."];
+    let args = [
+        "config",
+        "--null",
+        "--name-only",
+        "--get-regexp",
+        r"^lfs\.(.*\.)?(extension|customtransfer|standalonetransferagent)",
+    ];
     Ok(repo.git.ask(&args, &[0, 1])?.0 == 0)
 }
 

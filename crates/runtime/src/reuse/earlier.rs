@@ -8,6 +8,7 @@ use crate::git::{Git, GitError, Oid};
 use crate::run_error::RunError;
 use crate::workspace;
 use crate::yard::Names;
+use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId};
@@ -92,6 +93,15 @@ impl Done {
     }
 }
 
+/// What became of a node of which an ended run tells nothing: of a slot of a map, that there was no item for it.
+fn untold(graph: &Graph, node: NodeId) -> Fate {
+    let (outcome, cause) = match graph.slot(node) {
+        Some(_) => (NodeOutcome::Skipped, Some(Cause::When)),
+        None => (NodeOutcome::Blocked, None),
+    };
+    Fate { outcome, cause, undone: false, collected: false, adopted: false }
+}
+
 /// An earlier run that has ended.
 #[derive(Debug)]
 pub struct Earlier {
@@ -114,15 +124,8 @@ impl Earlier {
         let plan: Plan = serde_json::from_str(&record.run.plan)
             .map_err(|e| RunError::Earlier { run: run.to_string(), what: e.to_string() })?;
         let graph = Graph::build(regatta_plan::lower(&plan).0)?;
-        let untold = Fate {
-            outcome: NodeOutcome::Blocked,
-            cause: None,
-            undone: false,
-            collected: false,
-            adopted: false,
-        };
         let mut earlier = Earlier {
-            fates: vec![untold; graph.len()],
+            fates: (0..graph.len() as u32).map(|i| untold(&graph, NodeId(i))).collect(),
             done: BTreeMap::new(),
             tried: BTreeMap::new(),
             by_key: BTreeMap::new(),

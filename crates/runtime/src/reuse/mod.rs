@@ -42,13 +42,14 @@ use std::path::{Path, PathBuf};
 /// The list of files that an attempt left, beside its output.
 const FILES: &str = "files.json";
 /// Fields of a task by which its work in a worktree is the same.
-const FIELDS_APART: [&str; 13] = [
+const FIELDS_APART: [&str; 14] = [
     "action",
     "accept",
     "cache_key",
     "cwd",
     "env",
     "files",
+    "for_each",
     "inputs",
     "matrix",
     "needs",

@@ -77,7 +77,10 @@ pub fn select(graph: &Graph, fates: &[Fate], named: &[NodeId]) -> Selection {
         }
     }
     let reuse = all().filter(|n| fate(*n).is_good() && !again.contains(n)).collect();
-    let skip = all().filter(|n| failed(n) && !again.contains(n)).collect();
+    // A map is left out whole or not at all: which items it has is known when the run has come to it.
+    let touched = |map| graph.slots(map).iter().any(|slot| again.contains(slot) || fate(*slot).is_good());
+    let whole = |node: &NodeId| graph.slot(*node).is_none_or(|slot| slot.index == 0 && !touched(slot.map));
+    let skip = all().filter(|n| failed(n) && !again.contains(n) && whole(n)).collect();
     Selection { reuse, again, skip }
 }
 

@@ -22,6 +22,9 @@ impl State {
         // What is no list is one slot that fails.
         let items = if let Expansion::Items(items) = answer { *items } else { 1 };
         self.require(fact, items <= most)?;
+        if matches!(answer, Expansion::Error(_)) {
+            self.unlisted.insert(map);
+        }
         self.expand(fact.graph, map, items);
         Ok(())
     }
@@ -30,6 +33,7 @@ impl State {
     pub(super) fn ends_for_all(&mut self, graph: &Graph, node: NodeId) {
         if let Some(slot) = graph.slot(node).filter(|slot| slot.index == 0 && self.items(slot.map).is_none())
         {
+            self.unlisted.insert(slot.map);
             self.expand(graph, slot.map, 1);
         }
     }

@@ -204,7 +204,7 @@ fn events(
     let engine = engine_of(&plan_of(&record)?.0)?;
     let hash = &record.summary.schedule_plan_hash;
     let public = PublicRun { run_id: id.as_str(), schedule_plan_hash: hash, graph: engine.graph() };
-    let page = reader.events(id, cursor + 1, most + 1).map_err(store_error)?;
+    let page = reader.events(id, cursor.saturating_add(1), most + 1).map_err(store_error)?;
     let (mut told, mut last, mut bytes) = (Vec::new(), cursor, 0);
     for stored in page.iter().take(most) {
         let text = event_json(&public, stored);

@@ -64,9 +64,9 @@ pub(super) fn wait(
 }
 
 /// Tasks that were not known before an event.
-fn further(kind: &EventKind) -> u32 {
+fn further(kind: &EventKind) -> i32 {
     match kind {
-        EventKind::NodeExpanded(_, Expansion::Items(items)) => items.saturating_sub(1),
+        EventKind::NodeExpanded(_, Expansion::Items(items)) => items.cast_signed().saturating_sub(1),
         _ => 0,
     }
 }
@@ -98,7 +98,8 @@ impl Teller {
             let page = reader.events(id, self.next, PAGE).map_err(store_error)?;
             let Some(last) = page.last() else { break };
             self.next = last.pos + 1;
-            self.total = page.iter().fold(self.total, |total, e| total + further(&e.event.kind));
+            self.total =
+                page.iter().fold(self.total, |total, e| total.saturating_add_signed(further(&e.event.kind)));
             let ended = page.iter().filter(|e| matches!(e.event.kind, EventKind::NodeEnded { .. })).count();
             self.ended += u32::try_from(ended).unwrap_or(0);
         }

@@ -62,6 +62,8 @@ impl Eta {
         }
         let left = |node: NodeId| match &state.node(node).state {
             NodeState::Ended { .. } | NodeState::Collected => 0,
+            // An item that there may be is not work that is left.
+            NodeState::Pending if !state.is_shown(graph, node) => 0,
             NodeState::Running(live) => {
                 let ran_ms = engine.now().since_ms(live.started).saturating_sub(live.suspended_ms);
                 self.duration_ms(graph.duration_ms(node)).saturating_sub(ran_ms)
@@ -119,6 +121,15 @@ mod tests {
         assert_eq!(Eta::default().reckon(&engine), None);
         let known = Eta { weight: 1, took_ms: 3_000, last: None };
         assert_eq!(known.reckon(&engine), Some(6_000), "the longest path");
+        Ok(())
+    }
+
+    #[test]
+    fn items_that_there_may_be_are_not_work_that_is_left() -> Result<(), GraphError> {
+        let engine = engine(
+            "version: 1\ninputs: { l: [] }\ntasks:\n  - { id: m, for_each: '${inputs.l}', run: x, estimate: 3s }\n",
+        )?;
+        assert_eq!(Eta::default().reckon(&engine), Some(3_000));
         Ok(())
     }
 }
