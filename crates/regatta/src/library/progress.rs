@@ -5,7 +5,8 @@ use regatta_engine::Engine;
 use regatta_engine::ids::NodeId;
 use regatta_engine::state::Phase;
 
-/// How far a run is. No number of it ever goes back while the run goes on, but the percentage where a map (`for_each`) comes to its list: then its items are known and counted.
+/// How far a run is. No number of it ever goes back while the run goes on, but the percentage where a map (`for_each`)
+/// comes to its list: then its items are known and counted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Progress {
