@@ -6,9 +6,10 @@ use super::entry::Entries;
 use super::keys::{Draft, RetryKeys, TaskDraft, TimeoutKeys};
 use super::task::{command, tool_call};
 use super::{limits, spanned, spanned_map, spanned_texts, start};
-use crate::diagnostic::Problems;
+use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::Fields;
-use crate::model::{Action, Dialect};
+use crate::ids::is_id;
+use crate::model::{Action, Dialect, SecretSource};
 use crate::settings::Defaults;
 use crate::tree::Item;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const DEFAULT_TIMEOUT_MS: u64 = 300_000;
 
 /// A parallel request.
-pub(super) fn request<'t>(f: Fields<'t>, defaults: &Defaults) -> Draft<'t> {
+pub(super) fn request<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draft<'t> {
     let config = f.inside("config");
     let mut draft = empty((Dialect::Request, Entries::Calls), (config, 10), defaults);
     if config.flag("enableRollback") == Some(true) {
@@ -25,7 +26,43 @@ pub(super) fn request<'t>(f: Fields<'t>, defaults: &Defaults) -> Draft<'t> {
     }
     draft.timeout.run_ms = config.whole("timeout").or(draft.timeout.run_ms);
     draft.timeout.attempt_ms = draft.timeout.attempt_ms.or(Some(DEFAULT_TIMEOUT_MS));
+    draft.vault = vault(f, problems);
     draft
+}
+
+/// The secrets that the tasks of a request name. Two may name one; one name means one source.
+fn vault(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, SecretSource> {
+    let mut vault = BTreeMap::new();
+    for named in f.list("tasks").iter().filter_map(|task| spanned(Fields::of(task).get("vault"))) {
+        let wrong = |message: String| {
+            let help = "`NAME` or `env:NAME` is a variable of whoever runs it, `file:PATH` a file that nobody else may read; \
+                        `${vault.NAME}` in `params` is its value, of a file by its name without extension";
+            Diagnostic::error(Code::BadValue, named.span.clone(), message).help(help)
+        };
+        let Some((name, source)) = source(&named.value) else {
+            problems.push(wrong(format!("`{}` is no source of a secret", named.value.escape_debug())));
+            continue;
+        };
+        let before = vault.insert(name.clone(), source.clone());
+        if before.is_some_and(|before| before != source) {
+            problems.push(wrong(format!("`${{vault.{name}}}` would mean two secrets")));
+        }
+    }
+    vault
+}
+
+/// A source as a request names it, and the name by which it is referred to.
+fn source(text: &str) -> Option<(String, SecretSource)> {
+    let (kind, rest) = text.split_once(':').unwrap_or(("env", text));
+    let (name, source) = match kind {
+        "env" => (rest, SecretSource::Env(rest.to_owned())),
+        "file" => {
+            let name = rest.rsplit('/').next().unwrap_or(rest).trim_start_matches('.');
+            (name.split('.').next().unwrap_or(name), SecretSource::File(rest.to_owned()))
+        }
+        _ => return None,
+    };
+    is_id(name).then(|| (name.to_owned(), source))
 }
 
 pub(super) fn request_task(item: Item<'_>, problems: &mut Problems) -> TaskDraft {
@@ -40,9 +77,6 @@ pub(super) fn request_task(item: Item<'_>, problems: &mut Problems) -> TaskDraft
         backoff_ms: policy.whole("initialDelay"),
         max_backoff_ms: None,
     };
-    if f.get("vault").is_some() {
-        draft.unbuilt.push("vault".to_owned());
-    }
     draft.action = tool_call(f, "tool", &mut draft, problems);
     if let Some(Action::Tool { .. }) = draft.action.as_ref().map(|a| &a.value) {
         draft.refs_span = f.get("params").map(Item::span);

@@ -55,7 +55,7 @@ pub(crate) fn read<'t>(
     let f = Fields::of(root);
     let (mut draft, entries) = match dialect {
         Dialect::Plan => (plan(f, defaults, problems), f.list("tasks")),
-        Dialect::Request => (imported::request(f, defaults), f.list("tasks")),
+        Dialect::Request => (imported::request(f, defaults, problems), f.list("tasks")),
         Dialect::Batch => (imported::batch(f, defaults), f.list("commands")),
     };
     draft.tasks = entries.iter().map(|item| entry(item, &draft.entries, problems)).collect();

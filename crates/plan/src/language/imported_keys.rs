@@ -37,7 +37,11 @@ static REQUEST_TASK: Shape = Shape {
         key("dependsOn", TEXTS, "Calls that must end well before."),
         key("priority", Kind::Whole(1, 10), "10 is first: 9-10 is P0, 6-8 P1, 3-5 P2, 1-2 P3. Default P2."),
         key("timeout", MILLISECONDS, "Longest time of one attempt. Default 300000."),
-        key("vault", Kind::Text, "A secret source.").later(),
+        key(
+            "vault",
+            Kind::Text,
+            "A secret for the call: `NAME` or `env:NAME` is a variable of whoever runs it, `file:PATH` a file that nobody else may read. `${vault.NAME}` in `params` is its value, of a file by its name without extension; it is in no result and no log.",
+        ),
         key("retryPolicy", Kind::Record(&RETRY_POLICY), "Attempts and the delays between them."),
         key("undo", Kind::Record(&TOOL_CALL), "The call that undoes it."),
     ],

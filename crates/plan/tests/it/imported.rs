@@ -3,7 +3,7 @@
 //! What they mean as a plan; running them is a matter of the binary.
 
 use crate::world::as_format;
-use regatta_plan::model::{Action, Dialect, Plan};
+use regatta_plan::model::{Action, Dialect, Plan, SecretSource};
 use regatta_plan::{Format, Loaded};
 
 fn json(text: &str) -> Loaded {
@@ -57,12 +57,38 @@ fn the_defaults_of_a_request_are_ten_slots_and_go_on() {
 }
 
 #[test]
-fn a_request_whose_task_has_a_vault_of_its_own_is_valid_but_cannot_run_yet() {
+fn a_task_of_a_request_names_the_source_of_a_secret() {
     let plan = plan(
-        r#"{ "tasks": [ { "id": "a", "tool": "file_read", "params": { "path": "x" }, "vault": "gh" } ] }"#,
+        r#"{ "tasks": [
+            { "id": "a", "tool": "shell", "params": { "cmd": "x ${vault.GH_TOKEN}" }, "vault": "GH_TOKEN" },
+            { "id": "b", "tool": "template", "params": { "text": "${vault.db}" }, "vault": "file:.secrets/db.txt" },
+            { "id": "c", "tool": "template", "params": { "text": "${vault.GH_TOKEN}" }, "vault": "env:GH_TOKEN" } ] }"#,
     );
-    let keys: Vec<&str> = plan.unbuilt.iter().map(|u| u.key.as_str()).collect();
-    assert_eq!(keys, ["vault"]);
+    assert_eq!(
+        plan.vault.into_iter().collect::<Vec<_>>(),
+        [
+            ("GH_TOKEN".to_owned(), SecretSource::Env("GH_TOKEN".into())),
+            ("db".to_owned(), SecretSource::File(".secrets/db.txt".into())),
+        ]
+    );
+}
+
+#[test]
+fn what_is_no_source_and_one_name_for_two_secrets_are_errors() {
+    let text = |one: &str, two: &str| {
+        format!(
+            r#"{{ "tasks": [ {{ "id": "a", "tool": "sleep", "params": {{ "ms": 1 }}, "vault": "{one}" }},
+                {{ "id": "b", "tool": "sleep", "params": {{ "ms": 1 }}, "vault": "{two}" }} ] }}"#
+        )
+    };
+    for (one, two, why) in [
+        ("K", "pass:k", "`pass:k` is no source of a secret"),
+        ("K", "file:", "`file:` is no source of a secret"),
+        ("db", "file:keys/db", "`${vault.db}` would mean two secrets"),
+    ] {
+        let loaded = as_format(&text(one, two), Format::Json);
+        assert!(loaded.plan.is_none() && loaded.render(false).contains(why), "{}", loaded.render(false));
+    }
 }
 
 #[test]

@@ -97,6 +97,25 @@ fn declared_values_are_redacted_in_their_common_encodings() {
 }
 
 #[test]
+fn the_vault_of_a_request_reaches_its_call_and_nothing_else() {
+    let mut world = World::new();
+    world.write(
+        "request.json",
+        r#"{ "tasks": [
+            { "id": "a", "tool": "shell", "vault": "GH_KEY",
+              "params": { "cmd": "printf %s \"${vault.GH_KEY}\" | md5sum | cut -c1-32 >seen; echo \"it is ${vault.GH_KEY}\"" } },
+            { "id": "b", "tool": "template", "vault": "file:.keys/db", "params": { "text": "{{ v }}", "vars": { "v": "${vault.db}" } } } ] }"#,
+    );
+    private(&world, ".keys/db", &format!("{SECRET}\n"), 0o600);
+    world.set("GH_KEY", "hidden-value-of-the-caller");
+    let said = world.regatta(&["run", "request.json", "--json"]).exits(0).json();
+    assert_eq!(said["tasks"]["a"]["result"]["stdout"], "it is [REDACTED:vault.GH_KEY]", "{said:#}");
+    assert_eq!(said["tasks"]["b"]["result"], "[REDACTED:vault.db]");
+    assert_eq!(world.read("seen").trim(), "0fbc1d21304248c580886752316a7413");
+    nowhere(&world, &[SECRET, "hidden-value-of-the-caller"]);
+}
+
+#[test]
 fn a_secret_that_is_split_over_writes_is_found_and_nothing_of_it_is_shown_early() {
     let mut world = World::with(
         "version: 1\nenv: [A_TOKEN]\ntasks:\n  - { id: a, run: 'echo first; printf %s \"see split-in\"; echo up >up; cat gate; \
