@@ -109,7 +109,7 @@ fn the_vault_of_a_request_reaches_its_call_and_nothing_else() {
     private(&world, ".keys/db", &format!("{SECRET}\n"), 0o600);
     world.set("GH_KEY", "hidden-value-of-the-caller");
     let said = world.regatta(&["run", "request.json", "--json"]).exits(0).json();
-    assert_eq!(said["tasks"]["a"]["result"]["stdout"], "it is [REDACTED:vault.GH_KEY]", "{said:#}");
+    assert_eq!(said["tasks"]["a"]["result"]["stdout"], "it is [REDACTED:vault.GH_KEY]\n", "{said:#}");
     assert_eq!(said["tasks"]["b"]["result"], "[REDACTED:vault.db]");
     assert_eq!(world.read("seen").trim(), "0fbc1d21304248c580886752316a7413");
     nowhere(&world, &[SECRET, "hidden-value-of-the-caller"]);
