@@ -188,6 +188,12 @@ impl Apart {
         self.works.absorb(event);
     }
 
+    /// An attempt is over, whatever became of it.
+    pub(crate) fn leaves(&mut self, attempt: AttemptId) -> Option<InFlight> {
+        self.workers.ground().ends_work(attempt.0);
+        self.in_flight.remove(&attempt)
+    }
+
     fn settle(&mut self, node: NodeId) {
         if self.readying.settled(node) {
             self.useless.push(node);

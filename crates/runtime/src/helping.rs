@@ -16,6 +16,7 @@ use crate::landing::{AgentOrder, Ran, Reply};
 use crate::local::Local;
 use crate::redact::Raw;
 use crate::workspace;
+use crate::yard::LANDING;
 use regatta_engine::ids::AttemptId;
 use regatta_engine::input::{Input, Verdict};
 use regatta_plan::model::Agent;
@@ -133,6 +134,10 @@ impl Local {
 
     /// Something of an earlier orchestrator's landing: it is ended, and landing waits for that.
     pub(crate) fn end_leftover(&mut self, id: u64) {
+        if let Some(apart) = self.apart.as_ref() {
+            // Until the landing that begins again has looked at what it changed.
+            apart.workers.ground().goes_on_working(LANDING);
+        }
         self.leftovers.ending.push(id);
         self.asks.push(Ask::End { attempt: id, grace_ms: 0 });
     }

@@ -27,6 +27,7 @@ impl Local {
     pub(crate) fn adopt_apart(&mut self, (attempt, node, number): (AttemptId, NodeId, u32)) {
         let Some(apart) = self.apart.as_mut().filter(|apart| apart.has(node)) else { return };
         apart.readying.goes_on();
+        apart.workers.ground().goes_on_working(attempt.0);
         let (stage, base, note) = (Stage::Working, None, None);
         apart
             .in_flight
@@ -93,6 +94,9 @@ impl Local {
             return self.refuse_apart(attempt, (Cause::Stopped, "it was ended before it began"));
         }
         let (node, number, site) = (flight.node, flight.number, apart.site(flight.node));
+        if n == 0 {
+            apart.workers.ground().begins_work(attempt.0);
+        }
         let setup = apart.workers.ground().rules.setup.get(usize::from(n)).cloned();
         let Some(flight) = apart.in_flight.get_mut(&attempt) else { return };
         if let Some(action) = setup {
@@ -139,7 +143,7 @@ impl Local {
 
     /// It ends without having worked.
     pub(crate) fn refuse_apart(&mut self, attempt: AttemptId, (cause, message): (Cause, &str)) {
-        let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.remove(&attempt));
+        let flight = self.apart.as_mut().and_then(|apart| apart.leaves(attempt));
         let Some(job) = flight.and_then(|flight| flight.job) else { return };
         self.arrivals.push_back(refusal(self.actions.redactor(), &job, (cause, message)));
         self.dirs.end(job.dir);
@@ -238,6 +242,7 @@ impl Local {
         let good = ended.how == How::Code(0) && !ended.deadline && !ended.output_limit;
         if matches!(job.kind, Kind::Setup(_)) {
             if good {
+                self.note_put_back(attempt);
                 return self.next_setup(attempt, n + 1);
             }
             let message = format!("command {} of `setup` failed: {}", n + 1, said(ended));
@@ -255,9 +260,10 @@ impl Local {
     }
 
     fn finish_apart(&mut self, kept: Kept, collected: Option<Collected>, finding: Option<Finding>) {
-        let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.remove(&kept.job.attempt));
         let mut findings: Vec<Finding> = collected.iter().flat_map(|c| c.findings.clone()).collect();
         findings.extend(finding);
+        findings.extend(self.changed_by_checks(&kept.job));
+        let flight = self.apart.as_mut().and_then(|apart| apart.leaves(kept.job.attempt));
         let left = judge::Left {
             finding: findings.into_iter().next(),
             warning: collected
@@ -273,8 +279,26 @@ impl Local {
     /// Attempts whose step died with its keeper.
     pub(crate) fn lost_apart(&mut self, attempt: AttemptId) {
         if let Some(apart) = self.apart.as_mut() {
-            apart.in_flight.remove(&attempt);
+            apart.leaves(attempt);
         }
+    }
+
+    /// What commands of `setup` change of the repository's settings is nobody's fault, and is put back.
+    fn note_put_back(&mut self, attempt: AttemptId) {
+        let Some(apart) = self.apart.as_mut() else { return };
+        let said = apart.workers.ground().put_back("`setup`");
+        if let (Some(said), Some(flight)) = (said, apart.in_flight.get_mut(&attempt)) {
+            flight.note = Some(said);
+        }
+    }
+
+    /// Commands of `verify` run what the attempt wrote.
+    fn changed_by_checks(&self, job: &Job) -> Option<Finding> {
+        let apart = self.apart.as_ref()?;
+        let own = apart.works.plan.tasks[job.node.index()].worktree.as_ref();
+        own.filter(|own| !own.verify.is_empty())?;
+        let message = apart.workers.ground().put_back("what verified it")?;
+        Some(Finding { cause: Cause::Tampered, message })
     }
 }
 

@@ -11,11 +11,10 @@
 //! the start is always right. Knows no engine state, and no gate: what lands is looked at where it lands.
 
 use super::integrate::Bench;
-use super::resolve::A_PERSON;
 use super::resolver::Resolved;
 use super::{Conflict, Dock, LandError, Piece, Report, Try, Verdict};
 use crate::git::Oid;
-use crate::yard::{Base, Clash, LEFT, Meeting, TASK_DIR, base};
+use crate::yard::{Base, Clash, LEFT, TASK_DIR, base};
 use regatta_fault as fault;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -94,7 +93,6 @@ impl Dock {
 
     /// What persons committed where conflicts were left to them, for whichever task: the same can meet here.
     fn gather(&self, task: &str) -> Result<(), LandError> {
-        let merger = self.ground.merger();
         let (git, all) = (&self.ground.repo.git, format!("refs/heads/{}", self.ground.names.base("")));
         let mut made: Vec<Oid> = git.refs(&all)?.into_iter().map(|(_, at)| at).collect();
         let place = self.place_for(task);
@@ -102,13 +100,8 @@ impl Dock {
             made.extend(self.ground.git_in(&place)?.commit("HEAD")?);
         }
         for commit in made {
-            let [ours, theirs] = &git.parents(&commit)?[..] else { continue };
-            let met = merger.merge(&merger.git_at(ours)?, None, [ours, theirs])?;
-            let (Meeting::Clash(clash), tree) = (met, git.tree(&commit)?) else { continue };
-            let owned: BTreeSet<String> = clash.paths().into_iter().collect();
-            if git.changes(&clash.tree, &tree)?.iter().all(|change| owned.contains(&change.path)) {
-                let by = owned.into_iter().map(|path| (path, A_PERSON.to_owned())).collect();
-                self.ground.remember((git, &clash), (&tree, &by))?;
+            if self.was_asked_for(&commit)? {
+                self.learn(&commit)?;
             }
         }
         Ok(())
@@ -142,9 +135,6 @@ impl Dock {
             return Ok(Solved::No(format!("{}; {rules}", conflicts((piece, clash)))));
         }
         self.leave_to_person(&bench, piece)?;
-        // What stands there now is nobody's work, and goes when somebody else has resolved it.
-        let stands = self.ground.as_it_stands((&bench.git, &bench.tip))?;
-        std::fs::write(place.join(TASK_DIR).join(LEFT), format!("{}{stands}\n", mark(clash)))?;
         Ok(Solved::No(left_to_person((piece, clash), &place, self.run_id())))
     }
 
@@ -162,7 +152,7 @@ impl Dock {
         let merged: Vec<&Piece> = merged.iter().collect();
         let resolved = match self.merge.on_conflict.as_str() {
             "merge-with-rules" | "resolver" => {
-                match self.set_up(bench)? {
+                match self.set_up(bench, &mut report)? {
                     None => {}
                     Some(Verdict::Stop) => return Ok(Some(Solved::Left)),
                     Some(Verdict::Wait(what, _)) => return Ok(Some(Solved::No(what))),
@@ -217,7 +207,7 @@ impl Dock {
             made.extend(self.ground.git_in(place)?.commit("HEAD")?);
         }
         for commit in made {
-            if git.parents(&commit)? == clash.sides {
+            if git.parents(&commit)? == clash.sides && self.was_asked_for(&commit)? {
                 return Ok(Standing::Committed(commit));
             }
         }

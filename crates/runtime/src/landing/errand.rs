@@ -59,6 +59,8 @@ pub struct Ran {
     pub ended_at_ms: u64,
     /// It was not started, because no budget is left for it.
     pub unpaid: bool,
+    /// What it changed of the repository's settings and was put back, for people; of commands that run alone.
+    pub put_back: Option<String>,
 }
 
 /// Where the answer goes: with the number by which whoever asks knows the order.

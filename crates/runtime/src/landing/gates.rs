@@ -55,16 +55,17 @@ pub(super) enum Said {
 
 impl Dock {
     /// Prepares the worktree in which gates run. Answers what keeps them from running.
-    pub(super) fn prepare(&self, bench: &Bench) -> Result<Option<Verdict>, LandError> {
-        if self.merge.gates.is_empty() { Ok(None) } else { self.set_up(bench) }
+    pub(super) fn prepare(&self, bench: &Bench, report: &mut Report) -> Result<Option<Verdict>, LandError> {
+        if self.merge.gates.is_empty() { Ok(None) } else { self.set_up(bench, report) }
     }
 
     /// Runs what prepares a worktree. Answers what keeps others from running there.
-    pub(super) fn set_up(&self, bench: &Bench) -> Result<Option<Verdict>, LandError> {
+    pub(super) fn set_up(&self, bench: &Bench, report: &mut Report) -> Result<Option<Verdict>, LandError> {
         for (n, action) in self.ground.rules.setup.iter().enumerate() {
             let Some(ran) = self.run(action, &bench.path, SETUP_MS) else {
                 return Ok(Some(Verdict::Stop));
             };
+            report.note("setup", ran.put_back);
             if ran.code != Some(0) {
                 let what = format!("command {} of `setup` failed where work is merged: {}", n + 1, ran.said);
                 let command = format!("mend it, then: regatta resume {}", self.ground.names.run());
@@ -76,7 +77,9 @@ impl Dock {
 
     /// Runs one command to its end. Nothing if the run is being left.
     pub(super) fn run(&self, action: &Action, dir: &Path, timeout_ms: u64) -> Option<Ran> {
-        self.carry_out(Order::Command { action: action.clone(), dir: dir.to_owned(), timeout_ms })
+        let _at_work = self.ground.watch();
+        let ran = self.carry_out(Order::Command { action: action.clone(), dir: dir.to_owned(), timeout_ms });
+        ran.map(|ran| Ran { put_back: self.ground.put_back("it"), ..ran })
     }
 
     /// Has one order carried out. Nothing if the run is being left.
@@ -233,6 +236,7 @@ impl<'a> Round<'a> {
         if !self.checks.is_empty() {
             bench.stand()?;
         }
+        let _at_work = self.dock.ground.watch();
         loop {
             self.begin(bench, &sender)?;
             if !self.stands.contains(&Stand::Running) {
@@ -241,7 +245,7 @@ impl<'a> Round<'a> {
             let Some((i, ran)) = self.dock.hear(&answers) else { return Ok(Said::Left) };
             self.ended(i, ran, bench)?;
             if !self.stands.contains(&Stand::Running) {
-                self.dock.calm(bench)?;
+                self.dock.calm(bench, report)?;
                 bench.stand_at_tip()?;
             }
         }

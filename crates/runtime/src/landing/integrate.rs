@@ -54,8 +54,11 @@ impl Dock {
         from: &Oid,
         (report, left_out): Outcome<'_>,
     ) -> Result<Verdict, LandError> {
-        let mut bench = self.bench(from)?;
-        if let Some(verdict) = self.prepare(&bench)? {
+        if let Some(verdict) = self.half_done()? {
+            return Ok(verdict);
+        }
+        let mut bench = self.bench(from, &cargo.pieces)?;
+        if let Some(verdict) = self.prepare(&bench, report)? {
             return Ok(verdict);
         }
         let refused = Approval::left_out(&self.run_dir)?;
@@ -88,14 +91,10 @@ impl Dock {
     }
 
     /// The worktree in which work is merged, at a commit.
-    fn bench(&self, from: &Oid) -> Result<Bench, LandError> {
+    fn bench(&self, from: &Oid, pieces: &[Piece]) -> Result<Bench, LandError> {
         let (ground, names) = (&self.ground, &self.ground.names);
         let path = ground.dir.join(names.integration_worktree());
-        let full = format!("refs/heads/{}", names.integration());
-        if let Some(last) = ground.repo.git.commit(&full)? {
-            // Perhaps a person committed there what was left to them.
-            ground.repo.git.set_ref(&self.resolution_ref(), &last)?;
-        }
+        self.keep_merged_by_person(pieces)?;
         let bench = self.bench_at((path, &names.integration()), from)?;
         fault::point("landing.bench");
         Ok(bench)
@@ -126,9 +125,9 @@ impl Dock {
 
     /// Nothing runs in a worktree of ours any more: settings that were changed are put back, locks of what was killed go, and
     /// what programs its settings name is asked anew.
-    pub(super) fn calm(&self, bench: &mut Bench) -> Result<(), LandError> {
+    pub(super) fn calm(&self, bench: &mut Bench, report: &mut Report) -> Result<(), LandError> {
         // What a command of the plan changed of the repository's settings is no finding about anybody's work.
-        let _ = self.ground.tampered();
+        report.note("gates", self.ground.put_back("one of them"));
         self.ground.mend(&bench.path)?;
         self.ground.unlock(&bench.path, bench.branch.trim_start_matches("refs/heads/"))?;
         bench.git = self.ground.git_in(&bench.path)?;

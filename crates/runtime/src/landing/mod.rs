@@ -20,6 +20,7 @@ mod gates;
 mod integrate;
 mod joining;
 mod paid;
+mod persons;
 mod proof;
 mod resolve;
 mod resolver;
@@ -81,7 +82,7 @@ pub struct Conflict {
 /// Something that people should know about the work of a task, for the report.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Finding {
-    /// The task.
+    /// The task, or what else of the plan it is about: `gates`, `setup`, `rules`.
     pub task: String,
     /// In words.
     pub said: String,
@@ -170,12 +171,14 @@ pub const REPORT: &str = "landing.json";
 impl Report {
     /// Takes findings about a piece in, once each.
     fn found(&mut self, piece: &Piece, findings: Vec<String>) {
-        for said in findings {
-            let finding = Finding { task: piece.task.clone(), said };
-            if !self.findings.contains(&finding) {
-                self.findings.push(finding);
-            }
-        }
+        findings.into_iter().for_each(|said| self.note(&piece.task, Some(said)));
+    }
+
+    /// Takes in what is to be said of something, once.
+    fn note(&mut self, of: &str, said: Option<String>) {
+        let finding = said.map(|said| Finding { task: of.to_owned(), said });
+        let new = finding.filter(|finding| !self.findings.contains(finding));
+        self.findings.extend(new);
     }
 
     /// The report of a run, if it has come so far.

@@ -6,7 +6,7 @@ use super::integrate::{Bench, matching};
 use super::resolver::Resolved;
 use super::{Conflict, Dock, LandError, Piece, Report};
 use crate::git::{Change, Oid};
-use crate::yard::REGENERATE;
+use crate::yard::{BY_ROLE, GITLINK, REGENERATE};
 use regatta_plan::model::{Action, MergeRule};
 
 /// Who resolves where everybody else has given up,
@@ -35,7 +35,7 @@ impl Dock {
         match self.merge.on_conflict.as_str() {
             "resolver" => self.resolve_by_agent(piece, bench, (conflict, report)),
             "merge-with-rules" => {
-                let tree = self.resolve_by_rules((piece, merged), bench, conflict)?;
+                let tree = self.resolve_by_rules((piece, merged), bench, (conflict, report))?;
                 Ok(tree.map_or(Resolved::No, Resolved::Tree))
             }
             _ => Ok(Resolved::No),
@@ -46,7 +46,7 @@ impl Dock {
         &self,
         (piece, merged): (&Piece, &[&Piece]),
         bench: &Bench,
-        conflict: &mut Conflict,
+        (conflict, report): (&mut Conflict, &mut Report),
     ) -> Result<Option<Oid>, LandError> {
         let rules: Option<Vec<(&String, &MergeRule)>> =
             conflict.paths.iter().map(|path| Some((path, matching(&self.merge.rules, path)?))).collect();
@@ -54,17 +54,12 @@ impl Dock {
         let rules: Vec<(String, MergeRule)> =
             rules.into_iter().map(|(path, rule)| (path.clone(), rule.clone())).collect();
         self.meet(bench, piece, &["--no-commit"])?;
-        let tree = self.apply((piece, merged), bench, &rules, conflict);
+        let tree = self.apply((piece, merged), bench, &rules, (conflict, report));
         if !matches!(tree, Ok(Some(_))) {
             conflict.resolved.clear();
         }
         bench.stand_at_tip()?;
         tree
-    }
-
-    /// Leaves a conflict with its markers to a person.
-    pub(super) fn leave_to_person(&self, bench: &Bench, piece: &Piece) -> Result<(), LandError> {
-        self.meet(bench, piece, &["-m", &self.scribe().message(piece)])
     }
 
     /// Begins the real merge of a piece: its conflicts stand in the worktree.
@@ -80,35 +75,17 @@ impl Dock {
         Ok(())
     }
 
-    /// What a person committed where the conflict was left: the same two sides, merged.
-    pub(super) fn resolved_by_person(&self, bench: &Bench, piece: &Piece) -> Result<Option<Oid>, LandError> {
-        let Some(commit) = bench.git.commit(&self.resolution_ref())? else { return Ok(None) };
-        let parents =
-            bench.git.run(&["show", "--no-patch", "--format=%P", "--end-of-options", commit.as_str()])?;
-        let parents = String::from_utf8_lossy(&parents).trim().to_owned();
-        let (ours, theirs) = self.strategy().sides(&bench.git, (&bench.tip, piece))?;
-        if parents != format!("{ours} {theirs}") {
-            return Ok(None);
-        }
-        Ok(Some(bench.git.tree(&commit)?))
-    }
-
-    /// Where what a person committed is kept while the integration branch is made anew.
-    pub(super) fn resolution_ref(&self) -> String {
-        format!("refs/regatta-resolved/{}", self.ground.names.run())
-    }
-
     fn apply(
         &self,
         (piece, merged): (&Piece, &[&Piece]),
         bench: &Bench,
         rules: &[(String, MergeRule)],
-        conflict: &mut Conflict,
+        (conflict, report): (&mut Conflict, &mut Report),
     ) -> Result<Option<Oid>, LandError> {
         let mut commands: Vec<&String> = Vec::new();
         for (path, rule) in rules {
             let side = match rule.how.as_str() {
-                "by-role" => self.stronger(piece, (path, merged))?,
+                BY_ROLE => self.stronger(piece, (path, merged))?,
                 // What a command makes anew begins from what stands there.
                 REGENERATE => "ours",
                 how => how,
@@ -124,11 +101,21 @@ impl Dock {
         for script in commands {
             let action = Action::Shell { script: script.clone(), shell: "sh".into() };
             let ran = self.run(&action, &bench.path, REGENERATE_MS);
-            if ran.is_none_or(|ran| ran.code != Some(0)) {
+            let Some(ran) = ran else { return Ok(None) };
+            report.note("rules", ran.put_back);
+            if ran.code != Some(0) {
                 return Ok(None);
             }
         }
         for (path, _) in rules {
+            // Of another repository only the commit is known, and that stands in the index.
+            if bench
+                .git
+                .run(&["ls-files", "--stage", "--", &format!(":(top,literal){path}")])?
+                .starts_with(GITLINK.as_bytes())
+            {
+                continue;
+            }
             bench.git.run(&["add", "--all", "--", &format!(":(top,literal){path}")])?;
         }
         let tree = bench.git.run(&["write-tree"])?;
@@ -164,6 +151,11 @@ fn take(bench: &Bench, path: &str, side: &str) -> Result<bool, LandError> {
     }
     let n = if side == "ours" { 2 } else { 3 };
     let file = bench.path.join(path);
+    if let Some(commit) = bench.linked(path, n)? {
+        let entry = format!("{GITLINK},{commit},{path}");
+        bench.git.run(&["update-index", "--add", "--cacheinfo", &entry])?;
+        return Ok(true);
+    }
     match bench.blob(&stage(n))? {
         Some(_) => {
             let flag = if n == 2 { "--ours" } else { "--theirs" };
@@ -186,6 +178,18 @@ impl Bench {
         }
         let id = String::from_utf8_lossy(&id).trim().to_owned();
         Ok(Some(self.git.run(&["cat-file", "blob", &id])?))
+    }
+
+    /// The commit of another repository that stands at a stage of the index.
+    fn linked(&self, path: &str, stage: u8) -> Result<Option<String>, LandError> {
+        let out = self.git.run(&["ls-files", "--stage", "-z", "--", &format!(":(top,literal){path}")])?;
+        let text = String::from_utf8_lossy(&out).into_owned();
+        let commit = |entry: &str| {
+            let words: Vec<&str> = entry.split('\t').next()?.split(' ').collect();
+            let [mode, commit, at] = words[..] else { return None };
+            (mode == GITLINK && at == stage.to_string()).then(|| commit.to_owned())
+        };
+        Ok(text.split('\0').find_map(commit))
     }
 
     /// Writes the lines of both sides.

@@ -138,8 +138,7 @@ impl Dock {
     ) -> Result<(), LandError> {
         let names = &self.ground.names;
         self.ground.clear(&self.ground.dir.join(names.integration_worktree()))?;
-        // What a person resolved is in what landed.
-        self.ground.repo.git.drop_refs(&[full(&names.integration()), full(&self.resolution_ref())])?;
+        self.ground.repo.git.drop_refs(&[full(&names.integration())])?;
         let mut done = Vec::new();
         for piece in cargo.pieces.iter().filter(|piece| !left_out.contains_key(&piece.task)) {
             let path = self.ground.path(&piece.task);

@@ -146,6 +146,7 @@ impl Dock {
             instruction: ask.instruction.clone(),
             dir: bench.path.clone(),
         };
+        let _at_work = self.ground.watch();
         let Some(ran) = self.carry_out(Order::Agent(Box::new(order))) else { return Ok(Tried::Left) };
         if ran.unpaid {
             return Ok(Tried::Unpaid);
@@ -195,6 +196,8 @@ impl Dock {
         self.ground.repo.git.set_ref(&self.ground.names.helped(ask.role, number), &commit)?;
         let changes = bench.git.changes(&ask.finds, &tree)?;
         findings.extend(self.ground.forbidden(&bench.git, (&tree, &changes))?);
+        // Entries in the stash are no reason to refuse what is in the worktree.
+        self.ground.tidy_stash(bench.branch.trim_start_matches("refs/heads/"))?;
         let finding = findings.into_iter().next().map(|finding| finding.message);
         let mended = mended.then(|| "it changed `.git` of the worktree; that was put back".to_owned());
         let why = finding

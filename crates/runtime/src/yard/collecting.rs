@@ -118,13 +118,15 @@ impl Ground {
             findings.push(Finding { cause: Cause::HistoryRewritten, message });
         }
         let changes = git.changes(&base, &head)?;
-        let mut warning = None;
+        let mut warning = self.tidy_stash(&self.names.branch(&ended.task.id))?;
         if descends {
             findings.extend(self.forbidden(&git, (&head, &changes))?);
             let foreign = self.foreign(&ended.task, &changes);
             match (foreign, self.rules.ownership.as_str()) {
                 (Some(message), "reject") => findings.push(Finding { cause: Cause::Ownership, message }),
-                (Some(message), "warn") => warning = Some(message),
+                (Some(message), "warn") => {
+                    warning = Some(warning.map_or(message.clone(), |other| format!("{message}; {other}")));
+                }
                 _ => {}
             }
             findings.extend(missing(own, &changes, &path));
@@ -144,12 +146,8 @@ impl Ground {
 
     /// Settings and hooks that were changed meanwhile; they are put back.
     pub(crate) fn tampered(&self) -> Vec<Finding> {
-        let message = match self.guard.restore() {
-            Ok(changed) if changed.is_empty() => return Vec::new(),
-            Ok(changed) => format!("it changed {} of the repository; that was put back", changed.join(", ")),
-            Err(error) => format!("settings of the repository cannot be put back: {error}"),
-        };
-        vec![Finding { cause: Cause::Tampered, message }]
+        let message = self.put_back("it");
+        message.into_iter().map(|message| Finding { cause: Cause::Tampered, message }).collect()
     }
 
     /// Commits what is not committed yet. Answers where the worktree stands then.

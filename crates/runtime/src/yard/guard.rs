@@ -1,114 +1,172 @@
-//! Settings and hooks of the repository as they were when the run began. What an agent changed there is put back, also what
-//! all its worktrees ignore and which attributes they see.
+//! Watches over settings and hooks of the repository while something of the run is at work: what changed meanwhile is put
+//! back and told, and what stood there is kept (spec 6 "Guard").
 //!
-//! Refs are not looked at: what moves them outside of a run's own names is the user's business.
+//! ```text
+//! nobody at work -> somebody begins: pinned anew -> … others may begin … -> somebody ends: compared, put back
+//! ```
+//! What changes while nobody is at work is the user's. Whoever takes the run over while somebody is at work finds the pinned
+//! copy in the directory of the run. Refs are not looked at: what moves them outside of a run's own names is the user's
+//! business.
 
-use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use super::Ground;
+use super::lock::Lock;
+use super::pinned::{Pinned, Place};
+use super::stash::{Stashed, stash};
+use crate::private_file;
+use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The files of settings that all worktrees share, or that are those of the user's checkout.
-const SETTINGS: [&str; 5] =
-    ["config", "config.worktree", "info/attributes", "info/exclude", "info/sparse-checkout"];
+/// The file with the pinned copy, in the directory of the run.
+const FILE: &str = "guard.json";
+/// The directory there in which is what was replaced.
+const KEPT: &str = "put-back";
+/// Who lands or merges, among the ids of attempts.
+pub(crate) const LANDING: u64 = u64::MAX;
 
-/// The copy that is put back.
+/// Who watches.
 #[derive(Debug)]
-pub(super) struct Pinned {
+pub(super) struct Guard {
     common_dir: PathBuf,
-    /// Files of settings, as they were; nothing for one that was not there.
-    settings: Vec<(&'static str, Option<Vec<u8>>)>,
-    hooks: BTreeMap<String, [u8; 32]>,
-    /// The hooks themselves.
-    bodies: BTreeMap<String, (Vec<u8>, fs::Permissions)>,
+    run_dir: PathBuf,
+    /// What new names in the repository's directory begin with.
+    mark: String,
+    watched: Mutex<Watched>,
 }
 
-impl Pinned {
-    /// Takes note of how they are now.
-    pub(super) fn take(common_dir: &Path) -> io::Result<Pinned> {
-        let bodies = hooks(common_dir)?;
-        Ok(Pinned {
-            settings: SETTINGS
-                .into_iter()
-                .map(|name| Ok((name, content(&common_dir.join(name))?)))
-                .collect::<io::Result<_>>()?,
-            hooks: bodies.iter().map(|(name, (body, _))| (name.clone(), digest(body))).collect(),
+#[derive(Debug)]
+struct Watched {
+    pinned: Pinned,
+    at_work: BTreeSet<u64>,
+    /// The entries of the stash that were not ours.
+    stash: Vec<Stashed>,
+    /// The file has the copy.
+    written: bool,
+}
+
+/// Somebody is at work as long as this is there.
+pub(crate) struct Watch<'a>(&'a Ground, u64);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.0.ends_work(self.1);
+    }
+}
+
+impl Guard {
+    /// Whoever guards a run: with the copy of the last one, if there is one.
+    pub(super) fn of(common_dir: &Path, (run_dir, run): (&Path, &str)) -> io::Result<Guard> {
+        let pinned = match stored(&run_dir.join(FILE)) {
+            Some(pinned) => pinned,
+            None => Pinned::take(common_dir)?,
+        };
+        Ok(Guard {
             common_dir: common_dir.to_owned(),
-            bodies,
+            run_dir: run_dir.to_owned(),
+            mark: format!("regatta-{run}"),
+            watched: Mutex::new(Watched {
+                pinned,
+                at_work: BTreeSet::new(),
+                stash: stash(common_dir),
+                written: false,
+            }),
         })
     }
 
-    /// Puts back what is not as it was; answers what that is, for people.
-    pub(super) fn restore(&self) -> io::Result<Vec<String>> {
-        let mut changed = Vec::new();
-        for (name, was) in &self.settings {
-            let path = self.common_dir.join(name);
-            if content(&path).is_ok_and(|now| now == *was) {
-                continue;
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, who: u64) {
+        let mut watched = self.watched();
+        if watched.at_work.is_empty() {
+            if !watched.written {
+                for dir in [self.common_dir.clone(), self.common_dir.join("info")] {
+                    Lock::sweep(&dir, &self.mark);
+                }
             }
-            changed.push((*name).to_owned());
-            let Some(was) = was else {
-                fs::remove_file(&path)?;
-                continue;
-            };
-            // Through a new file: whoever has the old one open changes nothing more.
-            let new = self.common_dir.join("config.regatta");
-            fs::create_dir_all(path.parent().unwrap_or(&self.common_dir))?;
-            fs::write(&new, was)?;
-            fs::rename(&new, &path)?;
-        }
-        let now = hooks(&self.common_dir)?;
-        for name in now.keys().filter(|name| !self.hooks.contains_key(*name)) {
-            changed.push(format!("hooks/{name}"));
-            fs::remove_file(self.common_dir.join("hooks").join(name))?;
-        }
-        for (name, (body, rights)) in &self.bodies {
-            if now.get(name).is_some_and(|(now, _)| digest(now) == self.hooks[name]) {
-                continue;
+            watched.stash = stash(&self.common_dir);
+            // What cannot be read now is compared with what was known last.
+            if let Ok(now) = Pinned::take(&self.common_dir)
+                && (now != watched.pinned || !watched.written)
+            {
+                // Without the file only a successor knows less.
+                watched.written = self.store(&now).is_ok();
+                watched.pinned = now;
             }
-            changed.push(format!("hooks/{name}"));
-            let path = self.common_dir.join("hooks").join(name);
-            // What stands there may be a link.
-            let _ = fs::remove_file(&path);
-            fs::create_dir_all(self.common_dir.join("hooks"))?;
-            fs::write(&path, body)?;
-            fs::set_permissions(&path, rights.clone())?;
         }
-        Ok(changed)
+        watched.at_work.insert(who);
     }
-}
 
-/// What a file holds, if it is there.
-fn content(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    /// Whole or not at all.
+    fn store(&self, pinned: &Pinned) -> io::Result<()> {
+        let new = self.run_dir.join(format!("{FILE}.new"));
+        private_file::create(&new)?.write_all(&serde_json::to_vec(pinned)?)?;
+        fs::rename(&new, self.run_dir.join(FILE))
     }
-}
 
-fn digest(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
-}
-
-/// The plain files among the hooks.
-fn hooks(common_dir: &Path) -> io::Result<BTreeMap<String, (Vec<u8>, fs::Permissions)>> {
-    let mut found = BTreeMap::new();
-    let entries = match fs::read_dir(common_dir.join("hooks")) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        let entry = entry?;
-        let Ok(meta) = entry.metadata() else { continue };
-        if meta.is_dir() {
-            continue;
+    /// What changed since nobody was at work, for people; it is put back.
+    fn put_back(&self, who: &str) -> io::Result<Option<String>> {
+        let watched = self.watched();
+        let kept = self.run_dir.join(KEPT);
+        let mut free = (1_u64..).map(|n| kept.join(n.to_string()));
+        let keep = free.find(|path| path.symlink_metadata().is_err()).unwrap_or_default();
+        let place = Place { common_dir: &self.common_dir, mark: &self.mark, keep: &keep };
+        let changed = watched.pinned.restore(&place)?;
+        if changed.is_empty() {
+            return Ok(None);
         }
-        // A link that leads nowhere is a hook that is not run.
-        let body = fs::read(entry.path()).unwrap_or_default();
-        found.insert(entry.file_name().to_string_lossy().into_owned(), (body, meta.permissions()));
+        let besides = if watched.at_work.len() > 1 { ", or what ran beside it," } else { "" };
+        let (what, place) = (changed.join(", "), keep.display());
+        let kept =
+            if keep.exists() { format!(", and what stood there is in {place}") } else { String::new() };
+        Ok(Some(format!("{who}{besides} changed {what} of the repository; that was put back{kept}")))
     }
-    Ok(found)
+}
+
+/// The copy that an earlier one wrote.
+fn stored(path: &Path) -> Option<Pinned> {
+    let mut text = Vec::new();
+    private_file::open(path).ok()?.read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+impl Ground {
+    /// An attempt begins to work in its worktree, or what takes part in a landing. If nobody else is at work, settings and
+    /// hooks are pinned as they are now.
+    pub(crate) fn begins_work(&self, who: u64) {
+        self.guard.begin(who);
+    }
+
+    /// The same for what an earlier orchestrator began: what it pinned stands.
+    pub(crate) fn goes_on_working(&self, who: u64) {
+        self.guard.watched().at_work.insert(who);
+    }
+
+    /// It has ended, and what it changed was put back.
+    pub(crate) fn ends_work(&self, who: u64) {
+        self.guard.watched().at_work.remove(&who);
+    }
+
+    /// Entries that are in the stash no more, each told once.
+    pub(super) fn vanished(&self, now: &[Stashed]) -> Vec<Stashed> {
+        let mut watched = self.guard.watched();
+        let (there, gone) = std::mem::take(&mut watched.stash).into_iter().partition(|one| now.contains(one));
+        watched.stash = there;
+        gone
+    }
+
+    /// What takes part in a landing works as long as the answer is there.
+    pub(crate) fn watch(&self) -> Watch<'_> {
+        self.begins_work(LANDING);
+        Watch(self, LANDING)
+    }
+
+    /// Puts back what was changed of settings and hooks; says so of `who`.
+    pub(crate) fn put_back(&self, who: &str) -> Option<String> {
+        let failed = |error| Some(format!("settings of the repository cannot be put back: {error}"));
+        self.guard.put_back(who).unwrap_or_else(failed)
+    }
 }

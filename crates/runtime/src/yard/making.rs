@@ -94,12 +94,25 @@ impl Ground {
         if !self.is_there(&path) || self.has_been_worked_in(&path)? {
             return Ok(());
         }
-        self.repo.git.drop_refs(&[format!("refs/heads/{}", self.names.base(task))])?;
+        let branch = format!("refs/heads/{}", self.names.base(task));
+        let left = fs::read_to_string(path.join(TASK_DIR).join(LEFT)).unwrap_or_default();
+        let made = [self.repo.git.commit(&branch)?, self.git_in(&path)?.commit("HEAD")?];
+        for commit in made.into_iter().flatten().filter(|commit| left.lines().next() != Some(commit.as_str()))
+        {
+            // Somebody committed there, and it was not needed; it is theirs all the same.
+            self.keep_by_person(&commit)?;
+        }
+        self.repo.git.drop_refs(&[branch])?;
         self.clear(&path)
     }
 
+    /// Keeps what a person committed where a conflict was left to them.
+    pub(crate) fn keep_by_person(&self, commit: &Oid) -> Result<(), GitError> {
+        self.repo.git.set_ref(&self.names.by_person(commit.as_str()), commit)
+    }
+
     /// Whether there is more in it than we left there.
-    fn has_been_worked_in(&self, path: &Path) -> Result<bool, MakeError> {
+    pub(crate) fn has_been_worked_in(&self, path: &Path) -> Result<bool, MakeError> {
         let git = self.git_in(path)?;
         if !git.is_dirty()? {
             return Ok(false);

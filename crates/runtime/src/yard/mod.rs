@@ -12,7 +12,7 @@
 //!                                |- attributes        those of "ours", for a merge without a checkout
 //!                                |- pairs             which pieces of work conflict with each other
 //!                                |- own_git           git in a worktree, whatever was done to it
-//!                                `- guard             settings and hooks of the repository are what they were
+//!                                `- guard             settings and hooks of the repository are what they were (`pinned`, `lock`)
 //! ```
 //! Knows no engine state and starts no task.
 
@@ -21,32 +21,36 @@ mod base;
 mod collecting;
 pub(crate) mod cone;
 mod guard;
+mod lock;
 mod making;
 mod names;
 mod own_git;
 mod pairs;
+mod pinned;
 mod recycling;
 mod resolutions;
 mod saving;
 mod settled;
+mod stash;
 mod workers;
 
 pub use attributes::{AttributesError, Meeting, Merger};
 pub(crate) use base::{Base, base};
 pub use collecting::{CollectError, Collected, Ended, Finding};
+pub(crate) use guard::LANDING;
 pub(crate) use making::LEFT;
 pub use making::{MakeError, TASK_DIR};
 pub use names::Names;
 pub use own_git::OwnGitError;
 pub(crate) use own_git::{OWN_SETTINGS, admins, put_back};
 pub use pairs::{Pair, Sides, with_others};
-pub(crate) use resolutions::REGENERATE;
+pub(crate) use resolutions::{BY_ROLE, GITLINK, REGENERATE};
 pub use resolutions::{Clash, Known, Resolutions};
 pub use workers::{Done, Errand, Failed, Workers};
 
 use crate::git::{Oid, Person, Repo, is_gone, lfs};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use guard::Pinned;
+use guard::Guard;
 use recycling::Pool;
 use regatta_plan::model::Worktrees;
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,7 +78,7 @@ pub struct Ground {
     copies: GlobSet,
     shared: GlobSet,
     protect: GlobSet,
-    guard: Pinned,
+    guard: Guard,
     /// Paths that never belong into a commit, as a file for git.
     excludes: PathBuf,
     /// Tasks have one worktree, one after the other.
@@ -132,7 +136,7 @@ impl Ground {
         let nobody = || Person { name: "regatta".to_owned(), email: "regatta@localhost".to_owned() };
         let ground = Ground {
             committer: repo.committer.clone().unwrap_or_else(nobody),
-            guard: Pinned::take(&repo.common_dir)?,
+            guard: Guard::of(&repo.common_dir, (run_dir, run))?,
             names: Names::of(run),
             copies: patterns(&rules.copy),
             shared: patterns(&rules.shared),

@@ -4,6 +4,7 @@
 //! regatta/RUN/t/TASK         the branch of a task        regatta/RUN/integration, regatta/RUN/result   ours
 //! regatta/RUN/base/TASK       where a conflict is resolved that a task would begin from
 //! refs/regatta/RUN/TASK/N    what attempt N left         DIR/RUN-TASK-xxxxxxxx                         its worktree
+//! refs/regatta/RUN/+ROLE/…   what others than tasks left: agents that help, persons, resolutions, stashes
 //! ```
 //! Pure. The grammar of ids leaves little to mend: what git refuses in a name is written as `%` and two digits.
 
@@ -92,6 +93,24 @@ impl Names {
     #[must_use]
     pub fn helped(&self, role: &str, number: u32) -> String {
         format!("refs/regatta/{}/+{role}/{number}", self.run)
+    }
+
+    /// The full ref of what a person committed where a conflict was left to them.
+    #[must_use]
+    pub fn by_person(&self, commit: &str) -> String {
+        format!("{}/{commit}", self.by_persons())
+    }
+
+    /// The full ref of an entry that was in the stash.
+    #[must_use]
+    pub fn stashed(&self, commit: &str) -> String {
+        format!("refs/regatta/{}/+stash/{commit}", self.run)
+    }
+
+    /// The prefix of what persons committed so.
+    #[must_use]
+    pub fn by_persons(&self) -> String {
+        format!("refs/regatta/{}/+person", self.run)
     }
 
     /// The prefix of all refs that keep what attempts left.

@@ -5,7 +5,7 @@
 //! conflict -> every path known? -> the tree without it        else somebody resolves it -> kept by a ref -> recorded
 //! ```
 //! A file of lines in the directory of the run, each synced before anything follows from it. What a command made anew
-//! depends on more than these three, so it is taken again only where the same two commits meet. Knows no policy.
+//! depends on more than these three, as does what roles decide, so it is taken again only where the same two commits meet. Knows no policy.
 
 use super::{AttributesError, Ground};
 use crate::git::{Git, GitError, Met, Oid, Person, Stamp};
@@ -23,6 +23,10 @@ const FILE: &str = "resolutions.jsonl";
 const KEPT: &str = "resolved";
 /// Who resolves by a command.
 pub(crate) const REGENERATE: &str = "regenerate";
+/// Who resolves by the roles of those whose work meets.
+pub(crate) const BY_ROLE: &str = "by-role";
+/// The mode of another repository.
+pub(crate) const GITLINK: &str = "160000";
 /// So many paths are asked about at once: a command line has an end.
 const MOST_PATHS: usize = 500;
 
@@ -147,7 +151,7 @@ impl Ground {
         let at = clash.sides.clone().map(|side| side.to_string());
         let new = |met: &Met| {
             let by = by.get(&met.path).cloned().unwrap_or_default();
-            let at = (by == REGENERATE).then(|| at.clone());
+            let at = [REGENERATE, BY_ROLE].contains(&by.as_str()).then(|| at.clone());
             Resolution { at, left: left.get(&met.path).cloned(), met: met.clone(), by }
         };
         let new: Vec<Resolution> = clash.met.iter().map(new).collect();
@@ -226,12 +230,21 @@ fn left_in(git: &Git, tree: &Oid, clash: &Clash) -> Result<Option<BTreeMap<Strin
         let mut args = vec!["ls-tree", "-z", "--full-tree", tree.as_str(), "--"];
         args.extend(some.iter().map(|met| met.path.as_str()));
         let out = git.run_as(&args, (b"", &[("GIT_LITERAL_PATHSPECS", "1".to_owned())]))?;
+        let linked = |path: &str| {
+            let met = some.iter().find(|met| met.path == path);
+            let sides = met.map(|met| [&met.base, &met.ours, &met.theirs]);
+            sides.into_iter().flatten().flatten().any(|side| side.starts_with(GITLINK))
+        };
         for line in out.split(|b| *b == 0).filter(|line| !line.is_empty()) {
             let text = String::from_utf8_lossy(line);
             let Some((entry, path)) = text.split_once('\t') else { continue };
             let words: Vec<&str> = entry.split(' ').collect();
             match words[..] {
                 [mode, "blob", blob] => _ = left.insert(path.to_owned(), format!("{mode} {blob}")),
+                // Of another repository git knows the commit only.
+                [GITLINK, "commit", commit] if linked(path) => {
+                    left.insert(path.to_owned(), format!("{GITLINK} {commit}"));
+                }
                 // A directory, or another repository, in the place of a file.
                 _ => return Ok(None),
             }

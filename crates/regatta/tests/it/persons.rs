@@ -1,0 +1,104 @@
+//! Spec 6 "Merge", "Base": what a person commits where a conflict was left to them is theirs, and is never lost.
+
+use crate::repo_world::{commit_by_hand, git, git_in, integration_worktree, with_plan, worktree_at};
+use crate::world::World;
+use std::path::PathBuf;
+
+const LANDING: &str = "merge: { on_conflict: manual-escalation, gates: ['true'] }
+tasks: [ { id: a, run: 'echo A >src/b.txt; echo a >a.txt' }, { id: b, run: 'echo B >src/b.txt; echo b >b.txt' } ]
+";
+const BASES: &str = "merge: { on_conflict: manual-escalation, gates: ['true'] }
+tasks:
+  - { id: a, run: 'echo A >src/b.txt' }
+  - { id: b, run: 'echo B >src/b.txt' }
+  - { id: c, needs: [a, b], run: 'cp src/b.txt seen-by-c' }
+  - { id: d, needs: [a, b], run: 'cp src/b.txt seen-by-d' }
+";
+
+/// A run that waits for a person where its work is merged, and that place with their commit.
+fn resolved(strategy: &str) -> (World, PathBuf) {
+    let world = with_plan(&LANDING.replace("merge: {", &format!("merge: {{ strategy: {strategy},")));
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let place = integration_worktree(&world).unwrap();
+    std::fs::write(place.join("src/b.txt"), "A and B\n").unwrap();
+    commit_by_hand(&place);
+    (world, place)
+}
+
+#[cfg(feature = "faults")]
+#[test]
+fn what_a_person_resolved_outlives_the_death_of_whoever_took_it_up() {
+    for strategy in ["no-ff", "squash", "rebase"] {
+        for point in ["worktree.gone:1", "landing.bench:1", "landing.merged:1", "landing.stands:1"] {
+            let (mut world, place) = resolved(strategy);
+            let theirs = git_in(&place, &["rev-parse", "HEAD"]);
+            world.set("REGATTA_FAULT", point);
+            assert_eq!(world.regatta(&["resume"]).code, None, "{strategy} {point}");
+            world.unset("REGATTA_FAULT");
+            assert!(!git(&world, &["for-each-ref", "--contains", &theirs]).is_empty(), "{strategy} {point}");
+            world.regatta(&["resume"]).exits(0);
+            assert_eq!(world.read("src/b.txt"), "A and B\n", "{strategy} {point}");
+        }
+    }
+}
+
+#[test]
+fn what_a_person_resolved_is_taken_where_the_same_meets_on_a_target_that_moved_meanwhile() {
+    let (world, _) = resolved("no-ff");
+    world.write("other.txt", "meanwhile\n");
+    git(&world, &["add", "other.txt"]);
+    git(&world, &["commit", "-q", "-m", "meanwhile"]);
+    world.regatta(&["resume"]).exits(0);
+    assert_eq!(
+        (world.read("src/b.txt").as_str(), world.read("other.txt").as_str()),
+        ("A and B\n", "meanwhile\n")
+    );
+}
+
+#[test]
+fn what_a_person_has_begun_and_not_committed_is_waited_for_where_work_lands() {
+    let world = with_plan(LANDING);
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let place = integration_worktree(&world).unwrap();
+    std::fs::write(place.join("src/b.txt"), "half\n").unwrap();
+    let said = world.regatta(&["resume"]).exits(5);
+    assert!(said.out.contains("is not committed"), "{}", said.out);
+    assert_eq!(std::fs::read_to_string(place.join("src/b.txt")).unwrap(), "half\n");
+    std::fs::write(place.join("src/b.txt"), "whole\n").unwrap();
+    commit_by_hand(&place);
+    world.regatta(&["resume"]).exits(0);
+    assert_eq!(world.read("src/b.txt"), "whole\n");
+}
+
+#[test]
+fn what_a_person_committed_and_nobody_needed_is_kept() {
+    let world = with_plan(BASES);
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let mut theirs = Vec::new();
+    for (task, text) in [("c", "of c\n"), ("d", "of d\n")] {
+        let place = worktree_at(&world, &format!("-base-{task}-")).unwrap();
+        std::fs::write(place.join("src/b.txt"), text).unwrap();
+        commit_by_hand(&place);
+        theirs.push(git_in(&place, &["rev-parse", "HEAD"]));
+    }
+    world.regatta(&["resume"]).exits(0);
+    assert_eq!(world.read("seen-by-c"), world.read("seen-by-d"));
+    for commit in theirs {
+        assert!(!git(&world, &["for-each-ref", "--contains", &commit]).is_empty(), "{commit} is lost");
+    }
+}
+
+#[test]
+fn a_branch_that_a_task_made_is_no_persons_resolution() {
+    // The last task merges what conflicts, on branches that have the names of ours.
+    let merge = "r=$(git for-each-ref --format=\"%(refname)\" refs/heads/regatta | head -n 1 | cut -d/ -f4); \
+                 git merge -q regatta/$r/t/b; echo mine >src/b.txt; git add -A; git commit -qm merged; \
+                 git branch regatta/$r/base/c HEAD; git branch -f regatta/$r/integration HEAD; git reset -q --hard HEAD^";
+    let plan = BASES.replace("tasks:\n", "limits: { max_parallel: 1 }\ntasks:\n");
+    let at = plan.find("  - { id: c").unwrap();
+    let evil = format!("  - {{ id: bb, needs: [a], run: '{merge}' }}\n");
+    let world = with_plan(&format!("{}{evil}{}", &plan[..at], &plan[at..]));
+    let said = world.regatta(&["run", "plan.yaml"]);
+    assert_eq!((said.code, world.read("seen-by-c").as_str()), (Some(5), ""), "{}{}", said.out, said.err);
+    assert!(worktree_at(&world, "-base-c-").is_some(), "{}", said.out);
+}
