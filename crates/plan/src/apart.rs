@@ -78,6 +78,9 @@ pub struct Merge {
     pub message: Option<String>,
     /// Who is the author of merges, `Name <address>`.
     pub author: Option<String>,
+    /// What lands of our own commits is signed as the user signs theirs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sign: bool,
     /// Branches stay afterwards.
     pub keep_branches: bool,
     /// A person answers before the target moves.

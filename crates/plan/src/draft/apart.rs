@@ -56,9 +56,6 @@ pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> ApartDraft {
             unbuilt.push(format!("{block}.{key}: {value}"));
         }
     }
-    if f.inside("merge").inside("commit").flag("sign") == Some(true) {
-        unbuilt.push("merge.commit.sign".to_owned());
-    }
     let gates = gates.into_keys().collect();
     let forward = merge.as_ref().is_some_and(|merge| merge.strategy == FF_ONLY);
     let forward_only = f.inside("merge").get("strategy").filter(|_| forward).map(|item| item.span());
@@ -138,6 +135,7 @@ fn merge(
         on_gate_failure: text("on_gate_failure", "stop"),
         message: f.text("message"),
         author: f.inside("commit").text("author"),
+        sign: f.inside("commit").flag("sign").unwrap_or(false),
         keep_branches: f.flag("keep_branches").unwrap_or(false),
         approve: f.flag("approve").unwrap_or(false),
         fix: helper((plan, f.get("fix")), FIX_ATTEMPTS, problems),

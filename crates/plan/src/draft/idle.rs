@@ -49,10 +49,12 @@ pub(super) fn check(merge: &Merge, f: Fields<'_>, problems: &mut Problems) {
         return;
     }
     let author = || f.inside("commit").get("author");
+    let sign = || f.inside("commit").get("sign").filter(|_| merge.sign);
     match merge.strategy.as_str() {
         FF_ONLY => {
             idle("message", f.get("message"), FORWARD);
             idle("commit.author", author(), FORWARD);
+            idle("commit.sign", sign(), FORWARD);
             idle("order", f.get("order"), ORDERED);
         }
         "rebase" => {

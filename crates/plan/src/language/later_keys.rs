@@ -165,7 +165,11 @@ static COMMIT: Shape = Shape {
     exactly_one: None,
     fields: &[
         key("author", Kind::Text, "Name and address."),
-        key("sign", Kind::Flag, "Sign. Default false."),
+        key(
+            "sign",
+            Kind::Flag,
+            "Sign what lands of our own commits (merges, what is squashed or put in line anew, repairs), with the user's settings of git for that (`gpg.format`, `user.signingkey`, …), after the gates. Commits of tasks stay as they are. Default false.",
+        ),
     ],
 };
 

@@ -147,6 +147,7 @@ fn with_gates(mut plan: Plan, of: &Plan) -> Plan {
         own.gates.clone_from(&earlier.gates);
         own.author.clone_from(&earlier.author);
         own.approve = earlier.approve;
+        own.sign = earlier.sign;
     }
     if let (Some(own), Some(earlier)) = (plan.worktrees.as_mut(), of.worktrees.as_ref()) {
         own.dir.clone_from(&earlier.dir);

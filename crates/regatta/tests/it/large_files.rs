@@ -1,6 +1,6 @@
 //! Spec 6 "Collect", filters: what belongs to git-lfs goes through it, or is refused; nothing raw is ever taken.
 
-use crate::repo_world::{git, repository};
+use crate::repo_world::{belongings, git, repository};
 use crate::world::World;
 use std::process::Command;
 
@@ -132,4 +132,74 @@ fn lfs_on_without_git_lfs_or_with_programs_of_the_repositorys_starts_nothing_and
     git(&world, &["config", "lfs.extension.x.clean", "touch ran; cat"]);
     let said = world.regatta(&["run", "plan.yaml"]).exits(4);
     assert!(said.err.contains("settings name programs for git-lfs to run"), "{}", said.err);
+}
+
+#[test]
+fn a_task_that_uses_git_lfs_for_the_first_time_is_not_blamed_for_what_that_sets_up() {
+    if !has_lfs("large_files") {
+        return;
+    }
+    let world = repository();
+    world.write(
+        "plan.yaml",
+        "version: 1\nisolation: worktree\nworktree: { lfs: on }\nmerge: { gates: ['true'] }
+tasks: [ { id: a, run: 'git lfs install --local && git lfs track \"*.bin\" && echo content >big.bin && git add -A && git commit -qm large' } ]\n",
+    );
+    let before = belongings(&world);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(git(&world, &["show", "main:big.bin"]).starts_with("version https://git-lfs"));
+    assert!(said.out.contains("git-lfs set itself up in the repository"), "{}", said.out);
+    // Our own calls run git-lfs, too, which writes one line.
+    let is_setting = |line: &&str| line.contains('=') && *line != "lfs.repositoryformatversion=0";
+    let settings = |all: &str| all.lines().filter(is_setting).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(settings(&belongings(&world)), settings(&before));
+    assert!(!world.path(".git/hooks/pre-push").exists());
+}
+
+#[test]
+fn programs_for_git_lfs_that_appear_while_a_run_goes_on_are_run_by_nobody() {
+    if !has_lfs("large_files") {
+        return;
+    }
+    let world = with_large_file(
+        "worktree: { lfs: on }
+tasks:
+  - { id: a, run: 'echo a >a.txt' }
+  - { id: person, needs: [a], isolation: none, run: 'cd $REGATTA_WORKSPACE; git config lfs.extension.x.clean \"touch $PWD/.git/ran; cat\"; git config lfs.extension.x.smudge cat; git config lfs.extension.x.priority 0' }
+  - { id: b, needs: [a, person], run: 'echo more >>big.bin' }
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    assert!(!world.path(".git/ran").exists());
+    assert_eq!(failure(&world, "b").0, "ownership");
+}
+
+#[test]
+fn large_files_without_git_lfs_start_nothing_unless_the_plan_wants_their_pointers() {
+    let mut world = repository();
+    world.write(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n");
+    let pointer =
+        format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 8\n", "0".repeat(64));
+    world.write("big.bin", &pointer);
+    git(&world, &["-c", "filter.lfs.required=false", "-c", "filter.lfs.clean=", "add", "-A"]);
+    git(&world, &["commit", "-q", "-m", "large"]);
+    std::fs::create_dir(world.path(".git/bin")).unwrap();
+    for program in ["git", "sh"] {
+        let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
+        let found = String::from_utf8_lossy(&found.stdout).trim().to_owned();
+        std::os::unix::fs::symlink(found, world.path(".git/bin").join(program)).unwrap();
+    }
+    let bin = world.path(".git/bin").display().to_string();
+    world.set("PATH", &bin);
+    let plan = |lfs: &str| {
+        format!(
+            "version: 1\nisolation: worktree\nworktree: {{ lfs: {lfs} }}\ntasks: [ {{ id: a, run: 'echo a >a.txt' }} ]\n"
+        )
+    };
+    world.write("plan.yaml", &plan("auto"));
+    let said = world.regatta(&["run", "plan.yaml"]).exits(4);
+    assert!(said.err.contains("belong to git-lfs, which is not installed"), "{}", said.err);
+    assert!(said.err.contains("lfs: off"), "{}", said.err);
+    world.write("plan.yaml", &plan("off"));
+    world.regatta(&["run", "plan.yaml"]).exits(0);
 }

@@ -212,25 +212,27 @@ fn a_missing_worktree_is_made_again_from_its_branch_and_a_foreign_directory_is_r
 }
 
 #[test]
-fn what_a_lost_attempt_left_is_kept_when_its_worktree_is_made_anew() {
-    let world = with_plan(
-        "tasks:
+fn what_a_lost_attempt_left_is_kept_when_its_worktree_is_made_anew_committed_or_not() {
+    for commit in ["", "git add -A; git commit -qm mine;"] {
+        let world = with_plan(&format!(
+            "tasks:
   - id: a
     run: |
       test ! -e $REGATTA_WORKSPACE/once.log || exit 0
-      touch $REGATTA_WORKSPACE/once.log; echo precious >work.txt; echo $PPID >$REGATTA_WORKSPACE/up; sleep 600
-",
-    );
-    world.fifo("up");
-    let mut child = world.start(&["run", "plan.yaml"]);
-    let keeper: i32 = world.hear("up").parse().unwrap();
-    signal(&child, Signal::KILL);
-    ends(&mut child);
-    kill_process(Pid::from_raw(keeper).unwrap(), Signal::KILL).unwrap();
-    world.regatta(&["resume"]).exits(0);
-    let kept = git(&world, &["for-each-ref", "--format=%(refname)", "refs/regatta/*/a/left-before-*"]);
-    assert_eq!(kept.lines().count(), 1, "{kept}");
-    assert_eq!(git(&world, &["show", &format!("{kept}:work.txt")]), "precious");
+      touch $REGATTA_WORKSPACE/once.log; echo precious >work.txt; {commit} echo $PPID >$REGATTA_WORKSPACE/up; sleep 600
+"
+        ));
+        world.fifo("up");
+        let mut child = world.start(&["run", "plan.yaml"]);
+        let keeper: i32 = world.hear("up").parse().unwrap();
+        signal(&child, Signal::KILL);
+        ends(&mut child);
+        kill_process(Pid::from_raw(keeper).unwrap(), Signal::KILL).unwrap();
+        world.regatta(&["resume"]).exits(0);
+        let kept = git(&world, &["for-each-ref", "--format=%(refname)", "refs/regatta/*/a/left-before-*"]);
+        assert_eq!(kept.lines().count(), 1, "{commit}: {kept}");
+        assert_eq!(git(&world, &["show", &format!("{kept}:work.txt")]), "precious");
+    }
 }
 
 #[test]

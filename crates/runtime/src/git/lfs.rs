@@ -5,7 +5,7 @@
 //! ```
 //! Nothing is fetched: no call of ours goes to a remote. Knows no task.
 
-use super::{Change, ChangeKind, Git, GitError, Repo, RepoError};
+use super::{Change, ChangeKind, Git, GitError, Oid, Repo, RepoError};
 use std::os::unix::fs::PermissionsExt as _;
 
 /// The program.
@@ -26,23 +26,40 @@ pub const NO_FETCH: [(&str, &str); 4] = [
     ("lfs.skipdownloaderrors", "true"),
     ("lfs.transfer.maxretries", "1"),
 ];
+/// What git-lfs writes into settings and as hooks when it is first used in a repository.
+const OWN_LINES: [&str; 8] = [
+    "[lfs]",
+    "repositoryformatversion = 0",
+    "[filter \"lfs\"]",
+    "clean = git-lfs clean -- %f",
+    "smudge = git-lfs smudge -- %f",
+    "smudge = git-lfs smudge --skip -- %f",
+    "process = git-lfs filter-process",
+    "required = true",
+];
+const OWN_HOOKS: [&str; 4] =
+    ["hooks/post-checkout", "hooks/post-commit", "hooks/post-merge", "hooks/pre-push"];
 /// How a pointer begins, and how large one is at most, in bytes.
 const BEGINNING: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
 const MOST_BYTES: usize = 1_024;
 
-/// Whether large files are looked after in a run; `asked` is `on`, `off` or `auto`.
+/// Whether large files are looked after in a run that begins from `base`; `asked` is `on`, `off` or `auto`.
 ///
 /// # Errors
 /// They are to be, and cannot.
-pub fn looked_after(repo: &Repo, asked: &str) -> Result<bool, RepoError> {
+pub fn looked_after(repo: &Repo, asked: &str, base: &Oid) -> Result<bool, RepoError> {
     if asked == "off" {
         return Ok(false);
+    }
+    if asked == "auto" && !is_there() {
+        // Whoever has such files and no git-lfs would find out at the end of a task.
+        return if has_files(repo, base)? { Err(RepoError::NoLfs(repo.top.clone())) } else { Ok(false) };
     }
     // Where it was never used it would begin with settings and hooks of its own in the user's repository.
     if asked == "auto" && repo.git.ask(&["config", "lfs.repositoryformatversion"], &[0, 1])?.0 != 0 {
         return Ok(false);
     }
-    let why = match (is_there(), has_extensions(repo)?) {
+    let why = match (is_there(), has_programs(&repo.git)?) {
         (true, false) => return Ok(true),
         (false, _) => "git-lfs is not installed",
         (true, true) => "the repository's settings name programs for git-lfs to run",
@@ -59,8 +76,21 @@ fn is_there() -> bool {
     })
 }
 
-/// Programs that git-lfs would run beside itself.
-fn has_extensions(repo: &Repo) -> Result<bool, GitError> {
+/// Whether a commit has files that belong to git-lfs.
+fn has_files(repo: &Repo, base: &Oid) -> Result<bool, GitError> {
+    let has = |args: &[&str]| Ok::<bool, GitError>(repo.git.ask(args, &[0, 1])?.0 == 0);
+    let attributes = ":(top,glob)**/.gitattributes";
+    let pointer = String::from_utf8_lossy(BEGINNING).trim_end().to_owned();
+    // All files are looked at only where attributes speak of it.
+    Ok(has(&["grep", "-q", "-F", "filter=lfs", base.as_str(), "--", attributes])?
+        && has(&["grep", "-q", "-I", "-F", &pointer, base.as_str(), "--"])?)
+}
+
+/// Programs that git-lfs would run beside itself, by settings as this git sees them.
+///
+/// # Errors
+/// They cannot be read.
+pub fn has_programs(git: &Git) -> Result<bool, GitError> {
     let args = [
         "config",
         "--null",
@@ -68,7 +98,27 @@ fn has_extensions(repo: &Repo) -> Result<bool, GitError> {
         "--get-regexp",
         r"^lfs\.(.*\.)?(extension|customtransfer|standalonetransferagent)",
     ];
-    Ok(repo.git.ask(&args, &[0, 1])?.0 == 0)
+    Ok(git.ask(&args, &[0, 1])?.0 == 0)
+}
+
+/// Whether a file of a repository differs only by what git-lfs writes when it is first used there.
+#[must_use]
+pub fn set_itself_up(name: &str, was: Option<&[u8]>, is: Option<&[u8]>) -> bool {
+    let Some(is) = is.and_then(|is| std::str::from_utf8(is).ok()) else { return false };
+    if name == "config" {
+        let mut was = was.unwrap_or_default().split(|b| *b == b'\n').peekable();
+        let new = |line: &&str| was.next_if(|old| *old == line.as_bytes()).is_none();
+        let added: Vec<&str> = is.split('\n').filter(new).collect();
+        return was.next().is_none() && added.iter().all(|line| OWN_LINES.contains(&line.trim()));
+    }
+    let hook = name.trim_start_matches("hooks/");
+    let mut lines = is.lines();
+    OWN_HOOKS.contains(&name)
+        && was.is_none()
+        && lines.next() == Some("#!/bin/sh")
+        && lines.next().is_some_and(|line| line.starts_with("command -v git-lfs >/dev/null "))
+        && lines.next() == Some(&format!("git lfs {hook} \"$@\""))
+        && lines.next().is_none()
 }
 
 /// Those of some changed paths that are no pointers in a commit or tree.
@@ -93,4 +143,26 @@ pub fn raw(git: &Git, at: &str, changes: &[&Change]) -> Result<Vec<String>, GitE
         }
     }
     Ok(raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::set_itself_up;
+
+    #[test]
+    fn what_git_lfs_writes_when_it_is_first_used_is_told_from_what_looks_like_it() {
+        let was = "[core]\n\tbare = false\n[user]\n\tname = x\n";
+        let config = |is: &str| set_itself_up("config", Some(was.as_bytes()), Some(is.as_bytes()));
+        assert!(config(&format!("{was}[lfs]\n\trepositoryformatversion = 0\n")));
+        assert!(!config(&format!("{was}[lfs]\n\turl = x\n")));
+        assert!(!config("[core]\n\tbare = false\n[lfs]\n\trepositoryformatversion = 0\n"));
+        let hook = |name: &str, last: &str| {
+            let body = format!("#!/bin/sh\ncommand -v git-lfs >/dev/null 2>&1 || exit 2\n{last}\n");
+            set_itself_up(name, None, Some(body.as_bytes()))
+        };
+        assert!(hook("hooks/pre-push", "git lfs pre-push \"$@\""));
+        assert!(!hook("hooks/pre-push", "git lfs pre-push \"$@\"\nevil"));
+        assert!(!hook("hooks/pre-commit", "git lfs pre-commit \"$@\""));
+        assert!(!set_itself_up("hooks/pre-push", None, None));
+    }
 }

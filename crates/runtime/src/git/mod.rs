@@ -5,6 +5,7 @@
 //! repo     what repository a workspace is in: directories, head, what is under way
 //! objects  commits, trees, refs, merges without a checkout
 //! history  commits as somebody wrote them, and what those of a range say
+//! signing  signatures, by the user's settings
 //! lfs      large files, where git-lfs is there
 //! changes  what differs between commits, and what a worktree holds beside its commit
 //! worktrees  make, list, remove
@@ -17,6 +18,7 @@ mod history;
 pub mod lfs;
 mod objects;
 mod repo;
+mod signing;
 mod worktrees;
 
 pub use call::{Git, GitError};
@@ -24,4 +26,5 @@ pub use changes::{Change, ChangeKind, LineCounts};
 pub use history::Written;
 pub use objects::{Merged, Met, Oid, Person, Stamp};
 pub use repo::{Head, Repo, RepoError};
+pub use signing::Signing;
 pub use worktrees::{Listed, is_gone};

@@ -319,6 +319,16 @@ impl Git {
 }
 
 impl Git {
+    /// Whether any ref but one, by its full name, contains a commit.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn is_held_besides(&self, name: &str, commit: &Oid) -> Result<bool, GitError> {
+        let out =
+            self.run(&["for-each-ref", "--count=2", "--format=%(refname)", "--contains", commit.as_str()])?;
+        Ok(String::from_utf8_lossy(&out).lines().any(|held| held != name))
+    }
+
     /// Whether any ref contains a commit.
     ///
     /// # Errors

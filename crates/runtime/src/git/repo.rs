@@ -57,6 +57,12 @@ pub enum RepoError {
     /// Large files are to be looked after, and cannot.
     #[error("`worktree.lfs: on` cannot be: {0}")]
     Lfs(&'static str),
+    /// Large files are there, and what looks after them is not.
+    #[error("files of {} belong to git-lfs, which is not installed", .0.display())]
+    NoLfs(PathBuf),
+    /// What lands is to be signed, and cannot be.
+    #[error("`merge.commit.sign` cannot be: {0}")]
+    Sign(GitError),
     /// Git fails.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -76,6 +82,12 @@ impl RepoError {
             RepoError::Name => "rename it: git branch -m regatta OTHER",
             RepoError::Lfs(_) => {
                 "install git-lfs, or leave `lfs` out: then files that belong to it stay pointers, and nobody may change them"
+            }
+            RepoError::NoLfs(_) => {
+                "install git-lfs, or say `worktree: { lfs: off }`: then these files stay pointers, and nobody may change them"
+            }
+            RepoError::Sign(_) => {
+                "see that `git commit -S` works there without a question (`user.signingkey`, `gpg.format`), or leave `sign` out"
             }
             RepoError::Git(_) => "",
         }
@@ -190,9 +202,12 @@ impl Repo {
     pub fn check(workspace: &Path, plan: &Plan) -> Result<(), RepoError> {
         let Some(rules) = &plan.worktrees else { return Ok(()) };
         let repo = Repo::find(workspace)?;
-        repo.commit(&rules.base)?;
-        lfs::looked_after(&repo, &rules.lfs)?;
+        let base = repo.commit(&rules.base)?;
+        lfs::looked_after(&repo, &rules.lfs, &base)?;
         let Some(merge) = &plan.merge else { return Ok(()) };
+        if merge.sign {
+            repo.try_signing(&base).map_err(RepoError::Sign)?;
+        }
         let branch = match (&merge.target, &repo.head) {
             (Some(name), _) => Some(format!("refs/heads/{name}")),
             (None, Head::Branch(branch)) => Some(branch.clone()),
@@ -224,19 +239,36 @@ impl Repo {
     /// Something is.
     pub fn check_quiet(&self, target: Option<&str>) -> Result<(), RepoError> {
         for listed in self.worktrees()? {
-            if listed.branch.as_deref() != target && !(target.is_none() && listed.path == self.top) {
+            let is_on = match target {
+                Some(_) => listed.branch.as_deref() == target,
+                None => listed.path == self.top,
+            };
+            // In a rebase or bisect git is on no branch, and goes back to one.
+            if !is_on && (listed.branch.is_some() || target.is_none()) {
                 continue;
             }
             let git = self.git.in_dir(&listed.path);
             // A checkout that is gone has nothing under way.
             let Ok(dir) = git.run(&["rev-parse", "--path-format=absolute", "--git-dir"]) else { continue };
             let dir = PathBuf::from(String::from_utf8_lossy(&dir).trim_end());
+            if !is_on && !target.is_some_and(|target| goes_back_to(&dir, target)) {
+                continue;
+            }
             if let Some((_, what)) = UNDER_WAY.iter().find(|(name, _)| dir.join(name).exists()) {
                 return Err(RepoError::UnderWay { what, dir: listed.path });
             }
         }
         Ok(())
     }
+}
+
+/// Whether what is under way in a checkout began on a branch.
+fn goes_back_to(git_dir: &Path, branch: &str) -> bool {
+    let short = branch.trim_start_matches("refs/heads/");
+    ["rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START"].iter().any(|name| {
+        let said = std::fs::read_to_string(git_dir.join(name)).unwrap_or_default();
+        [branch, short].contains(&said.trim())
+    })
 }
 
 fn head_of(git: &Git) -> Result<Head, GitError> {
@@ -257,7 +289,7 @@ fn check_version(workspace: &Path) -> Result<(), RepoError> {
 }
 
 /// What git says to the person themselves, with all of their settings.
-fn ask_as_person(dir: &Path, args: &[&str]) -> Option<String> {
+pub(super) fn ask_as_person(dir: &Path, args: &[&str]) -> Option<String> {
     let mut command = Command::new("git");
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"GIT_")) {
         command.env_remove(name);

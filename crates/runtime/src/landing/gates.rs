@@ -236,7 +236,7 @@ impl<'a> Round<'a> {
         if !self.checks.is_empty() {
             bench.stand()?;
         }
-        let _at_work = self.dock.ground.watch();
+        let _at_work = (!self.checks.is_empty()).then(|| self.dock.ground.watch());
         loop {
             self.begin(bench, &sender)?;
             if !self.stands.contains(&Stand::Running) {

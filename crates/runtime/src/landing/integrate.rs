@@ -54,14 +54,17 @@ impl Dock {
         from: &Oid,
         (report, left_out): Outcome<'_>,
     ) -> Result<Verdict, LandError> {
-        if let Some(verdict) = self.half_done()? {
+        let refused = Approval::left_out(&self.run_dir)?;
+        // Who says no to work wants nothing of its conflict any more.
+        if refused.is_empty()
+            && let Some(verdict) = self.half_done()?
+        {
             return Ok(verdict);
         }
         let mut bench = self.bench(from, &cargo.pieces)?;
         if let Some(verdict) = self.prepare(&bench, report)? {
             return Ok(verdict);
         }
-        let refused = Approval::left_out(&self.run_dir)?;
         for (piece, by) in cargo.pieces.iter().filter_map(|piece| Some((piece, refused.get(&piece.task)?))) {
             report.found(piece, vec![format!("refused by {by}")]);
             left_out.insert(piece.task.clone(), Cause::Gate);

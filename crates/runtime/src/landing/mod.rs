@@ -25,6 +25,7 @@ mod proof;
 mod resolve;
 mod resolver;
 mod scribe;
+mod signing;
 mod target;
 mod tries;
 
@@ -307,6 +308,16 @@ impl Dock {
                 return Ok(Landing::Stopped);
             }
             report.left_out = codes(&left_out);
+            let tip = match self.signed((&goal.at, &tip))? {
+                Ok(signed) => signed,
+                Err(why) => {
+                    let what = format!("what is to land cannot be signed: {why}");
+                    let mend = "see that `git commit -S` works there without a question";
+                    let command = format!("{mend}, then: regatta resume {}", self.ground.names.run());
+                    return Ok(waits(report, what, command));
+                }
+            };
+            report.tip = tip.to_string();
             self.prove(cargo, (&goal.at, &tip), &report)?;
             // What is about to land is written down first: if we die, whoever comes next sees whether it did.
             report.write(&self.run_dir)?;
@@ -316,7 +327,7 @@ impl Dock {
                 target::Moved::Yes => {
                     fault::point("landing.moved");
                     report.landed = true;
-                    self.clear_up(cargo, &left_out)?;
+                    self.clear_away(cargo, &left_out, &mut report);
                     fault::point("landing.cleared");
                     return Ok(done(&cargo.pieces, &left_out, report));
                 }

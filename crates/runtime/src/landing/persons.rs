@@ -8,6 +8,7 @@
 
 use super::integrate::Bench;
 use super::resolve::A_PERSON;
+use super::scribe::RUN;
 use super::{Dock, LandError, Piece, Verdict};
 use crate::git::Oid;
 use crate::synced_lines;
@@ -73,12 +74,25 @@ impl Dock {
             made.extend(ground.git_in(&place)?.commit("HEAD")?);
         }
         for commit in made {
-            if self.was_asked_for(&commit)? && !self.is_ours(&commit, pieces)? {
+            if self.was_asked_for(&commit)? {
+                if !self.is_ours(&commit, pieces)? {
+                    self.ground.keep_by_person(&commit)?;
+                    self.learn(&commit)?;
+                }
+            } else if !self.names_run(&commit)? {
+                // Nobody was asked for it, and it is theirs all the same.
                 self.ground.keep_by_person(&commit)?;
-                self.learn(&commit)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a commit names the run as ours do, or is there anyway.
+    fn names_run(&self, commit: &Oid) -> Result<bool, LandError> {
+        let (git, branch) = (&self.ground.repo.git, self.ground.names.integration());
+        let own = format!("{RUN}: {}", self.ground.names.run());
+        Ok(git.written(commit)?.message.lines().any(|line| line == own)
+            || git.is_held_besides(&format!("refs/heads/{branch}"), commit)?)
     }
 
     /// Whether a person was left the very conflict that a commit resolves.
@@ -118,7 +132,7 @@ impl Dock {
         let (ours, theirs) = self.strategy().sides(&bench.git, (&bench.tip, piece))?;
         let mut last: Option<(u64, Oid)> = None;
         for (_, commit) in git.refs(&self.ground.names.by_persons())? {
-            if git.parents(&commit)? == [ours.clone(), theirs.clone()] {
+            if git.parents(&commit)? == [ours.clone(), theirs.clone()] && self.was_asked_for(&commit)? {
                 // The one that they made last stands.
                 let at = (git.seconds(&commit)?, commit);
                 last = last.into_iter().chain([at]).max();

@@ -24,8 +24,6 @@ pub(super) struct Goal {
     pub(super) branch: Option<String>,
     /// Where it is.
     pub(super) at: Oid,
-    /// The worktree that is on it.
-    checkout: Option<PathBuf>,
 }
 
 /// Whether the target moved.
@@ -49,12 +47,18 @@ impl Dock {
         let (repo, branch) = (&self.ground.repo, self.target());
         repo.check_quiet(branch.as_deref())?;
         let Some(name) = &branch else {
-            return Ok(Goal { branch, at: self.ground.pinned.clone(), checkout: None });
+            return Ok(Goal { branch, at: self.ground.pinned.clone() });
         };
         let missing = || RepoError::NoCommit { name: name.clone(), dir: repo.top.clone() };
         let at = repo.git.commit(name)?.ok_or_else(missing)?;
-        let listed = repo.worktrees()?.into_iter().find(|listed| listed.branch.as_deref() == Some(name));
-        Ok(Goal { branch, at, checkout: listed.map(|listed| listed.path) })
+        Ok(Goal { branch, at })
+    }
+
+    /// The worktree that is on a branch now: the user may have gone to another one since work began to land.
+    fn checkout_of(&self, branch: &str) -> Result<Option<PathBuf>, LandError> {
+        let listed = self.ground.repo.worktrees()?;
+        let on = listed.into_iter().find(|listed| listed.branch.as_deref() == Some(branch));
+        Ok(on.map(|listed| listed.path))
     }
 
     /// What an earlier orchestrator landed and could not say any more.
@@ -72,7 +76,7 @@ impl Dock {
         };
         let left_out: BTreeMap<String, Cause> = report.left_out.iter().map(cause).collect();
         report.landed = true;
-        self.clear_up(cargo, &left_out)?;
+        self.clear_away(cargo, &left_out, &mut report);
         Ok(Some(done(&cargo.pieces, &left_out, report)))
     }
 
@@ -86,17 +90,18 @@ impl Dock {
         if *tip == goal.at {
             return Ok(Moved::Yes);
         }
-        let Some(checkout) = &goal.checkout else {
+        let Some(checkout) = self.checkout_of(branch)? else {
             return match git.update_ref(branch, (Some(&goal.at), Some(tip))) {
                 Ok(()) => Ok(Moved::Yes),
                 Err(error) if git.commit(branch)?.as_ref() == Some(&goal.at) => Err(error.into()),
                 Err(_) => Ok(Moved::Elsewhere),
             };
         };
-        let there = self.ground.git()?.in_dir(checkout);
+        let there = self.ground.git()?.in_dir(&checkout);
         // Two runs that land in one checkout do it one after the other.
         let _turn = self.ground.repo.turn()?;
-        if there.commit("HEAD")?.as_ref() != Some(&goal.at) {
+        let (_, on) = there.ask(&["symbolic-ref", "--quiet", "HEAD"], &[0, 1])?;
+        if String::from_utf8_lossy(&on).trim() != branch || there.commit("HEAD")?.as_ref() != Some(&goal.at) {
             return Ok(Moved::Elsewhere);
         }
         match forward(&there, tip) {
@@ -130,23 +135,35 @@ impl Dock {
         Ok(Moved::No(what, command))
     }
 
+    /// The same once the target has moved: what cannot be removed is no reason to land again.
+    pub(super) fn clear_away(&self, cargo: &Cargo, left_out: &BTreeMap<String, Cause>, report: &mut Report) {
+        if let Err(error) = self.clear_up(cargo, left_out) {
+            // Git may have quoted a remote with its password.
+            let why = self.redactor.text(error.to_string());
+            report.note("worktrees", Some(format!("not all of them could be removed: {why}")));
+        }
+    }
+
     /// Worktrees and branches of what has landed go; the commits stay under their refs.
-    pub(super) fn clear_up(
-        &self,
-        cargo: &Cargo,
-        left_out: &BTreeMap<String, Cause>,
-    ) -> Result<(), LandError> {
+    fn clear_up(&self, cargo: &Cargo, left_out: &BTreeMap<String, Cause>) -> Result<(), LandError> {
         let names = &self.ground.names;
         self.ground.clear(&self.ground.dir.join(names.integration_worktree()))?;
         self.ground.repo.git.drop_refs(&[full(&names.integration())])?;
         let mut done = Vec::new();
         for piece in cargo.pieces.iter().filter(|piece| !left_out.contains_key(&piece.task)) {
-            let path = self.ground.path(&piece.task);
-            // What somebody put there after the end is nobody's to throw away.
-            let dirty = path.exists() && self.ground.git_in(&path)?.is_dirty()?;
-            if !dirty {
+            let (path, branch) = (self.ground.path(&piece.task), full(&names.branch(&piece.task)));
+            // What somebody put there after the end, committed or not, is nobody's to throw away.
+            let git = &self.ground.repo.git;
+            let mut stands: Vec<Oid> = git.commit(&branch)?.into_iter().collect();
+            let mut dirty = false;
+            if path.exists() {
+                let own = self.ground.git_in(&path)?;
+                stands.extend(own.commit("HEAD")?);
+                dirty = own.is_dirty()?;
+            }
+            if !dirty && stands.iter().all(|at| *at == piece.head) {
                 self.ground.clear(&path)?;
-                done.push(full(&names.branch(&piece.task)));
+                done.push(branch);
             }
         }
         if !self.merge.keep_branches {

@@ -137,7 +137,7 @@ pub fn adopt(
     let pinned = repo.git.commit(&Names::of(run.as_str()).pinned())?;
     let begun = past.work.as_ref().map(|(base, _)| base.clone()).or(pinned);
     let Some(begun) = begun else { return Err(AdoptError::NoWork(task)) };
-    let lfs = lfs::looked_after(&repo, &rules.lfs).map_err(WorktreesError::Repo)?;
+    let lfs = lfs::looked_after(&repo, &rules.lfs, &begun).map_err(WorktreesError::Repo)?;
     let mut ground = Ground::of((repo, begun), (workspace, &run_dir, run.as_str()), rules)
         .map_err(|source| AdoptError::File { path: run_dir.clone(), source })?;
     ground.look_after_lfs(lfs);

@@ -99,7 +99,8 @@ impl Ground {
         };
         let path = self.path(&ended.task.id);
         fault::point("collect.before");
-        let mut findings = self.tampered();
+        let put_back = self.all_put_back("it");
+        let mut findings: Vec<Finding> = put_back.said.into_iter().map(tampered).collect();
         self.unlock(&path, &self.names.branch(&ended.task.id)).map_err(|source| locked(&path, source))?;
         let git = self.git_in(&path)?;
         if self.mend(&path)? {
@@ -118,15 +119,14 @@ impl Ground {
             findings.push(Finding { cause: Cause::HistoryRewritten, message });
         }
         let changes = git.changes(&base, &head)?;
-        let mut warning = self.tidy_stash(&self.names.branch(&ended.task.id))?;
+        let mut warnings: Vec<String> = put_back.lfs.into_iter().collect();
+        warnings.extend(self.tidy_stash(&self.names.branch(&ended.task.id))?);
         if descends {
             findings.extend(self.forbidden(&git, (&head, &changes))?);
             let foreign = self.foreign(&ended.task, &changes);
             match (foreign, self.rules.ownership.as_str()) {
                 (Some(message), "reject") => findings.push(Finding { cause: Cause::Ownership, message }),
-                (Some(message), "warn") => {
-                    warning = Some(warning.map_or(message.clone(), |other| format!("{message}; {other}")));
-                }
+                (Some(message), "warn") => warnings.insert(0, message),
                 _ => {}
             }
             findings.extend(missing(own, &changes, &path));
@@ -141,13 +141,13 @@ impl Ground {
         let changed = u32::try_from(changes.len()).unwrap_or(u32::MAX);
         let work = Work { base: base.as_str().into(), head: head.as_str().into(), changed };
         fault::point("collect.after");
+        let warning = (!warnings.is_empty()).then(|| warnings.join("; "));
         Ok(Collected { work, changes, findings, warning })
     }
 
     /// Settings and hooks that were changed meanwhile; they are put back.
     pub(crate) fn tampered(&self) -> Vec<Finding> {
-        let message = self.put_back("it");
-        message.into_iter().map(|message| Finding { cause: Cause::Tampered, message }).collect()
+        self.put_back("it").into_iter().map(tampered).collect()
     }
 
     /// Commits what is not committed yet. Answers where the worktree stands then.
@@ -231,6 +231,10 @@ impl Ground {
         let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).filter(foreign).collect();
         (!paths.is_empty()).then(|| format!("it changed files that are not its own: {}", named(&paths)))
     }
+}
+
+fn tampered(message: String) -> Finding {
+    Finding { cause: Cause::Tampered, message }
 }
 
 fn locked(path: &Path, source: io::Error) -> OwnGitError {

@@ -107,23 +107,42 @@ impl Guard {
         fs::rename(&new, self.run_dir.join(FILE))
     }
 
-    /// What changed since nobody was at work, for people; it is put back.
-    fn put_back(&self, who: &str) -> io::Result<Option<String>> {
+    /// What changed since nobody was at work, for people; it is put back. What git-lfs does when it is used is told apart.
+    fn put_back(&self, who: &str) -> io::Result<PutBack> {
         let watched = self.watched();
         let kept = self.run_dir.join(KEPT);
         let mut free = (1_u64..).map(|n| kept.join(n.to_string()));
         let keep = free.find(|path| path.symlink_metadata().is_err()).unwrap_or_default();
         let place = Place { common_dir: &self.common_dir, mark: &self.mark, keep: &keep };
         let changed = watched.pinned.restore(&place)?;
+        let (by_lfs, changed): (Vec<_>, Vec<_>) = changed.into_iter().partition(|(_, by_lfs)| *by_lfs);
+        let names =
+            |some: Vec<(String, bool)>| some.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+        let lfs = (!by_lfs.is_empty()).then(|| {
+            format!(
+                "git-lfs set itself up in the repository ({}); that was put back, tasks have it without",
+                names(by_lfs)
+            )
+        });
         if changed.is_empty() {
-            return Ok(None);
+            return Ok(PutBack { said: None, lfs });
         }
         let besides = if watched.at_work.len() > 1 { ", or what ran beside it," } else { "" };
-        let (what, place) = (changed.join(", "), keep.display());
+        let (what, place) = (names(changed), keep.display());
         let kept =
             if keep.exists() { format!(", and what stood there is in {place}") } else { String::new() };
-        Ok(Some(format!("{who}{besides} changed {what} of the repository; that was put back{kept}")))
+        let said = Some(format!("{who}{besides} changed {what} of the repository; that was put back{kept}"));
+        Ok(PutBack { said, lfs })
     }
+}
+
+/// What was put back, for people.
+#[derive(Default)]
+pub(super) struct PutBack {
+    /// What somebody did who must not.
+    pub(super) said: Option<String>,
+    /// What git-lfs did by being used.
+    pub(super) lfs: Option<String>,
 }
 
 /// The copy that an earlier one wrote.
@@ -166,7 +185,15 @@ impl Ground {
 
     /// Puts back what was changed of settings and hooks; says so of `who`.
     pub(crate) fn put_back(&self, who: &str) -> Option<String> {
-        let failed = |error| Some(format!("settings of the repository cannot be put back: {error}"));
+        self.all_put_back(who).said
+    }
+
+    /// The same with what is nobody's fault.
+    pub(super) fn all_put_back(&self, who: &str) -> PutBack {
+        let failed = |error| PutBack {
+            said: Some(format!("settings of the repository cannot be put back: {error}")),
+            lfs: None,
+        };
         self.guard.put_back(who).unwrap_or_else(failed)
     }
 }

@@ -5,7 +5,6 @@
 //! ```
 //! The first name tells whose lock it is: whoever comes after us, if we are killed, knows it for ours. Knows no settings.
 
-use super::pinned::free;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -113,4 +112,11 @@ impl Drop for Lock {
         }
         let _ = fs::remove_file(&self.own);
     }
+}
+
+/// A name beside a path that nobody has.
+pub(super) fn free(path: &Path, mark: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut names = (1_u64..).map(|n| path.with_file_name(format!("{name}.{mark}.{n}")));
+    names.find(|path| path.symlink_metadata().is_err()).unwrap_or_default()
 }

@@ -40,18 +40,23 @@ impl Ground {
     /// Git at the top of the user's checkout, for what reads and writes files of a tree: with no program of the
     /// repository's settings. They are read anew each time, because a task can change them.
     pub(crate) fn git(&self) -> Result<Git, GitError> {
-        Ok(self.excluding(self.repo.harmless()?))
+        self.excluding(&self.repo.git)
     }
 
-    fn excluding(&self, git: Git) -> Git {
+    /// The same as seen by another git.
+    fn excluding(&self, seen: &Git) -> Result<Git, GitError> {
+        let git = self.repo.harmless_as(seen)?;
+        // Programs that git-lfs would run beside itself are a repository's like any other: then it is not run either, and
+        // what would have to go through it is refused.
+        let looks_after = self.lfs && !lfs::has_programs(seen)?;
         let lfs = lfs::SETTINGS
             .iter()
             .chain(&lfs::NO_FETCH)
-            .filter(|_| self.lfs)
+            .filter(|_| looks_after)
             .map(|(key, value)| format!("{key}={value}"));
         let excludes = format!("core.excludesFile={}", self.excludes.display());
         // The last word stands.
-        git.with(lfs.chain([excludes]))
+        Ok(git.with(lfs.chain([excludes])))
     }
 
     /// Git in a worktree of ours.
@@ -59,7 +64,7 @@ impl Ground {
         let admin = self.admin_of(path)?;
         let places = (path, admin.as_path(), self.repo.common_dir.as_path());
         let mut git = match admin.join(OWN_SETTINGS).exists() {
-            true => self.excluding(self.repo.harmless_as(&self.repo.git.fixed(places))?),
+            true => self.excluding(&self.repo.git.fixed(places))?,
             false => self.git()?,
         };
         if self.rules.sparse.is_some() {

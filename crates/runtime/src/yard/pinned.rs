@@ -6,7 +6,8 @@
 //! ```
 //! What stands there is opened only if it is a plain file, and written never: it is replaced. Knows no attempt.
 
-use super::lock::Lock;
+use super::lock::{Lock, free};
+use crate::git::lfs;
 use crate::private_file;
 use regatta_engine::json::hex;
 use serde::{Deserialize, Serialize};
@@ -122,11 +123,11 @@ impl Pinned {
         Ok(pinned)
     }
 
-    /// Puts back what is not as it was; answers what that is, for people.
+    /// Puts back what is not as it was; answers what that is, for people, and whether git-lfs alone did it by being used.
     ///
     /// # Errors
     /// It cannot be put back.
-    pub(super) fn restore(&self, place: &Place<'_>) -> io::Result<Vec<String>> {
+    pub(super) fn restore(&self, place: &Place<'_>) -> io::Result<Vec<(String, bool)>> {
         let mut changed = Vec::new();
         let mut now = Pinned::take(place.common_dir)?;
         // What is in a directory counts only when the directory is what it was.
@@ -137,7 +138,9 @@ impl Pinned {
             for name in names {
                 let (was, is) = (self.entries.get(name), now.entries.get(name));
                 if was != is && self.put((name, place), (was, is))? {
-                    changed.push(name.os().to_string_lossy().into_owned());
+                    let text = name.os().to_string_lossy().into_owned();
+                    let by_lfs = lfs::set_itself_up(&text, body(was), body(is));
+                    changed.push((text, by_lfs));
                 }
             }
             if of_dirs && !changed.is_empty() {
@@ -207,6 +210,14 @@ impl Pinned {
     }
 }
 
+/// The content of a plain file.
+fn body(entry: Option<&Entry>) -> Option<&[u8]> {
+    match entry {
+        Some(Entry::File { body, .. }) => Some(&body.0),
+        Some(Entry::Link { .. } | Entry::Other) | None => None,
+    }
+}
+
 fn there(path: &Path) -> io::Result<Option<Metadata>> {
     match path.symlink_metadata() {
         Ok(meta) => Ok(Some(meta)),
@@ -260,11 +271,4 @@ fn keep(path: &Path, to: &Path, mark: &str) -> io::Result<()> {
 fn copy(path: &Path, to: &Path) -> io::Result<()> {
     let mut from = private_file::open(path)?.take(MOST_BYTES);
     io::copy(&mut from, &mut private_file::create(to)?).map(|_| ())
-}
-
-/// A name beside a path that nobody has.
-pub(super) fn free(path: &Path, mark: &str) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut names = (1_u64..).map(|n| path.with_file_name(format!("{name}.{mark}.{n}")));
-    names.find(|path| path.symlink_metadata().is_err()).unwrap_or_default()
 }

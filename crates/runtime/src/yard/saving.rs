@@ -48,7 +48,9 @@ impl Ground {
                 tip = git.commit_tree((&tree, &[&head]), &message, &stamp)?;
             }
         }
-        if tip != head || !self.repo.git.is_held(&head)? {
+        // Its branch is about to begin anew.
+        let branch = format!("refs/heads/{}", self.names.branch(task));
+        if tip != head || !self.repo.git.is_held_besides(&branch, &head)? {
             self.repo.git.set_ref(&self.names.left(task, next_attempt), &tip)?;
         }
         Ok(())
