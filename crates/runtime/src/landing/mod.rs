@@ -83,7 +83,7 @@ pub struct Conflict {
 /// Something that people should know about the work of a task, for the report.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Finding {
-    /// The task, or what else of the plan it is about: `gates`, `setup`, `rules`.
+    /// The task, or what else it is about: `gates`, `setup`, `rules`, `worktrees`.
     pub task: String,
     /// In words.
     pub said: String,

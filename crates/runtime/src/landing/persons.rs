@@ -35,7 +35,8 @@ impl Dock {
         let (ours, theirs) = self.strategy().sides(&bench.git, (&bench.tip, piece))?;
         let asked = Asked { task: piece.task.clone(), sides: [ours.to_string(), theirs.to_string()] };
         let path = self.asked_path();
-        if !synced_lines::read::<Asked>(&path)?.contains(&asked) {
+        // A line that was cut off by a death goes.
+        if !synced_lines::take_over::<Asked>(&path)?.contains(&asked) {
             synced_lines::add(&path, &[asked])?;
         }
         self.meet(bench, piece, &["-m", &self.scribe().message(piece)])?;

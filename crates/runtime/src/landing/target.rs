@@ -161,7 +161,12 @@ impl Dock {
                 stands.extend(own.commit("HEAD")?);
                 dirty = own.is_dirty()?;
             }
-            if !dirty && stands.iter().all(|at| *at == piece.head) {
+            let mut kept = !dirty;
+            for at in stands.iter().filter(|at| **at != piece.head) {
+                // The one worktree of several tasks stands at the work of the last of them, which is kept.
+                kept &= git.is_held_besides(&branch, at)?;
+            }
+            if kept {
                 self.ground.clear(&path)?;
                 done.push(branch);
             }
