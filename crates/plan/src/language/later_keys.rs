@@ -67,7 +67,7 @@ pub(super) static WORKTREE: Shape = Shape {
         key(
             "lfs",
             Kind::Choice(&["auto", "on", "off"]),
-            "Files that belong to git-lfs: `on` wants it, `auto` uses it where it is installed and was used in the repository before; else they stay pointers, and nobody may change them. Nothing is fetched. Default `auto`.",
+            "Files that belong to git-lfs: `on` wants it, `auto` uses it where it was used in the repository before, and starts nothing where there are such files and it is not installed; else, and with `off`, they stay pointers, and nobody may change them. Nothing is fetched. Default `auto`.",
         ),
         key("ownership", Kind::Choice(&["warn", "reject", "allow"]), "What a change outside `files` means."),
         key("shared", TEXTS, "Paths that all may change."),
