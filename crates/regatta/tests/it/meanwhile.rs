@@ -96,3 +96,21 @@ fn a_target_that_is_being_rebased_is_left_alone() {
     let said = world.regatta(&["run", "plan.yaml"]).exits(4);
     assert!(said.err.contains("a rebase is under way"), "{}", said.err);
 }
+
+#[test]
+fn a_target_whose_rebase_began_while_gates_ran_is_left_alone_until_that_is_over() {
+    let world = with_deeds(
+        "target: main,",
+        "test ! -e .git/once || exit 0
+touch .git/once
+git checkout -q -b other; echo other >src/b.txt; git commit -qam other
+git checkout -q main; echo mine >src/b.txt; git commit -qam mine
+git rebase -q other || true",
+    );
+    let said = world.regatta(&["run", "plan.yaml"]).exits(5);
+    assert!(said.out.contains("a rebase is under way"), "{}", said.out);
+    assert_eq!(git(&world, &["log", "-1", "--format=%s", "main"]), "mine");
+    git(&world, &["rebase", "--abort"]);
+    world.regatta(&["resume"]).exits(0);
+    assert_eq!((world.read("a.txt").as_str(), world.read("src/b.txt").as_str()), ("a\n", "mine\n"));
+}

@@ -90,6 +90,8 @@ impl Dock {
         if *tip == goal.at {
             return Ok(Moved::Yes);
         }
+        // A rebase that began meanwhile has the target, and its checkout is on no branch.
+        self.ground.repo.check_quiet(Some(branch))?;
         let Some(checkout) = self.checkout_of(branch)? else {
             return match git.update_ref(branch, (Some(&goal.at), Some(tip))) {
                 Ok(()) => Ok(Moved::Yes),
