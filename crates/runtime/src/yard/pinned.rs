@@ -47,7 +47,7 @@ impl TryFrom<String> for Bytes {
         let digits = text.as_bytes();
         let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
         let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
-        bytes.filter(|_| digits.len() % 2 == 0).map(Bytes).ok_or("no bytes in hexadecimal")
+        bytes.filter(|_| digits.len().is_multiple_of(2)).map(Bytes).ok_or("no bytes in hexadecimal")
     }
 }
 
