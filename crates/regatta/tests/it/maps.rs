@@ -234,3 +234,11 @@ fn an_item_that_is_not_known_cannot_be_skipped() {
     world.write("gate", "go\n");
     assert!(run.wait().unwrap().success());
 }
+
+#[test]
+fn the_command_that_goes_on_names_an_item_as_one_word_of_a_shell() {
+    let world = World::with("version: 1\ntasks:\n  - { id: m, for_each: [a], run: 'exit 3' }\n");
+    let said = world.command(&["run", "plan.yaml"]).output().unwrap().stdout;
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains(" 'm[0]' --stderr\n"), "{said}");
+}
