@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod acp;
+mod agent_servers;
 mod agents;
 mod analyze;
 mod attempt_dir;
@@ -15,6 +16,7 @@ mod caps;
 mod clashes;
 mod command_line;
 mod config;
+mod config_agents;
 mod conflicts;
 mod containment;
 mod control;
