@@ -2,7 +2,11 @@
 //!
 //! Knows no items.
 
+use crate::action::Action;
+use crate::diagnostic::{Code, Diagnostic, Problems};
+use crate::draft::TaskDraft;
 use crate::model::{Plan, Task};
+use crate::reference::Script;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -67,6 +71,25 @@ impl Plan {
     }
 }
 
-fn is_further(task: &Task) -> bool {
+/// In a script `${item}` and `${index}` are variables of the shell, which fills in nothing inside single quotes.
+pub(crate) fn check_quotes(task: &TaskDraft, problems: &mut Problems) {
+    let action = task.action.as_ref().filter(|_| task.for_each.is_some());
+    let Some((span, script)) = action.and_then(|action| match &action.value {
+        Action::Shell { script, .. } => Some((&action.span, Script::parse(script).ok()?)),
+        _ => None,
+    }) else {
+        return;
+    };
+    for name in ["item", "index"].iter().filter(|name| script.literal.iter().any(|found| found == *name)) {
+        let message = format!(
+            "task `{}` has `${{{name}}}` inside single quotes, where the shell does not fill it in",
+            task.id
+        );
+        problems.push(Diagnostic::warning(Code::NoEffect, span.clone(), message).help("use double quotes"));
+    }
+}
+
+/// True for an item of a map but its first: whether there is one is known when the run has come to it.
+pub(crate) fn is_further(task: &Task) -> bool {
     task.item().is_some_and(|(_, index)| index > 0)
 }

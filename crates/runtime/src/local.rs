@@ -414,7 +414,7 @@ impl Driver for Local {
     }
 
     fn evaluate(&mut self, node: NodeId) -> ConditionAnswer {
-        if self.memory.stands(node) {
+        if self.memory.stands(node) || self.memory.leaves(node) {
             return ConditionAnswer::True;
         }
         self.actions.evaluate(node, &self.outputs)
