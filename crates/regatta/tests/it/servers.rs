@@ -166,6 +166,20 @@ fn a_server_that_cannot_be_had_is_a_failure_that_may_be_tried_again() {
 }
 
 #[test]
+fn a_server_that_knows_no_handshake_is_spoken_to_in_the_revision_without_one() {
+    let tasks = "  - { id: a, tool: s/echo, params: { x: 1 } }\n  - { id: b, needs: [a], tool: s/progress }\n  - { id: c, needs: [b], tool: s/ecko }\n";
+    let world = world(", newer", tasks);
+    let summary = world.run();
+    let status = |task: &str| summary["tasks"][task]["status"].clone();
+    assert_eq!(["a", "b", "c"].map(status), ["succeeded", "succeeded", "failed"], "{summary:#}");
+    // Once to be refused the handshake, once for good.
+    assert_eq!(starts(&world), 2);
+    assert!(world.regatta(&["explain", "c"]).out.contains("did you mean `s/echo`"));
+    let said = world.regatta(&["check", "plan.yaml", "--connect"]).exits(3);
+    assert!(said.err.contains("`s/ecko`, which server `s` does not have"), "{}", said.err);
+}
+
+#[test]
 fn a_server_gets_its_own_variables_and_those_of_every_task_and_no_others() {
     let mut world = world(
         "",
