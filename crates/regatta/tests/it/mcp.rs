@@ -142,6 +142,11 @@ fn a_document_with_problems_is_refused_with_all_of_them_and_nothing_is_started()
     let said = client
         .call("parallel_execute", json!({ "tasks": [ { "id": "a", "tool": "no_such", "params": {} } ] }));
     assert_eq!(said["error"]["code"], "UNKNOWN_TOOL");
+    let near = json!([ { "id": "a", "tool": "file_reed", "params": {} }, { "id": "b", "tool": "sleep", "params": { "ms": 1 }, "dependsOn": ["aa"] } ]);
+    let said = client.call("parallel_execute", json!({ "tasks": near }));
+    assert_eq!(said["error"]["hint"], "did you mean `a`?", "{said}");
+    let hints: Vec<_> = said["error"]["problems"].as_array().unwrap().iter().map(|p| &p["hint"]).collect();
+    assert_eq!(hints, ["did you mean `file_read`?", "did you mean `a`?"], "{said}");
     let plan = json!({ "version": 1, "tasks": [ { "id": "a", "run": "true" } ] });
     let said = client.call("parallel_execute", plan.clone());
     assert_eq!(said["error"]["hint"], "a plan is started with `run_start`");
