@@ -129,6 +129,11 @@ fn a_server_that_crashes_leaves_a_call_in_doubt_unless_it_may_be_repeated() {
         "{tasks:#}"
     );
     assert_eq!(world.read("log").matches("crash_once {\"mark\": \"one\"}").count(), 1, "never twice");
+    let why = world.regatta(&["explain", "once"]).exits(0).out;
+    assert!(
+        why.contains("attempt 1 lost: lost: server `s`: it closed the connection (exit status: 3)"),
+        "{why}"
+    );
     world.regatta(&["answer", &world.run_id(), "once", "--again"]);
     world.regatta(&["resume"]).exits(0);
     assert_eq!(
