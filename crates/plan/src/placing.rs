@@ -85,6 +85,7 @@ impl<'a> Placing<'a> {
         }
         check_variables(&task, problems);
         maps::check_quotes(&task, problems);
+        maps::own_files(&mut task, problems);
         let edges = Edges::of(
             (self.names, &mut self.guesses),
             &cell.id,
