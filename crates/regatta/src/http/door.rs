@@ -7,7 +7,7 @@
 //! Strangers take no seat from those who have the token, however many of them there are. Knows no request.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -73,7 +73,7 @@ impl Door {
             waiting.strangers.pop_first().into_iter().for_each(|(_, oldest)| oldest.cancel());
         }
         drop(waiting);
-        let pass = Pass { door, number, out, refused: CancellationToken::new(), seat: OnceLock::new() };
+        let pass = Pass { door, number, out, refused: CancellationToken::new(), seat: Mutex::default() };
         Visitor(Arc::new(pass))
     }
 
@@ -89,25 +89,30 @@ pub struct Pass {
     number: u64,
     out: CancellationToken,
     refused: CancellationToken,
-    seat: OnceLock<OwnedSemaphorePermit>,
+    seat: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Pass {
     /// It has shown the token: answers whether there is a seat for it.
     #[must_use]
     pub fn is_let_in(&self) -> bool {
-        if self.seat.get().is_some() {
-            return true;
+        let mut seat = self.seat();
+        if seat.is_none() {
+            *seat = Arc::clone(&self.door.seats).try_acquire_owned().ok();
+            if seat.is_some() {
+                self.door.waiting().strangers.remove(&self.number);
+            }
         }
-        let Ok(seat) = Arc::clone(&self.door.seats).try_acquire_owned() else { return false };
-        self.door.waiting().strangers.remove(&self.number);
-        // Its requests come one after the other.
-        self.seat.set(seat).is_ok()
+        seat.is_some()
     }
 
     /// It was refused something: it is closed when that is said.
     pub fn refuse(&self) {
         self.refused.cancel();
+    }
+
+    fn seat(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
+        self.seat.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,7 +130,7 @@ impl Visitor {
     pub(super) async fn is_over(&self) {
         let silent = async {
             tokio::time::sleep(self.0.door.bounds.token).await;
-            if self.0.seat.get().is_some() {
+            if self.0.seat().is_some() {
                 std::future::pending::<()>().await;
             }
         };
@@ -144,5 +149,7 @@ impl Visitor {
 impl Drop for Visitor {
     fn drop(&mut self) {
         self.0.door.waiting().strangers.remove(&self.0.number);
+        // Whoever keeps a request keeps no seat.
+        *self.0.seat() = None;
     }
 }

@@ -9,7 +9,7 @@ use super::offer::Offer;
 use super::place;
 use super::server::{STACK_BYTES, Server, Shared};
 use super::sessions::{Sessions, named};
-use crate::context::{Context, out};
+use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::http::address::loopback;
 use crate::http::door::Bounds;
@@ -51,8 +51,11 @@ pub(super) fn run<O: Offer>(
     place::narrow(context.clone())?;
     let file = token_file.map_or_else(default_file, |file| Ok(context.cwd.join(file)))?;
     let token = Token::at(&file)?;
-    token::remember(&file)
-        .map_err(|e| CliError::environment(format!("`{}` cannot be remembered: {e}", file.display())))?;
+    if let Err(error) = token::remember(&file) {
+        err(&format!(
+            "warning: runs cannot hide the token in what tasks say, its file is not noted: {error}\n"
+        ));
+    }
     let fail = |e: &dyn std::fmt::Display| CliError::environment(format!("the server cannot run: {e}"));
     let runtime = Builder::new_current_thread().enable_all().thread_stack_size(STACK_BYTES).build();
     let runtime = runtime.map_err(|e| fail(&e))?;
