@@ -87,7 +87,7 @@ struct Ready {
     allow: Vec<Allow>,
 }
 
-/// A list that several rules share, compiled when first asked.
+/// Lists that several rules share, compiled when first asked.
 struct Shared {
     data: Vec<AllowData>,
     ready: OnceLock<Vec<Allow>>,
@@ -96,7 +96,7 @@ struct Shared {
 struct RuleSet {
     rules: Vec<Rule>,
     /// Allowed for every rule of the public set.
-    common: Vec<Allow>,
+    common: Shared,
     lists: BTreeMap<String, Shared>,
     keywords: AhoCorasick,
     /// Rules of each keyword.
@@ -166,12 +166,11 @@ impl RuleSet {
     fn load() -> RuleSet {
         let mut public: Document = serde_json::from_str(GITLEAKS).expect("the public rules are JSON");
         let own: Document = serde_json::from_str(OWN).expect("our rules are JSON");
-        let common = public.allow.iter().filter_map(|data| data.compile().ok()).collect();
+        let common = Shared::new(std::mem::take(&mut public.allow));
         for rule in &mut public.rules {
             rule.lists = own.also.get(&rule.id).cloned().unwrap_or_default();
         }
-        let shared = |data| Shared { data, ready: OnceLock::new() };
-        let lists = own.lists.into_iter().map(|(name, data)| (name, shared(data))).collect();
+        let lists = own.lists.into_iter().map(|(name, data)| (name, Shared::new(data))).collect();
         let generic = |id: &str| if id == "generic-api-key" { rank::GENERIC } else { rank::RULE };
         let public = public.rules.into_iter().map(|data| (generic(&data.id), data));
         let own = own.rules.into_iter().map(|data| (rank::NAME, data));
@@ -206,6 +205,10 @@ impl AllowData {
 }
 
 impl Shared {
+    fn new(data: Vec<AllowData>) -> Shared {
+        Shared { data, ready: OnceLock::new() }
+    }
+
     fn ready(&self) -> &[Allow] {
         self.ready.get_or_init(|| self.data.iter().filter_map(|data| data.compile().ok()).collect())
     }
@@ -256,7 +259,8 @@ impl Rule {
 
     fn is_secret(&self, set: &RuleSet, found: Found<'_>, allow: &[Allow]) -> bool {
         let poor = self.data.entropy > 0.0 && entropy(found.secret) <= self.data.entropy;
-        let common = set.common.iter().filter(|_| self.rank != rank::NAME);
+        let common =
+            Some(&set.common).filter(|_| self.rank != rank::NAME).into_iter().flat_map(Shared::ready);
         let shared = self.data.lists.iter().filter_map(|name| set.lists.get(name)).flat_map(Shared::ready);
         let allowed = common.chain(allow).chain(shared).any(|list| list.allows(found));
         let rows = !self.data.chosen && is_made_of_rows(found.secret);
@@ -309,7 +313,7 @@ mod tests {
             assert!(rule.compile().is_ok(), "{}: {:?}", rule.data.id, rule.compile().err());
             assert!(!rule.data.keywords.is_empty(), "{}", rule.data.id);
         }
-        assert_eq!(RULES.common.len(), 1);
+        assert_eq!(RULES.common.ready().len(), 1);
         for (name, list) in &RULES.lists {
             assert_eq!(list.ready().len(), list.data.len(), "{name}");
         }

@@ -15,6 +15,7 @@ use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::{NodeOutcome, PauseReason, RunStatus};
 use regatta_engine::state::Phase;
 use regatta_journal::RunId;
+use regatta_runtime::escalation::shell_word;
 use regatta_runtime::metrics::Metrics;
 use serde_json::{Value, json};
 
@@ -133,7 +134,8 @@ fn failures(view: &RunView) -> String {
 #[must_use]
 pub fn next(view: &RunView) -> String {
     let (engine, run_id) = (&view.engine, view.record.summary.run_id.as_str());
-    let doubt = engine.state().in_doubt().next().map(|n| engine.graph().name(n));
+    let name = |node: NodeId| shell_word(engine.graph().name(node));
+    let doubt = engine.state().in_doubt().next().map(name);
     match (engine.state().phase, doubt) {
         (Phase::Paused(PauseReason::Waiting | PauseReason::Interrupted), Some(task)) => format!(
             "next: regatta answer {run_id} {task} --again | --succeeded | --failed\nthen: regatta resume {run_id}\n"
@@ -155,12 +157,8 @@ pub fn next(view: &RunView) -> String {
             let look = match (tried, first) {
                 (None, _) if conflict => format!("next: regatta merge {run_id} --dry-run\n"),
                 (None, _) if view.landing.is_some() => format!("next: regatta status {run_id}\n"),
-                (Some(node), _) => {
-                    format!("next: regatta logs --run {run_id} {} --stderr\n", engine.graph().name(node))
-                }
-                (None, Some(node)) => {
-                    format!("next: regatta explain --run {run_id} {}\n", engine.graph().name(node))
-                }
+                (Some(node), _) => format!("next: regatta logs --run {run_id} {} --stderr\n", name(node)),
+                (None, Some(node)) => format!("next: regatta explain --run {run_id} {}\n", name(node)),
                 (None, None) => String::new(),
             };
             format!("{look}then: regatta retry {run_id}\n")

@@ -306,3 +306,11 @@ fn a_reference_to_the_item_inside_single_quotes_is_warned_of() {
     assert!(told[0].contains("`${item}`") && told[0].contains("single quotes"), "{facts:#}");
     assert_eq!(problems[0]["severity"], "warning");
 }
+
+#[test]
+fn the_command_that_goes_on_names_an_item_as_one_word_of_a_shell() {
+    let world = World::with("version: 1\ntasks:\n  - { id: m, for_each: [a], run: 'exit 3' }\n");
+    let said = world.command(&["run", "plan.yaml"]).output().unwrap().stdout;
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains(" 'm[0]' --stderr\n"), "{said}");
+}

@@ -11,7 +11,7 @@ mod remedies;
 mod story;
 
 pub use files::{file_stem, write, write_missing};
-pub use remedies::{Remedy, remedies};
+pub use remedies::{Remedy, remedies, shell_word};
 pub use story::{Story, Tried};
 
 use regatta_engine::escalation::Escalation;

@@ -30,7 +30,7 @@ pub fn remedies(run_id: &str, graph: &Graph, (about, cause): (Scope, Cause)) -> 
             ),
         ];
     };
-    let task = word(graph.name(node));
+    let task = shell_word(graph.name(node));
     let logs = remedy(format!("regatta logs --run {run_id} {task} --stderr"), "shows what it wrote last");
     let explain = remedy(format!("regatta explain --run {run_id} {task}"), "says where it stands and why");
     if cause == Cause::MergeConflict {
@@ -68,7 +68,8 @@ fn remedy(command: String, does: &'static str) -> Remedy {
     Remedy { command, does }
 }
 
-/// A task as one word of a shell: cells of a matrix have brackets.
-fn word(task: &str) -> String {
+/// The id of a task as one word of a shell: cells of a matrix and items of a map have brackets.
+#[must_use]
+pub fn shell_word(task: &str) -> String {
     if task.contains('[') { format!("'{task}'") } else { task.to_owned() }
 }

@@ -119,11 +119,12 @@ impl Orphans {
     ) -> io::Result<Look> {
         let mut look = Look::default();
         for pid in children {
-            // A leader is a child of the owner's thread; it is in this list only if that is the main thread.
-            let Some(process) = proc.process(*pid)?.filter(|p| p.parent == proc.own()) else { continue };
+            // A leader is a child of the owner's thread; it is in this list only if that is the main thread. There are as
+            // many as there are slots, and none needs to be looked at.
             if claims.group(*pid).is_some() {
                 continue;
             }
+            let Some(process) = proc.process(*pid)?.filter(|p| p.parent == proc.own()) else { continue };
             match self.judge((proc, now), claims, &process) {
                 Origin::Attempt(_) if process.zombie => self.bury(*pid),
                 Origin::Attempt(attempt) => look.alive.push((process, attempt)),
