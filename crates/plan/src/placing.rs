@@ -7,7 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{Draft, Spanned, TaskDraft};
 use crate::edges::{Edges, Guesses, Names};
 use crate::isolation;
-use crate::maps;
+use crate::items;
 use crate::model::{Action, InWorktree, Task, Terms, built_in};
 use crate::placed::{Isolation, MAX_EDGES, Narrow, Placed};
 use crate::variables;
@@ -84,8 +84,8 @@ impl<'a> Placing<'a> {
             task.id = cell.id.to_string();
         }
         check_variables(&task, problems);
-        maps::check_quotes(&task, problems);
-        maps::own_files(&mut task, problems);
+        items::check_quotes(&task, problems);
+        items::own_files(&mut task, problems);
         let edges = Edges::of(
             (self.names, &mut self.guesses),
             &cell.id,

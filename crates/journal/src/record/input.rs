@@ -306,10 +306,7 @@ impl<'a> InputRecord<'a> {
                 let limits = self.limits.take();
                 Input::LimitsChanged { limits: Box::new(self.need(limits, "limits")?.into()) }
             }
-            "attempt_lost" => {
-                let (attempt, why) = (self.attempt()?, self.why.take());
-                Input::AttemptLost { attempt, why: why.map(|why| why.into_owned().into()) }
-            }
+            "attempt_lost" => self.lost()?,
             "attempt_idle" => Input::AttemptIdle { attempt: self.attempt()? },
             "condition_evaluated" => {
                 let (node, error) = (self.node()?, self.error.take());
@@ -413,6 +410,11 @@ impl<'a> InputRecord<'a> {
 
     fn node(&self) -> Result<NodeId, RecordError> {
         self.need(self.node, "node").map(NodeId)
+    }
+
+    fn lost(&mut self) -> Result<Input, RecordError> {
+        let (attempt, why) = (self.attempt()?, self.why.take());
+        Ok(Input::AttemptLost { attempt, why: why.map(|why| why.into_owned().into()) })
     }
 
     fn attempt(&self) -> Result<AttemptId, RecordError> {

@@ -139,7 +139,7 @@ fn greeting(context: &Context, address: SocketAddr, file: &Path) -> String {
     format!(
         "serving {url} for {}\n\
          every request carries the token in {}: `Authorization: Bearer TOKEN`\n\n\
-         each of them reads the variable whenever it is started:\n\n\
+         clients read it from a variable, whenever they are started:\n\n\
          Claude Code:\n  {export}\n  claude mcp add --transport http regatta {url} --header 'Authorization: Bearer ${{REGATTA_MCP_TOKEN}}'\n\
          Codex:\n  {export}\n  codex mcp add regatta --url {url} --bearer-token-env-var REGATTA_MCP_TOKEN\n\
          clients with a file:\n  {servers}\n\n\
