@@ -109,7 +109,9 @@ fn too_large() -> Refusal {
 impl From<Refusal> for Response {
     fn from(Refusal(status, why, header): Refusal) -> Response {
         let mut response = (status, format!("{why}\n")).into_response();
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        if closes(status) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some((name, value)) = header {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
@@ -117,13 +119,18 @@ impl From<Refusal> for Response {
     }
 }
 
-/// Looks at the head of a request, then reads its body within bounds, then passes it on. Whoever is refused is closed.
+/// Whoever only asks too often has the token, and a seat of its own.
+fn closes(status: StatusCode) -> bool {
+    status != StatusCode::TOO_MANY_REQUESTS
+}
+
+/// Looks at the head of a request, then reads its body within bounds, then passes it on. Whoever is refused is closed, but for asking too often.
 pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let pass = request.extensions().get::<Arc<Pass>>().cloned();
     match guard.judged(request, pass.as_deref()).await {
         Ok(request) => next.run(request).await,
         Err(refusal) => {
-            pass.into_iter().for_each(|pass| pass.refuse());
+            pass.into_iter().filter(|_| closes(refusal.0)).for_each(|pass| pass.refuse());
             refusal.into()
         }
     }

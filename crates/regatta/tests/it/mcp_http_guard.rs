@@ -70,8 +70,11 @@ fn a_body_a_head_and_a_rate_that_are_too_much_are_refused() {
         format!("GET /none HTTP/1.1\r\nhost: localhost\r\nauthorization: {bearer}\r\n\r\n").repeat(5_000);
     let mut stream = TcpStream::connect(&server.address).unwrap();
     let mut sender = stream.try_clone().unwrap();
-    // Whoever was refused once is not heard any more.
-    let sent = std::thread::spawn(move || drop(sender.write_all(many.as_bytes())));
+    // It has the token, so it is told and not closed.
+    let sent = std::thread::spawn(move || {
+        sender.write_all(many.as_bytes()).unwrap();
+        sender.shutdown(std::net::Shutdown::Write).unwrap();
+    });
     let text = all_said(&mut stream);
     sent.join().unwrap();
     assert!(text.contains("HTTP/1.1 429 ") && text.contains("retry-after: 1"));

@@ -9,7 +9,6 @@ use super::offer::Offer;
 use super::place;
 use crate::context::Context;
 use crate::error::CliError;
-use regatta_plan::nearest;
 use regatta_runtime::workspace;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, GetPromptRequestParams, GetPromptResponse,
@@ -222,11 +221,7 @@ impl<O: Offer> ServerHandler for Server<O> {
         request: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         if self.shared.offer.tool(&params.name).is_none() {
-            let tools = self.shared.offer.tools();
-            let near = nearest(&params.name, tools.iter().map(|tool| &*tool.name));
-            let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            let message = format!("there is no tool `{}`{near}", params.name);
-            return Err(ErrorData::invalid_params(message, None));
+            return Err(ErrorData::invalid_params(format!("there is no tool `{}`", params.name), None));
         }
         Ok(self.call(params, request).await.into())
     }
