@@ -100,19 +100,32 @@ pub struct KnownPreset {
     pub tokens: bool,
     /// It reports cost.
     pub cost: bool,
+    /// How it can be told of MCP servers for one session.
+    pub mcp: TakesMcp,
+}
+
+/// How a preset can be told of MCP servers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TakesMcp {
+    /// Not at all.
+    No,
+    /// Wherever it runs.
+    Yes,
+    /// In a home of its own.
+    InOwnHome,
 }
 
 /// Every preset.
 pub const PRESETS: [KnownPreset; 9] = [
-    KnownPreset { name: "codex", tokens: true, cost: false },
-    KnownPreset { name: "claude", tokens: true, cost: true },
-    KnownPreset { name: "gemini", tokens: true, cost: false },
-    KnownPreset { name: "opencode", tokens: true, cost: true },
-    KnownPreset { name: "aider", tokens: false, cost: false },
-    KnownPreset { name: "qwen", tokens: true, cost: false },
-    KnownPreset { name: "pi", tokens: true, cost: true },
-    KnownPreset { name: "vibe", tokens: false, cost: false },
-    KnownPreset { name: "kimi", tokens: false, cost: false },
+    KnownPreset { name: "codex", tokens: true, cost: false, mcp: TakesMcp::Yes },
+    KnownPreset { name: "claude", tokens: true, cost: true, mcp: TakesMcp::Yes },
+    KnownPreset { name: "gemini", tokens: true, cost: false, mcp: TakesMcp::InOwnHome },
+    KnownPreset { name: "opencode", tokens: true, cost: true, mcp: TakesMcp::Yes },
+    KnownPreset { name: "aider", tokens: false, cost: false, mcp: TakesMcp::No },
+    KnownPreset { name: "qwen", tokens: true, cost: false, mcp: TakesMcp::No },
+    KnownPreset { name: "pi", tokens: true, cost: true, mcp: TakesMcp::No },
+    KnownPreset { name: "vibe", tokens: false, cost: false, mcp: TakesMcp::No },
+    KnownPreset { name: "kimi", tokens: false, cost: false, mcp: TakesMcp::No },
 ];
 
 impl Agent {

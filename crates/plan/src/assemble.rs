@@ -5,20 +5,20 @@
 use crate::budgets::check_budgets;
 use crate::cells::{Cell, expand};
 use crate::diagnostic::{Code, Diagnostic, Problems};
-use crate::draft::{Draft, Entry};
+use crate::draft::{AgentsDraft, Draft, Entry};
 use crate::edges::Names;
 use crate::graph_checks;
 use crate::ids::{self, Ids, is_id};
 use crate::isolation;
 use crate::maps;
-use crate::model::{Action, Plan, Unbuilt};
-use crate::names::{check_caps, check_names, check_order};
+use crate::model::{Action, Agent, Permissions, Plan, Unbuilt};
+use crate::names::{check_caps, check_names, check_order, check_servers};
 use crate::ownership::{check_owners, check_patterns, lock_files};
 use crate::placed::{MAX_TASKS, Placed};
 use crate::placing::place_all;
 use crate::tools;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Makes a plan of a draft.
 pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Plan> {
@@ -51,6 +51,8 @@ pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Pla
     check_all(draft, &placed, problems);
     lock_files(&mut placed);
     let (worktrees, merge) = isolation::of_plan(draft, &placed);
+    let agents = agents(draft, &placed);
+    check_servers(draft, &agents, problems);
     Some(Plan {
         name: name.clone(),
         dialect: draft.dialect,
@@ -68,11 +70,12 @@ pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Pla
         breaker: draft.breaker.clone(),
         on_end: draft.on_end.clone(),
         budget: draft.budget,
-        mcp_servers: tools::used(&draft.mcp_servers, actions_of(&placed)),
+        mcp_servers: tools::used(&draft.mcp_servers, actions_of(&placed), agents.values()),
         drivers: tools::used_drivers(&draft.drivers, actions_of(&placed)),
         env: draft.env.clone(),
         inputs: draft.inputs.clone(),
-        agents: draft.agents.clone(),
+        unbuilt: unbuilt(draft, &agents, &cells),
+        agents,
         task_type: draft.task_type.clone(),
         mode: draft.mode.clone(),
         cohort: draft.cohort,
@@ -86,7 +89,6 @@ pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Pla
         secrets: draft.secrets.clone(),
         vault: draft.vault.clone(),
         tasks: placed.into_iter().map(|p| p.task).collect(),
-        unbuilt: unbuilt(draft, &cells),
     })
 }
 
@@ -95,9 +97,21 @@ fn actions_of(placed: &[Placed]) -> impl Iterator<Item = &Action> {
     placed.iter().flat_map(|p| std::iter::once(&p.task.action).chain(&p.task.undo))
 }
 
+/// The plan's own agents, and of those of settings the ones that it names.
+fn agents(draft: &Draft<'_>, placed: &[Placed]) -> BTreeMap<String, Agent> {
+    let helpers = draft.apart.iter().flat_map(|apart| &apart.helpers).map(|(name, _)| name.as_str());
+    let named: BTreeSet<&str> = actions_of(placed).filter_map(Action::agent).chain(helpers).collect();
+    let AgentsDraft { all, lent, .. } = &draft.agents;
+    let used = all.iter().filter(|(name, _)| !lent.contains(*name) || named.contains(name.as_str()));
+    used.map(|(name, agent)| (name.clone(), agent.clone())).collect()
+}
+
 /// Keys whose feature is not built, in order, each once for a task.
-fn unbuilt(draft: &Draft<'_>, cells: &[&Cell<'_, '_>]) -> Vec<Unbuilt> {
+fn unbuilt(draft: &Draft<'_>, agents: &BTreeMap<String, Agent>, cells: &[&Cell<'_, '_>]) -> Vec<Unbuilt> {
     let mut unbuilt = draft.unbuilt.clone();
+    let asks = agents.iter().filter(|(_, agent)| agent.permissions == Permissions::Ask);
+    unbuilt
+        .extend(asks.map(|(name, _)| Unbuilt { key: format!("agents.{name}.permissions: ask"), task: None }));
     for cell in cells {
         let later = |key: &String| Unbuilt { key: key.clone(), task: Some(cell.id.to_string()) };
         unbuilt.extend(cell.entry.rare.iter().flat_map(|rare| &rare.unbuilt).map(later));

@@ -18,7 +18,7 @@ pub(crate) fn check_budgets(draft: &Draft, placed: &[Placed], problems: &mut Pro
     let helpers = helpers.map(|(name, span)| (name.as_str(), span.clone(), None));
     let mut told = BTreeSet::new();
     for (name, span, own) in of_tasks.chain(helpers) {
-        let Some(agent) = draft.agents.get(name) else { continue };
+        let Some(agent) = draft.agents.all.get(name) else { continue };
         let (tokens, cost) = agent.reports();
         let budgets = || draft.budget.iter().chain(own);
         let blind = |wants: fn(&Budget) -> bool, reports: bool| !reports && budgets().any(wants);

@@ -3,7 +3,7 @@
 //! This is what is stored and what runs. Times are milliseconds. Knows no spans.
 
 pub use crate::action::{Action, Claim, Lock};
-pub use crate::agents::{Agent, Budget, Driver, KnownPreset, PRESETS, Permissions, is_key_name};
+pub use crate::agents::{Agent, Budget, Driver, KnownPreset, PRESETS, Permissions, TakesMcp, is_key_name};
 pub use crate::apart::{Check, Evidence, Helper, InWorktree, Merge, MergeRule, Worktrees};
 pub use crate::task::{Task, Terms};
 pub use crate::tools::{BUILT_IN, BuiltIn, McpServer, built_in};

@@ -5,7 +5,7 @@
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::Draft;
 use crate::fields::nearest;
-use crate::model::{Action, BUILT_IN, Claim, built_in};
+use crate::model::{Action, Agent, BUILT_IN, Claim, built_in};
 use crate::placed::Placed;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) fn check_names(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
     check_leases(draft, problems);
     let known = Known {
-        agents: draft.agents.keys().cloned().collect(),
+        agents: draft.agents.all.keys().cloned().collect(),
         servers: draft.mcp_servers.keys().cloned().collect(),
         drivers: draft.drivers.clone(),
         gates: draft.apart.as_ref().map(|apart| apart.gates.clone()).unwrap_or_default(),
@@ -32,6 +32,24 @@ pub(crate) fn check_names(draft: &Draft<'_>, placed: &[Placed], problems: &mut P
     for agent in draft.limits.per_agent.keys().filter(|a| !known.agents.contains(*a)) {
         let message = format!("`per_agent` names agent `{agent}`, which is not among `agents`");
         problems.push(Diagnostic::error(Code::UnknownName, draft.limits_span.clone(), message));
+    }
+}
+
+/// The MCP servers that agents of the plan get must be there.
+pub(crate) fn check_servers(draft: &Draft<'_>, agents: &BTreeMap<String, Agent>, problems: &mut Problems) {
+    let named = agents.iter().flat_map(|(agent, of)| of.mcp.iter().map(move |server| (agent, server)));
+    for (agent, server) in named.filter(|(_, server)| !draft.mcp_servers.contains_key(*server)) {
+        let place = draft.agents.servers.iter().find(|(of, place)| of == agent && place.value == *server);
+        let lent = if place.is_none() { " of the settings" } else { "" };
+        let message = format!(
+            "agent `{agent}`{lent} names MCP server `{}`, which is not among `mcp_servers`",
+            server.escape_debug()
+        );
+        let span = place.map_or(0..0, |(_, place)| place.span.clone());
+        let mut problem = Diagnostic::error(Code::UnknownName, span, message);
+        let near = nearest(server, draft.mcp_servers.keys().map(String::as_str));
+        problem.help = near.map(|near| format!("did you mean `{near}`?"));
+        problems.push(problem);
     }
 }
 

@@ -104,7 +104,7 @@ impl<'a> Placing<'a> {
         }
         let names = self.names;
         let isolation = task.isolation.as_deref().unwrap_or(&draft.isolation);
-        let known = agent.and_then(|name| draft.agents.get(name));
+        let known = agent.and_then(|name| draft.agents.all.get(name));
         let judged = Judged {
             effect,
             cache,

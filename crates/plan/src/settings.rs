@@ -1,16 +1,14 @@
-//! Settings: what holds for plans that leave it open. Read like a plan: all problems at once, with their places.
+//! Settings: what holds for plans that leave it open.
 //!
 //! ```text
 //! config.toml --read--> [ key, value, line ] --layers, the nearer over the farther--> Defaults --> drafts of plans
 //! ```
 //! A setting is called by its path: `limits.max_parallel`. Knows no file and no order of layers.
 
-use crate::diagnostic::{Code, Diagnostic, Problems, Severity};
-use crate::fields::{Fields, json, parse_bytes, parse_duration_ms};
-use crate::language::{Kind, SETTINGS, Shape, What, check};
+use crate::fields::{json, parse_bytes, parse_duration_ms};
+use crate::language::{Kind, SETTINGS, Shape};
 use crate::model::Plan;
-use crate::tree::{Item, Tree, Value};
-use crate::{domains, fields, render, toml};
+use crate::tree::{Item, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -29,71 +27,13 @@ pub struct Setting {
     pub line: usize,
 }
 
-/// A settings file as read.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Its values, in order of place; none where it has errors.
-    pub values: Vec<Setting>,
-    problems: Problems,
-    name: String,
-    source: String,
-}
-
-impl Settings {
-    /// All problems as text.
-    #[must_use]
-    pub fn render(&self, color: bool) -> String {
-        render(&self.problems, (&self.name, &self.source), color)
-    }
-
-    /// The number of errors.
-    #[must_use]
-    pub fn errors(&self) -> usize {
-        self.problems.iter().filter(|p| p.severity == Severity::Error).count()
-    }
-}
-
-/// Reads a settings file in TOML. `name` is shown in problems.
-#[must_use]
-pub fn settings((name, source): (&str, &str)) -> Settings {
-    let mut problems: Vec<Diagnostic> = Vec::new();
-    let tree = toml::read(source, &mut problems);
-    let root = tree.as_ref().and_then(Tree::root);
-    if let Some(root) = root {
-        check(root, &Kind::Record(&SETTINGS), What::Document("settings"), &mut problems);
-        check_domains(root, &mut problems);
-    }
-    problems.sort_by_key(|p| (p.span.start, p.code));
-    let values = match root {
-        Some(root) if problems.is_empty() => of_document(root, source, |_| true),
-        _ => Vec::new(),
-    };
-    Settings { values, problems, name: name.to_owned(), source: source.to_owned() }
-}
-
-/// Domains have names that can name files, and patterns that are some.
-fn check_domains(root: Item<'_>, problems: &mut Problems) {
-    for (name, patterns) in Fields::of(root).inside("domains").pairs() {
-        if let Some(why) = domains::refuse_name(name.text) {
-            let message = format!("domain `{}` {why}", name.text.escape_debug());
-            problems.push(Diagnostic::error(Code::BadId, name.span(), message));
-        }
-        let Value::List(items) = patterns.value() else { continue };
-        for (item, pattern) in items.iter().filter_map(|item| Some((item, fields::text(item)?))) {
-            let Some(why) = domains::refuse_pattern(&pattern) else { continue };
-            let message =
-                format!("`{}` of domain `{}` {why}", pattern.escape_debug(), name.text.escape_debug());
-            problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
-        }
-    }
-}
-
 /// What a plan says of what settings may say too.
 pub(crate) fn of_plan(root: Item<'_>, source: &str) -> Vec<Setting> {
     of_document(root, source, |key| !NOT_OF_PLANS.contains(&key))
 }
 
-fn of_document(root: Item<'_>, source: &str, wanted: impl Fn(&str) -> bool) -> Vec<Setting> {
+/// Every value that a document has of what is wanted, in order of place.
+pub(crate) fn of_document(root: Item<'_>, source: &str, wanted: impl Fn(&str) -> bool) -> Vec<Setting> {
     let mut values = Vec::new();
     flatten(root, &SETTINGS, "", &mut |top, setting| {
         if wanted(top) {
@@ -148,6 +88,11 @@ impl Defaults {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The agents that settings have, by name, as they stand there.
+    pub(crate) fn agents(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.0.iter().filter_map(|(key, value)| Some((key.strip_prefix("agents.")?, value)))
     }
 
     pub(crate) fn text(&self, key: &str) -> Option<String> {

@@ -3,6 +3,7 @@
 //! Plain data and tables. How a tool is called is known to the runtime.
 
 use crate::action::Action;
+use crate::agents::Agent;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -115,12 +116,13 @@ pub(crate) fn used_drivers<'a>(
     drivers.iter().filter(|name| named.contains(name.as_str())).cloned().collect()
 }
 
-/// Those of the servers that some action names. A bare name that is not built in may be of any of them.
+/// Those of the servers that some action or agent names. A bare name that is not built in may be of any of them.
 pub(crate) fn used<'a>(
     servers: &BTreeMap<String, McpServer>,
     actions: impl Iterator<Item = &'a Action>,
+    agents: impl Iterator<Item = &'a Agent>,
 ) -> BTreeMap<String, McpServer> {
-    let mut named = BTreeSet::new();
+    let mut named: BTreeSet<&str> = agents.flat_map(|agent| &agent.mcp).map(String::as_str).collect();
     for tool in actions.filter_map(Action::tool) {
         match tool.split_once('/') {
             Some((server, _)) => drop(named.insert(server)),

@@ -41,10 +41,7 @@ impl Found {
 /// Where the programs of all presets lie, with their logins; without their versions.
 #[must_use]
 pub fn programs() -> Vec<Found> {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
     let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
-    let find =
-        |program: &str| std::env::split_paths(&paths).map(|dir| dir.join(program)).find(|p| is_program(p));
     let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let there = |file: &&str| home.as_ref().is_some_and(|home| home.join(file).symlink_metadata().is_ok());
     let found = |preset: &'static Preset| Found {
@@ -55,6 +52,16 @@ pub fn programs() -> Vec<Found> {
         files: preset.logins.iter().copied().filter(there).collect(),
     };
     PRESETS.iter().map(found).collect()
+}
+
+/// Where a program lies: on the path, or where its own path says.
+#[must_use]
+pub fn find(program: &str) -> Option<PathBuf> {
+    if program.contains('/') {
+        return Some(PathBuf::from(program)).filter(|path| is_program(path));
+    }
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&paths).map(|dir| dir.join(program)).find(|path| is_program(path))
 }
 
 /// As [`programs`], with the version that each program tells.

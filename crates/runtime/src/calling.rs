@@ -69,6 +69,23 @@ impl Actions {
         (joins || self.called(job).is_some()).then(|| Said::hear(&job.dir.path))?
     }
 
+    /// Servers by their names.
+    ///
+    /// # Errors
+    /// One is not there, or one of its references has no value.
+    pub(crate) fn servers_named(&self, names: &[String]) -> Result<BTreeMap<String, Server>, Refusal> {
+        let servers = &self.plan().mcp_servers;
+        let of = |name: &String| {
+            let server = servers.get(name).ok_or_else(|| Refusal {
+                cause: Cause::Plan,
+                message: format!("MCP server `{name}` is not known"),
+            })?;
+            let refuse = |why: Unresolved| Refusal { cause: Cause::Resolution, message: why.0 };
+            Ok((name.clone(), resolve(server, &Known(self)).map_err(refuse)?))
+        };
+        names.iter().map(of).collect()
+    }
+
     /// The servers that a tool may be of.
     fn servers_of(&self, tool: &str) -> Result<BTreeMap<String, Server>, Refusal> {
         let servers = &self.plan().mcp_servers;

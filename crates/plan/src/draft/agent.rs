@@ -2,33 +2,55 @@
 //!
 //! Reports what the declarations cannot say: unknown presets, empty commands, budgets of nothing.
 
-use super::{spanned, start};
-use crate::agents::{Agent, Budget, Driver, PRESETS, Permissions, is_key_name};
+use super::{Spanned, spanned, spanned_texts, start};
+use crate::agents::{Agent, Budget, Driver, PRESETS, Permissions, TakesMcp, is_key_name};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{Fields, nearest};
-use crate::model::Unbuilt;
-use crate::tree::Item;
+use crate::settings::Defaults;
+use crate::tree::{Item, Tree};
 use crate::unassigned::NOBODY;
-use crate::variables;
-use std::collections::BTreeMap;
+use crate::{json, variables};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The agents of a plan, and what of them is not built yet.
-pub(super) fn agents(f: Fields<'_>, problems: &mut Problems) -> (BTreeMap<String, Agent>, Vec<Unbuilt>) {
-    let (mut agents, mut unbuilt) = (BTreeMap::new(), Vec::new());
+/// The agents that tasks of a plan may name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AgentsDraft {
+    /// All, by name.
+    pub(crate) all: BTreeMap<String, Agent>,
+    /// Those that the plan does not have itself, but settings.
+    pub(crate) lent: BTreeSet<String>,
+    /// The MCP servers that each of the plan's own names, where it names them.
+    pub(crate) servers: Vec<(String, Spanned<String>)>,
+}
+
+/// The agents of a plan, and those of settings whose names the plan has not.
+pub(super) fn agents(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> AgentsDraft {
+    let mut draft = AgentsDraft::default();
     for (name, item) in f.inside("agents").pairs() {
         let Some(agent) = agent(name.text, item, problems) else { continue };
-        let mut later = |key: &str| {
-            unbuilt.push(Unbuilt { key: format!("agents.{}.{key}", name.text), task: None });
-        };
-        if agent.permissions == Permissions::Ask {
-            later("permissions: ask");
-        }
-        if !agent.mcp.is_empty() {
-            later("mcp");
-        }
-        agents.insert(name.text.to_owned(), agent);
+        let servers = spanned_texts(Fields::of(item), "mcp").into_iter();
+        draft.servers.extend(servers.map(|server| (name.text.to_owned(), server)));
+        draft.all.insert(name.text.to_owned(), agent);
     }
-    (agents, unbuilt)
+    for (name, value) in defaults.agents().filter(|(name, _)| f.inside("agents").get(name).is_none()) {
+        let text = value.to_string();
+        // The settings were read without an error, or there are none.
+        let tree = json::read(&text, &mut Vec::new());
+        let lent = tree.as_ref().and_then(Tree::root).and_then(|item| agent(name, item, &mut Vec::new()));
+        if let Some(lent) = lent {
+            draft.lent.insert(name.to_owned());
+            draft.all.insert(name.to_owned(), lent);
+        }
+    }
+    draft
+}
+
+/// Tells what is wrong with the agents of settings.
+pub(crate) fn check_agents(f: Fields<'_>, problems: &mut Problems) {
+    for (name, item) in f.inside("agents").pairs() {
+        // Nobody names it yet.
+        let _ = agent(name.text, item, problems);
+    }
 }
 
 fn agent(name: &str, item: Item<'_>, problems: &mut Problems) -> Option<Agent> {
@@ -38,10 +60,17 @@ fn agent(name: &str, item: Item<'_>, problems: &mut Problems) -> Option<Agent> {
     variables::check_passed(env.iter().map(|name| (name.value.as_str(), &name.span)), problems);
     let env: Vec<String> = env.into_iter().map(|name| name.value).collect();
     let permissions = f.text("permissions").and_then(|p| Permissions::from_name(&p));
+    check_asking(
+        (name, &driver),
+        f.get("permissions").filter(|_| permissions == Some(Permissions::Ask)),
+        problems,
+    );
     let own_home = match f.text("home").as_deref() {
         Some(home) => home == "own",
         None => env.iter().any(|name| is_key_name(name)),
     };
+    let mcp = f.get("mcp").filter(|_| !f.texts("mcp").is_empty());
+    check_servers((name, &driver, own_home), mcp, problems);
     Some(Agent {
         driver,
         model: f.text("model"),
@@ -53,6 +82,51 @@ fn agent(name: &str, item: Item<'_>, problems: &mut Problems) -> Option<Agent> {
         idle_timeout_ms: f.duration_ms("idle_timeout"),
         role: f.text("role"),
     })
+}
+
+/// Only over the protocol an agent asks while it works, so that a person can answer it.
+fn check_asking((name, driver): (&str, &Driver), asks: Option<Item<'_>>, problems: &mut Problems) {
+    let what = match driver {
+        Driver::Acp(_) => return,
+        Driver::Preset(preset) => format!("preset `{preset}`"),
+        Driver::Command(_) => "a `command`".to_owned(),
+    };
+    let Some(item) = asks else { return };
+    let message = format!("agent `{name}` has `permissions: ask`, but {what} asks nobody while it works");
+    let help = "agents of `acp` ask; here `deny`, `edit` and `allow` are possible";
+    problems.push(Diagnostic::error(Code::BadValue, item.span(), message).help(help));
+}
+
+/// Not every agent can be given servers.
+fn check_servers(
+    (name, driver, own_home): (&str, &Driver, bool),
+    mcp: Option<Item<'_>>,
+    problems: &mut Problems,
+) {
+    let Some(item) = mcp else { return };
+    let takes = |preset: &str| PRESETS.iter().find(|p| p.name == preset).map_or(TakesMcp::No, |p| p.mcp);
+    let able = || {
+        let able = PRESETS.iter().filter(|preset| preset.mcp != TakesMcp::No);
+        let able: Vec<String> = able.map(|preset| format!("`{}`", preset.name)).collect();
+        format!("presets {} and agents of `acp` have", able.join(", "))
+    };
+    let none = "has no way to be told of MCP servers";
+    let (why, help) = match driver {
+        Driver::Acp(_) => return,
+        Driver::Preset(preset) if preset == NOBODY => return,
+        Driver::Preset(preset) => match takes(preset) {
+            TakesMcp::Yes => return,
+            TakesMcp::InOwnHome if own_home => return,
+            TakesMcp::InOwnHome => {
+                let why = format!("preset `{preset}` is told of MCP servers in a home of its own");
+                (why, "say `home: own`, and name its key in `env`".to_owned())
+            }
+            TakesMcp::No => (format!("preset `{preset}` {none}"), able()),
+        },
+        Driver::Command(_) => (format!("a `command` {none}"), able()),
+    };
+    let message = format!("agent `{name}` has `mcp`, but {why}");
+    problems.push(Diagnostic::error(Code::BadValue, item.span(), message).help(help));
 }
 
 /// A driver that the declarations do not know has been reported.

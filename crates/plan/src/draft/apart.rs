@@ -6,6 +6,7 @@ use super::gates;
 use super::idle;
 use super::spanned;
 use super::task::command;
+use crate::agents::Agent;
 use crate::apart::{Check, Helper, Merge, MergeRule, Worktrees};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, nearest};
@@ -44,11 +45,12 @@ pub(crate) struct ApartDraft {
 }
 
 /// Reads all three.
-pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> ApartDraft {
+pub(super) fn read(f: Fields<'_>, agents: &BTreeMap<String, Agent>, problems: &mut Problems) -> ApartDraft {
     let gates = gates::read(f, problems);
     let merge = f.get("merge").filter(|item| matches!(item.value(), Value::Map(_)));
-    let merge =
-        merge.map(|item| self::merge((f, item), &gates, problems)).filter(|merge| merge.policy != "none");
+    let merge = merge
+        .map(|item| self::merge((agents, item), &gates, problems))
+        .filter(|merge| merge.policy != "none");
     let merges = f.get("merge").filter(|_| merge.is_some()).map(|item| item.span());
     let mut unbuilt = Vec::new();
     for (block, key, value) in UNBUILT {
@@ -119,7 +121,7 @@ fn worktrees(f: Fields<'_>, problems: &mut Problems) -> Worktrees {
 }
 
 fn merge(
-    (plan, item): (Fields<'_>, Item<'_>),
+    (agents, item): (&BTreeMap<String, Agent>, Item<'_>),
     gates: &BTreeMap<String, Check>,
     problems: &mut Problems,
 ) -> Merge {
@@ -140,8 +142,8 @@ fn merge(
         author: f.inside("commit").text("author"),
         keep_branches: f.flag("keep_branches").unwrap_or(false),
         approve: f.flag("approve").unwrap_or(false),
-        fix: helper((plan, f.get("fix")), FIX_ATTEMPTS, problems),
-        resolver: helper((plan, f.get("resolver")), RESOLVER_ATTEMPTS, problems),
+        fix: helper((agents, f.get("fix")), FIX_ATTEMPTS, problems),
+        resolver: helper((agents, f.get("resolver")), RESOLVER_ATTEMPTS, problems),
     };
     if (merge.on_conflict == "resolver") != f.get("resolver").is_some() {
         let span = f.get("resolver").or(f.get("on_conflict")).map_or(item.span(), Item::span);
@@ -213,18 +215,18 @@ fn rule(item: Item<'_>, problems: &mut Problems) -> MergeRule {
 
 /// An agent that helps the merge.
 fn helper(
-    (plan, item): (Fields<'_>, Option<Item<'_>>),
+    (agents, item): (&BTreeMap<String, Agent>, Option<Item<'_>>),
     attempts: u32,
     problems: &mut Problems,
 ) -> Option<Helper> {
     let f = Fields::of(item?);
     let agent = f.text("agent")?;
-    let known: Vec<&str> = plan.inside("agents").pairs().map(|(key, _)| key.text).collect();
-    if !known.contains(&agent.as_str()) {
+    if !agents.contains_key(&agent) {
         let span = f.get("agent").map_or(0..0, Item::span);
         let message = format!("agent `{}` is not among `agents`", agent.escape_debug());
         let mut problem = Diagnostic::error(Code::UnknownName, span, message);
-        problem.help = nearest(&agent, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
+        problem.help =
+            nearest(&agent, agents.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
         problems.push(problem);
     }
     Some(Helper {

@@ -5,7 +5,7 @@
 use super::entry::Entries;
 use super::keys::{Draft, RetryKeys, TaskDraft, TimeoutKeys};
 use super::task::{command, tool_call};
-use super::{limits, spanned, spanned_map, spanned_texts, start};
+use super::{AgentsDraft, limits, spanned, spanned_map, spanned_texts, start};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::Fields;
 use crate::ids::is_id;
@@ -170,7 +170,7 @@ fn empty<'t>(
         budget: None,
         env: Some(vec![]),
         inputs: BTreeMap::new(),
-        agents: BTreeMap::new(),
+        agents: AgentsDraft::default(),
         mcp_servers: BTreeMap::new(),
         drivers: BTreeSet::new(),
         task_type: None,

@@ -2,10 +2,10 @@
 //!
 //! Plain data with places; the defaults of retry and timeout live here.
 
-use super::ApartDraft;
 use super::entry::{Entries, Entry, Matrix};
+use super::{AgentsDraft, ApartDraft};
 use crate::model::{
-    Action, Agent, Breaker, Budget, Dialect, Limits, Lock, McpServer, Retry, SecretSource, Timeout, Unbuilt,
+    Action, Breaker, Budget, Dialect, Limits, Lock, McpServer, Retry, SecretSource, Timeout, Unbuilt,
 };
 use crate::settings::Defaults;
 use crate::tree::Span;
@@ -186,7 +186,7 @@ pub(crate) struct Draft<'t> {
     pub(crate) budget: Option<Budget>,
     pub(crate) env: Option<Vec<String>>,
     pub(crate) inputs: BTreeMap<String, Json>,
-    pub(crate) agents: BTreeMap<String, Agent>,
+    pub(crate) agents: AgentsDraft,
     pub(crate) mcp_servers: BTreeMap<String, McpServer>,
     /// Drivers of the embedding program.
     pub(crate) drivers: BTreeSet<String>,

@@ -14,6 +14,7 @@ mod keys;
 mod servers;
 mod task;
 
+pub(crate) use agent::{AgentsDraft, check_agents};
 pub(crate) use apart::ApartDraft;
 pub(crate) use entry::{Entries, Entry, Map, Matrix, Rare};
 pub(crate) use keys::{Draft, Spanned, TaskDraft};
@@ -120,7 +121,8 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
         f.text(key).or_else(|| defaults.text(key)).unwrap_or_else(|| default.to_owned())
     };
     let (unbuilt, later) = later(f, &PLAN);
-    let (agents, of_agents) = agent::agents(f, problems);
+    let agents = agent::agents(f, defaults, problems);
+    let apart = apart::read(f, &agents.all, problems);
     let mut draft = Draft {
         dialect: Dialect::Plan,
         name: text("name", "plan"),
@@ -153,7 +155,7 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
         entries: Entries::Tasks,
         tasks: Vec::new(),
         unbuilt: unbuilt.into_iter().map(|key| Unbuilt { key, task: None }).collect(),
-        apart: Some(apart::read(f, problems)),
+        apart: Some(apart),
         epic: f.text("epic"),
         secrets: f.texts("secrets"),
         vault: vault(f.inside("vault"), problems),
@@ -161,7 +163,6 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
     };
     let unbuilt = draft.apart.iter().flat_map(|apart| apart.unbuilt.clone());
     draft.unbuilt.extend(unbuilt.map(|key| Unbuilt { key, task: None }));
-    draft.unbuilt.extend(of_agents);
     draft
 }
 

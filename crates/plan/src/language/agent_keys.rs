@@ -30,14 +30,18 @@ pub(super) static AGENT: Shape = Shape {
         key(
             "permissions",
             Kind::Choice(&["deny", "edit", "allow", "ask"]),
-            "What it may do unasked: read, change files, everything. Presets are told so inside a worktree only; elsewhere they keep what they allow by themselves. `ask` is not built yet. Default `edit`.",
+            "What it may do unasked: read, change files, everything. Presets are told so inside a worktree only; elsewhere they keep what they allow by themselves. `ask`, for `acp` alone, is not built yet. Default `edit`.",
         ),
         key(
             "home",
             Kind::Choice(&["own", "shared"]),
             "Whether each task has a home directory of its own. Default `own` where `env` names a key, else `shared`.",
         ),
-        key("mcp", TEXTS, "MCP servers that it gets (not built yet)."),
+        key(
+            "mcp",
+            TEXTS,
+            "Names of MCP servers that it gets, of `mcp_servers` or `.mcp.json`: for `acp` and the presets `codex`, `claude`, `gemini` (with `home: own`) and `opencode`. With `edit` and `allow` it may use them unasked inside a worktree.",
+        ),
         key("idle_timeout", Kind::Duration, "Longest time without output, for tasks that name none."),
         key("role", Kind::Choice(ROLES), "The role of results of tasks that name none."),
     ],

@@ -2,6 +2,7 @@
 //!
 //! Declarations only.
 
+use super::agent_keys::AGENT;
 use super::plan_keys::{COUNT, FAILURE, LIMITS, MAX_COUNT, PLAN_TIMEOUT, SCHEDULE, STRATEGY, TEXTS};
 use super::{Kind, Shape, key};
 
@@ -28,6 +29,12 @@ pub(crate) static SETTINGS: Shape = Shape {
             "leases",
             Kind::Map(&COUNT),
             "Counted leases: capacity in units that all runs of the workspace share.",
+        ),
+        key(
+            "agents",
+            Kind::Map(&Kind::Record(&AGENT)),
+            "Agents for plans that name one which they do not have: a whole entry, as in a plan. Those that a plan names are \
+             pinned in its run.",
         ),
         key(
             "containment",

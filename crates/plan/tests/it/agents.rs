@@ -2,7 +2,7 @@
 
 use crate::world::{check, plan, yaml};
 use regatta_plan::model::{Budget, Driver, Permissions, Task};
-use regatta_plan::{Plan, canonical};
+use regatta_plan::{Defaults, Format, Given, Plan, canonical, load};
 use std::sync::Arc;
 
 const TASK: &str = "tasks: [ { id: a, agent: bot, prompt: x, accept: [y] } ]";
@@ -91,11 +91,108 @@ fn what_an_agent_says_wrong_is_told_with_its_place() {
 
 #[test]
 fn what_is_not_built_of_agents_is_named() {
-    let plan = plan(&format!(
-        "version: 1\nagents: {{ bot: {{ preset: codex, permissions: ask, mcp: [fs] }} }}\n{TASK}"
-    ));
+    let plan = plan(&format!("version: 1\nagents: {{ bot: {{ acp: [x], permissions: ask }} }}\n{TASK}"));
     let keys: Vec<&str> = plan.unbuilt.iter().map(|u| u.key.as_str()).collect();
-    assert_eq!(keys, ["agents.bot.mcp", "agents.bot.permissions: ask"]);
+    assert_eq!(keys, ["agents.bot.permissions: ask"]);
+}
+
+#[test]
+fn only_an_agent_that_speaks_the_protocol_can_ask_a_person() {
+    let of =
+        |driver: &str| format!("version: 1\nagents: {{ bot: {{ {driver}, permissions: ask }} }}\n{TASK}");
+    check(
+        &of("preset: codex"),
+        "RG006 2:46 agent `bot` has `permissions: ask`, but preset `codex` asks nobody while it works",
+    );
+    check(
+        &of("command: [x]"),
+        "RG006 2:45 agent `bot` has `permissions: ask`, but a `command` asks nobody while it works",
+    );
+}
+
+#[test]
+fn the_servers_that_an_agent_gets_must_be_there_and_it_must_be_one_that_can_be_told() {
+    let of = |driver: &str, servers: &str| {
+        format!(
+            "version: 1\nmcp_servers: {{ fs: {{ command: x }}, gs: {{ command: y }} }}\nagents: {{ bot: {{ {driver}, mcp: [{servers}] }} }}\n{TASK}"
+        )
+    };
+    for driver in
+        ["preset: codex", "preset: claude", "preset: gemini, home: own", "preset: opencode", "acp: [x]"]
+    {
+        let plan = plan(&of(driver, "fs"));
+        assert_eq!(plan.mcp_servers.keys().collect::<Vec<_>>(), ["fs"], "only what somebody names is kept");
+        assert_eq!((&plan.agents["bot"].mcp, plan.unbuilt.len()), (&vec!["fs".to_owned()], 0));
+    }
+    check(
+        &of("preset: codex", "fs, fz"),
+        "RG015 3:43 agent `bot` names MCP server `fz`, which is not among `mcp_servers`",
+    );
+    check(
+        &of("preset: gemini", "fs"),
+        "RG006 3:39 agent `bot` has `mcp`, but preset `gemini` is told of MCP servers in a home of its own",
+    );
+    check(
+        &of("preset: aider", "fs"),
+        "RG006 3:38 agent `bot` has `mcp`, but preset `aider` has no way to be told of MCP servers",
+    );
+    check(
+        &of("command: [x]", "fs"),
+        "RG006 3:37 agent `bot` has `mcp`, but a `command` has no way to be told of MCP servers",
+    );
+}
+
+/// What a plan is read with where settings have these agents.
+fn settled(text: &str) -> Given<'static> {
+    let settings = regatta_plan::settings(("config.toml", text));
+    assert_eq!(settings.errors(), 0, "{}", settings.render(false));
+    let values: Vec<_> = settings.values.into_iter().map(|s| (s.key, s.value)).collect();
+    let defaults = Defaults::new(values.iter().map(|(key, value)| (key.as_str(), value)));
+    Given { defaults, ..Given::default() }
+}
+
+#[test]
+fn a_plan_takes_from_the_settings_the_agents_that_it_names_and_does_not_have() {
+    let given = settled(
+        "[agents.bot]\ncommand = ['theirs']\nidle_timeout = '5s'\n[agents.fixer]\npreset = 'codex'\n\
+         [agents.other]\ncommand = ['never named']\n",
+    );
+    let read = |text: &str| {
+        let loaded = load(("plan.yaml", text.as_bytes()), Format::Yaml, &given);
+        assert!(loaded.plan.is_some(), "{}", loaded.render(false));
+        loaded.plan.unwrap()
+    };
+    let plan = read(&format!("version: 1\n{TASK}"));
+    assert_eq!(plan.agents.keys().collect::<Vec<_>>(), ["bot"]);
+    assert_eq!(plan.agents["bot"].driver, Driver::Command(vec!["theirs".into()]));
+    assert_eq!(plan.tasks[0].timeout.idle_ms, Some(5_000));
+    let own = read(&format!("version: 1\nagents: {{ bot: {{ command: [ours] }} }}\n{TASK}"));
+    assert_eq!(own.agents["bot"].driver, Driver::Command(vec!["ours".into()]));
+    assert_eq!(own.tasks[0].timeout.idle_ms, None, "an entry is taken whole");
+    let helped = read(&format!(
+        "version: 1\nisolation: worktree\nmerge: {{ gates: ['true'], fix: {{ agent: fixer }} }}\n{TASK}"
+    ));
+    assert_eq!(helped.agents.keys().collect::<Vec<_>>(), ["bot", "fixer"]);
+    let missing =
+        load(("p", b"version: 1\ntasks: [ { id: a, agent: fixr, prompt: x } ]"), Format::Yaml, &given);
+    assert!(missing.render(false).contains("did you mean `fixer`?"), "{}", missing.render(false));
+}
+
+#[test]
+fn what_settings_say_wrong_of_an_agent_is_told_with_its_place() {
+    let wrong = |text: &str, line: &str, expect: &str| {
+        let settings = regatta_plan::settings(("config.toml", text));
+        let told = settings.render(false);
+        assert!(settings.errors() > 0 && told.contains(expect) && told.contains(line), "{told}");
+    };
+    wrong("[agents.bot]\npreset = 'codex'\nmodle = 'x'\n", "config.toml:3", "did you mean `model`?");
+    wrong("[agents.bot]\npreset = 'codx'\n", "config.toml:2", "which is not known");
+    wrong("[agents.bot]\nmodel = 'x'\n", "config.toml:1", "driver");
+    wrong("[agents.bot]\ncommand = ['x']\nmcp = ['fs']\n", "config.toml:3", "no way to be told");
+    let given = settled("[agents.bot]\nacp = ['x']\nmcp = ['fs']\n");
+    let text = format!("version: 1\n{TASK}");
+    let told = load(("p", text.as_bytes()), Format::Yaml, &given).render(false);
+    assert!(told.contains("agent `bot` of the settings names MCP server `fs`"), "{told}");
 }
 
 #[test]

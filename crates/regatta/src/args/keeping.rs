@@ -140,6 +140,9 @@ pub struct AcpAgentArgs {
     /// The session to go on with.
     #[arg(long, value_name = "ID")]
     pub resume: Option<String>,
+    /// The file that holds the MCP servers that it gets.
+    #[arg(long, value_name = "FILE")]
+    pub servers_file: Option<PathBuf>,
     /// Program and arguments of the agent.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub agent: Vec<OsString>,

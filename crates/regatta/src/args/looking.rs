@@ -147,6 +147,7 @@ Examples:
   regatta post-mortem                       the newest run, as Markdown
   regatta post-mortem 5f3a --out report.md
   regatta post-mortem --write               into .workflow/post-mortem/EPIC.md
+  regatta post-mortem --agent reviewer      asks an agent why, and what is to be learned
   regatta post-mortem --json | jq .challenges")]
 pub struct PostMortemArgs {
     /// The run [default: the newest].
@@ -163,6 +164,9 @@ pub struct PostMortemArgs {
     /// The id of the epic [default: what the plan says, else the run].
     #[arg(long, value_name = "ID")]
     pub epic: Option<String>,
+    /// Let this agent judge, in a run of its own: one of the run's plan, or of the settings.
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
     /// Replace the file if it is there.
     #[arg(long, requires = "write")]
     pub force: bool,

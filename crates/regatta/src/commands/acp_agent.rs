@@ -20,6 +20,7 @@ pub fn run(args: &AcpAgentArgs) -> Result<Exit, CliError> {
         permissions,
         prompt_file: args.prompt_file.clone(),
         resume: args.resume.clone(),
+        servers_file: args.servers_file.clone(),
     };
     let shown = args.agent.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
     match acp::drive(&order) {

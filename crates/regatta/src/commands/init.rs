@@ -128,6 +128,7 @@ fn settings() -> String {
         text.push_str(&format!("# {key} = {value}\n"));
     }
     text.push_str("\n# Counted leases: units that all runs of this workspace share.\n[leases]\n# gpu = 2\n");
+    text.push_str("\n# An agent for plans that name one which they do not have.\n#[agents.reviewer]\n#preset = \"codex\"\n");
     text
 }
 

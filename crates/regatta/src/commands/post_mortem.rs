@@ -13,13 +13,17 @@ use regatta_journal::Which;
 /// Runs the verb.
 ///
 /// # Errors
-/// No such run, the journal cannot be read, or the file cannot be written.
+/// No such run, the journal cannot be read, the file cannot be written, or an agent that is asked gives no judgement.
 pub fn run(context: &Context, args: &PostMortemArgs) -> Result<Exit, CliError> {
     let reader = reader(&context.workspace)?;
     let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
     let mut gathered = Gathered::default();
     let view = RunView::load(&reader, which, &mut |stored| gathered.push(stored))?;
     let report = post_mortem::of(&view, &gathered).of_epic(epic_id(args.epic.as_deref())?);
+    let report = match &args.agent {
+        Some(agent) => post_mortem::judged(context, &view, (report, agent))?,
+        None => report,
+    };
     let text = if args.json {
         let json = serde_json::to_string_pretty(&report);
         json.map_err(|e| CliError::environment(format!("the report cannot be written as JSON: {e}")))? + "\n"

@@ -110,6 +110,11 @@ impl Config {
         named.filter_map(|(name, v)| Some((name.to_owned(), count(v)?))).collect()
     }
 
+    /// Agents that plans may name which do not have them, by name.
+    pub fn agents(&self) -> impl Iterator<Item = (&str, &Valued)> {
+        self.values.iter().filter_map(|(key, valued)| Some((key.strip_prefix("agents.")?, valued)))
+    }
+
     /// What holds the processes of a task together.
     #[must_use]
     pub fn containment(&self) -> Containment {

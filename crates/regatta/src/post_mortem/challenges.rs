@@ -28,7 +28,7 @@ pub(super) struct Challenge {
     pub(super) impact: String,
     pub(super) root_cause: String,
     pub(super) resolution: String,
-    pub(super) lesson: &'static str,
+    pub(super) lesson: String,
 }
 
 /// The challenges of a run: tasks in order key, then breakers and rate limits.
@@ -66,7 +66,7 @@ fn of_gates(report: &Report) -> Vec<Challenge> {
                 (false, 0) => "none".to_owned(),
                 (false, n) => format!("open: {n} attempts of agents did not mend it"),
             },
-            lesson: NOT_ANALYSED,
+            lesson: NOT_ANALYSED.to_owned(),
         });
     }
     found
@@ -99,7 +99,7 @@ fn of_task(view: &RunView, node: NodeId, told: &Told) -> Option<Challenge> {
             },
         },
         resolution: resolution(view, node, (told, in_doubt)),
-        lesson: NOT_ANALYSED,
+        lesson: NOT_ANALYSED.to_owned(),
     })
 }
 
@@ -133,7 +133,7 @@ fn of_scope(graph: &Graph, scope: Scope, rests: Rests) -> Challenge {
         impact: "its tasks did not start meanwhile".to_owned(),
         root_cause: NOT_ANALYSED.to_owned(),
         resolution: resolution.to_owned(),
-        lesson: NOT_ANALYSED,
+        lesson: NOT_ANALYSED.to_owned(),
     }
 }
 

@@ -13,7 +13,8 @@ pub fn text(report: &PostMortem) -> String {
     out.push_str(&format!("\n# Post-mortem: {}\n", markdown(&report.title)));
     section(&mut out, "Summary", &report.summary);
     details(&mut out, report);
-    section(&mut out, "What Worked Well", &report.what_worked_well);
+    let praised = report.analysis.iter().flat_map(|analysis| &analysis.what_worked_well);
+    section(&mut out, "What Worked Well", report.what_worked_well.iter().chain(praised));
     challenges(&mut out, report);
     recommendations(&mut out, report);
     metrics(&mut out, report);
@@ -31,7 +32,14 @@ fn recommendations(out: &mut String, report: &PostMortem) {
     for Recommendation { about, command, does } in &report.recommendations {
         out.push_str(&format!("- {}: `{}` {does}\n", markdown(about), escape(command)));
     }
-    out.push_str(&format!("- Anything more is {NOT_ANALYSED}.\n"));
+    let Some(analysis) = &report.analysis else {
+        return out.push_str(&format!("- Anything more is {NOT_ANALYSED}.\n"));
+    };
+    for line in &analysis.recommendations {
+        out.push_str(&format!("- {}\n", markdown(line)));
+    }
+    let by = markdown(&format!("Judged by {} in run {}.", analysis.agent, analysis.run_id));
+    out.push_str(&format!("\n{by}\n"));
 }
 
 fn metrics(out: &mut String, report: &PostMortem) {
@@ -102,6 +110,6 @@ fn challenges(out: &mut String, report: &PostMortem) {
         out.push_str(&format!("- Impact: {}\n", markdown(&challenge.impact)));
         out.push_str(&format!("- Root cause: {}\n", markdown(&challenge.root_cause)));
         out.push_str(&format!("- Resolution: {}\n", markdown(&challenge.resolution)));
-        out.push_str(&format!("- Lesson: {}\n", challenge.lesson));
+        out.push_str(&format!("- Lesson: {}\n", markdown(&challenge.lesson)));
     }
 }

@@ -3,14 +3,17 @@
 //! events --Gathered::push--> Gathered --\
 //! RunView -------------------------------+--of--> PostMortem --> Markdown, JSON
 //! ```
-//! Facts only: whatever would be a judgement reads "not analysed". Text of tasks is as they wrote it; who shows it
+//! Facts only: whatever would be a judgement reads "not analysed", unless an agent is asked (`judging`). Text of tasks is as they wrote it; who shows it
 //! escapes it.
 
+mod asking;
 mod challenges;
 mod gathered;
+mod judging;
 mod kept;
 mod markdown;
 
+pub use asking::judged;
 pub use gathered::Gathered;
 pub use kept::{at_end, kept};
 pub use markdown::text;
@@ -19,6 +22,7 @@ use crate::render::{count, duration, escalations, summary};
 use crate::snapshots::FILES;
 use crate::view::RunView;
 use challenges::Challenge;
+use judging::Analysis;
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
 use regatta_engine::scope::Scope;
@@ -51,6 +55,9 @@ pub struct PostMortem {
     recommendations: Vec<Recommendation>,
     metrics: Numbers,
     artifacts: Vec<String>,
+    /// What an agent said of it, where one was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    analysis: Option<Analysis>,
 }
 
 #[derive(Debug, Serialize)]
@@ -146,6 +153,7 @@ pub fn of(view: &RunView, gathered: &Gathered) -> PostMortem {
         recommendations: recommendations(view),
         metrics: metrics(view),
         artifacts: artifacts(view, gathered),
+        analysis: None,
     }
 }
 

@@ -39,7 +39,8 @@ done
 echo closed >>told
 "#;
 
-fn old(prompt: &str) -> World {
+/// A world with that agent, which works outside a worktree.
+pub fn old(prompt: &str) -> World {
     let world = World::with(&format!(
         "version: 1\nagents: {{ old: {{ acp: [./agent.sh], permissions: allow }} }}\n\
          tasks: [ {{ id: a, agent: old, prompt: '{prompt}', accept: [y] }} ]\n"

@@ -127,7 +127,7 @@ fn a_silent_agent_is_ended_after_its_idle_timeout() {
 #[test]
 fn what_is_not_built_of_an_agent_is_refused_before_anything_starts() {
     let world =
-        world("preset: codex, permissions: ask", "", "  - { id: a, agent: bot, prompt: x, accept: [y] }\n");
+        world("acp: [x], permissions: ask", "", "  - { id: a, agent: bot, prompt: x, accept: [y] }\n");
     let said = world.regatta(&["run", "plan.yaml"]).exits(2);
     assert!(said.err.contains("`agents.bot.permissions: ask`"), "{}", said.err);
     world.regatta(&["check", "plan.yaml"]).exits(0);

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod acp;
+mod agent_servers;
 mod agents;
 mod analyze;
 mod attempt_dir;
@@ -14,6 +15,7 @@ mod breaker;
 mod caps;
 mod command_line;
 mod config;
+mod config_agents;
 mod conflicts;
 mod containment;
 mod control;

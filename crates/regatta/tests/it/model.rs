@@ -4,7 +4,7 @@
 //! it is skipped.
 
 use crate::world::World;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -75,9 +75,20 @@ pub fn installed(program: &str, folder: &str) -> Option<[PathBuf; 2]> {
     found.then_some(bins)
 }
 
+/// As [`installed`], for aider, which comes from Python's registry and is installed on demand only.
+#[expect(clippy::print_stderr, reason = "a test that cannot run says so")]
+fn aider_installed() -> Option<Vec<PathBuf>> {
+    let bin = cache()?.join("aider/bin");
+    let found = bin.join("aider").exists();
+    if !found {
+        eprintln!("SKIPPED: aider is not installed (scripts/setup-agents.sh --aider)");
+    }
+    found.then(|| vec![bin])
+}
+
 /// A workspace whose PATH leads to an agent and whose home tells it of a scripted model server.
 pub fn world_with(agent: &str) -> Option<(World, Model)> {
-    let bins = installed(agent, agent)?;
+    let bins = if agent == "aider" { aider_installed()? } else { installed(agent, agent)?.into() };
     let mut world = World::new();
     let model = Model::start(&world);
     let path = std::env::join_paths(
@@ -91,7 +102,46 @@ pub fn world_with(agent: &str) -> Option<(World, Model)> {
     world.set("ANTHROPIC_API_KEY", "sk-dummy");
     world.set("LOOP_API_KEY", "sk-dummy");
     world.write("home/.codex/config.toml", &codex_config(&model.base()));
+    // Without one aider writes a name into the settings of the repository, which no task may.
+    world.write("home/.gitconfig", "[user]\nname = t\nemail = t@example.invalid\n");
+    world.set("GEMINI_API_KEY", "sk-dummy");
+    world.set("GOOGLE_GEMINI_BASE_URL", &model.base());
+    world.write("home/.gemini/settings.json", GEMINI);
+    world.write("home/.config/opencode/opencode.json", &opencode_config(&model.base()).to_string());
+    world.set("OPENCODE_DISABLE_MODELS_FETCH", "1");
+    world.set("OPENAI_API_KEY", "sk-dummy");
+    world.set("OPENAI_API_BASE", &format!("{}/v1", model.base()));
     Some((world, model))
+}
+
+/// Settings of Gemini CLI that keep it from asking for a login and from its maker's servers.
+const GEMINI: &str = r#"{
+    "security": { "auth": { "selectedType": "gemini-api-key" } },
+    "general": { "enableAutoUpdate": false },
+    "privacy": { "usageStatisticsEnabled": false },
+    "telemetry": { "enabled": false }
+}"#;
+
+fn opencode_config(base: &str) -> Value {
+    let options = json!({ "baseURL": format!("{base}/v1"), "apiKey": "sk-dummy" });
+    let scripted = json!({
+        "name": "scripted",
+        "tool_call": true,
+        "limit": { "context": 100_000, "output": 8_000 },
+    });
+    let provider = json!({
+        "npm": "@ai-sdk/openai-compatible",
+        "name": "loop",
+        "options": options,
+        "models": { "scripted": scripted },
+    });
+    json!({
+        "autoupdate": false,
+        "share": "disabled",
+        "model": "loop/scripted",
+        "small_model": "loop/scripted",
+        "provider": { "loop": provider },
+    })
 }
 
 fn codex_config(base: &str) -> String {

@@ -246,3 +246,69 @@ fn a_run_of_an_epic_leaves_its_post_mortem_and_never_writes_over_one() {
     let said = world.regatta(&["run", "plan.yaml"]).exits(0);
     assert!(said.err.contains("is not an id") && !world.path(".workflow").exists(), "{}", said.err);
 }
+
+/// A run with one failure and an agent that judges it, which keeps what it was told.
+fn judging(answer: &str) -> World {
+    let world = World::with(
+        "version: 1\nagents: { judge: { command: [sh, -c, 'cp \"$1\" told; cat answer', sh, '{prompt_file}'] } }\n\
+         tasks: [ { id: worn, run: 'echo ${HOME} >&2; exit 4' } ]\n",
+    );
+    world.write("answer", answer);
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    world
+}
+
+const ANSWER: &str = r#"{"what_worked_well": ["It *stopped* early."], "challenges": [{"root_cause": "the disk\nwas full", "lesson": "look <b>before"}], "recommendations": ["Clean up."]}"#;
+
+#[test]
+fn an_agent_writes_the_judgements_in_a_run_of_its_own_and_changes_no_fact() {
+    let world = judging(ANSWER);
+    let run = world.run_id();
+    let before = world.regatta(&["post-mortem", "--json"]).exits(0).json();
+    let said = world.regatta(&["post-mortem", "--agent", "judge", "--json"]).exits(0);
+    let after = said.json();
+    let challenge = &after["challenges"][0];
+    let fact = before["challenges"][0]["root_cause"]
+        .as_str()
+        .unwrap()
+        .replace("why is not analysed", "the disk was full");
+    assert_eq!(
+        (challenge["root_cause"].as_str(), &challenge["lesson"]),
+        (Some(fact.as_str()), &"look <b>before".into())
+    );
+    assert_eq!(after["analysis"]["agent"], "judge");
+    for fact in
+        ["summary", "execution_details", "what_worked_well", "metrics", "artifacts", "recommendations"]
+    {
+        assert_eq!(before[fact], after[fact], "{fact}");
+    }
+    assert!(after["analysis"]["run_id"] != run.as_str(), "the run that judges is one of its own");
+    assert!(said.err.contains("judged by judge in run"), "{}", said.err);
+    let told = world.read("told");
+    assert!(told.contains("task worn: failed after 1 attempt"), "{told}");
+    let text = world.regatta(&["post-mortem", &run, "--agent", "judge"]).exits(0).out;
+    for line in [
+        "- It \\*stopped\\* early.",
+        "; the disk was full",
+        "- Lesson: look \\<b\\>before",
+        "- Clean up.",
+        "Judged by judge in run",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(!text.contains("not analysed"), "{text}");
+}
+
+#[test]
+fn an_agent_that_is_not_there_or_gives_no_judgement_is_an_error_and_nothing_is_written() {
+    let world = judging("no JSON");
+    let run = world.run_id();
+    let args = ["post-mortem", &run, "--agent", "judge", "--out", "report.md"];
+    let said = world.regatta(&args).exits(1);
+    assert!(said.err.contains("agent `judge` gave no judgement in run"), "{}", said.err);
+    world.write("answer", r#"{"challenges": "all of them"}"#);
+    assert!(world.regatta(&args).exits(1).err.contains("gave no judgement"));
+    let said = world.regatta(&["post-mortem", &run, "--agent", "nobody", "--out", "report.md"]).exits(3);
+    assert!(said.err.contains("neither the run's plan nor the settings have it"), "{}", said.err);
+    assert!(!world.path("report.md").exists());
+}

@@ -2,7 +2,7 @@
 """A server of tools over standard input and output, good and bad. What happens to it it writes into a file.
 
 Arguments: the file, and words that change it: `noisy` (logs to standard output first), `silent` (never initialises),
-`dead` (ends at once), `newer` (speaks the revision without a handshake only).
+`dead` (ends at once), `newer` (speaks the revision without a handshake only), `tells` (what its variable OWN is).
 """
 import json, os, subprocess, sys, threading, time
 
@@ -115,6 +115,8 @@ def work(message):
 
 
 log(f"start {os.getpid()}")
+if "tells" in WORDS:
+    log(f"own {os.environ.get('OWN')}")
 if "dead" in WORDS:
     sys.exit("no licence")
 if "noisy" in WORDS:

@@ -31,6 +31,8 @@ type Pipes = (ChildStdin, ChildStdout);
 struct Turn<'a> {
     order: &'a Order,
     prompt: &'a str,
+    /// The MCP servers that the session gets.
+    servers: &'a [Value],
     cwd: &'a Path,
     term: Signal,
     updates: UnboundedReceiver<Value>,
@@ -45,11 +47,11 @@ enum Came {
 }
 
 /// Drives one prompt. Answers whether the turn ended well.
-pub(super) async fn turn(order: &Order, prompt: &str, cwd: &Path) -> io::Result<bool> {
+pub(super) async fn turn(order: &Order, (prompt, servers): (&str, &[Value]), cwd: &Path) -> io::Result<bool> {
     for version in [2, 1] {
         let (process, stdin, stdout) = child::start(&order.argv)?;
         let (sender, updates) = unbounded_channel();
-        let turn = Turn { order, prompt, cwd, term: signal(SignalKind::terminate())?, updates };
+        let turn = Turn { order, prompt, servers, cwd, term: signal(SignalKind::terminate())?, updates };
         let came = if version == 2 {
             second(turn, (stdin, stdout), sender).await
         } else {
@@ -199,15 +201,16 @@ impl Turn<'_> {
         let hello = json!({ "protocolVersion": 1, "clientCapabilities": {}, "clientInfo": us() });
         let hello: v1::schema::InitializeRequest = message(hello)?;
         let hello = cx.send_request(hello).block_task().await?;
+        self.check_servers(&to_json(&hello), "/agentCapabilities/mcpCapabilities/http")?;
         let session = match &self.order.resume {
             Some(id) => {
-                let load = json!({ "sessionId": id, "cwd": self.cwd, "mcpServers": [] });
+                let load = json!({ "sessionId": id, "cwd": self.cwd, "mcpServers": self.servers });
                 let load: v1::schema::LoadSessionRequest = message(load)?;
                 to_json(&cx.send_request(load).block_task().await?)
             }
             None => {
                 let new: v1::schema::NewSessionRequest =
-                    message(json!({ "cwd": self.cwd, "mcpServers": [] }))?;
+                    message(json!({ "cwd": self.cwd, "mcpServers": self.servers }))?;
                 to_json(&cx.send_request(new).block_task().await?)
             }
         };
@@ -247,15 +250,16 @@ impl Turn<'_> {
         let InitializeOutcome::Initialized(hello) = cx.send_initialize(hello).block_task().await? else {
             return Ok(Came::Older);
         };
+        self.check_servers(&to_json(&hello), "/capabilities/session/mcp/http")?;
         let session = match &self.order.resume {
             Some(id) => {
-                let resume = json!({ "sessionId": id, "cwd": self.cwd, "mcpServers": [] });
+                let resume = json!({ "sessionId": id, "cwd": self.cwd, "mcpServers": self.servers });
                 let resume: v2::schema::ResumeSessionRequest = message(resume)?;
                 to_json(&cx.send_request(resume).block_task().await?)
             }
             None => {
                 let new: v2::schema::NewSessionRequest =
-                    message(json!({ "cwd": self.cwd, "mcpServers": [] }))?;
+                    message(json!({ "cwd": self.cwd, "mcpServers": self.servers }))?;
                 to_json(&cx.send_request(new).block_task().await?)
             }
         };
@@ -289,6 +293,16 @@ impl Turn<'_> {
                 () = sleep_until(until), if until.is_some() => return Ok(Came::End(heard.end(&gone()))),
             }
         }
+    }
+
+    /// Servers at an address are for agents that say that they take them; `at` is where they say so.
+    fn check_servers(&self, hello: &Value, at: &str) -> Result<(), Error> {
+        let at_address = self.servers.iter().any(|server| server["type"] == "http");
+        let able = hello.pointer(at).is_some_and(|able| !able.is_null() && able != false);
+        if at_address && !able {
+            return Err(Error::new(-32000, "the agent takes no MCP servers at an address, only programs"));
+        }
+        Ok(())
     }
 
     /// Tells of the session, and answers its id.

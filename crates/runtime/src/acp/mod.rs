@@ -30,6 +30,8 @@ pub struct Order {
     pub prompt_file: PathBuf,
     /// The session to go on with.
     pub resume: Option<String>,
+    /// The file that holds the MCP servers that it gets, as the protocol has them.
+    pub servers_file: Option<PathBuf>,
 }
 
 /// Drives an agent through one prompt. Answers whether it ended its turn well; what it said is on standard output.
@@ -38,7 +40,11 @@ pub struct Order {
 /// The prompt cannot be read, or the agent not be started.
 pub fn drive(order: &Order) -> std::io::Result<bool> {
     let prompt = std::fs::read_to_string(&order.prompt_file)?;
+    let servers = match &order.servers_file {
+        Some(file) => serde_json::from_slice(&std::fs::read(file)?)?,
+        None => Vec::new(),
+    };
     let cwd = std::env::current_dir()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(client::turn(order, &prompt, &cwd))
+    runtime.block_on(client::turn(order, (&prompt, &servers), &cwd))
 }

@@ -6,6 +6,7 @@ use super::home;
 use super::items::{Known, items, summary};
 use super::preset::preset;
 use super::record::{AgentRecord, BILL_FILE, PROMPT_FILE};
+use super::servers::{self, Telling};
 use super::stream::Dialect;
 use super::template::{Session, Values, command, of_preset};
 use crate::action::{Actions, Prepared, Site, cwd_in};
@@ -117,6 +118,8 @@ impl Actions {
         let scope = self.scope(task, brief.outputs);
         let root = brief.worktree.as_ref().map_or(self.workspace(), |site| &site.path);
         let cwd = cwd_in(root, task, &scope)?;
+        let in_worktree = brief.worktree.is_some();
+        let servers = self.servers_told((name, agent), (brief.dir, in_worktree))?;
         let fresh = session_name(self.run_id(), &task.id, brief.number);
         let resumed = brief.resume.as_ref().and_then(|record| record.session.clone());
         let values = Values {
@@ -125,10 +128,11 @@ impl Actions {
             prompt_file: &brief.dir.join(PROMPT_FILE),
             cwd: &cwd,
             session: resumed.as_deref().map_or(Session::New(&fresh), Session::Resumed),
+            servers: &servers.options,
         };
-        let in_worktree = brief.worktree.is_some();
         let argv = argv((agent, in_worktree), &values)?;
-        let env = self.agent_variables((task, agent), brief)?;
+        let mut env = self.agent_variables((task, agent), brief)?;
+        servers.give(&mut env)?;
         let record = AgentRecord {
             agent: name.to_owned(),
             driver: driver_name(&agent.driver).to_owned(),
@@ -167,7 +171,7 @@ impl Actions {
         brief: &Brief<'_>,
     ) -> Result<Vec<(OsString, OsString)>, Refusal> {
         let scope = self.scope(task, brief.outputs);
-        let mut vars = self.given_variables(agent);
+        let mut vars = self.given_variables(agent, brief.worktree.is_some());
         let own = self.own_variables(
             task,
             brief.number,
@@ -184,15 +188,42 @@ impl Actions {
         Ok(last_of_each(vars))
     }
 
-    /// What stands first for every agent: what its preset needs, and what it is given.
-    pub(super) fn given_variables(&self, agent: &Agent) -> Vec<(OsString, OsString)> {
+    /// What stands first for every agent: what its preset needs, what tells it inside a worktree what it may do, and what
+    /// it is given.
+    pub(super) fn given_variables(&self, agent: &Agent, in_worktree: bool) -> Vec<(OsString, OsString)> {
         let of_preset = match &agent.driver {
-            Driver::Preset(name) => preset(name).map_or(&[][..], |preset| preset.env),
-            Driver::Command(_) | Driver::Acp(_) => &[],
+            Driver::Preset(name) => preset(name),
+            Driver::Command(_) | Driver::Acp(_) => None,
         };
+        let allowed = of_preset.filter(|_| in_worktree).map(|p| p.permission_variables(agent.permissions));
+        let needed = of_preset.map_or(&[][..], |preset| preset.env).iter();
+        let of_preset = needed.chain(allowed.into_iter().flatten());
         let given = |name: &String| Some((name.into(), self.given_var(name)?.to_owned()));
-        let of_preset = of_preset.iter().map(|(name, value)| (name.into(), value.into()));
+        let of_preset = of_preset.map(|(name, value)| (name.into(), value.into()));
         of_preset.chain(agent.env.iter().filter_map(given)).collect()
+    }
+
+    /// How an agent is told of the MCP servers that it gets. They may be used unasked inside a worktree, except by an agent
+    /// that only reads.
+    ///
+    /// # Errors
+    /// A server is not there, one of its references has no value, or the agent cannot be told.
+    pub(super) fn servers_told(
+        &self,
+        (name, agent): (&str, &Agent),
+        (dir, in_worktree): (&Path, bool),
+    ) -> Result<servers::Told, Refusal> {
+        let (telling, keys) = match &agent.driver {
+            Driver::Preset(name) => preset(name).map_or((Telling::No, &[][..]), |p| (p.servers, p.keys)),
+            Driver::Command(_) => (Telling::No, &[][..]),
+            Driver::Acp(_) => (Telling::Protocol, &[][..]),
+        };
+        let allowed = in_worktree && matches!(agent.permissions, Permissions::Edit | Permissions::Allow);
+        let servers = self.servers_named(&agent.mcp)?;
+        let key = keys.first().is_some_and(|key| agent.env.iter().any(|name| name == key));
+        let ground = servers::Ground { tmp: &dir.join(collect::TMP), allowed, key };
+        servers::tell(telling, &servers, ground)
+            .map_err(|refused| Refusal { message: format!("agent `{name}`: {}", refused.message), ..refused })
     }
 
     /// The places of its own that every attempt of an agent has: its prompt, a directory for temporary files, and a home
@@ -242,6 +273,7 @@ pub(super) fn argv(
         Driver::Acp(program) => {
             let permissions = if in_worktree { agent.permissions } else { Permissions::Deny };
             let mut argv: Vec<OsString> = vec![OURSELVES.into(), HELPER.into(), "acp-agent".into()];
+            argv.extend(values.servers.iter().cloned());
             argv.extend(["--permissions".into(), permissions.name().into()]);
             argv.extend(["--prompt-file".into(), values.prompt_file.into()]);
             if let Session::Resumed(session) = values.session {

@@ -33,6 +33,9 @@ pub(super) fn codex(said: &mut Said, line: &Value) {
         "item.completed" if text(line, "/item/type") == Some("agent_message") => {
             said.say(text(line, "/item/text").unwrap_or_default());
         }
+        "item.completed" if is_codex_refusal(line) => {
+            said.deny(text(line, "/item/tool").unwrap_or("mcp_tool_call"));
+        }
         "turn.started" => said.ending = Ending::Open,
         "turn.completed" => {
             said.ending = Ending::Done;
@@ -47,6 +50,12 @@ pub(super) fn codex(said: &mut Said, line: &Value) {
         "error" => said.fail(text(line, "/message").unwrap_or("it does not say why"), None),
         _ => {}
     }
+}
+
+/// A call of a server's tool that was not allowed: there is nobody who could approve it.
+fn is_codex_refusal(line: &Value) -> bool {
+    text(line, "/item/type") == Some("mcp_tool_call")
+        && text(line, "/item/error/message").is_some_and(|why| why.contains("requires approval"))
 }
 
 /// Claude Code and Qwen Code: `--output-format stream-json`. `cached_in_input`: whether input counts what came from a
@@ -102,7 +111,7 @@ fn claude_result(said: &mut Said, line: &Value, cached_in_input: bool) {
     }
 }
 
-/// Gemini CLI: `-o stream-json`. Output does not count thinking.
+/// Gemini CLI: `-o stream-json`. Output does not count thinking, but the total does.
 pub(super) fn gemini(said: &mut Said, line: &Value) {
     match text(line, "/type").unwrap_or_default() {
         "init" => said.session = text(line, "/session_id").map(str::to_owned),
@@ -119,7 +128,10 @@ pub(super) fn gemini(said: &mut Said, line: &Value) {
         "result" => {
             let of = |name: &str| count(line, &format!("/stats/{name}"));
             if line.pointer("/stats").is_some() {
-                said.usage = Some(with_cached(of("input_tokens"), of("cached"), (of("output_tokens"), 0)));
+                let (input, output) = (of("input_tokens"), of("output_tokens"));
+                let thought = of("total_tokens").saturating_sub(input.saturating_add(output));
+                said.usage =
+                    Some(with_cached(input, of("cached"), (output.saturating_add(thought), thought)));
             }
             if text(line, "/status") == Some("success") {
                 (said.ending, said.class) = (Ending::Done, None);
@@ -139,7 +151,13 @@ pub(super) fn opencode(said: &mut Said, line: &Value) {
     }
     match text(line, "/type").unwrap_or_default() {
         "text" => said.say(text(line, "/part/text").unwrap_or_default()),
-        "tool_use" => said.call(text(line, "/part/tool").unwrap_or("?")),
+        "tool_use" => {
+            let tool = text(line, "/part/tool").unwrap_or("?");
+            said.call(tool);
+            if text(line, "/part/state/error").is_some_and(is_opencode_refusal) {
+                said.deny(tool);
+            }
+        }
         "step_start" => said.ending = Ending::Open,
         "step_finish" => {
             let of = |name: &str| count(line, &format!("/part/tokens/{name}"));
@@ -161,6 +179,13 @@ pub(super) fn opencode(said: &mut Said, line: &Value) {
         }
         _ => {}
     }
+}
+
+/// A call that was not allowed: nobody was there to be asked, or a rule forbids it.
+fn is_opencode_refusal(error: &str) -> bool {
+    ["rejected permission to use this", "prevents you from using this"]
+        .iter()
+        .any(|words| error.contains(words))
 }
 
 /// Pi: `--mode json`. Exit code 0 whatever happened: only this tells.

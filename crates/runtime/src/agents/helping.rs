@@ -49,15 +49,18 @@ impl Actions {
         let prompt = Prompt { text: clean(&order.prompt.text), ..order.prompt.clone() };
         let instruction = clean(&order.instruction);
         let fresh = session_name(self.run_id(), order.role, order.number);
+        let servers = self.servers_told((name, agent), (call.dir, true))?;
         let values = Values {
             prompt: &prompt.text,
             instruction: &instruction,
             prompt_file: &call.dir.join(PROMPT_FILE),
             cwd: &order.dir,
             session: Session::New(&fresh),
+            servers: &servers.options,
         };
         let argv = argv((agent, true), &values)?;
-        let env = self.helper_variables(agent, &call)?;
+        let mut env = self.helper_variables(agent, &call)?;
+        servers.give(&mut env)?;
         let record = AgentRecord {
             agent: name.to_owned(),
             driver: driver_name(&agent.driver).to_owned(),
@@ -69,7 +72,7 @@ impl Actions {
 
     /// Later ones stand over earlier ones, as for the agent of a task.
     fn helper_variables(&self, agent: &Agent, call: &Call<'_>) -> Result<Vec<(OsString, OsString)>, Refusal> {
-        let mut vars = self.given_variables(agent);
+        let mut vars = self.given_variables(agent, true);
         vars.extend(call.vars.iter().map(|(name, value)| (name.into(), value.into())));
         let worktree = &call.order.dir;
         let result = worktree.join(TASK_DIR).join(collect::RESULT);

@@ -2,6 +2,7 @@
 //!
 //! One table. The facts were found out with the real programs; `verified` says with which version, and how.
 
+use super::servers::Telling;
 use super::stream::Dialect;
 use regatta_plan::model::Permissions;
 
@@ -40,8 +41,12 @@ pub struct Preset {
     pub resume: &'static [&'static str],
     /// What tells it to read only, to change files, to do everything; used inside a worktree only.
     pub permissions: [&'static [&'static str]; 3],
+    /// Variables that tell it so, where options cannot.
+    pub permission_env: [&'static [(&'static str, &'static str)]; 3],
     /// The option before a model; empty if it takes none.
     pub model: &'static str,
+    /// How it is told of MCP servers.
+    pub servers: Telling,
     /// Variables that it gets: its own retries stack below ours, so they are few.
     pub env: &'static [(&'static str, &'static str)],
     /// How it speaks.
@@ -66,11 +71,13 @@ impl Preset {
     /// What tells it what it may do. A person who is to be asked is not there.
     #[must_use]
     pub fn permission_flags(&self, permissions: Permissions) -> &'static [&'static str] {
-        match permissions {
-            Permissions::Deny | Permissions::Ask => self.permissions[0],
-            Permissions::Edit => self.permissions[1],
-            Permissions::Allow => self.permissions[2],
-        }
+        self.permissions[place(permissions)]
+    }
+
+    /// The variables that tell it so.
+    #[must_use]
+    pub fn permission_variables(&self, permissions: Permissions) -> &'static [(&'static str, &'static str)] {
+        self.permission_env[place(permissions)]
     }
 
     /// The version that it was tried with.
@@ -84,6 +91,18 @@ impl Preset {
     }
 }
 
+/// Which of the three ways stands for what an agent may do.
+fn place(permissions: Permissions) -> usize {
+    match permissions {
+        Permissions::Deny | Permissions::Ask => 0,
+        Permissions::Edit => 1,
+        Permissions::Allow => 2,
+    }
+}
+
+/// A preset whose options say all of its permissions.
+const BY_OPTIONS: [&[(&str, &str)]; 3] = [&[], &[], &[]];
+
 /// The preset of a name.
 #[must_use]
 pub fn preset(name: &str) -> Option<&'static Preset> {
@@ -95,11 +114,21 @@ pub static PRESETS: [Preset; 9] = [
     Preset {
         name: "codex",
         program: "codex",
-        start: &["exec", "--json", "--skip-git-repo-check", "{permissions}", "{model}", "{args}", "{prompt}"],
+        start: &[
+            "exec",
+            "--json",
+            "--skip-git-repo-check",
+            "{permissions}",
+            "{servers}",
+            "{model}",
+            "{args}",
+            "{prompt}",
+        ],
         resume: &[
             "exec",
             "--skip-git-repo-check",
             "{permissions}",
+            "{servers}",
             "{model}",
             "{args}",
             "--json",
@@ -108,7 +137,9 @@ pub static PRESETS: [Preset; 9] = [
             "{prompt}",
         ],
         permissions: [&["-s", "read-only"], &["-s", "workspace-write"], &["-s", "danger-full-access"]],
+        permission_env: BY_OPTIONS,
         model: "-m",
+        servers: Telling::CodexOptions,
         env: &[],
         dialect: Dialect::Codex,
         commits: false,
@@ -129,6 +160,7 @@ pub static PRESETS: [Preset; 9] = [
             "stream-json",
             "--verbose",
             "{permissions}",
+            "{servers}",
             "{model}",
             "{args}",
         ],
@@ -141,6 +173,7 @@ pub static PRESETS: [Preset; 9] = [
             "stream-json",
             "--verbose",
             "{permissions}",
+            "{servers}",
             "{model}",
             "{args}",
         ],
@@ -149,7 +182,9 @@ pub static PRESETS: [Preset; 9] = [
             &["--permission-mode", "acceptEdits"],
             &["--permission-mode", "acceptEdits", "--allowedTools", "Bash,Write,Edit,WebFetch,WebSearch"],
         ],
+        permission_env: BY_OPTIONS,
         model: "--model",
+        servers: Telling::ClaudeFile,
         env: &[
             ("CLAUDE_CODE_MAX_RETRIES", "2"),
             ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
@@ -184,21 +219,34 @@ pub static PRESETS: [Preset; 9] = [
             &["--skip-trust", "--approval-mode", "auto_edit"],
             &["--skip-trust", "--approval-mode", "yolo"],
         ],
+        permission_env: BY_OPTIONS,
         model: "-m",
+        servers: Telling::GeminiHome,
         env: &[],
         dialect: Dialect::Gemini,
         commits: false,
         acts_unasked: false,
         cumulative: Cumulative::No,
         exits: "the provider's status mod 256 (401: 145, 400: 144); 55 for a folder that is not trusted",
-        verified: Verified::ByTranscript("0.61.0"),
+        verified: Verified::ByTests("0.61.0"),
         keys: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
         logins: &[".gemini/oauth_creds.json"],
     },
     Preset {
         name: "opencode",
         program: "opencode",
-        start: &["run", "--format", "json", "{permissions}", "{model}", "{args}", "{prompt}"],
+        // With a title of ours it does not call its model for one, which its usage would not tell.
+        start: &[
+            "run",
+            "--format",
+            "json",
+            "--title",
+            "regatta",
+            "{permissions}",
+            "{model}",
+            "{args}",
+            "{prompt}",
+        ],
         resume: &[
             "run",
             "--format",
@@ -210,15 +258,22 @@ pub static PRESETS: [Preset; 9] = [
             "{session}",
             "{prompt}",
         ],
-        permissions: [&[], &["--auto"], &["--auto"]],
+        permissions: [&[], &[], &["--auto"]],
+        // What it would ask for is refused without a person, and told.
+        permission_env: [
+            &[("OPENCODE_PERMISSION", r#"{"edit":"ask","bash":"ask","webfetch":"ask"}"#)],
+            &[("OPENCODE_PERMISSION", r#"{"edit":"allow","bash":"ask","webfetch":"ask"}"#)],
+            &[],
+        ],
         model: "-m",
+        servers: Telling::OpencodeVariable,
         env: &[("OPENCODE_DISABLE_AUTOUPDATE", "1")],
         dialect: Dialect::Opencode,
         commits: false,
         acts_unasked: true,
         cumulative: Cumulative::No,
-        exits: "1 with an `error` line",
-        verified: Verified::ByTranscript("1.18.33"),
+        exits: "1 with an `error` line; 0 although a tool was refused",
+        verified: Verified::ByTests("1.18.33"),
         keys: &["OPENAI_API_KEY", "ANTHROPIC_API_KEY"],
         logins: &[".local/share/opencode/auth.json"],
     },
@@ -242,14 +297,16 @@ pub static PRESETS: [Preset; 9] = [
         ],
         resume: &[],
         permissions: [&["--dry-run"], &["--yes-always"], &["--yes-always"]],
+        permission_env: BY_OPTIONS,
         model: "--model",
+        servers: Telling::No,
         env: &[("LITELLM_LOCAL_MODEL_COST_MAP", "True")],
         dialect: Dialect::Plain,
         commits: false,
         acts_unasked: false,
         cumulative: Cumulative::No,
         exits: "0 also where its model failed; there is no last line that tells",
-        verified: Verified::ByHand("0.86.2"),
+        verified: Verified::ByTests("0.86.2"),
         keys: &["OPENAI_API_KEY", "ANTHROPIC_API_KEY"],
         logins: &[".aider.conf.yml"],
     },
@@ -268,7 +325,9 @@ pub static PRESETS: [Preset; 9] = [
             "{args}",
         ],
         permissions: [&[], &["--approval-mode", "auto-edit"], &["--approval-mode", "yolo"]],
+        permission_env: BY_OPTIONS,
         model: "-m",
+        servers: Telling::No,
         env: &[],
         dialect: Dialect::Qwen,
         commits: false,
@@ -285,7 +344,9 @@ pub static PRESETS: [Preset; 9] = [
         start: &["--mode", "json", "-p", "{prompt}", "{model}", "{args}"],
         resume: &["--mode", "json", "-p", "{prompt}", "--session", "{session}", "{model}", "{args}"],
         permissions: [&[], &[], &[]],
+        permission_env: BY_OPTIONS,
         model: "--model",
+        servers: Telling::No,
         env: &[],
         dialect: Dialect::Pi,
         commits: false,
@@ -312,7 +373,9 @@ pub static PRESETS: [Preset; 9] = [
             "{args}",
         ],
         permissions: [&["--trust"], &["--auto-approve", "--trust"], &["--auto-approve", "--trust"]],
+        permission_env: BY_OPTIONS,
         model: "",
+        servers: Telling::No,
         env: &[],
         dialect: Dialect::Vibe,
         commits: false,
@@ -329,7 +392,9 @@ pub static PRESETS: [Preset; 9] = [
         start: &["-p", "{prompt}", "--output-format", "stream-json", "{model}", "{args}"],
         resume: &["-S", "{session}", "-p", "{prompt}", "--output-format", "stream-json", "{model}", "{args}"],
         permissions: [&[], &[], &[]],
+        permission_env: BY_OPTIONS,
         model: "-m",
+        servers: Telling::No,
         env: &[("KIMI_CODE_NO_AUTO_UPDATE", "1")],
         dialect: Dialect::Kimi,
         commits: false,

@@ -17,6 +17,8 @@ pub const PROMPT_FILE: &str = "prompt.md";
 pub const BILL_FILE: &str = "prompt.json";
 /// Name of the file that holds what the agent said.
 pub const AGENT_FILE: &str = "agent.json";
+/// Name of the file that tells an agent of its MCP servers, among its temporary files.
+pub(super) const SERVERS_FILE: &str = "mcp.json";
 /// It holds at most this many bytes.
 const MAX_BYTES: u64 = 1 << 20;
 

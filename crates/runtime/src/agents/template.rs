@@ -37,6 +37,8 @@ pub(super) struct Values<'a> {
     pub(super) prompt_file: &'a Path,
     pub(super) cwd: &'a Path,
     pub(super) session: Session<'a>,
+    /// Options that tell of MCP servers.
+    pub(super) servers: &'a [OsString],
 }
 
 /// The command line of a plan's template.
@@ -61,6 +63,7 @@ pub(super) fn of_preset(
                 argv.extend(preset.permission_flags(agent.permissions).iter().map(OsString::from));
             }
             "{permissions}" => {}
+            "{servers}" => argv.extend(values.servers.iter().cloned()),
             "{model}" => argv.extend(model(preset, agent)?),
             "{args}" => argv.extend(agent.args.iter().map(OsString::from)),
             other => argv.push(fill(other, values)?),
@@ -121,7 +124,14 @@ mod tests {
     use regatta_plan::model::{Driver, Permissions};
 
     fn values<'a>(prompt: &'a str, session: Session<'a>) -> Values<'a> {
-        Values { prompt, instruction: "do", prompt_file: Path::new("/p/f"), cwd: Path::new("/w"), session }
+        Values {
+            prompt,
+            instruction: "do",
+            prompt_file: Path::new("/p/f"),
+            cwd: Path::new("/w"),
+            session,
+            servers: &[],
+        }
     }
 
     fn agent(permissions: Permissions) -> Agent {

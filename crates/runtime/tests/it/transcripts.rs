@@ -62,9 +62,9 @@ fn what_each_agent_says_when_all_is_well() {
     assert_eq!(claude.usage.map(|u| u.cost_micro_usd), Some(8_480));
     let qwen = done(Dialect::Qwen, QWEN);
     assert_eq!(usage(&qwen), Some((1_600, 400, 100, 0)));
-    // A call of its router beside the two, and thinking is not counted.
+    // A call of its router beside the two.
     let gemini = done(Dialect::Gemini, GEMINI);
-    assert_eq!(usage(&gemini), Some((1_607, 400, 83, 0)));
+    assert_eq!(usage(&gemini), Some((1_607, 400, 103, 20)));
     let opencode = done(Dialect::Opencode, OPENCODE);
     assert_eq!(usage(&opencode), Some((1_600, 400, 100, 20)));
     assert_eq!(opencode.session.as_deref(), Some("ses_e046005a5ffeSWIPAmXKaG0Vxe"));
