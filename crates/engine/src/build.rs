@@ -269,9 +269,15 @@ fn wave_starts(order: &[NodeId], waves: &[u32]) -> Vec<u32> {
     starts
 }
 
-/// Known estimates; unknown ones take the median of the known; 1 each if none is known.
+/// Known estimates; unknown ones take the median of the known; 1 each if none is known. A map counts once: how many of its
+/// slots there will be is not known.
 fn durations(spec: &GraphSpec) -> Vec<u64> {
-    let mut known: Vec<u64> = spec.nodes.iter().filter_map(|n| n.estimate_ms).collect();
+    let mut counts = vec![true; spec.nodes.len()];
+    for slot in spec.maps.iter().flat_map(|slots| slots.iter().skip(1)) {
+        counts[*slot as usize] = false;
+    }
+    let counted = spec.nodes.iter().zip(counts).filter(|(_, counts)| *counts);
+    let mut known: Vec<u64> = counted.filter_map(|(n, _)| n.estimate_ms).collect();
     known.sort_unstable();
     let fallback = known.get(known.len() / 2).copied().unwrap_or(1);
     spec.nodes.iter().map(|n| n.estimate_ms.unwrap_or(fallback)).collect()

@@ -166,6 +166,8 @@ pub enum Input {
     AttemptLost {
         /// The attempt.
         attempt: AttemptId,
+        /// What is known of how, for people.
+        why: Option<Box<str>>,
     },
     /// An attempt has been silent for its idle timeout.
     AttemptIdle {

@@ -10,6 +10,7 @@ use crate::edges::Names;
 use crate::graph_checks;
 use crate::ids::{self, Ids, is_id};
 use crate::isolation;
+use crate::maps;
 use crate::model::{Action, Agent, Permissions, Plan, Unbuilt};
 use crate::names::{check_caps, check_names, check_order, check_servers};
 use crate::ownership::{check_owners, check_patterns, lock_files};
@@ -62,7 +63,9 @@ pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Pla
         leases: draft.leases.clone(),
         run_timeout_ms: draft.timeout.run_ms,
         wave_delay_ms: draft.wave_delay_ms,
-        ageing: draft.ageing.unwrap_or_else(|| default_ageing(placed.len())),
+        ageing: draft
+            .ageing
+            .unwrap_or_else(|| default_ageing(placed.iter().filter(|p| !maps::is_further(&p.task)).count())),
         max_lost: draft.max_lost,
         breaker: draft.breaker.clone(),
         on_end: draft.on_end.clone(),
@@ -136,7 +139,7 @@ fn check_all(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
 }
 
 /// Admission rounds per class of ageing where nobody says otherwise: 32, or six times the square root of the number of
-/// tasks, which is more from 36 tasks on. 32 rounds are soon over in a large plan; whatever was refused once would go before the
+/// tasks, which is more from 36 tasks on; a map counts as one, as nobody knows how many items it has. 32 rounds are soon over in a large plan; whatever was refused once would go before the
 /// longest path (docs/design/prediction.md has the numbers).
 fn default_ageing(tasks: usize) -> u32 {
     u32::try_from(6 * tasks.isqrt()).unwrap_or(u32::MAX).max(32)

@@ -25,6 +25,7 @@ mod file_set;
 mod graph_checks;
 mod ids;
 mod isolation;
+mod items;
 pub mod join;
 mod json;
 mod language;

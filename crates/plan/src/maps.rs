@@ -67,6 +67,7 @@ impl Plan {
     }
 }
 
-fn is_further(task: &Task) -> bool {
+/// True for an item of a map but its first: whether there is one is known when the run has come to it.
+pub(crate) fn is_further(task: &Task) -> bool {
     task.item().is_some_and(|(_, index)| index > 0)
 }

@@ -7,6 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{Draft, Spanned, TaskDraft};
 use crate::edges::{Edges, Guesses, Names};
 use crate::isolation;
+use crate::items;
 use crate::model::{Action, InWorktree, Task, Terms, built_in};
 use crate::placed::{Isolation, MAX_EDGES, Narrow, Placed};
 use crate::variables;
@@ -83,6 +84,8 @@ impl<'a> Placing<'a> {
             task.id = cell.id.to_string();
         }
         check_variables(&task, problems);
+        items::check_quotes(&task, problems);
+        items::own_files(&mut task, problems);
         let edges = Edges::of(
             (self.names, &mut self.guesses),
             &cell.id,

@@ -302,6 +302,9 @@ fn problem(fact: &Fact) -> Value {
     let code = CODES.iter().find(|(code, _)| code.name() == fact.code);
     let code = code.map_or("PARALLEL_EXECUTION_ERROR", |(_, name)| name);
     let mut out = json!({ "code": code, "message": fact.message, "line": fact.line, "column": fact.column });
+    if let Some(help) = &fact.help {
+        out["hint"] = help.as_str().into();
+    }
     if !fact.cycle.is_empty() {
         out["message"] = format!("Circular dependency detected: {}", fact.cycle.join(" → ")).into();
         out["cycle"] = fact.cycle.clone().into();

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::http::token;
 use crate::render::live::{Kind, Live, Screen};
 use crate::render::standing::Standing;
 use crate::render::summary;
@@ -174,7 +175,7 @@ fn observer(mut live: Option<Live>, mut feed: Option<Feed>, mut standing: Option
 /// # Errors
 /// One of them cannot be had: nothing is started.
 pub fn vault(context: &Context, plan: &Plan) -> Result<Vault, CliError> {
-    Vault::open(plan, &context.workspace).map_err(|error| {
+    let opened = Vault::open(plan, &context.workspace).map_err(|error| {
         let hint = match &error {
             VaultError::NoVariable { variable, .. } => format!("set {variable}, then try again"),
             VaultError::Open { path, .. } => format!("chmod 600 {}", path.display()),
@@ -183,7 +184,10 @@ pub fn vault(context: &Context, plan: &Plan) -> Result<Vault, CliError> {
             }
         };
         CliError::environment(error.to_string()).hint(hint)
-    })
+    });
+    let mut vault = opened?;
+    token::known().iter().for_each(|token| vault.hide("mcp-token", token.reveal()));
+    Ok(vault)
 }
 
 /// What shows events to people.

@@ -15,7 +15,6 @@ use crate::local::Local;
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_plan::model::Merge;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -66,28 +65,28 @@ impl Local {
             // A loop that is gone is told by what stands in git.
             tell(Word::Agreed(Box::new(agreed)));
         });
-        let (under_way, paid, late) = (BTreeMap::new(), (Vec::new(), Vec::new()), BTreeSet::new());
         let count = self.docked.max(last_log(&self.place.run_dir));
-        self.docking = Some(Docking { stop, thread, under_way, count, paid, late });
+        self.docking = Some(Docking::new(stop, thread, count));
     }
 
     /// One was seen to.
     pub(crate) fn agreed(&mut self, agreed: Result<Agreed, LandError>) {
         let Some(docking) = self.docking.take() else { return };
-        // It has said its last word.
-        let _ = docking.thread.join();
         self.docked = docking.count;
+        let was_stopped = docking.stop.load(Ordering::SeqCst);
         // Whatever it started and did not wait for is of an earlier one now.
         for attempt in docking.under_way.keys().copied() {
             self.leftovers.ending.push(attempt);
             self.asks.push(Ask::End { attempt, grace_ms: 0 });
         }
+        // It has said its last word.
+        drop(docking);
         let Some(apart) = self.apart.as_mut() else { return };
         let node = apart.disputes.front().copied();
         let waits = apart.waiting().into_iter().find(|(_, waits)| Some(*waits) == node);
         if let Some((attempt, node)) = waits {
             match agreed {
-                Ok(Agreed::Left) if docking.stop.load(Ordering::SeqCst) => {
+                Ok(Agreed::Left) if was_stopped => {
                     apart.disputes.pop_front();
                 }
                 // What it asked for died with the keeper: it begins again.

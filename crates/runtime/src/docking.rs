@@ -14,12 +14,11 @@ use crate::{collect, workspace};
 use regatta_engine::ids::AttemptId;
 use regatta_engine::input::{Batch, Input};
 use regatta_plan::model::Action;
-use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// Between TERM and KILL, in milliseconds.
 const GRACE_MS: u64 = 5_000;
@@ -57,10 +56,9 @@ impl Local {
             // A loop that is gone is told by what stands in git.
             tell(Word::End(Box::new(landing)));
         });
-        let (under_way, paid, late) = (BTreeMap::new(), (Vec::new(), Vec::new()), BTreeSet::new());
         // Logs of gates that will not run again keep their names.
         let count = self.docked.max(last_log(&self.place.run_dir));
-        self.docking = Some(Docking { stop, thread, under_way, count, paid, late });
+        self.docking = Some(Docking::new(stop, thread, count));
     }
 
     /// Takes what a landing says.
@@ -186,9 +184,9 @@ impl Local {
     /// Landing has come to its end.
     fn landed(&mut self, landing: Result<Landing, LandError>) {
         let Some(docking) = self.docking.take() else { return };
-        // It has said its last word.
-        let _ = docking.thread.join();
         self.docked = docking.count;
+        // It has said its last word.
+        drop(docking);
         let report = match landing {
             Ok(Landing::Done(fates, report)) => {
                 // What a person said was done has left nothing that could land, and nothing waits for it.
@@ -238,15 +236,11 @@ impl Local {
         if let Some(apart) = self.apart.as_mut() {
             apart.outlook.lands = false;
         }
-        let Some(mut docking) = self.docking.take() else { return };
-        docking.stop.store(true, Ordering::SeqCst);
-        let ids: Vec<u64> = docking.under_way.keys().copied().collect();
-        self.asks.extend(
-            ids.into_iter().flat_map(|id| [Ask::End { attempt: id, grace_ms: 0 }, Ask::Ack { attempt: id }]),
-        );
-        docking.under_way.clear();
-        // It ends with the git call that it is in.
-        let _ = docking.thread.join();
+        let Some(docking) = self.docking.take() else { return };
+        let ids = docking.under_way.keys().copied();
+        self.asks
+            .extend(ids.flat_map(|id| [Ask::End { attempt: id, grace_ms: 0 }, Ask::Ack { attempt: id }]));
+        drop(docking);
     }
 }
 

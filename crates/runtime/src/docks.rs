@@ -7,7 +7,7 @@ use regatta_engine::report::Usage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 /// Something that landing wants to be done.
@@ -31,7 +31,7 @@ type Answer = (Reply, Ran);
 /// A landing under way.
 pub(crate) struct Docking {
     pub(crate) stop: Arc<AtomicBool>,
-    pub(crate) thread: JoinHandle<()>,
+    thread: Option<JoinHandle<()>>,
     /// Commands and agents under way, by the keeper's id.
     pub(crate) under_way: BTreeMap<u64, UnderWay>,
     /// Commands and agents so far.
@@ -40,6 +40,28 @@ pub(crate) struct Docking {
     pub(crate) late: BTreeSet<u64>,
     /// Answers that wait for the turn that takes what was used, and those whose turn is the present one.
     pub(crate) paid: (Vec<Answer>, Vec<Answer>),
+}
+
+impl Docking {
+    /// A landing on a thread that stops when `stop` says so; `count` commands and agents were started before.
+    pub(crate) fn new(stop: Arc<AtomicBool>, thread: JoinHandle<()>, count: u64) -> Docking {
+        let (under_way, paid, late) = (BTreeMap::new(), (Vec::new(), Vec::new()), BTreeSet::new());
+        Docking { stop, thread: Some(thread), under_way, count, late, paid }
+    }
+}
+
+/// Nothing of a landing works on when nobody has it any more: it moves nothing, and is waited for.
+impl Drop for Docking {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        // A reply that is dropped says that nothing will be done.
+        self.under_way.clear();
+        self.paid = (Vec::new(), Vec::new());
+        if let Some(thread) = self.thread.take() {
+            // It ends with the git call that it is in. A panic of it was printed there.
+            let _ = thread.join();
+        }
+    }
 }
 
 /// What of an earlier landing is still being ended.
@@ -78,5 +100,24 @@ impl Runner for ThroughLoop {
     fn start(&self, order: Order, reply: Reply) {
         // A loop that is gone drops the reply, which tells.
         let _ = (self.0)(Word::Want(Box::new(Wanted { order, reply })));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_landing_that_nobody_has_any_more_is_told_to_stop_and_waited_for() {
+        let (stop, stopped) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let (seen, tells) = (Arc::clone(&stop), Arc::clone(&stopped));
+        let thread = std::thread::spawn(move || {
+            while !seen.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+            tells.store(true, Ordering::SeqCst);
+        });
+        drop(Docking::new(stop, thread, 0));
+        assert!(stopped.load(Ordering::SeqCst));
     }
 }

@@ -8,10 +8,13 @@
 //! follows from an end is not known here.
 
 use crate::turn::Driver;
+use regatta_engine::effect::Effect;
 use regatta_engine::ids::AttemptId;
 use serde_json::{Map, Value};
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -139,7 +142,7 @@ impl Driven {
     /// The drivers that a run begins with.
     pub(crate) fn new(drivers: &Drivers, ring: Ring) -> Driven {
         let desk = Desk::new(ring);
-        let made = drivers.0.iter().map(|(name, make)| (name.clone(), make(desk.clone())));
+        let made = drivers.0.iter().map(|(name, make)| (name.clone(), made(make, &desk)));
         Driven { drivers: made.collect(), desk: Some(desk), live: BTreeMap::new() }
     }
 
@@ -149,26 +152,31 @@ impl Driven {
         self.drivers.contains_key(driver).then_some((driver, tool))
     }
 
-    /// Every driver.
-    pub(crate) fn all(&mut self) -> impl Iterator<Item = &mut Box<dyn Driver>> {
-        self.drivers.values_mut()
+    /// Tells every driver. One that panics has missed it, and nothing else is disturbed.
+    pub(crate) fn each(&mut self, mut tell: impl FnMut(&mut dyn Driver)) {
+        for driver in self.drivers.values_mut() {
+            // The program's own panic hook has seen it.
+            let _ = catch_unwind(AssertUnwindSafe(|| tell(driver.as_mut())));
+        }
     }
 
-    /// An attempt is with a driver from here on; answers that driver.
-    pub(crate) fn begin(
-        &mut self,
-        (attempt, name): (AttemptId, &str),
-        call: Call,
-    ) -> Option<&mut Box<dyn Driver>> {
-        self.desk.as_ref()?.put(attempt, call);
-        let driver = self.drivers.get_mut(name)?;
+    /// An attempt is with a driver from here on, which is handed its start.
+    pub(crate) fn begin(&mut self, (attempt, name): (AttemptId, &str), call: Call, start: &Effect) {
+        let Some(desk) = self.desk.as_ref().filter(|_| self.drivers.contains_key(name)) else { return };
+        desk.put(attempt, call);
         self.live.insert(attempt, name.to_owned());
-        Some(driver)
+        self.hand(attempt, start);
     }
 
-    /// The driver that has an attempt.
-    pub(crate) fn of(&mut self, attempt: AttemptId) -> Option<&mut Box<dyn Driver>> {
-        self.drivers.get_mut(self.live.get(&attempt)?)
+    /// Hands an effect to the driver that has its attempt; answers whether there is one. If the driver panics the attempt has
+    /// failed.
+    pub(crate) fn hand(&mut self, attempt: AttemptId, effect: &Effect) -> bool {
+        let driver = self.live.get(&attempt).and_then(|name| self.drivers.get_mut(name));
+        let (Some(driver), Some(desk)) = (driver, &self.desk) else { return false };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| driver.perform(effect))) {
+            desk.end(attempt, Ending::Failed(panicked(&*panic)));
+        }
+        true
     }
 
     /// Whether an attempt is with a driver.
@@ -182,4 +190,42 @@ impl Driven {
         ends.keys().for_each(|attempt| drop(self.live.remove(attempt)));
         ends
     }
+}
+
+/// What is left of a run's drivers goes, whatever one of them does about it.
+impl Drop for Driven {
+    fn drop(&mut self) {
+        for driver in std::mem::take(&mut self.drivers).into_values() {
+            // The program's own panic hook has seen it.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(driver)));
+        }
+    }
+}
+
+/// A driver, or what stands for one that cannot be made.
+fn made(make: &Make, desk: &Desk) -> Box<dyn Driver> {
+    let made = catch_unwind(AssertUnwindSafe(|| make(desk.clone())));
+    made.unwrap_or_else(|panic| Box::new(Unmade { desk: desk.clone(), why: panicked(&*panic) }))
+}
+
+/// Stands for a driver that cannot be made: each of its attempts fails.
+struct Unmade {
+    desk: Desk,
+    why: String,
+}
+
+impl Driver for Unmade {
+    fn perform(&mut self, effect: &Effect) {
+        if let Effect::Start { attempt, .. } | Effect::Undo { attempt, .. } = effect {
+            self.desk.end(*attempt, Ending::Failed(self.why.clone()));
+        }
+    }
+}
+
+/// What a panic of a driver says, for people.
+#[must_use]
+pub fn panicked(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let words = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it said nothing");
+    format!("the driver panicked: {words}")
 }

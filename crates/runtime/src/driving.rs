@@ -70,21 +70,12 @@ impl Local {
         };
         let (attempt, node, number) = (job.attempt, job.node, told.number);
         self.jobs.insert(attempt.0, job);
-        if let Some(driver) = self.driven.begin((attempt, driver), told) {
-            driver.perform(&match undoes {
-                true => Effect::Undo { node, attempt },
-                false => Effect::Start { node, attempt, number },
-            });
-        }
+        let start = match undoes {
+            true => Effect::Undo { node, attempt },
+            false => Effect::Start { node, attempt, number },
+        };
+        self.driven.begin((attempt, driver), told, &start);
         None
-    }
-
-    /// An attempt that is with a driver is to end. Answers whether it is.
-    pub(crate) fn end_driven(&mut self, attempt: AttemptId, effect: &Effect) -> bool {
-        let driver = self.driven.of(attempt);
-        let found = driver.is_some();
-        driver.into_iter().for_each(|driver| driver.perform(effect));
-        found
     }
 
     /// Takes what drivers have said.
@@ -105,21 +96,7 @@ impl Local {
             }
             Err(error) => How::NotStarted { message: format!("its end could not be stored: {error}") },
         };
-        let ended = Ended {
-            attempt: attempt.0,
-            how,
-            leaked: 0,
-            ran_ms: 0,
-            output_limit: false,
-            deadline: false,
-            cpu_us: (0, 0),
-            max_rss_kib: 0,
-            stdout: false,
-            stderr: false,
-            output_lost: false,
-            disk_full: false,
-        };
-        self.take_end(&ended);
+        self.take_end(&Ended::new(attempt.0, how));
     }
 }
 

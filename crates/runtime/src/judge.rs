@@ -103,7 +103,8 @@ pub(crate) fn judge(
     if ended.output_lost {
         if job.kind == Kind::Attempt && actions.needs_stdout(job.node) {
             // Its result, or what tells that it is done, died with its keeper.
-            return Ok(Input::AttemptLost { attempt: job.attempt }.into());
+            let why = Some("its output was lost with its keeper".into());
+            return Ok(Input::AttemptLost { attempt: job.attempt, why }.into());
         }
         facts.message = Some("its output was lost with its keeper".into());
     }
@@ -123,8 +124,8 @@ pub(crate) fn judge(
     facts.usage = told.as_ref().and_then(|told| told.usage);
     let tool = actions.said_by_tool(job);
     let ours = ended.deadline || ended.output_limit;
-    if tool.as_ref().is_some_and(Said::is_lost) && job.kind == Kind::Attempt && !ours {
-        return Ok(Input::AttemptLost { attempt: job.attempt }.into());
+    if let Some(said) = tool.as_ref().filter(|said| said.is_lost() && job.kind == Kind::Attempt && !ours) {
+        return Ok(Input::AttemptLost { attempt: job.attempt, why: Some(say(&said.message)) }.into());
     }
     let verdict = weigh((ended, job, redactor), (verdict, told.as_ref()), &mut facts);
     let verdict = blame((tool, finding), verdict, (&mut facts, redactor));

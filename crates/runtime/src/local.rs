@@ -409,12 +409,12 @@ impl Driver for Local {
             apart.absorb(event);
         }
         self.memory.absorb(event);
-        self.driven.all().for_each(|driver| driver.absorb(event, payload));
+        self.driven.each(|driver| driver.absorb(event, payload));
         self.story.absorb(&self.graph, event);
     }
 
     fn evaluate(&mut self, node: NodeId) -> ConditionAnswer {
-        if self.memory.stands(node) {
+        if self.memory.stands(node) || self.memory.leaves(node) {
             return ConditionAnswer::True;
         }
         self.actions.evaluate(node, &self.outputs)
@@ -451,7 +451,7 @@ impl Driver for Local {
                 agents::forget_home(&self.place.run_dir, &self.actions.task(node).id);
             }
         }
-        self.driven.all().for_each(|driver| driver.committed(engine, events));
+        self.driven.each(|driver| driver.committed(engine, events));
         // The latest answer is that to the end of the turn.
         let _ = (self.observer)(engine, Told::Durable { events, wall_ms: self.wall_ms });
     }
@@ -464,7 +464,7 @@ impl Driver for Local {
                 self.start(*attempt, (*node, *number), Kind::Reconcile);
             }
             Effect::End { attempt, grace_ms } => {
-                if !self.end_apart(*attempt, *grace_ms) && !self.end_driven(*attempt, effect) {
+                if !self.end_apart(*attempt, *grace_ms) && !self.driven.hand(*attempt, effect) {
                     self.asks.push(Ask::End { attempt: attempt.0, grace_ms: *grace_ms });
                 }
             }
@@ -472,7 +472,7 @@ impl Driver for Local {
             Effect::Unclaim { node } => self.leave_line(*node),
             Effect::Land => self.land(),
             Effect::Suspend | Effect::Continue => {
-                self.driven.all().for_each(|driver| driver.perform(effect));
+                self.driven.each(|driver| driver.perform(effect));
                 self.asks.push(if *effect == Effect::Suspend { Ask::Suspend } else { Ask::Continue });
             }
             Effect::Escalate { about, escalation } => self.escalate(*about, *escalation),
@@ -487,7 +487,7 @@ impl Driver for Local {
     fn flush(&mut self) {
         self.make_ahead();
         self.foresee();
-        self.driven.all().for_each(|driver| driver.flush());
+        self.driven.each(|driver| driver.flush());
         let Some(keeper) = self.keeper.as_mut().filter(|_| !self.asks.is_empty()) else { return };
         if keeper.ask(&std::mem::take(&mut self.asks)).is_err() {
             self.broken.get_or_insert(Broken::KeeperGone);

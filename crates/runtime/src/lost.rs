@@ -44,7 +44,7 @@ impl Local {
         let input = |job: Job| match job.kind {
             Kind::Reconcile => Input::Reconciled { node: job.node, found: Reconciliation::Unknown },
             Kind::Attempt | Kind::Undo | Kind::Setup(_) | Kind::Verify(_) => {
-                Input::AttemptLost { attempt: job.attempt }
+                Input::AttemptLost { attempt: job.attempt, why: None }
             }
         };
         lost.values().for_each(|job| self.lost_apart(job.attempt));

@@ -134,12 +134,15 @@ pub struct Work {
 }
 
 /// One run.
+///
+/// Dropped in the order of its fields: nobody is heard any more, then what works for it comes to its end, and only then is
+/// the run let go, for whoever takes it up.
 pub struct Orchestrator {
-    pub(crate) engine: Engine,
-    pub(crate) store: RunJournal,
-    pub(crate) local: Local,
-    pub(crate) clock: RunClock,
     pub(crate) inbox: Receiver<Message>,
+    pub(crate) local: Local,
+    pub(crate) store: RunJournal,
+    pub(crate) engine: Engine,
+    pub(crate) clock: RunClock,
     pub(crate) handle: Handle,
     pub(crate) program: Program,
     pub(crate) place: Place,
@@ -287,6 +290,8 @@ impl Orchestrator {
             keeper.leave();
         }
         fault::point("leave.after");
+        // Nothing of a driver works on when somebody else may have the run.
+        self.local.driven = Driven::default();
         self.store.close()?;
         let redactor = Arc::clone(self.local.actions.redactor());
         Ok(Left { leave, engine: self.engine, redactor })

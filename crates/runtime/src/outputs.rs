@@ -6,7 +6,7 @@ use crate::collect;
 use crate::workspace;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::{AttemptId, NodeId};
-use regatta_engine::input::Answer;
+use regatta_engine::input::{Answer, Expansion};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::report::{Digest, Report};
 use regatta_journal::Payload;
@@ -64,6 +64,8 @@ impl Output {
 pub struct Outputs {
     run_dir: PathBuf,
     kept: BTreeMap<NodeId, Output>,
+    /// How many items a map has, by its first slot, once that was found.
+    items: BTreeMap<NodeId, u32>,
 }
 
 impl Outputs {
@@ -71,7 +73,13 @@ impl Outputs {
     #[must_use]
     pub fn new(referenced: &BTreeSet<NodeId>, run_dir: PathBuf) -> Outputs {
         let kept = referenced.iter().map(|&node| (node, Output::default())).collect();
-        Outputs { run_dir, kept }
+        Outputs { run_dir, kept, items: BTreeMap::new() }
+    }
+
+    /// How many items the map has whose first slot this is; `None` while nobody knows.
+    #[must_use]
+    pub fn items(&self, first: NodeId) -> Option<u32> {
+        self.items.get(&first).copied()
     }
 
     /// What `node` left; `None` if nobody asks about it.
@@ -153,6 +161,9 @@ impl Outputs {
 
     /// Takes note of an event and the result it carries.
     pub fn absorb(&mut self, event: &Event, payload: Option<&Payload>) {
+        if let EventKind::NodeExpanded(first, Expansion::Items(items)) = event.kind {
+            self.items.insert(first, items);
+        }
         let Some(output) = event.kind.node().and_then(|n| self.kept.get_mut(&n)) else { return };
         let inline = payload.map(|p| p.bytes.clone());
         match &event.kind {

@@ -95,12 +95,12 @@ impl TaskScope<'_> {
             .ok_or_else(|| Unresolved(format!("`${{{name}}}`: task `{id}` has no result")))
     }
 
-    /// True for an item of a map that there was not. Whoever asks has waited for all of them, so one that has no
-    /// outcome never was.
+    /// True for an item of a map that there is not. A map that ended without a list has its first slot, which tells.
     fn is_absent(&self, id: &str) -> bool {
-        let node = self.index.get(id);
-        let is_item = node.is_some_and(|node| self.plan.tasks[node.index()].item().is_some());
-        is_item && node.and_then(|node| self.outputs.get(*node)).is_none_or(|output| output.outcome.is_none())
+        let task = self.index.get(id).map(|node| &self.plan.tasks[node.index()]);
+        let Some((map, index)) = task.and_then(|task| task.item()) else { return false };
+        let items = self.index.get(&*format!("{map}[0]")).and_then(|first| self.outputs.items(*first));
+        items.is_some_and(|items| index >= items)
     }
 
     /// The item that the task is for.

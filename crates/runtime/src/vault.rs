@@ -75,13 +75,16 @@ pub enum VaultError {
     },
 }
 
-/// The secrets of a plan, by name. Printed, it shows names only.
+/// The secrets of a plan, by name, and those that no task may have. Printed, it shows names only.
 #[derive(Clone, Default)]
-pub struct Vault(BTreeMap<String, String>);
+pub struct Vault {
+    secrets: BTreeMap<String, String>,
+    hidden: Vec<Value>,
+}
 
 impl std::fmt::Debug for Vault {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_tuple("Vault").field(&self.0.keys()).finish()
+        out.debug_tuple("Vault").field(&self.secrets.keys()).finish()
     }
 }
 
@@ -99,29 +102,38 @@ impl Vault {
             };
             Ok((name.clone(), text(name, value)?))
         };
-        plan.vault.iter().map(fetch).collect::<Result<_, _>>().map(Vault)
+        let secrets = plan.vault.iter().map(fetch).collect::<Result<_, _>>()?;
+        Ok(Vault { secrets, hidden: Vec::new() })
+    }
+
+    /// Has a value redacted that is no task's: whoever gets hold of it all the same cannot show it. The name stands in the
+    /// marker.
+    pub fn hide(&mut self, name: &str, value: &str) {
+        self.hidden.push(Value { name: name.to_owned(), bytes: value.as_bytes().to_vec() });
     }
 
     /// In the place of each secret its name, for what is compared and stored.
     pub(crate) fn of_names(plan: &Plan) -> Vault {
-        Vault(plan.vault.keys().map(|name| (name.clone(), format!("${{vault.{name}}}"))).collect())
+        let secrets = plan.vault.keys().map(|name| (name.clone(), format!("${{vault.{name}}}"))).collect();
+        Vault { secrets, hidden: Vec::new() }
     }
 
     /// A secret.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.secrets.get(name).map(String::as_str)
     }
 }
 
-/// All values that are declared to be secret: those of the vault, of `secrets:`, and of variables that are passed on and have
-/// the name of one.
+/// All values that are declared to be secret: those of the vault, of `secrets:`, of variables that are passed on and have the
+/// name of one, and what no task may have.
 pub(crate) fn declared(plan: &Plan, vault: &Vault, vars: &[(OsString, OsString)]) -> Vec<Value> {
-    let mut values: Vec<Value> = vault
-        .0
-        .iter()
-        .map(|(name, value)| Value { name: format!("vault.{name}"), bytes: value.as_bytes().to_vec() })
-        .collect();
+    let of_vault = |(name, value): (&String, &String)| Value {
+        name: format!("vault.{name}"),
+        bytes: value.as_bytes().to_vec(),
+    };
+    let mut values: Vec<Value> = vault.secrets.iter().map(of_vault).collect();
+    values.extend(vault.hidden.iter().cloned());
     let of_servers = variables_of(plan.mcp_servers.values());
     let given = |name: &str| {
         let by_agents = plan.agents.values().any(|agent| agent.env.iter().any(|n| n == name));

@@ -122,7 +122,7 @@ impl Machine {
         let lost: Vec<AttemptId> = std::mem::take(&mut self.alive).into_keys().collect();
         let gone = |input: &Input| matches!(input, Input::AttemptEnded(e) if lost.contains(&e.attempt));
         self.future.retain(|_, input| !gone(input));
-        lost.into_iter().map(|attempt| Input::AttemptLost { attempt }).collect()
+        lost.into_iter().map(|attempt| Input::AttemptLost { attempt, why: None }).collect()
     }
 
     /// Leases of a dead orchestrator are free, but for those of what lives on.

@@ -63,9 +63,10 @@ impl Decider<'_> {
         }
     }
 
-    pub(super) fn attempt_lost(&mut self, attempt: AttemptId) {
+    pub(super) fn attempt_lost(&mut self, attempt: AttemptId, why: Option<Box<str>>) {
+        let report = Report { message: why, ..Report::default() };
         if self.state().rollback.current.is_some_and(|u| u.attempt == attempt) {
-            return self.undo_gone(AttemptOutcome::Lost, Report::default());
+            return self.undo_gone(AttemptOutcome::Lost, report);
         }
         let Some((node, live)) = self.live(attempt) else {
             return self.emit(EventKind::ReportIgnored(attempt));
@@ -74,7 +75,7 @@ impl Decider<'_> {
         let cancelled = live.ending.is_some_and(cancels);
         let outcome = if cancelled { AttemptOutcome::Cancelled } else { AttemptOutcome::Lost };
         let cause = if cancelled { live.ending } else { Some(Cause::Lost) };
-        self.record_end(node, &live, Judged { outcome, cause, report: Report::default() });
+        self.record_end(node, &live, Judged { outcome, cause, report });
         if cancelled {
             return self.end_node(node, NodeOutcome::Cancelled, cause);
         }

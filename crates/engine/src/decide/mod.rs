@@ -83,7 +83,7 @@ impl<'a> Decider<'a> {
             Input::LeasesFreed => self.leases_freed(),
             Input::LeaseTold { node, told } => self.lease_told(node, told),
             Input::AttemptEnded(ended) => self.attempt_ended(ended),
-            Input::AttemptLost { attempt } => self.attempt_lost(attempt),
+            Input::AttemptLost { attempt, why } => self.attempt_lost(attempt, why),
             Input::AttemptIdle { attempt } => self.attempt_idle(attempt),
             Input::Reconciled { node, found } => self.reconciled(node, found),
             Input::Answered { node, answer } => self.answered(node, answer),
@@ -108,7 +108,7 @@ impl<'a> Decider<'a> {
 
     /// A run that ended obeys nothing; a late report is recorded.
     fn after_the_end(&mut self, input: &Input) {
-        if let Input::AttemptEnded(crate::input::Ended { attempt, .. }) | Input::AttemptLost { attempt } =
+        if let Input::AttemptEnded(crate::input::Ended { attempt, .. }) | Input::AttemptLost { attempt, .. } =
             input
         {
             self.emit(EventKind::ReportIgnored(*attempt));

@@ -37,12 +37,12 @@ impl Decider<'_> {
             if alive.contains(&attempt) {
                 self.adopt(attempt, node);
             } else {
-                self.attempt_lost(attempt);
+                self.attempt_lost(attempt, None);
             }
         }
         if let Some(undo) = self.state().rollback.current {
             if !alive.contains(&undo.attempt) {
-                self.attempt_lost(undo.attempt);
+                self.attempt_lost(undo.attempt, None);
             } else if let Some(cause) = undo.ending {
                 self.end_again(undo.attempt, undo.node, cause);
             }

@@ -239,7 +239,7 @@ fn a_late_or_duplicate_report_is_recorded_and_not_obeyed() {
     let mut world = World::at(15, "a does=fail retry=2 backoff=10; b(a)");
     let before = world.engine.state().node(world.node("a")).clone();
     for attempt in [AttemptId(1), AttemptId(77)] {
-        world.turn(vec![ended(attempt, Verdict::Succeeded), Input::AttemptLost { attempt }]);
+        world.turn(vec![ended(attempt, Verdict::Succeeded), Input::AttemptLost { attempt, why: None }]);
     }
     assert_eq!(world.engine.state().node(world.node("a")), &before);
     assert_eq!(world.only(&["report_ignored"]).lines().count(), 4);

@@ -115,6 +115,11 @@ fn a_task_without_estimate_takes_the_median_of_the_known_or_1() {
     assert_eq!(of("a; b; c(a)"), [1, 1, 1]);
     assert_eq!(of("a est=5; b est=100; c est=7; d"), [5, 100, 7, 7]);
     assert_eq!(of("a est=0; b"), [0, 0]);
+    // A map counts once: nobody knows how many of its slots there will be.
+    assert_eq!(
+        of("a est=5; b est=100; c est=7; d; m[0] est=1; m[1] est=1; m[2] est=1; m[3] est=1")[..4],
+        [5, 100, 7, 7]
+    );
 }
 
 /// The schedule as formats 3 has it, by general serialisation.

@@ -217,7 +217,7 @@ fn usage_travels_on_the_event_that_ends_the_attempt_and_not_into_the_canonical_l
 fn a_report_of_a_lost_attempt_that_comes_after_all_is_not_obeyed() {
     let mut world = World::at(5, "a pure does=hang");
     let first = world.attempt("a");
-    world.send(Input::AttemptLost { attempt: first });
+    world.send(Input::AttemptLost { attempt: first, why: None });
     world.send(ended(first, Verdict::Failed(regatta_engine::cause::Cause::Exit)));
     assert_eq!(world.state("a"), "running");
     assert_ne!(world.attempt("a"), first);

@@ -113,7 +113,8 @@ impl World {
                 inputs.push(entry.remove());
             }
             for input in &inputs {
-                if let Input::AttemptEnded(Ended { attempt, .. }) | Input::AttemptLost { attempt } = input {
+                if let Input::AttemptEnded(Ended { attempt, .. }) | Input::AttemptLost { attempt, .. } = input
+                {
                     self.alive.remove(attempt);
                 }
             }
@@ -252,7 +253,7 @@ impl World {
         match does {
             Does::Succeed => self.later(takes, burnt(ended(attempt, Verdict::Succeeded), burns)),
             Does::Fail(cause) => self.later(takes, burnt(ended(attempt, Verdict::Failed(cause)), burns)),
-            Does::GetLost => self.later(takes, Input::AttemptLost { attempt }),
+            Does::GetLost => self.later(takes, Input::AttemptLost { attempt, why: None }),
             Does::Hang => {}
             Does::MeetLimit(retry_after_ms) => {
                 self.later(takes, ended(attempt, Verdict::RateLimited { retry_after_ms }));
@@ -470,7 +471,7 @@ pub(crate) fn ended(attempt: AttemptId, verdict: Verdict) -> Input {
 
 fn reported(input: &Input) -> Option<AttemptId> {
     match input {
-        Input::AttemptEnded(Ended { attempt, .. }) | Input::AttemptLost { attempt } => Some(*attempt),
+        Input::AttemptEnded(Ended { attempt, .. }) | Input::AttemptLost { attempt, .. } => Some(*attempt),
         _ => None,
     }
 }

@@ -208,8 +208,9 @@ impl<'a> InputRecord<'a> {
                 (self.attempt_id, self.cause, self.report) = (Some(attempt_id), cause, Some(report));
                 self.retry_after_ms = retry_after_ms;
             }
-            Input::AttemptLost { attempt } | Input::AttemptIdle { attempt } => {
-                self.attempt_id = Some(attempt.0);
+            Input::AttemptIdle { attempt } => self.attempt_id = Some(attempt.0),
+            Input::AttemptLost { attempt, why } => {
+                (self.attempt_id, self.why) = (Some(attempt.0), why.as_deref().map(Cow::Borrowed));
             }
             Input::Reconciled { node, found } => {
                 let (name, result) = match found {
@@ -305,7 +306,7 @@ impl<'a> InputRecord<'a> {
                 let limits = self.limits.take();
                 Input::LimitsChanged { limits: Box::new(self.need(limits, "limits")?.into()) }
             }
-            "attempt_lost" => Input::AttemptLost { attempt: self.attempt()? },
+            "attempt_lost" => self.lost()?,
             "attempt_idle" => Input::AttemptIdle { attempt: self.attempt()? },
             "condition_evaluated" => {
                 let (node, error) = (self.node()?, self.error.take());
@@ -409,6 +410,11 @@ impl<'a> InputRecord<'a> {
 
     fn node(&self) -> Result<NodeId, RecordError> {
         self.need(self.node, "node").map(NodeId)
+    }
+
+    fn lost(&mut self) -> Result<Input, RecordError> {
+        let (attempt, why) = (self.attempt()?, self.why.take());
+        Ok(Input::AttemptLost { attempt, why: why.map(|why| why.into_owned().into()) })
     }
 
     fn attempt(&self) -> Result<AttemptId, RecordError> {

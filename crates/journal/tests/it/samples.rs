@@ -272,7 +272,7 @@ pub(crate) fn inputs() -> Vec<Input> {
     let limited = || Ended { attempt, verdict, report: Report::default() };
     inputs.push(Input::AttemptEnded(limited()));
     inputs.push(Input::Resumed(Resumed { ended: vec![limited()], ..Resumed::default() }));
-    inputs.push(Input::AttemptLost { attempt });
+    inputs.push(Input::AttemptLost { attempt, why: None });
     inputs.push(Input::AttemptIdle { attempt });
     let found = [
         Reconciliation::Done(Some(digest(0x44, 2))),
@@ -313,6 +313,7 @@ pub(crate) fn inputs() -> Vec<Input> {
     inputs.extend(batches().map(|batch| Input::BatchTested(Box::new(batch))));
     inputs.extend(expansions().map(|answer| Input::Expanded { node, answer }));
     inputs.push(Input::AttemptEnded(failed(Cause::JoinConflict)));
+    inputs.push(Input::AttemptLost { attempt, why: Some("it closed the connection".into()) });
     inputs
 }
 

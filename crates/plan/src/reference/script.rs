@@ -12,6 +12,9 @@ pub struct Script {
     pub script: String,
     /// The references, in order: the n-th (from 1) is the variable `REGATTA_REF_n`.
     pub refs: Vec<Ref>,
+    /// Names of `${name}` inside single quotes and quoted here-documents, where the shell fills in nothing. What stands behind
+    /// `-c` is read by another shell, which does.
+    pub literal: Vec<String>,
 }
 
 /// How the shell would read the text at a place.
@@ -33,6 +36,8 @@ impl Script {
             text,
             script: String::with_capacity(text.len()),
             refs: vec![],
+            literal: vec![],
+            is_script: false,
             quote: Quote::None,
             stack: vec![],
             arithmetic: 0,
@@ -41,7 +46,7 @@ impl Script {
             next_here: VecDeque::new(),
         };
         parser.run()?;
-        Ok(Script { script: parser.script, refs: parser.refs })
+        Ok(Script { script: parser.script, refs: parser.refs, literal: parser.literal })
     }
 }
 
@@ -49,6 +54,9 @@ struct ScriptParser<'a> {
     text: &'a str,
     script: String,
     refs: Vec<Ref>,
+    literal: Vec<String>,
+    /// What stands in these single quotes is for another shell.
+    is_script: bool,
     quote: Quote,
     /// Open parentheses.
     stack: Vec<Paren>,
@@ -126,6 +134,9 @@ impl ScriptParser<'_> {
         {
             return self.reference(reference, quoted);
         }
+        if quoted || self.quote == Quote::Single && !self.is_script {
+            self.literal.extend(rest.strip_prefix("${").and_then(name).map(str::to_owned));
+        }
         let c = rest.chars().next().unwrap_or('\0');
         let escaped = c == '\\' && !quoted && matches!(self.quote, Quote::None | Quote::Double);
         let mut length = c.len_utf8();
@@ -167,7 +178,10 @@ impl ScriptParser<'_> {
         let before = self.text[..at].chars().next_back();
         let word_start = before.is_none_or(|b| b.is_whitespace() || matches!(b, ';' | '&' | '|' | '('));
         match (self.quote, c) {
-            (Quote::None, '\'') => self.quote = Quote::Single,
+            (Quote::None, '\'') => {
+                self.quote = Quote::Single;
+                self.is_script = self.text[..at].trim_end().ends_with("-c");
+            }
             (Quote::Single, '\'') => self.quote = Quote::None,
             (Quote::None, '#') if word_start => self.quote = Quote::Comment,
             (Quote::Comment, '\n') => self.quote = Quote::None,
@@ -199,6 +213,12 @@ fn begins_command(before: &str) -> bool {
 /// In a script, `${x.y}` is ours only if it can be a reference of the plan language; the shell has no dots in names.
 fn belongs_to_us(reference: &Ref) -> bool {
     !reference.path.is_empty()
+}
+
+/// The name of a variable before the brace that closes it.
+fn name(rest: &str) -> Option<&str> {
+    let name = &rest[..rest.find('}')?];
+    (!name.is_empty() && name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())).then_some(name)
 }
 
 /// The here-document that begins here, if one does (`<<<` begins none).

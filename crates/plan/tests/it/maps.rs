@@ -1,6 +1,6 @@
 //! Spec 3 and 11: `for_each` in plans.
 
-use crate::world::{check, plan};
+use crate::world::{check, plan, yaml};
 use regatta_plan::lower;
 
 fn task(rest: &str) -> String {
@@ -83,4 +83,27 @@ fn a_list_that_would_make_a_plan_large_is_refused_where_it_stands() {
     assert!(
         loaded.plan.is_none() && loaded.render(false).contains("too long to stand in each of its 2000 items")
     );
+}
+
+#[test]
+fn files_of_a_map_are_those_of_each_item_where_its_list_stands_in_the_plan() {
+    let of = |text: &str| {
+        let plan = plan(text);
+        plan.tasks
+            .iter()
+            .map(|task| [task.files.join(" "), task.reads.join(" ")].join(" < "))
+            .collect::<Vec<_>>()
+    };
+    let text = "version: 1\nisolation: worktree\nmerge: { gates: ['true'] }\ntasks:\n  - { id: m, for_each: [a, 7], files: ['src/${item}/**'], reads: ['in/${index}'], run: x }\n";
+    assert_eq!(of(text), ["src/a/** < in/0", "src/7/** < in/1"]);
+    let known_later =
+        text.replace("[a, 7]", "'${inputs.list}'").replace("tasks:", "inputs: { list: [1] }\ntasks:");
+    let told = |text: &str| {
+        let facts = yaml(text).facts();
+        facts.iter().map(|fact| fact.message.clone()).collect::<Vec<_>>().join("\n")
+    };
+    let later = told(&known_later);
+    assert!(later.contains("`files` and `reads` of task `m[0]` cannot name its items"), "{later}");
+    let same = told(&text.replace("src/${item}/**", "src/**"));
+    assert!(same.contains("tasks `m[0]` and `m[1]` both own `src/**`"), "{same}");
 }

@@ -46,6 +46,9 @@ fn ageing_is_32_rounds_and_more_in_a_plan_of_many_tasks_unless_the_plan_says_so(
     };
     assert_eq!([ageing(0, ""), ageing(28, ""), ageing(35, ""), ageing(399, "")], [32, 32, 36, 120]);
     assert_eq!(ageing(399, "ageing: 2\n"), 2);
+    // A map counts as one, however many items it may have.
+    let map = "version: 1\ntasks:\n  - { id: m, for_each: [a, b], max_items: 399, run: x }\n";
+    assert_eq!(lower(&plan(map)).1.ageing_rounds, 32);
 }
 
 #[test]

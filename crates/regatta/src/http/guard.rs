@@ -3,11 +3,14 @@
 //! A page in a browser can send requests to the loopback under a name of its own (`Host`) or as itself (`Origin`). Neither
 //! gets further; no header of an answer allows a page to read it.
 
+use crate::http::door::Pass;
 use crate::http::rate::Rate;
 use crate::http::token::Token;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::Next;
@@ -78,6 +81,21 @@ impl Guard {
         }
         Ok(())
     }
+
+    /// A request whose head is admitted, with its body.
+    async fn judged(&self, request: Request, pass: Option<&Pass>) -> Result<Request, Refusal> {
+        self.admits(request.uri(), request.headers(), Instant::now())?;
+        if pass.is_some_and(|pass| !pass.is_let_in()) {
+            let again = Some((RETRY_AFTER, "1"));
+            return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, "too many connections", again));
+        }
+        let (head, body) = request.into_parts();
+        match tokio::time::timeout(self.patience, to_bytes(body, MAX_BODY_BYTES)).await {
+            Ok(Ok(bytes)) => Ok(Request::from_parts(head, Body::from(bytes))),
+            Ok(Err(_)) => Err(too_large()),
+            Err(_) => Err(Refusal(StatusCode::REQUEST_TIMEOUT, "the body did not come in time", None)),
+        }
+    }
 }
 
 /// An answer that refuses: status, why, and a header.
@@ -91,6 +109,9 @@ fn too_large() -> Refusal {
 impl From<Refusal> for Response {
     fn from(Refusal(status, why, header): Refusal) -> Response {
         let mut response = (status, format!("{why}\n")).into_response();
+        if closes(status) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some((name, value)) = header {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
@@ -98,16 +119,20 @@ impl From<Refusal> for Response {
     }
 }
 
-/// Looks at the head of a request, then reads its body within bounds, then passes it on.
+/// Whoever only asks too often has the token, and a seat of its own.
+fn closes(status: StatusCode) -> bool {
+    status != StatusCode::TOO_MANY_REQUESTS
+}
+
+/// Looks at the head of a request, then reads its body within bounds, then passes it on. Whoever is refused is closed, but for asking too often.
 pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    if let Err(refusal) = guard.admits(request.uri(), request.headers(), Instant::now()) {
-        return refusal.into();
-    }
-    let (head, body) = request.into_parts();
-    match tokio::time::timeout(guard.patience, to_bytes(body, MAX_BODY_BYTES)).await {
-        Ok(Ok(bytes)) => next.run(Request::from_parts(head, Body::from(bytes))).await,
-        Ok(Err(_)) => too_large().into(),
-        Err(_) => Refusal(StatusCode::REQUEST_TIMEOUT, "the body did not come in time", None).into(),
+    let pass = request.extensions().get::<Arc<Pass>>().cloned();
+    match guard.judged(request, pass.as_deref()).await {
+        Ok(request) => next.run(request).await,
+        Err(refusal) => {
+            pass.into_iter().filter(|_| closes(refusal.0)).for_each(|pass| pass.refuse());
+            refusal.into()
+        }
     }
 }
 

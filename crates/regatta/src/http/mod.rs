@@ -2,11 +2,12 @@
 //! `Origin` before anything else is read, and has a bound for everything.
 //!
 //! ```text
-//! connection ── serving: seats, time for headers ── guard: Host, Origin, token, rate, body ── whoever serves
+//! connection ── door: seats ── serving: time for headers ── guard: Host, Origin, token, rate, body ── whoever serves
 //! ```
 //! Knows nothing of what is served.
 
 pub mod address;
+pub mod door;
 pub mod guard;
 pub mod rate;
 pub mod serving;

@@ -1,31 +1,18 @@
 //! Connections: so many at a time, with a time for their headers; all are ended when the server is.
 
+use crate::http::door::{Bounds, Door, Visitor};
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
-/// How much is borne of those who connect.
-#[derive(Clone, Copy, Debug)]
-pub struct Bounds {
-    /// Connections at a time.
-    pub connections: usize,
-    /// The head of a request is there within so long, and a connection that is kept and says nothing is closed then.
-    pub head: Duration,
-}
-
-impl Default for Bounds {
-    /// A client has a connection for each call that waits, and one to listen.
-    fn default() -> Bounds {
-        Bounds { connections: 256, head: Duration::from_secs(60) }
-    }
-}
 
 /// A head has at most so many bytes.
 const MAX_HEAD_BYTES: usize = 64 << 10;
@@ -36,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until the token is cancelled.
 pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, until: CancellationToken) {
-    let seats = Arc::new(Semaphore::new(bounds.connections));
+    let door = Door::new(bounds);
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -48,31 +35,38 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, until:
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        // Without a seat it is closed at once: who waits unheard does not learn why.
-        let Ok(seat) = Arc::clone(&seats).try_acquire_owned() else { continue };
-        let (router, until) = (router.clone(), until.clone());
-        connections.spawn(async move {
-            connection(stream, router, bounds.head, until).await;
-            drop(seat);
-        });
+        connections.spawn(connection(stream, (door.enter(), bounds.head), router.clone(), until.clone()));
+        // Whoever comes is heard before the next one is taken: a crowd cannot push out who has shown the token already.
+        tokio::task::yield_now().await;
     }
     drop(listener);
     // Whoever is not done by then is cut off.
     let _ = tokio::time::timeout(LEAVE, async { while connections.join_next().await.is_some() {} }).await;
 }
 
-async fn connection(stream: TcpStream, router: Router, head: Duration, until: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    (visitor, head): (Visitor, Duration),
+    router: Router,
+    until: CancellationToken,
+) {
     // Answers are short and somebody waits for each.
     let _ = stream.set_nodelay(true);
+    let (router, pass) = (TowerToHyperService::new(router), visitor.pass());
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Arc::clone(&pass));
+        router.call(request)
+    });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let mut serving = std::pin::pin!(serving);
     tokio::select! {
         // Who broke off needs no answer.
         _ = serving.as_mut() => {}
+        () = visitor.is_over() => {}
         () = until.cancelled() => {
             serving.as_mut().graceful_shutdown();
             let _ = serving.await;
@@ -108,7 +102,8 @@ mod tests {
                 ended.cancel();
                 done
             });
-            serve(listener, router, Bounds { connections: 8, head: head_time }, until).await;
+            let bounds = Bounds { connections: 8, strangers: 8, head: head_time, token: head_time };
+            serve(listener, router, bounds, until).await;
             acted.await.unwrap()
         })
     }

@@ -1,14 +1,16 @@
 //! The token that every request must carry: made once, kept in a private file, compared in constant time.
 //!
-//! Whoever reads the file may do what its owner may: so nobody else must be able to, now or earlier.
+//! Whoever reads the file may do what its owner may: so nobody else must be able to, now or earlier. Runs look for the token in
+//! what their tasks say, wherever its file lies: the files that were named are remembered.
 
+use crate::context;
 use crate::error::CliError;
 use rustix::fs::OFlags;
 use std::fmt;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
@@ -16,6 +18,10 @@ use uuid::Uuid;
 const SHORTEST: usize = 32;
 /// And so many at most.
 const LONGEST: usize = 512;
+/// Where the files are listed that somebody named, one a line.
+const NAMED: &str = "mcp-token-files";
+/// The list is read so far; whoever names more files than fit looks after them.
+const MOST_NAMED_BYTES: u64 = 64 << 10;
 
 /// A token. It is never shown.
 pub struct Token(String);
@@ -59,6 +65,50 @@ impl Token {
     pub fn reveal(&self) -> &str {
         &self.0
     }
+}
+
+/// The file of the token where nobody names another; none without a home.
+#[must_use]
+pub fn default_file() -> Option<PathBuf> {
+    Some(context::user_state()?.join("mcp-token"))
+}
+
+/// Remembers a file that somebody named.
+///
+/// # Errors
+/// It cannot be noted.
+pub fn remember(file: &Path) -> io::Result<()> {
+    let Some(dir) = context::user_state() else { return Ok(()) };
+    let line = file.to_string_lossy();
+    if default_file().as_deref() == Some(file)
+        || line.contains('\n')
+        || named(&dir).any(|known| known == file)
+    {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+    let flags = OFlags::NOFOLLOW.bits().cast_signed();
+    let mut list =
+        OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(dir.join(NAMED))?;
+    list.write_all(format!("{line}\n").as_bytes())
+}
+
+/// The tokens of all files that are known and have one.
+#[must_use]
+pub fn known() -> Vec<Token> {
+    let Some(dir) = context::user_state() else { return Vec::new() };
+    let files = default_file().into_iter().chain(named(&dir));
+    files.filter_map(|file| checked(&file, &read(&file).ok()?).ok()).collect()
+}
+
+fn named(dir: &Path) -> impl Iterator<Item = PathBuf> {
+    let mut text = String::new();
+    if let Ok(list) = OpenOptions::new().read(true).open(dir.join(NAMED)) {
+        // What cannot be read is not known.
+        let _ = list.take(MOST_NAMED_BYTES).read_to_string(&mut text);
+    }
+    let lines: Vec<PathBuf> = text.lines().map(PathBuf::from).filter(|file| file.is_absolute()).collect();
+    lines.into_iter()
 }
 
 /// 244 bits of chance.

@@ -8,7 +8,7 @@
 
 use regatta_engine::effect::Effect;
 use regatta_engine::ids::AttemptId;
-use regatta_runtime::driven::{Call, Desk, Ending};
+use regatta_runtime::driven::{Call, Desk, Ending, panicked};
 use regatta_runtime::turn::Driver;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -162,7 +162,7 @@ impl Function {
             let ending = match catch_unwind(AssertUnwindSafe(|| work(&told))) {
                 Ok(Ok(value)) => Ending::Done(value),
                 Ok(Err(Failure(ending))) => ending,
-                Err(panic) => Ending::Failed(format!("the driver panicked: {}", words(&*panic))),
+                Err(panic) => Ending::Failed(panicked(&*panic)),
             };
             desk.end(attempt, ending);
         });
@@ -173,12 +173,6 @@ impl Function {
             }
         }
     }
-}
-
-/// What a panic says.
-fn words(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it said nothing")
 }
 
 impl Driver for Function {

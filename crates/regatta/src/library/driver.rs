@@ -32,6 +32,7 @@
 //! stops processes; a function goes on. There is no idle timeout and no output: [`crate::Event`] has its result and message.
 //!
 //! **It shares the program.** A panic is a failure of its attempt and of nothing else; the program's own panic hook sees it.
+//! So is one of [`Driver::perform`], and one while a driver is made fails each of its attempts.
 //! A function that waits for its own run waits for ever.
 //!
 //! **Only a program with that driver can go on with the run.** `regatta resume` refuses it while a task is open that wants

@@ -6,8 +6,8 @@
 //! Known to the thread of the loop and to every handle of the run.
 
 use super::error::Error;
-use regatta_runtime::orchestrator::Handle;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -19,11 +19,23 @@ pub(super) struct Left {
     pub(super) notes: Vec<String>,
 }
 
+/// Asks a loop to end what runs.
+#[derive(Clone)]
+struct Signal(Arc<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Signal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Signal")
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     /// Counts what happened, so that nobody who waits misses any of it.
     turns: u64,
-    handle: Option<Handle>,
+    signal: Option<Signal>,
+    /// So often an end was asked for before the loop listened.
+    early: u32,
     left: Option<Result<Left, Error>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -46,9 +58,13 @@ impl Live {
         self.rings.notify_all();
     }
 
-    /// The loop listens.
-    pub(super) fn begin(&self, handle: Handle) {
-        self.state().handle = Some(handle);
+    /// The loop listens: what was asked for before it did is told now.
+    pub(super) fn begin(&self, signal: impl Fn() + Send + Sync + 'static) {
+        let mut state = self.state();
+        let early = std::mem::take(&mut state.early);
+        let signal = state.signal.insert(Signal(Arc::new(signal))).clone();
+        drop(state);
+        (0..early).for_each(|_| (signal.0)());
     }
 
     pub(super) fn keep(&self, thread: JoinHandle<()>) {
@@ -59,14 +75,17 @@ impl Live {
     pub(super) fn leave(&self, left: Result<Left, Error>) {
         let mut state = self.state();
         state.left.get_or_insert(left);
-        state.handle = None;
+        state.signal = None;
         self.rings.notify_all();
     }
 
     /// Ends what runs, as a signal would; the run can be resumed.
     pub(super) fn interrupt(&self) {
-        let handle = self.state().handle.clone();
-        handle.into_iter().for_each(|handle| handle.signal());
+        let mut state = self.state();
+        let signal = state.signal.clone();
+        state.early += u32::from(signal.is_none() && state.left.is_none());
+        drop(state);
+        signal.into_iter().for_each(|signal| (signal.0)());
     }
 
     /// How it was left, if it was.
@@ -111,4 +130,26 @@ pub(super) type Lives = Arc<Mutex<BTreeMap<String, Arc<Live>>>>;
 
 pub(super) fn lives(lives: &Lives) -> MutexGuard<'_, BTreeMap<String, Arc<Live>>> {
     lives.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[test]
+    fn an_interruption_that_comes_before_the_loop_listens_is_told_when_it_does() {
+        let (live, told) = (Live::default(), Arc::<AtomicU32>::default());
+        let (counts, count) = (Arc::clone(&told), || told.load(Ordering::SeqCst));
+        live.interrupt();
+        live.begin(move || {
+            counts.fetch_add(1, Ordering::SeqCst);
+        });
+        assert_eq!(count(), 1);
+        live.interrupt();
+        assert_eq!(count(), 2);
+        live.leave(Ok(Left { notes: Vec::new() }));
+        live.interrupt();
+        assert_eq!(count(), 2);
+    }
 }

@@ -98,7 +98,8 @@ fn play(
     let machine = Machine { workspace: &context.workspace, keeper: program };
     let observer = observer(Arc::clone(live), started.clone(), standing);
     let orchestrator = Orchestrator::open(journal, work, machine, observer).map_err(wrong)?;
-    live.begin(orchestrator.handle());
+    let handle = orchestrator.handle();
+    live.begin(move || handle.signal());
     let left = orchestrator.run().map_err(wrong)?;
     let phase = left.engine.state().phase;
     let redactor = Arc::clone(&left.redactor);

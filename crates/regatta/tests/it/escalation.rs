@@ -187,3 +187,23 @@ tasks:
         "{text}"
     );
 }
+
+#[test]
+fn an_escalation_names_the_items_of_a_map_that_there_are_and_no_others() {
+    let world = World::with(
+        "version: 1
+breaker: { failures: 1, cool_down: 1s, limit: 500ms }
+limits: { max_parallel: 1 }
+tasks:
+  - { id: a, priority: P0, tags: [t], run: exit 1 }
+  - { id: m, for_each: [x, y], max_items: 9, tags: [t], run: exit 1 }
+  - { id: worn, retry: { max_attempts: 2, backoff: 1ms }, run: exit 1 }
+  - { id: n, needs: [worn], for_each: [x, y], max_items: 9, run: 'true' }
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let text = masked(&world, "@tag-0-t.md");
+    assert!(text.contains("## What it blocks\n\n`m[0]`, `m[1]`\n"), "{text}");
+    let text = masked(&world, "worn.md");
+    assert!(text.contains("## What it blocks\n\n`n[0]`\n"), "{text}");
+}

@@ -3,6 +3,7 @@
 use crate::world::World;
 use regatta::driver::{Attempt, Call, Desk, Driver, Effect, Ending, Failure};
 use regatta::{Config, Doubt, ErrorKind, Orchestrator, Plan, RunState, TaskState};
+use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -285,4 +286,102 @@ fn a_plan_that_names_a_driver_runs_only_where_it_is() {
     // A server of the same name would be something else.
     let both = "version: 1\nmcp_servers: { mine: { command: x } }\ntasks: [ { id: a, tool: mine/x } ]";
     assert!(regatta.execute(Plan::from_text(both)).unwrap_err().to_string().contains("both a driver"));
+}
+
+/// A driver by the trait that cannot do what it is told to.
+struct Panics(Desk);
+
+impl Driver for Panics {
+    fn perform(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Start { attempt, .. } => match &*self.0.call(*attempt).unwrap().tool {
+                "start" => panic!("no such luck"),
+                "end" => {}
+                _ => self.0.end(*attempt, Ending::Done(json!("done"))),
+            },
+            Effect::End { .. } => panic!("not even that"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_driver_by_the_trait_that_panics_fails_its_task_and_the_run_goes_on() {
+    let world = World::new();
+    let config = Config::new()
+        .impersonal()
+        .driver_with("bad", |desk| Box::new(Panics(desk)) as Box<dyn Driver>)
+        .driver_with("unmade", |_| -> Box<dyn Driver> { panic!("it cannot be made") });
+    let regatta = Orchestrator::new(world.root(), config).unwrap();
+    let text = "version: 1\ntasks:\n\
+        - { id: start, tool: bad/start }\n\
+        - { id: end, tool: bad/end, timeout: { attempt: 50ms } }\n\
+        - { id: unmade, tool: unmade/x }\n\
+        - { id: fine, tool: bad/fine }\n\
+        - { id: shell, run: 'true' }\n\
+        - { id: after, needs: [start], run: 'true' }\n";
+    let run = regatta.execute(text).unwrap();
+    let result = run.wait().unwrap();
+    assert_eq!(result.state(), RunState::Partial, "{result:?}");
+    let task = |id: &str| result.task(id).unwrap();
+    for id in ["fine", "shell"] {
+        assert_eq!(task(id).state, TaskState::Succeeded, "{id}");
+    }
+    for (id, why) in
+        [("start", "the driver panicked: no such luck"), ("unmade", "the driver panicked: it cannot be made")]
+    {
+        assert_eq!(task(id).state, TaskState::Failed, "{id}");
+        assert!(task(id).why.contains(why), "{id}: {}", task(id).why);
+    }
+    assert_eq!(task("end").state, TaskState::TimedOut, "{}", task("end").why);
+    assert_eq!(task("after").state, TaskState::Blocked);
+}
+
+/// Tells, when it is dropped, whether its run could be taken up by somebody else already.
+struct LastWords(Sender<bool>, std::path::PathBuf);
+
+impl Driver for LastWords {
+    fn perform(&mut self, _: &Effect) {}
+}
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        let runs = std::fs::read_dir(self.1.join(".regatta/runs")).unwrap();
+        let lock = std::fs::File::open(runs.last().unwrap().unwrap().path().join("lock")).unwrap();
+        self.0.send(flock(lock, FlockOperation::NonBlockingLockShared).is_ok()).unwrap();
+    }
+}
+
+#[test]
+fn a_run_is_let_go_only_when_everything_of_its_drivers_is_gone() {
+    let world = World::new();
+    let (to, dropped) = channel();
+    let root = world.root().to_owned();
+    let (here, came) = channel();
+    let config = Config::new()
+        .impersonal()
+        .driver("mine", waits(here))
+        .driver_with("last", move |_| Box::new(LastWords(to.clone(), root.clone())) as Box<dyn Driver>);
+    let regatta = Orchestrator::new(world.root(), config).unwrap();
+    // Interrupted, so that it is open and would be free without its lock.
+    let text = "version: 1\ntasks: [ { id: a, tool: mine/x, effect: idempotent } ]";
+    let run = regatta.execute(text).unwrap();
+    comes(&came);
+    assert_eq!(run.interrupt().unwrap().state(), RunState::Interrupted);
+    assert!(!dropped.try_recv().unwrap(), "its lock was gone before its drivers were");
+    // The same where the loop has to leave in the middle: nothing can be recorded any more.
+    run.resume().unwrap();
+    comes(&came);
+    let store = rusqlite::Connection::open(world.path(".regatta/regatta.db")).unwrap();
+    let broken = "CREATE TRIGGER broken BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'it breaks'); END";
+    store.execute_batch(broken).unwrap();
+    // It is told only what cannot be recorded.
+    let _ = run.cancel();
+    assert_eq!(run.wait().unwrap_err().exit_code(), 4);
+    assert!(!dropped.try_recv().unwrap(), "its lock was gone before its drivers were");
+    store.execute_batch("DROP TRIGGER broken").unwrap();
+    run.resume().unwrap();
+    comes(&came);
+    run.cancel().unwrap();
+    assert_eq!(run.wait().unwrap().state(), RunState::Cancelled);
 }

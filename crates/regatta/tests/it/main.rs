@@ -71,6 +71,7 @@ mod mcp_fixture;
 mod mcp_http;
 mod mcp_http_guard;
 mod mcp_http_server;
+mod mcp_looks;
 mod meanwhile;
 mod mending;
 mod merging;

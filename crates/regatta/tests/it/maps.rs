@@ -236,6 +236,78 @@ fn an_item_that_is_not_known_cannot_be_skipped() {
 }
 
 #[test]
+fn a_retry_of_one_item_leaves_the_other_items_alone() {
+    let world = World::with(
+        "version: 1
+tasks:
+  - { id: m, for_each: [a, b, c, d], run: 'echo x >>\"ran-${item}\"; test -e ok || test \"${item}\" = d' }
+  - { id: all, needs: [m], run: 'echo x >>after' }
+  - { id: own, needs: ['m[1]'], run: 'echo x >>own' }
+",
+    );
+    assert_eq!(world.run()["status"], "partial");
+    world.write("ok", "");
+    let ran = || ["a", "b", "c", "d"].map(|item| world.read(&format!("ran-{item}")).lines().count());
+    world.regatta(&["retry", &world.run_id(), "--task", "m[1]"]);
+    assert_eq!(ran(), [1, 2, 1, 1]);
+    let summary = world.regatta(&["status", "--json"]).exits(0).json();
+    let status = |task: &str| summary["tasks"][task]["status"].clone();
+    assert_eq!(
+        ["m[0]", "m[1]", "m[2]", "m[3]"].map(status),
+        ["skipped", "succeeded", "skipped", "succeeded"]
+    );
+    assert_eq!(["all", "own"].map(status), ["skipped", "succeeded"], "{summary:#}");
+    // Also the first one, which stands for all until the list is known.
+    world.regatta(&["retry", &world.run_id(), "--task", "m[0]"]);
+    assert_eq!(ran(), [2, 2, 1, 1]);
+    world.regatta(&["retry", &world.run_id()]).exits(0);
+    assert_eq!((ran(), world.read("after").lines().count()), ([2, 2, 2, 1], 1));
+    world.regatta(&["replay", &world.run_id()]).exits(0);
+}
+
+#[test]
+fn the_results_of_a_map_that_has_not_ended_are_no_empty_list() {
+    let world = World::with(
+        "version: 1
+tasks:
+  - id: m
+    for_each: [a, b]
+    effect: pure
+    result: stdout-json
+    run: 'until test -e go; do sleep 0.05; done; echo 1'
+  - id: r
+    effect: reconcile
+    run: 'echo up >up; kill -9 $PPID; sleep 300'
+    reconcile: [sh, -c, 'printf %s \"$1\" >saw', x, '${m.results}']
+",
+    );
+    world.fifo("up");
+    let mut run = world.start(&["run", "plan.yaml"]);
+    assert_eq!(world.hear("up"), "up");
+    // Who does not know what was there cannot tell whether the work was done.
+    world.follow("node_in_doubt", 1);
+    assert!(!world.path("saw").exists(), "{}", world.read("saw"));
+    world.write("go", "");
+    world.regatta(&["answer", &world.run_id(), "r", "--failed"]).exits(0);
+    run.wait().unwrap();
+    let summary = world.regatta(&["status", "--json"]).exits(0).json();
+    assert_eq!(summary["tasks"]["m[1]"]["status"], "succeeded", "{summary:#}");
+}
+
+#[test]
+fn a_reference_to_the_item_inside_single_quotes_is_warned_of() {
+    let world = World::with(
+        "version: 1\ntasks:\n  - { id: m, for_each: [a], run: \"echo '${item}' '$index' \\\"${item}\\\"\" }\n  - { id: n, run: \"echo '${item}'\" }\n",
+    );
+    let facts = world.regatta(&["check", "plan.yaml", "--json"]).exits(0).json();
+    let problems = facts["problems"].as_array().unwrap();
+    let told: Vec<_> = problems.iter().map(|p| p["message"].as_str().unwrap()).collect();
+    assert_eq!(told.len(), 1, "{facts:#}");
+    assert!(told[0].contains("`${item}`") && told[0].contains("single quotes"), "{facts:#}");
+    assert_eq!(problems[0]["severity"], "warning");
+}
+
+#[test]
 fn the_command_that_goes_on_names_an_item_as_one_word_of_a_shell() {
     let world = World::with("version: 1\ntasks:\n  - { id: m, for_each: [a], run: 'exit 3' }\n");
     let said = world.command(&["run", "plan.yaml"]).output().unwrap().stdout;

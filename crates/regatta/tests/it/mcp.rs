@@ -2,6 +2,7 @@
 
 use crate::world::World;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
@@ -13,6 +14,8 @@ struct Client {
     next: u64,
     /// Notifications that came between answers.
     heard: Vec<Value>,
+    /// What each tool says that it answers.
+    answers: BTreeMap<String, Value>,
 }
 
 impl Client {
@@ -25,12 +28,17 @@ impl Client {
         let mut command = world.command(args);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (stdin, stdout) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
-        let mut client = Client { child, stdin, stdout, next: 0, heard: Vec::new() };
+        let mut client =
+            Client { child, stdin, stdout, next: 0, heard: Vec::new(), answers: BTreeMap::new() };
         let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": capabilities,
             "clientInfo": { "name": "test", "version": "1" } });
         let said = client.ask("initialize", hello);
         assert_eq!(said["result"]["serverInfo"]["name"], "regatta", "{said}");
         client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string());
+        let said = client.ask("tools/list", json!({}));
+        let tools = said["result"]["tools"].as_array().unwrap().iter();
+        client.answers =
+            tools.map(|t| (t["name"].as_str().unwrap().to_owned(), t["outputSchema"].clone())).collect();
         client
     }
 
@@ -73,6 +81,11 @@ impl Client {
         let content = result["structuredContent"].clone();
         assert_eq!(serde_json::from_str::<Value>(text.as_str().unwrap()).unwrap(), content, "{said}");
         assert_eq!(result["isError"], content["success"] == false, "{said}");
+        let schema = &self.answers[tool];
+        assert!(schema.is_object(), "`{tool}` says what it answers");
+        if let Err(error) = jsonschema::validate(schema, &content) {
+            panic!("{tool}: {error}\n{content:#}\n{schema:#}");
+        }
         content
     }
 
@@ -142,6 +155,11 @@ fn a_document_with_problems_is_refused_with_all_of_them_and_nothing_is_started()
     let said = client
         .call("parallel_execute", json!({ "tasks": [ { "id": "a", "tool": "no_such", "params": {} } ] }));
     assert_eq!(said["error"]["code"], "UNKNOWN_TOOL");
+    let near = json!([ { "id": "a", "tool": "file_reed", "params": {} }, { "id": "b", "tool": "sleep", "params": { "ms": 1 }, "dependsOn": ["aa"] } ]);
+    let said = client.call("parallel_execute", json!({ "tasks": near }));
+    assert_eq!(said["error"]["hint"], "did you mean `a`?", "{said}");
+    let hints: Vec<_> = said["error"]["problems"].as_array().unwrap().iter().map(|p| &p["hint"]).collect();
+    assert_eq!(hints, ["did you mean `file_read`?", "did you mean `a`?"], "{said}");
     let plan = json!({ "version": 1, "tasks": [ { "id": "a", "run": "true" } ] });
     let said = client.call("parallel_execute", plan.clone());
     assert_eq!(said["error"]["hint"], "a plan is started with `run_start`");

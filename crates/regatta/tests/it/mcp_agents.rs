@@ -112,3 +112,18 @@ fn codex_hands_over_a_graph_over_http_with_the_commands_that_the_server_tells_to
     shell.env("PROMPT", script("parallel_execute", &graph()));
     is_done(&world, &said(shell));
 }
+
+#[test]
+fn claude_hands_over_a_graph_over_http_with_the_commands_that_the_server_tells_to_type() {
+    let Some((mut world, _model)) = world_with("claude") else { return };
+    world.set("ENABLE_TOOL_SEARCH", "false");
+    world.set("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
+    let server = Server::start(&world, &[]);
+    let commands = section(&server, "Claude Code:", "Codex:");
+    let tool = "mcp__regatta__parallel_execute";
+    let exec =
+        format!("exec claude -p \"$PROMPT\" --output-format stream-json --verbose --allowedTools {tool}");
+    let mut shell = world.program("sh", &["-ec", &format!("{commands}\n{exec}")]);
+    shell.env("PROMPT", script(tool, &graph()));
+    is_done(&world, &said(shell));
+}

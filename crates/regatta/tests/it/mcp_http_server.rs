@@ -33,7 +33,8 @@ impl Server {
             assert!(out.read_line(&mut greeting).unwrap() > 0, "it does not serve: {greeting}");
         }
         let address = greeting.split_once("http://").unwrap().1.split_once("/mcp").unwrap().0.to_owned();
-        let token = world.read("nobody/state/regatta/mcp-token").trim().to_owned();
+        let file = greeting.split_once("the token in ").unwrap().1.split_once(": `Authorization").unwrap().0;
+        let token = std::fs::read_to_string(file).unwrap().trim().to_owned();
         Server { child, address, token, greeting }
     }
 

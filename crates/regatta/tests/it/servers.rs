@@ -129,6 +129,11 @@ fn a_server_that_crashes_leaves_a_call_in_doubt_unless_it_may_be_repeated() {
         "{tasks:#}"
     );
     assert_eq!(world.read("log").matches("crash_once {\"mark\": \"one\"}").count(), 1, "never twice");
+    let why = world.regatta(&["explain", "once"]).exits(0).out;
+    assert!(
+        why.contains("attempt 1 lost: lost: server `s`: it closed the connection (exit status: 3)"),
+        "{why}"
+    );
     world.regatta(&["answer", &world.run_id(), "once", "--again"]);
     world.regatta(&["resume"]).exits(0);
     assert_eq!(
@@ -163,6 +168,20 @@ fn a_server_that_cannot_be_had_is_a_failure_that_may_be_tried_again() {
     );
     let why = world.regatta(&["explain", "a"]).out;
     assert!(why.contains("it said: no licence") && why.contains("before it was initialised"), "{why}");
+}
+
+#[test]
+fn a_server_that_knows_no_handshake_is_spoken_to_in_the_revision_without_one() {
+    let tasks = "  - { id: a, tool: s/echo, params: { x: 1 } }\n  - { id: b, needs: [a], tool: s/progress }\n  - { id: c, needs: [b], tool: s/ecko }\n";
+    let world = world(", newer", tasks);
+    let summary = world.run();
+    let status = |task: &str| summary["tasks"][task]["status"].clone();
+    assert_eq!(["a", "b", "c"].map(status), ["succeeded", "succeeded", "failed"], "{summary:#}");
+    // Once to be refused the handshake, once for good.
+    assert_eq!(starts(&world), 2);
+    assert!(world.regatta(&["explain", "c"]).out.contains("did you mean `s/echo`"));
+    let said = world.regatta(&["check", "plan.yaml", "--connect"]).exits(3);
+    assert!(said.err.contains("`s/ecko`, which server `s` does not have"), "{}", said.err);
 }
 
 #[test]

@@ -116,3 +116,11 @@ fn a_server_over_http_that_wants_a_rest_gets_it_and_one_that_is_slow_is_told_to_
     web.world.follow("dispatch_cancelled", 1);
     assert!(web.world.read("log").contains("cancelled"), "{}", web.world.read("log"));
 }
+
+#[test]
+fn a_server_over_http_that_knows_no_handshake_is_spoken_to_in_the_revision_without_one() {
+    let web = Web::new("/newer", "  - { id: a, tool: w/plain }\n  - { id: b, tool: w/plain, needs: [a] }\n");
+    let summary = web.world.run();
+    assert_eq!(summary["status"], "succeeded", "{summary:#}");
+    assert_eq!(web.world.read("log"), "newer server/discover\nnewer tools/call\nnewer tools/call\n");
+}

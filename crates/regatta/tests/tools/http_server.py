@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A server of tools over streamable HTTP. Writes its port into a file, and what happens to it into another one.
 
-Arguments: the file for the port, the file for the log. It wants `Authorization: Bearer t`, and a session.
+Arguments: the file for the port, the file for the log. It wants `Authorization: Bearer t`, and a session. At
+`/newer` it speaks the revision without a handshake only, and has no sessions.
 """
 import json, os, socket, sys, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -58,6 +59,15 @@ class Handler(BaseHTTPRequestHandler):
             return self.events([("end", KEPT.pop(last))])
         self.reply(405)
 
+    def newer(self, method, id):
+        if self.headers.get("mcp-protocol-version") != "2026-07-28" or method == "initialize":
+            error = {"code": -32601, "message": f"unknown method {method}"}
+            return self.reply(400, {"jsonrpc": "2.0", "id": id, "error": error})
+        log(f"newer {method}")
+        known = {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}, "ttlMs": 0, "cacheScope": "private"}
+        result = known if method == "server/discover" else answer(id, "newer")["result"]
+        self.reply(200, {"jsonrpc": "2.0", "id": id, "result": {"resultType": "complete", **result}})
+
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         method, id = body.get("method"), body.get("id")
@@ -65,6 +75,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(307, location="/mcp")
         if self.headers.get("authorization") != "Bearer t":
             return self.reply(401, {"error": "no"})
+        if self.path == "/newer":
+            return self.newer(method, id)
         if method == "initialize":
             COUNT[0] += 1
             SESSIONS.add(f"s{COUNT[0]}")

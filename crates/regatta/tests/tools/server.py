@@ -2,7 +2,7 @@
 """A server of tools over standard input and output, good and bad. What happens to it it writes into a file.
 
 Arguments: the file, and words that change it: `noisy` (logs to standard output first), `silent` (never initialises),
-`dead` (ends at once), `newer` (knows no initialize), `tells` (what its variable OWN is).
+`dead` (ends at once), `newer` (speaks the revision without a handshake only), `tells` (what its variable OWN is).
 """
 import json, os, subprocess, sys, threading, time
 
@@ -108,7 +108,8 @@ def work(message):
     params = message["params"]
     try:
         result = call(message["id"], params["name"], params.get("arguments") or {}, params.get("_meta") or {})
-        send({"id": message["id"], "result": result})
+        more = {"resultType": "complete"} if "newer" in WORDS else {}
+        send({"id": message["id"], "result": {**result, **more}})
     except KeyError as error:
         send({"id": message["id"], "error": {"code": -32602, "message": f"unknown tool {error}"}})
 
@@ -123,12 +124,19 @@ if "noisy" in WORDS:
 for line in sys.stdin:
     message = json.loads(line)
     method = message.get("method")
-    if method == "initialize" and "silent" not in WORDS:
+    meta = message.get("params", {}).get("_meta", {})
+    if "newer" in WORDS and "id" in message and meta.get("io.modelcontextprotocol/protocolVersion") != "2026-07-28":
+        send({"id": message["id"], "error": {"code": -32601, "message": f"unknown method {method}"}})
+    elif "newer" in WORDS and method == "server/discover":
+        known = {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}, "ttlMs": 0, "cacheScope": "private"}
+        send({"id": message["id"], "result": {"resultType": "complete", **known}})
+    elif method == "initialize" and "silent" not in WORDS:
         info = {"protocolVersion": message["params"]["protocolVersion"], "capabilities": {"tools": {}},
                 "serverInfo": {"name": "test", "version": "1"}}
         send({"id": message["id"], "result": info})
     elif method == "tools/list":
-        send({"id": message["id"], "result": {"tools": list(tools())}})
+        kept = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"} if "newer" in WORDS else {}
+        send({"id": message["id"], "result": {"tools": list(tools()), **kept}})
     elif method == "tools/call":
         threading.Thread(target=work, args=(message,), daemon=True).start()
     elif method == "notifications/cancelled":

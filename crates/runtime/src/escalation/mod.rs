@@ -85,10 +85,11 @@ impl Case {
     #[must_use]
     pub fn of(run: Run<'_>, story: &Story, (about, escalation): (Scope, Escalation)) -> Case {
         let (attempts, attempts_in_all) = story.attempts(run.graph, about);
-        let waiting = match about {
+        let mut waiting = match about {
             Scope::Node(node) => descendants(run.graph, node),
             Scope::Agent(_) | Scope::Tool(_) | Scope::Tag(_) => story.open(run.graph, about, MAX_COUNTED),
         };
+        waiting.retain(|node| story.is_shown(run.graph, *node));
         let name = |node: &NodeId| run.graph.name(*node).to_owned();
         Case {
             version: VERSION,

@@ -6,6 +6,7 @@ use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId};
+use regatta_engine::input::Expansion;
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::scope::Scope;
 use serde::Serialize;
@@ -44,6 +45,8 @@ pub struct Story {
     undos: BTreeSet<AttemptId>,
     /// Nodes that have ended, by index.
     ended: Vec<bool>,
+    /// How many items a map has, once that was found.
+    items: BTreeMap<u32, u32>,
 }
 
 impl Story {
@@ -62,6 +65,13 @@ impl Story {
                 if kept.len() > MAX_TOLD {
                     kept.pop_front();
                 }
+            }
+            EventKind::NodeExpanded(node, answer) => {
+                let items = match answer {
+                    Expansion::Items(items) => *items,
+                    Expansion::Error(_) => 1,
+                };
+                self.items.extend(graph.slot(*node).map(|slot| (slot.map, items)));
             }
             EventKind::NodeEnded { node, outcome, .. } => {
                 if self.ended.len() <= node.index() {
@@ -96,10 +106,16 @@ impl Story {
         (last, count)
     }
 
+    /// What people see: of a map the items that there are; until that is known its first slot stands for all.
+    pub(super) fn is_shown(&self, graph: &Graph, node: NodeId) -> bool {
+        let slot = graph.slot(node);
+        slot.is_none_or(|slot| slot.index < self.items.get(&slot.map).copied().unwrap_or(1))
+    }
+
     /// Tasks of a scope that have not ended, in order key.
     pub(super) fn open(&self, graph: &Graph, scope: Scope, most: usize) -> Vec<NodeId> {
         let ended = |node: &NodeId| self.ended.get(node.index()).copied().unwrap_or(false);
-        let open = graph.order().iter().copied().filter(|node| !ended(node));
+        let open = graph.order().iter().copied().filter(|node| !ended(node) && self.is_shown(graph, *node));
         open.filter(|&node| graph.scopes(node).any(|s| s == scope)).take(most).collect()
     }
 }

@@ -212,7 +212,8 @@ impl Ended {
         Ended { cpu_us, max_rss_kib: usage.max_rss_kib, ..Ended::new(attempt, how) }
     }
 
-    fn new(attempt: u64, how: How) -> Ended {
+    /// An end of which nothing more is known.
+    pub(crate) fn new(attempt: u64, how: How) -> Ended {
         Ended {
             attempt,
             how,

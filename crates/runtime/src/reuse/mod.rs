@@ -167,6 +167,12 @@ impl Memory {
         self.selection.reuse.contains(&node)
     }
 
+    /// True if the node is to be skipped when the run has come to it: an item of a map of which others were asked for.
+    #[must_use]
+    pub fn leaves(&self, node: NodeId) -> bool {
+        self.selection.leave.contains(&node)
+    }
+
     /// Takes note of an event.
     pub fn absorb(&mut self, event: &Event) {
         if let EventKind::ReuseMissed(node, _) = event.kind {
@@ -183,6 +189,9 @@ impl Memory {
         (node, attempt): (NodeId, AttemptId),
         footing: Option<&Footing<'_>>,
     ) -> Arrival {
+        if self.leaves(node) {
+            return Input::Skip { node }.into();
+        }
         let looked = match footing {
             None => self.look((actions, outputs), node),
             Some(footing) => self.look_apart(actions, (node, attempt), footing),

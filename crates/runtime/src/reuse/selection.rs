@@ -54,10 +54,12 @@ pub struct Selection {
     pub again: BTreeSet<NodeId>,
     /// Not to run, although they did not succeed: they were not asked for.
     pub skip: Vec<NodeId>,
+    /// The same of items of a map that others of it are asked for: they can be skipped when the run has come to them.
+    pub leave: BTreeSet<NodeId>,
 }
 
 /// Selects from what became of each node, by index: all that did not succeed, or only `named`, with what depends on
-/// it, and what it needs that did not succeed.
+/// it, and what it needs that did not succeed. An item that is named stands for itself: the others of its map are left alone.
 #[must_use]
 pub fn select(graph: &Graph, fates: &[Fate], named: &[NodeId]) -> Selection {
     let fate = |node: NodeId| fates[node.index()];
@@ -71,8 +73,13 @@ pub fn select(graph: &Graph, fates: &[Fate], named: &[NodeId]) -> Selection {
             again.insert(node);
         }
     }
+    let maps: BTreeSet<u32> =
+        named.iter().filter_map(|&node| graph.slot(node)).map(|slot| slot.map).collect();
+    let beside = |node: NodeId| {
+        graph.slot(node).is_some_and(|slot| maps.contains(&slot.map)) && !named.contains(&node)
+    };
     for node in graph.order().iter().rev().copied() {
-        if failed(&node) && graph.succs(node).any(|s| again.contains(&s)) {
+        if failed(&node) && !beside(node) && graph.succs(node).any(|s| again.contains(&s)) {
             again.insert(node);
         }
     }
@@ -81,7 +88,8 @@ pub fn select(graph: &Graph, fates: &[Fate], named: &[NodeId]) -> Selection {
     let touched = |map| graph.slots(map).iter().any(|slot| again.contains(slot) || fate(*slot).is_good());
     let whole = |node: &NodeId| graph.slot(*node).is_none_or(|slot| slot.index == 0 && !touched(slot.map));
     let skip = all().filter(|n| failed(n) && !again.contains(n) && whole(n)).collect();
-    Selection { reuse, again, skip }
+    let leave = all().filter(|&n| failed(&n) && !again.contains(&n) && graph.slot(n).is_some()).collect();
+    Selection { reuse, again, skip, leave }
 }
 
 #[cfg(test)]

@@ -149,6 +149,8 @@ mod tests {
     fn an_answer_of_too_many_parts_is_head_and_tail_of_itself() {
         let many: Value = (0..20_000).map(|n| json!({ "id": n })).collect();
         let (value, shortened) = fitting(many);
+        let schema = super::super::schemas::answers(&[]);
+        jsonschema::validate(&schema, &value).unwrap();
         assert!(shortened && value.to_string().len() <= MAX_BYTES);
         assert!(value["head"].as_str().unwrap().starts_with("[{\"id\":0}"));
         assert!(value["tail"].as_str().unwrap().ends_with("{\"id\":19999}]"));

@@ -9,12 +9,13 @@ use super::offer::Offer;
 use super::place;
 use super::server::{STACK_BYTES, Server, Shared};
 use super::sessions::{Sessions, named};
-use crate::context::{self, Context, out};
+use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::http::address::loopback;
+use crate::http::door::Bounds;
 use crate::http::guard::{Guard, MAX_BODY_BYTES, RATE, guard};
-use crate::http::serving::{self, Bounds};
-use crate::http::token::Token;
+use crate::http::serving;
+use crate::http::token::{self, Token};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -50,6 +51,11 @@ pub(super) fn run<O: Offer>(
     place::narrow(context.clone())?;
     let file = token_file.map_or_else(default_file, |file| Ok(context.cwd.join(file)))?;
     let token = Token::at(&file)?;
+    if let Err(error) = token::remember(&file) {
+        err(&format!(
+            "warning: runs cannot hide the token in what tasks say, its file is not noted: {error}\n"
+        ));
+    }
     let fail = |e: &dyn std::fmt::Display| CliError::environment(format!("the server cannot run: {e}"));
     let runtime = Builder::new_current_thread().enable_all().thread_stack_size(STACK_BYTES).build();
     let runtime = runtime.map_err(|e| fail(&e))?;
@@ -114,8 +120,7 @@ fn until_signal() -> std::io::Result<CancellationToken> {
 
 fn default_file() -> Result<PathBuf, CliError> {
     let none = || CliError::environment("no home is known where the token could be kept");
-    let dir = context::user_state().ok_or_else(|| none().hint("regatta mcp --http --token-file FILE"))?;
-    Ok(dir.join("mcp-token"))
+    token::default_file().ok_or_else(|| none().hint("regatta mcp --http --token-file FILE"))
 }
 
 fn taken(address: SocketAddr, error: &std::io::Error) -> CliError {
@@ -129,12 +134,14 @@ fn greeting(context: &Context, address: SocketAddr, file: &Path) -> String {
     let server =
         json!({ "type": "http", "url": url, "headers": { "Authorization": "Bearer ${REGATTA_MCP_TOKEN}" } });
     let servers = json!({ "mcpServers": { "regatta": server } });
-    let cat = format!("$(cat {})", quoted(&path));
+    // By a variable that the client fills in itself: a token in an argument is there for everybody to see.
+    let export = format!("export REGATTA_MCP_TOKEN=\"$(cat {})\"", quoted(&path));
     format!(
         "serving {url} for {}\n\
          every request carries the token in {}: `Authorization: Bearer TOKEN`\n\n\
-         Claude Code:\n  claude mcp add --transport http regatta {url} --header \"Authorization: Bearer {cat}\"\n\
-         Codex:\n  export REGATTA_MCP_TOKEN=\"{cat}\"\n  codex mcp add regatta --url {url} --bearer-token-env-var REGATTA_MCP_TOKEN\n\
+         clients read it from a variable, whenever they are started:\n\n\
+         Claude Code:\n  {export}\n  claude mcp add --transport http regatta {url} --header 'Authorization: Bearer ${{REGATTA_MCP_TOKEN}}'\n\
+         Codex:\n  {export}\n  codex mcp add regatta --url {url} --bearer-token-env-var REGATTA_MCP_TOKEN\n\
          clients with a file:\n  {servers}\n\n\
          Ctrl-C ends the server and no run.\n",
         escape(&context.workspace.to_string_lossy()),

@@ -18,6 +18,7 @@ mod prompts;
 mod requests;
 mod resources;
 mod runs;
+mod schemas;
 pub mod server;
 mod sessions;
 mod tools;

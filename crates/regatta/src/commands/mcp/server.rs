@@ -28,6 +28,10 @@ use tokio::sync::{OnceCell, Semaphore};
 pub(super) const STACK_BYTES: usize = 8 << 20;
 /// Calls at a time, over all clients: each has a thread.
 const MAX_CALLS: usize = 64;
+/// Readings of the workspace at a time, over all clients: each has a thread, and may hold some megabytes.
+const MAX_LOOKS: usize = 8;
+/// And so many that wait for their turn; none of them waits for a run.
+const MAX_LOOKS_WAITING: usize = 64;
 /// A client has so long to take what it is told.
 const TELL: Duration = Duration::from_secs(1);
 /// A client has so long to name its roots.
@@ -65,12 +69,15 @@ pub struct Shared<O> {
     wait: Duration,
     offer: O,
     calls: Arc<Semaphore>,
+    looks: Arc<Semaphore>,
+    looks_waiting: Semaphore,
 }
 
 impl<O: Offer> Shared<O> {
     /// An offer, where it is served, and how long a call may wait for a run.
     pub fn new(base: Context, offer: O, wait: Duration) -> Shared<O> {
-        Shared { base, wait, offer, calls: Arc::new(Semaphore::new(MAX_CALLS)) }
+        let [calls, looks] = [MAX_CALLS, MAX_LOOKS].map(|most| Arc::new(Semaphore::new(most)));
+        Shared { base, wait, offer, calls, looks, looks_waiting: Semaphore::new(MAX_LOOKS_WAITING) }
     }
 }
 
@@ -159,9 +166,25 @@ impl<O: Offer> Server<O> {
         look: impl FnOnce(&O, &Context) -> Result<T, Refused> + Send + 'static,
     ) -> Result<T, ErrorData> {
         let refused = |refused: Refused| ErrorData::invalid_params(refused.message, None);
+        let busy =
+            || format!("{MAX_LOOKS_WAITING} readings wait for their turn; try again when one has ended");
         let context = self.context(request).await.map_err(refused)?;
         let shared = Arc::clone(&self.shared);
-        let looked = tokio::task::spawn_blocking(move || look(&shared.offer, &context)).await;
+        let seat = match Arc::clone(&shared.looks).try_acquire_owned() {
+            Ok(seat) => seat,
+            Err(_) => {
+                let waits = self.shared.looks_waiting.try_acquire();
+                let _waits = waits.map_err(|_| ErrorData::internal_error(busy(), None))?;
+                let seat = Arc::clone(&shared.looks).acquire_owned().await;
+                seat.map_err(|e| ErrorData::internal_error(e.to_string(), None))?
+            }
+        };
+        let looked = tokio::task::spawn_blocking(move || {
+            let looked = look(&shared.offer, &context);
+            drop(seat);
+            looked
+        });
+        let looked = looked.await;
         looked.map_err(|e| ErrorData::internal_error(e.to_string(), None))?.map_err(refused)
     }
 }

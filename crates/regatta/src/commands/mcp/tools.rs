@@ -2,7 +2,7 @@
 
 use super::answer::Answer;
 use super::desk::{Arguments, Desk, Refused};
-use super::{leases, requests, runs};
+use super::{leases, requests, runs, schemas};
 use regatta_plan::{Document, schema};
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use rmcp::schemars::{JsonSchema, schema_for};
@@ -39,6 +39,8 @@ pub(super) struct Row {
     title: &'static str,
     about: &'static str,
     schema: fn() -> Value,
+    /// What it answers.
+    answers: fn() -> Value,
     pub(super) manner: Manner,
     offered: Offered,
     pub(super) call: fn(&Desk<'_>, Arguments) -> Result<Answer, Refused>,
@@ -53,6 +55,7 @@ pub(super) const ROWS: [Row; 14] = [
                 `${taskId.result.field}`, failures contained. Durable: if it outlasts the wait, the answer has the run id and \
                 `run_wait` goes on.",
         schema: || schema(Document::Request),
+        answers: || schemas::document("tasks", schemas::task()),
         manner: Manner::Runs,
         offered: Offered::Outside,
         call: requests::parallel_execute,
@@ -63,6 +66,7 @@ pub(super) const ROWS: [Row; 14] = [
         about: "Runs shell commands, those at once that do not depend on each other, and answers exit code and output of each. \
                 If it outlasts the wait, the answer has the run id and `run_wait` goes on.",
         schema: || schema(Document::Batch),
+        answers: || schemas::document("commands", schemas::command()),
         manner: Manner::Runs,
         offered: Offered::Outside,
         call: requests::shell_batch,
@@ -72,6 +76,7 @@ pub(super) const ROWS: [Row; 14] = [
         title: "Check a plan",
         about: "Says every problem of a plan at once, with line, column and hint. Runs nothing.",
         schema: of::<runs::PlanCheck>,
+        answers: schemas::checked,
         manner: Manner::Looks,
         offered: Offered::Outside,
         call: runs::plan_check,
@@ -81,6 +86,7 @@ pub(super) const ROWS: [Row; 14] = [
         title: "Start a plan",
         about: "Starts a plan as a process of its own and answers its run id at once. Then call `run_wait`.",
         schema: of::<runs::RunStart>,
+        answers: schemas::started,
         manner: Manner::Runs,
         offered: Offered::Outside,
         call: runs::run_start,
@@ -90,6 +96,7 @@ pub(super) const ROWS: [Row; 14] = [
         title: "Where a run stands",
         about: "Where a run stands: status, tasks by state, time, what failed.",
         schema: of::<runs::OneRun>,
+        answers: schemas::standing,
         manner: Manner::Looks,
         offered: Offered::Everywhere,
         call: runs::run_status,
@@ -100,6 +107,7 @@ pub(super) const ROWS: [Row; 14] = [
         about: "Waits until a run has ended or needs somebody, 45 s at most, and answers the events since the cursor. Call it \
                 again with the new cursor until `ended`. Taking the call back does not touch the run.",
         schema: of::<runs::RunWait>,
+        answers: schemas::waited,
         manner: Manner::Looks,
         offered: Offered::Outside,
         call: runs::run_wait,
@@ -109,6 +117,7 @@ pub(super) const ROWS: [Row; 14] = [
         title: "Pause a run",
         about: "Starts nothing new until the run is resumed; with `now` what runs stands still too.",
         schema: of::<runs::RunPause>,
+        answers: schemas::said,
         manner: Manner::Orders { destructive: false },
         offered: Offered::Outside,
         call: runs::run_pause,
@@ -118,6 +127,7 @@ pub(super) const ROWS: [Row; 14] = [
         title: "Resume a run",
         about: "Goes on with a run that was paused or interrupted. Finished work is not done again.",
         schema: of::<runs::OneRun>,
+        answers: schemas::said,
         manner: Manner::Orders { destructive: false },
         offered: Offered::Outside,
         call: runs::run_resume,
@@ -127,6 +137,7 @@ pub(super) const ROWS: [Row; 14] = [
         title: "Cancel a run",
         about: "Ends a run, or one of its tasks, with everything that it started.",
         schema: of::<runs::RunCancel>,
+        answers: schemas::said,
         manner: Manner::Orders { destructive: true },
         offered: Offered::Outside,
         call: runs::run_cancel,
@@ -136,6 +147,7 @@ pub(super) const ROWS: [Row; 14] = [
         title: "The events of a run",
         about: "The events of a run since a cursor, as they are in its log.",
         schema: of::<runs::RunEvents>,
+        answers: || schemas::events(&[]),
         manner: Manner::Looks,
         offered: Offered::Outside,
         call: runs::run_events,
@@ -145,6 +157,7 @@ pub(super) const ROWS: [Row; 14] = [
         title: "Why a task is where it is",
         about: "Why a task waits, was blocked, skipped, or failed, and what it said last.",
         schema: of::<runs::Explain>,
+        answers: schemas::explained,
         manner: Manner::Looks,
         offered: Offered::Everywhere,
         call: runs::explain,
@@ -155,6 +168,7 @@ pub(super) const ROWS: [Row; 14] = [
         about: "Waits until this task holds all the named files or locks, or says that waiting would never end. What is held is \
                 given back at the end of the attempt.",
         schema: of::<leases::Acquire>,
+        answers: schemas::said,
         manner: Manner::Orders { destructive: false },
         offered: Offered::Inside,
         call: leases::acquire,
@@ -164,6 +178,7 @@ pub(super) const ROWS: [Row; 14] = [
         title: "Give leases back",
         about: "Gives back what `lease_acquire` got for this task.",
         schema: of::<leases::Release>,
+        answers: schemas::said,
         manner: Manner::Orders { destructive: false },
         offered: Offered::Inside,
         call: leases::release,
@@ -173,6 +188,7 @@ pub(super) const ROWS: [Row; 14] = [
         title: "Report of a run",
         about: "What the journal knows of a run, as Markdown: what was done, what went wrong, what it cost, what is open.",
         schema: of::<runs::OneRun>,
+        answers: schemas::reported,
         manner: Manner::Looks,
         offered: Offered::Everywhere,
         call: runs::report,
@@ -209,11 +225,12 @@ impl Row {
             .destructive(!harmless)
             .idempotent(self.manner != Manner::Runs)
             .open_world(self.manner == Manner::Runs);
-        let schema = match (self.schema)() {
-            Value::Object(schema) => schema,
-            _ => JsonObject::new(),
+        let fields = |schema: fn() -> Value| match schema() {
+            Value::Object(schema) => Arc::new(schema),
+            _ => Arc::new(JsonObject::new()),
         };
-        let mut tool = Tool::new(self.name, self.about, Arc::new(schema)).with_title(self.title);
+        let mut tool = Tool::new(self.name, self.about, fields(self.schema)).with_title(self.title);
+        tool.output_schema = Some(fields(self.answers));
         tool.annotations = Some(annotations);
         tool
     }
@@ -237,6 +254,9 @@ mod tests {
             assert!(jsonschema::validator_for(&schema).is_ok(), "{}: {schema}", row.name);
             let properties = schema["properties"].as_object().unwrap();
             assert!(properties.values().all(|property| property.get("description").is_some()), "{schema}");
+            let answers = Value::Object((*tool.output_schema.unwrap()).clone());
+            assert_eq!(answers["type"], "object", "{}", row.name);
+            assert!(jsonschema::validator_for(&answers).is_ok(), "{}: {answers}", row.name);
             let annotations = tool.annotations.unwrap();
             assert_eq!(annotations.read_only_hint, Some(row.manner == Manner::Looks), "{}", row.name);
             assert!(!(annotations.is_destructive() && row.manner == Manner::Looks), "{}", row.name);

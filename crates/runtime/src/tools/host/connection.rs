@@ -11,8 +11,8 @@ use crate::tools::facts::ToolFacts;
 use crate::tools::order::Server;
 use regatta_plan::nearest;
 use rmcp::model::{
-    CallToolRequestParams, ClientRequest, PaginatedRequestParams, Request, RequestMetaObject, ServerResult,
-    Tool,
+    CallToolRequestParams, ClientRequest, ErrorCode, PaginatedRequestParams, ProtocolVersion, Request,
+    RequestMetaObject, ServerResult, Tool,
 };
 use rmcp::service::{ClientInitializeError, PeerRequestOptions, RunningService, ServiceError};
 use rmcp::transport::IntoTransport;
@@ -46,28 +46,43 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Starts a server and initialises it.
+    /// Starts a server and begins to speak with it: with the handshake that nearly all know, else, if it says that it knows none,
+    /// in the revision that has none.
     ///
     /// # Errors
     /// Why not, for people.
     pub(super) async fn open(name: &str, server: &Server, root: &Path) -> Result<Connection, String> {
+        let by = |way| Connection::open_by(way, (name, server), root);
+        match by(ClientLifecycleMode::Initialize).await {
+            // What it said first is what people can do something about.
+            Err(no) if no.is_of_handshake => by(discover()).await.map_err(|_| no.why),
+            begun => begun.map_err(|no| no.why),
+        }
+    }
+
+    async fn open_by(
+        way: ClientLifecycleMode,
+        (name, server): (&str, &Server),
+        root: &Path,
+    ) -> Result<Connection, No> {
         let (news, trouble) = (News::default(), Trouble::default());
         let (process, service) = match server {
             Server::Program { argv, env } => {
                 let (mut process, to, from) = Process::start((argv, env), root)?;
                 let lines = Lines::new((to, from), news.clone(), Trouble::clone(&trouble));
-                let begun = begin(Ears(news.clone()), lines).await;
+                let begun = begin(Ears(news.clone()), lines, way).await;
                 match begun {
                     Ok(service) => (Some(process), service),
-                    Err(why) => {
+                    Err(no) => {
                         let why =
-                            trouble.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or(why);
-                        return Err(with_last_words(why, &mut process).await);
+                            trouble.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or(no.why);
+                        let why = with_last_words(why, &mut process).await;
+                        return Err(No { why, ..no });
                     }
                 }
             }
             Server::Address { url, headers } => {
-                (None, begin(Ears(news.clone()), http::transport(url, headers)?).await?)
+                (None, begin(Ears(news.clone()), http::transport(url, headers)?, way).await?)
             }
         };
         Ok(Connection { name: name.to_owned(), service, process, news, trouble, listed: None })
@@ -209,19 +224,47 @@ impl Connection {
     }
 }
 
-/// Begins a connection, in the way that all servers know.
+/// Why a connection did not begin.
+struct No {
+    /// For people.
+    why: String,
+    /// It may be the handshake alone that the server does not know.
+    is_of_handshake: bool,
+}
+
+impl From<String> for No {
+    fn from(why: String) -> No {
+        No { why, is_of_handshake: false }
+    }
+}
+
+/// The way of the revision that has no handshake.
+fn discover() -> ClientLifecycleMode {
+    ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] }
+}
+
+/// Begins a connection.
 async fn begin<E, A>(
     ears: Ears,
     transport: impl IntoTransport<RoleClient, E, A>,
-) -> Result<RunningService<RoleClient, Ears>, String>
+    way: ClientLifecycleMode,
+) -> Result<RunningService<RoleClient, Ears>, No>
 where
     E: std::error::Error + Send + Sync + 'static,
 {
-    let begun = serve_client_with_lifecycle(ears, transport, ClientLifecycleMode::Initialize);
-    match timeout(INITIALISE, begun).await {
-        Ok(begun) => begun.map_err(|error| told(&error)),
-        Err(_) => Err(format!("it did not initialise within {} s", INITIALISE.as_secs())),
+    match timeout(INITIALISE, serve_client_with_lifecycle(ears, transport, way)).await {
+        Ok(begun) => {
+            begun.map_err(|error| No { why: told(&error), is_of_handshake: is_of_handshake(&error) })
+        }
+        Err(_) => Err(format!("it did not initialise within {} s", INITIALISE.as_secs()).into()),
     }
+}
+
+/// Whether a server refuses `initialize` as one does that does not know it.
+fn is_of_handshake(error: &ClientInitializeError) -> bool {
+    let unknown =
+        [ErrorCode::METHOD_NOT_FOUND, ErrorCode::UNSUPPORTED_PROTOCOL_VERSION, ErrorCode::HEADER_MISMATCH];
+    matches!(error, ClientInitializeError::JsonRpcError(said) if unknown.contains(&said.code))
 }
 
 fn told(error: &ClientInitializeError) -> String {
