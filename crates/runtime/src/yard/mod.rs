@@ -48,7 +48,7 @@ pub(crate) use resolutions::{BY_ROLE, GITLINK, REGENERATE};
 pub use resolutions::{Clash, Known, Resolutions};
 pub use workers::{Done, Errand, Failed, Workers};
 
-use crate::git::{Oid, Person, Repo, Signing, is_gone, lfs};
+use crate::git::{Oid, Person, Repo, is_gone, lfs};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use guard::Guard;
 use recycling::Pool;
@@ -88,8 +88,6 @@ pub struct Ground {
     indexes: PathBuf,
     /// The directories of tasks that are to have less than everything.
     pub(crate) cones: BTreeMap<String, BTreeSet<String>>,
-    /// How what lands is signed.
-    pub(crate) signing: Signing,
     /// Large files are looked after.
     lfs: bool,
     /// This git reads a settled index.
@@ -152,7 +150,6 @@ impl Ground {
             pool: Pool::default(),
             indexes,
             cones: BTreeMap::new(),
-            signing: Signing::default(),
             lfs: false,
             settles,
             scratch: run_dir.join(ATTRIBUTES_DIR),
