@@ -174,3 +174,19 @@ fn what_a_person_has_begun_is_waited_for_although_somebody_once_said_no_to_other
     assert_eq!(std::fs::read_to_string(place.join("a.txt")).unwrap(), "half\n", "{}", said.out);
     assert!(said.out.contains("is not committed"), "{}", said.out);
 }
+
+#[cfg(feature = "faults")]
+#[test]
+fn what_a_person_commits_where_work_was_merged_is_kept_although_it_had_landed_before() {
+    let mut world = with_plan("merge: { gates: ['true'] }\ntasks: [ { id: a, run: 'echo a >a.txt' } ]\n");
+    world.set("REGATTA_FAULT", "landing.moved:1");
+    assert_eq!(world.regatta(&["run", "plan.yaml"]).code, None);
+    world.unset("REGATTA_FAULT");
+    let place = integration_worktree(&world).unwrap();
+    std::fs::write(place.join("a.txt"), "theirs\n").unwrap();
+    commit_by_hand(&place);
+    let theirs = git_in(&place, &["rev-parse", "HEAD"]);
+    world.regatta(&["resume"]).exits(0);
+    assert!(kept_for_persons(&world).ends_with(&theirs), "{}", kept_for_persons(&world));
+    assert_eq!(kept_for_persons(&world).lines().count(), 1);
+}
