@@ -137,12 +137,10 @@ pub(crate) fn of_run(
     };
     let failed = |source| RunError::Directory { path: workspace.join(&rules.dir), source };
     let lfs = lfs::looked_after(&repo, &rules.lfs, &pinned)?;
-    let signing = plan.merge.as_ref().filter(|merge| merge.sign).map(|_| repo.signing());
     let ground = Ground::of((repo, pinned), (workspace, run_dir, run_id), rules.clone());
     let mut ground = ground.map_err(failed)?;
     ground.cones = cone::of_plan(plan);
     ground.look_after_lfs(lfs);
-    ground.signing = signing.unwrap_or_default();
     let workers = Workers::start(Arc::new(ground), tell);
     let works = Works::new(Arc::clone(plan), Arc::clone(graph));
     Ok(Some(Apart::new(workers, works, limits.clone())))

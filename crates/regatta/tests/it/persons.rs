@@ -102,3 +102,91 @@ fn a_branch_that_a_task_made_is_no_persons_resolution() {
     assert_eq!((said.code, world.read("seen-by-c").as_str()), (Some(5), ""), "{}{}", said.out, said.err);
     assert!(worktree_at(&world, "-base-c-").is_some(), "{}", said.out);
 }
+
+/// The refs that keep what persons committed where work is merged.
+fn kept_for_persons(world: &World) -> String {
+    git(world, &["for-each-ref", "--format=%(refname)", &format!("refs/regatta/{}/+person", world.run_id())])
+}
+
+/// A run whose work is merged and waits for an answer.
+fn asked(strategy: &str) -> (World, PathBuf) {
+    let plan = "tasks: [ { id: a, run: 'echo a >a.txt' }, { id: b, run: 'echo b >b.txt' } ]\n";
+    let merge = format!(
+        "merge: {{ strategy: {strategy}, approve: true, policy: merge-succeeded, on_gate_failure: take-out, on_conflict: manual-escalation, gates: ['true'] }}"
+    );
+    let world = with_plan(&format!("{merge}\n{plan}"));
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let place = integration_worktree(&world).unwrap();
+    (world, place)
+}
+
+#[test]
+fn what_a_person_amends_where_work_is_merged_is_kept_and_what_we_merged_there_is_not() {
+    for strategy in ["no-ff", "squash", "rebase"] {
+        let (world, place) = asked(strategy);
+        std::fs::write(place.join("theirs.txt"), "theirs\n").unwrap();
+        git_in(&place, &["add", "theirs.txt"]);
+        git_in(
+            &place,
+            &["-c", "user.name=P", "-c", "user.email=p@x", "commit", "-q", "--amend", "--no-edit"],
+        );
+        let theirs = git_in(&place, &["rev-parse", "HEAD"]);
+        // It says of itself what ours say.
+        assert!(git(&world, &["log", "-1", "--format=%B", &theirs]).contains("Regatta-Run: "), "{strategy}");
+        world.regatta(&["resume"]).exits(5);
+        assert!(kept_for_persons(&world).ends_with(&theirs), "{strategy}: {}", kept_for_persons(&world));
+        world.regatta(&["merge", "--approve"]).exits(0);
+        assert_eq!(kept_for_persons(&world).lines().count(), 1, "{strategy}: {}", kept_for_persons(&world));
+    }
+}
+
+#[cfg(feature = "faults")]
+#[test]
+fn who_dies_where_work_is_merged_leaves_nothing_that_looks_like_a_persons() {
+    for strategy in ["no-ff", "squash", "rebase"] {
+        for point in ["landing.bench:1", "landing.merged:2", "landing.stands:1", "landing.paid:1"] {
+            let plan = LANDING.replace("merge: {", &format!("merge: {{ strategy: {strategy},"));
+            let mut world = with_plan(&plan.replace("echo B >src/b.txt; ", ""));
+            world.set("REGATTA_FAULT", point);
+            assert_eq!(world.regatta(&["run", "plan.yaml"]).code, None, "{strategy} {point}");
+            world.unset("REGATTA_FAULT");
+            // The target goes elsewhere: nothing of before is made again.
+            world.write("other.txt", "meanwhile\n");
+            git(&world, &["add", "other.txt"]);
+            git(&world, &["commit", "-q", "-m", "meanwhile"]);
+            world.regatta(&["resume"]).exits(0);
+            assert_eq!(kept_for_persons(&world), "", "{strategy} {point}");
+        }
+    }
+}
+
+#[test]
+fn what_a_person_has_begun_is_waited_for_although_somebody_once_said_no_to_other_work() {
+    let (world, _) = asked("no-ff");
+    world.write("a.txt", "meanwhile\n");
+    git(&world, &["add", "a.txt"]);
+    git(&world, &["commit", "-q", "-m", "meanwhile"]);
+    let said = world.regatta(&["merge", "--reject", "--task", "b"]).exits(5);
+    assert!(said.out.contains("conflicts in a.txt"), "{}{}", said.out, said.err);
+    let place = integration_worktree(&world).unwrap();
+    std::fs::write(place.join("a.txt"), "half\n").unwrap();
+    let said = world.regatta(&["resume"]).exits(5);
+    assert_eq!(std::fs::read_to_string(place.join("a.txt")).unwrap(), "half\n", "{}", said.out);
+    assert!(said.out.contains("is not committed"), "{}", said.out);
+}
+
+#[cfg(feature = "faults")]
+#[test]
+fn what_a_person_commits_where_work_was_merged_is_kept_although_it_had_landed_before() {
+    let mut world = with_plan("merge: { gates: ['true'] }\ntasks: [ { id: a, run: 'echo a >a.txt' } ]\n");
+    world.set("REGATTA_FAULT", "landing.moved:1");
+    assert_eq!(world.regatta(&["run", "plan.yaml"]).code, None);
+    world.unset("REGATTA_FAULT");
+    let place = integration_worktree(&world).unwrap();
+    std::fs::write(place.join("a.txt"), "theirs\n").unwrap();
+    commit_by_hand(&place);
+    let theirs = git_in(&place, &["rev-parse", "HEAD"]);
+    world.regatta(&["resume"]).exits(0);
+    assert!(kept_for_persons(&world).ends_with(&theirs), "{}", kept_for_persons(&world));
+    assert_eq!(kept_for_persons(&world).lines().count(), 1);
+}

@@ -232,3 +232,43 @@ fn a_person_may_answer_for_a_task_instead_and_what_has_left_nothing_does_not_hol
     let both = [task(&world, "c")["status"].clone(), task(&world, "d")["status"].clone()];
     assert_eq!(both, [json!("succeeded"), json!("failed")]);
 }
+
+/// What a death left where the conflict before `d` was resolved goes once another has resolved the same.
+fn leaves_nothing(of_d: impl FnOnce(&World, &std::path::Path)) -> World {
+    let world = with_plan(&format!("merge: {{ on_conflict: manual-escalation, gates: ['true'] }}\n{TASKS}"));
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let (c, d) = (place(&world, "c"), place(&world, "d"));
+    of_d(&world, &d);
+    std::fs::write(c.join("src/b.txt"), "A and B\n").unwrap();
+    commit_by_hand(&c);
+    world.regatta(&["resume"]).exits(0);
+    assert_eq!(world.read("seen-by-d"), "A and B\n");
+    assert_eq!((worktrees(&world), branches(&world)), (0, vec![]));
+    world
+}
+
+#[test]
+fn what_a_killed_resolver_left_where_nobody_was_asked_goes_when_the_conflict_is_resolved() {
+    leaves_nothing(|_, d| {
+        std::fs::remove_file(d.join(".regatta-task/left-to-a-person")).unwrap();
+        std::fs::write(d.join("src/b.txt"), "half\n").unwrap();
+    });
+}
+
+#[test]
+fn a_branch_whose_worktree_is_gone_goes_when_the_conflict_is_resolved_and_no_commit_is_lost() {
+    leaves_nothing(|world, d| {
+        git(world, &["worktree", "remove", "-f", "-f", &d.display().to_string()]);
+    });
+    leaves_nothing(|_, d| std::fs::remove_dir_all(d).unwrap());
+    let mut theirs = String::new();
+    let world = leaves_nothing(|world, d| {
+        git_in(d, &["reset", "-q", "--hard"]);
+        std::fs::write(d.join("theirs.txt"), "theirs\n").unwrap();
+        git_in(d, &["add", "theirs.txt"]);
+        commit_by_hand(d);
+        theirs = git_in(d, &["rev-parse", "HEAD"]);
+        git(world, &["worktree", "remove", "-f", "-f", &d.display().to_string()]);
+    });
+    assert!(!git(&world, &["for-each-ref", "--contains", &theirs]).is_empty(), "{theirs} is lost");
+}

@@ -1,7 +1,8 @@
 //! Spec 6 "merge.commit": what lands of our own commits is signed as the user signs, and commits of tasks are not.
 
 use crate::repo_world::{belongings, git, git_in, with_plan};
-use crate::world::World;
+use crate::world::{World, ends};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 const TASKS: &str = "tasks:
@@ -98,4 +99,36 @@ fn a_key_that_is_gone_when_work_is_to_land_leaves_the_target_where_it_is_and_the
     world.write(".git/key.gone", "");
     world.regatta(&["resume"]).exits(0);
     git(&world, &["verify-commit", "main"]);
+}
+
+#[test]
+fn a_program_that_a_task_names_for_signatures_signs_nothing_although_the_run_is_taken_up_meanwhile() {
+    let world = with_plan("");
+    if !has_key(&world) {
+        return;
+    }
+    let top = world.path(".git").display().to_string();
+    let evil = world.path(".git/evil");
+    world.write(".git/evil", &format!("#!/bin/sh\ntouch {top}/evil-ran\nexec ssh-keygen \"$@\"\n"));
+    std::fs::set_permissions(&evil, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let task = format!(
+        "git config gpg.ssh.program {}; echo up >{top}/up; read word <{top}/go; echo a >a.txt",
+        evil.display()
+    );
+    let plan = world.read("plan.yaml");
+    let merge = "merge: { commit: { sign: true }, policy: merge-succeeded, gates: ['true'] }";
+    let tasks = format!("tasks: [ {{ id: a, run: '{task}' }}, {{ id: b, run: 'echo b >b.txt' }} ]");
+    world.write("plan.yaml", &format!("{plan}{merge}\n{tasks}\n"));
+    world.fifo(".git/up");
+    world.fifo(".git/go");
+    let mut run = world.start(&["run", "plan.yaml"]);
+    world.hear(".git/up");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let mut resumed = world.start(&["resume"]);
+    std::fs::write(world.path(".git/go"), "on\n").unwrap();
+    assert_eq!(ends(&mut resumed), Some(1));
+    git(&world, &["verify-commit", "main"]);
+    assert_eq!((world.read("b.txt").as_str(), world.path("a.txt").exists()), ("b\n", false));
+    assert!(!world.path(".git/evil-ran").exists(), "a program of a task's has signed");
 }

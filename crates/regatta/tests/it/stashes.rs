@@ -1,5 +1,6 @@
 //! Spec 9 "Git": the stash is one for all worktrees, and it is the user's.
 
+use crate::making::git_that;
 use crate::repo_world::{git, with_plan};
 use crate::world::World;
 
@@ -55,4 +56,34 @@ fn what_vanishes_from_the_users_stash_while_a_task_works_is_kept_and_said() {
     assert!(said.out.contains(&format!("git stash store {name}")), "{}", said.out);
     git(&world, &["stash", "store", "-m", "mine", &name]);
     assert_eq!(stash(&world), [theirs]);
+}
+
+const STASHES: &str = "merge: { gates: ['true'] }
+tasks: [ { id: a, run: 'echo one >>src/a.txt; git stash -q; echo a >a.txt' } ]
+";
+
+#[test]
+fn what_a_person_stashes_while_an_entry_of_a_task_is_taken_out_stays_in_the_stash() {
+    let mut world = with_plan(STASHES);
+    stashes(&world);
+    let before = stash(&world).remove(0);
+    world.write("src/b.txt", "at that very moment\n");
+    let theirs = git(&world, &["stash", "create", "meanwhile"]);
+    git(&world, &["checkout", "-q", "."]);
+    let top = world.root().display().to_string();
+    let first = format!("echo \"$*\" | grep -q 'stash drop' && mkdir {top}/.git/once 2>/dev/null");
+    git_that(&mut world, &first, &format!("git -C {top} stash store -m 'On main: meanwhile' {theirs}"));
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(world.path(".git/once").exists());
+    assert_eq!(stash(&world), [theirs, before], "{}", said.out);
+    assert!(git(&world, &["stash", "list"]).contains("On main: meanwhile"));
+}
+
+#[test]
+fn a_stash_that_cannot_be_tidied_is_said_and_fails_no_task() {
+    let mut world = with_plan(STASHES);
+    git_that(&mut world, "echo \"$*\" | grep -q 'stash drop'", "echo planted failure >&2; exit 1");
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(said.out.contains("it left an entry in the stash, which stays there"), "{}", said.out);
+    assert_eq!((stash(&world).len(), world.read("a.txt").as_str()), (1, "a\n"));
 }

@@ -116,9 +116,21 @@ pub fn set_itself_up(name: &str, was: Option<&[u8]>, is: Option<&[u8]>) -> bool 
     OWN_HOOKS.contains(&name)
         && was.is_none()
         && lines.next() == Some("#!/bin/sh")
-        && lines.next().is_some_and(|line| line.starts_with("command -v git-lfs >/dev/null "))
+        && lines.next().is_some_and(is_own_check)
         && lines.next() == Some(&format!("git lfs {hook} \"$@\""))
         && lines.next().is_none()
+}
+
+/// Whether it is the line by which a hook of git-lfs says that the program is not there: the words differ with its version, and
+/// nothing in them is a command.
+fn is_own_check(line: &str) -> bool {
+    let said = line.strip_prefix("command -v git-lfs >/dev/null 2>&1 || { ").and_then(|rest| {
+        let rest = rest
+            .strip_prefix("printf >&2 \"\\n%s\\n\\n\" \"")
+            .or_else(|| rest.strip_prefix("echo >&2 \""))?;
+        rest.strip_suffix("\"; exit 2; }")
+    });
+    said.is_some_and(|said| !said.contains(['"', '$', '`']))
 }
 
 /// Those of some changed paths that are no pointers in a commit or tree.
@@ -156,12 +168,21 @@ mod tests {
         assert!(config(&format!("{was}[lfs]\n\trepositoryformatversion = 0\n")));
         assert!(!config(&format!("{was}[lfs]\n\turl = x\n")));
         assert!(!config("[core]\n\tbare = false\n[lfs]\n\trepositoryformatversion = 0\n"));
-        let hook = |name: &str, last: &str| {
-            let body = format!("#!/bin/sh\ncommand -v git-lfs >/dev/null 2>&1 || exit 2\n{last}\n");
+        let with = |check: &str, name: &str, last: &str| {
+            let body = format!("#!/bin/sh\n{check}\n{last}\n");
             set_itself_up(name, None, Some(body.as_bytes()))
         };
+        let missing = "command -v git-lfs >/dev/null 2>&1 || {";
+        let said = "This repository is configured for Git LFS but 'git-lfs' was not found on your path.";
+        let printed = format!("{missing} printf >&2 \"\\n%s\\n\\n\" \"{said}\"; exit 2; }}");
+        let hook = |name: &str, last: &str| with(&printed, name, last);
         assert!(hook("hooks/pre-push", "git lfs pre-push \"$@\""));
         assert!(!hook("hooks/pre-push", "git lfs pre-push \"$@\"\nevil"));
+        let checked = |check: &str| with(check, "hooks/pre-push", "git lfs pre-push \"$@\"");
+        assert!(checked(&format!("{missing} echo >&2 \"\\n{said}\\n\"; exit 2; }}")));
+        assert!(!checked("command -v git-lfs >/dev/null 2>&1; evil"));
+        assert!(!checked(&format!("{missing} echo >&2 \"$(evil)\"; exit 2; }}")));
+        assert!(!checked(&format!("{missing} echo >&2 \"\"; evil; \"\"; exit 2; }}")));
         assert!(!hook("hooks/pre-commit", "git lfs pre-commit \"$@\""));
         assert!(!set_itself_up("hooks/pre-push", None, None));
     }

@@ -10,7 +10,7 @@ use super::resolver::Resolved;
 use super::scribe::Scribe;
 use super::{Approval, Cargo, Conflict, Dock, LandError, Piece, Report, Verdict};
 use crate::git::{Git, Oid};
-use crate::yard::{AttributesError, Clash, patterns};
+use crate::yard::{AttributesError, Clash, Stood, patterns};
 use regatta_engine::cause::Cause;
 use regatta_fault as fault;
 use regatta_plan::model::MergeRule;
@@ -25,6 +25,8 @@ pub(super) struct Bench {
     /// The full ref of its branch.
     pub(super) branch: String,
     pub(super) tip: Oid,
+    /// Where it is written down at which commits we let worktrees stand.
+    pub(super) stood: Stood,
     /// The worktree does not stand at the tip yet: nobody has had to look there.
     pub(super) behind: Cell<bool>,
     /// Gates that do not block and have not passed at the tip.
@@ -55,10 +57,7 @@ impl Dock {
         (report, left_out): Outcome<'_>,
     ) -> Result<Verdict, LandError> {
         let refused = Approval::left_out(&self.run_dir)?;
-        // Who says no to work wants nothing of its conflict any more.
-        if refused.is_empty()
-            && let Some(verdict) = self.half_done()?
-        {
+        if let Some(verdict) = self.half_done(&refused)? {
             return Ok(verdict);
         }
         let mut bench = self.bench(from, &cargo.pieces)?;
@@ -107,6 +106,8 @@ impl Dock {
     pub(super) fn bench_at(&self, (path, branch): (PathBuf, &str), from: &Oid) -> Result<Bench, LandError> {
         let ground = &self.ground;
         let full = format!("refs/heads/{branch}");
+        let stood = ground.stood.clone();
+        stood.at(from)?;
         ground.clear(&path)?;
         ground.repo.git.drop_refs(std::slice::from_ref(&full))?;
         let git = ground.check_out(&path, (branch, from))?;
@@ -116,6 +117,7 @@ impl Dock {
             path,
             branch: full,
             tip: from.clone(),
+            stood,
             behind: Cell::new(false),
             unpassed: BTreeSet::new(),
             paid: Paid::read(&self.run_dir)?,
@@ -289,6 +291,7 @@ impl Bench {
 
     /// Index and files as the tip has them; nothing that a gate left.
     pub(super) fn stand_at_tip(&self) -> Result<(), LandError> {
+        self.stood.at(&self.tip)?;
         // What ran here may have changed to another branch, which is not ours to move.
         self.git.run(&["symbolic-ref", "HEAD", &self.branch])?;
         self.git.run(&["reset", "--hard", "--quiet", self.tip.as_str()])?;

@@ -8,13 +8,12 @@
 
 use super::integrate::Bench;
 use super::resolve::A_PERSON;
-use super::scribe::RUN;
 use super::{Dock, LandError, Piece, Verdict};
 use crate::git::Oid;
 use crate::synced_lines;
 use crate::yard::{LEFT, Meeting, TASK_DIR};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// The file in the directory of a run that tells what persons were asked.
@@ -46,13 +45,21 @@ impl Dock {
         Ok(std::fs::write(bench.path.join(TASK_DIR).join(LEFT), left)?)
     }
 
-    /// What a person has begun where work is merged, and not committed: that is waited for.
-    pub(super) fn half_done(&self) -> Result<Option<Verdict>, LandError> {
+    /// What a person has begun where work is merged, and not committed: that is waited for, unless somebody `refused` the
+    /// work whose conflict stands there.
+    pub(super) fn half_done(&self, refused: &BTreeMap<String, String>) -> Result<Option<Verdict>, LandError> {
         let place = self.merging_place();
         let left = std::fs::read_to_string(place.join(TASK_DIR).join(LEFT)).unwrap_or_default();
         let Some(ours) = left.lines().next().filter(|_| self.ground.is_there(&place)) else {
             return Ok(None);
         };
+        // Who says no to work wants nothing of its conflict any more.
+        let sides: Vec<&str> = left.lines().take(2).collect();
+        let mut met = synced_lines::read::<Asked>(&self.asked_path())?;
+        met.retain(|asked| asked.sides[..] == sides[..]);
+        if !met.is_empty() && met.iter().all(|asked| refused.contains_key(&asked.task)) {
+            return Ok(None);
+        }
         // Who has committed is done, whatever else lies there.
         let stands = self.ground.git_in(&place)?.commit("HEAD")?.is_some_and(|head| head.as_str() == ours);
         if !stands || !self.ground.has_been_worked_in(&place)? {
@@ -75,25 +82,18 @@ impl Dock {
             made.extend(ground.git_in(&place)?.commit("HEAD")?);
         }
         for commit in made {
+            if ground.stood.has(&commit)? || self.is_ours(&commit, pieces)? {
+                continue;
+            }
             if self.was_asked_for(&commit)? {
-                if !self.is_ours(&commit, pieces)? {
-                    self.ground.keep_by_person(&commit)?;
-                    self.learn(&commit)?;
-                }
-            } else if !self.names_run(&commit)? {
+                self.ground.keep_by_person(&commit)?;
+                self.learn(&commit)?;
+            } else if !ground.repo.git.is_held_besides(&full, &commit)? {
                 // Nobody was asked for it, and it is theirs all the same.
                 self.ground.keep_by_person(&commit)?;
             }
         }
         Ok(())
-    }
-
-    /// Whether a commit names the run as ours do, or is there anyway.
-    fn names_run(&self, commit: &Oid) -> Result<bool, LandError> {
-        let (git, branch) = (&self.ground.repo.git, self.ground.names.integration());
-        let own = format!("{RUN}: {}", self.ground.names.run());
-        Ok(git.written(commit)?.message.lines().any(|line| line == own)
-            || git.is_held_besides(&format!("refs/heads/{branch}"), commit)?)
     }
 
     /// Whether a person was left the very conflict that a commit resolves.

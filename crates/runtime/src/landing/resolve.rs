@@ -66,6 +66,7 @@ impl Dock {
     pub(super) fn meet(&self, bench: &Bench, piece: &Piece, how: &[&str]) -> Result<(), LandError> {
         let (ours, theirs) = self.strategy().sides(&bench.git, (&bench.tip, piece))?;
         if ours != bench.tip {
+            bench.stood.at(&ours)?;
             // The same files, with a history in which git finds the base that is meant.
             bench.git.run(&["update-ref", "--no-deref", &bench.branch, ours.as_str()])?;
         }

@@ -16,14 +16,15 @@ impl Dock {
         if !self.merge.sign || self.strategy() == Strategy::FfOnly {
             return Ok(Ok(tip.clone()));
         }
-        let (git, signing) = (&self.ground.repo.git, &self.ground.signing);
+        // Now, because what tasks changed of the settings is put back; such a setting names a program.
+        let (git, signing) = (&self.ground.repo.git, self.ground.repo.signing());
         let mut at: Option<Oid> = None;
         for commit in git.first_parents((from, tip))? {
             let mut parents = git.parents(&commit)?;
             if let (Some(at), Some(first)) = (at.take(), parents.first_mut()) {
                 *first = at;
             }
-            match git.sign_again(&commit, &parents, (&self.ground.committer, signing)) {
+            match git.sign_again(&commit, &parents, (&self.ground.committer, &signing)) {
                 Ok(signed) => at = Some(signed),
                 Err(GitError::Failed { said, .. }) => return Ok(Err(said)),
                 Err(error) => return Err(error.into()),

@@ -76,6 +76,8 @@ impl Dock {
         };
         let left_out: BTreeMap<String, Cause> = report.left_out.iter().map(cause).collect();
         report.landed = true;
+        // Somebody may have committed where work was merged since it died.
+        self.keep_merged_by_person(&cargo.pieces)?;
         self.clear_away(cargo, &left_out, &mut report);
         Ok(Some(done(&cargo.pieces, &left_out, report)))
     }

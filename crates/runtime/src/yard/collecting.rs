@@ -120,7 +120,7 @@ impl Ground {
         }
         let changes = git.changes(&base, &head)?;
         let mut warnings: Vec<String> = put_back.lfs.into_iter().collect();
-        warnings.extend(self.tidy_stash(&self.names.branch(&ended.task.id))?);
+        warnings.extend(self.tidy_stash(&self.names.branch(&ended.task.id)));
         if descends {
             findings.extend(self.forbidden(&git, (&head, &changes))?);
             let foreign = self.foreign(&ended.task, &changes);

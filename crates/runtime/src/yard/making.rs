@@ -85,25 +85,44 @@ impl Ground {
         Ok(())
     }
 
-    /// A conflict that a task would have begun from is resolved: the worktree for that goes, unless somebody left more there.
+    /// A conflict that a task would have begun from is resolved: the worktree for that goes, or what a death left of it,
+    /// unless it was left to a person who has begun more there.
     ///
     /// # Errors
     /// It cannot be removed.
     pub(crate) fn clear_resolved(&self, task: &str) -> Result<(), MakeError> {
         let path = self.dir.join(self.names.base_worktree(task));
-        if !self.is_there(&path) || self.has_been_worked_in(&path)? {
+        let branch = format!("refs/heads/{}", self.names.base(task));
+        // Without it nobody was asked: what lies there is of a resolver that was killed.
+        let left = fs::read_to_string(path.join(TASK_DIR).join(LEFT)).ok();
+        let whole = self.is_there(&path);
+        if whole && left.is_some() && self.has_been_worked_in(&path)? {
             return Ok(());
         }
-        let branch = format!("refs/heads/{}", self.names.base(task));
-        let left = fs::read_to_string(path.join(TASK_DIR).join(LEFT)).unwrap_or_default();
-        let made = [self.repo.git.commit(&branch)?, self.git_in(&path)?.commit("HEAD")?];
-        for commit in made.into_iter().flatten().filter(|commit| left.lines().next() != Some(commit.as_str()))
-        {
+        let git = &self.repo.git;
+        let stands = git.commit(&branch)?;
+        let head = if whole { self.git_in(&path)?.commit("HEAD")? } else { None };
+        for commit in stands.iter().chain(&head) {
+            let first = left.as_deref().and_then(|left| left.lines().next());
+            if first == Some(commit.as_str()) || self.stood.has(commit).unwrap_or(false) {
+                continue;
+            }
             // Somebody committed there, and it was not needed; it is theirs all the same.
-            self.keep_by_person(&commit)?;
+            if left.is_some() || !git.is_held_besides(&branch, commit)? {
+                self.keep_by_person(commit)?;
+            }
         }
-        self.repo.git.drop_refs(&[branch])?;
-        self.clear(&path)
+        if stands.is_some() {
+            git.drop_refs(&[branch])?;
+        }
+        match self.clear(&path) {
+            // What is no worktree of ours is in nobody's way any more; an empty directory was to be one.
+            Err(MakeError::Foreign(_)) => {
+                let _ = fs::remove_dir(&path);
+                Ok(())
+            }
+            cleared => cleared,
+        }
     }
 
     /// Keeps what a person committed where a conflict was left to them.

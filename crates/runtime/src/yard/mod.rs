@@ -32,6 +32,7 @@ mod resolutions;
 mod saving;
 mod settled;
 mod stash;
+mod stood;
 mod workers;
 
 pub use attributes::{AttributesError, Meeting, Merger};
@@ -46,9 +47,10 @@ pub(crate) use own_git::{OWN_SETTINGS, admins, put_back};
 pub use pairs::{Pair, Sides, with_others};
 pub(crate) use resolutions::{BY_ROLE, GITLINK, REGENERATE};
 pub use resolutions::{Clash, Known, Resolutions};
+pub(crate) use stood::Stood;
 pub use workers::{Done, Errand, Failed, Workers};
 
-use crate::git::{Oid, Person, Repo, Signing, is_gone, lfs};
+use crate::git::{Oid, Person, Repo, is_gone, lfs};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use guard::Guard;
 use recycling::Pool;
@@ -88,8 +90,8 @@ pub struct Ground {
     indexes: PathBuf,
     /// The directories of tasks that are to have less than everything.
     pub(crate) cones: BTreeMap<String, BTreeSet<String>>,
-    /// How what lands is signed.
-    pub(crate) signing: Signing,
+    /// At which commits we let worktrees stand in which work is merged.
+    pub(crate) stood: Stood,
     /// Large files are looked after.
     lfs: bool,
     /// This git reads a settled index.
@@ -152,7 +154,7 @@ impl Ground {
             pool: Pool::default(),
             indexes,
             cones: BTreeMap::new(),
-            signing: Signing::default(),
+            stood: Stood::of(run_dir),
             lfs: false,
             settles,
             scratch: run_dir.join(ATTRIBUTES_DIR),

@@ -17,8 +17,8 @@ use std::path::Path;
 
 /// Where git writes the log of the stash, in the directory that all worktrees share.
 const LOG: &str = "logs/refs/stash";
-/// So much of it is looked at, in bytes.
-const MOST_BYTES: u64 = 1 << 20;
+/// So often an entry is looked for again, because somebody stashed meanwhile.
+const MOST_TRIES: u32 = 5;
 
 /// One entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,7 +40,7 @@ pub(super) fn stash(common_dir: &Path) -> Vec<Stashed> {
     let mut text = Vec::new();
     let read = private_file::open(&common_dir.join(LOG));
     // What cannot be read is nothing that could be told.
-    if read.and_then(|file| file.take(MOST_BYTES).read_to_end(&mut text)).is_err() {
+    if read.and_then(|mut file| file.read_to_end(&mut text)).is_err() {
         return Vec::new();
     }
     let text = String::from_utf8_lossy(&text).into_owned();
@@ -53,18 +53,30 @@ pub(super) fn stash(common_dir: &Path) -> Vec<Stashed> {
 
 impl Ground {
     /// Takes what was stashed on a branch of ours out of the stash, and keeps it and what has vanished from there. Answers
-    /// what is to be said of that; the branch is a short name.
-    ///
-    /// # Errors
-    /// Git fails.
-    pub(crate) fn tidy_stash(&self, branch: &str) -> Result<Option<String>, GitError> {
+    /// what is to be said of that, also that it failed, which is nobody's fault; the branch is a short name.
+    pub(crate) fn tidy_stash(&self, branch: &str) -> Option<String> {
         let mut said = Vec::new();
+        if let Err(error) = self.tidy(branch, &mut said) {
+            said.push(format!("the stash could not be tidied: {error}"));
+        }
+        (!said.is_empty()).then(|| said.join("; "))
+    }
+
+    fn tidy(&self, branch: &str, said: &mut Vec<String>) -> Result<(), GitError> {
+        // An entry is dropped by its number, which changes with every other one that goes.
+        let _turn = self.repo.turn()?;
         let now = stash(&self.repo.common_dir);
-        let own: Vec<&Stashed> = now.iter().filter(|one| one.is_on(branch)).collect();
-        for one in &own {
+        for one in now.iter().filter(|one| one.is_on(branch)) {
             let kept = self.keep_stashed(one)?;
-            said.push(format!("it left an entry in the stash, which is the user's; that is at {kept} now"));
-            self.unstash(one)?;
+            said.push(match self.unstash(one) {
+                Ok(true) => {
+                    format!("it left an entry in the stash, which is the user's; that is at {kept} now")
+                }
+                Ok(false) => {
+                    format!("it left an entry in the stash, which is the user's; that is at {kept}, too")
+                }
+                Err(error) => format!("it left an entry in the stash, which stays there: {error}"),
+            });
         }
         for one in self.vanished(&now) {
             let kept = self.keep_stashed(&one)?;
@@ -73,7 +85,7 @@ impl Ground {
                 one.said
             ));
         }
-        Ok((!said.is_empty()).then(|| said.join("; ")))
+        Ok(())
     }
 
     fn keep_stashed(&self, one: &Stashed) -> Result<String, GitError> {
@@ -82,17 +94,44 @@ impl Ground {
         Ok(name)
     }
 
-    /// Takes one entry out. If somebody stashed at that very moment, theirs is put back.
-    fn unstash(&self, one: &Stashed) -> Result<(), GitError> {
-        let before = stash(&self.repo.common_dir);
-        let Some(at) = before.iter().rev().position(|other| other.commit == one.commit) else {
-            return Ok(());
-        };
-        self.repo.git.run(&["stash", "drop", "--quiet", &format!("stash@{{{at}}}")])?;
-        let after = stash(&self.repo.common_dir);
-        for other in before.iter().filter(|other| other.commit != one.commit && !after.contains(other)) {
-            self.repo.git.run(&["stash", "store", "--message", &other.said, other.commit.as_str()])?;
+    /// Takes one entry out. If somebody stashed at that very moment and theirs went, it is put back. Answers whether the
+    /// entry is gone.
+    fn unstash(&self, one: &Stashed) -> Result<bool, GitError> {
+        let git = &self.repo.git;
+        for _ in 0..MOST_TRIES {
+            let now = stash(&self.repo.common_dir);
+            let Some(at) = now.iter().rev().position(|other| other.commit == one.commit) else {
+                return Ok(true);
+            };
+            let said = git.run(&["stash", "drop", &format!("stash@{{{at}}}")])?;
+            let Some(other) = dropped(&said).filter(|commit| *commit != one.commit) else {
+                return Ok(true);
+            };
+            let message = git.written(&other)?.message;
+            let subject = message.lines().next().unwrap_or_default();
+            git.run(&["stash", "store", "--message", subject, other.as_str()])?;
         }
-        Ok(())
+        Ok(false)
+    }
+}
+
+/// The entry that git says it has dropped: `Dropped stash@{0} (ID)`.
+fn dropped(said: &[u8]) -> Option<Oid> {
+    let said = String::from_utf8_lossy(said);
+    let (_, id) = said.trim_end().strip_suffix(')')?.rsplit_once('(')?;
+    Oid::parse(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_git_has_dropped_is_read_from_what_it_says() {
+        let id = "a".repeat(40);
+        let expected = Oid::parse(&id);
+        assert_eq!(dropped(format!("Dropped stash@{{0}} ({id})\n").as_bytes()), expected);
+        assert_eq!(dropped(format!("Dropped refs/stash@{{12}} ({id})\n").as_bytes()), expected);
+        assert_eq!(dropped(b""), None);
     }
 }

@@ -208,7 +208,10 @@ fn make(
             if let Some(attempt) = attempt {
                 ground.save_left(task, attempt).map_err(MakeError::from)?;
             }
-            ground.clear_resolved(task)?;
+            // What one predecessor left conflicts with nothing.
+            if heads.len() > 1 {
+                ground.clear_resolved(task)?;
+            }
             ground.make(task, &base).map(|_| base).map_err(Failed::from)
         }
         Base::Conflict { task, clash } => Err(Failed::Conflict { task, paths: clash.paths() }),
