@@ -264,12 +264,11 @@ impl Local {
         findings.extend(finding);
         findings.extend(self.changed_by_checks(&kept.job));
         let flight = self.apart.as_mut().and_then(|apart| apart.leaves(kept.job.attempt));
+        let warnings = [collected.as_ref().and_then(|c| c.warning.clone()), flight.and_then(|f| f.note)];
+        let warnings: Vec<String> = warnings.into_iter().flatten().collect();
         let left = judge::Left {
             finding: findings.into_iter().next(),
-            warning: collected
-                .as_ref()
-                .and_then(|collected| collected.warning.clone())
-                .or(flight.and_then(|flight| flight.note)),
+            warning: (!warnings.is_empty()).then(|| warnings.join("; ")),
             work: collected.map(|collected| collected.work),
         };
         let Kept { job, ended, streams } = kept;

@@ -155,3 +155,69 @@ fn what_was_changed_while_nobody_watched_is_put_back_by_whoever_takes_the_run_ov
     assert_eq!(failure(&world, "a").0, "tampered");
     assert_eq!(world.read(".git/config"), before);
 }
+
+/// Plants a setting and a hook.
+const PLANTED: &str =
+    "git config core.fsmonitor /evil; echo evil >$(git rev-parse --git-common-dir)/hooks/post-checkout";
+
+fn nothing_is_planted(world: &World) {
+    assert!(!world.read(".git/config").contains("evil"), "{}", world.read(".git/config"));
+    assert!(!world.path(".git/hooks/post-checkout").exists());
+}
+
+#[test]
+fn what_an_attempt_changed_whose_keeper_died_is_put_back_before_anything_is_pinned_anew() {
+    let world = with_plan(&format!(
+        "tasks:
+  - {{ id: a, run: 'test -e $REGATTA_WORKSPACE/.git/once || {{ {PLANTED}; touch $REGATTA_WORKSPACE/.git/once; kill -9 $PPID; sleep 9; }}' }}
+  - {{ id: b, needs: [a], run: 'echo b >b.txt' }}
+"
+    ));
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(world.regatta(&["events"]).out.contains("\"dispatch_lost\""));
+    nothing_is_planted(&world);
+}
+
+#[test]
+fn what_a_setup_changed_that_failed_is_put_back() {
+    let world = with_plan(&format!(
+        "worktree: {{ setup: ['{PLANTED}; exit 1'] }}
+tasks:
+  - {{ id: a, run: 'true' }}
+"
+    ));
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    nothing_is_planted(&world);
+}
+
+#[test]
+fn a_directory_in_the_place_of_a_lock_keeps_nothing_from_being_put_back() {
+    let world = with_plan(&format!(
+        "tasks:
+  - {{ id: a, run: '{PLANTED}; mkdir -p $REGATTA_WORKSPACE/.git/config.lock/full' }}
+  - {{ id: b, run: 'echo b >b.txt' }}
+limits: {{ max_parallel: 1 }}
+"
+    ));
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    assert_eq!(failure(&world, "a").0, "tampered");
+    nothing_is_planted(&world);
+    git(&world, &["config", "user.nick", "me"]);
+}
+
+#[test]
+fn a_file_too_large_to_be_copied_is_not_cut_and_the_change_is_said() {
+    let world = with_plan(
+        "tasks:\n  - { id: a, run: 'echo evil >>$(git rev-parse --git-common-dir)/hooks/pre-push' }\n",
+    );
+    let hook = world.path(".git/hooks/pre-push");
+    let bytes = 17 << 20;
+    std::fs::File::create(&hook).unwrap().set_len(bytes).unwrap();
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let (cause, said) = failure(&world, "a");
+    assert!(
+        cause == "tampered" && said.contains("hooks/pre-push (which itself cannot be)"),
+        "{cause}: {said}"
+    );
+    assert_eq!(hook.metadata().unwrap().len(), bytes + 5);
+}

@@ -3,14 +3,16 @@
 //!
 //! ```text
 //! nobody at work -> somebody begins: pinned anew -> … others may begin … -> somebody ends: compared, put back
+//!        ^                  `-> open                                                   the last one: compared again
+//!        `--------------------------------- closed, if all is as it was <-----------------------------'
 //! ```
-//! What changes while nobody is at work is the user's. Whoever takes the run over while somebody is at work finds the pinned
-//! copy in the directory of the run. Refs are not looked at: what moves them outside of a run's own names is the user's
-//! business.
+//! What changes while nobody is at work is the user's. What is open is never pinned anew: it is put back first, whatever way the
+//! last one left, and whoever takes the run over finds the pinned copy in the directory of the run, and a file that says
+//! that it is open. Refs are not looked at: what moves them outside of a run's own names is the user's business.
 
 use super::Ground;
 use super::lock::Lock;
-use super::pinned::{Pinned, Place};
+use super::pinned::{Pinned, Place, Restored};
 use super::stash::{Stashed, stash};
 use crate::private_file;
 use std::collections::BTreeSet;
@@ -21,6 +23,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The file with the pinned copy, in the directory of the run.
 const FILE: &str = "guard.json";
+/// An empty file there as long as something may have been changed that nobody has compared.
+const OPEN: &str = "guard.open";
 /// The directory there in which is what was replaced.
 const KEPT: &str = "put-back";
 /// Who lands or merges, among the ids of attempts.
@@ -44,6 +48,10 @@ struct Watched {
     stash: Vec<Stashed>,
     /// The file has the copy.
     written: bool,
+    /// Somebody was at work since it was last seen that all is as it was.
+    open: bool,
+    /// What was put back, and nobody was told.
+    owed: Option<String>,
 }
 
 /// Somebody is at work as long as this is there.
@@ -71,6 +79,8 @@ impl Guard {
                 at_work: BTreeSet::new(),
                 stash: stash(common_dir),
                 written: false,
+                open: run_dir.join(OPEN).symlink_metadata().is_ok(),
+                owed: None,
             }),
         })
     }
@@ -88,16 +98,45 @@ impl Guard {
                 }
             }
             watched.stash = stash(&self.common_dir);
-            // What cannot be read now is compared with what was known last.
-            if let Ok(now) = Pinned::take(&self.common_dir)
-                && (now != watched.pinned || !watched.written)
-            {
-                // Without the file only a successor knows less.
-                watched.written = self.store(&now).is_ok();
-                watched.pinned = now;
+            self.close(&mut watched);
+            if !watched.open {
+                // What cannot be read now is compared with what was known last.
+                if let Ok(now) = Pinned::take(&self.common_dir)
+                    && (now != watched.pinned || !watched.written)
+                {
+                    // Without the file only a successor knows less.
+                    watched.written = self.store(&now).is_ok();
+                    watched.pinned = now;
+                }
+                watched.open = true;
+                let _ = private_file::create(&self.run_dir.join(OPEN));
             }
         }
         watched.at_work.insert(who);
+    }
+
+    fn end(&self, who: u64) {
+        let mut watched = self.watched();
+        if watched.at_work.remove(&who) && watched.at_work.is_empty() {
+            self.close(&mut watched);
+        }
+    }
+
+    /// Nobody is at work: what is not as it was is put back. It stays open if that cannot be.
+    fn close(&self, watched: &mut Watched) {
+        if !watched.open {
+            return;
+        }
+        if !Pinned::take(&self.common_dir).is_ok_and(|now| now == watched.pinned) {
+            let PutBack { said, lfs, failed } = self.restore(watched, "what ran before");
+            watched.owed = said.or(lfs).or(watched.owed.take());
+            if failed {
+                return;
+            }
+        }
+        watched.open = false;
+        // A successor that finds it compares once more.
+        let _ = fs::remove_file(self.run_dir.join(OPEN));
     }
 
     /// Whole or not at all.
@@ -108,13 +147,13 @@ impl Guard {
     }
 
     /// What changed since nobody was at work, for people; it is put back. What git-lfs does when it is used is told apart.
-    fn put_back(&self, who: &str) -> io::Result<PutBack> {
-        let watched = self.watched();
+    fn restore(&self, watched: &mut Watched, who: &str) -> PutBack {
         let kept = self.run_dir.join(KEPT);
         let mut free = (1_u64..).map(|n| kept.join(n.to_string()));
         let keep = free.find(|path| path.symlink_metadata().is_err()).unwrap_or_default();
-        let place = Place { common_dir: &self.common_dir, mark: &self.mark, keep: &keep };
-        let changed = watched.pinned.restore(&place)?;
+        let alone = watched.at_work.len() < 2;
+        let place = Place { common_dir: &self.common_dir, mark: &self.mark, keep: &keep, alone };
+        let Restored { changed, failed } = watched.pinned.restore(&place);
         let (by_lfs, changed): (Vec<_>, Vec<_>) = changed.into_iter().partition(|(_, by_lfs)| *by_lfs);
         let names =
             |some: Vec<(String, bool)>| some.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
@@ -124,15 +163,19 @@ impl Guard {
                 names(by_lfs)
             )
         });
-        if changed.is_empty() {
-            return Ok(PutBack { said: None, lfs });
+        let besides = if alone { "" } else { ", or what ran beside it," };
+        let kept = if keep.exists() {
+            format!(", and what stood there is in {}", keep.display())
+        } else {
+            String::new()
+        };
+        let mut said = Vec::new();
+        if !changed.is_empty() {
+            let what = names(changed);
+            said.push(format!("{who}{besides} changed {what} of the repository; that was put back{kept}"));
         }
-        let besides = if watched.at_work.len() > 1 { ", or what ran beside it," } else { "" };
-        let (what, place) = (names(changed), keep.display());
-        let kept =
-            if keep.exists() { format!(", and what stood there is in {place}") } else { String::new() };
-        let said = Some(format!("{who}{besides} changed {what} of the repository; that was put back{kept}"));
-        Ok(PutBack { said, lfs })
+        said.extend(failed.iter().map(|why| format!("settings of the repository cannot be put back: {why}")));
+        PutBack { said: (!said.is_empty()).then(|| said.join("; ")), lfs, failed: failed.is_some() }
     }
 }
 
@@ -141,8 +184,10 @@ impl Guard {
 pub(super) struct PutBack {
     /// What somebody did who must not.
     pub(super) said: Option<String>,
-    /// What git-lfs did by being used.
+    /// What git-lfs did by being used, and what was put back before.
     pub(super) lfs: Option<String>,
+    /// Something could not be put back.
+    failed: bool,
 }
 
 /// The copy that an earlier one wrote.
@@ -154,19 +199,21 @@ fn stored(path: &Path) -> Option<Pinned> {
 
 impl Ground {
     /// An attempt begins to work in its worktree, or what takes part in a landing. If nobody else is at work, settings and
-    /// hooks are pinned as they are now.
+    /// hooks are pinned as they are now; what those changed who left without being looked at is put back before.
     pub(crate) fn begins_work(&self, who: u64) {
         self.guard.begin(who);
     }
 
     /// The same for what an earlier orchestrator began: what it pinned stands.
     pub(crate) fn goes_on_working(&self, who: u64) {
-        self.guard.watched().at_work.insert(who);
+        let mut watched = self.guard.watched();
+        watched.at_work.insert(who);
+        watched.open = true;
     }
 
-    /// It has ended, and what it changed was put back.
+    /// It has ended. If it is the last one, what is not as it was is put back now.
     pub(crate) fn ends_work(&self, who: u64) {
-        self.guard.watched().at_work.remove(&who);
+        self.guard.end(who);
     }
 
     /// Entries that are in the stash no more, each told once.
@@ -185,15 +232,16 @@ impl Ground {
 
     /// Puts back what was changed of settings and hooks; says so of `who`.
     pub(crate) fn put_back(&self, who: &str) -> Option<String> {
-        self.all_put_back(who).said
+        let mut watched = self.guard.watched();
+        self.guard.restore(&mut watched, who).said
     }
 
     /// The same with what is nobody's fault.
     pub(super) fn all_put_back(&self, who: &str) -> PutBack {
-        let failed = |error| PutBack {
-            said: Some(format!("settings of the repository cannot be put back: {error}")),
-            lfs: None,
-        };
-        self.guard.put_back(who).unwrap_or_else(failed)
+        let mut watched = self.guard.watched();
+        let owed = watched.owed.take();
+        let put_back = self.guard.restore(&mut watched, who);
+        let notes: Vec<String> = put_back.lfs.into_iter().chain(owed).collect();
+        PutBack { lfs: (!notes.is_empty()).then(|| notes.join("; ")), ..put_back }
     }
 }

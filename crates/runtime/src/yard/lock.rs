@@ -46,7 +46,11 @@ impl Lock {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(lock.refused(error)),
                 Err(_) if waits < MOST_WAITS => thread::sleep(A_MOMENT),
                 Err(error) if old || waits > MOST_WAITS => return Err(lock.refused(error)),
-                Err(_) => fs::remove_file(&lock.path)?,
+                Err(_) => {
+                    if let Err(error) = remove(&lock.path, mark) {
+                        return Err(lock.refused(error));
+                    }
+                }
             }
             waits += 1;
         }
@@ -70,19 +74,18 @@ impl Lock {
         fs::rename(&self.path, path)
     }
 
-    /// Nobody writes a file any more: a lock of it that stays is of a git that was killed, and goes.
-    pub(super) fn of_the_dead(of: &Path) -> io::Result<()> {
+    /// Nobody writes a file any more: a lock of it that stays, the same all the time, is of a git that was killed, and goes.
+    pub(super) fn of_the_dead(of: &Path, mark: &str) -> io::Result<()> {
         let path = Lock::path(of);
+        let inode = || path.symlink_metadata().ok().map(|meta| meta.ino());
+        let first = inode();
         for _ in 0..MOST_WAITS {
-            if path.symlink_metadata().is_err() {
+            if first.is_none() || inode() != first {
                 return Ok(());
             }
             thread::sleep(A_MOMENT);
         }
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        remove(&path, mark)
     }
 
     /// Removes what an earlier one of us, who was killed, left in a directory.
@@ -111,6 +114,19 @@ impl Drop for Lock {
             let _ = fs::remove_file(&self.path);
         }
         let _ = fs::remove_file(&self.own);
+    }
+}
+
+/// Removes a lock, also one that is a directory; what is in it stays beside.
+fn remove(path: &Path, mark: &str) -> io::Result<()> {
+    let removed = match path.symlink_metadata() {
+        Ok(meta) if meta.is_dir() => fs::remove_dir(path).or_else(|_| fs::rename(path, free(path, mark))),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -16,12 +16,14 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 /// The files of settings that all worktrees share, or that are those of the user's checkout.
 pub(super) const SETTINGS: [&str; 5] =
     ["config", "config.worktree", "info/attributes", "info/exclude", "info/sparse-checkout"];
+/// The one of them that is used while a whole worktree changes.
+const SPARSE: &str = "info/sparse-checkout";
 /// Directories in which they are; a link in their place leads to somebody else's files.
 const DIRS: [&str; 2] = ["hooks", "info"];
 /// So much of a file is looked at, in bytes.
@@ -68,6 +70,8 @@ enum Entry {
     File { mode: u32, body: Bytes },
     /// A link, and what it leads to, where that counts: its real path, mode and content.
     Link { to: Bytes, behind: Option<(Bytes, u32, Bytes)> },
+    /// A plain file too large to be copied.
+    Large { mode: u32, bytes: u64, inode: u64, changed: (i64, i64) },
     /// Something else, or what cannot be read.
     Other,
 }
@@ -87,6 +91,23 @@ pub(super) struct Place<'a> {
     pub(super) common_dir: &'a Path,
     pub(super) mark: &'a str,
     pub(super) keep: &'a Path,
+    /// Nobody else is at work, so a lock that stays is of somebody dead.
+    pub(super) alone: bool,
+}
+
+/// What came of putting back.
+#[derive(Default)]
+pub(super) struct Restored {
+    /// What was not as it was, for people, and whether git-lfs alone did it by being used.
+    pub(super) changed: Vec<(String, bool)>,
+    /// The first that cannot be put back, and why.
+    pub(super) failed: Option<String>,
+}
+
+impl Restored {
+    fn fail(&mut self, what: &str, error: &io::Error) {
+        self.failed.get_or_insert_with(|| format!("{what}: {error}"));
+    }
 }
 
 impl Pinned {
@@ -123,34 +144,58 @@ impl Pinned {
         Ok(pinned)
     }
 
-    /// Puts back what is not as it was; answers what that is, for people, and whether git-lfs alone did it by being used.
-    ///
-    /// # Errors
-    /// It cannot be put back.
-    pub(super) fn restore(&self, place: &Place<'_>) -> io::Result<Vec<(String, bool)>> {
-        let mut changed = Vec::new();
-        let mut now = Pinned::take(place.common_dir)?;
+    /// Puts back what is not as it was, each by itself: what cannot be keeps nothing else from it.
+    pub(super) fn restore(&mut self, place: &Place<'_>) -> Restored {
+        let mut restored = Restored::default();
         // What is in a directory counts only when the directory is what it was.
         for of_dirs in [true, false] {
-            let is_dir = |name: &&Bytes| DIRS.iter().any(|dir| dir.as_bytes() == name.0) == of_dirs;
-            let names: BTreeSet<&Bytes> =
-                self.entries.keys().chain(now.entries.keys()).filter(is_dir).collect();
-            for name in names {
-                let (was, is) = (self.entries.get(name), now.entries.get(name));
-                if was != is && self.put((name, place), (was, is))? {
-                    let text = name.os().to_string_lossy().into_owned();
-                    let by_lfs = lfs::set_itself_up(&text, body(was), body(is));
-                    changed.push((text, by_lfs));
+            let now = match Pinned::take(place.common_dir) {
+                Ok(now) => now,
+                Err(error) => {
+                    restored.fail(&place.common_dir.to_string_lossy(), &error);
+                    return restored;
                 }
-            }
-            if of_dirs && !changed.is_empty() {
-                now = Pinned::take(place.common_dir)?;
+            };
+            let is_dir = |name: &Bytes| DIRS.iter().any(|dir| dir.as_bytes() == name.0) == of_dirs;
+            let names: BTreeSet<Bytes> = self.entries.keys().chain(now.entries.keys()).cloned().collect();
+            for name in names.into_iter().filter(is_dir) {
+                self.compare(&name, (now.entries.get(&name), place), &mut restored);
             }
         }
-        for name in SETTINGS.iter().filter(|name| !self.locked.contains(**name)) {
-            Lock::of_the_dead(&place.common_dir.join(name))?;
+        for name in SETTINGS.iter().filter(|name| place.alone && !self.locked.contains(**name)) {
+            let path = place.common_dir.join(name);
+            // The one that git holds while it changes a whole worktree is left alone.
+            if *name != SPARSE
+                && let Err(error) = Lock::of_the_dead(&path, place.mark)
+            {
+                restored.fail(name, &error);
+            }
         }
-        Ok(changed)
+        restored
+    }
+
+    /// Puts one back if it is not as it was.
+    fn compare(&mut self, name: &Bytes, (is, place): (Option<&Entry>, &Place<'_>), restored: &mut Restored) {
+        let was = self.entries.get(name);
+        if was == is {
+            return;
+        }
+        let text = name.os().to_string_lossy().into_owned();
+        match self.put((name, place), (was, is)) {
+            Ok(true) => {
+                let by_lfs = lfs::set_itself_up(&text, body(was), body(is));
+                restored.changed.push((text, by_lfs));
+            }
+            Ok(false) => {
+                // Said once: what it was is not known.
+                match is {
+                    Some(is) => drop(self.entries.insert(name.clone(), is.clone())),
+                    None => drop(self.entries.remove(name)),
+                }
+                restored.changed.push((format!("{text} (which itself cannot be)"), false));
+            }
+            Err(error) => restored.fail(&text, &error),
+        }
     }
 
     /// Puts one back. Answers whether it could be.
@@ -204,7 +249,7 @@ impl Pinned {
                 }
             }
             // Nobody knows what it was.
-            Some(Entry::Other) => return Ok(false),
+            Some(Entry::Large { .. } | Entry::Other) => return Ok(false),
         }
         Ok(true)
     }
@@ -214,7 +259,7 @@ impl Pinned {
 fn body(entry: Option<&Entry>) -> Option<&[u8]> {
     match entry {
         Some(Entry::File { body, .. }) => Some(&body.0),
-        Some(Entry::Link { .. } | Entry::Other) | None => None,
+        Some(Entry::Link { .. } | Entry::Large { .. } | Entry::Other) | None => None,
     }
 }
 
@@ -237,6 +282,11 @@ fn entry((path, meta): (&Path, &Metadata), behind: bool) -> Entry {
         let behind = behind.map(|(real, (mode, body))| (Bytes::of(real.as_os_str()), mode, body));
         return Entry::Link { to: Bytes::of(to.as_os_str()), behind };
     }
+    if meta.is_file() && meta.len() > MOST_BYTES {
+        let mode = meta.permissions().mode() & MODE;
+        let changed = (meta.ctime(), meta.ctime_nsec());
+        return Entry::Large { mode, bytes: meta.len(), inode: meta.ino(), changed };
+    }
     content(path).map_or(Entry::Other, |(mode, body)| Entry::File { mode, body })
 }
 
@@ -245,8 +295,9 @@ fn content(path: &Path) -> Option<(u32, Bytes)> {
     let file = private_file::open(path).ok()?;
     let mode = file.metadata().ok()?.permissions().mode() & MODE;
     let mut body = Vec::new();
-    file.take(MOST_BYTES).read_to_end(&mut body).ok()?;
-    Some((mode, Bytes(body)))
+    file.take(MOST_BYTES + 1).read_to_end(&mut body).ok()?;
+    // Half of a file is never put in its place.
+    (body.len() as u64 <= MOST_BYTES).then_some((mode, Bytes(body)))
 }
 
 /// Keeps what stands in a place. A directory makes room, and so does what cannot be read.
@@ -258,7 +309,7 @@ fn keep(path: &Path, to: &Path, mark: &str) -> io::Result<()> {
     if meta.is_symlink() {
         return symlink(fs::read_link(path)?, to);
     }
-    if meta.is_file() && copy(path, to).is_ok() {
+    if meta.is_file() && (fs::hard_link(path, to).is_ok() || copy(path, to).is_ok()) {
         return Ok(());
     }
     if meta.is_dir() || meta.is_file() {
@@ -269,6 +320,5 @@ fn keep(path: &Path, to: &Path, mark: &str) -> io::Result<()> {
 }
 
 fn copy(path: &Path, to: &Path) -> io::Result<()> {
-    let mut from = private_file::open(path)?.take(MOST_BYTES);
-    io::copy(&mut from, &mut private_file::create(to)?).map(|_| ())
+    io::copy(&mut private_file::open(path)?, &mut private_file::create(to)?).map(|_| ())
 }
