@@ -8,11 +8,11 @@ use crate::context::{Context, err};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape;
-use crate::source::{given, load_text};
 use crate::view::{RunView, graph_of, plan_of, reader, store_error};
 use regatta_engine::ids::NodeId;
 use regatta_journal::{Payload, Which};
 use regatta_plan::model::{Agent, Driver};
+use regatta_plan::{Format, Given};
 use regatta_runtime::agents::{Preset, preset};
 use regatta_runtime::outputs::Outputs;
 use serde_json::Value;
@@ -64,7 +64,9 @@ fn agent(context: &Context, view: &RunView, name: &str) -> Result<Agent, CliErro
         return Err(fail("neither the run's plan nor the settings have it"));
     }
     let text = asking(name, "judge").to_string();
-    let mut loaded = load_text("post-mortem", &text, &given(&config, &[]));
+    let (defaults, mcp_servers) = (config.defaults(), config.mcp_servers.clone());
+    let given = Given { defaults, mcp_servers, ..Given::default() };
+    let mut loaded = regatta_plan::load(("post-mortem", text.as_bytes()), Format::Json, &given);
     let found = loaded.plan.take().and_then(|mut plan| plan.agents.remove(name));
     found.ok_or_else(|| {
         err(&loaded.render(context.color));
