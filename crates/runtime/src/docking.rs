@@ -221,7 +221,7 @@ impl Local {
     /// Commands died with their keeper: landing begins again.
     pub(crate) fn forget_commands(&mut self) {
         if let Some(docking) = self.docking.as_mut() {
-            docking.under_way.clear();
+            std::mem::take(&mut docking.under_way).values().for_each(clear_tmp);
         }
         self.timeouts.clear();
         self.leftovers.ending.clear();
@@ -237,11 +237,18 @@ impl Local {
             apart.outlook.lands = false;
         }
         let Some(docking) = self.docking.take() else { return };
+        // Nobody hears of their ends any more.
+        docking.under_way.values().for_each(clear_tmp);
         let ids = docking.under_way.keys().copied();
         self.asks
             .extend(ids.flat_map(|id| [Ask::End { attempt: id, grace_ms: 0 }, Ask::Ack { attempt: id }]));
         drop(docking);
     }
+}
+
+/// Nobody needs what an agent was given any more.
+fn clear_tmp(under_way: &UnderWay) {
+    under_way.agent.iter().for_each(|(_, dir)| collect::clear_tmp(dir));
 }
 
 /// How something ended: its exit code, and in words.

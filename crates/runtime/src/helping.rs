@@ -51,7 +51,10 @@ impl Local {
         let stored = work.and_then(|work| work.store(&dir).map(|()| work).map_err(|e| e.to_string()));
         let prepared = match stored {
             Ok(work) => work.prepared,
-            Err(said) => return reply.send(Ran { said, ..Ran::default() }),
+            Err(said) => {
+                collect::clear_tmp(&dir);
+                return reply.send(Ran { said, ..Ran::default() });
+            }
         };
         let agent = self.actions.agent_named(&order.helper.agent);
         let idle_ms = agent.and_then(|agent| agent.idle_timeout_ms);
@@ -90,6 +93,8 @@ impl Local {
         dir: &Path,
         agent: Option<&Agent>,
     ) -> Helped {
+        // What it was given is of no use to anybody when it has ended, however it is heard.
+        collect::clear_tmp(dir);
         let failed = |said: String| Helped { good: false, said, usage: None };
         for (stream, name) in streams.iter_mut().zip([collect::STDOUT, collect::STDERR]) {
             let through = (self.actions.redactor(), self.actions.output_limit_bytes());

@@ -67,6 +67,8 @@ pub(crate) fn judge(
     (ended, streams): (&keeper::Ended, [Option<Raw>; 2]),
     left: Left,
 ) -> Result<Arrival, NoRoom> {
+    // What it was given is of no use to anybody when it has ended, however it is judged.
+    collect::clear_tmp(&job.dir.path);
     let redactor = actions.redactor();
     let ran_ms = NonZeroU64::new(ended.ran_ms).filter(|_| job.adopted);
     let Left { finding, warning, work } = left;
@@ -75,10 +77,7 @@ pub(crate) fn judge(
     let say = |text: &str| shorten(redactor, text);
     facts.message = warning.map(|text| say(&text));
     let verdict = match &ended.how {
-        How::NotStarted { message } => {
-            collect::clear_tmp(&job.dir.path);
-            return Ok(refusal(redactor, job, (Cause::Spawn, message)));
-        }
+        How::NotStarted { message } => return Ok(refusal(redactor, job, (Cause::Spawn, message))),
         How::Code(code) => {
             facts.exit = Some(*code);
             if *code == 0 { Verdict::Succeeded } else { Verdict::Failed(Cause::Exit) }

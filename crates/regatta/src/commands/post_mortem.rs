@@ -5,7 +5,7 @@ use crate::args::PostMortemArgs;
 use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::post_mortem::{self, Gathered, kept};
+use crate::post_mortem::{self, Gathered, kept, refuse_kept};
 use crate::render::escape::escape;
 use crate::view::{RunView, reader};
 use regatta_journal::Which;
@@ -20,6 +20,10 @@ pub fn run(context: &Context, args: &PostMortemArgs) -> Result<Exit, CliError> {
     let mut gathered = Gathered::default();
     let view = RunView::load(&reader, which, &mut |stored| gathered.push(stored))?;
     let report = post_mortem::of(&view, &gathered).of_epic(epic_id(args.epic.as_deref())?);
+    if args.write {
+        // Before an agent is paid.
+        refuse_kept(context, report.epic_id(), args.force)?;
+    }
     let report = match &args.agent {
         Some(agent) => post_mortem::judged(context, &view, (report, agent))?,
         None => report,

@@ -47,11 +47,11 @@ impl Guard {
         self
     }
 
-    /// Why a request is refused, by its head alone.
+    /// Why a request is refused because of who asks, by its head alone.
     ///
     /// # Errors
     /// The answer to give.
-    pub fn admits(&self, uri: &Uri, headers: &HeaderMap, now: Instant) -> Result<(), Refusal> {
+    pub fn knows(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         if !is_ours(uri, headers) {
             return Err(Refusal(StatusCode::FORBIDDEN, "this name is not the loopback", None));
         }
@@ -68,6 +68,14 @@ impl Guard {
                 ask,
             ));
         }
+        Ok(())
+    }
+
+    /// Why a request of somebody who has the token is refused, by its head alone.
+    ///
+    /// # Errors
+    /// The answer to give.
+    pub fn bears(&self, headers: &HeaderMap, now: Instant) -> Result<(), Refusal> {
         if !self.rate.admits(now) {
             return Err(Refusal(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -84,11 +92,13 @@ impl Guard {
 
     /// A request whose head is admitted, with its body.
     async fn judged(&self, request: Request, pass: Option<&Pass>) -> Result<Request, Refusal> {
-        self.admits(request.uri(), request.headers(), Instant::now())?;
+        self.knows(request.uri(), request.headers())?;
+        // Its seat comes first: whoever only asks too often or too much is no stranger.
         if pass.is_some_and(|pass| !pass.is_let_in()) {
             let again = Some((RETRY_AFTER, "1"));
             return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, "too many connections", again));
         }
+        self.bears(request.headers(), Instant::now())?;
         let (head, body) = request.into_parts();
         match tokio::time::timeout(self.patience, to_bytes(body, MAX_BODY_BYTES)).await {
             Ok(Ok(bytes)) => Ok(Request::from_parts(head, Body::from(bytes))),
@@ -162,6 +172,7 @@ fn is_local(authority: &Authority) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::door::{Bounds, Door};
 
     /// The status with which a head is refused; 200 if it is not.
     fn judged(uri: &str, headers: &[(&str, &str)]) -> u16 {
@@ -172,7 +183,8 @@ mod tests {
             let value = value.replace("RIGHT", &bearer);
             map.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
-        let judged = guard.admits(&uri.parse().unwrap(), &map, Instant::now());
+        let judged =
+            guard.knows(&uri.parse().unwrap(), &map).and_then(|()| guard.bears(&map, Instant::now()));
         judged.map_or_else(|refusal| refusal.0.as_u16(), |()| 200)
     }
 
@@ -225,13 +237,33 @@ mod tests {
         assert_eq!(judged("/", &[host, right, ("content-length", "16777217")]), 413);
     }
 
+    #[tokio::test]
+    async fn who_has_the_token_has_a_seat_also_while_it_asks_too_often_or_too_much() {
+        let guard = Guard::new(Token::fresh(), (1, 0));
+        let door = Door::new(Bounds { connections: 1, ..Bounds::default() });
+        let bearer = format!("Bearer {}", guard.token.reveal());
+        let ask = |length: &str| {
+            let head = Request::builder().header(HOST, "localhost").header(AUTHORIZATION, &bearer);
+            head.header(CONTENT_LENGTH, length).body(Body::empty()).unwrap()
+        };
+        let (first, second) = (door.enter(), door.enter());
+        let judged = guard.judged(ask("0"), Some(&first.pass())).await;
+        assert_eq!(judged.unwrap_err().0, StatusCode::TOO_MANY_REQUESTS);
+        assert!(first.pass().is_let_in());
+        // The only seat is taken.
+        let judged = guard.judged(ask("0"), Some(&second.pass())).await;
+        assert_eq!(judged.unwrap_err().0, StatusCode::SERVICE_UNAVAILABLE);
+    }
+
     #[test]
     fn who_has_no_token_uses_up_nothing_of_the_rate() {
         let guard = Guard::new(Token::fresh(), (1, 2));
         let (now, mut head) = (Instant::now(), HeaderMap::new());
         head.insert(HOST, HeaderValue::from_static("localhost"));
-        let ask =
-            |head: &HeaderMap| guard.admits(&Uri::from_static("/"), head, now).map_err(|r| r.0.as_u16());
+        let ask = |head: &HeaderMap| {
+            let known = guard.knows(&Uri::from_static("/"), head);
+            known.and_then(|()| guard.bears(head, now)).map_err(|r| r.0.as_u16())
+        };
         assert!((0..9).all(|_| ask(&head) == Err(401)));
         head.insert(AUTHORIZATION, format!("Bearer {}", guard.token.reveal()).parse().unwrap());
         assert_eq!([ask(&head), ask(&head), ask(&head)], [Ok(()), Ok(()), Err(429)]);

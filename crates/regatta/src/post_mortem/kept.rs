@@ -10,6 +10,7 @@ use crate::render::escape::escape;
 use crate::view::{RunView, reader};
 use regatta_journal::Which;
 use regatta_plan::is_id;
+use std::path::PathBuf;
 
 /// Where post-mortems lie, relative to the workspace.
 const DIR: &str = ".workflow/post-mortem";
@@ -37,20 +38,29 @@ pub fn at_end(context: &Context, run_id: &str) -> String {
     }
 }
 
+/// Refuses what could not be written under the id of its epic.
+///
+/// # Errors
+/// The id is none, or the file is there and not to be replaced (2).
+pub fn refuse_kept(context: &Context, epic: &str, force: bool) -> Result<(), CliError> {
+    if !is_id(epic) {
+        let message = format!("the epic `{epic}` of the plan is not an id, so no file can be called so");
+        return Err(CliError::usage(message).hint("name it: `--epic ID`"));
+    }
+    if force { Ok(()) } else { outputs::refuse_present(&[file(context, epic)]) }
+}
+
+fn file(context: &Context, epic: &str) -> PathBuf {
+    context.workspace.join(DIR).join(format!("{epic}.md"))
+}
+
 /// Writes it under the id of its epic, and answers where.
 ///
 /// # Errors
 /// The id is none, or the file is there (2); it cannot be written (4).
 pub fn kept(context: &Context, (epic, text): (&str, &str), force: bool) -> Result<String, CliError> {
-    if !is_id(epic) {
-        let message = format!("the epic `{epic}` of the plan is not an id, so no file can be called so");
-        return Err(CliError::usage(message).hint("name it: `--epic ID`"));
-    }
-    let path = context.workspace.join(DIR).join(format!("{epic}.md"));
-    if !force {
-        outputs::refuse_present(std::slice::from_ref(&path))?;
-    }
+    refuse_kept(context, epic, force)?;
     outputs::directory(&context.workspace, DIR)?;
-    outputs::write(&path, text, force)?;
+    outputs::write(&file(context, epic), text, force)?;
     Ok(format!("{DIR}/{epic}.md"))
 }

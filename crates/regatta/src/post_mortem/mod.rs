@@ -8,6 +8,7 @@
 
 mod asking;
 mod challenges;
+mod facts;
 mod gathered;
 mod judging;
 mod kept;
@@ -15,7 +16,7 @@ mod markdown;
 
 pub use asking::judged;
 pub use gathered::Gathered;
-pub use kept::{at_end, kept};
+pub use kept::{at_end, kept, refuse_kept};
 pub use markdown::text;
 
 use crate::render::{count, duration, escalations, summary};

@@ -41,7 +41,8 @@ fn an_agent_of_the_settings_does_the_work_of_a_plan_and_the_nearer_layer_wins() 
 fn an_agent_of_the_settings_is_pinned_in_the_run() {
     let world = at_home();
     world.fifo("up");
-    world.write(".regatta/config.toml", &entry("pinned"));
+    let pinned = entry("pinned").replace("echo done", "test -e good && echo done");
+    world.write(".regatta/config.toml", &pinned);
     world.write(
         "plan.yaml",
         &PLAN.replace("accept: [y] }", "accept: [y], needs: [before] }, { id: before, effect: pure, run: 'test -e go || { echo up >up; sleep 97; }' }"),
@@ -52,10 +53,12 @@ fn an_agent_of_the_settings_is_pinned_in_the_run() {
     assert_eq!(ends(&mut child), Some(130));
     world.write("go", "");
     world.write(".regatta/config.toml", &entry("changed"));
-    world.regatta(&["resume"]).exits(0);
+    world.regatta(&["resume"]).exits(1);
     assert_eq!(world.read("who"), "pinned\n");
+    world.write("who", "");
+    world.write("good", "");
     world.write(".regatta/config.toml", "");
-    world.regatta(&["retry"]);
+    world.regatta(&["retry"]).exits(0);
     assert_eq!(world.read("who"), "pinned\n", "what was pinned is read again as it was");
 }
 

@@ -266,6 +266,22 @@ tasks:
 }
 
 #[test]
+fn a_retry_of_one_item_and_of_a_task_that_needs_all_items_runs_them_all() {
+    let world = World::with(
+        "version: 1
+tasks:
+  - { id: m, for_each: [a, b, c], run: 'echo x >>\"ran-${item}\"; test -e ok || test \"${item}\" = c' }
+  - { id: all, needs: [m], run: 'echo x >>after' }
+",
+    );
+    assert_eq!(world.run()["status"], "partial");
+    world.write("ok", "");
+    world.regatta(&["retry", &world.run_id(), "--task", "m[1]", "--task", "all"]).exits(0);
+    let ran = ["a", "b", "c"].map(|item| world.read(&format!("ran-{item}")).lines().count());
+    assert_eq!((ran, world.read("after").lines().count()), ([2, 2, 1], 1));
+}
+
+#[test]
 fn the_results_of_a_map_that_has_not_ended_are_no_empty_list() {
     let world = World::with(
         "version: 1

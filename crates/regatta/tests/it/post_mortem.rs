@@ -2,6 +2,7 @@
 
 use crate::world::World;
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt as _;
 
 const PLAN: &str = "version: 1
 name: \"night *run*\\n---\\nepic_id: evil\"
@@ -247,11 +248,23 @@ fn a_run_of_an_epic_leaves_its_post_mortem_and_never_writes_over_one() {
     assert!(said.err.contains("is not an id") && !world.path(".workflow").exists(), "{}", said.err);
 }
 
-/// A run with one failure and an agent that judges it, which keeps what it was told.
+/// An agent that keeps what it was told, and says what `answer` says.
+fn judge(world: &World) -> String {
+    let here = world.root().display();
+    format!(
+        "command: [sh, -c, 'cp \"$1\" {here}/told; pwd >{here}/place; ls -A >{here}/seen; cat {here}/answer', sh, '{{prompt_file}}']"
+    )
+}
+
+/// A run with one failure and an agent that judges it.
 fn judging(answer: &str) -> World {
-    let world = World::with(
-        "version: 1\nagents: { judge: { command: [sh, -c, 'cp \"$1\" told; cat answer', sh, '{prompt_file}'] } }\n\
-         tasks: [ { id: worn, run: 'echo ${HOME} >&2; exit 4' } ]\n",
+    let world = World::new();
+    world.write(
+        "plan.yaml",
+        &format!(
+            "version: 1\nagents: {{ judge: {{ {} }} }}\ntasks: [ {{ id: worn, run: 'echo ${{HOME}} >&2; exit 4' }} ]\n",
+            judge(&world)
+        ),
     );
     world.write("answer", answer);
     world.regatta(&["run", "plan.yaml"]).exits(1);
@@ -311,4 +324,99 @@ fn an_agent_that_is_not_there_or_gives_no_judgement_is_an_error_and_nothing_is_w
     let said = world.regatta(&["post-mortem", &run, "--agent", "nobody", "--out", "report.md"]).exits(3);
     assert!(said.err.contains("neither the run's plan nor the settings have it"), "{}", said.err);
     assert!(!world.path("report.md").exists());
+}
+
+#[test]
+fn who_judges_works_in_an_empty_place_of_its_own_and_its_run_is_none_of_the_workspace() {
+    let world = judging(ANSWER);
+    let run = world.run_id();
+    for number in [1, 2] {
+        world.regatta(&["post-mortem", "--agent", "judge"]).exits(0);
+        let desk = world.run_dir().join(format!("judging/{number}"));
+        assert_eq!(world.read("place").trim(), desk.to_str().unwrap());
+        assert_eq!(world.read("seen"), ".regatta\n");
+    }
+    assert_eq!(world.regatta(&["ls", "--json"]).exits(0).json().as_array().unwrap().len(), 1);
+    assert_eq!(world.regatta(&["status", "--json"]).json()["run_id"], run.as_str());
+    assert_eq!(
+        world.regatta(&["post-mortem", "--json"]).exits(0).json()["execution_details"]["run_id"],
+        run.as_str()
+    );
+}
+
+#[test]
+fn who_judges_may_only_read_also_where_the_settings_say_otherwise() {
+    let mut world = judging(ANSWER);
+    let bin = world.path("bin");
+    let says = format!("#!/bin/sh\nprintf '%s\\n' \"$@\" >{}\n", world.path("given").display());
+    world.write("bin/codex", &says);
+    std::fs::set_permissions(bin.join("codex"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    world.set("PATH", &format!("{}:/usr/bin:/bin", bin.display()));
+    world.write(".mcp.json", r#"{"mcpServers":{"s":{"command":"server"}}}"#);
+    world.write(
+        ".regatta/config.toml",
+        "[agents.far]\npreset = 'codex'\npermissions = 'allow'\nmcp = ['s']\n",
+    );
+    // It says nothing, so it gave no judgement.
+    world.regatta(&["post-mortem", "--agent", "far"]).exits(1);
+    let given = world.read("given");
+    assert!(given.contains("-s\nread-only\n"), "{given}");
+    assert!(!given.contains("mcp_servers"), "{given}");
+}
+
+#[test]
+fn an_agent_that_cannot_be_told_to_only_read_does_not_judge() {
+    let world = judging(ANSWER);
+    for preset in ["pi", "kimi", "vibe"] {
+        world.write(".regatta/config.toml", &format!("[agents.far]\npreset = '{preset}'\n"));
+        let said = world.regatta(&["post-mortem", "--agent", "far"]).exits(2);
+        assert!(said.err.contains("acts unasked and cannot be told to only read"), "{}", said.err);
+        assert!(said.err.contains("hint: "), "{}", said.err);
+    }
+}
+
+#[test]
+fn a_big_run_that_failed_is_told_within_bounds_and_what_failed_comes_first() {
+    let world = World::new();
+    let title = "t".repeat(900);
+    let task = |n: u32| {
+        let run = if n < 120 { "true" } else { "false" };
+        format!("  - {{ id: task-{n}, title: '{title}', effect: pure, run: '{run}' }}\n")
+    };
+    let tasks: String = (0..240).map(task).collect();
+    let agent = judge(&world).replace("'{prompt_file}']", "'{prompt_file}', '{prompt}']");
+    world.write("plan.yaml", &format!("version: 1\nagents: {{ judge: {{ {agent} }} }}\ntasks:\n{tasks}"));
+    world.write("answer", ANSWER);
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let said = world.regatta(&["post-mortem", "--agent", "judge", "--json"]).exits(0).json();
+    assert!(said["challenges"][0]["lesson"] == "look <b>before", "{said:#}");
+    let told = world.read("told");
+    assert!(told.len() < 70_000, "{}", told.len());
+    let facts = told.lines().find(|line| line.starts_with('{')).unwrap();
+    let facts: Value = serde_json::from_str(facts).unwrap();
+    assert_eq!(facts["challenges"].as_array().unwrap().len(), 100);
+    let rows = facts["tasks"].as_array().unwrap();
+    assert!(rows[0]["status"] == "failed", "{}", rows[0]);
+    assert_eq!(facts["left_out"]["tasks"].as_u64().unwrap(), 240 - rows.len() as u64);
+}
+
+#[test]
+fn what_cannot_be_written_is_refused_before_an_agent_is_asked() {
+    let world = judging(ANSWER);
+    world.regatta(&["post-mortem", "--write", "--epic", "EPIC-9"]).exits(0);
+    for epic in ["EPIC-9", "../x"] {
+        world.regatta(&["post-mortem", "--write", "--epic", epic, "--agent", "judge"]).exits(2);
+        assert!(!world.path("told").exists(), "{epic}");
+    }
+    let args = ["post-mortem", "--write", "--epic", "EPIC-9", "--agent", "judge", "--force"];
+    world.regatta(&args).exits(0);
+    assert!(world.read(".workflow/post-mortem/EPIC-9.md").contains("Clean up"));
+}
+
+#[test]
+fn an_agent_whose_settings_are_wrong_is_not_called_unknown() {
+    let world = judging(ANSWER);
+    world.write(".regatta/config.toml", "[agents.far]\npreset = 'codex'\nhome = 'mars'\n");
+    let said = world.regatta(&["post-mortem", "--agent", "far"]).exits(3);
+    assert!(said.err.contains("config.toml:3") && !said.err.contains("neither"), "{}", said.err);
 }

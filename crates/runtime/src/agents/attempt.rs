@@ -8,7 +8,7 @@ use super::preset::preset;
 use super::record::{AgentRecord, BILL_FILE, PROMPT_FILE};
 use super::servers::{self, Telling};
 use super::stream::Dialect;
-use super::template::{Session, Values, command, of_preset};
+use super::template::{Session, Values, command, is_told, of_preset};
 use crate::action::{Actions, Prepared, Site, cwd_in};
 use crate::collect::{self, write_private};
 use crate::keeper::HELPER;
@@ -132,7 +132,7 @@ impl Actions {
         };
         let argv = argv((agent, in_worktree), &values)?;
         let mut env = self.agent_variables((task, agent), brief)?;
-        servers.give(&mut env)?;
+        servers.give(&mut env, self.environment())?;
         let record = AgentRecord {
             agent: name.to_owned(),
             driver: driver_name(&agent.driver).to_owned(),
@@ -188,14 +188,14 @@ impl Actions {
         Ok(last_of_each(vars))
     }
 
-    /// What stands first for every agent: what its preset needs, what tells it inside a worktree what it may do, and what
-    /// it is given.
+    /// What stands first for every agent: what its preset needs, what tells it what it may do, and what it is given.
     pub(super) fn given_variables(&self, agent: &Agent, in_worktree: bool) -> Vec<(OsString, OsString)> {
         let of_preset = match &agent.driver {
             Driver::Preset(name) => preset(name),
             Driver::Command(_) | Driver::Acp(_) => None,
         };
-        let allowed = of_preset.filter(|_| in_worktree).map(|p| p.permission_variables(agent.permissions));
+        let told = of_preset.filter(|_| is_told(agent, in_worktree));
+        let allowed = told.map(|p| p.permission_variables(agent.permissions));
         let needed = of_preset.map_or(&[][..], |preset| preset.env).iter();
         let of_preset = needed.chain(allowed.into_iter().flatten());
         let given = |name: &String| Some((name.into(), self.given_var(name)?.to_owned()));
@@ -219,11 +219,14 @@ impl Actions {
             Driver::Acp(_) => (Telling::Protocol, &[][..]),
         };
         let allowed = in_worktree && matches!(agent.permissions, Permissions::Edit | Permissions::Allow);
+        let of_agent =
+            |refused: Refusal| Refusal { message: format!("agent `{name}`: {}", refused.message), ..refused };
+        let written = self.plan().mcp_servers.iter().filter(|(name, _)| agent.mcp.contains(name));
+        servers::refuse_open(telling, written).map_err(of_agent)?;
         let servers = self.servers_named(&agent.mcp)?;
         let key = keys.first().is_some_and(|key| agent.env.iter().any(|name| name == key));
         let ground = servers::Ground { tmp: &dir.join(collect::TMP), allowed, key };
-        servers::tell(telling, &servers, ground)
-            .map_err(|refused| Refusal { message: format!("agent `{name}`: {}", refused.message), ..refused })
+        servers::tell(telling, &servers, ground).map_err(of_agent)
     }
 
     /// The places of its own that every attempt of an agent has: its prompt, a directory for temporary files, and a home

@@ -52,10 +52,12 @@ pub(super) fn codex(said: &mut Said, line: &Value) {
     }
 }
 
-/// A call of a server's tool that was not allowed: there is nobody who could approve it.
+/// A call of a server's tool that was not allowed: there is nobody who could approve it. The sentence is the agent's own;
+/// a server may say something like it of itself.
 fn is_codex_refusal(line: &Value) -> bool {
     text(line, "/item/type") == Some("mcp_tool_call")
-        && text(line, "/item/error/message").is_some_and(|why| why.contains("requires approval"))
+        && text(line, "/item/error/message")
+            .is_some_and(|why| why.starts_with("MCP tool call requires approval"))
 }
 
 /// Claude Code and Qwen Code: `--output-format stream-json`. `cached_in_input`: whether input counts what came from a
@@ -183,9 +185,11 @@ pub(super) fn opencode(said: &mut Said, line: &Value) {
 
 /// A call that was not allowed: nobody was there to be asked, or a rule forbids it.
 fn is_opencode_refusal(error: &str) -> bool {
-    ["rejected permission to use this", "prevents you from using this"]
-        .iter()
-        .any(|words| error.contains(words))
+    const BEGINNINGS: [&str; 2] = [
+        "The user rejected permission to use this specific tool call",
+        "The user has specified a rule which prevents you from using this specific tool call",
+    ];
+    BEGINNINGS.iter().any(|words| error.starts_with(words))
 }
 
 /// Pi: `--mode json`. Exit code 0 whatever happened: only this tells.
@@ -298,5 +302,31 @@ pub(super) fn acp(said: &mut Said, line: &Value) {
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{codex, is_opencode_refusal};
+    use crate::agents::said::Said;
+    use serde_json::json;
+
+    #[test]
+    fn a_refusal_is_known_by_the_agents_own_sentence_and_not_by_words_of_a_tool() {
+        let denied = |why: &str| {
+            let mut said = Said::default();
+            let item = json!({ "type": "mcp_tool_call", "tool": "pay", "error": { "message": why } });
+            codex(&mut said, &json!({ "type": "item.completed", "item": item }));
+            said.denied.len()
+        };
+        assert_eq!(denied("MCP tool call requires approval, but approval policy is never"), 1);
+        assert_eq!(denied("the invoice requires approval by a manager"), 0);
+        let rejected = "The user rejected permission to use this specific tool call.";
+        assert!(is_opencode_refusal(rejected));
+        assert!(is_opencode_refusal(
+            "The user has specified a rule which prevents you from using this specific tool call. Here are some"
+        ));
+        assert!(!is_opencode_refusal("quota prevents you from using this model"));
+        assert!(!is_opencode_refusal(&format!("the log says: {rejected}")));
     }
 }

@@ -60,7 +60,7 @@ impl Actions {
         };
         let argv = argv((agent, true), &values)?;
         let mut env = self.helper_variables(agent, &call)?;
-        servers.give(&mut env)?;
+        servers.give(&mut env, self.environment())?;
         let record = AgentRecord {
             agent: name.to_owned(),
             driver: driver_name(&agent.driver).to_owned(),

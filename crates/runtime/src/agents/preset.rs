@@ -39,7 +39,8 @@ pub struct Preset {
     pub start: &'static [&'static str],
     /// Arguments that go on with a session; empty if it cannot.
     pub resume: &'static [&'static str],
-    /// What tells it to read only, to change files, to do everything; used inside a worktree only.
+    /// What tells it to read only, to change files, to do everything; the first is used everywhere, the others inside a
+    /// worktree only.
     pub permissions: [&'static [&'static str]; 3],
     /// Variables that tell it so, where options cannot.
     pub permission_env: [&'static [(&'static str, &'static str)]; 3],
@@ -78,6 +79,12 @@ impl Preset {
     #[must_use]
     pub fn permission_variables(&self, permissions: Permissions) -> &'static [(&'static str, &'static str)] {
         self.permission_env[place(permissions)]
+    }
+
+    /// True if it can be told to only read: it asks before it acts, or a variable makes it ask.
+    #[must_use]
+    pub fn can_be_held(&self) -> bool {
+        !self.acts_unasked || !self.permission_variables(Permissions::Deny).is_empty()
     }
 
     /// The version that it was tried with.

@@ -7,9 +7,12 @@
 
 use super::record::SERVERS_FILE;
 use crate::collect::write_private;
+use crate::environment::Environment;
 use crate::scope::Refusal;
 use crate::tools::Server;
 use regatta_engine::cause::Cause;
+use regatta_plan::model::McpServer;
+use regatta_plan::reference::Template;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -80,17 +83,24 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// Adds its variables to those of an attempt, whose temporary directory is there, and writes its file.
+    /// Adds its variables to those of an attempt, which stand over those that every attempt is passed, and writes its file
+    /// into its temporary directory, which is there.
     ///
     /// # Errors
-    /// The attempt has one of the variables with another value, or the file cannot be written.
-    pub(super) fn give(&self, env: &mut Vec<(OsString, OsString)>) -> Result<(), Refusal> {
+    /// The attempt has or is passed one of the variables with another value, or the file cannot be written.
+    pub(super) fn give(
+        &self,
+        env: &mut Vec<(OsString, OsString)>,
+        passed: &Environment,
+    ) -> Result<(), Refusal> {
         for (name, value) in &self.variables {
-            match env.iter().find(|(known, _)| known == name) {
-                Some((_, known)) if known != value => {
+            let own = env.iter().find(|(known, _)| known == name).map(|(_, known)| known.as_os_str());
+            match own.or_else(|| passed.iter().find(|(known, _)| known == name).map(|(_, known)| known)) {
+                Some(known) if known != value => {
                     let name = name.display();
-                    let message =
-                        format!("`{name}` has one value for the agent and another for its MCP servers");
+                    let message = format!(
+                        "variable `{name}` has one value for the agent and another for its MCP servers"
+                    );
                     return Err(refuse(message));
                 }
                 Some(_) => {}
@@ -166,6 +176,35 @@ pub(super) fn tell(
             Told { options, file: in_file(Value::Array(list)), ..Told::default() }
         }
     })
+}
+
+/// Refuses servers whose open texts hold references, where these texts would be options: everybody on the machine can read
+/// those.
+///
+/// # Errors
+/// One of them holds one.
+pub(super) fn refuse_open<'a>(
+    telling: Telling,
+    servers: impl Iterator<Item = (&'a String, &'a McpServer)>,
+) -> Result<(), Refusal> {
+    if telling != Telling::CodexOptions {
+        return Ok(());
+    }
+    for (name, server) in servers {
+        // What cannot be read is told where it is resolved.
+        let references = |text: &String| Template::parse(text).is_ok_and(|text| text.refs().next().is_some());
+        if let Some(text) = server.open_texts().find(|text| references(text)) {
+            let (what, where_to) = match server {
+                McpServer::Program { .. } => ("command line", "env"),
+                McpServer::Address { .. } => ("address", "headers"),
+            };
+            let message = format!(
+                "codex gets the {what} of MCP server `{name}` as an option, which others can read, so `{text}` may hold no reference: put it into its `{where_to}`"
+            );
+            return Err(refuse(message));
+        }
+    }
+    Ok(())
 }
 
 fn refuse(message: String) -> Refusal {
@@ -301,6 +340,7 @@ fn toml(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::environment::Passing;
 
     fn ground() -> Ground<'static> {
         Ground { tmp: Path::new("/tmp/t"), allowed: true, key: false }
@@ -365,6 +405,39 @@ mod tests {
         assert!(refused.message.contains("FS_TOKEN"), "{}", refused.message);
         let odd: Servers = [("a.b".to_owned(), other)].into();
         assert!(tell(Telling::CodexOptions, &odd, ground()).is_err());
+    }
+
+    #[test]
+    fn a_variable_of_a_server_replaces_none_that_the_agent_has_or_is_passed() {
+        let told =
+            |name: &str| Told { variables: vec![(name.into(), "the-server's".into())], ..Told::default() };
+        let vars = [("HOME", "/home/me"), ("PATH", "/bin")].map(|(name, value)| (name.into(), value.into()));
+        let passed = Environment::read(&Passing::Names(vec![]), vars.into_iter());
+        for name in ["HOME", "PATH", "OWN"] {
+            let refused =
+                told(name).give(&mut vec![("OWN".into(), "the-agent's".into())], &passed).unwrap_err();
+            assert!(refused.message.contains(&format!("`{name}` has one value")), "{}", refused.message);
+        }
+        let mut env = Vec::new();
+        told("FREE").give(&mut env, &passed).unwrap();
+        assert_eq!(env, [("FREE".into(), "the-server's".into())]);
+    }
+
+    #[test]
+    fn what_codex_would_get_as_an_option_holds_no_reference() {
+        let named = |server: McpServer| [("web".to_owned(), server)];
+        let refused = |telling, server: &[(String, McpServer)]| {
+            refuse_open(telling, server.iter().map(|(name, server)| (name, server))).map_err(|r| r.message)
+        };
+        let at = |url: &str| McpServer::Address { url: url.to_owned(), headers: BTreeMap::new() };
+        let secret = named(at("https://x.test/mcp?key=${vault.key}"));
+        let message = refused(Telling::CodexOptions, &secret).unwrap_err();
+        assert!(message.contains("`web`") && message.contains("put it into its `headers`"), "{message}");
+        assert_eq!(refused(Telling::ClaudeFile, &secret), Ok(()));
+        assert_eq!(refused(Telling::CodexOptions, &named(at("https://x.test/$${a}"))), Ok(()));
+        let argv = ["server", "--key=${env.KEY}"].map(String::from).into();
+        let program = named(McpServer::Program { argv, env: BTreeMap::new() });
+        assert!(refused(Telling::CodexOptions, &program).unwrap_err().contains("put it into its `env`"));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use super::preset::Preset;
 use crate::scope::Refusal;
 use regatta_engine::cause::Cause;
-use regatta_plan::model::Agent;
+use regatta_plan::model::{Agent, Permissions};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
@@ -46,7 +46,12 @@ pub(super) fn command(template: &[String], values: &Values<'_>) -> Result<Vec<Os
     template.iter().map(|text| fill(text, values)).collect()
 }
 
-/// The command line of a preset; `in_worktree` decides whether it is told what it may do.
+/// True if a preset is told what it may do: inside a worktree, and everywhere that it may only read.
+pub(super) fn is_told(agent: &Agent, in_worktree: bool) -> bool {
+    in_worktree || agent.permissions == Permissions::Deny
+}
+
+/// The command line of a preset.
 pub(super) fn of_preset(
     preset: &Preset,
     (agent, in_worktree): (&Agent, bool),
@@ -59,7 +64,7 @@ pub(super) fn of_preset(
     let mut argv = vec![OsString::from(preset.program)];
     for part in template {
         match *part {
-            "{permissions}" if in_worktree => {
+            "{permissions}" if is_told(agent, in_worktree) => {
                 argv.extend(preset.permission_flags(agent.permissions).iter().map(OsString::from));
             }
             "{permissions}" => {}
@@ -121,7 +126,7 @@ fn fill(text: &str, values: &Values<'_>) -> Result<OsString, Refusal> {
 mod tests {
     use super::super::preset::preset;
     use super::*;
-    use regatta_plan::model::{Driver, Permissions};
+    use regatta_plan::model::Driver;
 
     fn values<'a>(prompt: &'a str, session: Session<'a>) -> Values<'a> {
         Values {
@@ -172,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preset_is_told_what_it_may_do_only_inside_a_worktree() {
+    fn a_preset_is_told_what_it_may_do_inside_a_worktree_and_everywhere_that_it_may_only_read() {
         let codex = preset("codex").unwrap();
         let line = |permissions, in_worktree, session| {
             shown(of_preset(codex, (&agent(permissions), in_worktree), &values("P", session)))
@@ -181,6 +186,10 @@ mod tests {
         assert_eq!(
             line(Permissions::Edit, false, new),
             "codex exec --json --skip-git-repo-check -m m --flag P"
+        );
+        assert_eq!(
+            line(Permissions::Deny, false, new),
+            "codex exec --json --skip-git-repo-check -s read-only -m m --flag P"
         );
         assert_eq!(
             line(Permissions::Edit, true, new),

@@ -59,7 +59,8 @@ pub struct Selection {
 }
 
 /// Selects from what became of each node, by index: all that did not succeed, or only `named`, with what depends on
-/// it, and what it needs that did not succeed. An item that is named stands for itself: the others of its map are left alone.
+/// it, and what it needs that did not succeed. An item that is named stands for itself: the others of its map are left alone,
+/// unless a task that is named too needs them.
 #[must_use]
 pub fn select(graph: &Graph, fates: &[Fate], named: &[NodeId]) -> Selection {
     let fate = |node: NodeId| fates[node.index()];
@@ -75,8 +76,10 @@ pub fn select(graph: &Graph, fates: &[Fate], named: &[NodeId]) -> Selection {
     }
     let maps: BTreeSet<u32> =
         named.iter().filter_map(|&node| graph.slot(node)).map(|slot| slot.map).collect();
+    let needed = needed_by(graph, named);
     let beside = |node: NodeId| {
-        graph.slot(node).is_some_and(|slot| maps.contains(&slot.map)) && !named.contains(&node)
+        let other = graph.slot(node).is_some_and(|slot| maps.contains(&slot.map)) && !named.contains(&node);
+        other && !needed.contains(&node)
     };
     for node in graph.order().iter().rev().copied() {
         if failed(&node) && !beside(node) && graph.succs(node).any(|s| again.contains(&s)) {
@@ -90,6 +93,18 @@ pub fn select(graph: &Graph, fates: &[Fate], named: &[NodeId]) -> Selection {
     let skip = all().filter(|n| failed(n) && !again.contains(n) && whole(n)).collect();
     let leave = all().filter(|&n| failed(&n) && !again.contains(&n) && graph.slot(n).is_some()).collect();
     Selection { reuse, again, skip, leave }
+}
+
+/// What nodes need, directly or through others.
+fn needed_by(graph: &Graph, nodes: &[NodeId]) -> BTreeSet<NodeId> {
+    let from: BTreeSet<NodeId> = nodes.iter().copied().collect();
+    let mut needed = BTreeSet::new();
+    for node in graph.order().iter().rev().copied() {
+        if graph.succs(node).any(|succ| from.contains(&succ) || needed.contains(&succ)) {
+            needed.insert(node);
+        }
+    }
+    needed
 }
 
 #[cfg(test)]
