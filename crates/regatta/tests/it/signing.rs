@@ -117,7 +117,9 @@ fn a_program_that_a_task_names_for_signatures_signs_nothing_although_the_run_is_
     );
     let plan = world.read("plan.yaml");
     let merge = "merge: { commit: { sign: true }, policy: merge-succeeded, gates: ['true'] }";
-    let tasks = format!("tasks: [ {{ id: a, run: '{task}' }}, {{ id: b, run: 'echo b >b.txt' }} ]");
+    // One after the other: what is found of two that work at once could be put on either.
+    let tasks =
+        format!("tasks: [ {{ id: a, needs: [b], run: '{task}' }}, {{ id: b, run: 'echo b >b.txt' }} ]");
     world.write("plan.yaml", &format!("{plan}{merge}\n{tasks}\n"));
     world.fifo(".git/up");
     world.fifo(".git/go");
