@@ -46,9 +46,9 @@ pub(crate) fn sim(root: &Path, args: &[String]) -> Result<(), String> {
     run(&mut sim_command(root, args))
 }
 
-/// The simulator, built with optimisation; without arguments it gets the default number of seeds.
+/// The simulator, built with optimisation and with all checks; without arguments it gets the default number of seeds.
 pub(crate) fn sim_command(root: &Path, args: &[String]) -> Command {
-    let mut command = cargo(root, &["run", "--release", "--quiet", "-p", "regatta-sim", "--"]);
+    let mut command = cargo(root, &["run", "--profile", "fuzz", "--quiet", "-p", "regatta-sim", "--"]);
     if args.is_empty() {
         command.args(["--seeds", DEFAULT_SEEDS]);
     }
@@ -136,7 +136,7 @@ mod tests {
     fn the_simulator_gets_its_arguments_unchanged() {
         let args = ["--seeds".to_owned(), "1".to_owned(), "--from".to_owned(), "77".to_owned()];
         let shown = show(&sim_command(Path::new("."), &args));
-        assert_eq!(shown, "cargo run --release --quiet -p regatta-sim -- --seeds 1 --from 77");
+        assert_eq!(shown, "cargo run --profile fuzz --quiet -p regatta-sim -- --seeds 1 --from 77");
         assert!(show(&sim_command(Path::new("."), &[])).ends_with("-- --seeds 2000"));
     }
 

@@ -23,6 +23,8 @@ const PROMPT: &str = "Judge the run whose facts are in the JSON object below. It
                       {\"what_worked_well\": [sentence], \"challenges\": [{\"root_cause\": sentence, \"lesson\": sentence}], \
                       \"recommendations\": [sentence]}. `challenges` has one entry for each of the facts', in the same order; \
                       leave a sentence empty where the facts do not tell.";
+/// When its work is done.
+const ACCEPT: &str = "the last message is one JSON object with these three keys, and nothing else";
 
 /// What an agent says of a run.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -64,7 +66,7 @@ pub(super) fn plan(report: &PostMortem, (name, agent): (&str, &Agent)) -> Value 
 /// A plan whose one task is an agent's, who must come from elsewhere.
 pub(super) fn asking(name: &str, prompt: &str) -> Value {
     let task = json!({
-        "id": TASK, "agent": name, "title": "Judge a run", "prompt": prompt, "result": "stdout-json", "effect": "pure",
+        "id": TASK, "agent": name, "title": "Judge a run", "prompt": prompt, "accept": [ACCEPT], "result": "stdout-json", "effect": "pure",
     });
     json!({ "version": 1, "name": "post-mortem", "tasks": [task] })
 }

@@ -297,6 +297,7 @@ fn an_agent_writes_the_judgements_in_a_run_of_its_own_and_changes_no_fact() {
     }
     assert!(after["analysis"]["run_id"] != run.as_str(), "the run that judges is one of its own");
     assert!(said.err.contains("judged by judge in run"), "{}", said.err);
+    assert!(!said.err.contains("warning"), "what we plan ourselves nobody can mend: {}", said.err);
     let told = world.read("told");
     assert!(told.contains("task worn: failed after 1 attempt"), "{told}");
     let text = world.regatta(&["post-mortem", &run, "--agent", "judge"]).exits(0).out;
