@@ -21,7 +21,7 @@ use crate::yard::{Collected, Done, Ground, Names, TASK_DIR, Workers, cone};
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId};
-use regatta_engine::outcome::NodeOutcome;
+use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::spec::Limits;
 use regatta_plan::Plan;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -85,6 +85,8 @@ pub(crate) struct Apart {
     pub(crate) useless: Vec<NodeId>,
     /// Nodes whose work will be safe when the turn is durable: their worktrees may be used again.
     pub(crate) done: Vec<NodeId>,
+    /// Attempts whose ends were judged, and will be durable with the turn.
+    pub(crate) over: BTreeSet<u64>,
     /// A turn is durable since worktrees were last made ahead.
     pub(crate) durable: bool,
     /// The limits of the run.
@@ -164,6 +166,7 @@ impl Apart {
             readying,
             useless: Vec::new(),
             done: Vec::new(),
+            over: BTreeSet::new(),
             durable: false,
             limits,
         }
@@ -173,6 +176,10 @@ impl Apart {
     pub(crate) fn absorb(&mut self, event: &Event) {
         match &event.kind {
             EventKind::DispatchStarted { node, .. } => self.readying.started(*node),
+            // Of one that was lost nobody was told anything.
+            EventKind::DispatchEnded { attempt, outcome, .. } if *outcome != AttemptOutcome::Lost => {
+                self.over.insert(attempt.0);
+            }
             EventKind::NodeCollected { node, .. } => {
                 self.done.push(*node);
                 self.settle(*node);
