@@ -384,6 +384,13 @@ impl Ground {
         }
     }
 
+    /// Something that is nobody's fault is said with the next attempt that ends.
+    pub(super) fn to_be_said(&self, what: String) {
+        let _watched = self.guard.watched();
+        let _turn = self.guard.neighbours.turn();
+        owed::add(&self.guard.run_dir, Owed::note(what));
+    }
+
     /// Attempts have ended for good, and that is durable: nothing is owed of them any more.
     pub(crate) fn told(&self, attempts: &BTreeSet<u64>) {
         let mut watched = self.guard.watched();

@@ -27,7 +27,7 @@ pub(super) struct Owed {
     pub(super) attempt: Option<u64>,
     /// It speaks against that attempt; else it is only to be known.
     pub(super) blames: bool,
-    /// Who did it.
+    /// Who did it; or all there is to say, where nothing was put back.
     pub(super) who: String,
     /// Somebody else may have done it.
     pub(super) beside: bool,
@@ -44,8 +44,17 @@ impl Owed {
         (!names.is_empty()).then(|| Owed { names, ..self.clone() })
     }
 
+    /// Something that is only to be known, and is no putting back.
+    pub(super) fn note(said: String) -> Owed {
+        let (beside, names, kept) = (false, Vec::new(), String::new());
+        Owed { attempt: None, blames: false, who: said, beside, names, kept }
+    }
+
     /// For people.
     pub(super) fn text(&self) -> String {
+        if self.names.is_empty() {
+            return self.who.clone();
+        }
         let beside = if self.beside { ", or what ran beside it," } else { "" };
         let kept = match Path::new(&self.kept).exists() {
             true => format!(", and what stood there is in {}", self.kept),
