@@ -155,3 +155,23 @@ fn who_is_killed_after_putting_back_leaves_the_blame_to_whoever_collects_the_att
         nothing_is_planted(&world);
     }
 }
+
+#[test]
+fn what_a_gate_planted_and_another_run_put_back_is_said_where_it_landed() {
+    let world = workspaces();
+    let top = world.path(".git").display().to_string();
+    let gate = format!("{PLANTED}; echo up >{top}/up; cat {top}/go");
+    let head = "version: 1\nisolation: worktree\neffect: idempotent\n";
+    let tasks = "tasks: [ { id: a, run: 'echo a >a.txt' } ]\n";
+    world.write("one.yaml", &format!("{head}merge: {{ gates: ['{gate}'] }}\n{tasks}"));
+    plan(&world, "two.yaml", "b", "echo b >b.txt");
+    let mut one = start(&world, ".", &["run", "one.yaml"]);
+    world.hear(".git/up");
+    let run = world.run_id();
+    world.regatta(&["run", "two.yaml"]).exits(0);
+    nothing_is_planted(&world);
+    let_go(&world, ".git/go");
+    assert_eq!(ends(&mut one), Some(0));
+    let told = world.regatta(&["status", &run, "--json"]).json()["landing"]["findings"].to_string();
+    assert!(told.contains("changed config, hooks/post-checkout of the repository"), "{told}");
+}

@@ -357,6 +357,20 @@ impl Ground {
         self.guard.restore(&mut watched, &Of { who, owed: None, blames: false }).said()
     }
 
+    /// The same where work lands, with all that is owed and that no attempt will be told with any more.
+    pub(crate) fn put_back_landing(&self, who: &str) -> Option<String> {
+        let guard = &self.guard;
+        let mut watched = guard.watched();
+        let put_back = guard.restore(&mut watched, &Of { who, owed: None, blames: false });
+        let mut owed = Vec::new();
+        if watched.at_work.iter().all(|who| *who == LANDING) {
+            let _turn = guard.neighbours.turn();
+            owed = owed::claim(&guard.run_dir, LANDING);
+            owed::told(&guard.run_dir, &BTreeSet::from([LANDING]));
+        }
+        joined(put_back.said().into_iter().chain(owed.iter().map(Owed::text)))
+    }
+
     /// The same after a command that speaks against an attempt.
     pub(crate) fn put_back_of(&self, attempt: u64, who: &str) -> Option<String> {
         let mut watched = self.guard.watched();
