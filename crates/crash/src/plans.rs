@@ -259,6 +259,11 @@ tasks:
     retry: {{ max_attempts: 2, backoff: 0ms }}
     run: |
       echo D$REGATTA_ATTEMPT >d.txt; {effect}; test $REGATTA_ATTEMPT -ge 2
+  - id: e
+    needs: [c, d]
+    retry: {{ max_attempts: 2, backoff: 0ms }}
+    run: |
+      echo E$REGATTA_ATTEMPT >e.txt; {effect}; test $REGATTA_ATTEMPT -ge 2 || git config planted.key x
 "
     );
     let points = &[
@@ -271,6 +276,8 @@ tasks:
         "worktree.gone",
         "step.ended",
         "collect.before",
+        "guard.recorded",
+        "guard.restored",
         "collect.committed",
         "collect.kept",
         "collect.after",

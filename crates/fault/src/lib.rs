@@ -9,7 +9,7 @@
 //! [`POINTS`] is the registry; a test fails if one of them is never reached. Knows nothing of what is done there.
 
 /// Every fault point, and what has just been done there.
-pub const POINTS: [(&str, &str); 73] = [
+pub const POINTS: [(&str, &str); 75] = [
     ("store.made", "the database file is there, without tables"),
     ("store.prepared", "the tables are there, no run is recorded"),
     ("run.recorded", "the run is in the database, it has no directory"),
@@ -55,6 +55,8 @@ pub const POINTS: [(&str, &str); 73] = [
     ("worktree.gone", "git knows it no more, its files lie aside"),
     ("step.ended", "a command that prepares or verifies has ended, nothing follows yet"),
     ("collect.before", "an attempt in a worktree has ended, nothing of it is committed"),
+    ("guard.recorded", "settings were changed, it is written down who did it, they are not put back"),
+    ("guard.restored", "they are put back, nobody was told"),
     ("collect.committed", "what it left is a commit that no ref names"),
     ("collect.kept", "a ref keeps it, the branch of its task stands elsewhere"),
     ("collect.after", "everything of it is collected, nobody was told"),

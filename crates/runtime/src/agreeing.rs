@@ -91,8 +91,12 @@ impl Local {
                 }
                 // What it asked for died with the keeper: it begins again.
                 Ok(Agreed::Left) => {}
-                Ok(Agreed::Yes) => {
+                Ok(Agreed::Yes(notes)) => {
                     apart.disputes.pop_front();
+                    if let Some(flight) = apart.in_flight.get_mut(&attempt).filter(|_| !notes.is_empty()) {
+                        flight.note =
+                            Some(flight.note.iter().chain(&notes).cloned().collect::<Vec<_>>().join("; "));
+                    }
                     apart
                         .readying
                         .begin(node)

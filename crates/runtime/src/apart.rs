@@ -12,6 +12,7 @@ use crate::collect;
 use crate::git::{Oid, Repo, RepoError, lfs};
 use crate::judge::Job;
 use crate::keeper;
+use crate::private_file;
 use crate::readying::Readying;
 use crate::redact::Raw;
 use crate::reuse::Footing;
@@ -21,7 +22,7 @@ use crate::yard::{Collected, Done, Ground, Names, TASK_DIR, Workers, cone};
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId};
-use regatta_engine::outcome::NodeOutcome;
+use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::spec::Limits;
 use regatta_plan::Plan;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -85,6 +86,8 @@ pub(crate) struct Apart {
     pub(crate) useless: Vec<NodeId>,
     /// Nodes whose work will be safe when the turn is durable: their worktrees may be used again.
     pub(crate) done: Vec<NodeId>,
+    /// Attempts whose ends were judged, and will be durable with the turn.
+    pub(crate) over: BTreeSet<u64>,
     /// A turn is durable since worktrees were last made ahead.
     pub(crate) durable: bool,
     /// The limits of the run.
@@ -104,6 +107,8 @@ pub(crate) struct Outlook {
 
 /// The file in the directory of a run whose lock tells that git works for it.
 const GIT_LOCK: &str = "git.lock";
+/// An empty file there if large files were ever looked after.
+const LARGE_FILES: &str = "large-files";
 
 /// Waits until no git of an earlier orchestrator is at work: it was not killed with it, lest it leave anything half done.
 fn alone(path: &Path) -> std::io::Result<File> {
@@ -127,7 +132,9 @@ pub(crate) fn of_run(
     let alone = alone(&held).map_err(|source| RunError::Directory { path: held, source })?;
     repo.git = repo.git.holding(alone);
     let pin = Names::of(run_id).pinned();
-    let pinned = match repo.git.commit(&pin).map_err(RepoError::Git)? {
+    let earlier = repo.git.commit(&pin).map_err(RepoError::Git)?;
+    let began_earlier = earlier.is_some();
+    let pinned = match earlier {
         Some(pinned) => pinned,
         None => {
             let base = repo.commit(&rules.base)?;
@@ -136,7 +143,7 @@ pub(crate) fn of_run(
         }
     };
     let failed = |source| RunError::Directory { path: workspace.join(&rules.dir), source };
-    let lfs = lfs::looked_after(&repo, &rules.lfs, &pinned)?;
+    let lfs = large_files((&repo, &pinned), &rules.lfs, (run_dir, began_earlier))?;
     let ground = Ground::of((repo, pinned), (workspace, run_dir, run_id), rules.clone());
     let mut ground = ground.map_err(failed)?;
     ground.cones = cone::of_plan(plan);
@@ -144,6 +151,23 @@ pub(crate) fn of_run(
     let workers = Workers::start(Arc::new(ground), tell);
     let works = Works::new(Arc::clone(plan), Arc::clone(graph));
     Ok(Some(Apart::new(workers, works, limits.clone())))
+}
+
+/// Whether large files are looked after. What was begun without that goes on without.
+fn large_files(
+    (repo, pinned): (&Repo, &Oid),
+    asked: &str,
+    (run_dir, began_earlier): (&Path, bool),
+) -> Result<bool, RunError> {
+    let record = run_dir.join(LARGE_FILES);
+    let looked_after = match lfs::looked_after(repo, asked, pinned) {
+        Err(RepoError::NoLfs(_)) if began_earlier && record.symlink_metadata().is_err() => false,
+        answer => answer?,
+    };
+    if looked_after {
+        private_file::create(&record).map_err(|source| RunError::Directory { path: record, source })?;
+    }
+    Ok(looked_after)
 }
 
 impl Apart {
@@ -164,6 +188,7 @@ impl Apart {
             readying,
             useless: Vec::new(),
             done: Vec::new(),
+            over: BTreeSet::new(),
             durable: false,
             limits,
         }
@@ -173,6 +198,10 @@ impl Apart {
     pub(crate) fn absorb(&mut self, event: &Event) {
         match &event.kind {
             EventKind::DispatchStarted { node, .. } => self.readying.started(*node),
+            // Of one that was lost nobody was told anything.
+            EventKind::DispatchEnded { attempt, outcome, .. } if *outcome != AttemptOutcome::Lost => {
+                self.over.insert(attempt.0);
+            }
             EventKind::NodeCollected { node, .. } => {
                 self.done.push(*node);
                 self.settle(*node);

@@ -437,6 +437,7 @@ impl Driver for Local {
         self.release_own(engine, events);
         if let Some(apart) = &mut self.apart {
             apart.durable = true;
+            apart.workers.ground().told(&std::mem::take(&mut apart.over));
         }
         self.now = engine.now();
         for Judged { id, dir } in self.to_ack.1.drain(..) {

@@ -296,7 +296,7 @@ impl Local {
         let apart = self.apart.as_ref()?;
         let own = apart.works.plan.tasks[job.node.index()].worktree.as_ref();
         own.filter(|own| !own.verify.is_empty())?;
-        let message = apart.workers.ground().put_back("what verified it")?;
+        let message = apart.workers.ground().put_back_of(job.attempt.0, "what verified it")?;
         Some(Finding { cause: Cause::Tampered, message })
     }
 }

@@ -97,7 +97,7 @@ fn what_is_put_back_has_its_mode_follows_no_link_and_what_stood_there_is_kept() 
     let (before, exclude) = (world.read(".git/config"), world.read(".git/info/exclude"));
     world.regatta(&["run", "plan.yaml"]).exits(1);
     let (cause, said) = failure(&world, "a");
-    let what = "it changed config, hooks/post-checkout, hooks/post-merge, hooks/pre-push, info/exclude of the repository";
+    let what = "it changed config, hooks/post-checkout, hooks/post-merge, hooks/pre-commit, hooks/pre-push, info/exclude of the repository";
     assert!(cause == "tampered" && said.contains(what), "{cause}: {said}");
     let mode = |name: &str| world.path(name).symlink_metadata().unwrap().mode() & 0o7777;
     assert_eq!((world.read(".git/config"), mode(".git/config")), (before, 0o640));
@@ -111,6 +111,7 @@ fn what_is_put_back_has_its_mode_follows_no_link_and_what_stood_there_is_kept() 
         ("exit 0\n", 0o755)
     );
     assert!(world.path(".git/hooks/pre-commit").symlink_metadata().unwrap().is_symlink());
+    assert_eq!(world.read(".git/mine"), "exit 0\n");
     assert!(
         !world.path(".git/hooks/post-checkout").exists() && !world.path(".git/hooks/post-merge").exists()
     );
@@ -220,4 +221,47 @@ fn a_file_too_large_to_be_copied_is_not_cut_and_the_change_is_said() {
         "{cause}: {said}"
     );
     assert_eq!(hook.metadata().unwrap().len(), bytes + 5);
+}
+
+#[test]
+fn what_hooks_lead_to_directories_below_hooks_and_settings_of_a_persons_worktree_are_put_back() {
+    let world = with_plan(
+        "tasks:
+  - id: a
+    run: |
+      cd $(git rev-parse --git-common-dir)
+      echo evil >>hooks/pre-commit
+      echo evil >>hooks/pre-push.d/10-mine
+      mkdir hooks/post-merge.d; echo evil >hooks/post-merge.d/deep
+      rm -r hooks/update.d; echo evil >hooks/update.d
+      git config --file worktrees/theirs/config.worktree core.hooksPath /evil
+      echo more >>hooks/commit-msg
+",
+    );
+    git(&world, &["config", "extensions.worktreeConfig", "true"]);
+    git(&world, &["worktree", "add", "-q", "theirs"]);
+    git(&world, &["-C", "theirs", "config", "--worktree", "my.own", "1"]);
+    world.write(".git/mine", "exit 0\n");
+    symlink("../mine", world.path(".git/hooks/pre-commit")).unwrap();
+    // What a hook is in a checkout is a file of that checkout, which landing and its person change.
+    symlink("../../src/a.txt", world.path(".git/hooks/commit-msg")).unwrap();
+    for name in ["pre-push.d/10-mine", "update.d/one"] {
+        world.write(&format!(".git/hooks/{name}"), "exit 0\n");
+    }
+    let settings = world.read(".git/worktrees/theirs/config.worktree");
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let (cause, said) = failure(&world, "a");
+    let what = "it changed hooks/post-merge.d/deep, hooks/pre-commit, hooks/pre-push.d/10-mine, hooks/update.d, hooks/update.d/one, worktrees/theirs/config.worktree of the repository";
+    assert!(cause == "tampered" && said.contains(what), "{cause}: {said}");
+    for name in ["mine", "hooks/pre-push.d/10-mine", "hooks/update.d/one"] {
+        assert_eq!(world.read(&format!(".git/{name}")), "exit 0\n", "{name}");
+    }
+    assert!(world.path(".git/hooks/pre-commit").symlink_metadata().unwrap().is_symlink());
+    assert!(!world.path(".git/hooks/post-merge.d/deep").exists());
+    assert_eq!(world.read(".git/worktrees/theirs/config.worktree"), settings);
+    assert_eq!(world.read("src/a.txt"), "one\ntwo\nthree\nmore\n");
+    let kept = place_in(&said);
+    let read = |name: &str| std::fs::read_to_string(kept.join(name)).unwrap_or_default();
+    assert_eq!(read("hooks/pre-commit"), "exit 0\nevil\n", "{}", kept.display());
+    assert_eq!((read("hooks/update.d"), read("hooks/post-merge.d/deep")), ("evil\n".into(), "evil\n".into()));
 }

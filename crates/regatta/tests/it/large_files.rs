@@ -174,23 +174,33 @@ tasks:
     assert_eq!(failure(&world, "b").0, "ownership");
 }
 
-#[test]
-fn large_files_without_git_lfs_start_nothing_unless_the_plan_wants_their_pointers() {
-    let mut world = repository();
+/// A repository whose `big.bin` is a pointer.
+fn with_pointer() -> World {
+    let world = repository();
     world.write(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n");
     let pointer =
         format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 8\n", "0".repeat(64));
     world.write("big.bin", &pointer);
     git(&world, &["-c", "filter.lfs.required=false", "-c", "filter.lfs.clean=", "add", "-A"]);
     git(&world, &["commit", "-q", "-m", "large"]);
+    world
+}
+
+/// A directory of programs without git-lfs.
+fn bin_without_lfs(world: &World) -> String {
     std::fs::create_dir(world.path(".git/bin")).unwrap();
     for program in ["git", "sh"] {
         let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
         let found = String::from_utf8_lossy(&found.stdout).trim().to_owned();
         std::os::unix::fs::symlink(found, world.path(".git/bin").join(program)).unwrap();
     }
-    let bin = world.path(".git/bin").display().to_string();
-    world.set("PATH", &bin);
+    world.path(".git/bin").display().to_string()
+}
+
+#[test]
+fn large_files_without_git_lfs_start_nothing_unless_the_plan_wants_their_pointers() {
+    let mut world = with_pointer();
+    world.set("PATH", &bin_without_lfs(&world));
     let plan = |lfs: &str| {
         format!(
             "version: 1\nisolation: worktree\nworktree: {{ lfs: {lfs} }}\ntasks: [ {{ id: a, run: 'echo a >a.txt' }} ]\n"
@@ -202,4 +212,22 @@ fn large_files_without_git_lfs_start_nothing_unless_the_plan_wants_their_pointer
     assert!(said.err.contains("lfs: off"), "{}", said.err);
     world.write("plan.yaml", &plan("off"));
     world.regatta(&["run", "plan.yaml"]).exits(0);
+}
+
+#[test]
+fn a_run_that_was_begun_goes_on_without_git_lfs_where_it_did_without_before() {
+    let mut world = with_pointer();
+    let bin = bin_without_lfs(&world);
+    // One that was never used: an earlier version began without asking for it at all.
+    let program = world.path(".git/bin/git-lfs");
+    std::os::unix::fs::symlink("/bin/true", &program).unwrap();
+    world.set("PATH", &bin);
+    world.write(
+        "plan.yaml",
+        "version: 1\nisolation: worktree\nmerge: { approve: true, gates: ['git --version'] }\ntasks: [ { id: a, run: 'echo a >a.txt' } ]\n",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    std::fs::remove_file(program).unwrap();
+    world.regatta(&["merge", "--approve"]).exits(0);
+    assert_eq!(world.read("a.txt"), "a\n");
 }

@@ -37,6 +37,7 @@ mod follow;
 mod forecast;
 mod gates;
 mod gc;
+mod guard_sharing;
 mod guards;
 mod holders;
 mod hostile_files;

@@ -284,7 +284,7 @@ fn a_server_offers_only_what_it_was_told_to() {
     assert_eq!(said["error"]["message"], "there is no tool `run_start`");
     assert_eq!(Client::new(&world, &["--tools", "explain,run_wait"]).tools(), ["run_wait", "explain"]);
     let said = world.regatta(&["mcp", "--tools", "explian"]).exits(2);
-    assert!(said.err.contains("there is no tool `explian`"), "{}", said.err);
+    assert!(said.err.contains("there is no tool `explian`; did you mean `explain`?"), "{}", said.err);
     world.set("REGATTA_TASK_ID", "a");
     assert_eq!(
         Client::new(&world, &[]).tools(),
@@ -336,6 +336,11 @@ fn what_is_no_message_ends_nothing_and_only_the_protocol_is_on_standard_output()
         (&said["error"]["code"], &said["error"]["message"]),
         (&json!(-32602), &json!("there is no tool `nope`"))
     );
+    for (misspelt, near) in [("run_strat", "run_start"), ("explian", "explain")] {
+        let said = client.ask("tools/call", json!({ "name": misspelt, "arguments": {} }));
+        let expected = format!("there is no tool `{misspelt}`; did you mean `{near}`?");
+        assert_eq!(said["error"]["message"], expected, "{said}");
+    }
     assert_eq!(
         client.call("plan_check", json!({ "plan": "version: 1\ntasks: [ { id: a, run: x } ]" }))["valid"],
         true

@@ -190,3 +190,56 @@ fn what_a_person_commits_where_work_was_merged_is_kept_although_it_had_landed_be
     assert!(kept_for_persons(&world).ends_with(&theirs), "{}", kept_for_persons(&world));
     assert_eq!(kept_for_persons(&world).lines().count(), 1);
 }
+
+#[test]
+fn a_commit_on_top_of_a_persons_resolution_hides_it_from_nobody() {
+    for strategy in ["no-ff", "squash", "rebase"] {
+        let (world, place) = resolved(strategy);
+        std::fs::write(place.join("src/b.txt"), "A and B, better\n").unwrap();
+        commit_by_hand(&place);
+        world.regatta(&["resume"]).exits(0);
+        assert_eq!(world.read("src/b.txt"), "A and B, better\n", "{strategy}");
+    }
+    let world = with_plan(BASES);
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let place = worktree_at(&world, "-base-c-").unwrap();
+    for text in ["first\n", "second\n"] {
+        std::fs::write(place.join("src/b.txt"), text).unwrap();
+        commit_by_hand(&place);
+    }
+    let theirs = git_in(&place, &["rev-parse", "HEAD"]);
+    world.regatta(&["resume"]).exits(0);
+    assert_eq!([world.read("seen-by-c"), world.read("seen-by-d")], ["second\n", "second\n"]);
+    assert!(!git(&world, &["for-each-ref", "--contains", &theirs]).is_empty(), "{theirs} is lost");
+}
+
+#[test]
+fn what_a_person_adds_on_top_of_their_resolution_is_left_to_the_task_that_begins_there() {
+    let world = with_plan(BASES);
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let place = worktree_at(&world, "-base-c-").unwrap();
+    std::fs::write(place.join("src/b.txt"), "both\n").unwrap();
+    commit_by_hand(&place);
+    std::fs::write(place.join("src/a.txt"), "more\n").unwrap();
+    commit_by_hand(&place);
+    let said = world.regatta(&["resume"]).exits(5);
+    assert!(said.out.contains("also changes src/a.txt, which does not conflict"), "{}", said.out);
+}
+
+#[test]
+fn a_commit_on_top_of_what_we_merged_resolves_no_conflict_below_it() {
+    let merge = "merge: { approve: true, on_conflict: manual-escalation, gates: ['true'] }";
+    let world = with_plan(&LANDING.replace(LANDING.lines().next().unwrap(), merge));
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let place = integration_worktree(&world).unwrap();
+    std::fs::write(place.join("src/b.txt"), "A and B\n").unwrap();
+    commit_by_hand(&place);
+    world.regatta(&["resume"]).exits(5);
+    let place = integration_worktree(&world).unwrap();
+    std::fs::write(place.join("src/b.txt"), "something else\n").unwrap();
+    commit_by_hand(&place);
+    let theirs = git_in(&place, &["rev-parse", "HEAD"]);
+    world.regatta(&["merge", "--approve"]).exits(0);
+    assert_eq!(world.read("src/b.txt"), "A and B\n");
+    assert!(!git(&world, &["for-each-ref", "--contains", &theirs]).is_empty(), "{theirs} is lost");
+}

@@ -272,3 +272,17 @@ fn a_branch_whose_worktree_is_gone_goes_when_the_conflict_is_resolved_and_no_com
     });
     assert!(!git(&world, &["for-each-ref", "--contains", &theirs]).is_empty(), "{theirs} is lost");
 }
+
+#[test]
+fn what_a_rule_changed_of_the_settings_before_a_base_is_put_back_and_said_of_the_task_that_begins_there() {
+    let world = with_plan(&format!(
+        "merge: {{ policy: merge-succeeded, on_conflict: merge-with-rules, gates: ['true'], rules: [ {{ paths: 'src/*.txt', use: regenerate, run: 'echo regenerated >src/b.txt; git config evil.key value' }} ] }}\n{TASKS}"
+    ));
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(!world.read(".git/config").contains("evil"), "{}", world.read(".git/config"));
+    let told = world.regatta(&["events"]).out;
+    let said =
+        "where what it begins from was merged, rules: it changed config of the repository; that was put back";
+    let line = told.lines().find(|line| line.contains(said)).unwrap_or_else(|| panic!("{told}"));
+    assert!(line.contains("\"node_id\":\"c\"") || line.contains("\"node_id\":\"d\""), "{line}");
+}

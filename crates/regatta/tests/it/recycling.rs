@@ -84,3 +84,24 @@ tasks:
     let places: Vec<&str> = log.lines().collect();
     assert_eq!((places.len(), world.read("c.txt").as_str()), (2, "C\n"), "{log}");
 }
+
+#[test]
+fn what_a_person_put_into_a_worktree_whose_task_is_done_is_kept_and_named_and_nobody_else_sees_it() {
+    let world = with_plan(
+        "limits: { max_parallel: 1 }
+tasks:
+  - { id: a, run: 'echo a >a.txt; stat -c %i . >$REGATTA_WORKSPACE/a.stat' }
+  - { id: person, needs: [a], isolation: none, run: 'cd $REGATTA_WORKSPACE/.regatta/worktrees/*-a-*; echo theirs >theirs.txt; echo theirs >>src/a.txt' }
+  - { id: c, needs: [person], run: 'ls >$REGATTA_WORKSPACE/seen; stat -c %i . >$REGATTA_WORKSPACE/c.stat; echo c >c.txt' }
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert_eq!(world.read("a.stat"), world.read("c.stat"), "not used again");
+    assert!(!world.read("seen").contains("theirs"), "{}", world.read("seen"));
+    let refs = format!("refs/regatta/{}", world.run_id());
+    let refs = git(&world, &["for-each-ref", "--format=%(refname)", &refs]);
+    let has = |name: &&str| git(&world, &["ls-tree", "--name-only", name]).contains("theirs.txt");
+    let kept = refs.lines().find(has).unwrap_or_else(|| panic!("it is lost: {refs}"));
+    assert!(git(&world, &["show", &format!("{kept}:src/a.txt")]).ends_with("theirs"), "{kept}");
+    assert!(world.regatta(&["events"]).out.contains(kept), "nobody is told of {kept}");
+}

@@ -121,8 +121,12 @@ fn a_server_that_crashes_leaves_a_call_in_doubt_unless_it_may_be_repeated() {
         "  - { id: once, tool: s/crash_once, params: { mark: one } }
   - { id: again, tool: s/crash_once, params: { mark: two }, effect: idempotent }\n",
     );
-    let said = world.regatta(&["run", "plan.yaml", "--json"]).exits(5);
-    let tasks = &said.json()["tasks"];
+    let said = world.regatta(&["run", "plan.yaml"]).exits(5);
+    let line = said.out.lines().find(|line| line.contains(" lost       once ")).unwrap_or(&said.out);
+    let reason = "lost: server `s`: it closed the connection (exit status: 3)";
+    assert!(line.contains(reason), "the line that people see while it runs says why: {line}");
+    let status = world.regatta(&["status", "--json"]).json();
+    let tasks = &status["tasks"];
     assert_eq!(
         (&tasks["again"]["status"], &tasks["once"]["status"]),
         (&"succeeded".into(), &"in_doubt".into()),

@@ -101,6 +101,32 @@ impl Git {
         Ok(!self.status()?.is_empty())
     }
 
+    /// Where a worktree stands, by the full name of the branch if it is on one, and the paths that are not as its commit has
+    /// them, each file by itself.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn stands(&self) -> Result<(Option<String>, Vec<Vec<u8>>), GitError> {
+        let args = ["status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--untracked-files=all"];
+        let out = self.run(&args)?;
+        let (mut branch, mut paths) = (None, Vec::new());
+        for entry in out.split(|b| *b == 0) {
+            let words = |n: usize| entry.splitn(n, |b| *b == b' ').last().map(<[u8]>::to_vec);
+            match entry.first() {
+                Some(b'#') => {
+                    let name = entry.strip_prefix(b"# branch.head ").filter(|name| *name != b"(detached)");
+                    branch =
+                        branch.or(name.map(|name| format!("refs/heads/{}", String::from_utf8_lossy(name))));
+                }
+                Some(b'1') => paths.extend(words(9)),
+                Some(b'u') => paths.extend(words(11)),
+                Some(b'?') => paths.extend(words(2)),
+                _ => {}
+            }
+        }
+        Ok((branch, paths))
+    }
+
     /// The paths in a worktree that are not as its commit has them: changed, staged, or new and not excluded. Of a new
     /// directory only its name.
     ///

@@ -27,4 +27,4 @@ pub use history::Written;
 pub use objects::{Merged, Met, Oid, Person, Stamp};
 pub use repo::{Head, Repo, RepoError};
 pub use signing::Signing;
-pub use worktrees::{Listed, is_gone};
+pub use worktrees::{Listed, REASON, is_gone};

@@ -171,6 +171,22 @@ impl Git {
         Ok(String::from_utf8_lossy(&out).split_whitespace().filter_map(Oid::parse).collect())
     }
 
+    /// A commit and those below it by their first parents, at most so many, each with all its parents.
+    ///
+    /// # Errors
+    /// Git fails, or there is no such commit.
+    pub fn ancestry(&self, commit: &Oid, most: usize) -> Result<Vec<(Oid, Vec<Oid>)>, GitError> {
+        let most = format!("--max-count={most}");
+        let args =
+            ["rev-list", "--first-parent", "--parents", &most, "--end-of-options", commit.as_str(), "--"];
+        let out = String::from_utf8_lossy(&self.run(&args)?).into_owned();
+        let line = |line: &str| {
+            let mut ids = line.split(' ').filter_map(Oid::parse);
+            Some((ids.next()?, ids.collect()))
+        };
+        Ok(out.lines().filter_map(line).collect())
+    }
+
     /// Those of some commits that no other of them contains.
     ///
     /// # Errors

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// The file by whose lock calls take turns.
 const TURN: &str = "regatta.lock";
+/// Why a worktree of a run is locked.
+pub const REASON: &str = "a run of regatta";
 
 /// A worktree as git lists it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,7 +35,7 @@ impl Repo {
     pub fn add_worktree(&self, path: &Path, (branch, commit): (&str, &Oid)) -> Result<(), GitError> {
         let path = path.to_string_lossy();
         let mut args = vec!["worktree", "add", "--quiet", "--no-track", "--no-checkout"];
-        args.extend(["--lock", "--reason", "a run of regatta", "-b", branch, "--", &path, commit.as_str()]);
+        args.extend(["--lock", "--reason", REASON, "-b", branch, "--", &path, commit.as_str()]);
         let _turn = self.turn()?;
         self.git.run(&args).map(|_| ())
     }
@@ -45,7 +47,7 @@ impl Repo {
     pub fn add_worktree_again(&self, path: &Path, (branch, commit): (&str, &Oid)) -> Result<(), GitError> {
         let path = path.to_string_lossy();
         let mut args = vec!["worktree", "add", "--quiet", "--no-track", "--no-checkout"];
-        args.extend(["--lock", "--reason", "a run of regatta", "-B", branch, "--", &path, commit.as_str()]);
+        args.extend(["--lock", "--reason", REASON, "-B", branch, "--", &path, commit.as_str()]);
         let _turn = self.turn()?;
         self.git.run(&args).map(|_| ())
     }

@@ -12,7 +12,7 @@
 
 use super::integrate::Bench;
 use super::resolver::Resolved;
-use super::{Conflict, Dock, LandError, Piece, Report, Try, Verdict};
+use super::{Conflict, Dock, Finding, LandError, Piece, Report, Try, Verdict};
 use crate::git::Oid;
 use crate::yard::{Base, Clash, LEFT, TASK_DIR, base};
 use regatta_fault as fault;
@@ -23,8 +23,8 @@ use std::sync::atomic::Ordering;
 /// What came of a conflict among predecessors.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Agreed {
-    /// There is none any more: the task can begin.
-    Yes,
+    /// There is none any more: the task can begin. What is to be said of how that came.
+    Yes(Vec<String>),
     /// Nobody has resolved it: why, and what a person can do.
     No(String),
     /// The run is being left, or nobody wants it any more.
@@ -60,19 +60,34 @@ impl Dock {
         let heads: Vec<(String, Oid)> =
             pieces.iter().map(|piece| (piece.task.clone(), piece.head.clone())).collect();
         self.gather(task)?;
+        let mut notes = Vec::new();
+        let agreed = self.agree_on(task, (pieces, &heads), &mut notes)?;
+        Ok(match agreed {
+            Agreed::Yes(_) => Agreed::Yes(notes),
+            Agreed::No(why) => Agreed::No([&[why], &notes[..]].concat().join("; ")),
+            Agreed::Left => Agreed::Left,
+        })
+    }
+
+    fn agree_on(
+        &self,
+        task: &str,
+        (pieces, heads): (&[Piece], &[(String, Oid)]),
+        notes: &mut Vec<String>,
+    ) -> Result<Agreed, LandError> {
         loop {
             if self.stop.load(Ordering::SeqCst) {
                 return Ok(Agreed::Left);
             }
-            let Base::Conflict { task: other, clash } = base(&self.ground, &heads)? else {
+            let Base::Conflict { task: other, clash } = base(&self.ground, heads)? else {
                 self.ground.clear_resolved(task)?;
-                return Ok(Agreed::Yes);
+                return Ok(Agreed::Yes(Vec::new()));
             };
             let Some(at) = pieces.iter().position(|piece| piece.task == other) else {
                 return Ok(Agreed::No(format!("the work of `{other}` is not known")));
             };
             let (merged, piece) = (&pieces[..at], &pieces[at]);
-            let (tree, by) = match self.solve(task, (piece, merged), &clash)? {
+            let (tree, by) = match self.solve(task, (piece, merged), (&clash, notes))? {
                 Solved::By(tree, by) => (tree, by),
                 Solved::No(why) => return Ok(Agreed::No(why)),
                 Solved::Left => return Ok(Agreed::Left),
@@ -100,8 +115,8 @@ impl Dock {
             made.extend(self.ground.git_in(&place)?.commit("HEAD")?);
         }
         for commit in made {
-            if self.was_asked_for(&commit)? {
-                self.learn(&commit)?;
+            if let Some(sides) = self.asked_below(&commit)? {
+                self.learn(&commit, &sides)?;
             }
         }
         Ok(())
@@ -111,7 +126,7 @@ impl Dock {
         &self,
         task: &str,
         (piece, merged): (&Piece, &[Piece]),
-        clash: &Clash,
+        (clash, notes): (&Clash, &mut Vec<String>),
     ) -> Result<Solved, LandError> {
         let place = self.place_for(task);
         match self.standing((task, &place), clash)? {
@@ -125,7 +140,7 @@ impl Dock {
         let mut bench = self.bench_at((place.clone(), &branch), &clash.sides[0])?;
         bench.before = Some(task.to_owned());
         fault::point("landing.base.stands");
-        if let Some(solved) = self.by_others((piece, merged), &bench, clash)? {
+        if let Some(solved) = self.by_others((piece, merged), &bench, (clash, notes))? {
             return Ok(solved);
         }
         if !self.merge.asks_person() {
@@ -143,7 +158,7 @@ impl Dock {
         &self,
         (piece, merged): (&Piece, &[Piece]),
         bench: &Bench,
-        clash: &Clash,
+        (clash, notes): (&Clash, &mut Vec<String>),
     ) -> Result<Option<Solved>, LandError> {
         let paths = clash.paths();
         let mut conflict = Conflict { task: piece.task.clone(), paths, resolved: BTreeMap::new() };
@@ -151,16 +166,23 @@ impl Dock {
         let mut report = Report { merged: names, ..Report::default() };
         let merged: Vec<&Piece> = merged.iter().collect();
         let resolved = match self.merge.on_conflict.as_str() {
-            "merge-with-rules" | "resolver" => {
-                match self.set_up(bench, &mut report)? {
-                    None => {}
-                    Some(Verdict::Stop) => return Ok(Some(Solved::Left)),
-                    Some(Verdict::Wait(what, _)) => return Ok(Some(Solved::No(what))),
-                    Some(Verdict::GoOn | Verdict::Nothing(_)) => {}
+            "merge-with-rules" | "resolver" => match self.set_up(bench, &mut report)? {
+                Some(Verdict::Stop) => Err(Solved::Left),
+                Some(Verdict::Wait(what, _)) => Err(Solved::No(what)),
+                None | Some(Verdict::GoOn | Verdict::Nothing(_)) => {
+                    Ok(self.resolve((piece, &merged), bench, (&mut conflict, &mut report))?)
                 }
-                self.resolve((piece, &merged), bench, (&mut conflict, &mut report))?
-            }
-            _ => Resolved::No,
+            },
+            _ => Ok(Resolved::No),
+        };
+        // No report is written of this: who begins there is told.
+        let of = |finding: Finding| {
+            format!("where what it begins from was merged, {}: {}", finding.task, finding.said)
+        };
+        notes.extend(report.findings.into_iter().map(of));
+        let resolved = match resolved {
+            Ok(resolved) => resolved,
+            Err(solved) => return Ok(Some(solved)),
         };
         Ok(match resolved {
             Resolved::Tree(tree) => Some(Solved::By(tree, conflict.resolved)),
@@ -207,7 +229,7 @@ impl Dock {
             made.extend(self.ground.git_in(place)?.commit("HEAD")?);
         }
         for commit in made {
-            if git.parents(&commit)? == clash.sides && self.was_asked_for(&commit)? {
+            if self.asked_below(&commit)?.as_ref() == Some(&clash.sides) {
                 return Ok(Standing::Committed(commit));
             }
         }

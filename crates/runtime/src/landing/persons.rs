@@ -18,6 +18,8 @@ use std::path::PathBuf;
 
 /// The file in the directory of a run that tells what persons were asked.
 const ASKED: &str = "asked.jsonl";
+/// So many commits of a person's are looked through for the one that resolves.
+const MOST_ON_TOP: usize = 1_000;
 
 /// A conflict that was left to a person.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -85,9 +87,9 @@ impl Dock {
             if ground.stood.has(&commit)? || self.is_ours(&commit, pieces)? {
                 continue;
             }
-            if self.was_asked_for(&commit)? {
+            if let Some(sides) = self.asked_below(&commit)? {
                 self.ground.keep_by_person(&commit)?;
-                self.learn(&commit)?;
+                self.learn(&commit, &sides)?;
             } else if !ground.repo.git.is_held_besides(&full, &commit)? {
                 // Nobody was asked for it, and it is theirs all the same.
                 self.ground.keep_by_person(&commit)?;
@@ -96,11 +98,24 @@ impl Dock {
         Ok(())
     }
 
-    /// Whether a person was left the very conflict that a commit resolves.
-    pub(super) fn was_asked_for(&self, commit: &Oid) -> Result<bool, LandError> {
-        let parents: Vec<String> = self.ground.repo.git.parents(commit)?.iter().map(Oid::to_string).collect();
+    /// The two sides of the very conflict that a person was left and resolved by a commit, or by one below it: more may be
+    /// committed on top of a resolution.
+    pub(super) fn asked_below(&self, commit: &Oid) -> Result<Option<[Oid; 2]>, LandError> {
         let asked = synced_lines::read::<Asked>(&self.asked_path())?;
-        Ok(asked.iter().any(|asked| asked.sides[..] == parents[..]))
+        if asked.is_empty() {
+            return Ok(None);
+        }
+        for (at, parents) in self.ground.repo.git.ancestry(commit, MOST_ON_TOP)? {
+            // What we made there ends the search: our own merges have the sides of conflicts, too.
+            if self.ground.stood.has(&at)? {
+                return Ok(None);
+            }
+            let sides: Vec<&str> = parents.iter().map(Oid::as_str).collect();
+            if asked.iter().any(|asked| asked.sides[..] == sides[..]) {
+                return Ok(<[Oid; 2]>::try_from(parents).ok());
+            }
+        }
+        Ok(None)
     }
 
     /// Whether it is the merge that we make of its tree: an earlier one of us died there.
@@ -114,9 +129,8 @@ impl Dock {
     }
 
     /// Remembers how a person resolved a conflict, path by path. What they changed besides cannot be taken by path.
-    pub(super) fn learn(&self, commit: &Oid) -> Result<(), LandError> {
+    pub(super) fn learn(&self, commit: &Oid, [ours, theirs]: &[Oid; 2]) -> Result<(), LandError> {
         let (git, merger) = (&self.ground.repo.git, self.ground.merger());
-        let [ours, theirs] = &git.parents(commit)?[..] else { return Ok(()) };
         let met = merger.merge(&merger.git_at(ours)?, None, [ours, theirs])?;
         let Meeting::Clash(clash) = met else { return Ok(()) };
         let (tree, owned): (Oid, BTreeSet<String>) = (git.tree(commit)?, clash.paths().into_iter().collect());
@@ -133,7 +147,7 @@ impl Dock {
         let (ours, theirs) = self.strategy().sides(&bench.git, (&bench.tip, piece))?;
         let mut last: Option<(u64, Oid)> = None;
         for (_, commit) in git.refs(&self.ground.names.by_persons())? {
-            if git.parents(&commit)? == [ours.clone(), theirs.clone()] && self.was_asked_for(&commit)? {
+            if self.asked_below(&commit)?.is_some_and(|sides| sides == [ours.clone(), theirs.clone()]) {
                 // The one that they made last stands.
                 let at = (git.seconds(&commit)?, commit);
                 last = last.into_iter().chain([at]).max();

@@ -99,8 +99,8 @@ impl Ground {
         };
         let path = self.path(&ended.task.id);
         fault::point("collect.before");
-        let put_back = self.all_put_back("it");
-        let mut findings: Vec<Finding> = put_back.said.into_iter().map(tampered).collect();
+        let told = self.all_put_back(ended.attempt);
+        let mut findings: Vec<Finding> = told.blame.into_iter().map(tampered).collect();
         self.unlock(&path, &self.names.branch(&ended.task.id)).map_err(|source| locked(&path, source))?;
         let git = self.git_in(&path)?;
         if self.mend(&path)? {
@@ -119,7 +119,7 @@ impl Ground {
             findings.push(Finding { cause: Cause::HistoryRewritten, message });
         }
         let changes = git.changes(&base, &head)?;
-        let mut warnings: Vec<String> = put_back.lfs.into_iter().collect();
+        let mut warnings: Vec<String> = told.note.into_iter().collect();
         warnings.extend(self.tidy_stash(&self.names.branch(&ended.task.id)));
         if descends {
             findings.extend(self.forbidden(&git, (&head, &changes))?);

@@ -12,7 +12,8 @@
 //!                                |- attributes        those of "ours", for a merge without a checkout
 //!                                |- pairs             which pieces of work conflict with each other
 //!                                |- own_git           git in a worktree, whatever was done to it
-//!                                `- guard             settings and hooks of the repository are what they were (`pinned`, `lock`)
+//!                                `- guard             settings and hooks of the repository are what they were (`pinned`, `lock`,
+//!                                                  `neighbours`, `owed`)
 //! ```
 //! Knows no engine state and starts no task.
 
@@ -24,6 +25,8 @@ mod guard;
 mod lock;
 mod making;
 mod names;
+mod neighbours;
+mod owed;
 mod own_git;
 mod pairs;
 mod pinned;

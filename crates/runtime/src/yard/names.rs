@@ -77,6 +77,12 @@ impl Names {
         format!("refs/regatta/{}/{}/left-before-{next_attempt}", self.run, part(task))
     }
 
+    /// The full ref of what somebody put into the worktree of a task that was done.
+    #[must_use]
+    pub fn put_there(&self, task: &str, commit: &str) -> String {
+        format!("refs/regatta/{}/{}/put-there-{commit}", self.run, part(task))
+    }
+
     /// The prefix of what persons gave tasks of the run as their work.
     #[must_use]
     pub fn all_adopted(&self) -> String {

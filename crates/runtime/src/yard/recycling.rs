@@ -1,7 +1,8 @@
 //! A worktree whose task is done becomes that of another task: only what differs is written.
 //!
 //! ```text
-//! done, durable -> pool -> git's own directory anew -> index as we left it -> clean -> reset -> settled
+//! done, durable -> pool -> saved, if somebody put something there
+//!                       -> git's own directory anew -> index as we left it -> clean -> reset -> settled
 //! ```
 //! Nothing of the earlier task may be seen by the later one. What git keeps for a worktree is made anew; and the index is not
 //! the one that the task had, in which it could have hidden files, but the one that we wrote before it began: whatever was
@@ -9,11 +10,14 @@
 
 use super::Ground;
 use super::making::MakeError;
-use super::own_git::put_back;
+use super::own_git::{OwnGitError, put_back};
 use super::settled::{distrust, now_seconds, settle};
 use crate::git::{Git, GitError, Oid};
 use regatta_fault as fault;
+use rustix::time::{ClockId, clock_gettime};
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,9 +30,18 @@ const SETTLES: (u32, u32) = (2, 40);
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     /// Those whose tasks are done.
-    idle: Mutex<Vec<PathBuf>>,
+    idle: Mutex<Vec<Idle>>,
     /// So many are being made now.
     making: AtomicUsize,
+}
+
+/// A worktree whose task is done.
+#[derive(Debug)]
+struct Idle {
+    path: PathBuf,
+    task: String,
+    /// Since when, by the clock by which files get their times.
+    since: (i64, i64),
 }
 
 impl Ground {
@@ -40,7 +53,9 @@ impl Ground {
         }
         let path = self.path(task);
         if self.kept_index(&path).exists() {
-            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(path);
+            let now = clock_gettime(ClockId::RealtimeCoarse);
+            let idle = Idle { path, task: task.to_owned(), since: (now.tv_sec, now.tv_nsec) };
+            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(idle);
         }
     }
 
@@ -49,7 +64,7 @@ impl Ground {
         let idle = self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let Some(old) = idle else { return Ok(false) };
         let made = self.turn_into(&old, path, at);
-        let index = self.kept_index(&old);
+        let index = self.kept_index(&old.path);
         let done = matches!(made, Ok(true));
         // One that is left over is never looked at again.
         let _ = fs::remove_file(index);
@@ -62,9 +77,12 @@ impl Ground {
         Ok(done)
     }
 
-    fn turn_into(&self, old: &Path, path: &Path, at: (&str, &Oid)) -> Result<bool, MakeError> {
+    fn turn_into(&self, idle: &Idle, path: &Path, at: (&str, &Oid)) -> Result<bool, MakeError> {
+        let old = idle.path.as_path();
         let known = old.symlink_metadata().is_ok_and(|meta| meta.is_dir()) && self.admin(old).is_some();
-        if !known {
+        // What cannot be saved, or not even looked at, stays where it is.
+        let saved = |touched| if touched { self.save_put_there(old, &idle.task) } else { Ok(()) };
+        if !known || self.was_touched(idle).and_then(saved).is_err() {
             return Ok(false);
         }
         let failed = |path: &Path| {
@@ -89,6 +107,24 @@ impl Ground {
             return Ok(false);
         }
         self.fill((&git, path), (at.1, Some(rights)))
+    }
+
+    /// Whether somebody has put anything into a worktree since its task was done, or committed there beside its branch. What
+    /// `verify` left there is older than that, and nobody's.
+    fn was_touched(&self, idle: &Idle) -> Result<bool, OwnGitError> {
+        let (branch, paths) = self.git_in(&idle.path)?.stands()?;
+        let is_new = |path: &Path| {
+            let meta = path.symlink_metadata().ok();
+            meta.is_some_and(|meta| (meta.ctime(), meta.ctime_nsec()) >= idle.since)
+        };
+        let touched = |path: &Vec<u8>| {
+            let path = idle.path.join(OsStr::from_bytes(path));
+            // What is gone has changed the directory in which it was.
+            let at = path.ancestors().find(|at| at.symlink_metadata().is_ok());
+            at.is_some_and(is_new)
+        };
+        let own = format!("refs/heads/{}", self.names.branch(&idle.task));
+        Ok(branch.as_deref() != Some(own.as_str()) || paths.iter().any(touched))
     }
 
     /// Writes the files of a worktree that differ from a commit, and settles them. Answers whether it can be used again.

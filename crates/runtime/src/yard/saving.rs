@@ -1,5 +1,5 @@
-//! Saves what stands in a worktree that is about to be made anew: an attempt that was lost, with its orchestrator and its
-//! keeper, was collected by nobody.
+//! Saves what stands in a worktree that is about to be made anew, or to become another task's: an attempt that was lost, with
+//! its orchestrator and its keeper, was collected by nobody; and somebody may have put something where a task was done.
 //!
 //! Knows no attempt but the one that follows.
 
@@ -19,19 +19,37 @@ impl Ground {
         if !path.symlink_metadata().is_ok_and(|meta| meta.is_dir()) || self.admin(&path).is_none() {
             return Ok(());
         }
-        let saved = self.save(&path, task, next_attempt);
-        match saved {
+        match self.save(&path, task, "left by a lost attempt of") {
+            Ok(Some(tip)) => Ok(self.repo.git.set_ref(&self.names.left(task, next_attempt), &tip)?),
+            Ok(None) => Ok(()),
             // What cannot be read is no work that could be saved; what follows puts it aside.
             Err(OwnGitError::Gone(_)) => Ok(()),
-            saved => saved,
+            Err(error) => Err(error),
         }
     }
 
-    fn save(&self, path: &Path, task: &str, next_attempt: u64) -> Result<(), OwnGitError> {
+    /// Keeps what somebody put into the worktree of a task that was done, if there is any, and says so with the next attempt
+    /// that ends.
+    ///
+    /// # Errors
+    /// Git fails; the worktree is as it was.
+    pub(super) fn save_put_there(&self, path: &Path, task: &str) -> Result<(), OwnGitError> {
+        if let Some(tip) = self.save(path, task, "put into the worktree of")? {
+            let name = self.names.put_there(task, tip.as_str());
+            self.repo.git.set_ref(&name, &tip)?;
+            self.to_be_said(format!(
+                "what somebody put into the worktree of `{task}` after its end is at {name}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// What is there as a commit, if no ref holds it.
+    fn save(&self, path: &Path, task: &str, what: &str) -> Result<Option<Oid>, OwnGitError> {
         let mend = |source| OwnGitError::Mend { path: path.to_owned(), source };
         self.unlock(path, &self.names.branch(task)).map_err(mend)?;
         let git = self.git_in(path)?;
-        let Some(head) = git.commit("HEAD")? else { return Ok(()) };
+        let Some(head) = git.commit("HEAD")? else { return Ok(None) };
         let mut tip = head.clone();
         if git.is_dirty()? {
             git.run(&["add", "--all", "--sparse"])?;
@@ -43,16 +61,12 @@ impl Ground {
                 let stamp =
                     Stamp { author: self.committer.clone(), committer: self.committer.clone(), seconds };
                 let run = self.names.run();
-                let message =
-                    format!("left by a lost attempt of {task}\n\nRegatta-Run: {run}\nRegatta-Task: {task}\n");
+                let message = format!("{what} {task}\n\nRegatta-Run: {run}\nRegatta-Task: {task}\n");
                 tip = git.commit_tree((&tree, &[&head]), &message, &stamp)?;
             }
         }
         // Its branch is about to begin anew.
         let branch = format!("refs/heads/{}", self.names.branch(task));
-        if tip != head || !self.repo.git.is_held_besides(&branch, &head)? {
-            self.repo.git.set_ref(&self.names.left(task, next_attempt), &tip)?;
-        }
-        Ok(())
+        Ok((tip != head || !self.repo.git.is_held_besides(&branch, &head)?).then_some(tip))
     }
 }

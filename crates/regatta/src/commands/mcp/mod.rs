@@ -29,6 +29,7 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
 use product::Product;
+use regatta_plan::nearest;
 use server::{Shared, serve};
 use std::time::Duration;
 use tools::NAMES;
@@ -39,7 +40,9 @@ use tools::NAMES;
 /// A tool that there is none of, a client that does not speak the protocol, or an address that is not ours alone.
 pub fn run(context: &Context, args: &McpArgs) -> Result<Exit, CliError> {
     if let Some(name) = args.tools.iter().find(|name| !NAMES.contains(&name.as_str())) {
-        return Err(CliError::usage(format!("there is no tool `{name}`"))
+        let near = nearest(name, NAMES.into_iter());
+        let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        return Err(CliError::usage(format!("there is no tool `{name}`{near}"))
             .hint(format!("tools: {}", NAMES.join(", "))));
     }
     let inside_task = std::env::var_os("REGATTA_TASK_ID").is_some_and(|task| !task.is_empty());

@@ -17,6 +17,12 @@ pub trait Offer: Send + Sync + 'static {
     /// One tool, if there is one of that name.
     fn tool(&self, name: &str) -> Option<Tool>;
 
+    /// The tool that somebody meant who named one that there is none of, if that can be guessed.
+    fn near(&self, name: &str) -> Option<String> {
+        let _ = name;
+        None
+    }
+
     /// Calls a tool.
     ///
     /// # Errors

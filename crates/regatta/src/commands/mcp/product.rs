@@ -5,6 +5,7 @@ use super::offer::Offer;
 use super::tools::{Manner, ROWS, Row};
 use super::{prompts, resources};
 use crate::context::Context;
+use regatta_plan::nearest;
 use rmcp::model::{
     CallToolResult, GetPromptResult, JsonObject, Prompt, Resource, ResourceContents, ResourceTemplate, Tool,
 };
@@ -41,6 +42,12 @@ impl Offer for Product {
 
     fn tool(&self, name: &str) -> Option<Tool> {
         self.row(name).map(Row::tool)
+    }
+
+    fn near(&self, name: &str) -> Option<String> {
+        // One that is not offered here was no slip of the pen.
+        let misspelt = !ROWS.iter().any(|row| row.name == name);
+        nearest(name, self.rows().filter(|_| misspelt).map(|row| row.name)).map(str::to_owned)
     }
 
     fn call(&self, name: &str, desk: &Desk<'_>, arguments: Arguments) -> Result<CallToolResult, Refused> {

@@ -221,7 +221,12 @@ impl<O: Offer> ServerHandler for Server<O> {
         request: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         if self.shared.offer.tool(&params.name).is_none() {
-            return Err(ErrorData::invalid_params(format!("there is no tool `{}`", params.name), None));
+            let hint = self
+                .shared
+                .offer
+                .near(&params.name)
+                .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            return Err(ErrorData::invalid_params(format!("there is no tool `{}`{hint}", params.name), None));
         }
         Ok(self.call(params, request).await.into())
     }
