@@ -300,7 +300,7 @@ impl Driver for Machine {
                 self.plan(after, Input::Reconciled { node: *node, found });
             }
             // Reports that were under way come all the same.
-            Effect::Suspend | Effect::Continue => {}
+            Effect::Suspend | Effect::Continue | Effect::Permit { .. } => {}
             // What was granted for the next attempt stays.
             Effect::Release { node } if self.granted.contains(node) => {}
             Effect::Release { node } | Effect::Unclaim { node } => {

@@ -14,6 +14,7 @@ use regatta_fault as fault;
 use regatta_journal::{
     Holder, Journal, Reader, RunId, RunRecord, Store as _, StoreError, Turn, Which, rfc3339,
 };
+use regatta_runtime::callers;
 use regatta_runtime::control::{self, Command, Meaning, Reply, Settle};
 use regatta_runtime::orchestrator::now_wall_ms;
 use regatta_runtime::turn::Arrival;
@@ -55,8 +56,16 @@ pub fn skip(context: &Context, args: &SkipArgs) -> Result<Exit, CliError> {
 /// `regatta answer`
 ///
 /// # Errors
-/// No such run or task, or the task is not in doubt.
+/// No such run or task, the task is not in doubt or asks nothing, or it is a task that would answer.
 pub fn answer(context: &Context, args: &AnswerArgs) -> Result<Exit, CliError> {
+    if let Some(why) = callers::why_not_a_person() {
+        return Err(CliError::usage(why).hint("answer from a terminal of your own"));
+    }
+    let (run, task) = run_and_task(&args.words);
+    if args.allow || args.deny {
+        let (task, question, allow) = (task.to_owned(), args.question, args.allow);
+        return deliver(context, run, &Command::Permit { task, question, allow });
+    }
     let result = args.result.as_deref().map(|text| parse_result(context, text)).transpose()?;
     if result.is_some() && !args.succeeded {
         return Err(CliError::usage("`--result` needs `--succeeded`"));
@@ -66,7 +75,6 @@ pub fn answer(context: &Context, args: &AnswerArgs) -> Result<Exit, CliError> {
         (_, true) => Settle::Failed,
         _ => Settle::Succeeded(result),
     };
-    let (run, task) = run_and_task(&args.words);
     deliver(context, run, &Command::Answer { task: task.to_owned(), settle })
 }
 
@@ -132,7 +140,7 @@ pub fn ask(
             Ok(Some(Reply::Done(said))) => return Ok(Some(said)),
             Ok(Some(Reply::Refused(why) | Reply::Endless(why))) => return Err(refused(id, &why)),
             // Descriptors that nobody asked for here are nobody's answer.
-            Ok(None | Some(Reply::Streams { .. } | Reply::Stands(_))) => true,
+            Ok(None | Some(Reply::Streams { .. } | Reply::Stands(_) | Reply::Permission { .. })) => true,
             Err(_) => false,
         };
         let Some(holder) = reader.holder(id).map_err(writing(&context.workspace))? else { return Ok(None) };

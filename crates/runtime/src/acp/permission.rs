@@ -17,7 +17,7 @@ pub(super) enum Answer {
 /// Kinds of tools that change no more than files.
 const EDITS: [&str; 5] = ["read", "search", "think", "edit", "move"];
 
-/// Whether what a request asks for is allowed.
+/// Whether what a request asks for is allowed unasked.
 pub(super) fn allowed(permissions: Permissions, request: &Value) -> bool {
     match permissions {
         Permissions::Allow => true,
@@ -46,10 +46,38 @@ pub(super) fn title(request: &Value) -> String {
     title.unwrap_or("a tool").chars().take(200).collect()
 }
 
-/// The kind of the tool, in either version.
-fn kind(request: &Value) -> &str {
+/// The kind of the tool, in either version; empty if it is not told.
+pub(super) fn kind(request: &Value) -> &str {
     let at = ["/toolCall/kind", "/subject/toolCall/kind"];
     at.iter().find_map(|at| request.pointer(at)?.as_str()).unwrap_or_default()
+}
+
+/// The name of the mode that fits best of those that the answer to a new session offers: one that only reads where nothing
+/// is allowed, one in which the agent asks where a person decides. Else the agent's own stays.
+pub(super) fn mode(permissions: Permissions, session: &Value) -> Option<String> {
+    let wanted: &[&str] = match permissions {
+        Permissions::Deny => &["read-only", "plan"],
+        // What reads alone asks before it does more.
+        Permissions::Ask => &["ask", "default", "read-only"],
+        Permissions::Edit | Permissions::Allow => &[],
+    };
+    let modes = modes(session);
+    wanted.iter().find(|want| modes.iter().any(|mode| mode == *want)).map(|mode| (*mode).to_owned())
+}
+
+fn modes(session: &Value) -> Vec<String> {
+    let ids = |at: &str, id: &str| -> Vec<String> {
+        let list = session.pointer(at).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        list.iter().filter_map(|entry| entry.get(id)?.as_str().map(str::to_owned)).collect()
+    };
+    let options = session.get("configOptions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let mode =
+        options.iter().position(|option| option.get("configId").and_then(Value::as_str) == Some("mode"));
+    let mut modes = ids("/modes/availableModes", "id");
+    if let Some(at) = mode {
+        modes.extend(ids(&format!("/configOptions/{at}/options"), "value"));
+    }
+    modes
 }
 
 #[cfg(test)]
@@ -76,6 +104,19 @@ mod tests {
             (option("a"), Answer::Cancelled)
         );
         assert_eq!(answer(true, &json!({ "options": "x" })), Answer::Cancelled);
+    }
+
+    #[test]
+    fn the_mode_that_fits_the_permissions_is_set_where_one_is_offered_in_either_version() {
+        let first = json!({ "modes": { "availableModes": [{ "id": "plan" }, { "id": "default" }] } });
+        let options = json!([{ "value": "agent" }, { "value": "read-only" }]);
+        let second = json!({ "configOptions": [{ "configId": "mode", "options": options }] });
+        let of = |permissions| [mode(permissions, &first), mode(permissions, &second)];
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(of(Permissions::Deny), [some("plan"), some("read-only")]);
+        assert_eq!(of(Permissions::Ask), [some("default"), some("read-only")]);
+        assert_eq!(of(Permissions::Edit), [None, None]);
+        assert_eq!(mode(Permissions::Ask, &json!({ "modes": 7 })), None);
     }
 
     #[test]
