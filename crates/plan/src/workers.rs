@@ -2,7 +2,7 @@
 //!
 //! Reports only.
 
-use crate::agents::Permissions;
+use crate::agents::{Agent, Driver, Permissions};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{Draft, TaskDraft};
 use crate::model::Action;
@@ -10,7 +10,11 @@ use crate::model::Action;
 /// Checks a task that agent `name` does.
 pub(crate) fn check(draft: &Draft<'_>, (task, name): (&TaskDraft, &str), problems: &mut Problems) {
     check_worker(task, problems);
-    if draft.agents.all.get(name).is_some_and(|agent| agent.permissions == Permissions::Ask) {
+    let asks = |agent: &Agent| {
+        // What asks nobody has been reported.
+        agent.permissions == Permissions::Ask && matches!(agent.driver, Driver::Acp(_))
+    };
+    if draft.agents.all.get(name).is_some_and(asks) {
         check_asking((task, name), draft.timeout.attempt_ms, problems);
     }
 }
