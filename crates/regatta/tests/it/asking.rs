@@ -1,8 +1,12 @@
 //! Agents whose permissions a person gives (`permissions: ask`): asked, answered, over every change of orchestrators.
 
 use crate::acp::old_with;
-use crate::world::{World, ends, status};
+use crate::model::world_with;
+use crate::world::{World, ends, signal, status};
+use rustix::process::Signal;
 use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 
 /// The agent asks whether it may write `x`.
 fn asking() -> World {
@@ -159,30 +163,89 @@ fn a_question_can_be_answered_while_everything_stands_still() {
     assert_eq!(world.read("x"), "x\n");
 }
 
+/// Speaks to the socket of the run itself.
+const SPEAKER: &str = r#"
+import glob, json, socket, struct
+body = json.dumps({"permit": {"task": "a", "question": None, "allow": True}}).encode()
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect(glob.glob(".regatta/runs/*/c")[0])
+    s.sendall(struct.pack(">I", len(body)) + body)
+    print(s.recv(65536)[4:].decode())
+"#;
+
 #[test]
 fn an_attempt_cannot_answer_for_a_person_however_it_is_started() {
     let world = asking();
+    world.fifo("try");
+    world.fifo("tried");
+    world.write("speak.py", SPEAKER);
     let regatta = env!("CARGO_BIN_EXE_regatta");
-    let agent = world.read("agent.sh");
+    // As it is; without the marker; and past the command, to the socket. Each from an orphan with a session of its own.
     let attack = format!(
-        "{{ sleep 1; {regatta} answer a --allow; env -i PATH=\"$PATH\" {regatta} --workspace \"$PWD\" answer a --allow; \
-         }} >tried 2>&1; echo tried >done"
+        "read -r word <try; {{ {regatta} answer a --allow; \
+         env -i PATH=\"$PATH\" {regatta} --workspace \"$PWD\" answer a --allow; \
+         env -i PATH=\"$PATH\" python3 speak.py; }} >said 2>&1; echo tried >tried"
     );
-    // Two ways: as it is, and without the marker from a session of its own.
-    let agent = agent.replacen(
-        "while read -r line; do\n",
-        &format!("setsid sh -c '{attack}' </dev/null &\nwhile read -r line; do\n"),
-        1,
-    );
-    world.write("agent.sh", &agent);
-    world.fifo("done");
+    let begin = format!("(setsid sh -c '{attack}' </dev/null >/dev/null 2>&1 &)\nwhile read -r line; do\n");
+    world.write("agent.sh", &world.read("agent.sh").replacen("while read -r line; do\n", &begin, 1));
     let mut child = world.start(&["run", "plan.yaml"]);
     until_asked(&world);
-    assert_eq!(world.hear("done"), "tried");
-    let tried = world.read("tried");
-    assert_eq!(tried.matches("an answer is a person's").count(), 2, "{tried}");
+    std::fs::write(world.path("try"), "now\n").unwrap();
+    assert_eq!(world.hear("tried"), "tried");
+    let said = world.read("said");
+    assert_eq!(said.matches("an answer is a person's: whoever gives this one").count(), 3, "{said}");
     assert_eq!(kinds_of_permissions(&world), ["permission_asked"]);
     world.regatta(&["answer", "a", "--deny"]).exits(0);
     assert_eq!(ends(&mut child), Some(1));
     assert!(!world.path("x").exists());
+}
+
+#[test]
+fn only_an_agent_that_asks_may_open_a_question() {
+    let world = World::with("version: 1\ntasks: [ { id: a, run: 'python3 speak.py >said' } ]\n");
+    let question = r#"{"permission": {"attempt": 1, "question": 1, "title": "t", "tool": ""}}"#;
+    let asked = SPEAKER.replace(r#"{"permit": {"task": "a", "question": None, "allow": True}}"#, question);
+    world.write("speak.py", &asked);
+    let summary = world.run();
+    assert_eq!(status(&summary, "a"), "succeeded");
+    assert!(world.read("said").contains("has no `permissions: ask`"), "{}", world.read("said"));
+    assert!(kinds_of_permissions(&world).is_empty());
+}
+
+#[test]
+fn a_real_agent_of_version_2_is_set_to_ask_and_does_what_it_was_allowed() {
+    let Some((world, _model)) = world_with("codex-acp") else { return };
+    world.write(
+        "plan.yaml",
+        "version: 1\nagents: { coder: { acp: [codex-acp], permissions: ask, env: [LOOP_API_KEY], home: shared } }\n\
+         tasks:\n- id: a\n  agent: coder\n  timeout: { attempt: 5m }\n  accept: [y]\n  prompt: |\n    \
+         SCRIPT: [{\"shell\": \"echo hi >hello\", \"args\": {\"sandbox_permissions\": \"require_escalated\", \
+         \"justification\": \"why not\"}}, {\"text\": \"written\"}]\n",
+    );
+    let mut child = world.start(&["run", "plan.yaml", "--detach"]);
+    assert_eq!(ends(&mut child), Some(0));
+    world.follow("permission_asked", 1);
+    let asked = world.regatta(&["status", "--json"]).json()["questions"][0]["title"].clone();
+    assert_eq!(asked, "Run command? echo hi >hello");
+    world.regatta(&["answer", "a", "--allow"]).exits(0);
+    world.follow("run_ended", 1);
+    let summary = world.regatta(&["status", "--json"]).json();
+    assert_eq!((status(&summary, "a"), world.read("hello").as_str()), ("succeeded", "hi\n"), "{summary:#}");
+}
+
+#[test]
+fn an_attempt_that_asks_while_nobody_listens_says_that_it_waits_and_can_be_cancelled() {
+    let world = old_with("permissions: ask", "go", "");
+    world.write("prompt", "go");
+    let desk = ["--run-dir", ".", "--attempt", "1", "--idle-ms", "300"];
+    let agent = ["--prompt-file", "prompt", "--", "./agent.sh"];
+    let args = [&["acp-agent", "--permissions", "ask"][..], &desk, &agent].concat();
+    let mut child = world.command(&args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let waits = |line: &String| line.contains(r#""kind":"waits""#);
+    assert_eq!(lines.by_ref().filter(waits).take(3).count(), 3);
+    signal(&child, Signal::TERM);
+    assert!(lines.any(|line| line.contains(r#""stop_reason":"cancelled""#)));
+    assert_eq!(ends(&mut child), Some(1));
+    assert_eq!(world.read("told").lines().next(), Some("cancelled"));
 }

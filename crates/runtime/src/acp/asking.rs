@@ -79,13 +79,17 @@ impl Asking {
         if let Err(error) = started {
             return Came::Refused(format!("nobody can be asked: {error}"));
         }
-        let every = idle_ms.map_or(NEVER, |ms| Duration::from_millis((ms / 3).max(SHORTEST_BEAT_MS)));
-        let came = wait(told, &mut cancelled, every).await;
+        let came = wait(told, &mut cancelled, beat(idle_ms)).await;
         if let Came::Answered(allowed) = came {
             say(&json!({ "kind": "answered", "question": question, "allowed": allowed }));
         }
         came
     }
+}
+
+/// The time between two lines that say that it waits: two of them may be late, and nobody takes it for idle.
+fn beat(idle_ms: Option<u64>) -> Duration {
+    idle_ms.map_or(NEVER, |ms| Duration::from_millis((ms / 3).max(SHORTEST_BEAT_MS)))
 }
 
 async fn wait(
@@ -116,4 +120,27 @@ fn until_answered(run_dir: &std::path::Path, command: &Command, is_over: &dyn Fn
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_says_so_three_times_before_it_would_be_taken_for_idle() {
+        let check = |idle_ms: Option<u64>, ms: u64| assert_eq!(beat(idle_ms), Duration::from_millis(ms));
+        check(Some(300_000), 100_000);
+        check(Some(3_000), 1_000);
+        // Outputs are looked at each second.
+        check(Some(100), 250);
+        check(None, 3_600_000);
+    }
+
+    #[test]
+    fn nobody_is_asked_any_more_when_nobody_waits_for_the_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let command =
+            Command::Permission { attempt: 1, question: 1, title: String::new(), tool: String::new() };
+        assert_eq!(until_answered(dir.path(), &command, &|| true), None);
+    }
 }

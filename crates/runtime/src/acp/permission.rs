@@ -38,12 +38,16 @@ pub(super) fn answer(allowed: bool, request: &Value) -> Answer {
     kinds.into_iter().find_map(of).map_or(Answer::Cancelled, Answer::Option)
 }
 
-/// What is asked for, for people.
+/// What is asked for, for people: the words of the request, and what the tool would do where they do not say it.
 pub(super) fn title(request: &Value) -> String {
-    let at =
-        ["/title", "/toolCall/title", "/subject/toolCall/title", "/toolCall/name", "/subject/toolCall/name"];
-    let title = at.iter().find_map(|at| request.pointer(at)?.as_str());
-    title.unwrap_or("a tool").chars().take(200).collect()
+    let of = |places: &[&str]| places.iter().find_map(|at| request.pointer(at)?.as_str());
+    let tool = ["/toolCall/title", "/subject/toolCall/title", "/toolCall/name", "/subject/toolCall/name"];
+    let title = match (of(&["/title"]), of(&tool)) {
+        (Some(asked), Some(tool)) if !asked.contains(tool) => format!("{asked} {tool}"),
+        (Some(said), _) | (None, Some(said)) => said.to_owned(),
+        (None, None) => "a tool".to_owned(),
+    };
+    title.chars().take(200).collect()
 }
 
 /// The kind of the tool, in either version; empty if it is not told.
@@ -104,6 +108,17 @@ mod tests {
             (option("a"), Answer::Cancelled)
         );
         assert_eq!(answer(true, &json!({ "options": "x" })), Answer::Cancelled);
+    }
+
+    #[test]
+    fn what_is_asked_for_names_what_the_tool_would_do() {
+        let call = json!({ "title": "echo hi >x", "name": "exec" });
+        let check = |request: Value, said: &str| assert_eq!(title(&request), said);
+        check(json!({ "title": "Run command?", "subject": { "toolCall": call } }), "Run command? echo hi >x");
+        check(json!({ "title": "Write x", "subject": { "toolCall": { "title": "Write x" } } }), "Write x");
+        check(json!({ "toolCall": call }), "echo hi >x");
+        check(json!({ "toolCall": { "name": "exec" } }), "exec");
+        check(json!({}), "a tool");
     }
 
     #[test]
