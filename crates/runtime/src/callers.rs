@@ -3,8 +3,11 @@
 //! Of the same user both can do whatever the other can; this tells honest mistakes and simple tricks, and is no border
 //! against a program that looks for another way in. Knows no request.
 
-use crate::keeper::HELPER;
 use crate::owner::belongs_to_an_attempt;
+
+/// The first argument of our program where it is started as a helper of a run: `keeper`, `tool-host`, `tool-call` or
+/// `acp-agent` follows. No program has such a verb of its own, so one that embeds us can serve as its own helper.
+pub const HELPER: &str = "regatta-helper";
 
 /// Whether process `pid` belongs to an attempt of any run; none if that cannot be told.
 #[must_use]

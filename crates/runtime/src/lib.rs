@@ -72,6 +72,7 @@ mod tool_files;
 pub mod tools;
 pub mod turn;
 pub mod vault;
+mod waiting;
 mod working_apart;
 pub mod works;
 pub mod workspace;

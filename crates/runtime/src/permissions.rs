@@ -13,37 +13,6 @@ use regatta_engine::ids::AttemptId;
 use regatta_engine::input::Input;
 use regatta_engine::permission::{PermissionTold, Question};
 use regatta_plan::model::Permissions;
-use std::collections::BTreeMap;
-
-/// Who waits for an answer, by attempt and question.
-#[derive(Debug, Default)]
-pub(crate) struct Waiting(BTreeMap<(AttemptId, u32), (Question, ReplyTo)>);
-
-impl Waiting {
-    /// The answer to a question is durable.
-    pub(crate) fn answer(&mut self, attempt: AttemptId, number: u32, allowed: bool) {
-        if let Some((_, reply)) = self.0.remove(&(attempt, number)) {
-            // Whoever asked and has gone away asks again.
-            let _ = reply.send(Reply::Permission { allowed });
-        }
-    }
-
-    /// An attempt has ended: nobody of it waits.
-    pub(crate) fn forget(&mut self, attempt: AttemptId) {
-        self.0.retain(|(of, _), _| *of != attempt);
-    }
-
-    /// Whoever asked last under a number hears the answer, if it asks the same.
-    fn wait(&mut self, attempt: AttemptId, question: &Question, reply: ReplyTo) -> Result<(), ReplyTo> {
-        match self.0.get(&(attempt, question.number)) {
-            Some((known, _)) if known != question => Err(reply),
-            Some(_) | None => {
-                self.0.insert((attempt, question.number), (question.clone(), reply));
-                Ok(())
-            }
-        }
-    }
-}
 
 impl Local {
     /// A running attempt asks a person for a permission. Answers the input that tells of it; whoever may not ask is told so.

@@ -358,13 +358,7 @@ impl<'a> InputRecord<'a> {
                 let told = parts::to_lease_told(change, self.need(why, "why")?, leases)?;
                 Input::LeaseTold { node: self.node()?, told }
             }
-            "permission_asked" | "permission_answered" => {
-                let told = self.permission.take();
-                Input::Permission {
-                    attempt: self.attempt()?,
-                    told: self.need(told, "permission")?.into_told(&self.kind)?,
-                }
-            }
+            "permission_asked" | "permission_answered" => self.permission()?,
             "reconciled" => Input::Reconciled { node: self.node()?, found: self.reconciliation()? },
             "attempt_ended" => {
                 let (attempt, report) = (self.attempt()?.0, self.report.take());
@@ -428,6 +422,12 @@ impl<'a> InputRecord<'a> {
 
     fn node(&self) -> Result<NodeId, RecordError> {
         self.need(self.node, "node").map(NodeId)
+    }
+
+    fn permission(&mut self) -> Result<Input, RecordError> {
+        let told = self.permission.take();
+        let told = self.need(told, "permission")?.into_told(&self.kind)?;
+        Ok(Input::Permission { attempt: self.attempt()?, told })
     }
 
     fn lost(&mut self) -> Result<Input, RecordError> {

@@ -58,9 +58,6 @@ pub fn skip(context: &Context, args: &SkipArgs) -> Result<Exit, CliError> {
 /// # Errors
 /// No such run or task, the task is not in doubt or asks nothing, or it is a task that would answer.
 pub fn answer(context: &Context, args: &AnswerArgs) -> Result<Exit, CliError> {
-    if let Some(why) = callers::why_not_a_person() {
-        return Err(CliError::usage(why).hint("answer from a terminal of your own"));
-    }
     let (run, task) = run_and_task(&args.words);
     if args.allow || args.deny {
         let (task, question, allow) = (task.to_owned(), args.question, args.allow);
@@ -109,8 +106,13 @@ pub fn deliver(context: &Context, run: Option<&str>, command: &Command) -> Resul
 /// Hands a request to the run: to its orchestrator if one lives, else into its journal. Answers what it means.
 ///
 /// # Errors
-/// No such run, the request does not fit its state, or the store fails.
+/// No such run, the request does not fit its state, an attempt would answer for a person, or the store fails.
 pub fn request(context: &Context, run: Option<&str>, command: &Command) -> Result<String, CliError> {
+    if matches!(command, Command::Answer { .. } | Command::Permit { .. })
+        && let Some(why) = callers::why_not_a_person()
+    {
+        return Err(CliError::usage(why).hint("answer from a terminal of your own"));
+    }
     let reader = reader_to_write(&context.workspace)?;
     let summary =
         reader.resolve(run.map_or(Which::NewestOpen, Which::Named)).map_err(writing(&context.workspace))?;

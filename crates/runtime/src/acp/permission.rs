@@ -14,6 +14,9 @@ pub(super) enum Answer {
     Cancelled,
 }
 
+/// Longer titles are cut, in characters: one more than are recorded of a question, so that it shows.
+const MOST_TITLE: usize = 1_001;
+
 /// Kinds of tools that change no more than files.
 const EDITS: [&str; 5] = ["read", "search", "think", "edit", "move"];
 
@@ -47,7 +50,7 @@ pub(super) fn title(request: &Value) -> String {
         (Some(said), _) | (None, Some(said)) => said.to_owned(),
         (None, None) => "a tool".to_owned(),
     };
-    title.chars().take(200).collect()
+    title.chars().take(MOST_TITLE).collect()
 }
 
 /// The kind of the tool, in either version; empty if it is not told.

@@ -11,17 +11,34 @@ use regatta_engine::state::node::Live;
 
 /// More open questions of one attempt are of no use to anybody.
 const MOST_OPEN: usize = 64;
-/// Longer titles and kinds are cut, in characters.
-const MOST_TITLE: usize = 200;
+/// Longer titles and kinds are cut, in characters. A person decides on what is shown, so this is long.
+const MOST_TITLE: usize = 1_000;
 const MOST_TOOL: usize = 40;
 
-/// A question as it is recorded: bounded, and through `clean`.
+/// A question as it is recorded: through `clean`, bounded, on one line, and with nothing in it that nobody sees.
 pub(crate) fn question(
     (number, title, tool): (u32, &str, &str),
     clean: &dyn Fn(String) -> String,
 ) -> Question {
-    let cut = |text: &str, most: usize| clean(text.to_owned()).chars().take(most).collect::<String>().into();
-    Question { number, title: cut(title, MOST_TITLE), tool: cut(tool, MOST_TOOL) }
+    let text = |text: &str, most| shown(&clean(text.to_owned()), most).into();
+    Question { number, title: text(title, MOST_TITLE), tool: text(tool, MOST_TOOL) }
+}
+
+fn shown(text: &str, most: usize) -> String {
+    let hidden = |c: char| {
+        matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    };
+    let visible = |c: char| match c {
+        '\n' | '\r' | '\t' => ' ',
+        c if c.is_control() || hidden(c) => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    let mut shown: String = text.chars().take(most).map(visible).collect();
+    if text.chars().nth(most).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// Whether an attempt may ask this.
@@ -88,5 +105,20 @@ fn nothing_open(live: &Live, number: Option<u32>) -> String {
         }
         (None, Some(number)) => format!("has no question {number}; {open}"),
         (None, None) => "asks nothing".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_decides_on_is_one_line_that_hides_nothing() {
+        let of =
+            |title: &str| question((1, title, "edit"), &|text| text.replace("s3cret", "[REDACTED]")).title;
+        assert_eq!(&*of("Write x\n  next: regatta"), "Write x   next: regatta");
+        assert_eq!(&*of("a\u{1b}[2Jb\u{202e}c s3cret"), "a\u{fffd}[2Jb\u{fffd}c [REDACTED]");
+        let long = of(&"x".repeat(5_000));
+        assert_eq!((long.chars().count(), long.ends_with("x…")), (1_001, true));
     }
 }
