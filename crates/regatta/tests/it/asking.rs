@@ -182,21 +182,28 @@ fn an_attempt_cannot_answer_for_a_person_however_it_is_started() {
     let regatta = env!("CARGO_BIN_EXE_regatta");
     // As it is; without the marker; and past the command, to the socket. Each from an orphan with a session of its own.
     let attack = format!(
-        "read -r word <try; {{ {regatta} answer a --allow; \
+        "while read -r word <try; do {{ {regatta} answer a --allow; \
          env -i PATH=\"$PATH\" {regatta} --workspace \"$PWD\" answer a --allow; \
-         env -i PATH=\"$PATH\" python3 speak.py; }} >said 2>&1; echo tried >tried"
+         env -i PATH=\"$PATH\" python3 speak.py; }} >said 2>&1; echo tried >tried; done"
     );
     let begin = format!("(setsid sh -c '{attack}' </dev/null >/dev/null 2>&1 &)\nwhile read -r line; do\n");
     world.write("agent.sh", &world.read("agent.sh").replacen("while read -r line; do\n", &begin, 1));
     let mut child = world.start(&["run", "plan.yaml"]);
     until_asked(&world);
-    std::fs::write(world.path("try"), "now\n").unwrap();
-    assert_eq!(world.hear("tried"), "tried");
-    let said = world.read("said");
-    assert_eq!(said.matches("an answer is a person's: whoever gives this one").count(), 3, "{said}");
-    assert_eq!(kinds_of_permissions(&world), ["permission_asked"]);
+    let refused = |count: usize| {
+        std::fs::write(world.path("try"), "now\n").unwrap();
+        assert_eq!(world.hear("tried"), "tried");
+        let said = world.read("said");
+        assert_eq!(said.matches("an answer is a person's: whoever gives this one").count(), count, "{said}");
+        assert_eq!(kinds_of_permissions(&world), ["permission_asked"]);
+    };
+    refused(3);
+    // Without an orchestrator an answer would be recorded by the command itself.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    refused(2);
     world.regatta(&["answer", "a", "--deny"]).exits(0);
-    assert_eq!(ends(&mut child), Some(1));
+    world.regatta(&["resume"]).exits(1);
     assert!(!world.path("x").exists());
 }
 

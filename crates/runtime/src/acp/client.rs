@@ -26,6 +26,9 @@ use tokio_util::compat::{TokioAsyncReadCompatExt as _, TokioAsyncWriteCompatExt 
 /// A turn that was cancelled has so long to say so.
 const CANCEL: Duration = Duration::from_secs(2);
 
+/// What is told of a refusal is cut, in characters.
+const MOST_DENIED: usize = 200;
+
 type Pipes = (ChildStdin, ChildStdout);
 
 /// What a turn needs beside its connection.
@@ -119,7 +122,8 @@ impl Permits {
             }
             None => Came::Answered(permission::allowed(self.permissions, request)),
         };
-        let denied = json!({ "kind": "denied", "title": permission::title(request) });
+        let short: String = permission::title(request).chars().take(MOST_DENIED).collect();
+        let denied = json!({ "kind": "denied", "title": short });
         let allowed = match came {
             Came::Cancelled => return json!({ "outcome": { "outcome": "cancelled" } }),
             Came::Answered(allowed) => allowed,
