@@ -1,9 +1,10 @@
 //! The digest of a plan, and what differs between two.
 //!
-//! Canonical JSON in the form of RFC 8785 for the values that plans hold (texts, integers, booleans).
+//! The text that is digested is of `canonical`.
 
+use crate::canonical::text;
 use crate::model::{Plan, Task};
-use regatta_engine::json::{self, Object, hex};
+use regatta_engine::json::hex;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -13,15 +14,14 @@ use std::collections::BTreeMap;
 /// # Errors
 /// The plan cannot be written as JSON, which a validated plan always can.
 pub fn canonical(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
-    Ok(canonical_json(&serde_json::to_value(plan)?))
+    text(plan)
 }
 
 /// A value of that kind as canonical JSON.
 #[must_use]
 pub fn canonical_json(value: &Value) -> Vec<u8> {
-    let mut out = Vec::new();
-    write(&mut out, value);
-    out
+    // The keys of a value are texts, so it can always be written.
+    text(value).unwrap_or_default()
 }
 
 /// `plan_digest`: sha-256 of [`canonical`], lower-case hexadecimal.
@@ -36,26 +36,6 @@ pub fn plan_digest(plan: &Plan) -> Result<String, serde_json::Error> {
 #[must_use]
 pub fn digest_of(canonical: &[u8]) -> String {
     hex(&Sha256::digest(canonical))
-}
-
-/// Depth is bounded by the readers.
-fn write(out: &mut Vec<u8>, value: &Value) {
-    match value {
-        Value::Null => out.extend_from_slice(b"null"),
-        Value::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
-        Value::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
-        Value::String(text) => json::string(out, text),
-        Value::Array(items) => json::array(out, items, write),
-        Value::Object(map) => {
-            let mut sorted: Vec<(&String, &Value)> = map.iter().collect();
-            sorted.sort_unstable_by_key(|(key, _)| *key);
-            let mut object = Object::open(out);
-            for (key, value) in sorted {
-                write(object.key(key), value);
-            }
-            object.close();
-        }
-    }
 }
 
 /// What differs between the stored plan and a new one, a line each, at most `most`.

@@ -12,6 +12,7 @@ pub mod analysis;
 mod apart;
 mod assemble;
 mod budgets;
+mod canonical;
 mod cells;
 mod conflicts;
 mod diagnostic;
