@@ -240,6 +240,7 @@ impl<'a> Line<'a> {
             | EventKind::LeaseClaimed { .. }
             | EventKind::LeaseWaitEnded { .. }
             | EventKind::LeaseTold { .. }
+            | EventKind::Permission(..)
             | EventKind::ReportIgnored { .. }
             | EventKind::ConflictPredicted(..)
             | EventKind::BatchTested(_)

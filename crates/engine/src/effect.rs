@@ -70,6 +70,15 @@ pub enum Effect {
     Suspend,
     /// Let every live tree go on.
     Continue,
+    /// Tell a running attempt what a person answered to its question.
+    Permit {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The number of the question.
+        number: u32,
+        /// Yes or no.
+        allowed: bool,
+    },
     /// Ask the node's `reconcile` command about a lost attempt.
     Reconcile {
         /// The node.

@@ -2,13 +2,11 @@
 //!
 //! Carries ids and numbers only; names are looked up in the graph by whoever shows an event.
 
-use crate::escalation::CauseClass;
 use crate::ids::{AttemptId, NodeId, Timestamp};
 use crate::input::{Answer, Batch, Claimed, ConditionAnswer, Expansion, LeaseTold, Reused};
 use crate::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
 use crate::report::{Report, Usage};
-use crate::{budget::Level, caps::CapRef, cause::Cause};
-use crate::{scope::Scope, spec::Limits};
+use crate::{budget::Level, caps::CapRef, cause::Cause, escalation::CauseClass, scope::Scope, spec::Limits};
 
 /// An event: a fact and the engine time at which it was decided.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -265,6 +263,8 @@ pub enum EventKind {
         /// What became of it.
         told: Box<LeaseTold>,
     },
+    /// A running attempt asks a person for a permission, or was answered.
+    Permission(NodeId, AttemptId, Box<crate::permission::PermissionTold>),
     /// A report about an attempt that is not alive; recorded, not obeyed.
     ReportIgnored(AttemptId),
     /// A breaker opened: nothing of its scope starts.

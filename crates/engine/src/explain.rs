@@ -7,8 +7,9 @@ use crate::cause::Cause;
 use crate::engine::Engine;
 use crate::ids::{AttemptId, NodeId, Timestamp};
 use crate::outcome::{NodeOutcome, PauseReason};
+use crate::permission::Question;
 use crate::spec::Schedule;
-use crate::state::node::NodeState;
+use crate::state::node::{Live, NodeState};
 use crate::state::{Bar, Phase};
 pub use crate::words::cap_name;
 
@@ -29,6 +30,17 @@ pub enum Why {
         since: Timestamp,
         /// Why it is being ended, once it is.
         ending: Option<Cause>,
+    },
+    /// An attempt is alive and waits for a person.
+    Asking {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Its number.
+        number: u32,
+        /// The oldest of its open questions.
+        question: Question,
+        /// How many are open.
+        open: usize,
     },
     /// A back-off runs.
     Backoff {
@@ -110,12 +122,7 @@ impl Engine {
         match &state.node(node).state {
             NodeState::Pending => self.why_pending(node),
             NodeState::Ready => self.why_ready(node),
-            NodeState::Running(live) => Why::Running {
-                attempt: live.attempt,
-                number: live.number,
-                since: live.started,
-                ending: live.ending,
-            },
+            NodeState::Running(live) => why_running(live),
             NodeState::WaitingRetry { until } if state.node(node).is_held() => Why::Held { until: *until },
             NodeState::WaitingRetry { until } => {
                 Why::Backoff { until: *until, next: state.node(node).attempts + 1 }
@@ -223,5 +230,15 @@ impl Engine {
         let mut found: Vec<NodeId> = self.graph().preds(node).filter(wanted).collect();
         found.sort_unstable_by_key(|&p| self.graph().name(p));
         found
+    }
+}
+
+fn why_running(live: &Live) -> Why {
+    let Live { attempt, number, started: since, ending, .. } = *live;
+    match live.questions.open().next() {
+        Some(question) if ending.is_none() => {
+            Why::Asking { attempt, number, question: question.clone(), open: live.questions.open().count() }
+        }
+        Some(_) | None => Why::Running { attempt, number, since, ending },
     }
 }

@@ -5,6 +5,7 @@
 pub use crate::answers::{Claimed, ConditionAnswer, Expansion, Recalled, Reused, ReusedBy};
 use crate::cause::Cause;
 use crate::ids::{AttemptId, NodeId};
+use crate::permission::PermissionTold;
 use crate::report::{Digest, Report, Usage};
 use crate::spec::{ClaimKind, Limits};
 
@@ -180,6 +181,13 @@ pub enum Input {
         node: NodeId,
         /// The answer.
         found: Reconciliation,
+    },
+    /// A running attempt asks a person for a permission, or a person answered.
+    Permission {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Which.
+        told: PermissionTold,
     },
     /// A person answered about a node in doubt.
     Answered {

@@ -84,6 +84,7 @@ impl EventKind {
             | EventKind::LeaseClaimed { .. }
             | EventKind::LeaseWaitEnded { .. }
             | EventKind::LeaseTold { .. }
+            | EventKind::Permission(..)
             | EventKind::ReportIgnored { .. }
             | EventKind::BreakerOpened { .. }
             | EventKind::BreakerHalfOpen { .. }
@@ -160,6 +161,7 @@ impl Event {
             | EventKind::ReuseMissed(node, ..)
             | EventKind::LeaseClaimed { node, .. }
             | EventKind::LeaseWaitEnded(node)
+            | EventKind::Permission(node, ..)
             | EventKind::LeaseTold { node, .. } => of(*node, 0, 0),
         }
     }

@@ -7,6 +7,7 @@ use crate::event::EventKind;
 use crate::ids::{AttemptId, NodeId};
 use crate::input::{Answer, Claimed, LeaseChange};
 use crate::outcome::{AttemptOutcome, NodeOutcome};
+use crate::permission::PermissionTold;
 use crate::report::{Digest, Usage};
 
 impl EventKind {
@@ -52,6 +53,7 @@ impl EventKind {
             EventKind::LeaseClaimed { answer: Claimed::Taken { .. }, .. } => "lease_awaited",
             EventKind::LeaseWaitEnded { .. } => "lease_wait_ended",
             EventKind::LeaseTold { told, .. } => change_name(told.change),
+            EventKind::Permission(_, _, told) => permission_name(told),
             EventKind::ReportIgnored { .. } => "report_ignored",
             EventKind::BreakerOpened { .. } => "breaker_opened",
             EventKind::BreakerHalfOpen { .. } => "breaker_half_open",
@@ -93,6 +95,7 @@ impl EventKind {
             | EventKind::LeaseClaimed { node, .. }
             | EventKind::LeaseWaitEnded(node)
             | EventKind::ConflictPredicted(node, ..)
+            | EventKind::Permission(node, ..)
             | EventKind::LeaseTold { node, .. } => Some(*node),
             EventKind::RunStarted { .. }
             | EventKind::RunPaused { .. }
@@ -133,6 +136,7 @@ impl EventKind {
             | EventKind::UndoEnded { attempt, .. }
             | EventKind::NodeReused { attempt, .. }
             | EventKind::LeaseTold { attempt, .. }
+            | EventKind::Permission(_, attempt, _)
             | EventKind::ReportIgnored(attempt) => Some(*attempt),
             EventKind::RunStarted { .. }
             | EventKind::RunPaused { .. }
@@ -193,6 +197,13 @@ fn change_name(change: LeaseChange) -> &'static str {
         LeaseChange::Acquired => "lease_taken",
         LeaseChange::Dropped => "lease_dropped",
         LeaseChange::Denied => "lease_denied",
+    }
+}
+
+fn permission_name(told: &PermissionTold) -> &'static str {
+    match told {
+        PermissionTold::Asked(_) => "permission_asked",
+        PermissionTold::Answered { .. } => "permission_answered",
     }
 }
 

@@ -31,6 +31,7 @@ mod kind;
 pub mod maps;
 pub mod optimise;
 pub mod outcome;
+pub mod permission;
 mod policy;
 pub mod predict;
 pub mod priority;

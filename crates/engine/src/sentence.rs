@@ -23,6 +23,11 @@ impl Why {
             Why::Running { number, ending: Some(cause), .. } => {
                 format!("attempt {number} is being ended ({})", cause.code())
             }
+            Why::Asking { number, question, open, .. } => {
+                let more = open - 1;
+                let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+                format!("attempt {number} asks {}{more}; a person must answer", question.words())
+            }
             Why::Backoff { until, next } => {
                 format!("backs off before attempt {next} until {}", seconds(*until))
             }

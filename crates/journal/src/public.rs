@@ -12,6 +12,7 @@ use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
 use regatta_engine::input::{Answer, Claimed, ConditionAnswer, Expansion};
 use regatta_engine::key::Class;
+use regatta_engine::permission::{PermissionTold, Question};
 use regatta_engine::report::{Digest, Report};
 use regatta_engine::spec::Priority;
 use serde::Serialize;
@@ -108,6 +109,40 @@ struct More<'a> {
     leases: Option<Vec<OwnLeaseRecord<'a>>>,
     #[serde(flatten)]
     scope: ScopeFields<'a>,
+    #[serde(flatten)]
+    permission: PermissionFields<'a>,
+}
+
+/// Fields of what an attempt asks a person, and of the answer.
+#[derive(Default, Serialize)]
+struct PermissionFields<'a> {
+    /// Its number within the attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    question: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_kind: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<bool>,
+}
+
+impl<'a> PermissionFields<'a> {
+    fn of(told: &'a PermissionTold) -> PermissionFields<'a> {
+        match told {
+            PermissionTold::Asked(Question { number, title, tool }) => PermissionFields {
+                question: Some(*number),
+                title: Some(title),
+                tool_kind: Some(tool),
+                allowed: None,
+            },
+            PermissionTold::Answered { number, allowed } => PermissionFields {
+                question: Some(*number),
+                allowed: Some(*allowed),
+                ..PermissionFields::default()
+            },
+        }
+    }
 }
 
 /// Fields of breakers, holds and escalations.
@@ -246,6 +281,7 @@ impl<'a> PublicEvent<'a> {
             | EventKind::HoldEnded { .. }
             | EventKind::Escalated { .. } => self.fill_scope(graph, kind),
             EventKind::HelperSpent(_) | EventKind::BudgetReached(..) => self.fill_budget(kind),
+            EventKind::Permission(_, _, told) => more.permission = PermissionFields::of(told),
             EventKind::RunStarted { .. }
             | EventKind::RunSuspended
             | EventKind::RunStopping { .. }

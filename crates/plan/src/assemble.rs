@@ -11,7 +11,7 @@ use crate::graph_checks;
 use crate::ids::{self, Ids, is_id};
 use crate::isolation;
 use crate::maps;
-use crate::model::{Action, Agent, Permissions, Plan, Unbuilt};
+use crate::model::{Action, Agent, Plan, Unbuilt};
 use crate::names::{check_caps, check_names, check_order, check_servers};
 use crate::ownership::{check_owners, check_patterns, lock_files};
 use crate::placed::{MAX_TASKS, Placed};
@@ -74,7 +74,7 @@ pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Pla
         drivers: tools::used_drivers(&draft.drivers, actions_of(&placed)),
         env: draft.env.clone(),
         inputs: draft.inputs.clone(),
-        unbuilt: unbuilt(draft, &agents, &cells),
+        unbuilt: unbuilt(draft, &cells),
         agents,
         task_type: draft.task_type.clone(),
         mode: draft.mode.clone(),
@@ -107,11 +107,8 @@ fn agents(draft: &Draft<'_>, placed: &[Placed]) -> BTreeMap<String, Agent> {
 }
 
 /// Keys whose feature is not built, in order, each once for a task.
-fn unbuilt(draft: &Draft<'_>, agents: &BTreeMap<String, Agent>, cells: &[&Cell<'_, '_>]) -> Vec<Unbuilt> {
+fn unbuilt(draft: &Draft<'_>, cells: &[&Cell<'_, '_>]) -> Vec<Unbuilt> {
     let mut unbuilt = draft.unbuilt.clone();
-    let asks = agents.iter().filter(|(_, agent)| agent.permissions == Permissions::Ask);
-    unbuilt
-        .extend(asks.map(|(name, _)| Unbuilt { key: format!("agents.{name}.permissions: ask"), task: None }));
     for cell in cells {
         let later = |key: &String| Unbuilt { key: key.clone(), task: Some(cell.id.to_string()) };
         unbuilt.extend(cell.entry.rare.iter().flat_map(|rare| &rare.unbuilt).map(later));

@@ -59,11 +59,13 @@ pub enum Code {
     NoUsage,
     /// A key changes nothing.
     NoEffect,
+    /// An agent asks a person, and no timeout was thought of.
+    NoDeadline,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Code; 24] = [
+    pub const ALL: [Code; 25] = [
         Code::Syntax,
         Code::Limit,
         Code::UnknownKey,
@@ -88,6 +90,7 @@ impl Code {
         Code::NoGate,
         Code::NoUsage,
         Code::NoEffect,
+        Code::NoDeadline,
     ];
 
     /// The stable name, also the name of its page.
@@ -118,6 +121,7 @@ impl Code {
             Code::NoGate => "RG106",
             Code::NoUsage => "RG105",
             Code::NoEffect => "RG107",
+            Code::NoDeadline => "RG108",
         }
     }
 }

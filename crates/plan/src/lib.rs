@@ -60,6 +60,7 @@ mod variables;
 pub mod when;
 mod with_order;
 mod with_worktrees;
+mod workers;
 mod yaml;
 
 pub use conflicts::{Conflict, ConflictKind, Conflicts, conflicts};

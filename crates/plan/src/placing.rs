@@ -11,6 +11,7 @@ use crate::items;
 use crate::model::{Action, InWorktree, Task, Terms, built_in};
 use crate::placed::{Isolation, MAX_EDGES, Narrow, Placed};
 use crate::variables;
+use crate::workers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -99,8 +100,8 @@ impl<'a> Placing<'a> {
         let effect = effect(draft, &task, problems);
         let cache = cache(draft, (&task, &effect), problems);
         let agent = task.action.as_ref().and_then(|a| a.value.agent());
-        if agent.is_some() {
-            check_worker(&task, problems);
+        if let Some(name) = agent {
+            workers::check(draft, (&task, name), problems);
         }
         let names = self.names;
         let isolation = task.isolation.as_deref().unwrap_or(&draft.isolation);
@@ -199,23 +200,6 @@ fn check_join(task: &TaskDraft, alone: bool, problems: &mut Problems) {
     };
     let message = format!("task `{}` joins the results of what it needs, and needs nothing", task.id);
     problems.push(Diagnostic::error(Code::BadValue, action.span.clone(), message).help("add `needs: [ … ]`"));
-}
-
-/// What an agent is told: what to do, and when it is done.
-fn check_worker(task: &TaskDraft, problems: &mut Problems) {
-    if let Some(Action::Agent { prompt: None, .. }) = task.action.as_ref().map(|a| &a.value)
-        && task.title.is_none()
-    {
-        let message =
-            format!("task `{}` tells its agent nothing: it has neither `prompt` nor `title`", task.id);
-        problems.push(Diagnostic::error(Code::MissingKey, task.id_span.clone(), message));
-    }
-    if task.accept.is_empty() {
-        let message = format!("task `{}` gives an agent no acceptance criteria", task.id);
-        problems.push(
-            Diagnostic::warning(Code::NoCriteria, task.id_span.clone(), message).help("add `accept: [ … ]`"),
-        );
-    }
 }
 
 fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {

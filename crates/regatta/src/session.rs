@@ -67,7 +67,7 @@ pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watcher
     let screen = screen(context, watchers.show)?;
     let standing = journal.last_pos().eq(&0).then(|| Standing::new(&run_id));
     let dialects = plan.agents.iter().map(|(name, agent)| (name.clone(), Dialect::of(agent)));
-    let live = screen.as_ref().map(|screen| Live::new(screen, dialects.collect()));
+    let live = screen.as_ref().map(|screen| Live::new(screen, &run_id, dialects.collect()));
     let observer = observer(live, feed, standing);
     let workspace = context.workspace.clone();
     let containment = Config::read(context)?.containment();

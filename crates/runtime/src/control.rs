@@ -4,12 +4,14 @@
 //! is recorded for the next one. Knows no command line.
 
 mod asker;
+pub(crate) mod permissions;
 
 pub use asker::{Asker, ReplyTo};
 
+use crate::callers;
 use crate::collect::TaskResult;
 use crate::redact::Redactor;
-use crate::socket::door::{Door, is_same_user};
+use crate::socket::door::{Door, is_same_user, peer};
 use crate::socket::wire::Wire;
 use crate::turn::Arrival;
 use regatta_engine::Engine;
@@ -79,6 +81,26 @@ pub enum Command {
         /// Which; all of its own if none is named.
         names: Vec<String>,
     },
+    /// A running attempt asks a person for a permission.
+    Permission {
+        /// The attempt.
+        attempt: u64,
+        /// The number of the question within it.
+        question: u32,
+        /// What is to be permitted, for people.
+        title: String,
+        /// The kind of the tool; may be empty.
+        tool: String,
+    },
+    /// Answer what a running attempt asks.
+    Permit {
+        /// The task.
+        task: String,
+        /// The question; the oldest that is open if none is named.
+        question: Option<u32>,
+        /// Yes or no.
+        allow: bool,
+    },
     /// Settle a task in doubt.
     Answer {
         /// The task.
@@ -135,6 +157,11 @@ pub enum Reply {
     Stands(String),
     /// Waiting for it would never end; why, for people.
     Endless(String),
+    /// What a person answered.
+    Permission {
+        /// Yes or no.
+        allowed: bool,
+    },
 }
 
 /// A request under way to the loop.
@@ -164,11 +191,17 @@ pub enum Meaning {
 pub fn interpret(engine: &Engine, command: &Command) -> Meaning {
     let task = match command {
         Command::Cancel { task } => task.as_deref(),
-        Command::Skip { task } | Command::Answer { task, .. } => Some(task.as_str()),
+        Command::Skip { task } | Command::Answer { task, .. } | Command::Permit { task, .. } => {
+            Some(task.as_str())
+        }
         Command::Acquire { task, .. } | Command::Release { task, .. } | Command::Look { task } => {
             Some(task.as_str())
         }
-        Command::Pause { .. } | Command::Resume | Command::LeasesFreed | Command::Stand => None,
+        Command::Pause { .. }
+        | Command::Resume
+        | Command::LeasesFreed
+        | Command::Permission { .. }
+        | Command::Stand => None,
     };
     if let Some(task) = task.filter(|task| engine.graph().find(task).is_none()) {
         return Meaning::Refused(format!("the run has no task `{}`", task.escape_debug()));
@@ -194,6 +227,12 @@ pub fn interpret(engine: &Engine, command: &Command) -> Meaning {
         // The loop does these itself; without one there is nothing to wait for.
         Command::LeasesFreed | Command::Acquire { .. } | Command::Release { .. } => {
             Meaning::Refused("leases are claimed of a live run only".to_owned())
+        }
+        Command::Permission { .. } => {
+            Meaning::Refused("whoever asks for a permission asks a live run".to_owned())
+        }
+        Command::Permit { task, question, allow } => {
+            of_task(engine, task, &|engine, node| permissions::permit(engine, node, (*question, *allow)))
         }
         Command::Answer { task, settle } => {
             of_task(engine, task, &|engine, node| answer(engine, node, settle))
@@ -329,12 +368,18 @@ fn serve(socket: UnixStream, deliver: &Arc<Deliver>) -> io::Result<()> {
     if !is_same_user(&socket)? {
         return Ok(());
     }
+    let asker = peer(&socket);
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
     let mut wire = Wire::new(socket);
     let Some(command) = next(&mut wire, PATIENCE)? else { return Ok(()) };
-    if matches!(command, Command::Acquire { .. }) {
-        return wait_for_lease(wire, deliver, command);
+    if matches!(command, Command::Acquire { .. } | Command::Permission { .. }) {
+        return wait_long(wire, deliver, command);
+    }
+    if matches!(command, Command::Answer { .. } | Command::Permit { .. })
+        && let Some(why) = callers::refusal(asker.and_then(callers::is_attempt))
+    {
+        return say(&mut wire, &Reply::Refused(why.to_owned()), vec![]);
     }
     let (files, streams) = sync_channel(1);
     let (reply, answer) = asker::at_once();
@@ -350,20 +395,21 @@ fn serve(socket: UnixStream, deliver: &Arc<Deliver>) -> io::Result<()> {
     }
 }
 
-/// It may take as long as others hold the lease; the door stays open for the rest. A claim of somebody who has gone is
-/// nobody's: the loop takes it back.
-fn wait_for_lease(mut wire: Wire, deliver: &Arc<Deliver>, command: Command) -> io::Result<()> {
+/// It may take as long as others hold the lease, or as a person thinks; the door stays open for the rest. A claim of
+/// somebody who has gone is nobody's: the loop takes it back.
+fn wait_long(mut wire: Wire, deliver: &Arc<Deliver>, command: Command) -> io::Result<()> {
     let (reply, waiter) = asker::in_time()?;
     let theirs = Arc::clone(deliver);
+    let claims = matches!(command, Command::Acquire { .. });
     let wait = move || {
-        if waiter.wait(&mut wire) {
+        if waiter.wait(&mut wire) && claims {
             let (reply, _) = asker::at_once();
             let files = sync_channel(1).0;
             // A loop that is gone has given everything back.
             let _ = theirs(Request { command: Command::LeasesFreed, reply, files });
         }
     };
-    std::thread::Builder::new().name("lease".to_owned()).spawn(wait)?;
+    std::thread::Builder::new().name("waits".to_owned()).spawn(wait)?;
     // A loop that is gone drops it, which ends the thread.
     let _ = deliver(Request { command, reply, files: sync_channel(1).0 });
     Ok(())
@@ -426,7 +472,7 @@ pub fn stands(run_dir: &Path) -> Option<String> {
 fn ask_for(run_dir: &Path, command: &Command) -> io::Result<Option<(Reply, Wire)>> {
     let Ok(socket) = Door::open(run_dir).and_then(|door| door.knock(SOCKET)) else { return Ok(None) };
     let patience = match command {
-        Command::Acquire { .. } => None,
+        Command::Acquire { .. } | Command::Permission { .. } => None,
         Command::Stand => Some(AT_ONCE),
         _ => Some(ANSWER),
     };

@@ -24,7 +24,7 @@ use crate::private_file::is_no_room;
 use crate::redact::Raw;
 use crate::reuse::Memory;
 use crate::turn::{Arrival, Driver, When};
-use crate::workspace;
+use crate::waiting::Waiting;
 use regatta_engine::Engine;
 use regatta_engine::budget::Level;
 use regatta_engine::effect::Effect;
@@ -101,6 +101,8 @@ pub struct Local {
     pub(crate) asks: Vec<Ask>,
     pub(crate) arrivals: VecDeque<Arrival>,
     pub(crate) looks: Looks,
+    /// Attempts that wait for what a person answers.
+    pub(crate) waiting: Waiting,
     /// What is with drivers of the program.
     pub(crate) driven: Driven,
     /// Connections to servers of tools.
@@ -118,7 +120,7 @@ pub struct Local {
     look_again: Option<Timestamp>,
     plan: Arc<Plan>,
     graph: Arc<Graph>,
-    story: Story,
+    pub(crate) story: Story,
 }
 
 impl Local {
@@ -151,6 +153,7 @@ impl Local {
             asks: Vec::new(),
             arrivals: VecDeque::new(),
             looks: Looks::default(),
+            waiting: Waiting::default(),
             driven: Driven::default(),
             hosting: Hosting::default(),
             to_ack: (Vec::new(), Vec::new()),
@@ -328,6 +331,7 @@ impl Local {
     fn ended(&mut self, ended: &Ended, mut streams: [Option<Raw>; 2]) {
         let id = ended.attempt;
         self.looks.over(id);
+        self.waiting.forget(AttemptId(id));
         self.asking.remove(&id);
         if self.host_ended(id) || self.step_of_landing_ended(ended, &mut streams) {
             return;
@@ -371,21 +375,6 @@ impl Local {
                 self.broken = Some(Broken::NoRoom(what));
             }
         }
-    }
-
-    /// The last attempt of a node that did not end well: its id, its number, and how it failed, for the next one.
-    pub(crate) fn last_failure(&self, node: NodeId) -> Option<(u64, u32, String)> {
-        let tried = self.story.last(node)?;
-        let dir = workspace::attempt_dir(&self.place.run_dir, tried.attempt_id);
-        let mut text = format!("{}: {}", tried.outcome, tried.cause.unwrap_or("no cause"));
-        if let Some(exit) = tried.exit {
-            text.push_str(&format!(", exit code {exit}"));
-        }
-        for said in tried.message.iter().cloned().chain(collect::tail(&dir.join(collect::STDERR))) {
-            text.push('\n');
-            text.push_str(&said);
-        }
-        Some((tried.attempt_id, tried.number, text))
     }
 
     /// Tells a person. Without room the run stops; else whoever shows the run writes what is missing, or says why not.
@@ -468,6 +457,9 @@ impl Driver for Local {
                 if !self.end_apart(*attempt, *grace_ms) && !self.driven.hand(*attempt, effect) {
                     self.asks.push(Ask::End { attempt: attempt.0, grace_ms: *grace_ms });
                 }
+            }
+            Effect::Permit { attempt, number, allowed } => {
+                self.waiting.answer(*attempt, *number, *allowed);
             }
             Effect::Release { node } => self.release_leases(*node),
             Effect::Unclaim { node } => self.leave_line(*node),

@@ -428,6 +428,13 @@ impl Orchestrator {
             control::Command::Acquire { .. } | control::Command::Release { .. } => {
                 return self.lease(&command, reply);
             }
+            control::Command::Permission { attempt, question, title, tool } => {
+                let clean = |text| self.local.actions.redactor().text(text);
+                let question = control::permissions::question((*question, title, tool), &clean);
+                let asked = (AttemptId(*attempt), question);
+                let told = self.local.asks_permission(&self.engine, asked, reply);
+                return self.first.extend(told.map(Arrival::from));
+            }
             control::Command::Stand => {
                 let text = self.local.standing(&self.engine);
                 let refused = || Reply::Refused("nobody here can tell".to_owned());

@@ -91,6 +91,21 @@ impl Local {
         }
     }
 
+    /// The last attempt of a node that did not end well: its id, its number, and how it failed, for the next one.
+    pub(crate) fn last_failure(&self, node: NodeId) -> Option<(u64, u32, String)> {
+        let tried = self.story.last(node)?;
+        let dir = workspace::attempt_dir(&self.place.run_dir, tried.attempt_id);
+        let mut text = format!("{}: {}", tried.outcome, tried.cause.unwrap_or("no cause"));
+        if let Some(exit) = tried.exit {
+            text.push_str(&format!(", exit code {exit}"));
+        }
+        for said in tried.message.iter().cloned().chain(collect::tail(&dir.join(collect::STDERR))) {
+            text.push('\n');
+            text.push_str(&said);
+        }
+        Some((tried.attempt_id, tried.number, text))
+    }
+
     /// As an attempt of any task, with a prompt; what it is told lies beside its files.
     pub(crate) fn start_agent(&mut self, job: Job, number: u32, site: Option<Site>) {
         let last = self.last_failure(job.node);
@@ -101,6 +116,7 @@ impl Local {
             .and_then(|(id, ..)| agents::load_record(&workspace::attempt_dir(&self.place.run_dir, *id)));
         let brief = Brief {
             node: job.node,
+            attempt: job.attempt,
             number,
             outputs: &self.outputs,
             run_dir: &self.place.run_dir,

@@ -6,6 +6,7 @@
 //!                                           `-> Watch: who may start when, from the durable events alone
 //! ```
 
+pub mod asks;
 pub mod machine;
 pub mod model;
 pub mod scenario;

@@ -2,6 +2,7 @@
 //!
 //! Performs effects only if their events are durable, and says so if not (law 1). Knows no process.
 
+use crate::asks::{Asks, answer};
 use crate::scenario::{Condition, Fate, Scenario};
 use regatta_engine::Engine;
 use regatta_engine::cause::Cause;
@@ -59,6 +60,9 @@ pub struct Machine {
     granted: BTreeSet<NodeId>,
     /// Providers answer with rate limits now and then.
     pub limits: bool,
+    /// Attempts ask people now and then.
+    pub asking: bool,
+    asks: Asks,
     /// What people were told.
     pub told: BTreeSet<Scope>,
     /// Broken laws.
@@ -84,6 +88,8 @@ impl Machine {
             leased: BTreeSet::new(),
             granted: BTreeSet::new(),
             limits: false,
+            asking: false,
+            asks: Asks::default(),
             told: BTreeSet::new(),
             violations: Vec::new(),
         }
@@ -97,6 +103,7 @@ impl Machine {
 
     /// Takes note of what a recovery found durable.
     pub fn remember(&mut self, events: &[Event]) {
+        self.asks.remember(events);
         for event in events {
             match &event.kind {
                 EventKind::DispatchStarted { attempt, .. } | EventKind::UndoStarted { attempt, .. } => {
@@ -201,11 +208,44 @@ impl Machine {
             Fate::Hang => {}
             fate => self.plan(duration, ended(attempt, verdict(fate))),
         }
+        self.may_ask(attempt, alive, duration);
         if alive.fate != Fate::Hang && self.rng.one_in(40) {
             let late = self.rng.between(1, 3_000);
             self.plan(duration + late, ended(attempt, verdict(alive.fate))); // a duplicate report
         }
         self.alive.insert(attempt, alive);
+    }
+
+    /// Some attempts ask, one in three of these a second thing; now and then something is told or answered twice, and people
+    /// take their time, also longer than the attempt lasts.
+    fn may_ask(&mut self, attempt: AttemptId, alive: Alive, duration: u64) {
+        if !self.asking || alive.number == 0 || !self.rng.one_in(3) {
+            return;
+        }
+        let most = if self.rng.one_in(3) { 2 } else { 1 };
+        for number in 1..=most {
+            for _ in 0..self.rng.between(1, 2) {
+                let asked = self.rng.between(0, duration);
+                let question = self.asks.ask(attempt, number);
+                self.plan(asked, question);
+            }
+            for _ in 0..self.rng.between(0, 2) {
+                let answered = self.rng.between(0, duration + 200);
+                let allowed = self.rng.one_in(2);
+                self.plan(answered, answer(attempt, number, allowed));
+            }
+        }
+    }
+
+    /// What lives on asks whoever takes the run over again.
+    pub fn ask_again(&mut self) {
+        let alive: Vec<AttemptId> = self.alive.keys().copied().collect();
+        for attempt in alive {
+            for number in self.asks.open(attempt) {
+                let (after, question) = (self.rng.between(0, 200), self.asks.ask(attempt, number));
+                self.plan(after, question);
+            }
+        }
     }
 
     fn end(&mut self, attempt: AttemptId, grace_ms: u64) {
@@ -301,6 +341,11 @@ impl Driver for Machine {
             }
             // Reports that were under way come all the same.
             Effect::Suspend | Effect::Continue => {}
+            Effect::Permit { attempt, number, allowed } => {
+                if let Err(law) = self.asks.permit((*attempt, *number), *allowed) {
+                    self.fail(law);
+                }
+            }
             // What was granted for the next attempt stays.
             Effect::Release { node } if self.granted.contains(node) => {}
             Effect::Release { node } | Effect::Unclaim { node } => {

@@ -46,6 +46,7 @@ fn play(seeds: u64, from: u64) -> ExitCode {
                 total.crashes += seen.crashes;
                 total.openings += seen.openings;
                 total.holds += seen.holds;
+                total.answers += seen.answers;
             }
             Err(law) => {
                 eprintln!("seed {seed}: {law}\nreplay: cargo xtask sim --seeds 1 --from {seed}");
@@ -54,8 +55,8 @@ fn play(seeds: u64, from: u64) -> ExitCode {
         }
     }
     println!(
-        "{seeds} seeds from {from}: every law holds ({} events, {} crashes, {} breakers opened, {} rate limits)",
-        total.events, total.crashes, total.openings, total.holds
+        "{seeds} seeds from {from}: every law holds ({} events, {} crashes, {} breakers opened, {} rate limits, {} permissions)",
+        total.events, total.crashes, total.openings, total.holds, total.answers
     );
     ExitCode::SUCCESS
 }

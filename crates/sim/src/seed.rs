@@ -18,6 +18,8 @@ pub struct Seen {
     pub crashes: u64,
     /// Breakers that opened in all worlds.
     pub openings: u64,
+    /// Questions of attempts that people answered in all worlds.
+    pub answers: u64,
     /// Attempts that met a rate limit in all worlds.
     pub holds: u64,
 }
@@ -36,13 +38,14 @@ pub fn check(seed: u64) -> Result<Seen, String> {
 /// # Errors
 /// The first broken law, with the weather in which it broke.
 pub fn check_scenario(scenario: &Rc<Scenario>) -> Result<Seen, String> {
-    let fair = Weather { timing: 1, crashes: false, keeper: false, people: false, limits: false };
+    let fair =
+        Weather { timing: 1, crashes: false, keeper: false, people: false, limits: false, asks: false };
     let weathers = [
         fair,
         Weather { timing: 2, limits: true, ..fair },
         Weather { timing: 3, crashes: true, ..fair },
-        Weather { timing: 4, crashes: true, keeper: true, limits: true, ..fair },
-        Weather { timing: 5, crashes: true, people: true, ..fair },
+        Weather { timing: 4, crashes: true, keeper: true, limits: true, asks: true, ..fair },
+        Weather { timing: 5, crashes: true, people: true, asks: true, ..fair },
     ];
     let mut seen = Seen::default();
     let mut first: Option<Outcome> = None;
@@ -53,6 +56,7 @@ pub fn check_scenario(scenario: &Rc<Scenario>) -> Result<Seen, String> {
         seen.crashes += u64::from(outcome.crashes);
         seen.openings += u64::from(outcome.openings);
         seen.holds += u64::from(outcome.holds);
+        seen.answers += u64::from(outcome.answers);
         let fails = scenario.config.breaker.is_some_and(|policy| policy.when_open == WhenOpen::Fail);
         if scenario.config.on_failure == OnFailure::Continue && !fails {
             compare(scenario, &outcome, first.as_ref()).map_err(|e| format!("{e} ({weather:?})"))?;

@@ -38,6 +38,8 @@ pub struct Weather {
     pub people: bool,
     /// Providers answer with rate limits.
     pub limits: bool,
+    /// Attempts ask people for permissions.
+    pub asks: bool,
 }
 
 /// How a scenario ended.
@@ -57,6 +59,8 @@ pub struct Outcome {
     pub openings: u32,
     /// Attempts that met a rate limit.
     pub holds: u32,
+    /// Questions that people answered.
+    pub answers: u32,
 }
 
 /// The world.
@@ -86,6 +90,7 @@ impl World {
         let engine = Engine::new(graph.clone(), scenario.config.clone());
         let mut machine = Machine::new(scenario.clone(), weather.timing);
         machine.limits = weather.limits;
+        machine.asking = weather.asks;
         Ok(World {
             machine,
             watch: Watch::default(),
@@ -171,6 +176,7 @@ impl World {
         self.epoch += 1;
         let (live, ended) = self.found();
         self.machine.take_leases_up();
+        self.machine.ask_again();
         Ok(Input::Resumed(Resumed { epoch: self.epoch, live, ended, boot_changed: false }))
     }
 
@@ -317,6 +323,7 @@ impl World {
             crashes: self.crashes,
             openings: self.watch.openings,
             holds: self.watch.holds,
+            answers: events.iter().filter(|e| e.kind.name() == "permission_answered").count() as u32,
         })
     }
 

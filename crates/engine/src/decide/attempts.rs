@@ -160,7 +160,10 @@ impl Decider<'_> {
     }
 
     pub(super) fn attempt_idle(&mut self, attempt: AttemptId) {
-        if let Some(node) = self.state().node_of(attempt) {
+        let Some(node) = self.state().node_of(attempt) else { return };
+        // Whoever waits for a person is not silent by itself.
+        let waits = self.node(node).live().is_some_and(|live| live.questions.open().next().is_some());
+        if !waits {
             self.end_attempt(node, Cause::Idle);
         }
     }

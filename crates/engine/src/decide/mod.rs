@@ -12,6 +12,7 @@ mod escalation;
 mod leases;
 mod maps;
 mod nodes;
+mod permissions;
 mod recovery;
 mod reuse;
 
@@ -85,6 +86,7 @@ impl<'a> Decider<'a> {
             Input::AttemptEnded(ended) => self.attempt_ended(ended),
             Input::AttemptLost { attempt, why } => self.attempt_lost(attempt, why),
             Input::AttemptIdle { attempt } => self.attempt_idle(attempt),
+            Input::Permission { attempt, told } => self.permission_told(attempt, told),
             Input::Reconciled { node, found } => self.reconciled(node, found),
             Input::Answered { node, answer } => self.answered(node, answer),
             Input::Pause => self.pause(),

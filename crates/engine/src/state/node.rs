@@ -12,6 +12,7 @@
 use crate::cause::Cause;
 use crate::ids::{AttemptId, Timestamp};
 use crate::outcome::NodeOutcome;
+use crate::permission::Questions;
 
 /// What a ready node waits for in other hands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,6 +36,8 @@ pub struct Live {
     pub ending: Option<Cause>,
     /// How long it stood still, which its timeout does not count, in milliseconds.
     pub suspended_ms: u64,
+    /// What it asked people.
+    pub questions: Questions,
 }
 
 /// A doubt about an attempt.

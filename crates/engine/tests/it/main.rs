@@ -16,6 +16,7 @@ mod graph;
 mod landing;
 mod leases;
 mod maps;
+mod permissions;
 mod predict;
 mod random;
 mod recovery;

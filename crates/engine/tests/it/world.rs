@@ -225,7 +225,7 @@ impl World {
             Effect::Continue => self.thaw(),
             Effect::Leave(leave) => self.left = Some(leave),
             Effect::Land | Effect::Escalate { .. } => {}
-            Effect::Release { .. } | Effect::Unclaim { .. } => {}
+            Effect::Release { .. } | Effect::Unclaim { .. } | Effect::Permit { .. } => {}
             Effect::Evaluate { .. }
             | Effect::Expand { .. }
             | Effect::Recall { .. }

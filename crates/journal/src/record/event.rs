@@ -5,6 +5,7 @@
 use super::parts::{
     self, DigestRecord, LimitsRecord, OwnLeaseRecord, ReportRecord, ReusedRecord, Text, UsageRecord,
 };
+use super::permission::PermissionRecord;
 use regatta_engine::caps::CapRef;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::input::Claimed;
@@ -88,6 +89,8 @@ pub(super) struct EventRecord<'a> {
     pub(super) scope: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) class: Text<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) permission: Option<PermissionRecord<'a>>,
 }
 
 impl<'a> From<&'a Event> for EventRecord<'a> {
@@ -159,6 +162,7 @@ impl<'a> EventRecord<'a> {
             | EventKind::DispatchEnded { .. }
             | EventKind::NodeEnded { .. }
             | EventKind::UndoEnded { .. } => self.fill_work(kind),
+            EventKind::Permission(_, _, told) => self.permission = Some(PermissionRecord::from(&**told)),
             EventKind::HelperSpent(usage) => self.usage = Some((**usage).into()),
             // The level stands in the kind.
             EventKind::BudgetReached { .. }

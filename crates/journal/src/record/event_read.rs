@@ -15,7 +15,7 @@ use regatta_engine::report::Report;
 use regatta_engine::scope::Scope;
 
 /// Kinds without an outcome in their name.
-const PLAIN: [&str; 47] = [
+const PLAIN: [&str; 49] = [
     "run_started",
     "run_paused",
     "run_resumed",
@@ -63,6 +63,8 @@ const PLAIN: [&str; 47] = [
     "escalated",
     "budget_warned",
     "budget_exhausted",
+    "permission_asked",
+    "permission_answered",
 ];
 
 /// Kinds that need a scope.
@@ -296,6 +298,11 @@ impl EventRecord<'_> {
                 let (why, leases) = (self.why.take(), self.leases.take());
                 let told = parts::to_lease_told(&self.kind, self.need(why, "why")?, leases)?;
                 EventKind::LeaseTold { node, attempt, told: Box::new(told) }
+            }
+            "permission_asked" | "permission_answered" => {
+                let told = self.permission.take();
+                let told = self.need(told, "permission")?.into_told(&self.kind)?;
+                EventKind::Permission(node, attempt, Box::new(told))
             }
             "undo_started" => EventKind::UndoStarted { node, attempt },
             "undo_succeeded" => EventKind::UndoEnded { node, attempt, cause: None, report: self.report()? },

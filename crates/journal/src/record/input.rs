@@ -4,15 +4,17 @@ use super::parts::{
     self, DigestRecord, LimitsRecord, OwnLeaseRecord, ReportRecord, ReusedRecord, Text, UsageRecord,
     bad_value, to_cause,
 };
+use super::permission::PermissionRecord;
 use super::{RecordError, unknown_kind};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::{Batch, Claimed, Ended, Input, Recalled, Reconciliation, Resumed, Verdict};
+use regatta_engine::permission::PermissionTold;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Every kind of this version.
-const KINDS: [&str; 23] = [
+const KINDS: [&str; 25] = [
     "begin",
     "settle",
     "resumed",
@@ -36,6 +38,8 @@ const KINDS: [&str; 23] = [
     "leases_freed",
     "lease_told",
     "expanded",
+    "permission_asked",
+    "permission_answered",
 ];
 
 /// True for a kind of this version.
@@ -95,6 +99,8 @@ pub(super) struct InputRecord<'a> {
     /// With cause `rate_limit`: for how long it asks to be left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    permission: Option<PermissionRecord<'a>>,
 }
 
 /// How an attempt ended.
@@ -157,6 +163,8 @@ fn kind(input: &Input) -> &'static str {
         Input::AttemptEnded(_) => "attempt_ended",
         Input::AttemptLost { .. } => "attempt_lost",
         Input::AttemptIdle { .. } => "attempt_idle",
+        Input::Permission { told: PermissionTold::Asked(_), .. } => "permission_asked",
+        Input::Permission { told: PermissionTold::Answered { .. }, .. } => "permission_answered",
         Input::Reconciled { .. } => "reconciled",
         Input::Answered { .. } => "answered",
         Input::Pause => "pause",
@@ -209,6 +217,9 @@ impl<'a> InputRecord<'a> {
                 self.retry_after_ms = retry_after_ms;
             }
             Input::AttemptIdle { attempt } => self.attempt_id = Some(attempt.0),
+            Input::Permission { attempt, told } => {
+                (self.attempt_id, self.permission) = (Some(attempt.0), Some(PermissionRecord::from(told)));
+            }
             Input::AttemptLost { attempt, why } => {
                 (self.attempt_id, self.why) = (Some(attempt.0), why.as_deref().map(Cow::Borrowed));
             }
@@ -347,6 +358,7 @@ impl<'a> InputRecord<'a> {
                 let told = parts::to_lease_told(change, self.need(why, "why")?, leases)?;
                 Input::LeaseTold { node: self.node()?, told }
             }
+            "permission_asked" | "permission_answered" => self.permission()?,
             "reconciled" => Input::Reconciled { node: self.node()?, found: self.reconciliation()? },
             "attempt_ended" => {
                 let (attempt, report) = (self.attempt()?.0, self.report.take());
@@ -410,6 +422,12 @@ impl<'a> InputRecord<'a> {
 
     fn node(&self) -> Result<NodeId, RecordError> {
         self.need(self.node, "node").map(NodeId)
+    }
+
+    fn permission(&mut self) -> Result<Input, RecordError> {
+        let told = self.permission.take();
+        let told = self.need(told, "permission")?.into_told(&self.kind)?;
+        Ok(Input::Permission { attempt: self.attempt()?, told })
     }
 
     fn lost(&mut self) -> Result<Input, RecordError> {

@@ -6,6 +6,7 @@ mod event;
 mod event_read;
 mod input;
 mod parts;
+mod permission;
 
 use core::fmt;
 use event::EventRecord;

@@ -11,6 +11,7 @@ use regatta_engine::input::{
     Recalled, Reconciliation, Resumed, Reused, ReusedBy, Verdict,
 };
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome, PauseReason, RunStatus};
+use regatta_engine::permission::{PermissionTold, Question};
 use regatta_engine::report::{Content, Digest, Report, Usage, Work};
 use regatta_engine::scope::Scope;
 use regatta_engine::spec::{ClaimKind, Limits};
@@ -108,7 +109,17 @@ pub(crate) fn events() -> Vec<Event> {
     kinds.push(EventKind::UndoEnded { node: NODE, attempt: ATTEMPT, cause: Some(Cause::Verify), report });
     kinds.extend(batches().map(|batch| EventKind::BatchTested(Box::new(batch))));
     kinds.extend(expansions().map(|answer| EventKind::NodeExpanded(NODE, answer)));
+    kinds.extend(permissions().map(|told| EventKind::Permission(NODE, ATTEMPT, Box::new(told))));
     kinds.into_iter().enumerate().map(|(i, kind)| Event { at: Timestamp(i as u64 * 10), kind }).collect()
+}
+
+fn permissions() -> [PermissionTold; 3] {
+    let question = Question { number: 2, title: "Write \"x\"".into(), tool: "edit".into() };
+    [
+        PermissionTold::Asked(question),
+        PermissionTold::Answered { number: 2, allowed: true },
+        PermissionTold::Answered { number: 1, allowed: false },
+    ]
 }
 
 fn changes() -> [LeaseChange; 3] {
@@ -314,6 +325,7 @@ pub(crate) fn inputs() -> Vec<Input> {
     inputs.extend(expansions().map(|answer| Input::Expanded { node, answer }));
     inputs.push(Input::AttemptEnded(failed(Cause::JoinConflict)));
     inputs.push(Input::AttemptLost { attempt, why: Some("it closed the connection".into()) });
+    inputs.extend(permissions().map(|told| Input::Permission { attempt, told }));
     inputs
 }
 

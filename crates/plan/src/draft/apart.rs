@@ -6,7 +6,7 @@ use super::gates;
 use super::idle;
 use super::spanned;
 use super::task::command;
-use crate::agents::Agent;
+use crate::agents::{Agent, Permissions};
 use crate::apart::{Check, Helper, Merge, MergeRule, Worktrees};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, nearest};
@@ -226,6 +226,14 @@ fn helper(
         problem.help =
             nearest(&agent, agents.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
         problems.push(problem);
+    }
+    if agents.get(&agent).is_some_and(|agent| agent.permissions == Permissions::Ask) {
+        let span = f.get("agent").map_or(0..0, Item::span);
+        let agent = agent.escape_debug();
+        let message =
+            format!("agent `{agent}` has `permissions: ask`, but nobody is asked while work is merged");
+        let help = "name an agent with `edit` or `allow` here";
+        problems.push(Diagnostic::error(Code::BadValue, span, message).help(help));
     }
     Some(Helper {
         agent,

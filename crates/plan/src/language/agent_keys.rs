@@ -30,7 +30,7 @@ pub(super) static AGENT: Shape = Shape {
         key(
             "permissions",
             Kind::Choice(&["deny", "edit", "allow", "ask"]),
-            "What it may do unasked: read, change files, everything. Presets are told so inside a worktree, and of `deny` everywhere; else they keep what they allow by themselves. `ask`, for `acp` alone, is not built yet. Default `edit`.",
+            "What it may do unasked: read, change files, everything. Presets are told so inside a worktree, and of `deny` everywhere; else they keep what they allow by themselves. With `ask`, for `acp` alone, a person is asked each time, anywhere (`regatta answer`). Default `edit`.",
         ),
         key(
             "home",

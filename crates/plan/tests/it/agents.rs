@@ -90,10 +90,31 @@ fn what_an_agent_says_wrong_is_told_with_its_place() {
 }
 
 #[test]
-fn what_is_not_built_of_agents_is_named() {
-    let plan = plan(&format!("version: 1\nagents: {{ bot: {{ acp: [x], permissions: ask }} }}\n{TASK}"));
-    let keys: Vec<&str> = plan.unbuilt.iter().map(|u| u.key.as_str()).collect();
-    assert_eq!(keys, ["agents.bot.permissions: ask"]);
+fn an_agent_that_asks_is_warned_of_without_a_timeout_that_somebody_thought_of() {
+    let of = |plan: &str, task: &str| {
+        format!(
+            "version: 1\n{plan}agents: {{ bot: {{ acp: [x], permissions: ask }} }}\n\
+             tasks: [ {{ id: a, agent: bot, prompt: x, accept: [y]{task} }} ]"
+        )
+    };
+    check(
+        &of("", ""),
+        "RG108 3:16 task `a` waits for a person when agent `bot` asks, and nothing but the default timeout of 60 \
+         minutes ends that",
+    );
+    for text in [of("timeout: { attempt: 1h }\n", ""), of("", ", timeout: { attempt: 1h }")] {
+        assert!(plan(&text).unbuilt.is_empty());
+        check(&text, "");
+    }
+}
+
+#[test]
+fn nobody_is_asked_while_work_is_merged() {
+    check(
+        "version: 1\nagents: { bot: { acp: [x], permissions: ask } }\ngates: { g: { run: x } }\n\
+         merge: { gates: [g], fix: { agent: bot } }\nisolation: worktree\ntasks: [ { id: a, run: x } ]",
+        "RG006 4:36 agent `bot` has `permissions: ask`, but nobody is asked while work is merged",
+    );
 }
 
 #[test]

@@ -79,6 +79,12 @@ fn every_warning_has_its_words() {
         "RG107 3:49 `message` of `merge` has no effect with `strategy: rebase`, but where all work of a task becomes \
          one commit: commits keep what they say",
     );
+    check(
+        "version: 1\nagents: { bot: { acp: [x], permissions: ask } }\n\
+         tasks: [ { id: a, agent: bot, prompt: x, accept: [y] } ]",
+        "RG108 3:16 task `a` waits for a person when agent `bot` asks, and nothing but the default timeout of 60 \
+         minutes ends that",
+    );
     let mut chain = "version: 1\ntasks:\n  - { id: t10, run: x }\n".to_owned();
     for n in 11..21 {
         chain.push_str(&format!("  - {{ id: t{n}, needs: [t{}], run: x }}\n", n - 1));

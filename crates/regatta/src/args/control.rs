@@ -45,10 +45,13 @@ pub struct SkipArgs {
 Examples:
   regatta answer RUN deploy --again
   regatta answer RUN deploy --succeeded --result '{\"id\": 7}'
-  regatta answer RUN deploy --failed")]
-#[command(group(clap::ArgGroup::new("what").required(true).args(["again", "succeeded", "failed"])))]
+  regatta answer RUN deploy --failed
+  regatta answer RUN fix --allow             what its agent asks for, once
+  regatta answer RUN fix --deny --question 2")]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["again", "succeeded", "failed", "allow", "deny"])))]
+#[command(group(clap::ArgGroup::new("permission").args(["allow", "deny"])))]
 pub struct AnswerArgs {
-    /// The run [default: the newest that has not ended], and the task in doubt.
+    /// The run [default: the newest that has not ended], and the task in doubt or whose agent asks.
     #[arg(required = true, num_args = 1..=2, value_names = ["RUN", "TASK"])]
     pub words: Vec<String>,
     /// Allow exactly one more attempt.
@@ -60,6 +63,15 @@ pub struct AnswerArgs {
     /// It was not done and shall not be tried again.
     #[arg(long)]
     pub failed: bool,
+    /// Allow what its agent asks for, this once.
+    #[arg(long)]
+    pub allow: bool,
+    /// Refuse what its agent asks for; the attempt will have failed.
+    #[arg(long)]
+    pub deny: bool,
+    /// The question that is answered [default: the oldest that is open].
+    #[arg(long, value_name = "N", requires = "permission")]
+    pub question: Option<u32>,
     /// Its result: JSON, or `@FILE`.
     #[arg(long, value_name = "JSON|@FILE", requires = "succeeded")]
     pub result: Option<String>,

@@ -131,9 +131,18 @@ pub struct ManArgs {
 /// Arguments of `acp-agent`.
 #[derive(Args, Debug)]
 pub struct AcpAgentArgs {
-    /// What the agent may do: `deny`, `edit` or `allow`.
+    /// What the agent may do: `deny`, `edit`, `allow` or `ask`.
     #[arg(long, value_name = "WORD")]
     pub permissions: String,
+    /// The directory of the run in which a person is asked.
+    #[arg(long, value_name = "DIR", requires = "attempt")]
+    pub run_dir: Option<PathBuf>,
+    /// The attempt that asks.
+    #[arg(long, value_name = "N", requires = "run_dir")]
+    pub attempt: Option<u64>,
+    /// The silence after which the attempt is taken for idle, in milliseconds.
+    #[arg(long, value_name = "MS")]
+    pub idle_ms: Option<u64>,
     /// The file that holds the prompt.
     #[arg(long, value_name = "FILE")]
     pub prompt_file: PathBuf,

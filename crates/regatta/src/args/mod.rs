@@ -76,7 +76,7 @@ pub enum Verb {
     Cancel(CancelArgs),
     /// Do not run a task that has not started.
     Skip(SkipArgs),
-    /// Settle a task in doubt.
+    /// Settle a task in doubt, or answer what an agent asks.
     Answer(AnswerArgs),
     /// Foresee what a run merges, go on with it, or answer for it.
     Merge(MergeArgs),

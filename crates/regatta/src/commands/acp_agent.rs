@@ -6,7 +6,7 @@ use crate::args::AcpAgentArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
 use regatta_plan::model::Permissions;
-use regatta_runtime::acp::{self, Order};
+use regatta_runtime::acp::{self, Desk, Order};
 
 /// Runs the verb.
 ///
@@ -18,6 +18,11 @@ pub fn run(args: &AcpAgentArgs) -> Result<Exit, CliError> {
     let order = Order {
         argv: args.agent.clone(),
         permissions,
+        desk: args.run_dir.clone().zip(args.attempt).map(|(run_dir, attempt)| Desk {
+            run_dir,
+            attempt,
+            idle_ms: args.idle_ms,
+        }),
         prompt_file: args.prompt_file.clone(),
         resume: args.resume.clone(),
         servers_file: args.servers_file.clone(),

@@ -14,6 +14,7 @@ use regatta_fault as fault;
 use regatta_journal::{
     Holder, Journal, Reader, RunId, RunRecord, Store as _, StoreError, Turn, Which, rfc3339,
 };
+use regatta_runtime::callers;
 use regatta_runtime::control::{self, Command, Meaning, Reply, Settle};
 use regatta_runtime::orchestrator::now_wall_ms;
 use regatta_runtime::turn::Arrival;
@@ -55,8 +56,13 @@ pub fn skip(context: &Context, args: &SkipArgs) -> Result<Exit, CliError> {
 /// `regatta answer`
 ///
 /// # Errors
-/// No such run or task, or the task is not in doubt.
+/// No such run or task, the task is not in doubt or asks nothing, or it is a task that would answer.
 pub fn answer(context: &Context, args: &AnswerArgs) -> Result<Exit, CliError> {
+    let (run, task) = run_and_task(&args.words);
+    if args.allow || args.deny {
+        let (task, question, allow) = (task.to_owned(), args.question, args.allow);
+        return deliver(context, run, &Command::Permit { task, question, allow });
+    }
     let result = args.result.as_deref().map(|text| parse_result(context, text)).transpose()?;
     if result.is_some() && !args.succeeded {
         return Err(CliError::usage("`--result` needs `--succeeded`"));
@@ -66,7 +72,6 @@ pub fn answer(context: &Context, args: &AnswerArgs) -> Result<Exit, CliError> {
         (_, true) => Settle::Failed,
         _ => Settle::Succeeded(result),
     };
-    let (run, task) = run_and_task(&args.words);
     deliver(context, run, &Command::Answer { task: task.to_owned(), settle })
 }
 
@@ -101,8 +106,13 @@ pub fn deliver(context: &Context, run: Option<&str>, command: &Command) -> Resul
 /// Hands a request to the run: to its orchestrator if one lives, else into its journal. Answers what it means.
 ///
 /// # Errors
-/// No such run, the request does not fit its state, or the store fails.
+/// No such run, the request does not fit its state, an attempt would answer for a person, or the store fails.
 pub fn request(context: &Context, run: Option<&str>, command: &Command) -> Result<String, CliError> {
+    if matches!(command, Command::Answer { .. } | Command::Permit { .. })
+        && let Some(why) = callers::why_not_a_person()
+    {
+        return Err(CliError::usage(why).hint("answer from a terminal of your own"));
+    }
     let reader = reader_to_write(&context.workspace)?;
     let summary =
         reader.resolve(run.map_or(Which::NewestOpen, Which::Named)).map_err(writing(&context.workspace))?;
@@ -132,7 +142,7 @@ pub fn ask(
             Ok(Some(Reply::Done(said))) => return Ok(Some(said)),
             Ok(Some(Reply::Refused(why) | Reply::Endless(why))) => return Err(refused(id, &why)),
             // Descriptors that nobody asked for here are nobody's answer.
-            Ok(None | Some(Reply::Streams { .. } | Reply::Stands(_))) => true,
+            Ok(None | Some(Reply::Streams { .. } | Reply::Stands(_) | Reply::Permission { .. })) => true,
             Err(_) => false,
         };
         let Some(holder) = reader.holder(id).map_err(writing(&context.workspace))? else { return Ok(None) };

@@ -5,7 +5,7 @@ use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape;
-use crate::render::why;
+use crate::render::{questions, why};
 use crate::view::{RunView, reader};
 use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::NodeOutcome;
@@ -30,6 +30,7 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     }
     for node in nodes {
         out(&format!("{}: {}\n", view.engine.graph().name(node), why::why(&view, node)));
+        out(&questions::next(view.stand(), node));
         let told = view.own_failure(node).is_some();
         if let Some(failure) = view.failures.get(&node).filter(|_| !told) {
             out(&format!("  last: {}\n", why::last(failure)));

@@ -48,7 +48,7 @@ pub fn ask(context: &Context, verb: &LockVerb) -> Result<String, CliError> {
         Some(Reply::Endless(why)) => Err(CliError::new(Exit::Failed, why)
             .hint("nothing is held; give back what others wait for, or try again later")),
         Some(Reply::Refused(why)) => Err(CliError::usage(why)),
-        None | Some(Reply::Streams { .. } | Reply::Stands(_)) => {
+        None | Some(Reply::Streams { .. } | Reply::Stands(_) | Reply::Permission { .. }) => {
             Err(CliError::environment(format!("nobody orchestrates run {run}"))
                 .hint("after `regatta resume` ask again; what had been granted already stays with the task"))
         }

@@ -6,7 +6,7 @@ use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape;
-use crate::render::{count, escalations, landing, standing, summary};
+use crate::render::{count, escalations, landing, questions, standing, summary};
 use crate::view::{RunView, reader, status, store_error};
 use regatta_journal::{Holder, Reader, RunSummary, Which, rfc3339};
 use regatta_runtime::control;
@@ -83,6 +83,7 @@ fn text(view: &RunView, live: u64, said: &str) -> String {
     for line in said.lines().filter(|_| view.holder.is_none()).take(MAX_SAID) {
         text.push_str(&format!("  the detached process said: {}\n", escape(line)));
     }
+    text.push_str(&questions::text(view.stand()));
     text.push_str(&escalations::text(view.stand()));
     text.push_str(&view.landing.as_ref().map(landing::text).unwrap_or_default());
     if view.status() == "interrupted" {

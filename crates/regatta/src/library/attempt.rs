@@ -191,6 +191,7 @@ impl Driver for Function {
             | Effect::Suspend
             | Effect::Continue
             | Effect::Reconcile { .. }
+            | Effect::Permit { .. }
             | Effect::Land
             | Effect::Leave(_)
             | Effect::Escalate { .. } => {}

@@ -211,6 +211,15 @@ impl RunHandle {
         self.ask(&Command::Answer { task: task.to_owned(), settle })
     }
 
+    /// Answers what the agent of a task asks (`permissions: ask`): the question of that number, else the oldest that is open.
+    ///
+    /// # Errors
+    /// As [`RunHandle::cancel_task`]; nothing is asked; or this program belongs to an attempt of a run, which cannot answer for
+    /// a person.
+    pub fn permit(&self, task: &str, question: Option<u32>, allow: bool) -> Result<String, Error> {
+        self.ask(&Command::Permit { task: task.to_owned(), question, allow })
+    }
+
     /// Goes on with it: lifts a pause, or takes the run up in this program if nobody orchestrates it.
     ///
     /// # Errors

@@ -12,13 +12,15 @@ use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
 use regatta_engine::input::{Claimed, Expansion, LeaseChange};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
+use regatta_engine::permission::PermissionTold;
 use regatta_engine::report::Report;
 use regatta_engine::scope::Scope;
 use regatta_engine::spec::EffectContract;
+use regatta_runtime::escalation::shell_word;
 
-/// The line for an event, without newline; `None` for events that say nothing new to a person.
+/// The line for an event of a run, without newline; `None` for events that say nothing new to a person.
 #[must_use]
-pub fn line(engine: &Engine, event: &Event) -> Option<String> {
+pub fn line((engine, run_id): (&Engine, &str), event: &Event) -> Option<String> {
     let graph = engine.graph();
     let task = event.kind.node().map(|n| graph.name(n)).unwrap_or_default();
     let text = match &event.kind {
@@ -51,6 +53,7 @@ pub fn line(engine: &Engine, event: &Event) -> Option<String> {
             ended(*outcome, *cause, (task, &names(engine, upstream)))?
         }
         EventKind::UndoStarted { .. } | EventKind::UndoEnded { .. } => of_undo(&event.kind, task)?,
+        EventKind::Permission(_, _, told) => of_permission(told, (run_id, task)),
         EventKind::LeaseClaimed { answer: Claimed::Taken { .. }, .. }
         | EventKind::LeaseTold { .. }
         | EventKind::NodeReused { .. } => of_other_runs(&event.kind, task)?,
@@ -144,6 +147,27 @@ fn of_doubt(engine: &Engine, kind: &EventKind, task: &str) -> Option<String> {
         EventKind::Answered { .. } => format!("reconciled {task}"),
         _ => return None,
     })
+}
+
+/// What an attempt asks a person, with the command that answers, and what it was answered.
+fn of_permission(told: &PermissionTold, (run_id, task): (&str, &str)) -> String {
+    match told {
+        PermissionTold::Asked(question) => {
+            let next = permit_command((run_id, task), question.number);
+            format!("asks       {task}: {}; next: {next}", escape(&question.words()))
+        }
+        PermissionTold::Answered { number, allowed } => {
+            let word = if *allowed { "allowed" } else { "denied" };
+            format!("{word:<10} {task}: question {number}")
+        }
+    }
+}
+
+/// The command that answers what an attempt asks. The first question needs no number: it is the oldest.
+#[must_use]
+pub fn permit_command((run_id, task): (&str, &str), number: u32) -> String {
+    let which = if number > 1 { format!(" --question {number}") } else { String::new() };
+    format!("regatta answer {run_id} {} --allow | --deny{which}", shell_word(task))
 }
 
 /// What an undo does.

@@ -2,7 +2,7 @@
 //!
 //! The same text whether it is made from the journal or by the orchestrator that is asked for it.
 
-use super::{escalations, why};
+use super::{escalations, questions, why};
 use crate::view::{Failure, Stand, note};
 use regatta_engine::Engine;
 use regatta_engine::event::{Event, EventKind};
@@ -64,6 +64,6 @@ impl Standing {
     pub fn text(&self, engine: &Engine) -> String {
         let Standing { run_id, failures, reused } = self;
         let stand = Stand { engine, failures, reused, run_id, held: true };
-        tasks(stand) + &escalations::text(stand)
+        tasks(stand) + &questions::text(stand) + &escalations::text(stand)
     }
 }

@@ -6,6 +6,7 @@ use super::escalations;
 use super::escape::escape;
 use super::landing;
 use super::lines;
+use super::questions;
 use super::usage;
 use super::why::why;
 use super::{count, duration};
@@ -204,6 +205,7 @@ pub fn json(view: &RunView) -> Value {
         "most_at_once": engine.state().high_water.total,
         "usage": usage::json(metrics.reported()),
         "agents": usage::agents_json(view),
+        "questions": questions::json(view.stand()),
         "escalations": escalations::json(view),
         "landing": view.landing.as_ref().map(landing::json),
         "tasks": tasks,

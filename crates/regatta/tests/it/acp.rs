@@ -41,9 +41,14 @@ echo closed >>told
 
 /// A world with that agent, which works outside a worktree.
 pub fn old(prompt: &str) -> World {
+    old_with("permissions: allow", prompt, "")
+}
+
+/// As [`old`], with keys of the agent and of its task.
+pub fn old_with(keys: &str, prompt: &str, task: &str) -> World {
     let world = World::with(&format!(
-        "version: 1\nagents: {{ old: {{ acp: [./agent.sh], permissions: allow }} }}\n\
-         tasks: [ {{ id: a, agent: old, prompt: '{prompt}', accept: [y] }} ]\n"
+        "version: 1\nagents: {{ old: {{ acp: [./agent.sh], {keys} }} }}\n\
+         tasks: [ {{ id: a, agent: old, prompt: '{prompt}', accept: [y]{task} }} ]\n"
     ));
     world.write("agent.sh", OLD);
     std::fs::set_permissions(world.path("agent.sh"), std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -125,16 +125,6 @@ fn a_silent_agent_is_ended_after_its_idle_timeout() {
 }
 
 #[test]
-fn what_is_not_built_of_an_agent_is_refused_before_anything_starts() {
-    let world =
-        world("acp: [x], permissions: ask", "", "  - { id: a, agent: bot, prompt: x, accept: [y] }\n");
-    let said = world.regatta(&["run", "plan.yaml"]).exits(2);
-    assert!(said.err.contains("`agents.bot.permissions: ask`"), "{}", said.err);
-    world.regatta(&["check", "plan.yaml"]).exits(0);
-    assert!(!world.path(".regatta").exists());
-}
-
-#[test]
 fn a_prompt_is_shown_before_a_run_and_of_an_attempt() {
     let tasks = "  - { id: a, agent: bot, prompt: 'write ${inputs.what}', accept: [it is there] }\n\
                  \x20 - { id: b, agent: bot, prompt: 'read ${a.result.summary}', needs: [a] }\n\

@@ -97,3 +97,16 @@ fn agents_of_the_settings_are_shown_with_their_origin() {
     let said = world.regatta(&["agents"]).exits(3);
     assert!(said.err.contains("config.toml:3") && said.err.contains("own, shared"), "{}", said.err);
 }
+
+#[test]
+fn an_agent_of_the_settings_that_cannot_ask_a_person_is_refused_by_a_check_already() {
+    let world = at_home();
+    world.write("plan.yaml", PLAN);
+    for driver in ["preset = 'codex'", "command = ['x']"] {
+        world.write(".regatta/config.toml", &format!("[agents.bot]\n{driver}\npermissions = 'ask'\n"));
+        let said = world.regatta(&["check", "plan.yaml"]).exits(3).err;
+        assert!(said.contains("asks nobody while it works") && said.contains("config.toml:3"), "{said}");
+    }
+    world.write(".regatta/config.toml", "[agents.bot]\nacp = ['x']\npermissions = 'ask'\n");
+    assert!(world.regatta(&["check", "plan.yaml"]).exits(0).err.contains("warning[RG108]"));
+}

@@ -9,6 +9,7 @@ mod acp;
 mod agent_servers;
 mod agents;
 mod analyze;
+mod asking;
 mod attempt_dir;
 mod batches;
 mod breaker;

@@ -3,9 +3,10 @@
 //! Both versions are of the crate `agent-client-protocol`; what is heard is read as JSON by `updates`, so that the two
 //! differ here only in how a turn begins and ends.
 
+use super::asking::{Asking, Came};
 use super::permission::{self, Answer};
 use super::updates::{Idle, Updates};
-use super::{Order, child};
+use super::{Order, child, say};
 use agent_client_protocol::v2::InitializeOutcome;
 use agent_client_protocol::{Agent, ByteStreams, Client, Error, v1, v2};
 use regatta_plan::model::Permissions;
@@ -15,15 +16,18 @@ use serde_json::{Value, json};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 use tokio_util::compat::{TokioAsyncReadCompatExt as _, TokioAsyncWriteCompatExt as _};
 
 /// A turn that was cancelled has so long to say so.
 const CANCEL: Duration = Duration::from_secs(2);
+
+/// What is told of a refusal is cut, in characters.
+const MOST_DENIED: usize = 200;
 
 type Pipes = (ChildStdin, ChildStdout);
 
@@ -39,7 +43,7 @@ struct Turn<'a> {
 }
 
 /// What came of a connection.
-enum Came {
+enum Ended {
     /// The last line of the turn.
     End(Value),
     /// The agent speaks version 1 only.
@@ -60,8 +64,8 @@ pub(super) async fn turn(order: &Order, (prompt, servers): (&str, &[Value]), cwd
         // The connection is gone, and the agent's standard input with it.
         child::let_go(process).await;
         match came {
-            Ok(Came::Older) => {}
-            Ok(Came::End(line)) => {
+            Ok(Ended::Older) => {}
+            Ok(Ended::End(line)) => {
                 say(&line);
                 return Ok(line["stop_reason"] == "end_turn");
             }
@@ -73,12 +77,6 @@ pub(super) async fn turn(order: &Order, (prompt, servers): (&str, &[Value]), cwd
     }
     say(&Updates::default().broken("the agent speaks neither version 2 nor version 1 of the protocol"));
     Ok(false)
-}
-
-/// A line for whoever reads us. Each is written whole.
-fn say(line: &Value) {
-    // Nobody is left to tell.
-    let _ = io::stdout().lock().write_all(format!("{line}\n").as_bytes());
 }
 
 fn error_text(error: &Error) -> String {
@@ -97,35 +95,52 @@ fn to_json(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or(Value::Null)
 }
 
-/// Answers a request for a permission, and tells of a refusal.
-fn permit(permissions: Permissions, request: &Value, cancelled: &AtomicBool) -> Value {
-    if cancelled.load(Ordering::SeqCst) {
-        return json!({ "outcome": { "outcome": "cancelled" } });
-    }
-    let allowed = permission::allowed(permissions, request);
-    if !allowed {
-        say(&json!({ "kind": "denied", "title": permission::title(request) }));
-    }
-    match permission::answer(allowed, request) {
-        Answer::Option(id) => json!({ "outcome": { "outcome": "selected", "optionId": id } }),
-        Answer::Cancelled => json!({ "outcome": { "outcome": "cancelled" } }),
-    }
+/// Who answers requests for permissions.
+struct Permits {
+    permissions: Permissions,
+    /// Whoever can be asked, where that is a person's.
+    asking: Option<Asking>,
+    cancelled: watch::Receiver<bool>,
 }
 
-/// The name of a mode in which the agent only reads, if the answer to a new session offers one.
-fn reading_mode(session: &Value) -> Option<String> {
-    let ids = |at: &str, id: &str| -> Vec<String> {
-        let list = session.pointer(at).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        list.iter().filter_map(|entry| entry.get(id)?.as_str().map(str::to_owned)).collect()
-    };
-    let options = session.get("configOptions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let mode =
-        options.iter().position(|option| option.get("configId").and_then(Value::as_str) == Some("mode"));
-    let mut modes = ids("/modes/availableModes", "id");
-    if let Some(at) = mode {
-        modes.extend(ids(&format!("/configOptions/{at}/options"), "value"));
+impl Permits {
+    /// Of a turn, which is cancelled by the sender.
+    fn of(order: &Order) -> (Arc<Permits>, watch::Sender<bool>) {
+        let (cancel, cancelled) = watch::channel(false);
+        let desk = order.desk.clone().filter(|_| order.permissions == Permissions::Ask);
+        let asking = desk.map(Asking::new);
+        (Arc::new(Permits { permissions: order.permissions, asking, cancelled }), cancel)
     }
-    ["read-only", "plan"].into_iter().find(|want| modes.iter().any(|mode| mode == want)).map(str::to_owned)
+
+    /// Answers a request, and tells of a refusal.
+    async fn answer(&self, request: &Value) -> Value {
+        let came = match &self.asking {
+            _ if *self.cancelled.borrow() => Came::Cancelled,
+            Some(asking) => {
+                let what = (permission::title(request), permission::kind(request).to_owned());
+                asking.ask(what, self.cancelled.clone()).await
+            }
+            None => Came::Answered(permission::allowed(self.permissions, request)),
+        };
+        let short: String = permission::title(request).chars().take(MOST_DENIED).collect();
+        let denied = json!({ "kind": "denied", "title": short });
+        let allowed = match came {
+            Came::Cancelled => return json!({ "outcome": { "outcome": "cancelled" } }),
+            Came::Answered(allowed) => allowed,
+            Came::Refused(why) => {
+                // Its standard error is ours, and kept.
+                let _ = writeln!(io::stderr(), "nobody was asked for a permission: {why}");
+                false
+            }
+        };
+        if !allowed {
+            say(&denied);
+        }
+        match permission::answer(allowed, request) {
+            Answer::Option(id) => json!({ "outcome": { "outcome": "selected", "optionId": id } }),
+            Answer::Cancelled => json!({ "outcome": { "outcome": "cancelled" } }),
+        }
+    }
 }
 
 /// Version 1: the prompt's result is the end of the turn.
@@ -133,10 +148,8 @@ async fn first(
     turn: Turn<'_>,
     (stdin, stdout): Pipes,
     sender: UnboundedSender<Value>,
-) -> Result<Came, Error> {
-    let permissions = turn.order.permissions;
-    let cancelled = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&cancelled);
+) -> Result<Ended, Error> {
+    let (permits, cancel) = Permits::of(turn.order);
     Client
         .v1()
         .name("regatta")
@@ -151,13 +164,15 @@ async fn first(
         .on_receive_request(
             async move |request: v1::schema::RequestPermissionRequest,
                         responder: v1::Responder<v1::schema::RequestPermissionResponse>,
-                        _cx: v1::ConnectionTo<Agent>| {
-                responder.respond(message(permit(permissions, &to_json(&request), &seen))?)
+                        cx: v1::ConnectionTo<Agent>| {
+                let permits = Arc::clone(&permits);
+                // It may take as long as a person thinks, and the agent says more meanwhile.
+                cx.spawn(async move { responder.respond(message(permits.answer(&to_json(&request)).await)?) })
             },
             agent_client_protocol::on_receive_request!(),
         )
         .connect_with(ByteStreams::new(stdin.compat_write(), stdout.compat()), async move |cx| {
-            turn.first(cx, &cancelled).await
+            turn.first(cx, &cancel).await
         })
         .await
 }
@@ -167,10 +182,8 @@ async fn second(
     turn: Turn<'_>,
     (stdin, stdout): Pipes,
     sender: UnboundedSender<Value>,
-) -> Result<Came, Error> {
-    let permissions = turn.order.permissions;
-    let cancelled = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&cancelled);
+) -> Result<Ended, Error> {
+    let (permits, cancel) = Permits::of(turn.order);
     Client
         .v2()
         .name("regatta")
@@ -185,19 +198,25 @@ async fn second(
         .on_receive_request(
             async move |request: v2::schema::RequestPermissionRequest,
                         responder: v2::Responder<v2::schema::RequestPermissionResponse>,
-                        _cx: v2::ConnectionTo<Agent>| {
-                responder.respond(message(permit(permissions, &to_json(&request), &seen))?)
+                        cx: v2::ConnectionTo<Agent>| {
+                let permits = Arc::clone(&permits);
+                // It may take as long as a person thinks, and the agent says more meanwhile.
+                cx.spawn(async move { responder.respond(message(permits.answer(&to_json(&request)).await)?) })
             },
             agent_client_protocol::on_receive_request!(),
         )
         .connect_with(ByteStreams::new(stdin.compat_write(), stdout.compat()), async move |cx| {
-            turn.second(cx, &cancelled).await
+            turn.second(cx, &cancel).await
         })
         .await
 }
 
 impl Turn<'_> {
-    async fn first(mut self, cx: v1::ConnectionTo<Agent>, cancelled: &AtomicBool) -> Result<Came, Error> {
+    async fn first(
+        mut self,
+        cx: v1::ConnectionTo<Agent>,
+        cancel: &watch::Sender<bool>,
+    ) -> Result<Ended, Error> {
         let hello = json!({ "protocolVersion": 1, "clientCapabilities": {}, "clientInfo": us() });
         let hello: v1::schema::InitializeRequest = message(hello)?;
         let hello = cx.send_request(hello).block_task().await?;
@@ -229,7 +248,7 @@ impl Turn<'_> {
                 ended = &mut result => break to_json(&ended?),
                 Some(update) = self.updates.recv() => heard.take(&update).0.iter().for_each(say),
                 _ = self.term.recv() => {
-                    cancelled.store(true, Ordering::SeqCst);
+                    cancel.send_replace(true);
                     let cancel: v1::schema::CancelNotification = message(json!({ "sessionId": id }))?;
                     cx.send_notification(cancel)?;
                     let ended = tokio::time::timeout(CANCEL, &mut result).await;
@@ -241,14 +260,18 @@ impl Turn<'_> {
         while let Ok(update) = self.updates.try_recv() {
             heard.take(&update).0.iter().for_each(say);
         }
-        Ok(Came::End(heard.end(&end)))
+        Ok(Ended::End(heard.end(&end)))
     }
 
-    async fn second(mut self, cx: v2::ConnectionTo<Agent>, cancelled: &AtomicBool) -> Result<Came, Error> {
+    async fn second(
+        mut self,
+        cx: v2::ConnectionTo<Agent>,
+        cancel: &watch::Sender<bool>,
+    ) -> Result<Ended, Error> {
         let hello = json!({ "protocolVersion": 2, "info": us(), "capabilities": {} });
         let hello: v2::schema::InitializeRequest = message(hello)?;
         let InitializeOutcome::Initialized(hello) = cx.send_initialize(hello).block_task().await? else {
-            return Ok(Came::Older);
+            return Ok(Ended::Older);
         };
         self.check_servers(&to_json(&hello), "/capabilities/session/mcp/http")?;
         let session = match &self.order.resume {
@@ -277,20 +300,20 @@ impl Turn<'_> {
         loop {
             tokio::select! {
                 update = self.updates.recv() => {
-                    let Some(update) = update else { return Ok(Came::End(heard.broken("the agent went away"))) };
+                    let Some(update) = update else { return Ok(Ended::End(heard.broken("the agent went away"))) };
                     let (line, idle) = heard.take(&update);
                     line.iter().for_each(say);
                     if let Some(Idle(end)) = idle {
-                        return Ok(Came::End(heard.end(&end)));
+                        return Ok(Ended::End(heard.end(&end)));
                     }
                 }
                 _ = self.term.recv(), if until.is_none() => {
-                    cancelled.store(true, Ordering::SeqCst);
+                    cancel.send_replace(true);
                     let cancel: v2::schema::CancelSessionNotification = message(json!({ "sessionId": id }))?;
                     cx.send_notification(cancel)?;
                     until = Some(tokio::time::Instant::now() + CANCEL);
                 }
-                () = sleep_until(until), if until.is_some() => return Ok(Came::End(heard.end(&gone()))),
+                () = sleep_until(until), if until.is_some() => return Ok(Ended::End(heard.end(&gone()))),
             }
         }
     }
@@ -313,10 +336,9 @@ impl Turn<'_> {
         id
     }
 
-    /// The mode to set: one that only reads, where nothing is allowed.
+    /// The mode to set, if the answer to a new session offers one that is wanted.
     fn mode(&self, session: &Value) -> Option<String> {
-        matches!(self.order.permissions, Permissions::Deny | Permissions::Ask)
-            .then(|| reading_mode(session))?
+        permission::mode(self.order.permissions, session)
     }
 
     fn prompt(&self, session: &str) -> Value {

@@ -9,14 +9,19 @@
 //! `agents` reads. This is the only place with tokio, because the crate of the protocol wants it. File system and
 //! terminals of ours are not offered to the agent. Knows no run.
 
+mod asking;
 mod child;
 mod client;
 mod permission;
 mod updates;
 mod usage;
 
+pub use asking::Desk;
+
 use regatta_plan::model::Permissions;
+use serde_json::Value;
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 /// What such a process is to do.
@@ -26,12 +31,20 @@ pub struct Order {
     pub argv: Vec<OsString>,
     /// What it may do.
     pub permissions: Permissions,
+    /// Whoever can be asked for permissions, with [`Permissions::Ask`]; nobody: they are refused.
+    pub desk: Option<Desk>,
     /// The file that holds the prompt.
     pub prompt_file: PathBuf,
     /// The session to go on with.
     pub resume: Option<String>,
     /// The file that holds the MCP servers that it gets, as the protocol has them.
     pub servers_file: Option<PathBuf>,
+}
+
+/// A line for whoever reads us. Each is written whole.
+fn say(line: &Value) {
+    // Nobody is left to tell.
+    let _ = std::io::stdout().lock().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Drives an agent through one prompt. Answers whether it ended its turn well; what it said is on standard output.

@@ -14,10 +14,13 @@ pub(super) enum Answer {
     Cancelled,
 }
 
+/// Longer titles are cut, in characters: one more than are recorded of a question, so that it shows.
+const MOST_TITLE: usize = 1_001;
+
 /// Kinds of tools that change no more than files.
 const EDITS: [&str; 5] = ["read", "search", "think", "edit", "move"];
 
-/// Whether what a request asks for is allowed.
+/// Whether what a request asks for is allowed unasked.
 pub(super) fn allowed(permissions: Permissions, request: &Value) -> bool {
     match permissions {
         Permissions::Allow => true,
@@ -38,18 +41,50 @@ pub(super) fn answer(allowed: bool, request: &Value) -> Answer {
     kinds.into_iter().find_map(of).map_or(Answer::Cancelled, Answer::Option)
 }
 
-/// What is asked for, for people.
+/// What is asked for, for people: the words of the request, and what the tool would do where they do not say it.
 pub(super) fn title(request: &Value) -> String {
-    let at =
-        ["/title", "/toolCall/title", "/subject/toolCall/title", "/toolCall/name", "/subject/toolCall/name"];
-    let title = at.iter().find_map(|at| request.pointer(at)?.as_str());
-    title.unwrap_or("a tool").chars().take(200).collect()
+    let of = |places: &[&str]| places.iter().find_map(|at| request.pointer(at)?.as_str());
+    let tool = ["/toolCall/title", "/subject/toolCall/title", "/toolCall/name", "/subject/toolCall/name"];
+    let title = match (of(&["/title"]), of(&tool)) {
+        (Some(asked), Some(tool)) if !asked.contains(tool) => format!("{asked} {tool}"),
+        (Some(said), _) | (None, Some(said)) => said.to_owned(),
+        (None, None) => "a tool".to_owned(),
+    };
+    title.chars().take(MOST_TITLE).collect()
 }
 
-/// The kind of the tool, in either version.
-fn kind(request: &Value) -> &str {
+/// The kind of the tool, in either version; empty if it is not told.
+pub(super) fn kind(request: &Value) -> &str {
     let at = ["/toolCall/kind", "/subject/toolCall/kind"];
     at.iter().find_map(|at| request.pointer(at)?.as_str()).unwrap_or_default()
+}
+
+/// The name of the mode that fits best of those that the answer to a new session offers: one that only reads where nothing
+/// is allowed, one in which the agent asks where a person decides. Else the agent's own stays.
+pub(super) fn mode(permissions: Permissions, session: &Value) -> Option<String> {
+    let wanted: &[&str] = match permissions {
+        Permissions::Deny => &["read-only", "plan"],
+        // What reads alone asks before it does more.
+        Permissions::Ask => &["ask", "default", "read-only"],
+        Permissions::Edit | Permissions::Allow => &[],
+    };
+    let modes = modes(session);
+    wanted.iter().find(|want| modes.iter().any(|mode| mode == *want)).map(|mode| (*mode).to_owned())
+}
+
+fn modes(session: &Value) -> Vec<String> {
+    let ids = |at: &str, id: &str| -> Vec<String> {
+        let list = session.pointer(at).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        list.iter().filter_map(|entry| entry.get(id)?.as_str().map(str::to_owned)).collect()
+    };
+    let options = session.get("configOptions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let mode =
+        options.iter().position(|option| option.get("configId").and_then(Value::as_str) == Some("mode"));
+    let mut modes = ids("/modes/availableModes", "id");
+    if let Some(at) = mode {
+        modes.extend(ids(&format!("/configOptions/{at}/options"), "value"));
+    }
+    modes
 }
 
 #[cfg(test)]
@@ -76,6 +111,30 @@ mod tests {
             (option("a"), Answer::Cancelled)
         );
         assert_eq!(answer(true, &json!({ "options": "x" })), Answer::Cancelled);
+    }
+
+    #[test]
+    fn what_is_asked_for_names_what_the_tool_would_do() {
+        let call = json!({ "title": "echo hi >x", "name": "exec" });
+        let check = |request: Value, said: &str| assert_eq!(title(&request), said);
+        check(json!({ "title": "Run command?", "subject": { "toolCall": call } }), "Run command? echo hi >x");
+        check(json!({ "title": "Write x", "subject": { "toolCall": { "title": "Write x" } } }), "Write x");
+        check(json!({ "toolCall": call }), "echo hi >x");
+        check(json!({ "toolCall": { "name": "exec" } }), "exec");
+        check(json!({}), "a tool");
+    }
+
+    #[test]
+    fn the_mode_that_fits_the_permissions_is_set_where_one_is_offered_in_either_version() {
+        let first = json!({ "modes": { "availableModes": [{ "id": "plan" }, { "id": "default" }] } });
+        let options = json!([{ "value": "agent" }, { "value": "read-only" }]);
+        let second = json!({ "configOptions": [{ "configId": "mode", "options": options }] });
+        let of = |permissions| [mode(permissions, &first), mode(permissions, &second)];
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(of(Permissions::Deny), [some("plan"), some("read-only")]);
+        assert_eq!(of(Permissions::Ask), [some("default"), some("read-only")]);
+        assert_eq!(of(Permissions::Edit), [None, None]);
+        assert_eq!(mode(Permissions::Ask, &json!({ "modes": 7 })), None);
     }
 
     #[test]

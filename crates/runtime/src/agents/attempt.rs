@@ -16,7 +16,7 @@ use crate::outputs::Outputs;
 use crate::redact::safe;
 use crate::scope::{Refusal, inputs, resolve_text};
 use regatta_engine::cause::Cause;
-use regatta_engine::ids::NodeId;
+use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::json::hex;
 use regatta_plan::model::{Action, Agent, Driver, Permissions, Task};
 use regatta_plan::prompt::{HARD_CAP_TOKENS, Prompt, compose};
@@ -30,6 +30,8 @@ use std::path::Path;
 pub(crate) struct Brief<'a> {
     /// Its node.
     pub(crate) node: NodeId,
+    /// The attempt.
+    pub(crate) attempt: AttemptId,
     /// Its number.
     pub(crate) number: u32,
     /// What other tasks left.
@@ -129,6 +131,7 @@ impl Actions {
             cwd: &cwd,
             session: resumed.as_deref().map_or(Session::New(&fresh), Session::Resumed),
             servers: &servers.options,
+            asks: &self.asking_options(agent, brief),
         };
         let argv = argv((agent, in_worktree), &values)?;
         let mut env = self.agent_variables((task, agent), brief)?;
@@ -203,6 +206,19 @@ impl Actions {
         of_preset.chain(agent.env.iter().filter_map(given)).collect()
     }
 
+    /// How an agent whose permissions a person gives reaches whoever can be asked; nothing for others.
+    fn asking_options(&self, agent: &Agent, brief: &Brief<'_>) -> Vec<OsString> {
+        if agent.permissions != Permissions::Ask {
+            return Vec::new();
+        }
+        let mut options = vec!["--run-dir".into(), brief.run_dir.into()];
+        options.extend(["--attempt".into(), brief.attempt.to_string().into()]);
+        if let Some(idle_ms) = self.policy(brief.node).idle_ms {
+            options.extend(["--idle-ms".into(), idle_ms.to_string().into()]);
+        }
+        options
+    }
+
     /// How an agent is told of the MCP servers that it gets. They may be used unasked inside a worktree, except by an agent
     /// that only reads.
     ///
@@ -274,10 +290,16 @@ pub(super) fn argv(
             Ok(argv)
         }
         Driver::Acp(program) => {
-            let permissions = if in_worktree { agent.permissions } else { Permissions::Deny };
+            let permissions = match agent.permissions {
+                // A person decides, wherever it works.
+                Permissions::Ask if !values.asks.is_empty() => Permissions::Ask,
+                permissions if in_worktree => permissions,
+                _ => Permissions::Deny,
+            };
             let mut argv: Vec<OsString> = vec![OURSELVES.into(), HELPER.into(), "acp-agent".into()];
             argv.extend(values.servers.iter().cloned());
             argv.extend(["--permissions".into(), permissions.name().into()]);
+            argv.extend(values.asks.iter().cloned());
             argv.extend(["--prompt-file".into(), values.prompt_file.into()]);
             if let Session::Resumed(session) = values.session {
                 argv.extend(["--resume".into(), session.into()]);

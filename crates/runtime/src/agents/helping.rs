@@ -57,6 +57,7 @@ impl Actions {
             cwd: &order.dir,
             session: Session::New(&fresh),
             servers: &servers.options,
+            asks: &[],
         };
         let argv = argv((agent, true), &values)?;
         let mut env = self.helper_variables(agent, &call)?;

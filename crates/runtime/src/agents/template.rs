@@ -39,6 +39,8 @@ pub(super) struct Values<'a> {
     pub(super) session: Session<'a>,
     /// Options that tell of MCP servers.
     pub(super) servers: &'a [OsString],
+    /// Options that tell where a person is asked for permissions; none where nobody is.
+    pub(super) asks: &'a [OsString],
 }
 
 /// The command line of a plan's template.
@@ -136,6 +138,7 @@ mod tests {
             cwd: Path::new("/w"),
             session,
             servers: &[],
+            asks: &[],
         }
     }
 

@@ -26,6 +26,7 @@ mod ledger;
 mod message;
 mod spool;
 
+pub use crate::callers::HELPER;
 pub use cgroups::remove_cgroups;
 pub use client::{Deliver, Found, Heard, Keeper, KeeperError, Program};
 pub use host::{HostError, serve};
@@ -78,10 +79,6 @@ pub struct Terms {
 pub const PROTOCOL: u32 = 2;
 /// The oldest protocol that this version understands.
 pub const OLDEST_PROTOCOL: u32 = 1;
-
-/// The first argument of our program where it is started as a helper of a run: `keeper`, `tool-host`, `tool-call` or
-/// `acp-agent` follows. No program has such a verb of its own, so one that embeds us can serve as its own helper.
-pub const HELPER: &str = "regatta-helper";
 
 /// The socket in the directory of a run.
 const SOCKET: &str = "k";

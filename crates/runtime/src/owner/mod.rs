@@ -31,6 +31,7 @@ mod due;
 mod ending;
 mod ids;
 mod life;
+mod lineage;
 mod message;
 mod orphans;
 mod output;
@@ -53,6 +54,7 @@ use std::time::{Duration, Instant};
 
 pub use census::live_attempts;
 pub use cgroup::{make_cgroup, own_cgroup, remove_cgroup};
+pub use lineage::belongs_to_an_attempt;
 pub use message::{Report, Request, StartSpec, Status, Stream, Usage};
 pub use spawn::raise_open_files;
 

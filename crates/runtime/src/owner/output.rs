@@ -255,6 +255,23 @@ mod tests {
     }
 
     #[test]
+    fn whoever_says_that_it_waits_is_not_silent_and_its_clock_begins_when_it_stops_saying_so() {
+        let (_directory, mut room) = room();
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut outputs = Outputs::new(&mut room, u64::MAX, Some(Duration::from_secs(30)), start).unwrap();
+        // A line every third of the time, looked at each second, for an hour.
+        let silent = (1..=3_600).filter_map(|second: u64| {
+            let size = second / 10 * 17;
+            outputs.silence([size, 0], at(second * 1_000))
+        });
+        assert_eq!(silent.count(), 0);
+        let size = 360 * 17;
+        assert_eq!(outputs.silence([size, 0], at(3_629_999)), None);
+        assert_eq!(outputs.silence([size, 0], at(3_630_000)), Some(Duration::from_secs(30)));
+    }
+
+    #[test]
     fn an_overflow_is_said_once_and_names_the_stream() {
         let (_directory, mut room) = room();
         let mut outputs = Outputs::new(&mut room, 10, None, Instant::now()).unwrap();

@@ -7,6 +7,7 @@ use crate::budget::Level;
 use crate::event::EventKind;
 use crate::ids::{AttemptId, NodeId};
 use crate::outcome::{AttemptOutcome, NodeOutcome};
+use crate::permission::{PermissionTold, Questions};
 use crate::state::node::{Live, NodeState};
 use crate::state::{Closing, State, Timer, Undo};
 
@@ -20,7 +21,8 @@ impl State {
         self.require(fact, ready && claimed && attempt.0 >= self.next_attempt)?;
         self.next_attempt = attempt.0 + 1;
         self.round = round;
-        let live = Live { attempt, number, started: fact.event.at, ending: None, suspended_ms: 0 };
+        let (started, questions) = (fact.event.at, Questions::default());
+        let live = Live { attempt, number, started, ending: None, suspended_ms: 0, questions };
         self.set(fact.graph, node, NodeState::Running(Box::new(live)));
         self.probe_started(fact.graph, node, attempt);
         Ok(())
@@ -58,6 +60,22 @@ impl State {
         self.count_attempt(node, outcome);
         self.count_for_breakers(fact, (node, attempt), (outcome, cause));
         self.set(fact.graph, node, NodeState::Ready);
+        Ok(())
+    }
+
+    pub(super) fn permission_told(
+        &mut self,
+        fact: &Fact<'_>,
+        (node, attempt): (NodeId, AttemptId),
+        told: &PermissionTold,
+    ) -> Applied {
+        let mut live = self.require_live(fact, node, attempt)?;
+        let fits = match told {
+            PermissionTold::Asked(question) => live.questions.ask(question),
+            PermissionTold::Answered { number, allowed } => live.questions.answer(*number, *allowed),
+        };
+        self.require(fact, fits && live.ending.is_none())?;
+        self.nodes[node.index()].state = NodeState::Running(Box::new(live));
         Ok(())
     }
 

@@ -75,6 +75,9 @@ impl State {
             EventKind::LeaseTold { node, attempt, .. } => {
                 self.require_live(&fact, *node, *attempt).map(|_| ())
             }
+            EventKind::Permission(node, attempt, told) => {
+                self.permission_told(&fact, (*node, *attempt), told)
+            }
             EventKind::NodeReused { node, attempt, .. } => self.node_reused(&fact, *node, *attempt),
             EventKind::NodeEnded { .. } => self.node_ended(&fact),
             EventKind::NodeInDoubt { .. } => self.node_in_doubt(&fact),

@@ -39,13 +39,15 @@ pub struct Live {
     last: Option<Instant>,
     /// How agents speak, by name.
     dialects: BTreeMap<String, Dialect>,
+    run_id: String,
 }
 
 impl Live {
-    /// Shows on a screen; `dialects` says how agents speak, by name.
+    /// Shows a run on a screen; `dialects` says how agents speak, by name.
     #[must_use]
-    pub fn new(screen: &Screen, dialects: BTreeMap<String, Dialect>) -> Live {
-        Live { painter: screen.painter(), kind: screen.kind(), eta: Eta::default(), last: None, dialects }
+    pub fn new(screen: &Screen, run_id: &str, dialects: BTreeMap<String, Dialect>) -> Live {
+        let (painter, kind, run_id) = (screen.painter(), screen.kind(), run_id.to_owned());
+        Live { painter, kind, eta: Eta::default(), last: None, dialects, run_id }
     }
 
     /// Shows events that are durable. Answers when it wants to be told again, although nothing happens: it has not
@@ -54,7 +56,7 @@ impl Live {
         let text: String = events
             .iter()
             .filter(|e| self.tells(e))
-            .filter_map(|e| lines::line(engine, e))
+            .filter_map(|e| lines::line((engine, &self.run_id), e))
             .map(|l| l + "\n")
             .collect();
         if !text.is_empty() {
