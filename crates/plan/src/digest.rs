@@ -20,8 +20,8 @@ pub fn canonical(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
 /// A value of that kind as canonical JSON.
 #[must_use]
 pub fn canonical_json(value: &Value) -> Vec<u8> {
-    // The keys of a value are texts, so it can always be written.
-    text(value).unwrap_or_default()
+    // The keys of a value are texts, so it can always be written; in no case are two values the same text.
+    text(value).unwrap_or_else(|_| value.to_string().into_bytes())
 }
 
 /// `plan_digest`: sha-256 of [`canonical`], lower-case hexadecimal.

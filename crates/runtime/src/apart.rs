@@ -136,14 +136,14 @@ pub(crate) fn of_run(
     let began_earlier = earlier.is_some();
     let pinned = match earlier {
         Some(pinned) => pinned,
-        None => {
-            let base = repo.commit(&rules.base)?;
-            repo.git.update_ref(&pin, (None, Some(&base))).map_err(RepoError::Git)?;
-            base
-        }
+        None => repo.commit(&rules.base)?,
     };
     let failed = |source| RunError::Directory { path: workspace.join(&rules.dir), source };
+    // Recorded before the ref: whoever finds that knows what was begun with.
     let lfs = large_files((&repo, &pinned), &rules.lfs, (run_dir, began_earlier))?;
+    if !began_earlier {
+        repo.git.update_ref(&pin, (None, Some(&pinned))).map_err(RepoError::Git)?;
+    }
     let ground = Ground::of((repo, pinned), (workspace, run_dir, run_id), rules.clone());
     let mut ground = ground.map_err(failed)?;
     ground.cones = cone::of_plan(plan);

@@ -10,10 +10,12 @@ use crate::landing::{Dock, Fate, LandError, Landing, Order, Ran, Reply, Report, 
 use crate::local::Local;
 use crate::private_file;
 use crate::redact::Raw;
+use crate::yard::LANDING;
 use crate::{collect, workspace};
 use regatta_engine::ids::AttemptId;
 use regatta_engine::input::{Batch, Input};
 use regatta_plan::model::Action;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::Path;
@@ -215,7 +217,10 @@ impl Local {
             }
         };
         // It is told once more by whoever shows the run; a report that cannot be written is missed, nothing else.
-        let _ = report.write(&self.place.run_dir);
+        let written = report.write(&self.place.run_dir);
+        if let (Ok(()), Some(apart)) = (written, self.apart.as_ref()) {
+            apart.workers.ground().told(&BTreeSet::from([LANDING]));
+        }
     }
 
     /// Commands died with their keeper: landing begins again.

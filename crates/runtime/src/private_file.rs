@@ -31,11 +31,26 @@ fn open_new(path: &Path) -> io::Result<File> {
 /// It cannot be opened, or is no plain file.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a plain file"));
+    plain(OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?)
+}
+
+/// Opens a plain file (0600) to lock it, and makes it where there is none; it is never written. A link is not followed, and
+/// nothing waits for the other end of a FIFO.
+///
+/// # Errors
+/// It cannot be opened, or is no plain file.
+pub(crate) fn lock_file(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).mode(0o600).custom_flags(flags.bits().cast_signed());
+    plain(options.open(path)?)
+}
+
+fn plain(file: File) -> io::Result<File> {
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is not a plain file")),
     }
-    Ok(file)
 }
 
 /// Whether something could not be written because there is no room for it: the disk, or what this user may have of it.

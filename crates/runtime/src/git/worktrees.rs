@@ -8,6 +8,7 @@
 //! Knows no task; whose a worktree is, its caller knows by its path.
 
 use super::{GitError, Oid, Repo};
+use crate::private_file;
 use regatta_fault as fault;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -105,11 +106,11 @@ impl Repo {
     /// Waits for our turn. It ends when the file is closed.
     ///
     /// # Errors
-    /// The file cannot be made or locked.
+    /// The file cannot be made or locked, or something else stands in its place.
     pub fn turn(&self) -> Result<File, GitError> {
         let path = self.common_dir.join(TURN);
         let failed = |source| GitError::Turn { path: path.clone(), source };
-        let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
+        let file = private_file::lock_file(&path).map_err(failed)?;
         file.lock().map_err(failed)?;
         Ok(file)
     }

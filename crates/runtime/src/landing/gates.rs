@@ -79,7 +79,7 @@ impl Dock {
     pub(super) fn run(&self, action: &Action, dir: &Path, timeout_ms: u64) -> Option<Ran> {
         let _at_work = self.ground.watch();
         let ran = self.carry_out(Order::Command { action: action.clone(), dir: dir.to_owned(), timeout_ms });
-        ran.map(|ran| Ran { put_back: self.ground.put_back_landing("it"), ..ran })
+        ran.map(|ran| Ran { put_back: self.ground.put_back("it"), ..ran })
     }
 
     /// Has one order carried out. Nothing if the run is being left.

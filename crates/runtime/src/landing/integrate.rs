@@ -132,7 +132,7 @@ impl Dock {
     /// what programs its settings name is asked anew.
     pub(super) fn calm(&self, bench: &mut Bench, report: &mut Report) -> Result<(), LandError> {
         // What a command of the plan changed of the repository's settings is no finding about anybody's work.
-        report.note("gates", self.ground.put_back_landing("one of them"));
+        report.note("gates", self.ground.put_back("one of them"));
         self.ground.mend(&bench.path)?;
         self.ground.unlock(&bench.path, bench.branch.trim_start_matches("refs/heads/"))?;
         bench.git = self.ground.git_in(&bench.path)?;

@@ -279,6 +279,14 @@ impl Dock {
     /// # Errors
     /// Git fails; the target has not moved.
     pub fn land(&self, cargo: &Cargo) -> Result<Landing, LandError> {
+        let mut landing = self.land_all(cargo)?;
+        if let Landing::Done(_, report) | Landing::Waits(report) = &mut landing {
+            report.note("repository", self.ground.owed_where_work_lands());
+        }
+        Ok(landing)
+    }
+
+    fn land_all(&self, cargo: &Cargo) -> Result<Landing, LandError> {
         fault::point("landing.before");
         let mut report = Report::default();
         if cargo.incomplete && self.merge.policy == "all-success" {

@@ -8,14 +8,14 @@
 //! ```
 //! What changes while nobody is at work is the user's. What is open is never pinned anew: it is put back first, whatever way the
 //! last one left, and whoever takes the run over finds the pinned copy in the directory of the run, and a file that says
-//! that it is open. So does another run (`neighbours`): while one is at work, what that one pinned counts for both; what one
-//! left that broke off is put back before anything is pinned. Whoever compares has the turn of the repository. What is to be
-//! told of that is written down first (`owed`). Refs are not looked at: what moves them outside of a run's own names is the
-//! user's business.
+//! that it is open. While another run of the store is at work (`neighbours`), what that one pinned counts for both, and what is
+//! found is nobody's fault. What one left open that broke off is told, and put back by nobody but itself. Whoever compares has
+//! the turn. What is to be told is written down first (`owed`). Refs are not looked at: what moves them outside of a run's own
+//! names is the user's business.
 
 use super::Ground;
 use super::lock::Lock;
-use super::neighbours::{Neighbours, OPEN, Others};
+use super::neighbours::{Neighbours, Others};
 use super::owed::{self, Owed};
 use super::pinned::{Pinned, Place};
 use super::stash::{Stashed, stash};
@@ -34,6 +34,9 @@ const KEPT: &str = "put-back";
 /// Who lands or merges, among the ids of attempts.
 pub(crate) const LANDING: u64 = u64::MAX;
 
+/// So much of a copy is read, in bytes: all that is pinned at most, in hexadecimal.
+const MOST_BYTES: u64 = 512 << 20;
+
 /// Who watches.
 #[derive(Debug)]
 pub(super) struct Guard {
@@ -43,6 +46,8 @@ pub(super) struct Guard {
     run: String,
     neighbours: Neighbours,
     watched: Mutex<Watched>,
+    /// Held for moments only, and taken after the other.
+    owes: Mutex<Owes>,
 }
 
 #[derive(Debug)]
@@ -55,10 +60,19 @@ struct Watched {
     written: bool,
     /// Somebody was at work since it was last seen that all is as it was.
     open: bool,
+    /// The runs that had broken off when it was pinned: whatever they did was done before.
+    broken_off: Vec<PathBuf>,
+}
+
+/// Which lines of what is owed can go.
+#[derive(Debug, Default)]
+struct Owes {
     /// Attempts that something is told with whose ends are not durable yet.
     telling: BTreeSet<u64>,
+    /// Attempts whose ends are, and whose lines are there still.
+    over: BTreeSet<u64>,
     /// Something may be owed from before.
-    owes: bool,
+    before: bool,
 }
 
 /// Somebody is at work as long as this is there.
@@ -79,33 +93,54 @@ struct Of<'a> {
     blames: bool,
 }
 
+/// Nobody of this run.
+const BEFORE: Of<'_> = Of { who: "what ran before", owed: Some(None), blames: false };
+
+/// Who else may have done what is found.
+struct Beside {
+    /// Directories of other runs that are at work.
+    runs: Vec<PathBuf>,
+    /// Some other run may have.
+    shared: bool,
+    /// Nobody.
+    alone: bool,
+}
+
 impl Guard {
     /// Whoever guards a run: with the copy of the last one, if there is one.
     pub(super) fn of(common_dir: &Path, (run_dir, run): (&Path, &str)) -> io::Result<Guard> {
         let neighbours = Neighbours::of(common_dir, run_dir);
         let turn = neighbours.turn();
-        let open = is_open(run_dir);
-        let pinned = match stored(run_dir) {
+        let pinned = match stored(run_dir, common_dir) {
             Some(pinned) => pinned,
             None => Pinned::take(common_dir)?,
         };
-        let owes = !owed::read(run_dir).is_empty();
-        drop(turn);
         let watched = Watched {
             pinned,
             at_work: BTreeSet::new(),
             stash: stash(common_dir),
             written: false,
-            open,
-            telling: BTreeSet::new(),
-            owes,
+            open: neighbours.is_open(),
+            broken_off: Vec::new(),
         };
-        let (common_dir, run_dir) = (common_dir.to_owned(), run_dir.to_owned());
-        Ok(Guard { common_dir, run_dir, run: run.to_owned(), neighbours, watched: Mutex::new(watched) })
+        let owes = Owes { before: !owed::read(run_dir).is_empty(), ..Owes::default() };
+        drop(turn);
+        Ok(Guard {
+            common_dir: common_dir.to_owned(),
+            run_dir: run_dir.to_owned(),
+            run: run.to_owned(),
+            neighbours,
+            watched: Mutex::new(watched),
+            owes: Mutex::new(owes),
+        })
     }
 
     fn watched(&self) -> MutexGuard<'_, Watched> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn owes(&self) -> MutexGuard<'_, Owes> {
+        self.owes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What new names in the repository's directory begin with.
@@ -118,16 +153,34 @@ impl Guard {
         let mut watched = self.watched();
         if watched.at_work.is_empty() {
             let _turn = self.neighbours.turn();
-            self.neighbours.sign_in();
             let others = self.neighbours.others();
+            let in_force = others.at_work.iter().find_map(|dir| stored(dir, &self.common_dir));
+            if watched.open && in_force.as_ref().is_some_and(|pinned| *pinned != watched.pinned) {
+                self.give_up(&mut watched);
+            }
             if !found {
                 self.begin_anew(&mut watched, &others);
             }
             if !watched.open {
-                self.pin(&mut watched, &others);
+                self.pin(&mut watched, (in_force, others));
             }
         }
         watched.at_work.insert(who);
+    }
+
+    /// Another run began when this one had broken off, and works by what it found: two copies cannot both count.
+    fn give_up(&self, watched: &mut Watched) {
+        let changes = watched.pinned.changes(&self.common_dir).unwrap_or_default();
+        if !changes.is_empty() {
+            let names = names(changes);
+            owed::add(
+                &self.run_dir,
+                Owed::note(format!(
+                    "{names} of the repository changed since this run broke off; that stays, because another run is at work by it"
+                )),
+            );
+        }
+        watched.open = false;
     }
 
     fn begin_anew(&self, watched: &mut Watched, others: &Others) {
@@ -137,25 +190,22 @@ impl Guard {
             }
         }
         watched.stash = stash(&self.common_dir);
-        owed::settle(&self.run_dir, &watched.telling);
+        owed::settle(&self.run_dir, &self.owes().telling);
         self.close(watched, others);
     }
 
     /// What stands there now counts from now on; or what another run pinned that is at work.
-    fn pin(&self, watched: &mut Watched, others: &Others) {
-        let in_force = others.at_work.iter().find_map(|dir| Some((dir, stored(dir)?)));
+    fn pin(&self, watched: &mut Watched, (in_force, others): (Option<Pinned>, Others)) {
+        for dir in others.broken_off.iter().filter(|dir| !watched.broken_off.contains(dir)) {
+            self.tell_of(dir);
+        }
         let now = match in_force {
-            Some((dir, mut pinned)) => {
-                // We did nothing yet: what is not as it was is of those who are at work.
-                let of = Of { who: "it", owed: Some(None), blames: true };
-                self.put_right(&mut pinned, (dir, false), &of);
+            Some(mut pinned) => {
+                self.put_right(&mut pinned, &beside(watched, &others), &BEFORE);
                 Some(pinned)
             }
-            None => {
-                others.broken_off.iter().for_each(|dir| self.close_for(dir));
-                // What cannot be read now is compared with what was known last.
-                Pinned::take(&self.common_dir).ok()
-            }
+            // What cannot be read now is compared with what was known last.
+            None => Pinned::take(&self.common_dir).ok(),
         };
         if let Some(now) = now.filter(|now| *now != watched.pinned || !watched.written) {
             // Without the file only a successor knows less, and other runs; with an older one they would know it wrong.
@@ -165,26 +215,24 @@ impl Guard {
             }
             watched.pinned = now;
         }
+        watched.broken_off = others.broken_off;
         watched.open = true;
-        let _ = private_file::create(&self.run_dir.join(OPEN));
+        self.neighbours.open();
     }
 
-    /// Nobody of another run lives, and what it left open is put back, as its successor would do. That one is told, and we are.
-    fn close_for(&self, dir: &Path) {
-        let put_back = match stored(dir) {
-            Some(mut pinned) => {
-                let of = Of { who: "it", owed: Some(None), blames: true };
-                self.put_right(&mut pinned, (dir, true), &of)
-            }
-            None => PutBack::default(),
-        };
-        if let Some(mut owed) = put_back.owed {
-            let run = dir.file_name().unwrap_or_default().to_string_lossy();
-            (owed.who, owed.blames) = (format!("run {run}, which broke off,"), false);
-            owed::add(&self.run_dir, owed);
-        }
-        if put_back.failed.is_none() {
-            let _ = fs::remove_file(dir.join(OPEN));
+    /// Another run broke off and left something open. Nobody can tell what its tasks did from what persons did since.
+    fn tell_of(&self, dir: &Path) {
+        let changes = stored(dir, &self.common_dir)
+            .and_then(|pinned| pinned.changes(&self.common_dir).ok())
+            .unwrap_or_default();
+        if !changes.is_empty() {
+            let (run, names) = (dir.file_name().unwrap_or_default().to_string_lossy(), names(changes));
+            owed::add(
+                &self.run_dir,
+                Owed::note(format!(
+                    "run {run} broke off while it was at work; {names} of the repository changed since then; `regatta resume {run}` puts back what it pinned"
+                )),
+            );
         }
     }
 
@@ -198,17 +246,12 @@ impl Guard {
 
     /// Nobody is at work: what is not as it was is put back. It stays open if that cannot be.
     fn close(&self, watched: &mut Watched, others: &Others) {
-        if !watched.open {
-            return;
+        let beside = beside(watched, others);
+        if watched.open && self.put_right(&mut watched.pinned, &beside, &BEFORE).failed.is_none() {
+            watched.open = false;
+            // A successor that finds it compares once more.
+            self.neighbours.close();
         }
-        let of = Of { who: "what ran before", owed: Some(None), blames: false };
-        let alone = others.at_work.is_empty();
-        if self.put_right(&mut watched.pinned, (&self.run_dir, alone), &of).failed.is_some() {
-            return;
-        }
-        watched.open = false;
-        // A successor that finds it compares once more.
-        let _ = fs::remove_file(self.run_dir.join(OPEN));
     }
 
     /// Whole or not at all.
@@ -221,60 +264,79 @@ impl Guard {
     /// The same in our turn.
     fn restore(&self, watched: &mut Watched, of: &Of<'_>) -> PutBack {
         let _turn = self.neighbours.turn();
-        let alone = watched.at_work.len() < 2 && self.neighbours.others().at_work.is_empty();
-        self.put_right(&mut watched.pinned, (&self.run_dir, alone), of)
+        let beside = beside(watched, &self.neighbours.others());
+        self.put_right(&mut watched.pinned, &beside, of)
     }
 
-    /// Puts back what is not as it was, for the run that has that directory. What git-lfs does when it is used is told apart.
-    fn put_right(&self, pinned: &mut Pinned, (dir, alone): (&Path, bool), of: &Of<'_>) -> PutBack {
-        let failed = |why: String| Some(format!("settings of the repository cannot be put back: {why}"));
-        let kept = dir.join(KEPT);
+    /// Puts back what is not as it was. What git-lfs does when it is used is told apart.
+    fn put_right(&self, pinned: &mut Pinned, beside: &Beside, of: &Of<'_>) -> PutBack {
+        let kept = self.run_dir.join(KEPT);
         let mut free = (1_u64..).map(|n| kept.join(n.to_string()));
         let keep = free.find(|path| path.symlink_metadata().is_err()).unwrap_or_default();
         let mark = self.mark();
-        let place = Place { common_dir: &self.common_dir, mark: &mark, keep: &keep, alone };
+        let place = Place { common_dir: &self.common_dir, mark: &mark, keep: &keep, alone: beside.alone };
         let changes = match pinned.changes(&self.common_dir) {
-            Ok(changes) if changes.is_empty() => {
-                let failed = pinned.unlock(&place).and_then(failed);
-                return PutBack { failed, ..PutBack::default() };
-            }
+            Ok(changes) if changes.is_empty() => return self.failed(pinned.unlock(&place), beside),
             Ok(changes) => changes,
-            Err(error) => return PutBack { failed: failed(error.to_string()), ..PutBack::default() },
+            Err(error) => return self.failed(Some(error.to_string()), beside),
         };
         let (by_lfs, changed): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(_, by_lfs)| *by_lfs);
-        let names = |some: Vec<(String, bool)>| some.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
         let lfs = (!by_lfs.is_empty()).then(|| {
+            let names = names(by_lfs);
             format!(
-                "git-lfs set itself up in the repository ({}); that was put back, tasks have it without",
-                names(by_lfs).join(", ")
+                "git-lfs set itself up in the repository ({names}); that was put back, tasks have it without"
             )
         });
-        let owed = (!changed.is_empty()).then(|| Owed {
-            attempt: of.owed.flatten(),
-            blames: of.blames,
-            who: of.who.to_owned(),
-            beside: !alone,
-            names: names(changed),
+        let changed: Vec<String> = changed.into_iter().map(|(name, _)| name).collect();
+        let owed = Owed {
+            attempt: of.owed.flatten().filter(|_| !beside.shared),
+            blames: of.blames && !beside.shared,
+            who: match beside.shared {
+                true => format!("what ran in this repository (found by run {})", self.run),
+                false => of.who.to_owned(),
+            },
+            beside: !beside.alone && !beside.shared,
+            names: changed,
             kept: keep.to_string_lossy().into_owned(),
-        });
-        let write_down = of.owed.is_some();
-        if let Some(owed) = owed.clone().filter(|_| write_down) {
-            owed::add(dir, owed);
+        };
+        let mut owed = Some(owed).filter(|owed| !owed.names.is_empty());
+        let own = (of.owed.is_some() || beside.shared).then_some(&self.run_dir);
+        let told: Vec<&PathBuf> = own.into_iter().chain(&beside.runs).collect();
+        if let Some(owed) = &owed {
+            told.iter().for_each(|dir| owed::add(dir, owed.clone()));
         }
         fault::point("guard.recorded");
-        let failed = pinned.restore(&place).and_then(failed);
+        let failed = pinned.restore(&place);
         fault::point("guard.restored");
-        let left = failed.as_ref().map(|_| names(pinned.changes(&self.common_dir).unwrap_or_default()));
-        let owed = match (owed, left) {
-            (Some(owed), Some(left)) => {
-                let less = owed.without(&left);
-                owed::amend(dir, &owed, less.clone().filter(|_| write_down));
-                less
-            }
-            (owed, _) => owed,
-        };
-        PutBack { lfs, owed, failed }
+        if let Some(was) = owed.clone().filter(|_| failed.is_some()) {
+            let left = pinned.changes(&self.common_dir).unwrap_or_default();
+            let left: Vec<String> = left.into_iter().map(|(name, _)| name).collect();
+            owed = was.without(&left);
+            told.iter().for_each(|dir| owed::amend(dir, &was, owed.clone()));
+        }
+        PutBack { lfs, owed: owed.filter(|_| !beside.shared), ..self.failed(failed, beside) }
     }
+
+    /// Something cannot be put back, if it is said why.
+    fn failed(&self, why: Option<String>, beside: &Beside) -> PutBack {
+        let failed = why.map(|why| format!("settings of the repository cannot be put back: {why}"));
+        if let Some(said) = failed.clone().filter(|_| beside.shared) {
+            owed::add(&self.run_dir, Owed::note(said));
+        }
+        PutBack { failed, shared: beside.shared, ..PutBack::default() }
+    }
+}
+
+/// Who else may have done what is found now.
+fn beside(watched: &Watched, others: &Others) -> Beside {
+    // Who broke off since may have done it as well as who is at work.
+    let died = others.broken_off.iter().any(|dir| !watched.broken_off.contains(dir));
+    let shared = died || !others.at_work.is_empty();
+    Beside { runs: others.at_work.clone(), shared, alone: !shared && watched.at_work.len() < 2 }
+}
+
+fn names(changes: Vec<(String, bool)>) -> String {
+    changes.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
 }
 
 /// What was put back.
@@ -286,12 +348,14 @@ struct PutBack {
     owed: Option<Owed>,
     /// What could not be put back, for people.
     failed: Option<String>,
+    /// Another run may have done it: everybody is told by what is owed, and it speaks against nobody.
+    shared: bool,
 }
 
 impl PutBack {
     /// What speaks against somebody, for people.
     fn said(&self) -> Option<String> {
-        joined(self.owed.iter().map(Owed::text).chain(self.failed.clone()))
+        joined(self.owed.iter().map(Owed::text).chain(self.failed.clone().filter(|_| !self.shared)))
     }
 }
 
@@ -309,15 +373,11 @@ fn joined(some: impl Iterator<Item = String>) -> Option<String> {
     (!all.is_empty()).then(|| all.join("; "))
 }
 
-/// The copy that somebody wrote for a run.
-fn stored(run_dir: &Path) -> Option<Pinned> {
+/// The copy that somebody wrote for a run, if it can be one.
+fn stored(run_dir: &Path, common_dir: &Path) -> Option<Pinned> {
     let mut text = Vec::new();
-    private_file::open(&run_dir.join(FILE)).ok()?.read_to_end(&mut text).ok()?;
-    serde_json::from_slice(&text).ok()
-}
-
-fn is_open(run_dir: &Path) -> bool {
-    run_dir.join(OPEN).symlink_metadata().is_ok()
+    private_file::open(&run_dir.join(FILE)).ok()?.take(MOST_BYTES).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok().filter(|pinned: &Pinned| pinned.is_sound(common_dir))
 }
 
 impl Ground {
@@ -327,7 +387,7 @@ impl Ground {
         self.guard.begin(who, false);
     }
 
-    /// The same for what an earlier orchestrator began: what it pinned stands, unless another run has closed that since.
+    /// The same for what an earlier orchestrator began: what it pinned stands, unless another run works by something else.
     pub(crate) fn goes_on_working(&self, who: u64) {
         self.guard.begin(who, true);
     }
@@ -357,18 +417,16 @@ impl Ground {
         self.guard.restore(&mut watched, &Of { who, owed: None, blames: false }).said()
     }
 
-    /// The same where work lands, with all that is owed and that no attempt will be told with any more.
-    pub(crate) fn put_back_landing(&self, who: &str) -> Option<String> {
-        let guard = &self.guard;
-        let mut watched = guard.watched();
-        let put_back = guard.restore(&mut watched, &Of { who, owed: None, blames: false });
-        let mut owed = Vec::new();
-        if watched.at_work.iter().all(|who| *who == LANDING) {
-            let _turn = guard.neighbours.turn();
-            owed = owed::claim(&guard.run_dir, LANDING);
-            owed::told(&guard.run_dir, &BTreeSet::from([LANDING]));
+    /// All that is owed and that no attempt will be told with any more, for where work lands. It is owed until that is durable.
+    pub(crate) fn owed_where_work_lands(&self) -> Option<String> {
+        let watched = self.guard.watched();
+        if watched.at_work.iter().any(|who| *who != LANDING) {
+            return None;
         }
-        joined(put_back.said().into_iter().chain(owed.iter().map(Owed::text)))
+        let _turn = self.guard.neighbours.turn();
+        let owed = owed::claim(&self.guard.run_dir, LANDING);
+        self.guard.owes().telling.extend(owed.first().map(|_| LANDING));
+        joined(owed.iter().map(Owed::text))
     }
 
     /// The same after a command that speaks against an attempt.
@@ -376,7 +434,7 @@ impl Ground {
         let mut watched = self.guard.watched();
         let of = Of { who, owed: Some(Some(attempt)), blames: true };
         let put_back = self.guard.restore(&mut watched, &of);
-        watched.telling.extend(put_back.owed.iter().map(|_| attempt));
+        self.guard.owes().telling.extend(put_back.owed.iter().map(|_| attempt));
         put_back.said()
     }
 
@@ -390,10 +448,10 @@ impl Ground {
         let mut owed = owed::claim(&guard.run_dir, attempt);
         // What could not be written down is told all the same.
         owed.extend(put_back.owed.filter(|one| !owed.contains(one)));
-        watched.telling.extend(owed.first().map(|_| attempt));
+        guard.owes().telling.extend(owed.first().map(|_| attempt));
         let (blames, notes): (Vec<Owed>, Vec<Owed>) = owed.into_iter().partition(|owed| owed.blames);
         Told {
-            blame: joined(blames.iter().map(Owed::text).chain(put_back.failed)),
+            blame: joined(blames.iter().map(Owed::text).chain(put_back.failed.filter(|_| !put_back.shared))),
             note: joined(put_back.lfs.into_iter().chain(notes.iter().map(Owed::text))),
         }
     }
@@ -405,15 +463,21 @@ impl Ground {
         owed::add(&self.guard.run_dir, Owed::note(what));
     }
 
-    /// Attempts have ended for good, and that is durable: nothing is owed of them any more.
+    /// Attempts have ended for good, and that is durable: nothing is owed of them any more. Waits for nobody: what cannot be
+    /// done now is done next time.
     pub(crate) fn told(&self, attempts: &BTreeSet<u64>) {
-        let mut watched = self.guard.watched();
-        let owed = watched.owes || attempts.iter().any(|attempt| watched.telling.contains(attempt));
-        if owed {
-            let _turn = self.guard.neighbours.turn();
-            owed::told(&self.guard.run_dir, attempts);
-            watched.telling.retain(|attempt| !attempts.contains(attempt));
-            watched.owes = false;
+        let mut owes = self.guard.owes();
+        let ours = |attempt: &&u64| owes.before || owes.telling.contains(attempt);
+        let over: Vec<u64> = attempts.iter().filter(ours).copied().collect();
+        owes.over.extend(over);
+        if owes.over.is_empty() {
+            return;
+        }
+        if let Some(_turn) = self.guard.neighbours.turn_now() {
+            let over = std::mem::take(&mut owes.over);
+            owed::told(&self.guard.run_dir, &over);
+            owes.telling.retain(|attempt| !over.contains(attempt));
+            owes.before = false;
         }
     }
 }

@@ -12,8 +12,8 @@
 //!                                |- attributes        those of "ours", for a merge without a checkout
 //!                                |- pairs             which pieces of work conflict with each other
 //!                                |- own_git           git in a worktree, whatever was done to it
-//!                                `- guard             settings and hooks of the repository are what they were (`pinned`, `lock`,
-//!                                                  `neighbours`, `owed`)
+//!                                `- guard             settings and hooks of the repository are what they were (`pinned`, `entries`,
+//!                                                  `lock`, `neighbours`, `owed`)
 //! ```
 //! Knows no engine state and starts no task.
 
@@ -21,6 +21,7 @@ mod attributes;
 mod base;
 mod collecting;
 pub(crate) mod cone;
+mod entries;
 mod guard;
 mod lock;
 mod making;

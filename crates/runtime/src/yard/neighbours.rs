@@ -1,31 +1,32 @@
-//! The runs that watch over one repository: whose turn it is, and who of them has something open.
+//! The runs of one store that watch over one repository: whose turn it is, and who of them has something open.
 //!
 //! ```text
-//! $GIT_COMMON_DIR/regatta-guard/turn       its lock is the turn
-//! $GIT_COMMON_DIR/regatta-guard/*.run      who signed in: where the directory of the run is
+//! STORE/guard.turn             its lock is the turn
+//! STORE/runs/RUN/guard.open    the run has something open of the repository that the file names
 //! ```
-//! What a run pinned, and whether that is open, stands in its own directory; whether it lives is told by kernel locks.
-//! Knows no settings.
+//! Nothing of this is in the repository, where tasks write. What a run pinned stands in its own directory; whether it lives is
+//! told by kernel locks. Knows no settings.
 
 use crate::leases::lives;
 use crate::private_file;
-use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
-/// The directory of all this, in the one that all worktrees share.
-const DIR: &str = "regatta-guard";
 /// The file whose lock is the turn.
-const TURN: &str = "turn";
-/// How the names of those end who signed in.
-const ENDING: &str = ".run";
-/// An empty file in the directory of a run as long as something may have been changed that nobody has compared.
-pub(super) const OPEN: &str = "guard.open";
-/// So much of what somebody signed in with is read, in bytes.
+const TURN: &str = "guard.turn";
+/// A file in the directory of a run as long as something may have been changed that nobody has compared: the real path of the
+/// directory that all worktrees of the repository share.
+const OPEN: &str = "guard.open";
+/// A path that is longer is none.
 const MOST_BYTES: u64 = 16 << 10;
+/// How often the turn is waited for,
+const MOST_WAITS: u32 = 100;
+/// and how long each time.
+const A_MOMENT: Duration = Duration::from_millis(20);
 
 /// A run among others.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub(super) struct Neighbours {
     run_dir: PathBuf,
 }
 
-/// Directories of other runs that have something open.
+/// Directories of other runs that have something open, in the order of their names.
 #[derive(Debug, Default)]
 pub(super) struct Others {
     /// An orchestrator of theirs lives, or a keeper with a live attempt.
@@ -51,71 +52,62 @@ impl Neighbours {
         Neighbours { common_dir: real(common_dir), run_dir: real(run_dir) }
     }
 
-    /// Waits for our turn, which ends when the answer is dropped. Where there is none to be had, each run is alone.
+    /// Our turn, if nobody else has it. It ends when the answer is dropped.
+    pub(super) fn turn_now(&self) -> Option<File> {
+        self.lock().filter(|file| file.try_lock().is_ok())
+    }
+
+    /// Waits for our turn, for two seconds. Where there is none to be had each run goes on without.
     pub(super) fn turn(&self) -> Option<File> {
-        let dir = self.common_dir.join(DIR);
-        regatta_journal::private_dir(&dir).ok()?;
-        let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-        let mut options = OpenOptions::new();
-        options.create(true).append(true).mode(0o600).custom_flags(flags);
-        let file = options.open(dir.join(TURN)).ok()?;
-        file.lock().ok().map(|()| file)
-    }
-
-    /// From now on others look at what we have open. In our turn.
-    pub(super) fn sign_in(&self) {
-        let (Ok(own), Some([dev, ino])) = (self.run_dir.metadata(), self.identity()) else { return };
-        let name = self.run_dir.file_name().unwrap_or_default().to_string_lossy();
-        let path = self.common_dir.join(DIR).join(format!("{name}.{}{ENDING}", own.ino()));
-        if path.symlink_metadata().is_ok() {
-            return;
+        let file = self.lock()?;
+        for _ in 0..MOST_WAITS {
+            if file.try_lock().is_ok() {
+                return Some(file);
+            }
+            thread::sleep(A_MOMENT);
         }
-        let text = [format!("{dev} {ino}\n").as_bytes(), self.run_dir.as_os_str().as_bytes()].concat();
-        // Whoever cannot sign in is alone.
-        let _ = private_file::create(&path).and_then(|mut file| file.write_all(&text));
+        None
     }
 
-    /// Who else has something open, in the order of their names. In our turn.
+    fn lock(&self) -> Option<File> {
+        let store = self.run_dir.parent()?.parent()?;
+        private_file::lock_file(&store.join(TURN)).ok()
+    }
+
+    /// Whether the run itself has something open.
+    pub(super) fn is_open(&self) -> bool {
+        self.run_dir.join(OPEN).symlink_metadata().is_ok()
+    }
+
+    /// From now on it has. Where that cannot be written other runs know nothing of it, nor does a successor.
+    pub(super) fn open(&self) {
+        let new = self.run_dir.join(format!("{OPEN}.new"));
+        let written = private_file::create(&new)
+            .and_then(|mut file| file.write_all(self.common_dir.as_os_str().as_bytes()));
+        let _ = written.and_then(|()| fs::rename(new, self.run_dir.join(OPEN)));
+    }
+
+    /// It has nothing open any more.
+    pub(super) fn close(&self) {
+        let _ = fs::remove_file(self.run_dir.join(OPEN));
+    }
+
+    /// Who else has something open. In our turn.
     pub(super) fn others(&self) -> Others {
-        let mut others = Others::default();
-        let entries = fs::read_dir(self.common_dir.join(DIR)).into_iter().flatten().flatten();
-        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        paths.retain(|path| path.as_os_str().as_bytes().ends_with(ENDING.as_bytes()));
-        paths.sort();
-        for path in paths {
-            let Ok(dir) = self.signed_in(&path) else { continue };
-            let Some(dir) = dir.filter(|dir| dir.is_dir()) else {
-                // The run is gone, or the repository is a copy of that in which it works.
-                let _ = fs::remove_file(&path);
-                continue;
-            };
-            if dir == self.run_dir {
-                continue;
-            }
-            match (dir.join(OPEN).symlink_metadata().is_ok(), lives(&dir)) {
-                (true, true) => others.at_work.push(dir),
-                (true, false) => others.broken_off.push(dir),
-                (false, true) => {}
-                // It signs in again when it is taken up.
-                (false, false) => drop(fs::remove_file(&path)),
-            }
-        }
-        others
+        let runs = self.run_dir.parent().and_then(|runs| fs::read_dir(runs).ok());
+        let runs = runs.into_iter().flatten().flatten();
+        let dirs = runs.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let mut dirs: Vec<PathBuf> = dirs.map(|entry| entry.path()).collect();
+        dirs.retain(|dir| *dir != self.run_dir && self.is_ours(dir).unwrap_or(false));
+        dirs.sort();
+        let (at_work, broken_off) = dirs.into_iter().partition(|dir| lives(dir));
+        Others { at_work, broken_off }
     }
 
-    /// The directory of a run that signed in; nothing if it did so in another repository, of which this one is a copy.
-    fn signed_in(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+    /// Whether what a run has open is of our repository.
+    fn is_ours(&self, dir: &Path) -> io::Result<bool> {
         let mut text = Vec::new();
-        private_file::open(path)?.take(MOST_BYTES).read_to_end(&mut text)?;
-        let mut parts = text.splitn(2, |b| *b == b'\n');
-        let (Some(of), Some(dir)) = (parts.next(), parts.next()) else { return Ok(None) };
-        let ours = self.identity().map(|[dev, ino]| format!("{dev} {ino}"));
-        let is_ours = ours.is_some_and(|ours| ours.as_bytes() == of);
-        Ok(is_ours.then(|| PathBuf::from(OsStr::from_bytes(dir))))
-    }
-
-    /// What tells this repository from its copies.
-    fn identity(&self) -> Option<[u64; 2]> {
-        self.common_dir.metadata().ok().map(|meta| [meta.dev(), meta.ino()])
+        private_file::open(&dir.join(OPEN))?.take(MOST_BYTES).read_to_end(&mut text)?;
+        Ok(text == self.common_dir.as_os_str().as_bytes())
     }
 }

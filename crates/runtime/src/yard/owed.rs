@@ -4,7 +4,7 @@
 //! ```text
 //! put back -> nobody's yet -> an attempt of the run ends: its -> that end is durable: told
 //!                  ^              `-> it was lost: nobody's again, and a note only
-//!                  `- another run did it
+//!                  `- another run found it
 //! ```
 //! All of it in our turn. Knows no settings.
 
@@ -99,9 +99,13 @@ fn change(run_dir: &Path, how: impl FnOnce(&mut Vec<Owed>)) -> Vec<Owed> {
     all
 }
 
-/// Something more is owed.
+/// Something more is owed. Who comes after a death finds the same once more, and it is told once.
 pub(super) fn add(run_dir: &Path, owed: Owed) {
-    change(run_dir, |all| all.push(owed));
+    change(run_dir, |all| {
+        if !all.contains(&owed) {
+            all.push(owed);
+        }
+    });
 }
 
 /// One that was added last turned out to be less.

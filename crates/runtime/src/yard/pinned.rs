@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! config, info/…                   settings that all worktrees share, or of the user's checkout
-//! hooks/**                         with what links lead to, unless that is in a checkout
+//! hooks/**                         with what links lead to in the same directory
 //! worktrees/NAME/config.worktree   of worktrees that are no run's
 //! ```
 //!
@@ -12,18 +12,17 @@
 //! ```
 //! What stands there is opened only if it is a plain file, and written never: it is replaced. Knows no attempt.
 
+use super::entries::{Bytes, Entry, Hooks, entry, is_git_name, is_within, there};
 use super::lock::{Lock, free};
 use crate::git::{REASON, lfs};
 use crate::private_file;
-use regatta_engine::json::hex;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, Metadata, Permissions};
+use std::ffi::OsStr;
+use std::fs::{self, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Component, Path, PathBuf};
 
 /// The files of settings that all worktrees share, or that are those of the user's checkout.
 pub(super) const SETTINGS: [&str; 5] =
@@ -36,61 +35,6 @@ const WORKTREES: &str = "worktrees";
 const OWN: &str = "config.worktree";
 /// Directories in which they are; a link in their place leads to somebody else's files.
 const DIRS: [&str; 2] = [HOOKS, "info"];
-/// So much of a file is looked at, in bytes,
-const MOST_BYTES: u64 = 16 << 20;
-/// so much of all hooks together,
-const MOST_BYTES_OF_HOOKS: u64 = 64 << 20;
-/// and so many of them,
-const MOST_HOOKS: usize = 2_000;
-/// so many directories deep.
-const MOST_DEPTH: usize = 4;
-/// Bits of a mode that are put back.
-const MODE: u32 = 0o7777;
-
-/// Bytes, as text in hexadecimal.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-struct Bytes(Vec<u8>);
-
-impl From<Bytes> for String {
-    fn from(bytes: Bytes) -> String {
-        hex(&bytes.0)
-    }
-}
-
-impl TryFrom<String> for Bytes {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Bytes, &'static str> {
-        let digits = text.as_bytes();
-        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-        let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
-        bytes.filter(|_| digits.len().is_multiple_of(2)).map(Bytes).ok_or("no bytes in hexadecimal")
-    }
-}
-
-impl Bytes {
-    fn of(text: &OsStr) -> Bytes {
-        Bytes(text.as_bytes().to_vec())
-    }
-
-    fn os(&self) -> OsString {
-        OsString::from_vec(self.0.clone())
-    }
-}
-
-/// What stands in a place.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-enum Entry {
-    /// A plain file.
-    File { mode: u32, body: Bytes },
-    /// A link, and what it leads to, where that counts: its real path, mode and content.
-    Link { to: Bytes, behind: Option<(Bytes, u32, Bytes)> },
-    /// A plain file too large to be copied.
-    Large { mode: u32, bytes: u64, inode: u64, changed: (i64, i64) },
-    /// Something else, or what cannot be read.
-    Other,
-}
 
 /// Settings and hooks as they were.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -102,6 +46,9 @@ pub(super) struct Pinned {
     /// The directories in `worktrees` that were no run's; nothing if an earlier version pinned it, which looked at less.
     #[serde(default)]
     theirs: Option<BTreeSet<Bytes>>,
+    /// There were more hooks than are looked at: one that is not pinned may have been there.
+    #[serde(default)]
+    cut: bool,
 }
 
 /// Where things are done: the directory that all worktrees share, what new names there begin with, and where what is
@@ -125,7 +72,37 @@ impl Pinned {
 
     /// The same of what was looked at before.
     fn now(&self, common_dir: &Path) -> io::Result<Pinned> {
-        Pinned::take_of(common_dir, self.theirs.clone())
+        let mut now = Pinned::take_of(common_dir, self.theirs.clone())?;
+        for name in self.entries.keys().filter(|_| now.cut) {
+            let path = common_dir.join(name.os());
+            if let (false, Some(meta)) = (now.entries.contains_key(name), there(&path)?)
+                && !meta.is_dir()
+            {
+                now.entries.insert(name.clone(), entry((&path, &meta), &|real| is_within(real, common_dir)));
+            }
+        }
+        Ok(now)
+    }
+
+    /// Whether a copy that was read can be one of ours: nothing else than what is watched over would be written or removed.
+    pub(super) fn is_sound(&self, common_dir: &Path) -> bool {
+        let plain = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
+        let one = |name: &OsStr| plain(Path::new(name)) && Path::new(name).components().count() == 1;
+        let known = |name: &Bytes| {
+            let name = name.os();
+            let path = Path::new(&name);
+            let parts: Vec<&OsStr> = path.iter().collect();
+            let of_worktree = matches!(parts[..], [dir, _, own] if dir == WORKTREES && own == OWN);
+            let named = |all: &[&str]| all.iter().any(|one| *one == name);
+            let within = parts.len() > 1 && path.starts_with(HOOKS) || of_worktree;
+            named(&SETTINGS) || named(&DIRS) || (plain(path) && within)
+        };
+        let lead_within = |entry: &Entry| match entry {
+            Entry::Link { behind: Some((real, ..)), .. } => is_within(Path::new(&real.os()), common_dir),
+            _ => true,
+        };
+        self.entries.iter().all(|(name, entry)| known(name) && lead_within(entry))
+            && self.theirs.iter().flatten().all(|name| one(&name.os()))
     }
 
     fn take_of(common_dir: &Path, theirs: Option<BTreeSet<Bytes>>) -> io::Result<Pinned> {
@@ -145,11 +122,12 @@ impl Pinned {
             let path = common_dir.join(&name);
             add(name.as_os_str(), there(&path)?.map(|meta| entry((&path, &meta), &|_| true)));
         }
-        let mut hooks = Hooks { common_dir, all, left: MOST_HOOKS, left_bytes: MOST_BYTES_OF_HOOKS };
+        let mut hooks = Hooks::of(common_dir, all);
         hooks.look(Path::new(HOOKS), 0, &mut add)?;
+        let cut = hooks.cut;
         let locked = |name: &&str| Lock::path(&common_dir.join(name)).symlink_metadata().is_ok();
         pinned.locked = SETTINGS.into_iter().filter(locked).map(str::to_owned).collect();
-        pinned.theirs = theirs;
+        (pinned.theirs, pinned.cut) = (theirs, cut);
         Ok(pinned)
     }
 
@@ -166,7 +144,7 @@ impl Pinned {
             }
             let text = name.os().to_string_lossy().into_owned();
             let by_lfs = lfs::set_itself_up(&text, body(was), body(is));
-            let how = if is_known(was, is) { "" } else { " (which itself cannot be)" };
+            let how = if self.knows(name, was, is) { "" } else { " (which itself cannot be)" };
             Some((format!("{text}{how}"), by_lfs))
         };
         let names: BTreeSet<&Bytes> = self.entries.keys().chain(now.entries.keys()).collect();
@@ -214,7 +192,7 @@ impl Pinned {
         if was == is || went_with_its_worktree(place.common_dir, name) {
             return Ok(());
         }
-        if is_known(was, is) {
+        if self.knows(name, was, is) {
             return self.put((name, place), (was, is));
         }
         // Said once: what it was is not known.
@@ -223,6 +201,20 @@ impl Pinned {
             None => drop(self.entries.remove(name)),
         }
         Ok(())
+    }
+
+    /// Whether it is known what stood in a place.
+    fn knows(&self, name: &Bytes, was: Option<&Entry>, is: Option<&Entry>) -> bool {
+        match (was, is) {
+            (Some(Entry::Large { .. } | Entry::Other), _) => false,
+            // The link is the same; it led to nothing, or to what could not be read.
+            (Some(Entry::Link { to, behind: None }), Some(Entry::Link { to: now, .. })) => to != now,
+            (None, _) if self.cut => {
+                let name = name.os();
+                Path::new(&name).strip_prefix(HOOKS).map_or(true, |hook| is_git_name(hook.as_os_str()))
+            }
+            _ => true,
+        }
     }
 
     /// Puts one back.
@@ -246,6 +238,7 @@ impl Pinned {
             // It went with the directory in which it was.
             return Ok(());
         }
+        no_link_above(&path, place.common_dir)?;
         fs::create_dir_all(path.parent().unwrap_or(place.common_dir))?;
         let lock = match is_settings(&text) {
             true => Some(Lock::take(&path, (place.mark, self.locked.contains(&text)))?),
@@ -284,58 +277,6 @@ impl Pinned {
     }
 }
 
-/// What is left to be looked at of hooks.
-struct Hooks<'a> {
-    common_dir: &'a Path,
-    /// Also below directories, and what links lead to.
-    all: bool,
-    left: usize,
-    left_bytes: u64,
-}
-
-impl Hooks<'_> {
-    /// Looks into one directory, and those in it.
-    fn look(
-        &mut self,
-        name: &Path,
-        depth: usize,
-        add: &mut impl FnMut(&OsStr, Option<Entry>),
-    ) -> io::Result<()> {
-        let dir = self.common_dir.join(name);
-        if !there(&dir)?.is_some_and(|meta| meta.is_dir()) {
-            return Ok(());
-        }
-        let mut names: Vec<OsString> = fs::read_dir(&dir)?
-            .map(|found| found.map(|found| found.file_name()))
-            .collect::<Result<_, _>>()?;
-        names.sort();
-        for own in names {
-            if self.left == 0 {
-                break;
-            }
-            let (path, name) = (dir.join(&own), name.join(&own));
-            let Some(meta) = there(&path)? else { continue };
-            self.left -= 1;
-            if !meta.is_dir() {
-                let follows = |real: &Path| self.all && !is_in_a_checkout(real, self.common_dir);
-                let found = match meta.is_file() && meta.len() > self.left_bytes {
-                    true => large(&meta),
-                    false => entry((&path, &meta), &follows),
-                };
-                let copied = match &found {
-                    Entry::File { body, .. } | Entry::Link { behind: Some((_, _, body)), .. } => body.0.len(),
-                    Entry::Link { .. } | Entry::Large { .. } | Entry::Other => 0,
-                };
-                self.left_bytes = self.left_bytes.saturating_sub(copied as u64);
-                add(name.as_os_str(), Some(found));
-            } else if self.all && depth < MOST_DEPTH {
-                self.look(&name, depth + 1, add)?;
-            }
-        }
-        Ok(())
-    }
-}
-
 /// The worktrees that are no run's, by the name of what git keeps for them.
 fn theirs(common_dir: &Path) -> BTreeSet<Bytes> {
     let entries = fs::read_dir(common_dir.join(WORKTREES)).into_iter().flatten().flatten();
@@ -363,16 +304,6 @@ fn is_settings(name: &str) -> bool {
     SETTINGS.contains(&name) || Path::new(name).starts_with(WORKTREES)
 }
 
-/// Whether it is known what stood in a place.
-fn is_known(was: Option<&Entry>, is: Option<&Entry>) -> bool {
-    match (was, is) {
-        (Some(Entry::Large { .. } | Entry::Other), _) => false,
-        // The link is the same; it led to nothing, or to what could not be read.
-        (Some(Entry::Link { to, behind: None }), Some(Entry::Link { to: now, .. })) => to != now,
-        _ => true,
-    }
-}
-
 /// The content of a plain file.
 fn body(entry: Option<&Entry>) -> Option<&[u8]> {
     match entry {
@@ -381,50 +312,14 @@ fn body(entry: Option<&Entry>) -> Option<&[u8]> {
     }
 }
 
-fn there(path: &Path) -> io::Result<Option<Metadata>> {
-    match path.symlink_metadata() {
-        Ok(meta) => Ok(Some(meta)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            Ok(None)
-        }
-        Err(error) => Err(error),
+/// What stands below a link is elsewhere.
+fn no_link_above(path: &Path, common_dir: &Path) -> io::Result<()> {
+    let dirs = path.ancestors().skip(1).take_while(|dir| *dir != common_dir);
+    let mut below = dirs.take_while(|dir| dir.starts_with(common_dir));
+    match below.find(|dir| dir.is_symlink()) {
+        Some(dir) => Err(io::Error::other(format!("{} is a link", dir.display()))),
+        None => Ok(()),
     }
-}
-
-/// What stands in a place. A link is followed only to see what is behind it, where that counts.
-fn entry((path, meta): (&Path, &Metadata), counts: &dyn Fn(&Path) -> bool) -> Entry {
-    if meta.is_symlink() {
-        let Ok(to) = fs::read_link(path) else { return Entry::Other };
-        let real = fs::canonicalize(path).ok().filter(|real| counts(real));
-        let behind = real.and_then(|real| Some((real.clone(), content(&real)?)));
-        let behind = behind.map(|(real, (mode, body))| (Bytes::of(real.as_os_str()), mode, body));
-        return Entry::Link { to: Bytes::of(to.as_os_str()), behind };
-    }
-    if meta.is_file() && meta.len() > MOST_BYTES {
-        return large(meta);
-    }
-    content(path).map_or(Entry::Other, |(mode, body)| Entry::File { mode, body })
-}
-
-/// What is in somebody's checkout is theirs, and landing changes it too.
-fn is_in_a_checkout(real: &Path, common_dir: &Path) -> bool {
-    let own = fs::canonicalize(common_dir).is_ok_and(|own| real.starts_with(own));
-    !own && real.ancestors().skip(1).any(|dir| dir.join(".git").symlink_metadata().is_ok())
-}
-
-fn large(meta: &Metadata) -> Entry {
-    let mode = meta.permissions().mode() & MODE;
-    Entry::Large { mode, bytes: meta.len(), inode: meta.ino(), changed: (meta.ctime(), meta.ctime_nsec()) }
-}
-
-/// Mode and content of a plain file.
-fn content(path: &Path) -> Option<(u32, Bytes)> {
-    let file = private_file::open(path).ok()?;
-    let mode = file.metadata().ok()?.permissions().mode() & MODE;
-    let mut body = Vec::new();
-    file.take(MOST_BYTES + 1).read_to_end(&mut body).ok()?;
-    // Half of a file is never put in its place.
-    (body.len() as u64 <= MOST_BYTES).then_some((mode, Bytes(body)))
 }
 
 /// Keeps what stands in a place. A directory makes room, and so does what cannot be read.
@@ -448,4 +343,136 @@ fn keep(path: &Path, to: &Path, mark: &str) -> io::Result<()> {
 
 fn copy(path: &Path, to: &Path) -> io::Result<()> {
     io::copy(&mut private_file::open(path)?, &mut private_file::create(to)?).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put_back(
+        common_dir: &Path,
+        keep: &Path,
+        change: impl FnOnce(),
+        mut pinned: Pinned,
+    ) -> (Vec<String>, Option<String>) {
+        change();
+        let changes = pinned.changes(common_dir).unwrap().into_iter().map(|(name, _)| name).collect();
+        let failed = pinned.restore(&Place { common_dir, mark: "regatta-x", keep, alone: true });
+        (changes, failed)
+    }
+
+    /// A directory as git has one, and a place to keep things in.
+    fn world() -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(dir.path()).unwrap();
+        fs::create_dir_all(root.join("git/hooks")).unwrap();
+        (dir, root.join("git"), root.join("kept"))
+    }
+
+    #[test]
+    fn a_copy_that_names_anything_else_than_settings_and_hooks_is_none() {
+        let (_dir, common_dir, _) = world();
+        let file = Entry::File { mode: 0o600, body: Bytes(Vec::new()) };
+        let link = |real: &str| {
+            let behind = Some((Bytes::of(OsStr::new(real)), 0o600, Bytes(Vec::new())));
+            Entry::Link { to: Bytes::of(OsStr::new("x")), behind }
+        };
+        let sound = |name: &str, entry: &Entry| {
+            let entries = BTreeMap::from([(Bytes::of(OsStr::new(name)), entry.clone())]);
+            Pinned { entries, ..Pinned::default() }.is_sound(&common_dir)
+        };
+        for good in
+            ["config", "info/exclude", "hooks", "hooks/pre-push", "hooks/a/b", "worktrees/w/config.worktree"]
+        {
+            assert!(sound(good, &file), "{good}");
+        }
+        for bad in [
+            "",
+            "/etc/x",
+            "../x",
+            "hooks/../../x",
+            "hooks//x/..",
+            "HEAD",
+            "/hooks/x",
+            "worktrees/../config.worktree",
+            "worktrees/a/b/config.worktree",
+            "worktrees/w/gitdir",
+            "info/x",
+        ] {
+            assert!(!sound(bad, &file), "{bad}");
+        }
+        let within = common_dir.join("mine");
+        assert!(sound("hooks/x", &link(within.to_str().unwrap())));
+        for bad in
+            ["/etc/passwd", "mine", common_dir.join("../x").to_str().unwrap(), common_dir.to_str().unwrap()]
+        {
+            assert!(!sound("hooks/x", &link(bad)), "{bad}");
+        }
+        for (theirs, good) in [("w", true), ("..", false), ("a/b", false), ("/a", false), ("", false)] {
+            let theirs = Some(BTreeSet::from([Bytes::of(OsStr::new(theirs))]));
+            assert_eq!(
+                Pinned { theirs: theirs.clone(), ..Pinned::default() }.is_sound(&common_dir),
+                good,
+                "{theirs:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn of_more_hooks_than_are_looked_at_none_is_removed_and_what_git_runs_is_watched() {
+        let (_dir, common_dir, keep) = world();
+        let hook = |name: &str| common_dir.join("hooks").join(name);
+        for n in 0..2_100 {
+            fs::write(hook(&format!("a{n:04}")), "mine").unwrap();
+        }
+        fs::write(hook("pre-push"), "mine").unwrap();
+        let change = || {
+            // Another is looked at now.
+            fs::remove_file(hook("a0000")).unwrap();
+            fs::remove_file(hook("a0001")).unwrap();
+            fs::write(hook("pre-push"), "evil").unwrap();
+            fs::write(hook("post-merge"), "evil").unwrap();
+        };
+        let pinned = Pinned::take(&common_dir).unwrap();
+        let (changes, failed) = put_back(&common_dir, &keep, change, pinned);
+        assert_eq!(failed, None);
+        let what = [
+            "hooks/a0000",
+            "hooks/a0001",
+            "hooks/a1999 (which itself cannot be)",
+            "hooks/post-merge",
+            "hooks/pre-push",
+        ];
+        assert_eq!(changes, what);
+        assert!(!hook("post-merge").exists());
+        for name in ["pre-push", "a0000", "a1999", "a2099"] {
+            assert_eq!(fs::read_to_string(hook(name)).unwrap(), "mine", "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_hook_leads_to_elsewhere_is_a_persons_file() {
+        let (dir, common_dir, keep) = world();
+        let mine = dir.path().join("mine");
+        fs::write(&mine, "before").unwrap();
+        symlink(&mine, common_dir.join("hooks/pre-push")).unwrap();
+        let pinned = Pinned::take(&common_dir).unwrap();
+        let (changes, failed) = put_back(&common_dir, &keep, || fs::write(&mine, "after").unwrap(), pinned);
+        assert_eq!((changes, failed), (Vec::new(), None));
+        assert_eq!(fs::read_to_string(mine).unwrap(), "after");
+    }
+
+    #[test]
+    fn nothing_is_put_back_below_a_link() {
+        let (dir, common_dir, keep) = world();
+        let elsewhere = dir.path().join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        symlink(&elsewhere, common_dir.join("hooks/x.d")).unwrap();
+        let mut pinned = Pinned::take(&common_dir).unwrap();
+        let file = Entry::File { mode: 0o600, body: Bytes(b"evil".to_vec()) };
+        pinned.entries.insert(Bytes::of(OsStr::new("hooks/x.d/y")), file);
+        let (_, failed) = put_back(&common_dir, &keep, || (), pinned);
+        assert!(failed.is_some_and(|why| why.contains("x.d is a link")));
+        assert_eq!(fs::read_dir(elsewhere).unwrap().count(), 0);
+    }
 }
