@@ -197,8 +197,9 @@ fn what_a_task_puts_in_the_place_of_our_files_is_neither_followed_nor_waited_for
             put(name);
         }
         // That of git's calls is needed.
-        let said = world.regatta(&["run", "two.yaml"]);
-        assert!(said.code != Some(0) && said.err.contains("regatta.lock"), "{}", said.err);
+        assert_ne!(world.regatta(&["run", "two.yaml"]).code, Some(0));
+        let (cause, said) = failure(&world, &world.run_id(), "b");
+        assert!(cause == "worktree" && said.contains("regatta.lock"), "{cause}: {said}");
         std::fs::remove_file(world.path(turns[1])).unwrap();
         let before = world.read(".git/config");
         world.regatta(&["run", "two.yaml"]).exits(1);
@@ -280,4 +281,5 @@ fn what_a_gate_planted_and_another_run_put_back_is_said_where_it_landed() {
     assert_eq!(ends(&mut one), Some(0));
     let told = world.regatta(&["status", &run, "--json"]).json()["landing"]["findings"].to_string();
     assert!(told.contains("changed config, hooks/post-checkout of the repository"), "{told}");
+    assert!(!world.path(&format!(".regatta/runs/{run}/guard.owed")).exists());
 }
