@@ -166,6 +166,9 @@ fn large_files(
     };
     if looked_after {
         private_file::create(&record).map_err(|source| RunError::Directory { path: record, source })?;
+    } else if !began_earlier {
+        // Of one of us who died before the run had begun.
+        let _ = std::fs::remove_file(&record);
     }
     Ok(looked_after)
 }

@@ -209,6 +209,18 @@ fn what_a_task_puts_in_the_place_of_our_files_is_neither_followed_nor_waited_for
 }
 
 #[test]
+fn who_keeps_the_turn_for_ever_keeps_no_run_from_its_end() {
+    let world = world();
+    plan(&world, "one.yaml", "a", &format!("{PLANTED}; echo a >a.txt"));
+    std::fs::create_dir_all(world.path(".regatta")).unwrap();
+    let turn = std::fs::File::create(world.path(".regatta/guard.turn")).unwrap();
+    turn.lock().unwrap();
+    world.regatta(&["run", "one.yaml"]).exits(1);
+    assert_eq!(failure(&world, &world.run_id(), "a").0, "tampered");
+    nothing_is_planted(&world);
+}
+
+#[test]
 fn what_a_run_has_open_of_another_repository_is_its_own_affair() {
     let world = world();
     let run = broken_off(&world);
