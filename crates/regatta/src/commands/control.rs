@@ -14,7 +14,7 @@ use regatta_fault as fault;
 use regatta_journal::{
     Holder, Journal, Reader, RunId, RunRecord, Store as _, StoreError, Turn, Which, rfc3339,
 };
-use regatta_runtime::callers;
+use regatta_runtime::callers::Caller;
 use regatta_runtime::control::{self, Command, Meaning, Reply, Settle};
 use regatta_runtime::orchestrator::now_wall_ms;
 use regatta_runtime::turn::Arrival;
@@ -108,15 +108,15 @@ pub fn deliver(context: &Context, run: Option<&str>, command: &Command) -> Resul
 /// # Errors
 /// No such run, the request does not fit its state, an attempt would answer for a person, or the store fails.
 pub fn request(context: &Context, run: Option<&str>, command: &Command) -> Result<String, CliError> {
-    if matches!(command, Command::Answer { .. } | Command::Permit { .. })
-        && let Some(why) = callers::why_not_a_person()
-    {
-        return Err(CliError::usage(why).hint("answer from a terminal of your own"));
-    }
     let reader = reader_to_write(&context.workspace)?;
     let summary =
         reader.resolve(run.map_or(Which::NewestOpen, Which::Named)).map_err(writing(&context.workspace))?;
     let id = summary.run_id;
+    if matches!(command, Command::Answer { .. } | Command::Permit { .. })
+        && let Some(why) = Caller::ourselves().why_not_a_person(&reader.place().run_dir(&id))
+    {
+        return Err(CliError::usage(why).hint("answer from a terminal of your own"));
+    }
     loop {
         if let Some(said) = ask(context, &reader, (&id, command))? {
             return Ok(said);
