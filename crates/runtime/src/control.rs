@@ -91,13 +91,15 @@ pub enum Command {
         title: String,
         /// The kind of the tool; may be empty.
         tool: String,
+        /// A yes is one for always.
+        always: bool,
     },
     /// Answer what a running attempt asks.
     Permit {
         /// The task.
         task: String,
-        /// The question; the oldest that is open if none is named.
-        question: Option<u32>,
+        /// The question, by attempt and number within it; if none is named, the only one that the attempt ever asked.
+        question: Option<(u64, u32)>,
         /// Yes or no.
         allow: bool,
     },

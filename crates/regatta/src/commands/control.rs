@@ -60,7 +60,8 @@ pub fn skip(context: &Context, args: &SkipArgs) -> Result<Exit, CliError> {
 pub fn answer(context: &Context, args: &AnswerArgs) -> Result<Exit, CliError> {
     let (run, task) = run_and_task(&args.words);
     if args.allow || args.deny {
-        let (task, question, allow) = (task.to_owned(), args.question, args.allow);
+        let question = args.question.map(|id| (id.attempt.0, id.number));
+        let (task, allow) = (task.to_owned(), args.allow);
         return deliver(context, run, &Command::Permit { task, question, allow });
     }
     let result = args.result.as_deref().map(|text| parse_result(context, text)).transpose()?;

@@ -9,6 +9,8 @@ use regatta_engine::report::Usage;
 pub(super) const MESSAGE_BYTES: usize = 16 << 10;
 /// Tools and denials that are kept by name.
 const MOST_NAMES: usize = 50;
+/// Longer ones are cut, in characters.
+const MOST_NAME: usize = 100;
 
 /// How a stream ended.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -67,6 +69,8 @@ pub struct Said {
     pub class: Option<ErrorClass>,
     /// Tools that it was refused.
     pub denied: Vec<String>,
+    /// Why, where somebody said so, each reason once.
+    pub denied_why: Vec<String>,
     /// Calls of tools.
     pub tool_calls: u64,
     /// Names of tools that it called, each once.
@@ -83,7 +87,11 @@ impl Said {
         if let Ending::Failed(why) = &mut self.ending {
             clean(why);
         }
-        self.denied.iter_mut().chain(&mut self.tools).for_each(clean);
+        for name in self.denied.iter_mut().chain(&mut self.denied_why).chain(&mut self.tools) {
+            clean(name);
+            // Cut when it is clean: a part of a secret is not found.
+            *name = name.chars().take(MOST_NAME).collect();
+        }
     }
 
     /// Replaces the last message; only its end is kept if it is too long.
@@ -113,6 +121,11 @@ impl Said {
         note(&mut self.denied, name);
     }
 
+    /// Why it was refused.
+    pub(super) fn deny_because(&mut self, why: &str) {
+        note(&mut self.denied_why, why);
+    }
+
     /// It failed.
     pub(super) fn fail(&mut self, why: &str, status: Option<u64>) {
         self.class = Some(super::classify::class(why, status));
@@ -128,6 +141,6 @@ impl Said {
 
 fn note(names: &mut Vec<String>, name: &str) {
     if names.len() < MOST_NAMES && names.iter().all(|known| known != name) {
-        names.push(name.chars().take(100).collect());
+        names.push(name.to_owned());
     }
 }

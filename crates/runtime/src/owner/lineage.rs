@@ -36,7 +36,8 @@ pub fn line_of(pid: u32) -> Option<Vec<Relative>> {
         let line = parents(&mut |pid| find(&mut proc, pid), pid)?;
         let relatives = line.iter().map(|process| relative(&mut proc, process)).collect();
         // One that is gone by now may have told nothing.
-        let stays = |process: &Process| find(&mut proc, process.pid).is_some_and(|p| p.start == process.start);
+        let stays =
+            |process: &Process| find(&mut proc, process.pid).is_some_and(|p| p.start == process.start);
         line.iter().all(stays).then_some(relatives)
     })
 }
