@@ -8,7 +8,8 @@ use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::plain_file;
-use crate::view::{engine_of, plan_of, reader_to_write, writing};
+use crate::view::{engine_of, living, plan_of, reader_to_write, writing};
+use regatta_engine::input::Input;
 use regatta_engine::state::Phase;
 use regatta_fault as fault;
 use regatta_journal::{
@@ -203,6 +204,13 @@ fn record(
         Meaning::Refused(why) => return Err(refused(id, &why)),
     };
     let Arrival { input, payloads } = *arrival;
+    if let Input::Permission { attempt, .. } = &input
+        && !living(reader, id).contains(&attempt.0)
+    {
+        let why =
+            format!("attempt {attempt} asks nothing any more: it ended with its orchestrator, or after it");
+        return Err(CliError::usage(why).hint(format!("next: regatta resume {id}")));
+    }
     let step = engine.step(engine.now(), input.clone());
     // No Settle and no effects: nothing may be started or ended here; the next orchestrator does it all again.
     let turn = Turn {

@@ -20,7 +20,9 @@ pub fn text(stand: Stand<'_>) -> String {
     let lines = open(stand.engine).take(MAX_LISTED).map(|(node, live, question)| {
         let task = stand.engine.graph().name(node);
         let next = permit_lines((stand.run_id, task), id(live, question), "    ");
-        format!("  asks: task {} asks {}\n{next}", escape(task), escape(&question.words()))
+        // Whether its attempt still lives is looked at when it is answered.
+        let asks = if stand.held { "asks" } else { "asked before its orchestrator went away" };
+        format!("  asks: task {} {asks} {}\n{next}", escape(task), escape(&question.words()))
     });
     let mut out: String = lines.collect();
     let more = open(stand.engine).count().saturating_sub(MAX_LISTED);

@@ -2,14 +2,14 @@
 
 use crate::acp::old_with;
 use crate::model::world_with;
-use crate::world::{World, ends, signal, status};
-use rustix::process::Signal;
+use crate::world::{World, ends, gone, signal, status};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
 /// The agent asks whether it may write `x`.
-fn asking() -> World {
+pub fn asking() -> World {
     let world = old_with("permissions: ask", "go", ", timeout: { attempt: 5m }");
     world.fifo("up");
     world.fifo("gate");
@@ -17,7 +17,7 @@ fn asking() -> World {
 }
 
 /// Waits until the agent of a run that was started asks.
-fn until_asked(world: &World) {
+pub fn until_asked(world: &World) {
     assert_eq!(world.hear("up"), "up");
     std::fs::write(world.path("gate"), "go\n").unwrap();
     world.follow("permission_asked", 1);
@@ -150,7 +150,10 @@ fn a_question_outlives_its_orchestrator_and_the_next_one_hears_it_once() {
     child.kill().unwrap();
     child.wait().unwrap();
     let said = world.regatta(&["status"]).exits(0).out;
-    assert!(said.contains("asks: task a asks"), "{said}");
+    assert!(
+        said.contains("asks: task a asked before its orchestrator went away (edit) \"Write x\"\n"),
+        "{said}"
+    );
     let mut resumed = world.start(&["resume"]);
     world.follow("dispatch_adopted", 1);
     let said = world.regatta(&["answer", "a", "--allow"]).exits(0).out;
@@ -175,6 +178,28 @@ fn an_answer_that_nobody_was_there_to_hear_is_recorded_and_given_by_the_next_orc
     assert_eq!(kinds_of_permissions(&world), ["permission_asked", "permission_answered"]);
     assert_eq!(world.read("x"), "x\n");
     world.regatta(&["replay"]).exits(0);
+}
+
+#[test]
+fn an_answer_to_an_attempt_that_died_with_its_orchestrator_is_refused() {
+    let world = asking();
+    change(
+        &world,
+        "read -r word <gate;",
+        "cut -d' ' -f4 </proc/$PPID/stat >keeper; echo $PPID >client; read -r word <gate;",
+    );
+    let mut child = world.start(&["run", "plan.yaml"]);
+    until_asked(&world);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let pid = |name: &str| Pid::from_raw(world.read(name).trim().parse().unwrap()).unwrap();
+    kill_process(pid("keeper"), Signal::KILL).unwrap();
+    assert!(gone(pid("keeper")) && gone(pid("client")));
+    let said = world.regatta(&["status"]).exits(0).out;
+    assert!(said.contains("attempt 1 asked (edit) \"Write x\" when the orchestrator went away"), "{said}");
+    let refused = world.regatta(&["answer", "a", "--allow"]).exits(2).err;
+    assert!(refused.contains("attempt 1 asks nothing any more"), "{refused}");
+    assert_eq!(kinds_of_permissions(&world), ["permission_asked"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Pure. Knows both versions of the request.
 
+use crate::redact::bounded;
 use regatta_plan::model::Permissions;
 use serde_json::Value;
 
@@ -25,9 +26,6 @@ pub(super) enum Yes {
 
 const ONCE: &str = "allow_once";
 const ALWAYS: &str = "allow_always";
-
-/// Longer titles are cut, in bytes. Secrets are looked for behind us, so this is far more than anybody is shown.
-const MOST_TITLE: usize = 64 << 10;
 
 /// Kinds of tools that change no more than files.
 const EDITS: [&str; 5] = ["read", "search", "think", "edit", "move"];
@@ -75,17 +73,6 @@ pub(super) fn title(request: &Value) -> String {
     bounded(title)
 }
 
-/// A text that is too long ends before the word at which it is cut, for a part of a secret is not found.
-fn bounded(mut text: String) -> String {
-    if text.len() > MOST_TITLE {
-        let end = (0..=MOST_TITLE).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-        let end = text[..end].rfind(char::is_whitespace).unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
-    }
-    text
-}
-
 /// The kind of the tool, in either version; empty if it is not told.
 pub(super) fn kind(request: &Value) -> &str {
     let at = ["/toolCall/kind", "/subject/toolCall/kind"];
@@ -123,6 +110,7 @@ fn modes(session: &Value) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::MOST_UNREDACTED;
     use serde_json::json;
 
     fn options() -> Value {
@@ -158,9 +146,9 @@ mod tests {
         check(json!({ "toolCall": call }), "echo hi >x");
         check(json!({ "toolCall": { "name": "exec" } }), "exec");
         check(json!({}), "a tool");
-        let long = format!("{} a s3cret", "x".repeat(MOST_TITLE - 5));
-        check(json!({ "title": long }), &format!("{} a…", "x".repeat(MOST_TITLE - 5)));
-        check(json!({ "title": "ü".repeat(MOST_TITLE) }), "…");
+        let long = format!("{} a s3cret", "x".repeat(MOST_UNREDACTED - 5));
+        check(json!({ "title": long }), &format!("{} a…", "x".repeat(MOST_UNREDACTED - 5)));
+        check(json!({ "title": "ü".repeat(MOST_UNREDACTED) }), "…");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Bounded: an agent may say as much as it likes.
 
-use crate::redact::Redactor;
+use crate::redact::{Redactor, bounded};
 use regatta_engine::report::Usage;
 
 /// A final message is kept up to this many bytes, its end.
@@ -141,6 +141,21 @@ impl Said {
 
 fn note(names: &mut Vec<String>, name: &str) {
     if names.len() < MOST_NAMES && names.iter().all(|known| known != name) {
-        names.push(name.to_owned());
+        names.push(bounded(name.to_owned()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_cut_when_its_secrets_are_out() {
+        let secret = "ghp_".to_owned() + "q8Zt3LwXv0RmKc7Yb2NhUe5DsJ9fPaGi1oT6";
+        let mut said = Said::default();
+        said.deny(&format!("{} {secret} and more", "x".repeat(MOST_NAME - 9)));
+        said.redact(&Redactor::default());
+        assert_eq!(said.denied[0].chars().count(), MOST_NAME);
+        assert!(!said.denied[0].contains("ghp_"), "{}", said.denied[0]);
     }
 }
