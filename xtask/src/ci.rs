@@ -68,7 +68,7 @@ impl Step {
                 result
             }
             Self::Fuzz => verbs::fuzz_short(root),
-            Self::Sim => verbs::sim(root, &[]),
+            Self::Sim => verbs::sim_short(root),
         }
     }
 }

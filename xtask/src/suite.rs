@@ -3,6 +3,7 @@
 //! It reads cargo's output while it passes it on; it knows no single test.
 
 use crate::cargo::{cargo, run, show};
+use crate::verbs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -57,7 +58,7 @@ pub(crate) fn run_all(root: &Path) -> (Tally, Result<(), String>) {
 
 /// The one invocation that runs all tests, the kill-point tests of the binary included.
 pub(crate) fn test_command(root: &Path) -> Command {
-    cargo(root, &["test", "--workspace", "--features", "regatta/faults", "--no-fail-fast"])
+    cargo(root, &["test", "--workspace", "--features", verbs::FAULTS, "--no-fail-fast"])
 }
 
 fn setup(root: &Path) -> Result<(), String> {

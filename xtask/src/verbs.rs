@@ -7,6 +7,9 @@ use crate::tidy;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// What the tests are built with.
+pub(crate) const FAULTS: &str = "regatta/faults";
+
 /// How many seeds a run of the simulator has when nobody says otherwise.
 pub(crate) const DEFAULT_SEEDS: &str = "2000";
 
@@ -56,17 +59,28 @@ pub(crate) fn sim_command(root: &Path, args: &[String]) -> Command {
     command
 }
 
-/// The short round of the fuzzer: as the tests are built, so nothing more is compiled, and with patience for that.
-pub(crate) const SHORT_ROUND: [&str; 4] = ["--seconds", "10", "--most-ms", "60000"];
+/// The short round of the fuzzer, with patience for a build without optimisation.
+const SHORT_ROUND: [&str; 4] = ["--seconds", "10", "--most-ms", "60000"];
 
 /// Feeds damaged input to the readers; the arguments are passed through as they are.
 pub(crate) fn fuzz(root: &Path, args: &[String]) -> Result<(), String> {
     run(&mut fuzz_command(root, args))
 }
 
-/// The short round.
+/// The short round of the fuzzer in `ci`.
 pub(crate) fn fuzz_short(root: &Path) -> Result<(), String> {
-    run(cargo(root, &["run", "--quiet", "-p", "regatta-fuzz", "--"]).args(SHORT_ROUND))
+    run(as_tested(root, "regatta-fuzz").args(SHORT_ROUND))
+}
+
+/// The default number of seeds in `ci`.
+pub(crate) fn sim_short(root: &Path) -> Result<(), String> {
+    run(as_tested(root, "regatta-sim").args(["--seeds", DEFAULT_SEEDS]))
+}
+
+/// A program as the tests are built, so that nothing more is compiled after them: an optimised build of what it needs takes
+/// longer than what is saved.
+fn as_tested(root: &Path, bin: &str) -> Command {
+    cargo(root, &["run", "--quiet", "--bin", bin, "--features", FAULTS, "--"])
 }
 
 /// The fuzzer, built with optimisation and with all checks.
