@@ -18,7 +18,8 @@ use regatta_engine::scope::Scope;
 use regatta_engine::spec::EffectContract;
 use regatta_runtime::escalation::shell_word;
 
-/// The line for an event of a run, without newline at its end; a question has two more, with what answers it. `None` for events that say nothing new to a person.
+/// The line for an event of a run, without newline at its end; a question has two more, with what answers it. `None` for
+/// events that say nothing new to a person.
 #[must_use]
 pub fn line((engine, run_id): (&Engine, &str), event: &Event) -> Option<String> {
     let graph = engine.graph();
