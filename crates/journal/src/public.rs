@@ -125,16 +125,20 @@ struct PermissionFields<'a> {
     tool_kind: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     allowed: Option<bool>,
+    /// A yes is one for always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    always: Option<bool>,
 }
 
 impl<'a> PermissionFields<'a> {
     fn of(told: &'a PermissionTold) -> PermissionFields<'a> {
         match told {
-            PermissionTold::Asked(Question { number, title, tool }) => PermissionFields {
+            PermissionTold::Asked(Question { number, title, tool, always }) => PermissionFields {
                 question: Some(*number),
                 title: Some(title),
                 tool_kind: Some(tool),
                 allowed: None,
+                always: always.then_some(true),
             },
             PermissionTold::Answered { number, allowed } => PermissionFields {
                 question: Some(*number),

@@ -22,7 +22,7 @@ use regatta_runtime::keeper;
 use regatta_runtime::landing::Report as Landing;
 use regatta_runtime::metrics::Metrics;
 use regatta_runtime::owner::live_attempts;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -330,7 +330,13 @@ pub(crate) fn note(failures: &mut BTreeMap<NodeId, Failure>, kind: &EventKind) {
 /// Attempts of a run that live under its keeper.
 #[must_use]
 pub fn live_children(reader: &Reader, run: &RunId) -> u64 {
-    if keeper::is_kept(&reader.place().run_dir(run)) { live_attempts(run.as_str()).len() as u64 } else { 0 }
+    living(reader, run).len() as u64
+}
+
+/// The same, by their ids.
+#[must_use]
+pub fn living(reader: &Reader, run: &RunId) -> BTreeSet<u64> {
+    if keeper::is_kept(&reader.place().run_dir(run)) { live_attempts(run.as_str()) } else { BTreeSet::new() }
 }
 
 /// The state of a run for people.

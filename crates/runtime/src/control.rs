@@ -8,7 +8,7 @@ pub(crate) mod permissions;
 
 pub use asker::{Asker, ReplyTo};
 
-use crate::callers;
+use crate::callers::Caller;
 use crate::collect::TaskResult;
 use crate::redact::Redactor;
 use crate::socket::door::{Door, is_same_user, peer};
@@ -91,13 +91,15 @@ pub enum Command {
         title: String,
         /// The kind of the tool; may be empty.
         tool: String,
+        /// A yes is one for always.
+        always: bool,
     },
     /// Answer what a running attempt asks.
     Permit {
         /// The task.
         task: String,
-        /// The question; the oldest that is open if none is named.
-        question: Option<u32>,
+        /// The question, by attempt and number within it; if none is named, the only one that the attempt ever asked.
+        question: Option<(u64, u32)>,
         /// Yes or no.
         allow: bool,
     },
@@ -336,11 +338,12 @@ pub fn listen(run_dir: &Path, deliver: Deliver) -> io::Result<Listener> {
     let socket = door.listen(SOCKET)?;
     let theirs = socket.try_clone()?;
     let deliver = Arc::new(deliver);
+    let run_dir = run_dir.to_owned();
     let thread = std::thread::Builder::new().name("control".to_owned()).spawn(move || {
         for knock in theirs.incoming() {
             match knock {
                 // Whoever goes away in the middle gets no answer.
-                Ok(socket) => drop(serve(socket, &deliver)),
+                Ok(socket) => drop(serve(socket, &deliver, &run_dir)),
                 // The door was shut.
                 Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
                 // Somebody went away while knocking, or a descriptor is missing for a moment.
@@ -364,11 +367,12 @@ impl Drop for Listener {
     }
 }
 
-fn serve(socket: UnixStream, deliver: &Arc<Deliver>) -> io::Result<()> {
+fn serve(socket: UnixStream, deliver: &Arc<Deliver>, run_dir: &Path) -> io::Result<()> {
     if !is_same_user(&socket)? {
         return Ok(());
     }
-    let asker = peer(&socket);
+    // At once: its number may be somebody else's by the time that it has said what it wants.
+    let caller = Caller::of(peer(&socket));
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
     let mut wire = Wire::new(socket);
@@ -377,7 +381,7 @@ fn serve(socket: UnixStream, deliver: &Arc<Deliver>) -> io::Result<()> {
         return wait_long(wire, deliver, command);
     }
     if matches!(command, Command::Answer { .. } | Command::Permit { .. })
-        && let Some(why) = callers::refusal(asker.and_then(callers::is_attempt))
+        && let Some(why) = caller.why_not_a_person(run_dir)
     {
         return say(&mut wire, &Reply::Refused(why.to_owned()), vec![]);
     }

@@ -424,6 +424,7 @@ impl Driver for Local {
 
     fn committed(&mut self, engine: &Engine, events: &[Event]) {
         self.release_own(engine, events);
+        self.waiting.keep(&|attempt| engine.state().node_of(attempt).is_some());
         if let Some(apart) = &mut self.apart {
             apart.durable = true;
             apart.workers.ground().told(&std::mem::take(&mut apart.over));

@@ -428,9 +428,9 @@ impl Orchestrator {
             control::Command::Acquire { .. } | control::Command::Release { .. } => {
                 return self.lease(&command, reply);
             }
-            control::Command::Permission { attempt, question, title, tool } => {
+            control::Command::Permission { attempt, question, title, tool, always } => {
                 let clean = |text| self.local.actions.redactor().text(text);
-                let question = control::permissions::question((*question, title, tool), &clean);
+                let question = control::permissions::question((*question, title, tool), *always, &clean);
                 let asked = (AttemptId(*attempt), question);
                 let told = self.local.asks_permission(&self.engine, asked, reply);
                 return self.first.extend(told.map(Arrival::from));

@@ -107,6 +107,21 @@ pub(crate) fn safe(mut items: Vec<Item>, redactor: &Redactor) -> Vec<Item> {
     items
 }
 
+/// Names and titles that nobody has redacted yet are no longer, in bytes. It is far more than anybody is shown.
+pub(crate) const MOST_UNREDACTED: usize = 64 << 10;
+
+/// A text whose secrets are still to be looked for, which is cut at the end of a word if it is too long: a part of a secret
+/// would not be found.
+pub(crate) fn bounded(mut text: String) -> String {
+    if text.len() > MOST_UNREDACTED {
+        let end = (0..=MOST_UNREDACTED).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        let end = text[..end].rfind(char::is_whitespace).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// Reads a raw file from its beginning, wherever others stand in it.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {

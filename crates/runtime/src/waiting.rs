@@ -5,7 +5,7 @@
 use crate::control::{Reply, ReplyTo};
 use regatta_engine::ids::AttemptId;
 use regatta_engine::permission::Question;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Who waits for an answer, by attempt and question.
 #[derive(Debug, Default)]
@@ -23,6 +23,16 @@ impl Waiting {
     /// An attempt has ended: nobody of it waits.
     pub(crate) fn forget(&mut self, attempt: AttemptId) {
         self.0.retain(|(of, _), _| *of != attempt);
+    }
+
+    /// Nobody waits of attempts that do not live any more.
+    pub(crate) fn keep(&mut self, lives: &dyn Fn(AttemptId) -> bool) {
+        self.0.retain(|(of, _), _| lives(*of));
+    }
+
+    /// The questions for whose answers somebody of an attempt waits.
+    pub(crate) fn numbers(&self, attempt: AttemptId) -> BTreeSet<u32> {
+        self.0.range((attempt, 0)..=(attempt, u32::MAX)).map(|((_, number), _)| *number).collect()
     }
 
     /// Whoever asked last under a number hears the answer, if it asks the same.

@@ -24,7 +24,8 @@ impl Asks {
     /// An attempt asks, for the first time or again.
     pub fn ask(&mut self, attempt: AttemptId, number: u32) -> Input {
         self.told.entry((attempt, number)).or_default();
-        let question = Question { number, title: format!("write {number}").into(), tool: "edit".into() };
+        let title = format!("write {number}").into();
+        let question = Question { number, title, tool: "edit".into(), always: false };
         Input::Permission { attempt, told: PermissionTold::Asked(question) }
     }
 

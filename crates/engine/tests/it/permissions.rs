@@ -9,7 +9,7 @@ use regatta_engine::permission::{PermissionTold, Question};
 const TOLD: [&str; 2] = ["permission_asked", "permission_answered"];
 
 fn asked(attempt: AttemptId, number: u32, title: &str) -> Input {
-    let question = Question { number, title: title.into(), tool: "edit".into() };
+    let question = Question { number, title: title.into(), tool: "edit".into(), always: false };
     Input::Permission { attempt, told: PermissionTold::Asked(question) }
 }
 
@@ -32,7 +32,7 @@ fn an_attempt_that_asks_waits_until_a_person_answers_and_says_so() {
     let attempt = world.attempt("a");
     world.send(asked(attempt, 1, "Write x"));
     world.send(asked(attempt, 2, "Write y"));
-    assert_eq!(world.why("a"), "attempt 1 asks \"Write x\" (edit), and 1 more; a person must answer");
+    assert_eq!(world.why("a"), "attempt 1 asks (edit) \"Write x\", and 1 more; a person must answer");
     assert_eq!((world.state("a"), permits(&world)), ("running", vec![]));
     world.now = 9;
     world.send(answered(attempt, 1, true));

@@ -21,20 +21,28 @@ pub(super) struct PermissionRecord<'a> {
     tool: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     allowed: Option<bool>,
+    /// Only if it is true; what was written before it was known has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    always: Option<bool>,
 }
 
 impl<'a> From<&'a PermissionTold> for PermissionRecord<'a> {
     fn from(told: &'a PermissionTold) -> Self {
         match told {
-            PermissionTold::Asked(Question { number, title, tool }) => PermissionRecord {
+            PermissionTold::Asked(Question { number, title, tool, always }) => PermissionRecord {
                 number: *number,
                 title: Some(Cow::Borrowed(title)),
                 tool: Some(Cow::Borrowed(tool)),
                 allowed: None,
+                always: always.then_some(true),
             },
-            PermissionTold::Answered { number, allowed } => {
-                PermissionRecord { number: *number, title: None, tool: None, allowed: Some(*allowed) }
-            }
+            PermissionTold::Answered { number, allowed } => PermissionRecord {
+                number: *number,
+                title: None,
+                tool: None,
+                allowed: Some(*allowed),
+                always: None,
+            },
         }
     }
 }
@@ -52,6 +60,7 @@ impl PermissionRecord<'_> {
                 number: self.number,
                 title: text(self.title).ok_or_else(|| missing("title"))?,
                 tool: text(self.tool).ok_or_else(|| missing("tool"))?,
+                always: self.always.unwrap_or_default(),
             }),
             "permission_answered" => PermissionTold::Answered {
                 number: self.number,

@@ -113,12 +113,14 @@ pub(crate) fn events() -> Vec<Event> {
     kinds.into_iter().enumerate().map(|(i, kind)| Event { at: Timestamp(i as u64 * 10), kind }).collect()
 }
 
-fn permissions() -> [PermissionTold; 3] {
-    let question = Question { number: 2, title: "Write \"x\"".into(), tool: "edit".into() };
+fn permissions() -> [PermissionTold; 4] {
+    let question = Question { number: 2, title: "Write \"x\"".into(), tool: "edit".into(), always: false };
+    let always = Question { number: 3, always: true, ..question.clone() };
     [
         PermissionTold::Asked(question),
         PermissionTold::Answered { number: 2, allowed: true },
         PermissionTold::Answered { number: 1, allowed: false },
+        PermissionTold::Asked(always),
     ]
 }
 

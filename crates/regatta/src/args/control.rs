@@ -3,6 +3,7 @@
 //! Raw options only; knows no environment.
 
 use clap::{Args, Subcommand};
+use regatta_engine::permission::QuestionId;
 
 /// `regatta pause`
 #[derive(Args, Debug)]
@@ -46,8 +47,8 @@ Examples:
   regatta answer RUN deploy --again
   regatta answer RUN deploy --succeeded --result '{\"id\": 7}'
   regatta answer RUN deploy --failed
-  regatta answer RUN fix --allow             what its agent asks for, once
-  regatta answer RUN fix --deny --question 2")]
+  regatta answer RUN fix --allow             what its agent asks for, the only question so far
+  regatta answer RUN fix --deny --question 3.1")]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["again", "succeeded", "failed", "allow", "deny"])))]
 #[command(group(clap::ArgGroup::new("permission").args(["allow", "deny"])))]
 pub struct AnswerArgs {
@@ -63,15 +64,15 @@ pub struct AnswerArgs {
     /// It was not done and shall not be tried again.
     #[arg(long)]
     pub failed: bool,
-    /// Allow what its agent asks for, this once.
+    /// Allow what its agent asks for: this once, unless the question says that yes means always.
     #[arg(long)]
     pub allow: bool,
     /// Refuse what its agent asks for; the attempt will have failed.
     #[arg(long)]
     pub deny: bool,
-    /// The question that is answered [default: the oldest that is open].
-    #[arg(long, value_name = "N", requires = "permission")]
-    pub question: Option<u32>,
+    /// The question that is answered, as `regatta status` names it [default: the only one that the attempt ever asked].
+    #[arg(long, value_name = "ATTEMPT.N", requires = "permission")]
+    pub question: Option<QuestionId>,
     /// Its result: JSON, or `@FILE`.
     #[arg(long, value_name = "JSON|@FILE", requires = "succeeded")]
     pub result: Option<String>,

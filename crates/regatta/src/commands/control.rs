@@ -8,13 +8,14 @@ use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::plain_file;
-use crate::view::{engine_of, plan_of, reader_to_write, writing};
+use crate::view::{engine_of, living, plan_of, reader_to_write, writing};
+use regatta_engine::input::Input;
 use regatta_engine::state::Phase;
 use regatta_fault as fault;
 use regatta_journal::{
     Holder, Journal, Reader, RunId, RunRecord, Store as _, StoreError, Turn, Which, rfc3339,
 };
-use regatta_runtime::callers;
+use regatta_runtime::callers::Caller;
 use regatta_runtime::control::{self, Command, Meaning, Reply, Settle};
 use regatta_runtime::orchestrator::now_wall_ms;
 use regatta_runtime::turn::Arrival;
@@ -60,7 +61,8 @@ pub fn skip(context: &Context, args: &SkipArgs) -> Result<Exit, CliError> {
 pub fn answer(context: &Context, args: &AnswerArgs) -> Result<Exit, CliError> {
     let (run, task) = run_and_task(&args.words);
     if args.allow || args.deny {
-        let (task, question, allow) = (task.to_owned(), args.question, args.allow);
+        let question = args.question.map(|id| (id.attempt.0, id.number));
+        let (task, allow) = (task.to_owned(), args.allow);
         return deliver(context, run, &Command::Permit { task, question, allow });
     }
     let result = args.result.as_deref().map(|text| parse_result(context, text)).transpose()?;
@@ -108,15 +110,15 @@ pub fn deliver(context: &Context, run: Option<&str>, command: &Command) -> Resul
 /// # Errors
 /// No such run, the request does not fit its state, an attempt would answer for a person, or the store fails.
 pub fn request(context: &Context, run: Option<&str>, command: &Command) -> Result<String, CliError> {
-    if matches!(command, Command::Answer { .. } | Command::Permit { .. })
-        && let Some(why) = callers::why_not_a_person()
-    {
-        return Err(CliError::usage(why).hint("answer from a terminal of your own"));
-    }
     let reader = reader_to_write(&context.workspace)?;
     let summary =
         reader.resolve(run.map_or(Which::NewestOpen, Which::Named)).map_err(writing(&context.workspace))?;
     let id = summary.run_id;
+    if matches!(command, Command::Answer { .. } | Command::Permit { .. })
+        && let Some(why) = Caller::ourselves().why_not_a_person(&reader.place().run_dir(&id))
+    {
+        return Err(CliError::usage(why).hint("answer from a terminal of your own"));
+    }
     loop {
         if let Some(said) = ask(context, &reader, (&id, command))? {
             return Ok(said);
@@ -202,6 +204,13 @@ fn record(
         Meaning::Refused(why) => return Err(refused(id, &why)),
     };
     let Arrival { input, payloads } = *arrival;
+    if let Input::Permission { attempt, .. } = &input
+        && !living(reader, id).contains(&attempt.0)
+    {
+        let why =
+            format!("attempt {attempt} asks nothing any more: it ended with its orchestrator, or after it");
+        return Err(CliError::usage(why).hint(format!("next: regatta resume {id}")));
+    }
     let step = engine.step(engine.now(), input.clone());
     // No Settle and no effects: nothing may be started or ended here; the next orchestrator does it all again.
     let turn = Turn {

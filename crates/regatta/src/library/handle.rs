@@ -201,7 +201,8 @@ impl RunHandle {
     /// goes on with it.
     ///
     /// # Errors
-    /// As [`RunHandle::cancel_task`].
+    /// As [`RunHandle::cancel_task`]; or this program belongs to an attempt of a run of the same workspace, which cannot answer
+    /// for a person.
     pub fn answer(&self, task: &str, doubt: Doubt) -> Result<String, Error> {
         let settle = match doubt {
             Doubt::Again => Settle::Again,
@@ -211,12 +212,13 @@ impl RunHandle {
         self.ask(&Command::Answer { task: task.to_owned(), settle })
     }
 
-    /// Answers what the agent of a task asks (`permissions: ask`): the question of that number, else the oldest that is open.
+    /// Answers what the agent of a task asks (`permissions: ask`): the question of that attempt, by its id, and number, else
+    /// the only one that the running attempt ever asked.
     ///
     /// # Errors
-    /// As [`RunHandle::cancel_task`]; nothing is asked; or this program belongs to an attempt of a run, which cannot answer for
-    /// a person.
-    pub fn permit(&self, task: &str, question: Option<u32>, allow: bool) -> Result<String, Error> {
+    /// As [`RunHandle::cancel_task`]; nothing is asked, or more than one and none is named; or this program belongs to an
+    /// attempt of a run of the same workspace, which cannot answer for a person.
+    pub fn permit(&self, task: &str, question: Option<(u64, u32)>, allow: bool) -> Result<String, Error> {
         self.ask(&Command::Permit { task: task.to_owned(), question, allow })
     }
 

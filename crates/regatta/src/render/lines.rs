@@ -9,16 +9,17 @@ use regatta_engine::budget::Level;
 use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
-use regatta_engine::ids::NodeId;
+use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::{Claimed, Expansion, LeaseChange};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
-use regatta_engine::permission::PermissionTold;
+use regatta_engine::permission::{PermissionTold, QuestionId};
 use regatta_engine::report::Report;
 use regatta_engine::scope::Scope;
 use regatta_engine::spec::EffectContract;
 use regatta_runtime::escalation::shell_word;
 
-/// The line for an event of a run, without newline; `None` for events that say nothing new to a person.
+/// The line for an event of a run, without newline at its end; a question has two more, with what answers it. `None` for
+/// events that say nothing new to a person.
 #[must_use]
 pub fn line((engine, run_id): (&Engine, &str), event: &Event) -> Option<String> {
     let graph = engine.graph();
@@ -53,7 +54,7 @@ pub fn line((engine, run_id): (&Engine, &str), event: &Event) -> Option<String> 
             ended(*outcome, *cause, (task, &names(engine, upstream)))?
         }
         EventKind::UndoStarted { .. } | EventKind::UndoEnded { .. } => of_undo(&event.kind, task)?,
-        EventKind::Permission(_, _, told) => of_permission(told, (run_id, task)),
+        EventKind::Permission(_, attempt, told) => of_permission(told, *attempt, (run_id, task)),
         EventKind::LeaseClaimed { answer: Claimed::Taken { .. }, .. }
         | EventKind::LeaseTold { .. }
         | EventKind::NodeReused { .. } => of_other_runs(&event.kind, task)?,
@@ -149,25 +150,34 @@ fn of_doubt(engine: &Engine, kind: &EventKind, task: &str) -> Option<String> {
     })
 }
 
-/// What an attempt asks a person, with the command that answers, and what it was answered.
-fn of_permission(told: &PermissionTold, (run_id, task): (&str, &str)) -> String {
+/// What an attempt asks a person, with the commands that answer, and what it was answered.
+fn of_permission(told: &PermissionTold, attempt: AttemptId, (run_id, task): (&str, &str)) -> String {
     match told {
         PermissionTold::Asked(question) => {
-            let next = permit_command((run_id, task), question.number);
-            format!("asks       {task}: {}; next: {next}", escape(&question.words()))
+            let id = QuestionId { attempt, number: question.number };
+            let next = permit_lines((run_id, task), id, "           ");
+            format!("asks       {task}: {}\n{}", escape(&question.words()), next.trim_end())
         }
         PermissionTold::Answered { number, allowed } => {
-            let word = if *allowed { "allowed" } else { "denied" };
-            format!("{word:<10} {task}: question {number}")
+            let (id, word) =
+                (QuestionId { attempt, number: *number }, if *allowed { "allowed" } else { "denied" });
+            format!("{word:<10} {task}: question {id}")
         }
     }
 }
 
-/// The command that answers what an attempt asks. The first question needs no number: it is the oldest.
+/// The command that answers what an attempt asks: one answer, and the question that it was shown for.
 #[must_use]
-pub fn permit_command((run_id, task): (&str, &str), number: u32) -> String {
-    let which = if number > 1 { format!(" --question {number}") } else { String::new() };
-    format!("regatta answer {run_id} {} --allow | --deny{which}", shell_word(task))
+pub fn permit_command((run_id, task): (&str, &str), id: QuestionId, allow: bool) -> String {
+    let answer = if allow { "--allow" } else { "--deny" };
+    format!("regatta answer {run_id} {} {answer} --question {id}", shell_word(task))
+}
+
+/// Both commands, a line each: whatever of it is pasted, it says one thing.
+#[must_use]
+pub fn permit_lines(of: (&str, &str), id: QuestionId, indent: &str) -> String {
+    let command = |allow| permit_command(of, id, allow);
+    format!("{indent}to allow: {}\n{indent}to deny:  {}\n", command(true), command(false))
 }
 
 /// What an undo does.

@@ -25,6 +25,10 @@ pub fn of(stand: Stand<'_>, node: NodeId) -> String {
         Why::Running { number, .. } if !stand.held => {
             format!("attempt {number} was running when the orchestrator went away")
         }
+        Why::Asking { number, question, .. } if !stand.held => {
+            let words = escape(&question.words());
+            format!("attempt {number} asked {words} when the orchestrator went away")
+        }
         Why::Ended { outcome: NodeOutcome::Succeeded, .. } if stand.reused.contains_key(&node) => {
             reused(&stand.reused[&node])
         }

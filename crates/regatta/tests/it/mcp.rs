@@ -1,6 +1,7 @@
 //! Spec 10 "MCP server" and formats 1 and 2: the binary on standard input and output, spoken to in lines of JSON.
 
-use crate::world::World;
+use crate::asking::{asking, until_asked};
+use crate::world::{World, ends};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -373,4 +374,18 @@ fn paths_of_a_call_stay_inside_the_workspace_and_secrets_in_answers_are_redacted
     let said = client.call("shell_batch", json!({ "commands": [ { "id": "a", "cmd": cmd } ] }));
     let told = said["commands"]["a"]["stdout"].as_str().unwrap();
     assert!(told.contains("[REDACTED:") && !said.to_string().contains(&token), "{said}");
+}
+
+#[test]
+fn a_client_that_waits_for_a_run_hears_that_it_asks() {
+    let world = asking();
+    let mut child = world.start(&["run", "plan.yaml"]);
+    until_asked(&world);
+    let mut client = Client::new(&world, &[]);
+    let said = client.call("run_wait", json!({}));
+    assert_eq!((&said["ended"], &said["questions"][0]["question"]), (&json!(false), &json!("1.1")));
+    assert_eq!(client.call("run_status", json!({}))["questions"][0]["title"], "Write x");
+    world.regatta(&["answer", "a", "--allow"]).exits(0);
+    assert_eq!(client.call("run_wait", json!({}))["questions"], Value::Null);
+    assert_eq!(ends(&mut child), Some(0));
 }

@@ -57,16 +57,16 @@ impl Asking {
         Asking { desk, asked: AtomicU32::new(0) }
     }
 
-    /// Asks for `title`, a tool of kind `tool`, until somebody answers or the turn is cancelled.
+    /// Asks for `title`, a tool of kind `tool`, of which a yes may be one for `always`, until somebody answers or the turn is cancelled.
     pub(super) async fn ask(
         &self,
-        (title, tool): (String, String),
+        (title, tool, always): (String, String, bool),
         mut cancelled: watch::Receiver<bool>,
     ) -> Came {
         let question = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
-        say(&json!({ "kind": "asks", "question": question, "title": title, "tool": tool }));
+        say(&json!({ "kind": "asks", "question": question, "title": title, "tool": tool, "always": always }));
         let Desk { run_dir, attempt, idle_ms } = self.desk.clone();
-        let command = Command::Permission { attempt, question, title, tool };
+        let command = Command::Permission { attempt, question, title, tool, always };
         let (tell, told) = oneshot::channel();
         // It is of no use to anybody when we are gone, and ends with us.
         let asks = std::thread::Builder::new().name("asks".to_owned());
@@ -139,8 +139,8 @@ mod tests {
     #[test]
     fn nobody_is_asked_any_more_when_nobody_waits_for_the_answer() {
         let dir = tempfile::tempdir().unwrap();
-        let command =
-            Command::Permission { attempt: 1, question: 1, title: String::new(), tool: String::new() };
+        let (title, tool) = (String::new(), String::new());
+        let command = Command::Permission { attempt: 1, question: 1, title, tool, always: false };
         assert_eq!(until_answered(dir.path(), &command, &|| true), None);
     }
 }

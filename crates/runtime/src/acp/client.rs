@@ -4,16 +4,16 @@
 //! differ here only in how a turn begins and ends.
 
 use super::asking::{Asking, Came};
-use super::permission::{self, Answer};
+use super::permission::{self, Answer, Yes};
 use super::updates::{Idle, Updates};
 use super::{Order, child, say};
 use agent_client_protocol::v2::InitializeOutcome;
-use agent_client_protocol::{Agent, ByteStreams, Client, Error, v1, v2};
+use agent_client_protocol::{Agent, ByteStreams, Client, Error, RequestCancellation, v1, v2};
 use regatta_plan::model::Permissions;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,9 +25,6 @@ use tokio_util::compat::{TokioAsyncReadCompatExt as _, TokioAsyncWriteCompatExt 
 
 /// A turn that was cancelled has so long to say so.
 const CANCEL: Duration = Duration::from_secs(2);
-
-/// What is told of a refusal is cut, in characters.
-const MOST_DENIED: usize = 200;
 
 type Pipes = (ChildStdin, ChildStdout);
 
@@ -112,29 +109,33 @@ impl Permits {
         (Arc::new(Permits { permissions: order.permissions, asking, cancelled }), cancel)
     }
 
-    /// Answers a request, and tells of a refusal.
+    /// Answers a request, unless the agent takes it back first: then nobody waits for a person any more.
+    async fn unless_cancelled(&self, by: &RequestCancellation, request: &Value) -> Result<Value, Error> {
+        by.run_until_cancelled(async { Ok(self.answer(request).await) }).await
+    }
+
+    /// Answers a request, and tells of a refusal, with its reason where somebody was to be asked.
     async fn answer(&self, request: &Value) -> Value {
         let came = match &self.asking {
             _ if *self.cancelled.borrow() => Came::Cancelled,
-            Some(asking) => {
-                let what = (permission::title(request), permission::kind(request).to_owned());
-                asking.ask(what, self.cancelled.clone()).await
-            }
+            Some(asking) => match permission::yes(request) {
+                Some(yes) => {
+                    let kind = permission::kind(request).to_owned();
+                    let what = (permission::title(request), kind, yes == Yes::Always);
+                    asking.ask(what, self.cancelled.clone()).await
+                }
+                None => Came::Refused("the agent offers no way to allow it".to_owned()),
+            },
             None => Came::Answered(permission::allowed(self.permissions, request)),
         };
-        let short: String = permission::title(request).chars().take(MOST_DENIED).collect();
-        let denied = json!({ "kind": "denied", "title": short });
-        let allowed = match came {
+        let (allowed, why) = match came {
             Came::Cancelled => return json!({ "outcome": { "outcome": "cancelled" } }),
-            Came::Answered(allowed) => allowed,
-            Came::Refused(why) => {
-                // Its standard error is ours, and kept.
-                let _ = writeln!(io::stderr(), "nobody was asked for a permission: {why}");
-                false
-            }
+            Came::Answered(false) if self.asking.is_some() => (false, Some("a person refused it".to_owned())),
+            Came::Answered(allowed) => (allowed, None),
+            Came::Refused(why) => (false, Some(format!("nobody was asked: {why}"))),
         };
         if !allowed {
-            say(&denied);
+            say(&json!({ "kind": "denied", "title": permission::title(request), "why": why }));
         }
         match permission::answer(allowed, request) {
             Answer::Option(id) => json!({ "outcome": { "outcome": "selected", "optionId": id } }),
@@ -167,7 +168,11 @@ async fn first(
                         cx: v1::ConnectionTo<Agent>| {
                 let permits = Arc::clone(&permits);
                 // It may take as long as a person thinks, and the agent says more meanwhile.
-                cx.spawn(async move { responder.respond(message(permits.answer(&to_json(&request)).await)?) })
+                cx.spawn(async move {
+                    let answer =
+                        permits.unless_cancelled(&responder.cancellation(), &to_json(&request)).await;
+                    responder.respond_with_result(answer.and_then(message))
+                })
             },
             agent_client_protocol::on_receive_request!(),
         )
@@ -201,7 +206,11 @@ async fn second(
                         cx: v2::ConnectionTo<Agent>| {
                 let permits = Arc::clone(&permits);
                 // It may take as long as a person thinks, and the agent says more meanwhile.
-                cx.spawn(async move { responder.respond(message(permits.answer(&to_json(&request)).await)?) })
+                cx.spawn(async move {
+                    let answer =
+                        permits.unless_cancelled(&responder.cancellation(), &to_json(&request)).await;
+                    responder.respond_with_result(answer.and_then(message))
+                })
             },
             agent_client_protocol::on_receive_request!(),
         )

@@ -2,6 +2,7 @@
 //!
 //! Pure. Knows both versions of the request.
 
+use crate::redact::bounded;
 use regatta_plan::model::Permissions;
 use serde_json::Value;
 
@@ -14,8 +15,17 @@ pub(super) enum Answer {
     Cancelled,
 }
 
-/// Longer titles are cut, in characters: one more than are recorded of a question, so that it shows.
-const MOST_TITLE: usize = 1_001;
+/// What a yes would choose.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Yes {
+    /// This once.
+    Once,
+    /// From now on: the agent offers nothing less.
+    Always,
+}
+
+const ONCE: &str = "allow_once";
+const ALWAYS: &str = "allow_always";
 
 /// Kinds of tools that change no more than files.
 const EDITS: [&str; 5] = ["read", "search", "think", "edit", "move"];
@@ -31,14 +41,24 @@ pub(super) fn allowed(permissions: Permissions, request: &Value) -> bool {
 
 /// The option that says so.
 pub(super) fn answer(allowed: bool, request: &Value) -> Answer {
-    let kinds = if allowed { ["allow_once", "allow_always"] } else { ["reject_once", "reject_always"] };
-    let options = request.get("options").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let of = |kind: &str| {
-        let option =
-            options.iter().find(|option| option.get("kind").and_then(Value::as_str) == Some(kind))?;
-        option.get("optionId")?.as_str().map(str::to_owned)
-    };
+    let kinds = if allowed { [ONCE, ALWAYS] } else { ["reject_once", "reject_always"] };
+    let of = |kind: &str| option(request, kind).map(str::to_owned);
     kinds.into_iter().find_map(of).map_or(Answer::Cancelled, Answer::Option)
+}
+
+/// What a yes would choose of the options; none if there is nothing to choose.
+pub(super) fn yes(request: &Value) -> Option<Yes> {
+    [(ONCE, Yes::Once), (ALWAYS, Yes::Always)].into_iter().find_map(|(kind, yes)| {
+        option(request, kind)?;
+        Some(yes)
+    })
+}
+
+/// The option of a kind.
+fn option<'a>(request: &'a Value, kind: &str) -> Option<&'a str> {
+    let options = request.get("options")?.as_array()?;
+    let option = options.iter().find(|option| option.get("kind").and_then(Value::as_str) == Some(kind))?;
+    option.get("optionId")?.as_str()
 }
 
 /// What is asked for, for people: the words of the request, and what the tool would do where they do not say it.
@@ -50,7 +70,7 @@ pub(super) fn title(request: &Value) -> String {
         (Some(said), _) | (None, Some(said)) => said.to_owned(),
         (None, None) => "a tool".to_owned(),
     };
-    title.chars().take(MOST_TITLE).collect()
+    bounded(title)
 }
 
 /// The kind of the tool, in either version; empty if it is not told.
@@ -90,6 +110,7 @@ fn modes(session: &Value) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::MOST_UNREDACTED;
     use serde_json::json;
 
     fn options() -> Value {
@@ -111,6 +132,9 @@ mod tests {
             (option("a"), Answer::Cancelled)
         );
         assert_eq!(answer(true, &json!({ "options": "x" })), Answer::Cancelled);
+        assert_eq!([yes(&request), yes(&only_allows)], [Some(Yes::Once), Some(Yes::Always)]);
+        let no_yes = json!({ "options": [{ "optionId": "n", "kind": "reject_once" }] });
+        assert_eq!([yes(&no_yes), yes(&json!({}))], [None, None]);
     }
 
     #[test]
@@ -122,6 +146,9 @@ mod tests {
         check(json!({ "toolCall": call }), "echo hi >x");
         check(json!({ "toolCall": { "name": "exec" } }), "exec");
         check(json!({}), "a tool");
+        let long = format!("{} a s3cret", "x".repeat(MOST_UNREDACTED - 5));
+        check(json!({ "title": long }), &format!("{} a…", "x".repeat(MOST_UNREDACTED - 5)));
+        check(json!({ "title": "ü".repeat(MOST_UNREDACTED) }), "…");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use super::usage;
 use crate::agents::UsageRow;
+use crate::redact::bounded;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -78,7 +79,7 @@ impl Updates {
 
     fn call(&mut self, id: Option<&str>, title: Option<&str>) -> Option<Value> {
         let new = self.calls.len() < MOST_CALLS && self.calls.insert(id?.to_owned());
-        let title: String = title.unwrap_or("a tool").chars().take(200).collect();
+        let title = bounded(title.unwrap_or("a tool").to_owned());
         new.then(|| json!({ "kind": "tool", "title": title }))
     }
 

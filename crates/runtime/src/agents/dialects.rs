@@ -281,7 +281,12 @@ pub(super) fn acp(said: &mut Said, line: &Value) {
             said.call(text(line, "/title").unwrap_or("?"));
             said.say("");
         }
-        "denied" => said.deny(text(line, "/title").unwrap_or("?")),
+        "denied" => {
+            said.deny(text(line, "/title").unwrap_or("?"));
+            if let Some(why) = text(line, "/why") {
+                said.deny_because(why);
+            }
+        }
         "end" => {
             let of = |name: &str| count(line, &format!("/usage/{name}"));
             if line.pointer("/usage").is_some_and(Value::is_object) {

@@ -2,13 +2,15 @@
 //!
 //! Bounded: an agent may say as much as it likes.
 
-use crate::redact::Redactor;
+use crate::redact::{Redactor, bounded};
 use regatta_engine::report::Usage;
 
 /// A final message is kept up to this many bytes, its end.
 pub(super) const MESSAGE_BYTES: usize = 16 << 10;
 /// Tools and denials that are kept by name.
 const MOST_NAMES: usize = 50;
+/// Longer ones are cut, in characters.
+const MOST_NAME: usize = 100;
 
 /// How a stream ended.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -67,6 +69,8 @@ pub struct Said {
     pub class: Option<ErrorClass>,
     /// Tools that it was refused.
     pub denied: Vec<String>,
+    /// Why, where somebody said so, each reason once.
+    pub denied_why: Vec<String>,
     /// Calls of tools.
     pub tool_calls: u64,
     /// Names of tools that it called, each once.
@@ -83,7 +87,11 @@ impl Said {
         if let Ending::Failed(why) = &mut self.ending {
             clean(why);
         }
-        self.denied.iter_mut().chain(&mut self.tools).for_each(clean);
+        for name in self.denied.iter_mut().chain(&mut self.denied_why).chain(&mut self.tools) {
+            clean(name);
+            // Cut when it is clean: a part of a secret is not found.
+            *name = name.chars().take(MOST_NAME).collect();
+        }
     }
 
     /// Replaces the last message; only its end is kept if it is too long.
@@ -113,6 +121,11 @@ impl Said {
         note(&mut self.denied, name);
     }
 
+    /// Why it was refused.
+    pub(super) fn deny_because(&mut self, why: &str) {
+        note(&mut self.denied_why, why);
+    }
+
     /// It failed.
     pub(super) fn fail(&mut self, why: &str, status: Option<u64>) {
         self.class = Some(super::classify::class(why, status));
@@ -128,6 +141,21 @@ impl Said {
 
 fn note(names: &mut Vec<String>, name: &str) {
     if names.len() < MOST_NAMES && names.iter().all(|known| known != name) {
-        names.push(name.chars().take(100).collect());
+        names.push(bounded(name.to_owned()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_cut_when_its_secrets_are_out() {
+        let secret = "ghp_".to_owned() + "q8Zt3LwXv0RmKc7Yb2NhUe5DsJ9fPaGi1oT6";
+        let mut said = Said::default();
+        said.deny(&format!("{} {secret} and more", "x".repeat(MOST_NAME - 9)));
+        said.redact(&Redactor::default());
+        assert_eq!(said.denied[0].chars().count(), MOST_NAME);
+        assert!(!said.denied[0].contains("ghp_"), "{}", said.denied[0]);
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn judge(said: &Said, exit: i32, in_worktree: bool) -> Judgement {
         }
         Ending::Done | Ending::Open if !said.denied.is_empty() => failed(
             Cause::Denied,
-            format!("the agent was refused {}: {}", said.denied.join(", "), hint(in_worktree)),
+            format!("the agent was refused {}: {}", said.denied.join(", "), why_denied(said, in_worktree)),
         ),
         Ending::Done => Judgement { verdict: Verdict::Succeeded, message: None },
         Ending::Open => failed(
@@ -46,11 +46,12 @@ pub(crate) fn judge(said: &Said, exit: i32, in_worktree: bool) -> Judgement {
     }
 }
 
-fn hint(in_worktree: bool) -> &'static str {
-    if in_worktree {
-        "see `permissions` of the agent"
-    } else {
-        "it is told what it may do inside a worktree only"
+/// What was said of it, else a hint.
+fn why_denied(said: &Said, in_worktree: bool) -> String {
+    match (&said.denied_why[..], in_worktree) {
+        ([], true) => "see `permissions` of the agent".to_owned(),
+        ([], false) => "it is told what it may do inside a worktree only".to_owned(),
+        (why, _) => why.join("; "),
     }
 }
 
@@ -103,7 +104,10 @@ mod tests {
         check(&failed("no"), 1, Verdict::Failed(Cause::Exit));
         check(&denied, 0, Verdict::Failed(Cause::Denied));
         check(&failed("status 429"), 1, Verdict::RateLimited { retry_after_ms: rate_limit::DEFAULT_MS });
-        assert!(judge(&denied, 0, false).message.unwrap().contains("refused Write"));
+        assert!(judge(&denied, 0, false).message.unwrap().contains("refused Write: it is told"));
+        let by_a_person = Said { denied_why: vec!["a person refused it".into()], ..denied };
+        let told = judge(&by_a_person, 0, false).message.unwrap();
+        assert_eq!(told, "the agent was refused Write: a person refused it");
     }
 
     #[test]

@@ -54,7 +54,7 @@ use std::time::{Duration, Instant};
 
 pub use census::live_attempts;
 pub use cgroup::{make_cgroup, own_cgroup, remove_cgroup};
-pub use lineage::belongs_to_an_attempt;
+pub use lineage::{Relative, line_of};
 pub use message::{Report, Request, StartSpec, Status, Stream, Usage};
 pub use spawn::raise_open_files;
 

@@ -175,6 +175,8 @@ pub(super) fn run_wait(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer, 
     if ended {
         let result = result(&reader, &id)?;
         value["result"] = result.map_or_else(|| standing(&reader, &id), Ok)?;
+    } else if waited == Waited::Stands {
+        value["questions"] = standing(&reader, &id)?["questions"].take();
     } else if waited == Waited::GoesOn {
         value["next"] =
             json!({ "tool": "run_wait", "arguments": { "run_id": id.as_str(), "cursor": cursor } });

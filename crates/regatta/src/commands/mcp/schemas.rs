@@ -81,7 +81,7 @@ pub(super) fn standing() -> Value {
     let tasks = json!({ "type": "object", "additionalProperties": task });
     answers(&[object(
         &["run_id", "status", "plan_name", "tasks"],
-        json!({ "run_id": text(), "status": text(), "plan_name": text(), "tasks": tasks }),
+        json!({ "run_id": text(), "status": text(), "plan_name": text(), "tasks": tasks, "questions": questions() }),
     )])
 }
 
@@ -103,7 +103,16 @@ pub(super) fn events(more: &[(&str, Value)]) -> Value {
 /// A run that is waited for.
 pub(super) fn waited() -> Value {
     let result = json!({ "type": "object", "description": "The result, once it has ended." });
-    events(&[("status", text()), ("result", result), ("next", next())])
+    events(&[("status", text()), ("result", result), ("next", next()), ("questions", questions())])
+}
+
+/// What agents of a run ask people.
+fn questions() -> Value {
+    let question = object(
+        &["task", "question", "title", "allow", "deny"],
+        json!({ "task": text(), "question": text(), "title": text(), "tool_kind": text(), "allow": text(), "deny": text() }),
+    );
+    json!({ "type": "array", "items": question, "description": "What agents ask a person, with the commands that answer." })
 }
 
 /// What was said to an order.

@@ -94,7 +94,7 @@ pub(super) const ROWS: [Row; 14] = [
     Row {
         name: "run_status",
         title: "Where a run stands",
-        about: "Where a run stands: status, tasks by state, time, what failed.",
+        about: "Where a run stands: status, tasks by state, time, what failed, what its agents ask a person (`questions`).",
         schema: of::<runs::OneRun>,
         answers: schemas::standing,
         manner: Manner::Looks,
@@ -104,7 +104,8 @@ pub(super) const ROWS: [Row; 14] = [
     Row {
         name: "run_wait",
         title: "Wait for a run",
-        about: "Waits until a run has ended or needs somebody, 45 s at most, and answers the events since the cursor. Call it \
+        about: "Waits until a run has ended or needs somebody, who may be asked `questions`, 45 s at most, and answers the events \
+                since the cursor. Call it \
                 again with the new cursor until `ended`. Taking the call back does not touch the run.",
         schema: of::<runs::RunWait>,
         answers: schemas::waited,

@@ -3,8 +3,11 @@
 use super::desk::{Desk, Progress, Refused};
 use crate::view::{self, plan_of, store_error};
 use regatta_engine::event::EventKind;
+use regatta_engine::ids::AttemptId;
 use regatta_engine::input::Expansion;
+use regatta_engine::permission::PermissionTold;
 use regatta_journal::{Reader, RunId};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Between two looks at a run.
@@ -21,7 +24,7 @@ const PAGE: usize = 1_000;
 pub(super) enum Waited {
     /// The run has ended.
     Ended,
-    /// It does not go on by itself: it waits for a person, is paused, or nobody orchestrates it.
+    /// It does not go on by itself: it, or an agent in it, waits for a person, it is paused, or nobody orchestrates it.
     Stands,
     /// It goes on.
     GoesOn,
@@ -59,6 +62,9 @@ pub(super) fn wait(
             return Ok(Waited::GoesOn);
         }
         teller.tell(desk, reader, id)?;
+        if held && !teller.asking.is_empty() {
+            return Ok(Waited::Stands);
+        }
         std::thread::sleep(LOOK);
     }
 }
@@ -73,6 +79,8 @@ fn further(kind: &EventKind) -> i32 {
 
 /// Tells how many tasks have ended, when that changes and from time to time.
 struct Teller {
+    /// Questions of running attempts that nobody has answered.
+    asking: BTreeSet<(AttemptId, u32)>,
     total: u32,
     next: u64,
     ended: u32,
@@ -85,12 +93,27 @@ impl Teller {
         let record = reader.run(id).map_err(store_error)?;
         let total = plan_of(&record)?.0.sure_tasks();
         Ok(Teller {
+            asking: BTreeSet::new(),
             total: u32::try_from(total).unwrap_or(u32::MAX),
             next: 1,
             ended: 0,
             told: None,
             beats: 0,
         })
+    }
+
+    /// Takes note of who asks and who does not any more.
+    fn note(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::Permission(_, attempt, told) => match **told {
+                PermissionTold::Asked(ref question) => drop(self.asking.insert((*attempt, question.number))),
+                PermissionTold::Answered { number, .. } => drop(self.asking.remove(&(*attempt, number))),
+            },
+            EventKind::DispatchEnding { attempt, .. } | EventKind::DispatchEnded { attempt, .. } => {
+                self.asking.retain(|(of, _)| of != attempt);
+            }
+            _ => {}
+        }
     }
 
     fn tell(&mut self, desk: &Desk<'_>, reader: &Reader, id: &RunId) -> Result<(), Refused> {
@@ -102,6 +125,7 @@ impl Teller {
                 page.iter().fold(self.total, |total, e| total.saturating_add_signed(further(&e.event.kind)));
             let ended = page.iter().filter(|e| matches!(e.event.kind, EventKind::NodeEnded { .. })).count();
             self.ended += u32::try_from(ended).unwrap_or(0);
+            page.iter().for_each(|e| self.note(&e.event.kind));
         }
         let now = Instant::now();
         self.beats = match self.told {
