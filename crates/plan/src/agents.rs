@@ -56,7 +56,7 @@ pub enum Permissions {
     Edit,
     /// Everything.
     Allow,
-    /// A person is asked. Not built yet.
+    /// A person is asked, for every request of an agent of `acp`.
     Ask,
 }
 
