@@ -209,6 +209,13 @@ impl Apart {
                 self.done.push(*node);
                 self.settle(*node);
             }
+            EventKind::NodeEnded { node, number, .. } if self.is_gate(*node) => {
+                self.settle(*node);
+                // It stands where it began, and lands never.
+                if *number > 0 && !self.readying.is_one_by_one() {
+                    self.useless.push(*node);
+                }
+            }
             EventKind::NodeEnded { node, outcome, .. } => {
                 self.settle(*node);
                 if *outcome == NodeOutcome::Succeeded && !self.works.collected.contains(node) {
@@ -245,6 +252,11 @@ impl Apart {
     /// Whether a node works in a worktree.
     pub(crate) fn has(&self, node: NodeId) -> bool {
         self.works.plan.tasks.get(node.index()).is_some_and(|task| task.worktree.is_some())
+    }
+
+    /// Whether a node is a gate that looks at a worktree.
+    fn is_gate(&self, node: NodeId) -> bool {
+        self.has(node) && self.works.plan.tasks[node.index()].gate.is_some()
     }
 
     pub(crate) fn site(&self, node: NodeId) -> Site {

@@ -6,10 +6,11 @@ use crate::action::{Kind, Prepared, Site};
 use crate::apart::{Apart, InFlight, Kept, Stage};
 use crate::attempt_dirs::AttemptDir;
 use crate::collect;
-use crate::judge::{self, Job, refusal};
+use crate::evidence;
+use crate::judge::{self, Job, refusal, unkept};
 use crate::keeper::{self, Ask, How};
 use crate::kept_id;
-use crate::local::Local;
+use crate::local::{Broken, Local};
 use crate::redact::Raw;
 use crate::yard::{Collected, Done, Ended, Errand, Finding};
 use regatta_engine::cause::Cause;
@@ -165,7 +166,20 @@ impl Local {
             return Some((job, ended, streams));
         };
         let handed = apart.works.handed(job.node);
-        let Some(flight) = apart.in_flight.get_mut(&attempt) else { return Some((job, ended, streams)) };
+        if !apart.in_flight.contains_key(&attempt) {
+            return Some((job, ended, streams));
+        }
+        if let Some(check) = self.actions.gate(job.node) {
+            // The files are gone when its worktree has been put back.
+            let places = (apart.site(job.node).path, job.dir.path.clone());
+            let told = evidence::judged(&check.evidence, (&places.0, &places.1), self.actions.redactor());
+            if let Err(error) = told {
+                self.broken = Some(Broken::NoRoom(unkept(&job, &error).0));
+                self.jobs.insert(attempt.0, job);
+                return None;
+            }
+        }
+        let flight = apart.in_flight.get_mut(&attempt)?;
         let errand = Ended {
             task: Box::new(apart.works.plan.tasks[job.node.index()].clone()),
             attempt: attempt.0,
@@ -269,7 +283,8 @@ impl Local {
         let left = judge::Left {
             finding: findings.into_iter().next(),
             warning: (!warnings.is_empty()).then(|| warnings.join("; ")),
-            work: collected.map(|collected| collected.work),
+            // A gate hands on what it was handed.
+            work: collected.filter(|_| self.actions.gate(kept.job.node).is_none()).map(|left| left.work),
         };
         let Kept { job, ended, streams } = kept;
         self.judge(job, (&ended, streams), Some(left));

@@ -83,6 +83,8 @@ pub(crate) struct TaskDraft {
     pub(crate) accept_partial: bool,
     /// Where the keys stand that mean something in a worktree only.
     pub(crate) worktree_keys: Vec<Spanned<&'static str>>,
+    /// Where the keys stand that not every gate has, if it is one.
+    pub(crate) gate_keys: Vec<Spanned<&'static str>>,
     pub(crate) budget: Option<Budget>,
     /// Keys whose feature is not built yet, as they stand.
     pub(crate) later: BTreeMap<String, Json>,
@@ -131,6 +133,7 @@ impl TaskDraft {
             verify: _,
             accept_partial: _,
             worktree_keys: _,
+            gate_keys: _,
             budget,
             later,
             unbuilt: _,

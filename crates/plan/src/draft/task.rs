@@ -15,6 +15,31 @@ use crate::tree::{Item, Span, Value, same};
 /// What most tasks say, and no more.
 const PLAIN: [&str; 7] = ["id", "run", "needs", "title", "priority", "tags", "estimate"];
 
+/// Keys of tasks that do work. What a gate is, and how long it may take, is said once, where the gate is.
+const KEYS_OF_COMMANDS: [&str; 21] = [
+    "accept",
+    "budget",
+    "cache",
+    "cache_key",
+    "cwd",
+    "domain",
+    "env",
+    "files",
+    "inputs",
+    "locks",
+    "max_retries",
+    "must_change",
+    "on_partial",
+    "outputs",
+    "reads",
+    "reconcile",
+    "result",
+    "retry",
+    "timeout",
+    "undo",
+    "verify",
+];
+
 /// True if nothing can be wrong with a task beyond what the declarations say, and it has nothing that an entry keeps.
 pub(super) fn is_plain(item: Item<'_>) -> bool {
     plain_values(item).is_some()
@@ -192,7 +217,8 @@ pub(super) fn tool_call(
 
 fn other(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) -> Option<Spanned<Action>> {
     if let Some(gate) = spanned(f.get("gate")) {
-        draft.unbuilt.push("gate".to_owned());
+        let here = |key| f.get(key).map(|item| Spanned { value: key, span: item.span() });
+        draft.gate_keys = KEYS_OF_COMMANDS.into_iter().filter_map(here).collect();
         return Some(Spanned { value: Action::Gate { gate: gate.value }, span: gate.span });
     }
     super::join::read(f.get("join")?, draft, problems)

@@ -21,6 +21,7 @@ mod attributes;
 mod base;
 mod collecting;
 pub(crate) mod cone;
+mod discarding;
 mod entries;
 mod guard;
 mod lock;
