@@ -5,10 +5,10 @@
 use super::agent::budget;
 use super::entry::matrix;
 use super::keys::{Spanned, TaskDraft};
-use super::{later, retry, servers, spanned, spanned_json, spanned_map, spanned_texts, start, timeout};
+use super::{retry, servers, spanned, spanned_json, spanned_map, spanned_texts, start, timeout};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, json};
-use crate::language::{Kind, SHELL_PARAMS, TASK, What, check};
+use crate::language::{Kind, SHELL_PARAMS, What, check};
 use crate::model::{Action, Claim, Lock, built_in};
 use crate::tree::{Item, Span, Value, same};
 
@@ -58,7 +58,6 @@ pub(super) fn task(item: Item<'_>, problems: &mut Problems) -> TaskDraft {
 
 fn any(item: Item<'_>, problems: &mut Problems) -> TaskDraft {
     let f = Fields::of(item);
-    let (unbuilt, later) = later(f, &TASK);
     let needs = ["needs", "dependsOn", "depends_on"].iter().flat_map(|key| spanned_texts(f, key)).collect();
     let mut retry = retry(f.inside("retry"));
     if let Some(n) = f.whole("max_retries") {
@@ -96,8 +95,6 @@ fn any(item: Item<'_>, problems: &mut Problems) -> TaskDraft {
             .get("max_items")
             .zip(f.whole("max_items"))
             .map(|(i, value)| Spanned { value, span: i.span() }),
-        later,
-        unbuilt,
         ..TaskDraft::default()
     };
     draft.budget = budget(f, &format!("task `{}`", draft.id), problems);

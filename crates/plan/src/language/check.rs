@@ -50,7 +50,7 @@ pub(crate) fn check(item: Item<'_>, kind: &Kind, what: What<'_>, problems: &mut 
                 check(value, entry, What::Member(key.text, &what), problems);
             }
         }
-        (Kind::Either(among), value) => match among.iter().find(|k| form(k) == form_of(value)) {
+        (Kind::Either(among), value) => match fitting(among, value) {
             Some(kind) => check(item, kind, what, problems),
             None => problems.push(wrong_type(item, kind, what)),
         },
@@ -68,6 +68,11 @@ pub(super) fn form(kind: &Kind) -> u8 {
         Kind::Map(_) | Kind::Record(_) => 2,
         _ => 0,
     }
+}
+
+/// The one of several kinds that has the form of a value.
+pub(crate) fn fitting<'k>(among: &'k [Kind], value: Value<'_>) -> Option<&'k Kind> {
+    among.iter().find(|kind| form(kind) == form_of(value))
 }
 
 fn form_of(value: Value<'_>) -> u8 {

@@ -13,13 +13,12 @@ mod schema;
 mod settings_keys;
 mod task_keys;
 
-pub(crate) use check::{What, check};
+pub(crate) use check::{What, check, fitting};
 pub(crate) use imported_keys::{BATCH, REQUEST, SHELL_PARAMS};
 pub use markdown::reference;
 pub(crate) use plan_keys::PLAN;
 pub use schema::{Document, schema};
 pub(crate) use settings_keys::SETTINGS;
-pub(crate) use task_keys::TASK;
 
 use crate::tree::same;
 

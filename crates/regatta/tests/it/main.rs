@@ -52,6 +52,7 @@ mod injection;
 mod joins;
 mod keeper;
 mod large_files;
+mod later_keys;
 mod lease_claims;
 mod lease_deaths;
 mod lease_world;
