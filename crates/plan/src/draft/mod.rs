@@ -83,9 +83,10 @@ impl Entries {
     /// Reads an entry, and tells what is wrong with it.
     pub(crate) fn read(&self, item: Item<'_>, problems: &mut Problems) -> TaskDraft {
         let (mut draft, later) = match self {
-            // What says nothing but what most tasks say is not looked through.
-            Entries::Tasks if task::is_plain(item) => return task::task(item, problems),
-            Entries::Tasks => (task::task(item, problems), later::of_entry(item, &PLAN, "tasks")),
+            Entries::Tasks => match task::plain(item) {
+                Some(plain) => return plain,
+                None => (task::any(item, problems), later::of_entry(item, &PLAN, "tasks")),
+            },
             Entries::Calls => {
                 (imported::request_task(item, problems), later::of_entry(item, &REQUEST, "tasks"))
             }
@@ -207,6 +208,7 @@ fn retry(f: Fields<'_>) -> RetryKeys {
         backoff_ms: f.duration_ms("backoff"),
         max_backoff_ms: f.duration_ms("max_backoff"),
         resume_session: f.flag("resume_session"),
+        keep_worktree: f.flag("keep_worktree"),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Knows no key by name, except that an `id` names its record. Depth is bounded by the declarations; free values
 //! are walked without recursion.
 
-use super::{Field, Kind, Shape};
+use super::{Field, Kind, Shape, fitting};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{nearest, parse_bytes, parse_duration_ms, parse_permille};
 use crate::tree::{Item, Key, List, Map, Span, Value, same};
@@ -70,12 +70,7 @@ pub(super) fn form(kind: &Kind) -> u8 {
     }
 }
 
-/// The one of several kinds that has the form of a value.
-pub(crate) fn fitting<'k>(among: &'k [Kind], value: Value<'_>) -> Option<&'k Kind> {
-    among.iter().find(|kind| form(kind) == form_of(value))
-}
-
-fn form_of(value: Value<'_>) -> u8 {
+pub(super) fn form_of(value: Value<'_>) -> u8 {
     match value {
         Value::List(_) => 1,
         Value::Map(_) => 2,

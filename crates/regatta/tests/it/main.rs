@@ -50,6 +50,7 @@ mod import;
 mod init;
 mod injection;
 mod joins;
+mod keep_worktree;
 mod keeper;
 mod large_files;
 mod later_keys;
