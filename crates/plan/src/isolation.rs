@@ -28,6 +28,12 @@ pub(crate) fn in_worktree(
             let problem = Diagnostic::error(Code::BadValue, key.span.clone(), message);
             problems.push(problem.help("add `isolation: worktree`"));
         }
+        if let Some(at) = &task.keeps {
+            let message =
+                format!("`retry.keep_worktree` of task `{}` has no effect: it has no worktree", task.id);
+            let problem = Diagnostic::warning(Code::NoEffect, at.clone(), message);
+            problems.push(problem.help("add `isolation: worktree`, or leave it out"));
+        }
         return None;
     }
     for output in &task.outputs {
