@@ -48,6 +48,7 @@ mod hostile_names;
 mod hostile_plans;
 mod hostile_processes;
 mod hostile_values;
+mod identity;
 mod import;
 mod init;
 mod injection;

@@ -149,6 +149,9 @@ impl Repo {
         }
         let head = head_of(&git)?;
         let committer = committer(&top);
+        // Our calls read no settings of the user's: those that may have to commit are told who.
+        let who = committer.clone().unwrap_or_else(Person::nobody);
+        let git = git.with([format!("user.name={}", who.name), format!("user.email={}", who.email)]);
         Ok(Repo { git, top, common_dir, head, committer })
     }
 

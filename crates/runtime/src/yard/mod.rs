@@ -147,9 +147,8 @@ impl Ground {
         std::fs::create_dir_all(&indexes)?;
         // Where git does not say, nothing is lost but time.
         let settles = recycling::settles(&repo.git).unwrap_or(false);
-        let nobody = || Person { name: "regatta".to_owned(), email: "regatta@localhost".to_owned() };
         let ground = Ground {
-            committer: repo.committer.clone().unwrap_or_else(nobody),
+            committer: repo.committer.clone().unwrap_or_else(Person::nobody),
             guard: Guard::of(&repo.common_dir, (run_dir, run))?,
             names: Names::of(run),
             copies: patterns(&rules.copy),
