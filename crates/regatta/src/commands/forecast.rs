@@ -7,11 +7,12 @@ use crate::exit::Exit;
 use crate::render;
 use crate::view::{RunView, reader};
 use regatta_journal::Which;
+use regatta_runtime::began_on;
 use regatta_runtime::git::{Oid, Repo};
 use regatta_runtime::landing::forecast::forecast;
 use regatta_runtime::landing::target_of;
 use regatta_runtime::works::Works;
-use regatta_runtime::yard::{ATTRIBUTES_DIR, Merger, Resolutions};
+use regatta_runtime::yard::{ATTRIBUTES_DIR, Merger, Names, Resolutions};
 use std::sync::Arc;
 
 /// Runs the verb.
@@ -30,17 +31,23 @@ pub fn run(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
     }
     let mut works = Works::new(Arc::new(view.plan.clone()), Arc::clone(view.engine.graph()));
     events.iter().for_each(|event| works.absorb(event));
+    let run_dir = reader.place().run_dir(&id);
     let repo = Repo::find(&context.workspace).map_err(super::run::unusable)?;
+    let repo = began_on::as_it_began(repo, &run_dir)
+        .map_err(|error| CliError::environment(format!("where run {id} began cannot be read: {error}")))?;
     let merge = view.plan.merge.as_ref();
     let target = target_of(merge, &repo);
     // Work that has landed is seen as it was merged.
     let landed = view.landing.as_ref().filter(|report| report.landed);
     let from = match landed.and_then(|report| Oid::parse(&report.from)) {
         Some(from) => from,
-        None => repo.commit(target.as_deref().unwrap_or("HEAD")).map_err(super::run::unusable)?,
+        None => {
+            let pinned = Names::of(id.as_str()).pinned();
+            repo.commit(target.as_deref().unwrap_or(&pinned)).map_err(super::run::unusable)?
+        }
     };
-    let scratch = reader.place().run_dir(&id).join(ATTRIBUTES_DIR);
-    let resolutions = Resolutions::read(&reader.place().run_dir(&id)).map_err(|error| {
+    let scratch = run_dir.join(ATTRIBUTES_DIR);
+    let resolutions = Resolutions::read(&run_dir).map_err(|error| {
         CliError::environment(format!("how conflicts of run {id} were resolved cannot be read: {error}"))
     })?;
     let merger = Merger { repo: &repo, scratch: &scratch, resolutions: &resolutions };

@@ -8,6 +8,7 @@
 mod acp;
 mod agent_servers;
 mod agents;
+mod aims;
 mod analyze;
 mod asking;
 mod attempt_dir;

@@ -295,8 +295,11 @@ impl Dock {
         }
         for _ in 0..MOST_REBUILDS {
             report = Report { tries: self.tries_before()?, ..Report::default() };
-            let goal = self.goal()?;
-            report.target.clone_from(&goal.branch);
+            report.target = self.target();
+            let goal = match self.goal()? {
+                Ok(goal) => goal,
+                Err((what, command)) => return Ok(waits(report, what, command)),
+            };
             report.from = goal.at.to_string();
             if let Some(landed) = self.landed_before(cargo, &goal)? {
                 return Ok(landed);

@@ -3,7 +3,7 @@
 //! It moves once, by a fast-forward, in every situation of spec 6 "Landing"; or not at all.
 
 use super::{Cargo, Dock, LandError, Landing, Report, done};
-use crate::git::{Git, GitError, Head, Oid, Repo, RepoError};
+use crate::git::{Git, GitError, Head, Oid, Repo};
 use regatta_engine::cause::Cause;
 use regatta_plan::model::Merge;
 use std::collections::BTreeMap;
@@ -42,16 +42,20 @@ impl Dock {
         target_of(Some(&self.merge), &self.ground.repo)
     }
 
-    /// Finds where the target is.
-    pub(super) fn goal(&self) -> Result<Goal, LandError> {
+    /// Finds where the target is; or says what a person must do where it is gone, and the command that goes on.
+    pub(super) fn goal(&self) -> Result<Result<Goal, (String, String)>, LandError> {
         let (repo, branch) = (&self.ground.repo, self.target());
         repo.check_quiet(branch.as_deref())?;
         let Some(name) = &branch else {
-            return Ok(Goal { branch, at: self.ground.pinned.clone() });
+            return Ok(Ok(Goal { branch, at: self.ground.pinned.clone() }));
         };
-        let missing = || RepoError::NoCommit { name: name.clone(), dir: repo.top.clone() };
-        let at = repo.git.commit(name)?.ok_or_else(missing)?;
-        Ok(Goal { branch, at })
+        if let Some(at) = repo.git.commit(name)? {
+            return Ok(Ok(Goal { branch, at }));
+        }
+        let (short, run) = (name.trim_start_matches("refs/heads/"), self.ground.names.run());
+        let what = format!("branch {short} is gone, on which the run lands");
+        let command = format!("git branch {short} {}, then: regatta resume {run}", self.ground.pinned);
+        Ok(Err((what, command)))
     }
 
     /// The worktree that is on a branch now: the user may have gone to another one since work began to land.
