@@ -22,6 +22,7 @@ mod config_agents;
 mod conflicts;
 mod containment;
 mod control;
+mod copies;
 #[cfg(feature = "faults")]
 mod crash;
 mod data_flow;

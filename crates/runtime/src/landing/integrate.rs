@@ -172,7 +172,7 @@ impl Dock {
                 // What a person commits where it was left to them stands above what was known.
                 let mut conflict =
                     Conflict { task: piece.task.clone(), paths: clash.paths(), resolved: known.by };
-                let person = self.resolved_by_person(bench, piece)?;
+                let person = self.resolved_by_person((bench, piece), report)?;
                 let tree = match person {
                     Some(tree) => self.by_person((bench, &clash), tree, &mut conflict)?,
                     None => known.tree,
