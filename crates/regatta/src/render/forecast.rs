@@ -4,6 +4,7 @@
 
 use super::count;
 use super::escape::{escape, fit};
+use super::landing::branch;
 use regatta_plan::model::Merge;
 use regatta_runtime::landing::forecast::{Forecast, Foreseen, Step};
 use serde_json::{Value, json};
@@ -24,10 +25,10 @@ pub fn text(
     (run, target, merge): (&str, Option<&str>, Option<&Merge>),
     landed: bool,
 ) -> String {
-    let target = target.map_or("a branch of its own", |name| name.trim_start_matches("refs/heads/"));
+    let target = branch(target, run);
     let from = seen.from.get(..10).unwrap_or_default();
     let when = if landed { "as it was merged" } else { "if it were merged now" };
-    let mut text = format!("run {run} onto {} at {from}, {when}:\n", escape(target));
+    let mut text = format!("run {run} onto {} at {from}, {when}:\n", escape(&target));
     if seen.order.is_empty() {
         text.push_str("  no task has left any work yet\n");
         return text;

@@ -56,7 +56,7 @@ pub fn text(view: &RunView) -> String {
     ));
     let peak = engine.state().high_water.total;
     out.push_str(&format!("  most at once {peak}\n"));
-    out.push_str(&view.landing.as_ref().map(landing::text).unwrap_or_default());
+    out.push_str(&view.landing.as_ref().map(|report| landing::text(report, run_id)).unwrap_or_default());
     out.push_str(&usage::text(view));
     out.push_str(&failures(view));
     for (node, (cause, report)) in &view.failed_undos {

@@ -102,3 +102,37 @@ fn a_run_of_an_earlier_version_lands_where_the_user_is() {
     world.regatta(&["merge", "--approve"]).exits(0);
     assert_eq!((on(&world, "main").as_str(), on(&world, "feature").as_str()), ("first", "Merge a: a"));
 }
+
+#[test]
+fn a_detached_head_is_told_at_the_start_and_the_branch_of_the_result_is_named() {
+    let world = with_plan("merge: { gates: ['true'] }\ntasks: [ { id: a, run: 'echo a >a.txt' } ]\n");
+    git(&world, &["checkout", "-q", "--detach"]);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    let result = format!("regatta/{}/result", world.run_id());
+    assert!(
+        said.err.contains(&format!("HEAD is on no branch: the result goes to branch `{result}`")),
+        "{}",
+        said.err
+    );
+    assert!(said.out.contains(&format!("landed       1 task on {result} at")), "{}", said.out);
+    assert!(world.regatta(&["status"]).out.contains(&format!("1 task on {result} at")));
+    assert!(
+        world.regatta(&["merge", "--dry-run", &world.run_id()]).out.contains(&format!("onto {result} at"))
+    );
+}
+
+#[test]
+fn what_is_not_committed_stops_no_run_and_one_line_says_that_tasks_do_not_see_it() {
+    let world = with_plan(
+        "worktree: { copy: ['.env'] }\nmerge: { gates: ['true'] }\ntasks: [ { id: a, run: 'cat src/a.txt; ls' } ]\n",
+    );
+    world.write(".env", "x\n");
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(!said.err.contains("not committed"), "{}", said.err);
+    world.write("src/a.txt", "changed\n");
+    world.write("new.txt", "new\n");
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    let told = "not committed, so tasks in worktrees do not see it: src/a.txt, new.txt\n";
+    assert!(said.err.contains(told), "{}", said.err);
+    assert!(!world.regatta(&["logs", "a"]).out.contains("changed"));
+}
