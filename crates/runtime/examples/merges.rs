@@ -123,7 +123,7 @@ impl Borrowed {
         Ok(forecast(
             Merger { repo, scratch: &self.scratch, resolutions: &Resolutions::read(&self.scratch)? },
             from,
-            (&cargo, None),
+            (&cargo, None, &BTreeMap::new()),
         )?)
     }
 }

@@ -10,9 +10,11 @@ use regatta_journal::Which;
 use regatta_runtime::began_on;
 use regatta_runtime::git::{Oid, Repo};
 use regatta_runtime::landing::forecast::forecast;
-use regatta_runtime::landing::target_of;
+use regatta_runtime::landing::{Approval, Report, target_of};
 use regatta_runtime::works::Works;
 use regatta_runtime::yard::{ATTRIBUTES_DIR, Merger, Names, Resolutions};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Runs the verb.
@@ -51,7 +53,8 @@ pub fn run(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
         CliError::environment(format!("how conflicts of run {id} were resolved cannot be read: {error}"))
     })?;
     let merger = Merger { repo: &repo, scratch: &scratch, resolutions: &resolutions };
-    let seen = forecast(merger, &from, (&works.all(), merge))
+    let left_out = left_out(landed, &run_dir)?;
+    let seen = forecast(merger, &from, (&works.all(), merge, &left_out))
         .map_err(|error| CliError::environment(format!("the merge cannot be foreseen: {error}")))?;
     if args.json {
         out(&format!("{}\n", render::forecast::json(&seen, (id.as_str(), target.as_deref()))));
@@ -59,4 +62,23 @@ pub fn run(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
         out(&render::forecast::text(&seen, (id.as_str(), target.as_deref(), merge), landed.is_some()));
     }
     Ok(if seen.is_clean() { Exit::Success } else { Exit::Failed })
+}
+
+/// Tasks that were left out of what landed, or that somebody wants to be, each with why.
+fn left_out(landed: Option<&Report>, run_dir: &Path) -> Result<BTreeMap<String, String>, CliError> {
+    if let Some(report) = landed {
+        // What conflicted, and what contains that, is seen as it was.
+        let why = |(task, code): (&String, &String)| {
+            let said = match code.as_str() {
+                "merge_conflict" | "upstream" => return None,
+                "gate" => "a gate said no",
+                other => other,
+            };
+            Some((task.clone(), said.to_owned()))
+        };
+        return Ok(report.left_out.iter().filter_map(why).collect());
+    }
+    let refused = Approval::left_out(run_dir)
+        .map_err(|error| CliError::environment(format!("{}: {error}", run_dir.display())))?;
+    Ok(refused.into_iter().map(|(task, by)| (task, format!("refused by {by}"))).collect())
 }

@@ -36,10 +36,11 @@ pub fn text(
     let names: Vec<String> = seen.order.iter().map(|step| fit(&escape(&step.task), NAMES)).collect();
     let width = names.iter().map(|name| name.width()).max().unwrap_or(0);
     let digits = seen.order.len().to_string().len();
-    let behind = seen.order.iter().any(|step| step.merge == Step::Behind);
+    let any = |how: Step| seen.order.iter().any(|step| step.merge == how);
+    let why = (any(Step::Behind), any(Step::LeftOut));
     for (i, (step, name)) in seen.order.iter().zip(&names).enumerate() {
         let pad = " ".repeat(width - name.width());
-        text.push_str(&format!("  {:>digits$}  {name}{pad}  {}\n", i + 1, outcome(step, behind)));
+        text.push_str(&format!("  {:>digits$}  {name}{pad}  {}\n", i + 1, outcome(step, why)));
         for said in &step.findings {
             text.push_str(&format!("  {:>digits$}  {}  {}\n", "", " ".repeat(width), escape(said)));
         }
@@ -51,13 +52,15 @@ pub fn text(
     text
 }
 
-fn outcome(step: &Foreseen, behind: bool) -> String {
+fn outcome(step: &Foreseen, (behind, left_out): (bool, bool)) -> String {
     match step.merge {
         Step::Clean => "merges".to_owned(),
         Step::ByRules => format!("conflicts in {}, which the rules resolve", paths(&step.paths)),
         Step::Resolved => format!("conflicts in {}, resolved as before", paths(&step.paths)),
         Step::Conflict => format!("conflicts in {}", paths(&step.paths)),
         Step::Behind => "does not descend from what it would come upon".to_owned(),
+        Step::LeftOut => "is left out".to_owned(),
+        Step::Upstream if left_out => "contains work that is left out".to_owned(),
         Step::Upstream if behind => "contains work that cannot be taken as it is".to_owned(),
         Step::Upstream => "contains work that conflicts".to_owned(),
     }
@@ -116,6 +119,10 @@ fn verdict(seen: &Forecast, merge: Option<&Merge>) -> String {
         return "the plan has no `merge`, so the branches stay as they are".to_owned();
     };
     let all = count(seen.order.len() as u64, "task");
+    let conflicts = seen.order.iter().any(|step| matches!(step.merge, Step::Conflict | Step::Behind));
+    if lost > 0 && !conflicts && merge.policy == "merge-succeeded" {
+        return format!("would land, if its gates pass: {} of {all}", seen.order.len() - lost);
+    }
     match (lost, merge.on_conflict.as_str(), merge.policy.as_str()) {
         (0, ..) => format!("would land, if its gates pass: {all}"),
         (_, _, "merge-succeeded") if merge.strategy == "ff-only" => {
