@@ -218,7 +218,11 @@ impl RunView {
             return Err(CliError::environment(message));
         }
         let holder = reader.holder(&summary.run_id).map_err(store_error)?;
-        let landing = Landing::read(&reader.place().run_dir(&summary.run_id));
+        let mut landing = Landing::read(&reader.place().run_dir(&summary.run_id));
+        if summary.state.has_ended() {
+            // What landing waited for, nobody waits for any more.
+            landing.iter_mut().for_each(|report| (report.waits, report.asks) = (None, Vec::new()));
+        }
         Ok(RunView {
             landing,
             record,

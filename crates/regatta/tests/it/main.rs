@@ -119,6 +119,7 @@ mod store_bits;
 mod strategies;
 mod syncs;
 mod takeover;
+mod told;
 mod tools;
 mod traces;
 mod trees;
