@@ -20,3 +20,22 @@ fn a_run_that_was_cancelled_waits_for_nobody() {
     assert!(status(&world)["landing"]["waits"].is_null());
     assert!(!world.regatta(&["status"]).out.contains("waits"));
 }
+
+#[test]
+fn where_gates_look_at_all_work_at_once_nobody_is_singled_out() {
+    let world = with_plan(
+        "merge: { gate_each: false, gates: ['test ! -e b.txt'] }
+tasks: [ { id: a, run: 'echo a >a.txt' }, { id: b, run: 'echo b >b.txt' }, { id: c, run: 'echo c >c.txt' } ]\n",
+    );
+    let said = world.regatta(&["run", "plan.yaml"]).exits(1).out;
+    for task in ["a", "b", "c"] {
+        assert_eq!(status(&world)["tasks"][task]["cause"], "gate", "{task}");
+    }
+    assert!(said.contains("so nobody can be singled out"), "{said}");
+    // One alone is to blame.
+    let world = with_plan(
+        "merge: { gate_each: false, gates: ['test ! -e b.txt'] }\ntasks: [ { id: b, run: 'echo b >b.txt' } ]\n",
+    );
+    let said = world.regatta(&["run", "plan.yaml"]).exits(1).out;
+    assert!(!said.contains("singled out"), "{said}");
+}

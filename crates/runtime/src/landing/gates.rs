@@ -10,7 +10,7 @@
 use super::errand::{Order, Ran, Reply};
 use super::integrate::Bench;
 use super::paid::Told;
-use super::{Approval, Cargo, Dock, GateResult, LandError, Question, Report, Verdict};
+use super::{Approval, Dock, GateResult, LandError, Question, Report, Verdict};
 use crate::evidence;
 use regatta_engine::cause::Cause;
 use regatta_fault as fault;
@@ -123,12 +123,7 @@ impl Dock {
     }
 
     /// What stands between a tip that is ready and the target: gates that wait for a person, and `approve`.
-    pub(super) fn last_word(
-        &self,
-        cargo: &Cargo,
-        bench: &mut Bench,
-        report: &mut Report,
-    ) -> Result<Verdict, LandError> {
+    pub(super) fn last_word(&self, bench: &mut Bench, report: &mut Report) -> Result<Verdict, LandError> {
         if report.tip == report.from {
             return Ok(Verdict::GoOn);
         }
@@ -136,12 +131,12 @@ impl Dock {
         let checks = self.merge.gates.iter().filter(|check| late.contains(check.name.as_str())).collect();
         match Round::new(self, checks, (bench, None)).play(bench, report)? {
             Said::Left => Ok(Verdict::Stop),
-            Said::Red(_) => Ok(red_at_the_end(cargo, report)),
+            Said::Red(_) => Ok(red_at_the_end(report)),
             Said::Asks(questions) => Ok(self.ask(report, questions)),
             Said::Green if self.merge.approve => match self.approved(None, &report.tip)? {
                 Some(answer) if answer.refused => {
                     report.gates.push(refusal(&answer));
-                    Ok(red_at_the_end(cargo, report))
+                    Ok(red_at_the_end(report))
                 }
                 Some(_) => Ok(Verdict::GoOn),
                 None => {
@@ -167,10 +162,10 @@ impl Dock {
     }
 }
 
-/// Nothing lands: what was merged last is blamed.
-pub(super) fn red_at_the_end(cargo: &Cargo, report: &mut Report) -> Verdict {
-    if let Some(last) = cargo.pieces.last() {
-        report.left_out.insert(last.task.clone(), Cause::Gate.code().to_owned());
+/// Nothing lands: somebody or something looked at all that was merged at once, so none of it can be singled out.
+pub(super) fn red_at_the_end(report: &mut Report) -> Verdict {
+    for task in report.merged.clone() {
+        report.left_out.insert(task, Cause::Gate.code().to_owned());
     }
     Verdict::Nothing(Cause::Gate)
 }

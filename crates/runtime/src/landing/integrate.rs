@@ -74,12 +74,12 @@ impl Dock {
         bench.stand()?;
         fault::point("landing.stands");
         if !self.merge.gate_each
-            && let Some(verdict) = self.last_gates(cargo, &mut bench, report)?
+            && let Some(verdict) = self.last_gates(&mut bench, report)?
         {
             return Ok(verdict);
         }
         report.tip = bench.tip.to_string();
-        self.last_word(cargo, &mut bench, report)
+        self.last_word(&mut bench, report)
     }
 
     /// Whether one piece may be left out for that reason, and the others land.
@@ -252,16 +252,17 @@ impl Dock {
         Ok(Step::Other(Verdict::Wait(what, command)))
     }
 
-    fn last_gates(
-        &self,
-        cargo: &Cargo,
-        bench: &mut Bench,
-        report: &mut Report,
-    ) -> Result<Option<Verdict>, LandError> {
+    fn last_gates(&self, bench: &mut Bench, report: &mut Report) -> Result<Option<Verdict>, LandError> {
         Ok(match self.gated(bench, None, report)? {
             Some(true) => None,
             None => Some(Verdict::Stop),
-            Some(false) => Some(red_at_the_end(cargo, report)),
+            Some(false) => {
+                if report.merged.len() > 1 {
+                    let said = "they looked at all that was merged at once, so nobody can be singled out";
+                    report.note("gates", Some(said.to_owned()));
+                }
+                Some(red_at_the_end(report))
+            }
         })
     }
 
