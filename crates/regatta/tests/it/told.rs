@@ -39,3 +39,36 @@ tasks: [ { id: a, run: 'echo a >a.txt' }, { id: b, run: 'echo b >b.txt' }, { id:
     let said = world.regatta(&["run", "plan.yaml"]).exits(1).out;
     assert!(!said.contains("singled out"), "{said}");
 }
+
+#[test]
+fn setup_runs_again_after_a_merge_that_changed_a_lock_file() {
+    let world = with_plan(
+        "worktree: { setup: ['cp Cargo.lock prepared.log 2>/dev/null || echo none >prepared.log'] }
+merge: { gates: ['cat prepared.log >>$(git rev-parse --path-format=absolute --git-common-dir)/seen.log'] }
+tasks:
+  - { id: a, run: 'echo a >a.txt' }
+  - { id: b, needs: [a], run: 'echo two >Cargo.lock' }
+  - { id: c, needs: [b], run: 'echo c >c.txt' }
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert_eq!(world.read(".git/seen.log"), "none\ntwo\ntwo\n");
+}
+
+#[test]
+fn a_setup_that_a_lock_file_broke_speaks_against_the_work_that_changed_it() {
+    let world = with_plan(
+        "worktree: { setup: ['! grep bad Cargo.lock 2>/dev/null'] }
+merge: { policy: merge-succeeded, on_gate_failure: take-out, gates: ['true'] }
+tasks: [ { id: a, run: 'echo a >a.txt' }, { id: b, run: 'echo bad >Cargo.lock' } ]
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let landing = status(&world)["landing"].clone();
+    assert_eq!(
+        (&landing["merged"], &landing["left_out"]),
+        (&serde_json::json!(["a"]), &serde_json::json!({ "b": "gate" }))
+    );
+    let red = landing["gates"].as_array().unwrap().iter().find(|gate| gate["passed"] == false).unwrap();
+    assert_eq!((&red["id"], &red["after"]), (&serde_json::json!("setup"), &serde_json::json!("b")));
+}

@@ -27,6 +27,8 @@ pub(super) struct Bench {
     pub(super) tip: Oid,
     /// Where it is written down at which commits we let worktrees stand.
     pub(super) stood: Stood,
+    /// The commit at which it was prepared.
+    pub(super) set_up_at: Oid,
     /// The worktree does not stand at the tip yet: nobody has had to look there.
     pub(super) behind: Cell<bool>,
     /// Gates that do not block and have not passed at the tip.
@@ -117,6 +119,7 @@ impl Dock {
             path,
             branch: full,
             tip: from.clone(),
+            set_up_at: from.clone(),
             stood,
             behind: Cell::new(false),
             unpassed: BTreeSet::new(),

@@ -23,6 +23,7 @@ mod proof;
 mod resolve;
 mod resolver;
 mod scribe;
+mod set_up;
 mod signing;
 mod target;
 mod tries;
