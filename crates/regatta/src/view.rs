@@ -41,6 +41,8 @@ pub struct RunView {
     pub holder: Option<Holder>,
     /// What went wrong last with a node.
     pub failures: BTreeMap<NodeId, Failure>,
+    /// What people should know of an attempt that ended well, the last of its node.
+    pub warnings: BTreeMap<NodeId, Box<str>>,
     /// What earlier runs left for this one.
     pub reused: BTreeMap<NodeId, Box<Reused>>,
     /// Why nothing of an earlier run stands for a node.
@@ -188,6 +190,7 @@ impl RunView {
         let (mut illegal, mut failures, mut failed_undos) = (None, BTreeMap::new(), BTreeMap::new());
         let (mut reused, mut reuse_missed) = (BTreeMap::new(), BTreeMap::new());
         let (mut story, mut batches) = (Story::default(), Vec::new());
+        let mut warnings = BTreeMap::new();
         reader
             .fold(&summary.run_id, &mut |stored| {
                 if let Err(error) = engine.apply(&stored.event) {
@@ -196,6 +199,7 @@ impl RunView {
                 metrics.push(&stored.event);
                 story.absorb(engine.graph(), &stored.event);
                 note(&mut failures, &stored.event.kind);
+                warn(&mut warnings, &stored.event.kind);
                 match &stored.event.kind {
                     EventKind::UndoEnded { node, cause: Some(cause), report, .. } => {
                         failed_undos.insert(*node, (*cause, report.clone()));
@@ -218,19 +222,16 @@ impl RunView {
             return Err(CliError::environment(message));
         }
         let holder = reader.holder(&summary.run_id).map_err(store_error)?;
-        let mut landing = Landing::read(&reader.place().run_dir(&summary.run_id));
-        if summary.state.has_ended() {
-            // What landing waited for, nobody waits for any more.
-            landing.iter_mut().for_each(|report| (report.waits, report.asks) = (None, Vec::new()));
-        }
+        let run_dir = reader.place().run_dir(&summary.run_id);
         Ok(RunView {
-            landing,
+            landing: landing(&run_dir, summary.state.has_ended()),
             record,
             plan,
             engine,
             metrics,
             holder,
             failures,
+            warnings,
             reused,
             reuse_missed,
             batches,
@@ -309,6 +310,24 @@ pub(crate) fn own_failure<'a>(
         };
         same && outcome.is_failure() && upstream.is_empty()
     })
+}
+
+/// How the work of a run was brought together; what that waited for, nobody waits for once the run `has_ended`.
+fn landing(run_dir: &Path, has_ended: bool) -> Option<Landing> {
+    let mut landing = Landing::read(run_dir);
+    if has_ended {
+        landing.iter_mut().for_each(|report| (report.waits, report.asks) = (None, Vec::new()));
+    }
+    landing
+}
+
+/// Remembers what is to be said of the last attempt of a node, if that ended well.
+fn warn(warnings: &mut BTreeMap<NodeId, Box<str>>, kind: &EventKind) {
+    let EventKind::DispatchEnded { node, outcome, report, .. } = kind else { return };
+    match report.message.clone().filter(|_| *outcome == AttemptOutcome::Succeeded) {
+        Some(said) => warnings.insert(*node, said),
+        None => warnings.remove(node),
+    };
 }
 
 /// Remembers how the last attempt of a node ended.

@@ -35,6 +35,9 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
         if let Some(failure) = view.failures.get(&node).filter(|_| !told) {
             out(&format!("  last: {}\n", why::last(failure)));
         }
+        if let Some(said) = view.warnings.get(&node) {
+            out(&format!("  note: {}\n", escape(said)));
+        }
         for (with, passed) in tested(&view, node) {
             let word = if passed { "passed" } else { "red" };
             out(&format!("  gates {word} with {}\n", with.join(", ")));
@@ -86,6 +89,7 @@ fn row(view: &RunView, node: NodeId) -> Value {
         "batches": tested(view, node)
             .map(|(with, passed)| json!({ "tasks": with, "passed": passed }))
             .collect::<Vec<_>>(),
+        "warning": view.warnings.get(&node),
         "last_attempt": view.failures.get(&node).map(why::last),
     })
 }

@@ -88,6 +88,7 @@ fn text(view: &RunView, live: u64, said: &str) -> String {
     text.push_str(&escalations::text(view.stand()));
     let id = view.record.summary.run_id.as_str();
     text.push_str(&view.landing.as_ref().map(|report| landing::text(report, id)).unwrap_or_default());
+    text.push_str(&summary::warnings(view));
     if view.status() == "interrupted" {
         if live > 0 {
             let go = if live == 1 { "goes" } else { "go" };

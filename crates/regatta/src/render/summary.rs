@@ -58,6 +58,7 @@ pub fn text(view: &RunView) -> String {
     out.push_str(&format!("  most at once {peak}\n"));
     out.push_str(&view.landing.as_ref().map(|report| landing::text(report, run_id)).unwrap_or_default());
     out.push_str(&usage::text(view));
+    out.push_str(&warnings(view));
     out.push_str(&failures(view));
     for (node, (cause, report)) in &view.failed_undos {
         let reason = lines::reason(Some(*cause), report);
@@ -116,6 +117,20 @@ fn unwell(engine: &Engine) -> impl Iterator<Item = NodeId> + '_ {
         let node = engine.state().node(node);
         node.outcome().is_some_and(NodeOutcome::blocks) || node.state_name() == "in_doubt"
     })
+}
+
+/// What people should know of tasks that ended well, a line each.
+#[must_use]
+pub fn warnings(view: &RunView) -> String {
+    let mut out = String::new();
+    for (node, said) in view.warnings.iter().take(MAX_LISTED) {
+        let name = escape(view.engine.graph().name(*node));
+        out.push_str(&format!("  note         {name}: {}\n", escape(said)));
+    }
+    if view.warnings.len() > MAX_LISTED {
+        out.push_str(&format!("  … and {} more notes\n", view.warnings.len() - MAX_LISTED));
+    }
+    out
 }
 
 fn failures(view: &RunView) -> String {
@@ -188,6 +203,7 @@ pub fn json(view: &RunView) -> Value {
                 "usage": usage::json(metrics.node_usage(node)),
                 "why": why(view, node),
                 "cause": view.cause(node),
+                "warning": view.warnings.get(&node),
                 "reused_from": view.reused.get(&node).map(|reused| &*reused.run),
             });
             (graph.name(node).to_owned(), row)
