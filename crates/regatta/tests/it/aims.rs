@@ -136,3 +136,22 @@ fn what_is_not_committed_stops_no_run_and_one_line_says_that_tasks_do_not_see_it
     assert!(said.err.contains(told), "{}", said.err);
     assert!(!world.regatta(&["logs", "a"]).out.contains("changed"));
 }
+
+#[test]
+fn a_checkout_whose_git_directory_is_elsewhere_gets_its_work() {
+    let world = with_plan("merge: { gates: ['true'] }\ntasks: [ { id: a, run: 'echo a >a.txt' } ]\n");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let dir = elsewhere.path().join("store");
+    git(&world, &["init", "-q", "--separate-git-dir", dir.to_str().unwrap()]);
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert_eq!((world.read("a.txt").as_str(), on(&world, "main").as_str()), ("a\n", "Merge a: a"));
+    // Linked worktrees of it, too.
+    let linked = elsewhere.path().join("linked");
+    git(&world, &["worktree", "add", "-q", "-b", "other", linked.to_str().unwrap()]);
+    let plan = world.read("plan.yaml").replace("a.txt", "b.txt");
+    std::fs::write(linked.join("plan.yaml"), plan).unwrap();
+    let linked = linked.to_str().unwrap();
+    world.regatta(&["--workspace", linked, "run", &format!("{linked}/plan.yaml")]).exits(0);
+    assert_eq!((on(&world, "main").as_str(), on(&world, "other").as_str()), ("Merge a: a", "Merge a: a"));
+    assert_eq!(git(&world, &["show", "other:b.txt"]), "a");
+}
