@@ -19,7 +19,7 @@ use regatta_journal::{Holder, Reader, RunId, RunRecord, RunState, StoreError, St
 use regatta_plan::Plan;
 use regatta_runtime::escalation::Story;
 use regatta_runtime::keeper;
-use regatta_runtime::landing::Report as Landing;
+use regatta_runtime::landing::{Approval, Report as Landing};
 use regatta_runtime::metrics::Metrics;
 use regatta_runtime::owner::live_attempts;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,6 +53,8 @@ pub struct RunView {
     pub failed_undos: BTreeMap<NodeId, (Cause, Box<Report>)>,
     /// Its attempts that did not end well.
     pub story: Story,
+    /// Tasks that somebody wants to be left out where work lands, each with who said so.
+    pub refused: BTreeMap<String, String>,
     /// How its work was brought together, as far as that has come.
     pub landing: Option<Landing>,
 }
@@ -66,6 +68,8 @@ pub struct Stand<'a> {
     pub failures: &'a BTreeMap<NodeId, Failure>,
     /// What earlier runs left for this one.
     pub reused: &'a BTreeMap<NodeId, Box<Reused>>,
+    /// Tasks that somebody wants to be left out where work lands, each with who said so.
+    pub refused: &'a BTreeMap<String, String>,
     /// The run.
     pub run_id: &'a str,
     /// Somebody orchestrates it.
@@ -225,6 +229,8 @@ impl RunView {
         let run_dir = reader.place().run_dir(&summary.run_id);
         Ok(RunView {
             landing: landing(&run_dir, summary.state.has_ended()),
+            // What cannot be read is told by the landing.
+            refused: Approval::left_out(&run_dir).unwrap_or_default(),
             record,
             plan,
             engine,
@@ -253,6 +259,7 @@ impl RunView {
             engine: &self.engine,
             failures: &self.failures,
             reused: &self.reused,
+            refused: &self.refused,
             run_id: self.record.summary.run_id.as_str(),
             held: self.holder.is_some(),
         }

@@ -31,7 +31,8 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     for node in nodes {
         out(&format!("{}: {}\n", view.engine.graph().name(node), why::why(&view, node)));
         out(&questions::next(view.stand(), node));
-        let told = view.own_failure(node).is_some();
+        let told = view.own_failure(node).is_some()
+            || why::left_to_person(&view.engine, &view.failures, node).is_some();
         if let Some(failure) = view.failures.get(&node).filter(|_| !told) {
             out(&format!("  last: {}\n", why::last(failure)));
         }

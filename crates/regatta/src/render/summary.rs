@@ -8,7 +8,7 @@ use super::landing;
 use super::lines;
 use super::questions;
 use super::usage;
-use super::why::why;
+use super::why::{self, why};
 use super::{count, duration};
 use crate::view::RunView;
 use regatta_engine::Engine;
@@ -105,6 +105,10 @@ pub fn counts(engine: &Engine) -> String {
         .filter(|&o| state.count(o) > 0)
         .map(|o| format!("{} {}", state.count(o), o.name().replace('_', " ")))
         .collect();
+    let collected = engine.shown().filter(|&node| state.node(node).state_name() == "collected").count();
+    if collected > 0 {
+        parts.push(format!("{collected} collected"));
+    }
     if state.open() > 0 {
         parts.push(format!("{} open", state.open()));
     }
@@ -151,8 +155,12 @@ fn failures(view: &RunView) -> String {
 pub fn next(view: &RunView) -> String {
     let (engine, run_id) = (&view.engine, view.record.summary.run_id.as_str());
     let name = |node: NodeId| shell_word(engine.graph().name(node));
-    let gate = engine.state().in_doubt().find(|node| engine.graph().asked(*node).is_some()).map(name);
-    let doubt = engine.state().in_doubt().find(|node| engine.graph().asked(*node).is_none()).map(name);
+    let asked = |node: &NodeId| engine.graph().asked(*node).is_some();
+    // A conflict is resolved where it stands, and no answer.
+    let conflicts = |node: &NodeId| why::left_to_person(engine, &view.failures, *node).is_some();
+    let gate = engine.state().in_doubt().find(asked).map(name);
+    let doubt = engine.state().in_doubt().find(|node| !asked(node) && !conflicts(node)).map(name);
+    let landing_waits = view.landing.as_ref().is_some_and(|report| report.waits.is_some());
     match (engine.state().phase, doubt) {
         (Phase::Paused(PauseReason::Waiting | PauseReason::Interrupted), None) if gate.is_some() => format!(
             "next: regatta answer {run_id} {} --allow | --deny\nthen: regatta resume {run_id}\n",
@@ -161,6 +169,8 @@ pub fn next(view: &RunView) -> String {
         (Phase::Paused(PauseReason::Waiting | PauseReason::Interrupted), Some(task)) => format!(
             "next: regatta answer {run_id} {task} --again | --succeeded | --failed\nthen: regatta resume {run_id}\n"
         ),
+        // What it waits for was said with the command that goes on.
+        (Phase::Paused(PauseReason::Waiting), None) if landing_waits => String::new(),
         (Phase::New | Phase::Running | Phase::Paused(_), _) => format!("next: regatta resume {run_id}\n"),
         (Phase::Ended(RunStatus::Succeeded), _) => String::new(),
         // Each has said where to look.

@@ -13,7 +13,9 @@ use std::time::Duration;
 
 /// What git's complaint about an index that somebody has contains,
 const INDEX_LOCK: &str = "index.lock";
-/// how often that is waited for,
+/// and about files that it does not know.
+const UNTRACKED: &str = "untracked working tree files";
+/// How often the index is waited for,
 const MOST_WAITS: u32 = 20;
 /// and how long each time.
 const A_MOMENT: Duration = Duration::from_millis(100);
@@ -135,12 +137,19 @@ impl Dock {
         }
         let result = self.ground.names.result();
         self.ground.repo.git.set_ref(&full(&result), tip)?;
-        let what = format!(
-            "files in {} are in the way; the result stands on branch {result} ({why})",
-            there.dir().display()
-        );
-        let command = format!("commit or stash them, then: regatta resume {}", self.ground.names.run());
-        Ok(Moved::No(what, command))
+        let (dir, run) = (there.dir().display(), self.ground.names.run());
+        let (what, mend) = match why {
+            _ if why.contains(INDEX_LOCK) => {
+                let lock = "another git has the index; remove its lock if none runs any more";
+                ("the index is locked", lock)
+            }
+            _ if why.contains(UNTRACKED) => {
+                ("untracked files are in the way", "move them away or delete them")
+            }
+            _ => ("files are in the way", "commit or stash them"),
+        };
+        let what = format!("{what} in {dir}; the result stands on branch {result} ({why})");
+        Ok(Moved::No(what, format!("{mend}, then: regatta resume {run}")))
     }
 
     /// The same once the target has moved: what cannot be removed is no reason to land again.
@@ -156,7 +165,12 @@ impl Dock {
     fn clear_up(&self, cargo: &Cargo, left_out: &BTreeMap<String, Cause>) -> Result<(), LandError> {
         let names = &self.ground.names;
         self.ground.clear(&self.ground.dir.join(names.integration_worktree()))?;
-        self.ground.repo.git.drop_refs(&[full(&names.integration())])?;
+        let mut ours = vec![full(&names.integration())];
+        if self.target().is_some() {
+            // What something was in the way of has landed.
+            ours.push(full(&names.result()));
+        }
+        self.ground.repo.git.drop_refs(&ours)?;
         let mut done = Vec::new();
         for piece in cargo.pieces.iter().filter(|piece| !left_out.contains_key(&piece.task)) {
             let (path, branch) = (self.ground.path(&piece.task), full(&names.branch(&piece.task)));
