@@ -8,6 +8,7 @@
 //! again where the keeper stands, and each stage may be done twice. Knows no driver.
 
 use crate::action::Site;
+use crate::began_on;
 use crate::collect;
 use crate::git::{Oid, Repo, RepoError, lfs};
 use crate::judge::Job;
@@ -151,7 +152,11 @@ pub(crate) fn of_run(
     let failed = |source| RunError::Directory { path: workspace.join(&rules.dir), source };
     // Recorded before the ref: whoever finds that knows what was begun with.
     let lfs = large_files((&repo, &pinned), &rules.lfs, (run_dir, began_earlier))?;
-    if !began_earlier {
+    let in_dir = |source| RunError::Directory { path: run_dir.to_owned(), source };
+    if began_earlier {
+        repo = began_on::as_it_began(repo, run_dir).map_err(in_dir)?;
+    } else {
+        began_on::write(run_dir, &repo.head).map_err(in_dir)?;
         repo.git.update_ref(&pin, (None, Some(&pinned))).map_err(RepoError::Git)?;
     }
     let ground = Ground::of((repo, pinned), (workspace, run_dir, run_id), rules.clone());

@@ -63,7 +63,8 @@ impl Standing {
     #[must_use]
     pub fn text(&self, engine: &Engine) -> String {
         let Standing { run_id, failures, reused } = self;
-        let stand = Stand { engine, failures, reused, run_id, held: true };
+        let refused = &BTreeMap::new();
+        let stand = Stand { engine, failures, reused, refused, run_id, held: true };
         tasks(stand) + &questions::text(stand) + &escalations::text(stand)
     }
 }

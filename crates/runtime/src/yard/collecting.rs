@@ -207,7 +207,10 @@ impl Ground {
             changes.iter().map(|change| change.path.as_str()).filter(|path| wanted(path)).collect()
         };
         say(such(&|path| self.protect.is_match(path)), "it changed protected paths");
-        say(such(&|path| is_copied(&self.copies, path)), "it committed what was copied into its worktree");
+        let (ours, copied): (Vec<&str>, Vec<&str>) =
+            self.never_committed(changes).into_iter().partition(|path| !is_copied(&self.copies, path));
+        say(copied, "it committed what was copied into its worktree");
+        say(ours, "it committed what lies there for the run only");
         let (large, filtered): (Vec<_>, Vec<_>) =
             filtered(git, changes)?.into_iter().partition(|(_, filter)| filter == lfs::FILTER);
         let named: Vec<&str> = filtered.iter().map(|(path, _)| path.as_str()).collect();

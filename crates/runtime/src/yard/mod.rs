@@ -10,6 +10,7 @@
 //!                                |- recycling          instead of making, where a task is done
 //!                                |- resolutions       conflicts that were resolved before
 //!                                |- settled            so that the first look at it is quick
+//!                                |- uncommitted        what never belongs into a commit
 //!                                |- attributes        those of "ours", for a merge without a checkout
 //!                                |- pairs             which pieces of work conflict with each other
 //!                                |- own_git           git in a worktree, whatever was done to it
@@ -40,6 +41,7 @@ mod saving;
 mod settled;
 mod stash;
 mod stood;
+mod uncommitted;
 mod workers;
 
 pub use attributes::{AttributesError, Meeting, Merger};
@@ -147,9 +149,8 @@ impl Ground {
         std::fs::create_dir_all(&indexes)?;
         // Where git does not say, nothing is lost but time.
         let settles = recycling::settles(&repo.git).unwrap_or(false);
-        let nobody = || Person { name: "regatta".to_owned(), email: "regatta@localhost".to_owned() };
         let ground = Ground {
-            committer: repo.committer.clone().unwrap_or_else(nobody),
+            committer: repo.committer.clone().unwrap_or_else(Person::nobody),
             guard: Guard::of(&repo.common_dir, (run_dir, run))?,
             names: Names::of(run),
             copies: patterns(&rules.copy),
