@@ -47,6 +47,11 @@ pub(crate) fn check(item: Item<'_>, kind: &Kind, what: What<'_>, problems: &mut 
         (Kind::Map(entry), Value::Map(pairs)) => {
             doubled(pairs, what, problems);
             for (key, value) in pairs.iter() {
+                if key.text.is_empty() {
+                    let message = format!("{what} has an empty name");
+                    problems.push(Diagnostic::error(Code::BadId, key.span(), message));
+                    continue;
+                }
                 check(value, entry, What::Member(key.text, &what), problems);
             }
         }
@@ -95,7 +100,9 @@ fn id_of(item: Item<'_>) -> Option<(&str, Span)> {
     let Value::Map(pairs) = item.value() else { return None };
     let (_, id) = pairs.iter().find(|(k, _)| k.text == "id")?;
     match id.value() {
-        Value::Plain(text) | Value::Text(text) if !text.is_empty() => Some((text, id.span())),
+        Value::Plain(text) | Value::Text(text) if !text.is_empty() && !id.is_null() => {
+            Some((text, id.span()))
+        }
         _ => None,
     }
 }
@@ -105,7 +112,7 @@ fn record((item, pairs): (Item<'_>, Map<'_>), shape: &Shape, what: What<'_>, pro
     let mut found: Vec<(&Field, Key<'_>)> = Vec::with_capacity(FEW);
     for (key, value) in pairs.iter() {
         let Some(field) = shape.field(key.text) else {
-            problems.push(unknown(&key, shape, what));
+            problems.push(unknown(&key, shape, what, problems.len() < MOST_GUESSES));
             continue;
         };
         if value.is_null() {
@@ -139,10 +146,14 @@ fn record((item, pairs): (Item<'_>, Map<'_>), shape: &Shape, what: What<'_>, pro
     problems.push(Diagnostic::error(Code::Action, span, message).help(help));
 }
 
-fn unknown(key: &Key<'_>, shape: &Shape, what: What<'_>) -> Diagnostic {
+/// So many problems may come with a guess; comparing names is dear.
+const MOST_GUESSES: usize = 1_000;
+
+fn unknown(key: &Key<'_>, shape: &Shape, what: What<'_>, guess: bool) -> Diagnostic {
     let message = format!("unknown key `{}` in {what}", key.text);
     let problem = Diagnostic::error(Code::UnknownKey, key.span(), message);
-    match nearest(key.text, shape.fields.iter().flat_map(Field::spellings)) {
+    let spellings = shape.fields.iter().flat_map(Field::spellings).filter(|_| guess);
+    match nearest(key.text, spellings) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem,
     }
@@ -217,13 +228,15 @@ fn scalar(item: Item<'_>, kind: &Kind, what: What<'_>, problems: &mut Problems) 
         (Kind::Decimal, Value::Plain(text) | Value::Number(text)) => decimal(text),
         (Kind::Share, Value::Plain(text) | Value::Number(text)) => share(text),
         (Kind::Text, Value::Plain(_) | Value::Text(_)) => return,
+        (Kind::Name, Value::Plain(text) | Value::Text(text)) => named(text),
         (Kind::Duration | Kind::Size | Kind::Choice(_), Value::Plain(text) | Value::Text(text)) => {
             written(text, kind)
         }
         _ => return problems.push(wrong_type(item, kind, what)),
     };
     if let Err((message, help)) = fits {
-        let mut problem = Diagnostic::error(Code::BadValue, item.span(), format!("{what} {message}"));
+        let code = if matches!(kind, Kind::Name) { Code::BadId } else { Code::BadValue };
+        let mut problem = Diagnostic::error(code, item.span(), format!("{what} {message}"));
         problem.help = help;
         problems.push(problem);
     }
@@ -238,6 +251,10 @@ fn whole(digits: &str, (low, high): (u64, u64)) -> Fits {
         _ if low == high => Err((format!("must be {low}, not `{digits}`"), None)),
         _ => Err((format!("must be a whole number from {low} to {high}, not `{digits}`"), None)),
     }
+}
+
+fn named(text: &str) -> Fits {
+    if text.is_empty() { Err(("must not be empty".to_owned(), None)) } else { Ok(()) }
 }
 
 fn decimal(text: &str) -> Fits {
@@ -279,7 +296,7 @@ fn wrong_type(item: Item<'_>, kind: &Kind, what: What<'_>) -> Diagnostic {
 
 fn wanted(kind: &Kind) -> String {
     match kind {
-        Kind::Text | Kind::Duration | Kind::Size | Kind::Choice(_) => "a text".to_owned(),
+        Kind::Text | Kind::Name | Kind::Duration | Kind::Size | Kind::Choice(_) => "a text".to_owned(),
         Kind::Flag => "true or false".to_owned(),
         Kind::Whole(..) => "a whole number".to_owned(),
         Kind::Decimal | Kind::Share => "a number".to_owned(),

@@ -28,6 +28,8 @@ use crate::tree::same;
 pub(crate) enum Kind {
     /// A text.
     Text,
+    /// A text that is not empty, because it names something.
+    Name,
     /// True or false.
     Flag,
     /// A whole number from .. to.
@@ -46,7 +48,7 @@ pub(crate) enum Kind {
     Free,
     /// A list.
     List(&'static Kind),
-    /// A map with free keys.
+    /// A map with free keys, none of them empty.
     Map(&'static Kind),
     /// A map with known keys.
     Record(&'static Shape),
