@@ -24,6 +24,7 @@ pub mod epic;
 mod fields;
 mod file_set;
 mod graph_checks;
+mod guesses;
 mod ids;
 mod isolation;
 mod items;

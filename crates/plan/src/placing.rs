@@ -5,7 +5,8 @@
 use crate::cells::Cell;
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{Draft, Spanned, TaskDraft};
-use crate::edges::{Edges, Guesses, Names};
+use crate::edges::{Edges, Names};
+use crate::guesses::Guesses;
 use crate::isolation;
 use crate::items;
 use crate::model::{Action, InWorktree, Task, Terms, built_in};
