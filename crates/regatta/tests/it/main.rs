@@ -114,6 +114,7 @@ mod takeover;
 mod tools;
 mod traces;
 mod trees;
+mod unwritten;
 mod web_servers;
 mod worktree_verbs;
 mod worktrees;
