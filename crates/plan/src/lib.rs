@@ -15,6 +15,7 @@ mod budgets;
 mod canonical;
 mod cells;
 mod conflicts;
+mod cycles;
 mod diagnostic;
 mod digest;
 pub mod domains;

@@ -130,6 +130,26 @@ fn check_locks(draft: &Draft<'_>, p: &Placed, problems: &mut Problems) {
         let message = format!("task `{}` {why}", p.task.id);
         problems.push(Diagnostic::error(Code::UnknownName, p.id_span.wide(), message));
     }
+    // Several claims on one thing are one claim.
+    let mut claimed: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+    for lock in &p.task.locks {
+        if let Claim::Units(units) = lock.claim {
+            claimed.entry(&lock.resource).or_default().push(units);
+        }
+    }
+    for (name, claims) in claimed {
+        let sum: u64 = claims.iter().map(|units| u64::from(*units)).sum();
+        match draft.resources.get(name).or_else(|| draft.leases.get(name)) {
+            Some(&capacity) if sum > capacity.into() && claims.iter().all(|units| *units <= capacity) => {
+                let message = format!(
+                    "task `{}` claims {sum} units of `{name}` in all, which has {capacity}",
+                    p.task.id
+                );
+                problems.push(Diagnostic::error(Code::UnknownName, p.id_span.wide(), message));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Names of an order that are told one by one if they mean nothing.

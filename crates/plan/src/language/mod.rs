@@ -9,6 +9,7 @@ mod imported_keys;
 mod later_keys;
 mod markdown;
 mod plan_keys;
+mod scalars;
 mod schema;
 mod settings_keys;
 mod task_keys;

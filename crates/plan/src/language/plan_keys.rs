@@ -197,7 +197,7 @@ static PER_PRIORITY: Shape = Shape {
 const ATTEMPT: Field = key(
     "attempt",
     Kind::Duration,
-    "Longest time of one attempt, then TERM, `grace`, KILL of the whole tree. Default `30m`, for agents `60m`.",
+    "Longest time of one attempt, then TERM, `grace`, KILL of the whole tree; `0` ends each as soon as it has begun. Default `30m`, for agents `60m`.",
 );
 const IDLE: Field = key("idle", Kind::Duration, "Longest time without output of an attempt. Default none.");
 const GRACE: Field = key("grace", Kind::Duration, "Time between TERM and KILL. Default `10s`.");
