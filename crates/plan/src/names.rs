@@ -17,7 +17,7 @@ pub(crate) fn check_names(draft: &Draft<'_>, placed: &[Placed], problems: &mut P
         agents: draft.agents.all.keys().cloned().collect(),
         servers: draft.mcp_servers.keys().cloned().collect(),
         drivers: draft.drivers.clone(),
-        gates: draft.apart.as_ref().map(|apart| apart.gates.clone()).unwrap_or_default(),
+        gates: draft.apart.as_ref().map(|apart| apart.gate_ids.clone()).unwrap_or_default(),
     };
     let mut guesses = Guesses::new();
     for p in placed {

@@ -4,7 +4,7 @@
 //! are walked without recursion.
 
 use super::scalars::scalar;
-use super::{Field, Kind, Shape};
+use super::{Field, Kind, Shape, fitting};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::nearest;
 use crate::tree::{Item, Key, List, Map, Span, Value, same};
@@ -56,7 +56,7 @@ pub(crate) fn check(item: Item<'_>, kind: &Kind, what: What<'_>, problems: &mut 
                 check(value, entry, What::Member(key.text, &what), problems);
             }
         }
-        (Kind::Either(among), value) => match among.iter().find(|k| form(k) == form_of(value)) {
+        (Kind::Either(among), value) => match fitting(among, value) {
             Some(kind) => check(item, kind, what, problems),
             None => problems.push(wrong_type(item, kind, what)),
         },
@@ -76,7 +76,7 @@ pub(super) fn form(kind: &Kind) -> u8 {
     }
 }
 
-fn form_of(value: Value<'_>) -> u8 {
+pub(super) fn form_of(value: Value<'_>) -> u8 {
     match value {
         Value::List(_) => 1,
         Value::Map(_) => 2,

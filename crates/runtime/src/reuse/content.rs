@@ -54,9 +54,10 @@ pub(super) fn key(actions: &Actions, node: NodeId, outputs: &Outputs) -> Result<
                 actions.join_params(task, (conflict, rules), (outputs, false)).map_err(|e| e.message)?;
             json!({ "join": params })
         }
-        Action::Gate { .. } => {
-            return Err("it has no command".to_owned());
-        }
+        Action::Gate { .. } => match &task.gate {
+            Some(gate) if gate.is_command() => json!({ "gate": gate.action, "evidence": gate.evidence }),
+            _ => return Err("it has no command".to_owned()),
+        },
     };
     let env: BTreeMap<&str, String> = task
         .env
