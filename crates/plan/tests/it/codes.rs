@@ -240,12 +240,12 @@ fn units_that_one_task_claims_of_one_resource_are_counted_together() {
 fn a_duration_that_is_too_long_is_told_from_what_is_none() {
     let with = |estimate: &str| format!("version: 1\ntasks: [ {{ id: a, run: x, estimate: {estimate} }} ]");
     check(&with("3660d"), "");
-    check(&with("3661d"), "RG006 2:36 `estimate` is longer than 3660 days: `3661d`");
+    check(&with("3661d"), "RG006 2:37 `estimate` is longer than 3660 days: `3661d`");
     check(
         &with("99999999999999999999s"),
-        "RG006 2:36 `estimate` is longer than 3660 days: `99999999999999999999s`",
+        "RG006 2:37 `estimate` is longer than 3660 days: `99999999999999999999s`",
     );
-    check(&with("3661x"), "RG006 2:36 `estimate` is not a duration: `3661x`");
+    check(&with("3661x"), "RG006 2:37 `estimate` is not a duration: `3661x`");
 }
 
 #[test]
