@@ -3,7 +3,6 @@
 //! Knows no items.
 
 use crate::model::{Plan, Task};
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -49,11 +48,10 @@ impl Plan {
         self.tasks.iter().filter(|task| !is_further(task)).count()
     }
 
-    /// Leaves of each map its first item alone, unless its list stands in the plan. A run knows how many there are when it
-    /// has come to them; a view of a plan shows one.
+    /// Leaves of each map its first item alone. A run knows how many there are when it has come to them; a view of a
+    /// plan shows one.
     pub fn keep_first_items(&mut self) {
-        let unsure = |task: &&Task| is_further(task) && !matches!(task.for_each, Some(Value::Array(_)));
-        let further = self.tasks.iter().filter(unsure);
+        let further = self.tasks.iter().filter(|task| is_further(task));
         let gone: BTreeSet<String> = further.map(|task| task.id.clone()).collect();
         if gone.is_empty() {
             return;

@@ -48,14 +48,6 @@ fn a_view_of_a_plan_shows_one_item_of_each_map() {
 }
 
 #[test]
-fn a_view_of_a_plan_shows_every_item_of_a_list_that_stands_in_the_plan() {
-    let mut plan = plan(&(task("run: x, for_each: [p, q, r]") + "  - { id: z, needs: [m], run: y }\n"));
-    plan.keep_first_items();
-    let shown: Vec<String> = plan.tasks.iter().map(|t| format!("{}<{}", t.id, t.needs.join(","))).collect();
-    assert_eq!(shown, ["a<", "m[0]<", "m[1]<", "m[2]<", "z<m[0],m[1],m[2]"]);
-}
-
-#[test]
 fn what_cannot_be_mapped_over_is_said_at_its_place() {
     check(
         &task("run: x, for_each: plenty"),

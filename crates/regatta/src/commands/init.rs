@@ -133,7 +133,8 @@ fn settings() -> String {
 }
 
 fn literal(value: &str) -> String {
-    if value.bytes().all(|b| b.is_ascii_digit()) { value.to_owned() } else { format!("\"{value}\"") }
+    let bare = value == "false" || value.bytes().all(|b| b.is_ascii_digit());
+    if bare { value.to_owned() } else { format!("\"{value}\"") }
 }
 
 /// How a path is written from the working directory.
