@@ -26,7 +26,7 @@ impl Guesses {
         }
         let work = names.clone().map(|name| (name.len() + 1) * (text.len() + 1)).sum();
         // Whoever asks later gets nothing either: not even counting is free.
-        self.0 = self.0.checked_sub(work).unwrap_or_default();
+        self.0 = self.0.saturating_sub(work);
         if self.0 == 0 { None } else { nearest(text, names) }
     }
 
