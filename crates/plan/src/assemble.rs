@@ -145,7 +145,7 @@ fn default_ageing(tasks: usize) -> u32 {
     u32::try_from(6 * tasks.isqrt()).unwrap_or(u32::MAX).max(32)
 }
 
-/// Ids keep their grammar, and no two are the same, or the same but for case. Answers the order of the tasks by id, if
+/// Ids keep their grammar, and no two are the same, or the same but for case. That one is empty was told before. Answers the order of the tasks by id, if
 /// it was found out on the way.
 fn check_ids(tasks: &[Entry<'_>], problems: &mut Problems) -> Option<Vec<u32>> {
     for task in tasks.iter().filter(|t| !t.id.is_empty() && !is_id(t.id)) {

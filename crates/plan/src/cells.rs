@@ -151,7 +151,7 @@ fn check_values(task: &Entry<'_>, matrix: &Matrix, problems: &mut Problems) {
         problems.push(Diagnostic::error(code, task.id_span(), message));
     };
     for (axis, values) in matrix {
-        if !is_id(axis) {
+        if !axis.is_empty() && !is_id(axis) {
             let axis = axis.escape_debug();
             wrong(Code::BadId, format!("matrix axis `{axis}` of task `{}` is not an id", task.id));
         }

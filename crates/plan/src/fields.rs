@@ -106,12 +106,12 @@ impl<'t> Fields<'t> {
         self.list(key).iter().filter_map(text).collect()
     }
 
-    /// Whole numbers by key.
+    /// Whole numbers by key. That a key is empty is told elsewhere.
     pub(crate) fn counts(self, key: &str) -> BTreeMap<String, u32> {
         let count = |(k, v): (Key<'_>, Item<'_>)| {
             Some((k.text.to_owned(), whole(v).and_then(|n| u32::try_from(n).ok())?))
         };
-        self.inside(key).pairs().filter_map(count).collect()
+        self.inside(key).pairs().filter(|(k, _)| !k.text.is_empty()).filter_map(count).collect()
     }
 }
 

@@ -234,7 +234,7 @@ fn passed(f: Fields<'_>, problems: &mut Problems) -> Option<Vec<String>> {
 /// Where secrets come from. That each has one source is judged before.
 fn vault(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, SecretSource> {
     let mut vault = BTreeMap::new();
-    for (name, item) in f.pairs() {
+    for (name, item) in f.pairs().filter(|(name, _)| !name.text.is_empty()) {
         if !is_id(name.text) {
             let message = format!("`{}` cannot be the name of a secret", name.text.escape_debug());
             problems.push(Diagnostic::error(Code::BadId, name.span(), message));

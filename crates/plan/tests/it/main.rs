@@ -12,6 +12,7 @@ mod imported;
 mod joins;
 mod large;
 mod maps;
+mod names;
 mod order;
 mod prompt;
 mod references;

@@ -3,7 +3,7 @@
 mod follow;
 
 use crate::args::LogsArgs;
-use crate::context::{Context, out};
+use crate::context::{Context, out, try_out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape_block;
@@ -14,7 +14,7 @@ use regatta_runtime::landing::Report;
 use regatta_runtime::{collect, workspace};
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 /// Runs the verb.
@@ -113,8 +113,12 @@ fn print(context: &Context, dir: &Path, name: &str) -> Result<(), CliError> {
         out(&escape_block(&String::from_utf8_lossy(&bytes)));
         return Ok(());
     }
-    let mut stdout = std::io::stdout().lock();
-    // A reader that went away has seen enough.
-    let _ = std::io::copy(&mut file, &mut stdout).and_then(|_| stdout.flush());
-    Ok(())
+    let mut part = vec![0; 64 << 10];
+    loop {
+        let read = file.read(&mut part).map_err(fail)?;
+        // A reader that went away has seen enough.
+        if read == 0 || !try_out(&part[..read]) {
+            return Ok(());
+        }
+    }
 }

@@ -4,7 +4,7 @@
 
 use crate::args::RunArgs;
 use crate::commands::beginning;
-use crate::commands::plan::prepared;
+use crate::commands::plan::{prepared, print};
 use crate::connected;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
@@ -66,8 +66,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     connected::refuse_open_names(context, &source.plan, show)?;
     let (plan, improved) = prepared(context, (source.plan.clone(), &mut overrides), &args.optimise)?;
     if args.dry_run {
-        out(&render::schedule::text(&plan, improved.as_ref())?);
-        return Ok(Exit::Success);
+        return print(plan, improved.as_ref(), args.json);
     }
     check_repository(context, &plan)?;
     if let Some(improved) = improved.filter(|_| show == Show::People) {

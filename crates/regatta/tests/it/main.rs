@@ -123,6 +123,7 @@ mod told;
 mod tools;
 mod traces;
 mod trees;
+mod unwritten;
 mod web_servers;
 mod worktree_verbs;
 mod worktrees;

@@ -18,7 +18,7 @@ mod order;
 mod said;
 mod wire;
 
-pub(crate) use built_in::{JOIN, literal_origin};
+pub(crate) use built_in::{Contribution, JOIN, Stored, literal_origin};
 pub use call::call;
 pub use facts::{Findings, Listed, ToolFacts, judge};
 pub use host::host;
