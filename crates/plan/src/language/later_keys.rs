@@ -197,7 +197,7 @@ pub(super) static GATE: Shape = Shape {
         key(
             "evidence",
             TEXTS,
-            "Files that it writes and that must agree with its exit code: `junit:PATH` (JUnit XML: at least one case, none failed or broken) `sarif:PATH` (no result of level `error`), `lcov:PATH` and `cobertura:PATH` (coverage, with `lines>=N` and `branches>=N` in percent behind the path; 80 and 75 where they are left out, branches only if the report has any), `json:PATH EXPRESSION` (CEL over `report`, as in `json:out.json report.errors == 0`). One that is missing is red.",
+            "Files that it writes and that must agree with its exit code: `junit:PATH` (JUnit XML: at least one case that passed, none failed or broken, wherever it stands, and no suite that counts one), `sarif:PATH` (no result of level `error`, its own or that of its rule), `lcov:PATH` and `cobertura:PATH` (coverage, with `lines>=N` and `branches>=N` in percent behind the path; 80 and 75 where they are left out, branches only if the report has any), `json:PATH EXPRESSION` (CEL over `report`, as in `json:out.json report.errors == 0`). One that is missing is red.",
         ),
     ],
 };

@@ -196,6 +196,15 @@ tasks: [ {{ id: a, run: 'echo a >a.txt' }}, {{ id: b, run: 'echo b >b.txt' }} ]
     assert!(good.0 == Some(0) && good.1 == "1 tests passed, 0 were skipped", "{good:?}");
     let bad = run(Some(&junit("<testcase name=\"one\"><failure/></testcase>")));
     assert!(bad.0 == Some(1) && bad.1.contains("1 of 1 tests failed: one"), "{bad:?}");
+    let nested = run(Some(
+        "<testsuites><testsuite name=\"o\"><testsuite name=\"i\"><testcase name=\"y\"><failure/></testcase></testsuite>\
+         <testcase name=\"k\"/></testsuite></testsuites>",
+    ));
+    assert!(nested.0 == Some(1) && nested.1.contains("1 of 2 tests failed: y"), "{nested:?}");
+    let pytest = run(Some(
+        "<testsuite name=\"pytest\" time=\"\" timestamp=\"2024-03-01T12:34:56.123456\"><testcase name=\"k\"/></testsuite>",
+    ));
+    assert!(pytest.0 == Some(0) && pytest.1 == "1 tests passed, 0 were skipped", "{pytest:?}");
     let none = run(None);
     assert!(none.0 == Some(1) && none.1.contains("cannot be read"), "{none:?}");
 }

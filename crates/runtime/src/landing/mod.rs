@@ -19,15 +19,18 @@ pub mod forecast;
 mod gates;
 mod integrate;
 mod joining;
+mod junit;
 mod paid;
 mod persons;
 mod proof;
 mod resolve;
 mod resolver;
+mod sarif;
 mod scribe;
 mod signing;
 mod target;
 mod tries;
+mod xml;
 
 pub use ancestors::Agreed;
 pub use approval::{Approval, Question};
