@@ -126,7 +126,11 @@ pub(super) static MERGE: Shape = Shape {
             ATTEMPTS,
             "So many branches are merged before the gates run, which are then paid once. A red batch is halved until it is clear whose work made it red; that is mended, taken out, or stops the landing. Default 1.",
         ),
-        key("message", Kind::Text, "Template of the message."),
+        key(
+            "message",
+            Kind::Text,
+            "Template of the message of each merge; `{task}` is the id of the task, `{title}` its title, or its id. Default `Merge {task}: {title}`.",
+        ),
         key("commit", Kind::Record(&COMMIT), "Who commits."),
         key("keep_branches", Kind::Flag, "Keep the branches afterwards."),
     ],

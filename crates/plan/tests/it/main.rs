@@ -15,4 +15,5 @@ mod maps;
 mod order;
 mod prompt;
 mod references;
+mod refusals;
 mod world;

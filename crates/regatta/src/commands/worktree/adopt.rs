@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::render::count;
 use crate::render::escape::escape;
 use crate::task_apart::{TaskApart, worktrees_error};
+use regatta_runtime::escalation::shell_word;
 use regatta_runtime::worktrees::{AdoptError, Adopted, adopt};
 use serde_json::{Value, json};
 
@@ -42,7 +43,9 @@ fn told(error: AdoptError, (run, task): (&str, &str)) -> CliError {
         AdoptError::Landed(_) => {
             CliError::usage(message).hint("commit on the branch that it landed on".to_owned())
         }
-        AdoptError::NoWork(_) => CliError::usage(message).hint(format!("regatta explain {task} --run {run}")),
+        AdoptError::NoWork(_) => {
+            CliError::usage(message).hint(format!("regatta explain {} --run {run}", shell_word(task)))
+        }
         AdoptError::History(_) => CliError::usage(message).hint("rebase it onto that commit"),
         AdoptError::Forbidden(_) => CliError::usage(message).hint("take that out of the commits"),
     }
