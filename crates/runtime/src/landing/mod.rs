@@ -11,26 +11,21 @@
 mod ancestors;
 mod approval;
 mod batches;
-mod coverage;
 mod errand;
-mod evidence;
 mod fix;
 pub mod forecast;
 mod gates;
 mod integrate;
 mod joining;
-mod junit;
 mod paid;
 mod persons;
 mod proof;
 mod resolve;
 mod resolver;
-mod sarif;
 mod scribe;
 mod signing;
 mod target;
 mod tries;
-mod xml;
 
 pub use ancestors::Agreed;
 pub use approval::{Approval, Question};
@@ -260,6 +255,8 @@ pub struct Dock {
     pub run_dir: PathBuf,
     /// What gates and agents say passes it.
     pub redactor: Arc<Redactor>,
+    /// What gates that are expressions say, by name: whether they pass, and why.
+    pub expressions: BTreeMap<String, (bool, String)>,
     /// So many gates run at once at most.
     pub most_at_once: usize,
 }
