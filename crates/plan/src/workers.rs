@@ -26,10 +26,11 @@ pub(crate) fn check(draft: &Draft<'_>, (task, name): (&TaskDraft, &str), problem
 /// Only presets and agents of `acp` tell the session that a further attempt could go on with.
 fn check_session((task, agent): (&TaskDraft, &str), problems: &mut Problems) {
     let message = format!(
-        "`resume_session` of task `{}` has no effect: agent `{agent}` is a `command`, which tells no session",
+        "`resume_session` of task `{}` resumes no session: agent `{agent}` is a `command`, which tells none",
         task.id
     );
-    let help = "leave it out; a further attempt reads in its prompt what failed";
+    let help =
+        "leave it out; `keep_worktree: true` goes on in the worktree, and what failed stands in the prompt";
     problems.push(Diagnostic::warning(Code::NoEffect, task.id_span.clone(), message).help(help));
 }
 

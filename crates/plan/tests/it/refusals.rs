@@ -16,7 +16,7 @@ fn a_secret_has_no_parts_and_a_path_into_one_is_an_error() {
         let loaded = yaml(&with(task));
         let told: Vec<_> = loaded.facts().into_iter().map(|f| (f.code, f.message, f.help)).collect();
         let text = "`${vault.x.y}` in task `a` goes into `x`, which is one text".to_owned();
-        assert!(told.contains(&("RG012", text, Some("write `${vault.x}`".to_owned()))), "{task}: {told:?}");
+        assert!(told.contains(&("RG013", text, Some("write `${vault.x}`".to_owned()))), "{task}: {told:?}");
     }
     let env = yaml(&with("run: 'echo ${env.HOME.y}'")).facts();
     assert!(env[0].message.contains("goes into `HOME`"), "{}", env[0].message);
@@ -32,11 +32,11 @@ fn a_rule_below_another_is_never_asked_and_therefore_an_error() {
     check(&with("'$.x': last, '$.xy': first, '$.y.z': first, '*': last"), "");
     check(
         &with("'$.x': last, '$.x.y': first"),
-        "RG006 4:80 the rule of `$.x.y` of task `j` is never asked: that of `$.x` decides all below it",
+        "RG006 4:82 the rule of `$.x.y` of task `j` is never asked: that of `$.x` decides all below it",
     );
     check(
         &with("'$[\"x\"]': last, '$.x[\"a b\"]': first"),
-        "RG006 4:83 the rule of `$.x[\"a b\"]` of task `j` is never asked: that of `$.x` decides all below it",
+        "RG006 4:85 the rule of `$.x[\"a b\"]` of task `j` is never asked: that of `$.x` decides all below it",
     );
 }
 
@@ -87,7 +87,7 @@ fn placeholders_that_stand_for_nothing_are_told() {
     check(&agent("x, '{prompt_file}', '--in={cwd}', '{\"a\": 1}', '${HOME}'"), "");
     check(
         &agent("x, '{promt}'"),
-        "RG015 2:26 `command` of agent `b` names `{promt}`, which stands for nothing",
+        "RG015 2:25 `command` of agent `b` names `{promt}`, which stands for nothing",
     );
 }
 
@@ -101,7 +101,7 @@ fn resume_session_has_no_effect_where_an_agent_tells_no_session() {
     check(&with("preset: codex"), "");
     check(
         &with("command: [x, '{session}']"),
-        "RG107 3:16 `resume_session` of task `a` has no effect: agent `b` is a `command`, which tells no session",
+        "RG107 3:16 `resume_session` of task `a` resumes no session: agent `b` is a `command`, which tells none",
     );
 }
 
@@ -120,7 +120,7 @@ fn a_map_over_no_items_at_most_is_refused_as_one_over_too_many() {
 fn a_command_of_the_vault_that_is_no_list_is_told_once() {
     check(
         "version: 1\nvault: { x: { command: 'pass x' } }\ntasks: [ { id: a, run: x } ]\n",
-        "RG005 2:24 `command` of secret must be a list, not a text",
+        "RG005 2:24 `command` must be a list, not a text",
     );
     let empty = yaml("version: 1\nvault: { x: { command: [] } }\ntasks: [ { id: a, run: x } ]\n").facts();
     assert!(empty.iter().any(|f| f.message == "the command of the secret `x` is empty"), "{empty:?}");

@@ -338,3 +338,14 @@ tasks:
     assert!(world.path("a.txt").exists() && !world.path("b.txt").exists() && !world.path("c.txt").exists());
     world.regatta(&["merge"]).exits(2);
 }
+
+#[test]
+fn control_characters_of_a_title_stay_out_of_the_commits_of_a_merge() {
+    let world = with_plan(
+        "merge: { gates: ['true'], message: 'Land {task}: {title}' }
+tasks: [ { id: a, title: \"red \\e[31mtext\", run: 'echo a >a.txt' } ]
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert_eq!(git(&world, &["log", "-1", "--format=%s", "main"]), "Land a: red  [31mtext");
+}
