@@ -154,6 +154,10 @@ impl<'a> Edges<'a> {
 
     fn follow(&mut self, reference: &Ref, span: &Span) -> Result<(), (String, Option<String>)> {
         let first = reference.path.first().map(String::as_str).unwrap_or_default();
+        if matches!(reference.head.as_str(), "vault" | "env" | "matrix") && reference.path.len() > 1 {
+            let help = format!("write `${{{}.{first}}}`", reference.head);
+            return Err((format!("goes into `{first}`, which is one text"), Some(help)));
+        }
         match reference.head.as_str() {
             "inputs" if self.names.inputs.contains(first) => Ok(()),
             "inputs" => {

@@ -4,6 +4,7 @@
 
 use super::gates;
 use super::idle;
+use super::placeholders;
 use super::spanned;
 use super::task::command;
 use crate::agents::{Agent, Permissions};
@@ -149,6 +150,15 @@ fn merge(
         let span = f.get("resolver").or(f.get("on_conflict")).map_or(item.span(), Item::span);
         let message = "`resolver` and `on_conflict: resolver` belong together";
         problems.push(Diagnostic::error(Code::BadValue, span, message));
+    }
+    if let Some(item) = f.get("message") {
+        for name in
+            placeholders::unknown(merge.message.as_deref().unwrap_or_default(), &["{task}", "{title}"])
+        {
+            let message = format!("`message` of `merge` names `{name}`, which stands for nothing");
+            let problem = Diagnostic::error(Code::UnknownName, item.span(), message);
+            problems.push(problem.help("`{task}` and `{title}` are known"));
+        }
     }
     if merge.policy == "all-success" && merge.on_gate_failure == "take-out" {
         let span = f.get("on_gate_failure").map_or(item.span(), Item::span);

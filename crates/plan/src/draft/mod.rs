@@ -12,6 +12,7 @@ mod imported;
 mod join;
 mod keys;
 mod later;
+mod placeholders;
 mod servers;
 mod task;
 
@@ -247,7 +248,9 @@ fn vault(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, SecretSourc
             (None, Some(path)) => SecretSource::File(path),
             (None, None) => SecretSource::Command(command),
         };
-        if source == SecretSource::Command(Vec::new()) && of.get("command").is_some() {
+        if source == SecretSource::Command(Vec::new())
+            && of.get("command").is_some_and(|item| matches!(item.value(), Value::List(_)))
+        {
             let message = format!("the command of the secret `{}` is empty", name.text);
             problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
         }

@@ -6,9 +6,11 @@
 mod bounded;
 mod depth;
 mod names;
+mod numbers;
 
 use self::bounded::Budget;
 use cel::{Context, IdedExpr, Program, Value as CelValue};
+use numbers::{to_cel, unmixed};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -67,7 +69,6 @@ impl Condition {
         others: &[(&str, Value)],
     ) -> Result<bool, String> {
         let mut context = Context::default();
-        let to_cel = |value: &Value| cel::to_value(value).map_err(|e| e.to_string());
         for (id, value) in tasks.iter().filter(|(id, _)| is_cel_name(id)) {
             context.add_variable_from_value(id.as_str(), to_cel(value)?);
         }
@@ -82,7 +83,7 @@ impl Condition {
         match answer {
             Ok(CelValue::Bool(answer)) => Ok(answer),
             Ok(other) => Err(format!("it gives {:?}, not true or false", other.type_of())),
-            Err(error) => Err(first_line(&error.to_string())),
+            Err(error) => Err(unmixed(&error).unwrap_or_else(|| first_line(&error.to_string()))),
         }
     }
 }

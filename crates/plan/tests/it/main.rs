@@ -16,4 +16,5 @@ mod names;
 mod order;
 mod prompt;
 mod references;
+mod refusals;
 mod world;

@@ -10,6 +10,7 @@ use crate::render::escape::escape_block;
 use crate::view::{RunView, reader, store_error};
 use regatta_engine::event::EventKind;
 use regatta_journal::{Reader, Which};
+use regatta_runtime::escalation::shell_word;
 use regatta_runtime::landing::Report;
 use regatta_runtime::{collect, workspace};
 use std::collections::BTreeSet;
@@ -49,7 +50,7 @@ pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
         let any = if args.undo { "undo" } else { "attempt" };
         let which = args.attempt.map_or(any.to_owned(), |n| format!("attempt {n}"));
         let message = format!("task `{}` has no {which} in run {}", args.named(), view.record.summary.run_id);
-        return Err(CliError::usage(message).hint(format!("regatta explain {}", args.named())));
+        return Err(CliError::usage(message).hint(format!("regatta explain {}", shell_word(args.named()))));
     };
     let run_dir = reader.place().run_dir(&view.record.summary.run_id);
     let dir = match reused.contains(&attempt) {

@@ -8,6 +8,7 @@ use crate::exit::Exit;
 use crate::render::count;
 use crate::render::escape::escape;
 use crate::task_apart::{TaskApart, worktrees_error};
+use regatta_runtime::escalation::shell_word;
 use regatta_runtime::worktrees::{AdoptError, Adopted, adopt};
 use serde_json::{Value, json};
 
@@ -43,7 +44,9 @@ fn told(error: AdoptError, (run, task): (&str, &str)) -> CliError {
         AdoptError::Landed(_) => {
             CliError::usage(message).hint("commit on the branch that it landed on".to_owned())
         }
-        AdoptError::NoWork(_) => CliError::usage(message).hint(format!("regatta explain {task} --run {run}")),
+        AdoptError::NoWork(_) => {
+            CliError::usage(message).hint(format!("regatta explain {} --run {run}", shell_word(task)))
+        }
         AdoptError::History(_) => CliError::usage(message).hint("rebase it onto that commit"),
         AdoptError::Copies { path, base, paths } => {
             let words: Vec<String> = paths.iter().map(|path| quoted(path)).collect();
