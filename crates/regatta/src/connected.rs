@@ -13,7 +13,7 @@ use regatta_plan::Plan;
 use regatta_plan::model::{Dialect, built_in};
 use regatta_runtime::connecting::connect;
 use regatta_runtime::tools::{Findings, judge};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What is found; nothing where no task names a server.
 ///
@@ -67,22 +67,24 @@ pub fn open_names(context: &Context, plan: &Plan) -> Result<Findings, CliError> 
     if open { findings(context, plan) } else { Ok(Findings::default()) }
 }
 
+/// What a request is answered whose tools nobody has (formats 1); nothing if nothing is found.
+#[must_use]
+pub fn refusal(found: &Findings) -> Option<Value> {
+    let first = found.errors.first()?;
+    let problem = |message: &String| json!({ "code": "UNKNOWN_TOOL", "message": message });
+    let problems: Vec<_> = found.errors.iter().map(problem).collect();
+    let error = json!({ "code": "UNKNOWN_TOOL", "message": first, "problems": problems });
+    Some(json!({ "success": false, "error": error }))
+}
+
 /// Before a run: a bare name must be of one server. A request is answered in its own form.
 ///
 /// # Errors
 /// As [`refuse`].
 pub fn refuse_open_names(context: &Context, plan: &Plan, show: Show) -> Result<(), CliError> {
     let found = open_names(context, plan)?;
-    if let Some(first) =
-        found.errors.first().filter(|_| show == Show::Json && plan.dialect == Dialect::Request)
-    {
-        let problems: Vec<_> = found
-            .errors
-            .iter()
-            .map(|message| json!({ "code": "UNKNOWN_TOOL", "message": message }))
-            .collect();
-        let error = json!({ "code": "UNKNOWN_TOOL", "message": first, "problems": problems });
-        out(&format!("{}\n", json!({ "success": false, "error": error })));
+    if show == Show::Json && plan.dialect == Dialect::Request {
+        refusal(&found).iter().for_each(|refusal| out(&format!("{refusal}\n")));
     }
     tell(&found);
     verdict(&found)

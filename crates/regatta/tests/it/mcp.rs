@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 /// A client that has said hello.
-struct Client {
+pub struct Client {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
@@ -20,7 +20,7 @@ struct Client {
 }
 
 impl Client {
-    fn new(world: &World, args: &[&str]) -> Client {
+    pub fn new(world: &World, args: &[&str]) -> Client {
         let root = world.root().to_str().unwrap();
         Client::start(world, &[&["mcp", "--workspace", root], args].concat(), json!({}))
     }
@@ -43,24 +43,24 @@ impl Client {
         client
     }
 
-    fn send(&mut self, line: &str) {
+    pub fn send(&mut self, line: &str) {
         writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
-    fn hear(&mut self) -> Value {
+    pub fn hear(&mut self) -> Value {
         let mut line = String::new();
         assert!(self.stdout.read_line(&mut line).unwrap() > 0, "the server has gone");
         serde_json::from_str(&line).unwrap()
     }
 
-    fn order(&mut self, method: &str, params: Value) -> u64 {
+    pub fn order(&mut self, method: &str, params: Value) -> u64 {
         self.next += 1;
         let id = self.next;
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string());
         id
     }
 
-    fn answer(&mut self, id: u64) -> Value {
+    pub fn answer(&mut self, id: u64) -> Value {
         loop {
             let said = self.hear();
             if said["id"] == id && said.get("method").is_none() {
@@ -70,13 +70,13 @@ impl Client {
         }
     }
 
-    fn ask(&mut self, method: &str, params: Value) -> Value {
+    pub fn ask(&mut self, method: &str, params: Value) -> Value {
         let id = self.order(method, params);
         self.answer(id)
     }
 
     /// The structured answer of a tool, which its text repeats.
-    fn call(&mut self, tool: &str, arguments: Value) -> Value {
+    pub fn call(&mut self, tool: &str, arguments: Value) -> Value {
         let said = self.ask("tools/call", json!({ "name": tool, "arguments": arguments }));
         let (result, text) = (&said["result"], &said["result"]["content"][0]["text"]);
         let content = result["structuredContent"].clone();
@@ -97,7 +97,7 @@ impl Client {
     }
 
     /// The client goes away; the server follows.
-    fn leaves(mut self) {
+    pub fn leaves(mut self) {
         drop(self.stdin.take());
         assert!(self.child.wait().unwrap().success());
     }

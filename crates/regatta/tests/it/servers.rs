@@ -1,5 +1,6 @@
 //! Tools of servers, called by the real binary: a good one, one that crashes, floods, lies, or goes on working.
 
+use crate::mcp::Client;
 use crate::world::{World, gone, lives};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -295,6 +296,38 @@ fn our_own_program_is_never_a_server_of_a_run() {
     ));
     world.run();
     assert!(world.regatta(&["explain", "a"]).out.contains("is this program itself"));
+}
+
+#[test]
+fn our_own_entry_among_the_servers_of_a_workspace_is_left_out_where_a_bare_name_is_looked_for() {
+    let world = World::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/server.py");
+    let us = json!({ "command": env!("CARGO_BIN_EXE_regatta"), "args": ["mcp", "--workspace", world.root()] });
+    let one = json!({ "command": "python3", "args": [script, "log"] });
+    world.write(".mcp.json", &json!({ "mcpServers": { "one": one, "regatta": us } }).to_string());
+    let request = |tool: &str| json!({ "tasks": [ { "id": "a", "tool": tool, "params": {} } ] }).to_string();
+    world.write("r.json", &request("text"));
+    let said = world.regatta(&["run", "r.json", "--json"]).exits(0).json();
+    assert_eq!(said["tasks"]["a"]["result"], "words", "{said:#}");
+    for (tool, near) in [("txet", "one/text"), ("file_raed", "file_read")] {
+        world.write("r.json", &request(tool));
+        let error = world.regatta(&["run", "r.json", "--json"]).exits(3).json()["error"].clone();
+        let hint = format!("did you mean `{near}`?");
+        assert_eq!(error["code"], "UNKNOWN_TOOL", "{error:#}");
+        assert!(error["message"].as_str().unwrap().contains(&hint), "{error:#}");
+        assert_eq!(error["problems"].as_array().map(Vec::len), Some(1), "{error:#}");
+    }
+    let mut client = Client::new(&world, &[]);
+    let mut call = |tool: &str| {
+        let said = client.call("parallel_execute", serde_json::from_str(&request(tool)).unwrap());
+        (said["tasks"]["a"]["result"].clone(), said["error"]["code"].clone())
+    };
+    assert_eq!(call("text"), ("words".into(), Value::Null));
+    assert_eq!(call("txet"), (Value::Null, "UNKNOWN_TOOL".into()));
+    world.write("r.json", &request("regatta/report"));
+    let said = world.regatta(&["run", "r.json", "--json"]).exits(1).json();
+    let message = said["tasks"]["a"]["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("is this program itself"), "{message}");
 }
 
 #[test]

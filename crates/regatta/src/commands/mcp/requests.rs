@@ -5,6 +5,7 @@ use super::desk::{Arguments, Desk, Refused};
 use super::waiting::{Waited, wait};
 use crate::commands::run::submit;
 use crate::config::Config;
+use crate::connected;
 use crate::overrides::Overrides;
 use crate::parallel::{self, Collector};
 use crate::source::{self, Source};
@@ -34,6 +35,9 @@ fn execute(desk: &Desk<'_>, arguments: Arguments, wanted: Dialect) -> Result<Ans
         return Ok(refusal(&message, Some("a plan is started with `run_start`")));
     }
     let Some(plan) = loaded.plan.take() else { return Ok(Answer::error(parallel::refusal(&loaded))) };
+    if let Some(refusal) = connected::refusal(&connected::open_names(desk.context, &plan)?) {
+        return Ok(Answer::error(refusal));
+    }
     let source = Source { plan, text: loaded.into_source(), path: None, defaults: config.defaults() };
     let id = match submit(desk.context, (&source, &Overrides::default()), &[]) {
         Ok(id) => id,

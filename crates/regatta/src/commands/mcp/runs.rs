@@ -7,6 +7,7 @@ use super::waiting::{Waited, wait};
 use crate::args::CapArgs;
 use crate::commands::{check, control, explain, run, status};
 use crate::config::Config;
+use crate::connected;
 use crate::overrides::Asked;
 use crate::post_mortem::{self, Gathered};
 use crate::source::{self, Source};
@@ -116,6 +117,9 @@ pub(super) fn run_start(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer,
         let error = json!({ "message": "the plan is not valid", "problems": facts["problems"] });
         return Ok(Answer::error(json!({ "success": false, "error": error })));
     };
+    if let Some(refusal) = connected::refusal(&connected::open_names(desk.context, &plan)?) {
+        return Ok(Answer::error(refusal));
+    }
     let defaults = Config::read(desk.context)?.defaults();
     let overrides = Asked::read(desk.context, &CapArgs::default())?.of(&plan)?;
     let source = Source { plan, text: loaded.into_source(), path: None, defaults };
