@@ -14,6 +14,9 @@ use crate::when::Condition;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How the message ends about a reference to a task that there is none of.
+pub const NAMES_NO_TASK: &str = "names no task";
+
 /// Everything that references may name.
 pub(crate) struct Names<'n> {
     pub(crate) tasks: Ids<'n>,
@@ -218,7 +221,7 @@ impl<'a> Edges<'a> {
         }
         if self.names.tasks.find(id).is_none() {
             let near = self.guesses.task(id, self.names);
-            return Err(("names no task".into(), near.map(|n| format!("did you mean `{n}`?"))));
+            return Err((NAMES_NO_TASK.into(), near.map(|n| format!("did you mean `{n}`?"))));
         }
         if !["result", "status", "duration_ms", "stdout", "exit_code"].contains(&field) {
             let help = "a task has `result`, `status`, `duration_ms`, `stdout` and `exit_code`";
@@ -245,7 +248,7 @@ impl<'a> Edges<'a> {
             if id != self.id && self.on(id, &when.span) {
                 continue;
             }
-            let why = if id == self.id { "names its own task" } else { "names no task" };
+            let why = if id == self.id { "names its own task" } else { NAMES_NO_TASK };
             let message = format!("`{id}` in the condition of task `{}` {why}", self.id);
             let mut problem = Diagnostic::error(Code::BadCondition, when.span.clone(), message);
             if let Some(near) = self.guesses.task(id, self.names).filter(|n| *n != self.id) {
