@@ -7,8 +7,10 @@
 //! Decides nothing and keeps nothing: what is asked is read from the journal, what is ordered goes to the orchestrator of the run.
 //! A cancelled call ends a wait, never a run. docs/design/mcp-server.md has the reasons.
 
+mod addresses;
 mod answer;
 pub mod desk;
+mod fitting;
 pub mod http;
 mod leases;
 pub mod offer;
