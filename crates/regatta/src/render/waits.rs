@@ -46,7 +46,9 @@ pub fn doubts(view: &RunView) -> Value {
             "failed": answer("failed"),
         })
     };
-    view.engine.state().in_doubt().map(row).collect()
+    // What a gate asks a person is a question.
+    let doubted = view.engine.state().in_doubt().filter(|node| view.engine.graph().asked(*node).is_none());
+    doubted.map(row).collect()
 }
 
 /// What to do about a run that stands still because it waits for a person.

@@ -94,6 +94,9 @@ impl Ground {
                 Base::Conflict { .. } => return Err(CollectError::NoBase),
             },
         };
+        if ended.task.gate.is_some() {
+            return self.discard(ended, &base);
+        }
         let Some(own) = ended.task.worktree.as_ref() else {
             return Ok(nothing(&base));
         };
@@ -233,15 +236,15 @@ impl Ground {
     }
 }
 
-fn tampered(message: String) -> Finding {
+pub(super) fn tampered(message: String) -> Finding {
     Finding { cause: Cause::Tampered, message }
 }
 
-fn locked(path: &Path, source: io::Error) -> OwnGitError {
+pub(super) fn locked(path: &Path, source: io::Error) -> OwnGitError {
     OwnGitError::Mend { path: path.to_owned(), source }
 }
 
-fn nothing(base: &Oid) -> Collected {
+pub(super) fn nothing(base: &Oid) -> Collected {
     let base: Box<str> = base.as_str().into();
     let work = Work { head: base.clone(), base, changed: 0 };
     Collected { work, changes: Vec::new(), findings: Vec::new(), warning: None }
@@ -302,7 +305,7 @@ fn named(paths: &[&str]) -> String {
 }
 
 /// Takes the result that a task wrote in its worktree to where results lie, and what it says of itself.
-fn take_result(worktree: &Path, dir: &Path, accept_partial: bool) -> io::Result<Option<Finding>> {
+pub(super) fn take_result(worktree: &Path, dir: &Path, accept_partial: bool) -> io::Result<Option<Finding>> {
     let from = worktree.join(TASK_DIR).join(collect::RESULT);
     let file = match private_file::open(&from) {
         Ok(file) => file,

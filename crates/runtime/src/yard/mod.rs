@@ -4,6 +4,7 @@
 //! ```text
 //! driver --Errand--> queue -> workers (as many as cores) --Done--> inbox of the loop
 //!                                |- base, making      before an attempt
+//!                                |- going_on          instead of making, where the attempt before is gone on with
 //!                                |- collecting        after it: what is left is committed, checked, kept by a ref
 //!                                |- cone               only the directories that a task needs
 //!                                |- recycling          instead of making, where a task is done
@@ -21,7 +22,9 @@ mod attributes;
 mod base;
 mod collecting;
 pub(crate) mod cone;
+mod discarding;
 mod entries;
+mod going_on;
 mod guard;
 mod lock;
 mod making;
@@ -42,6 +45,7 @@ mod workers;
 pub use attributes::{AttributesError, Meeting, Merger};
 pub(crate) use base::{Base, base};
 pub use collecting::{CollectError, Collected, Ended, Finding};
+pub use going_on::Begin;
 pub(crate) use guard::LANDING;
 pub(crate) use making::LEFT;
 pub use making::{MakeError, TASK_DIR};
@@ -52,7 +56,7 @@ pub use pairs::{Pair, Sides, with_others};
 pub(crate) use resolutions::{BY_ROLE, GITLINK, REGENERATE};
 pub use resolutions::{Clash, Known, Resolutions};
 pub(crate) use stood::Stood;
-pub use workers::{Done, Errand, Failed, Workers};
+pub use workers::{Again, Done, Errand, Failed, Workers};
 
 use crate::git::{Oid, Person, Repo, is_gone, lfs};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -102,6 +106,8 @@ pub struct Ground {
     settles: bool,
     /// Where attributes of commits are written.
     scratch: PathBuf,
+    /// The directory of the run.
+    run_dir: PathBuf,
     /// What pieces changed.
     sides: Sides,
     /// How conflicts were resolved.
@@ -162,6 +168,7 @@ impl Ground {
             lfs: false,
             settles,
             scratch: run_dir.join(ATTRIBUTES_DIR),
+            run_dir: run_dir.to_owned(),
             sides: Sides::default(),
             resolutions: Resolutions::take_over(run_dir)?,
         };

@@ -49,8 +49,9 @@ impl Answer {
 
     /// In the words of the protocol: the text first, which is the structured result once more.
     pub(super) fn into_result(self) -> CallToolResult {
-        // The one way out: what a client said itself is repeated in refusals. What a task wrote was searched when it was kept.
-        let (value, shortened) = fitting(Redactor::default().value(self.value), MAX_BYTES);
+        let (value, shortened) = fitting(self.value, MAX_BYTES);
+        // The one way out: refusals repeat what a client said. What a task wrote was searched when it was kept.
+        let value = Redactor::default().value(value);
         let mut content = vec![ContentBlock::text(escape_json(&value.to_string()))];
         let whole = self.whole.filter(|_| shortened);
         let more = self.more.into_iter().filter(|uri| whole.as_ref() != Some(uri)).collect::<Vec<_>>();

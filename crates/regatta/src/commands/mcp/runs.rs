@@ -282,7 +282,8 @@ pub(super) fn run_resume(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer
             run::take_up(desk.context, id.as_str(), None)?;
             let mut value = json!({ "run_id": id.as_str() });
             let asks = waits::tell(&view, &mut value);
-            value["said"] = match view.engine.state().in_doubt().len() as u64 {
+            let doubts = value["doubts"].as_array().map_or(0, Vec::len);
+            value["said"] = match doubts as u64 {
                 0 if asks => "it waits for a person: see `hint`".to_owned(),
                 0 => "it goes on".to_owned(),
                 n => format!("it waits for a person: {} in doubt, see `doubts`", count(n, "task")),
