@@ -12,6 +12,7 @@ use crate::session::{self, Show};
 use regatta_plan::Plan;
 use regatta_plan::model::{Dialect, built_in};
 use regatta_runtime::connecting::connect;
+use regatta_runtime::redact::Redactor;
 use regatta_runtime::tools::{Findings, judge};
 use serde_json::{Value, json};
 
@@ -24,7 +25,13 @@ pub fn findings(context: &Context, plan: &Plan) -> Result<Findings, CliError> {
         return Ok(Findings::default());
     }
     let vault = session::vault(context, plan)?;
-    Ok(judge(plan, &connect(plan, &vault, &context.workspace)))
+    let mut found = judge(plan, &connect(plan, &vault, &context.workspace));
+    // Names of the plan are in it, and what servers said.
+    let redactor = Redactor::default();
+    for line in found.errors.iter_mut().chain(&mut found.warnings) {
+        *line = redactor.text(std::mem::take(line));
+    }
+    Ok(found)
 }
 
 /// Refuses a plan whose calls would fail, after telling all that is found.

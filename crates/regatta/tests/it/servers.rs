@@ -284,6 +284,12 @@ fn a_bare_name_is_of_the_only_server_that_has_it_and_one_of_two_must_be_named() 
     world.write("r.json", r#"{"tasks":[{"id":"a","tool":"One/echo","params":{}}]}"#);
     let error = world.regatta(&["run", "r.json", "--json"]).exits(3).json()["error"].clone();
     assert_eq!(error["hint"], "did you mean `one`?", "{error:#}");
+    // Put together here, so that no scanner of this source finds it.
+    let token = format!("gh{}_{}", 'p', "R4nD0mQ7vXk2LsT9bWzYc5HdJfMgPe8AuNi3");
+    world.write("r.json", &json!({ "tasks": [ { "id": "a", "tool": token, "params": {} } ] }).to_string());
+    let said = world.regatta(&["run", "r.json", "--json"]).exits(3);
+    let all = format!("{}{}", said.out, said.err);
+    assert!(!all.contains(&token) && all.contains("[REDACTED:"), "{all}");
 }
 
 #[test]
