@@ -14,6 +14,9 @@ use crate::when::Condition;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How the message ends about a reference to a task that there is none of.
+pub const NAMES_NO_TASK: &str = "names no task";
+
 /// Everything that references may name.
 pub(crate) struct Names<'n> {
     pub(crate) tasks: Ids<'n>,
@@ -201,7 +204,7 @@ impl<'a> Edges<'a> {
             return Ok(());
         }
         if self.names.tasks.find(id).is_none() {
-            return Err(("names no task".into(), self.guesses.help(id, self.names.tasks.iter())));
+            return Err((NAMES_NO_TASK.into(), self.guesses.help(id, self.names.tasks.iter())));
         }
         if !["result", "status", "duration_ms", "stdout", "exit_code"].contains(&field) {
             let help = "a task has `result`, `status`, `duration_ms`, `stdout` and `exit_code`";
@@ -228,7 +231,7 @@ impl<'a> Edges<'a> {
             if id != self.id && self.on(id, &when.span) {
                 continue;
             }
-            let why = if id == self.id { "names its own task" } else { "names no task" };
+            let why = if id == self.id { "names its own task" } else { NAMES_NO_TASK };
             let message = format!("`{id}` in the condition of task `{}` {why}", self.id);
             let mut problem = Diagnostic::error(Code::BadCondition, when.span.clone(), message);
             let others = self.names.tasks.iter().filter(|task| *task != self.id);

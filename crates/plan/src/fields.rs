@@ -240,9 +240,11 @@ pub fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&
     if text.len() > MAX_LIKE_BYTES {
         return None;
     }
+    // `One` is like `one`, though no letter says so.
+    let text = text.to_ascii_lowercase();
     names
         .filter(|name| name.len() <= MAX_LIKE_BYTES)
-        .map(|name| (strsim::jaro_winkler(text, name), name))
+        .map(|name| (strsim::jaro_winkler(&text, &name.to_ascii_lowercase()), name))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
         .map(|(_, name)| name)

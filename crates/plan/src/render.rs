@@ -1,9 +1,11 @@
 //! Problems as text: source line, carets, label, help, code; or one line of facts each for machines.
 //!
-//! Hands only the lines near a place to the renderer, because a plan may be very large. Untrusted text is escaped.
+//! Hands only the lines near a place to the renderer, because a plan may be very large. Untrusted text is escaped, and what looks
+//! like a secret is told by nobody.
 
 use crate::diagnostic::{Diagnostic, Severity};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use regatta_redact::Redactor;
 use serde::Serialize;
 
 /// At most this many problems are shown; the rest is counted.
@@ -64,11 +66,11 @@ fn fact_on(problem: &Diagnostic, source: &str, line: usize) -> Fact {
     Fact {
         code: problem.code.name(),
         severity: problem.severity,
-        message: problem.message.clone(),
+        message: safe(&problem.message),
         line,
         column: source[line_start..at].chars().count() + 1,
-        help: problem.help.clone(),
-        cycle: problem.cycle.clone(),
+        help: problem.help.as_deref().map(safe),
+        cycle: problem.cycle.iter().map(|id| safe(id)).collect(),
     }
 }
 
@@ -85,7 +87,13 @@ pub fn render(problems: &[Diagnostic], (name, source): (&str, &str), color: bool
     if problems.len() > MAX_SHOWN {
         out.push_str(&format!("and {} more problems\n", problems.len() - MAX_SHOWN));
     }
-    out
+    // What stands partly inside of a place and partly beside it is found in the whole only.
+    safe(&out)
+}
+
+/// Without what looks like a secret: a plan may have one where nobody would look for it, such as in a name.
+fn safe(text: &str) -> String {
+    Redactor::default().text(text.to_owned())
 }
 
 fn render_one(renderer: &Renderer, problem: &Diagnostic, (name, source): (&str, &str)) -> String {
@@ -155,9 +163,8 @@ impl Window {
             to = floor(source, start + MAX_LINE_BYTES);
         }
         let end = end.min(to);
-        let head = visible_lines(&source[from..start]);
-        let marked = visible_lines(&source[start..end]);
-        let tail = visible_lines(&source[end..to]);
+        let [head, marked, tail] =
+            [from..start, start..end, end..to].map(|part| safe(&visible_lines(&source[part])));
         let span = head.len()..head.len() + marked.len();
         Window {
             text: format!("{head}{marked}{tail}"),

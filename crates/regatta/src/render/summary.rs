@@ -8,6 +8,7 @@ use super::landing;
 use super::lines;
 use super::questions;
 use super::usage;
+use super::waits;
 use super::why::{self, why};
 use super::{count, duration};
 use crate::view::RunView;
@@ -236,6 +237,7 @@ pub fn json(view: &RunView) -> Value {
         "most_at_once": engine.state().high_water.total,
         "usage": usage::json(metrics.reported()),
         "agents": usage::agents_json(view),
+        "doubts": waits::doubts(view),
         "questions": questions::json(view.stand()),
         "escalations": escalations::json(view),
         "landing": view.landing.as_ref().map(landing::json),

@@ -74,6 +74,7 @@ mod manual;
 mod maps;
 mod mcp;
 mod mcp_agents;
+mod mcp_answers;
 mod mcp_clients;
 mod mcp_conformance;
 mod mcp_fixture;
