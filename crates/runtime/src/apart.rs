@@ -42,6 +42,8 @@ pub(crate) enum Stage {
     Making,
     /// Command `n` of `setup` runs.
     Setup(u8),
+    /// What `setup` left is being remembered.
+    Remembering(u8),
     /// It works.
     Working,
     /// It has ended, and what it left is being collected.
@@ -250,7 +252,7 @@ impl Apart {
     pub(crate) fn site(&self, node: NodeId) -> Site {
         let (task, ground) = (&self.works.plan.tasks[node.index()], self.workers.ground());
         let path = ground.path(&task.id);
-        let mut vars = ground.variables(task.action.agent());
+        let mut vars = ground.variables(task.action.agent(), Some(&path));
         vars.push(("REGATTA_WORKTREE".to_owned(), path.to_string_lossy().into_owned()));
         let port = (FIRST_PORT + node.index() % PORTS).to_string();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

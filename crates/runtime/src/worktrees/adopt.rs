@@ -206,7 +206,8 @@ fn take(ground: &Ground, (place, past): (&Place, &Past), run_dir: &Path) -> Resu
         return Err(AdoptError::History(base));
     }
     let changes = git.changes(&base, &head)?;
-    if let Some(finding) = ground.forbidden(&git, (&head, &changes))?.into_iter().next() {
+    let forbidden = ground.forbidden(&git, (&head, &changes))?.into_iter();
+    if let Some(finding) = forbidden.chain(ground.hidden(&git, (&base, &head))?).next() {
         return Err(AdoptError::Forbidden(finding.message));
     }
     let commits = git.commits_between(&base, &head)?.len();
