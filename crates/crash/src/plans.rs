@@ -264,12 +264,18 @@ tasks:
     retry: {{ max_attempts: 2, backoff: 0ms }}
     run: |
       echo E$REGATTA_ATTEMPT >e.txt; {effect}; test $REGATTA_ATTEMPT -ge 2 || git config planted.key x
+  - id: f
+    needs: [e]
+    retry: {{ max_attempts: 2, backoff: 0ms, keep_worktree: true }}
+    run: |
+      test $REGATTA_ATTEMPT = 1 || test -e f1.txt || exit 1; echo F >f$REGATTA_ATTEMPT.txt; {effect}; test $REGATTA_ATTEMPT -ge 2
 "
     );
     let points = &[
         "worktree.before",
         "worktree.added",
         "worktree.filled",
+        "worktree.picked",
         "worktree.taken",
         "worktree.made",
         "worktree.aside",

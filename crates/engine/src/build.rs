@@ -96,7 +96,7 @@ impl Graph {
             f.pos = pos as u32;
             f.rank = f.pos - wave_start[f.wave as usize];
         }
-        let GraphSpec { agents, tags: tag_names, resources, policies, tools, pinned, .. } = spec;
+        let GraphSpec { persons, agents, tags: tag_names, resources, policies, tools, pinned, .. } = spec;
         let mut graph = Graph {
             text,
             name_start,
@@ -111,6 +111,7 @@ impl Graph {
             durations_ms,
             pinned: Vec::new(),
             maps,
+            persons: persons.into_iter().map(|(i, asked)| (NodeId(i), asked)).collect(),
             policies,
             resources,
             agents,
@@ -280,7 +281,9 @@ fn durations(spec: &GraphSpec) -> Vec<u64> {
     let mut known: Vec<u64> = counted.filter_map(|(n, _)| n.estimate_ms).collect();
     known.sort_unstable();
     let fallback = known.get(known.len() / 2).copied().unwrap_or(1);
-    spec.nodes.iter().map(|n| n.estimate_ms.unwrap_or(fallback)).collect()
+    // How long a person thinks is nobody's to guess, and takes no slot.
+    let unknown = |i: u32| if spec.persons.contains_key(&i) { 0 } else { fallback };
+    spec.nodes.iter().zip(0..).map(|(n, i)| n.estimate_ms.unwrap_or_else(|| unknown(i))).collect()
 }
 
 fn remaining(succs: &Rows, topological: &[u32], durations_ms: &[u64]) -> Vec<u64> {

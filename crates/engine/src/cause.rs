@@ -77,11 +77,17 @@ pub enum Cause {
     Tool,
     /// The results that were to be joined disagree.
     JoinConflict,
+    /// It is a gate, and the gate is red.
+    RedGate,
+    /// It is a gate that a person decides, and nobody has answered yet.
+    Person,
+    /// It is a gate that a person decides, and somebody said no.
+    Refused,
 }
 
 impl Cause {
     /// Every cause, in declaration order.
-    pub const ALL: [Cause; 36] = [
+    pub const ALL: [Cause; 39] = [
         Cause::Exit,
         Cause::Signal,
         Cause::Spawn,
@@ -118,6 +124,9 @@ impl Cause {
         Cause::Budget,
         Cause::Tool,
         Cause::JoinConflict,
+        Cause::RedGate,
+        Cause::Person,
+        Cause::Refused,
     ];
 
     /// The stable code written to journals, logs and reports.
@@ -160,6 +169,9 @@ impl Cause {
             Cause::Budget => "budget",
             Cause::Tool => "tool",
             Cause::JoinConflict => "join_conflict",
+            Cause::RedGate => "red_gate",
+            Cause::Person => "person",
+            Cause::Refused => "refused",
         }
     }
 
@@ -180,6 +192,8 @@ impl Cause {
                 | Cause::RunTimeout
                 | Cause::Budget
                 | Cause::JoinConflict
+                | Cause::Person
+                | Cause::Refused
         )
     }
 }

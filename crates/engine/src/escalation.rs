@@ -88,7 +88,7 @@ impl CauseClass {
             Cause::Agent | Cause::Denied => CauseClass::Agent,
             Cause::Budget => CauseClass::Budget,
             Cause::MergeConflict | Cause::JoinConflict => CauseClass::MergeConflict,
-            Cause::Gate => CauseClass::Gate,
+            Cause::Gate | Cause::RedGate | Cause::Person | Cause::Refused => CauseClass::Gate,
             Cause::Lost | Cause::MaxLost => CauseClass::Lost,
             Cause::Resolution
             | Cause::Plan

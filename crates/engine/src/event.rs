@@ -195,7 +195,7 @@ pub enum EventKind {
         node: NodeId,
         /// The attempt.
         attempt: AttemptId,
-        /// `Lost` or `MaxLost`.
+        /// Why: `Lost`, `MaxLost`, a conflict that a person resolves, or `Person` for a gate that a person decides.
         cause: Cause,
         /// True while the node's `reconcile` command is asked, false once only a person can tell.
         asking: bool,

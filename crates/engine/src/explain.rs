@@ -94,6 +94,8 @@ pub enum Why {
         /// Why there is a doubt.
         cause: Cause,
     },
+    /// A person decides it, and has not answered.
+    Person(NodeId),
     /// Good and committed; landing decides.
     Collected,
     /// Terminal.
@@ -127,6 +129,7 @@ impl Engine {
             NodeState::WaitingRetry { until } => {
                 Why::Backoff { until: *until, next: state.node(node).attempts + 1 }
             }
+            NodeState::InDoubt(doubt) if doubt.cause == Cause::Person => Why::Person(node),
             NodeState::InDoubt(doubt) => {
                 Why::InDoubt { attempt: doubt.attempt, asking: doubt.asking, cause: doubt.cause }
             }

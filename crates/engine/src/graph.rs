@@ -9,7 +9,8 @@
 use crate::ids::NodeId;
 use crate::maps::{Maps, Slot};
 use crate::rows::Rows;
-use crate::spec::{Claim, Limits, Policy, Priority, ResourceSpec};
+use crate::spec::{Asked, Claim, Limits, Policy, Priority, ResourceSpec};
+use std::collections::BTreeMap;
 
 /// What the engine knows of one node besides its edges.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +50,7 @@ pub struct Graph {
     /// What admission looks at in place of the longest remaining path, by node; empty if no order is pinned.
     pub(crate) pinned: Vec<u64>,
     pub(crate) maps: Maps,
+    pub(crate) persons: BTreeMap<NodeId, Asked>,
     /// Distinct policies.
     pub policies: Vec<Policy>,
     /// Counted resources and locks.
@@ -72,6 +74,12 @@ impl Graph {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.facts.is_empty()
+    }
+
+    /// What a person is asked about a node, if one decides it.
+    #[must_use]
+    pub fn asked(&self, node: NodeId) -> Option<&Asked> {
+        self.persons.get(&node)
     }
 
     /// The id of a node as written in the plan.

@@ -98,6 +98,8 @@ pub struct Policy {
     pub collects: bool,
     /// Where results disagree that were to be joined, a person decides.
     pub asks_on_conflict: bool,
+    /// That it takes longer than its timeout is told by its driver, which then says that it succeeded.
+    pub told_late: bool,
     /// Lost attempts in a row after which the node is in doubt whatever its effect.
     pub max_lost: u32,
     /// What all its attempts may use up.
@@ -118,6 +120,7 @@ impl Default for Policy {
             undo: false,
             collects: false,
             asks_on_conflict: false,
+            told_late: false,
             max_lost: 5,
             budget: None,
         }

@@ -5,18 +5,20 @@
 //! next t:     the earliest end, or the engine's own deadline (the pause between waves)
 //! ```
 //! There is no second scheduler, so what is predicted is what happens when the expectations are right. Assumed is that
-//! conditions hold, leases are free, nothing is reused, and no attempt fails or times out. Knows no clock.
+//! conditions hold, leases are free, nothing is reused, no attempt fails or times out, and people say yes. Knows no clock.
 
 use crate::effect::Effect;
 use crate::engine::Engine;
+use crate::event::EventKind;
 use crate::graph::Graph;
 use crate::ids::{AttemptId, NodeId, Timestamp};
-use crate::input::{Ended, Input, Verdict};
+use crate::input::{Answer, Ended, Input, Verdict};
 use crate::maps::Maps;
 use crate::outcome::RunStatus;
 use crate::report::Report;
 use crate::spec::{OnFailure, RunConfig};
 use crate::state::Phase;
+use crate::step::Step;
 use core::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -28,7 +30,8 @@ pub struct Planned {
     pub start_ms: u64,
     /// Its end; the same moment for a milestone.
     pub end_ms: u64,
-    /// The slot that it takes: the lowest that was free, 0-based and below `max_parallel`.
+    /// The slot that it takes: the lowest that was free, 0-based and below `max_parallel`; 0 for what a person decides,
+    /// which takes none.
     pub slot: u32,
 }
 
@@ -142,19 +145,20 @@ impl<'a> Play<'a> {
 
     /// Tells the engine what happens now, and starts what it wants started.
     fn turn(&mut self, first: Option<Input>) {
-        let mut effects = Vec::new();
-        if let Some(input) = first {
-            effects.extend(self.engine.step(self.now, input).effects);
-        }
+        let mut effects = first.map_or_else(Vec::new, |input| self.step(input));
         while let Some(Reverse((_, attempt, node))) = self.live.peek().copied().filter(|l| l.0.0 <= self.now)
         {
             self.live.pop();
-            self.free.push(Reverse(self.prediction.nodes[node.index()].slot));
-            let report = Report { exit: Some(0), ..Report::default() };
-            let ended = Input::AttemptEnded(Ended { attempt, verdict: Verdict::Succeeded, report });
-            effects.extend(self.engine.step(self.now, ended).effects);
+            let over = if self.graph.asked(node).is_some() {
+                Input::Answered { node, answer: Answer::Succeeded(None) }
+            } else {
+                self.free.push(Reverse(self.prediction.nodes[node.index()].slot));
+                let report = Report { exit: Some(0), ..Report::default() };
+                Input::AttemptEnded(Ended { attempt, verdict: Verdict::Succeeded, report })
+            };
+            effects.extend(self.step(over));
         }
-        effects.extend(self.engine.step(self.now, Input::Settle).effects);
+        effects.extend(self.step(Input::Settle));
         for effect in effects {
             if let Effect::Start { node, attempt, .. } = effect {
                 self.start(node, attempt);
@@ -162,9 +166,24 @@ impl<'a> Play<'a> {
         }
     }
 
+    /// Tells the engine one thing. Who is asked then begins to think.
+    fn step(&mut self, input: Input) -> Vec<Effect> {
+        let Step { events, effects } = self.engine.step(self.now, input);
+        for event in events {
+            if let EventKind::NodeInDoubt { node, attempt, .. } = event.kind {
+                self.begin((node, attempt), 0);
+            }
+        }
+        effects
+    }
+
     fn start(&mut self, node: NodeId, attempt: AttemptId) {
         let slot = self.free.pop().map_or(self.slots, |Reverse(slot)| slot);
         self.slots = self.slots.max(slot + 1);
+        self.begin((node, attempt), slot);
+    }
+
+    fn begin(&mut self, (node, attempt): (NodeId, AttemptId), slot: u32) {
         let end = self.now + self.graph.duration_ms(node);
         self.live.push(Reverse((end, attempt, node)));
         self.prediction.nodes[node.index()] = Planned { start_ms: self.now.0, end_ms: end.0, slot };

@@ -56,19 +56,10 @@ impl Why {
             Why::Turn(node) => format!("`{}` has the turn (schedule: sequential)", graph.name(*node)),
             Why::Queue(0) => "is next to start".to_owned(),
             Why::Queue(ahead) => format!("{ahead} ready tasks stand before it"),
-            Why::InDoubt { asking: true, .. } => "its `reconcile` command is being asked".to_owned(),
-            Why::InDoubt { cause: Cause::RateLimit, .. } => {
-                "held by rate limits too many times in a row; a person must answer".to_owned()
-            }
-            Why::InDoubt { cause: Cause::MergeConflict, .. } => {
-                "what its predecessors left conflicts; a person must resolve that".to_owned()
-            }
-            Why::InDoubt { cause: Cause::JoinConflict, .. } => {
-                "the results that it joins disagree; a person must give its result".to_owned()
-            }
-            Why::InDoubt { asking: false, .. } => {
-                "in doubt: an attempt was lost and may have had its effect; a person must answer".to_owned()
-            }
+            Why::InDoubt { asking, cause, .. } => in_doubt(*asking, *cause).to_owned(),
+            Why::Person(node) => graph
+                .asked(*node)
+                .map_or_else(String::new, |asked| format!("a person must answer: {}", asked.words())),
             Why::Barred(bar) => bar.sentence(graph),
             Why::Held { until } => format!("a rate limit holds it until {}", seconds(*until)),
             Why::Collected => "its work is committed and waits for landing".to_owned(),
@@ -80,5 +71,19 @@ impl Why {
                 format!("{} because of {}", outcome.name(), names(upstream))
             }
         }
+    }
+}
+
+fn in_doubt(asking: bool, cause: Cause) -> &'static str {
+    if asking {
+        "its `reconcile` command is being asked"
+    } else if cause == Cause::RateLimit {
+        "held by rate limits too many times in a row; a person must answer"
+    } else if cause == Cause::MergeConflict {
+        "what its predecessors left conflicts; a person must resolve that"
+    } else if cause == Cause::JoinConflict {
+        "the results that it joins disagree; a person must give its result"
+    } else {
+        "in doubt: an attempt was lost and may have had its effect; a person must answer"
     }
 }

@@ -6,6 +6,7 @@ use crate::breaker::BreakerPolicy;
 use crate::budget::Budget;
 pub use crate::policy::{EffectContract, Policy, RetryPolicy, RetryStrategy};
 pub use crate::priority::Priority;
+use std::collections::BTreeMap;
 
 /// How ready nodes are admitted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -158,6 +159,24 @@ pub struct NodeSpec {
     pub tool: Option<u32>,
 }
 
+/// What a person is asked. Words for explanations, but for that there are some.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Asked {
+    /// The gate that asks.
+    pub gate: String,
+    /// In words of the plan.
+    pub question: String,
+}
+
+impl Asked {
+    /// Who asks what, on one line.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let question = self.question.split_whitespace().collect::<Vec<_>>().join(" ");
+        format!("gate `{}` asks: {question}", self.gate)
+    }
+}
+
 /// A whole graph as the plan gives it, in any order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct GraphSpec {
@@ -179,4 +198,7 @@ pub struct GraphSpec {
     /// The slots of each map over a list that is known only when the run has come to it: as many nodes as there may be
     /// items, by index, in the order of the items. See [`crate::maps`].
     pub maps: Vec<Vec<u32>>,
+    /// Nodes that a person decides, by index: of them nothing is started, and they are in doubt from when they might start
+    /// until somebody has answered.
+    pub persons: BTreeMap<u32, Asked>,
 }

@@ -9,7 +9,7 @@
 //! [`POINTS`] is the registry; a test fails if one of them is never reached. Knows nothing of what is done there.
 
 /// Every fault point, and what has just been done there.
-pub const POINTS: [(&str, &str); 75] = [
+pub const POINTS: [(&str, &str); 76] = [
     ("store.made", "the database file is there, without tables"),
     ("store.prepared", "the tables are there, no run is recorded"),
     ("run.recorded", "the run is in the database, it has no directory"),
@@ -49,6 +49,10 @@ pub const POINTS: [(&str, &str); 75] = [
     ("worktree.before", "a worktree is to be made, git knows nothing of it"),
     ("worktree.added", "git knows it and its branch, it has no files"),
     ("worktree.filled", "its files are there, nothing was copied into it"),
+    (
+        "worktree.picked",
+        "what an attempt left is on its branch for the next one, what it said of itself is there",
+    ),
     ("worktree.taken", "the files of a worktree whose task is done are those of another one, as they were"),
     ("worktree.made", "it is whole, nobody was told"),
     ("worktree.aside", "a worktree is laid aside, git still knows it"),

@@ -41,7 +41,7 @@ pub enum Action {
         /// Names of rules by JSON path; `*` is for all others.
         rules: BTreeMap<String, String>,
     },
-    /// A gate that must pass. Not built yet.
+    /// A gate that must pass; what it is stands with the task.
     Gate {
         /// The gate.
         gate: String,

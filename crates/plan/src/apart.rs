@@ -141,7 +141,15 @@ pub struct Helper {
     pub timeout_ms: u64,
 }
 
-/// A check: a command that must succeed, or a person.
+impl Check {
+    /// Whether a command decides it.
+    #[must_use]
+    pub fn is_command(&self) -> bool {
+        self.person.is_none() && self.expr.is_none()
+    }
+}
+
+/// A check: a command that must succeed, an expression that must be true, or a person.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Check {
     /// What it is called: the id of its gate, or the command.
@@ -161,6 +169,9 @@ pub struct Check {
     /// What a person is asked; then `action` is no command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
+    /// What must be true of the results of tasks: an expression in CEL; then `action` is no command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expr: Option<String>,
     /// What is read beside the exit code.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,

@@ -7,6 +7,7 @@ use crate::cells::{Cell, expand};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{AgentsDraft, Draft, Entry};
 use crate::edges::Names;
+use crate::gate_tasks;
 use crate::graph_checks;
 use crate::ids::{self, Ids, is_id};
 use crate::isolation;
@@ -123,12 +124,14 @@ fn check_all(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
     if let Some(reach) = graph_checks::check(placed, problems) {
         let allowed = draft.apart.as_ref().is_some_and(|apart| apart.worktrees.ownership == "allow");
         check_owners((placed, allowed), &reach, problems);
+        gate_tasks::check_needs(placed, &reach, problems);
         if let Some(at) = draft.apart.as_ref().and_then(|apart| apart.forward_only.as_ref()) {
             isolation::check_forward((placed, at), &reach, problems);
         }
         isolation::check_seen(placed, &reach, problems);
     }
     isolation::check_merge(draft, placed, problems);
+    gate_tasks::check_merge(draft, placed, problems);
     check_patterns(placed, problems);
     check_names(draft, placed, problems);
     check_order(draft, placed, problems);

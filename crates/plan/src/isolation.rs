@@ -2,7 +2,7 @@
 //!
 //! Looks at drafts; what overlaps is found in `ownership`.
 
-use crate::apart::{InWorktree, Merge, Worktrees};
+use crate::apart::{Check, InWorktree, Merge, Worktrees};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::domains::usual_domain;
 use crate::draft::{Draft, TaskDraft};
@@ -20,19 +20,30 @@ fn works(action: Option<&Action>) -> bool {
 }
 
 /// What a task says about its worktree, if it has one: what works with files does.
-pub(crate) fn in_worktree(task: &TaskDraft, isolation: &str, problems: &mut Problems) -> Option<InWorktree> {
+pub(crate) fn in_worktree(
+    (task, gate): (&TaskDraft, Option<&Check>),
+    isolation: &str,
+    problems: &mut Problems,
+) -> Option<InWorktree> {
     let action = task.action.as_ref().map(|action| &action.value);
     let agent = action.is_some_and(|action| action.agent().is_some());
     let works = works(action);
-    if isolation != "worktree" || !works {
+    if isolation != "worktree" || !works && !gate.is_some_and(Check::is_command) {
         let help = match works {
             true => "add `isolation: worktree`",
             false => "only commands, agents and the tools `file_…` have one",
         };
-        for key in &task.worktree_keys {
+        // A gate has none of them, whatever its place.
+        for key in task.worktree_keys.iter().filter(|_| gate.is_none()) {
             let message = format!("`{}` of task `{}` needs a worktree, which it has not", key.value, task.id);
             let problem = Diagnostic::error(Code::BadValue, key.span.clone(), message);
             problems.push(problem.help(help));
+        }
+        if let Some(at) = &task.keeps {
+            let message =
+                format!("`retry.keep_worktree` of task `{}` has no effect: it has no worktree", task.id);
+            let problem = Diagnostic::warning(Code::NoEffect, at.clone(), message);
+            problems.push(problem.help("add `isolation: worktree`, or leave it out"));
         }
         return None;
     }
@@ -52,7 +63,9 @@ pub(crate) fn in_worktree(task: &TaskDraft, isolation: &str, problems: &mut Prob
 
 /// Where work is taken as it is, each task has to build on the one before it.
 pub(crate) fn check_forward((placed, at): (&[Placed], &Span), reach: &Reach, problems: &mut Problems) {
-    let tasks = placed.iter().enumerate().filter(|(_, p)| p.task.worktree.is_some()).map(|(i, _)| i);
+    // A gate leaves nothing that could land.
+    let lands = |p: &Placed| p.task.worktree.is_some() && p.task.gate.is_none();
+    let tasks = placed.iter().enumerate().filter(|(_, p)| lands(p)).map(|(i, _)| i);
     // In topological order, all are ordered if and only if all neighbours are.
     let sorted = reach.sorted(tasks.collect());
     let apart = sorted.windows(2).map(|pair| (pair[0], pair[1])).find(|(a, b)| !reach.reaches(*a, *b));

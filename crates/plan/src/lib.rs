@@ -23,6 +23,7 @@ mod edges;
 pub mod epic;
 mod fields;
 mod file_set;
+mod gate_tasks;
 mod graph_checks;
 mod ids;
 mod isolation;

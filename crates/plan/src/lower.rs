@@ -9,8 +9,8 @@ use crate::model::{
 use regatta_engine::breaker::{BreakerPolicy, WhenOpen, Window};
 use regatta_engine::budget::Budget;
 use regatta_engine::spec::{
-    Claim, ClaimKind, EffectContract, GraphSpec, Limits, NodeSpec, OnFailure, Policy, Priority, ResourceSpec,
-    RetryPolicy, RetryStrategy, RunConfig, Schedule,
+    Asked, Claim, ClaimKind, EffectContract, GraphSpec, Limits, NodeSpec, OnFailure, Policy, Priority,
+    ResourceSpec, RetryPolicy, RetryStrategy, RunConfig, Schedule,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,8 +63,15 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
         tools: tools.keys().map(|s| (*s).to_owned()).collect(),
         pinned: pinned(plan, &maps, &index),
         maps,
+        persons: plan.tasks.iter().zip(0..).filter_map(|(task, i)| Some((i, asked(task)?))).collect(),
     };
     (spec, config(plan, &tags, &agents))
+}
+
+/// What a person is asked, if the task is a gate that one decides.
+fn asked(task: &Task) -> Option<Asked> {
+    let gate = task.gate.as_ref()?;
+    Some(Asked { gate: gate.name.clone(), question: gate.person.clone()? })
 }
 
 /// The pinned order; all items of a map are where its first one was put.
@@ -164,8 +171,9 @@ fn policy(plan: &Plan, task: &Task) -> Policy {
         allow_skipped: task.allow_skipped || matches!(task.action, Action::Join { .. }),
         cache: task.cache,
         undo: task.undo.is_some(),
-        collects: plan.merge.is_some() && task.worktree.is_some(),
+        collects: plan.merge.is_some() && task.worktree.is_some() && task.gate.is_none(),
         asks_on_conflict: matches!(&task.action, Action::Join { conflict, .. } if conflict == "manual-escalation"),
+        told_late: task.gate.as_ref().is_some_and(|gate| !gate.blocking),
         max_lost: plan.max_lost,
         budget: task.budget.as_ref().map(budget),
     }

@@ -16,7 +16,7 @@ pub(crate) fn check_names(draft: &Draft<'_>, placed: &[Placed], problems: &mut P
         agents: draft.agents.all.keys().cloned().collect(),
         servers: draft.mcp_servers.keys().cloned().collect(),
         drivers: draft.drivers.clone(),
-        gates: draft.apart.as_ref().map(|apart| apart.gates.clone()).unwrap_or_default(),
+        gates: draft.apart.as_ref().map(|apart| apart.gate_ids.clone()).unwrap_or_default(),
     };
     for p in placed {
         check_locks(draft, p, problems);

@@ -96,10 +96,11 @@ fn uses(task: &Task, other: &str) -> bool {
     if matches!(task.action, Action::Join { .. }) {
         return true; // of everything that it needs
     }
-    let of_condition =
-        task.when.as_deref().and_then(|source| Condition::parse(source).ok()).is_some_and(|c| {
-            c.asks_for_all || c.names.iter().chain(&c.literal_tasks).any(|name| name == other)
-        });
+    let of_gate = task.gate.as_ref().and_then(|gate| gate.expr.as_deref());
+    let conditions = task.when.as_deref().into_iter().chain(of_gate);
+    let of_condition = conditions
+        .filter_map(|source| Condition::parse(source).ok())
+        .any(|c| c.asks_for_all || c.names.iter().chain(&c.literal_tasks).any(|name| name == other));
     of_condition
         || references(task).iter().filter_map(Ref::task).any(|head| {
             head == other || task.families.get(head).is_some_and(|members| members.iter().any(|m| m == other))

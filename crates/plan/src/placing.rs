@@ -6,9 +6,10 @@ use crate::cells::Cell;
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{Draft, Spanned, TaskDraft};
 use crate::edges::{Edges, Guesses, Names};
+use crate::gate_tasks;
 use crate::isolation;
 use crate::items;
-use crate::model::{Action, InWorktree, Task, Terms, built_in};
+use crate::model::{Action, Check, InWorktree, Task, Terms, built_in};
 use crate::placed::{Isolation, MAX_EDGES, Narrow, Placed};
 use crate::variables;
 use crate::workers;
@@ -26,6 +27,8 @@ struct Judged {
     idle_ms: Option<u64>,
     role: Option<String>,
     worktree: Option<InWorktree>,
+    /// The gate that it is.
+    gate: Option<Check>,
 }
 
 /// The values of the axes of a cell, and the members of the families that it names.
@@ -93,7 +96,11 @@ impl<'a> Placing<'a> {
             cell.values.clone(),
             task.for_each.is_some(),
         );
-        let mut edges = gather(&task, edges, problems);
+        let gate = gate_tasks::gate_of(draft, &task);
+        if let Some(gate) = gate {
+            gate_tasks::check_keys(&task, gate, problems);
+        }
+        let mut edges = gather((&task, gate), edges, problems);
         let needs = edges.needs(&task.needs);
         check_join(&task, needs.is_empty(), problems);
         let Edges { cell, families, .. } = edges;
@@ -112,7 +119,8 @@ impl<'a> Placing<'a> {
             agent: agent.is_some(),
             idle_ms: known.and_then(|agent| agent.idle_timeout_ms),
             role: known.and_then(|agent| agent.role.clone()),
-            worktree: isolation::in_worktree(&task, isolation, problems),
+            worktree: isolation::in_worktree((&task, gate), isolation, problems),
+            gate: gate.cloned(),
         };
         Placed {
             isolation: Isolation::named(isolation),
@@ -165,7 +173,10 @@ fn terms(draft: &Draft<'_>, task: TaskDraft, judged: Judged, (matrix, families):
         env: task.env.into_iter().map(|(k, v)| (k, v.value)).collect(),
         inputs: values(task.inputs),
         retry: task.retry.over(&draft.retry),
-        timeout: task.timeout.over(&draft.timeout, (judged.agent, judged.idle_ms)),
+        timeout: gate_tasks::timeout(
+            judged.gate.as_ref(),
+            task.timeout.over(&draft.timeout, (judged.agent, judged.idle_ms)),
+        ),
         effect: judged.effect,
         when: task.when.map(|w| w.value),
         cache: judged.cache,
@@ -180,6 +191,7 @@ fn terms(draft: &Draft<'_>, task: TaskDraft, judged: Judged, (matrix, families):
         called: task.called,
         worktree: judged.worktree,
         budget: task.budget,
+        gate: judged.gate,
     }
 }
 
@@ -207,7 +219,11 @@ fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
 }
 
 /// Gathers the edges of a task. References of `undo` and `reconcile` add none.
-fn gather<'a>(task: &TaskDraft, mut edges: Edges<'a>, problems: &mut Problems) -> Edges<'a> {
+fn gather<'a>(
+    (task, gate): (&TaskDraft, Option<&Check>),
+    mut edges: Edges<'a>,
+    problems: &mut Problems,
+) -> Edges<'a> {
     for need in &task.needs {
         edges.need(need, problems);
     }
@@ -236,6 +252,9 @@ fn gather<'a>(task: &TaskDraft, mut edges: Edges<'a>, problems: &mut Problems) -
     if let Some(when) = &task.when {
         edges.condition(when, problems);
     }
+    if let Some(expr) = gate_tasks::expression(task, gate) {
+        edges.condition(&expr, problems);
+    }
     edges.free = true;
     for action in task.undo.iter().chain(&task.reconcile) {
         edges.action(&action.value, &action.span, problems);
@@ -253,11 +272,16 @@ fn cache(draft: &Draft<'_>, (task, effect): (&TaskDraft, &str), problems: &mut P
                 .help("only a task with `effect: pure` may be left out for the outcome of an earlier run"),
         );
     }
-    pure && task.cache.unwrap_or(draft.cache)
+    // What a gate depends on is more than it says, as long as nobody says otherwise.
+    let usual = draft.cache && gate_tasks::gate_of(draft, task).is_none();
+    pure && task.cache.unwrap_or(usual)
 }
 
 /// The effect contract of a task: its own, the plan's, or the default.
 fn effect(draft: &Draft<'_>, task: &TaskDraft, problems: &mut Problems) -> String {
+    if gate_tasks::gate_of(draft, task).is_some() {
+        return "pure".to_owned();
+    }
     let effect = task.effect.clone().or_else(|| draft.effect.clone());
     let known = || {
         let tool = task.action.as_ref().and_then(|action| action.value.tool());

@@ -100,6 +100,15 @@ impl Reach {
         self.sorted(tasks).windows(2).all(|pair| self.reaches(pair[0], pair[1]))
     }
 
+    /// For each, whether one of those stands before it.
+    pub(crate) fn behind(&self, is: impl Fn(usize) -> bool) -> Vec<bool> {
+        let mut behind = vec![false; self.order.len()];
+        for &i in &self.order {
+            behind[i] = self.preds.row(i).any(|p| behind[p] || is(p));
+        }
+        behind
+    }
+
     /// How many tasks there are before each on the longest way to it.
     pub(crate) fn depths(&self) -> Vec<usize> {
         let mut depth = vec![0; self.order.len()];

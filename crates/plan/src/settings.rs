@@ -21,7 +21,7 @@ const NOT_OF_PLANS: [&str; 4] = ["leases", "containment", "gc", "domains"];
 pub struct Setting {
     /// Its path, such as `limits.max_parallel`.
     pub key: String,
-    /// A text or a number.
+    /// A text, a number, or true or false.
     pub value: Json,
     /// 1-based line.
     pub line: usize,
@@ -97,6 +97,10 @@ impl Defaults {
 
     pub(crate) fn text(&self, key: &str) -> Option<String> {
         self.0.get(key)?.as_str().map(str::to_owned)
+    }
+
+    pub(crate) fn flag(&self, key: &str) -> Option<bool> {
+        self.0.get(key)?.as_bool()
     }
 
     pub(crate) fn whole(&self, key: &str) -> Option<u64> {

@@ -5,7 +5,7 @@
 
 use crate::action::{Action, Lock};
 use crate::agents::Budget;
-use crate::apart::InWorktree;
+use crate::apart::{Check, InWorktree};
 use crate::trying::{Retry, Timeout};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -95,6 +95,9 @@ pub struct Terms {
     /// What all its attempts may use up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
+    /// The gate that it is, for a task that is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Check>,
 }
 
 /// A task as it is stored.
@@ -138,6 +141,8 @@ struct Record {
     worktree: Option<InWorktree>,
     #[serde(default)]
     budget: Option<Budget>,
+    #[serde(default)]
+    gate: Option<Check>,
 }
 
 impl From<Record> for Task {
@@ -172,6 +177,7 @@ impl From<Record> for Task {
             called: record.called,
             worktree: record.worktree,
             budget: record.budget,
+            gate: record.gate,
         };
         Task { id, action, needs, estimate_ms, terms: Arc::new(terms) }
     }

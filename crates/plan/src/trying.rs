@@ -42,6 +42,17 @@ pub struct Retry {
     /// Another attempt goes on with the session of the one before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resume_session: bool,
+    /// Another attempt goes on in the worktree as the one before left it; as `resume_session` where nobody says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_worktree: Option<bool>,
+}
+
+impl Retry {
+    /// Whether another attempt goes on in the worktree as the one before left it.
+    #[must_use]
+    pub fn keeps_worktree(&self) -> bool {
+        self.keep_worktree.unwrap_or(self.resume_session)
+    }
 }
 
 /// Timeouts of a task.

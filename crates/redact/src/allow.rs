@@ -58,8 +58,10 @@ impl Allow {
 
 /// A shorter text is too short to be a row of anything.
 const MIN_ROWS_BYTES: usize = 12;
-/// So many letters or digits in a row are one.
+/// So many letters or digits in a row are one,
 const MIN_ROW_BYTES: usize = 3;
+/// or so many where all is digits: two of ten follow each other by chance.
+const MIN_ROW_DIGITS: usize = 4;
 
 /// True for what somebody typed to stand for a secret: most of it are rows of the alphabet, of digits, or of one letter.
 pub(crate) fn is_made_of_rows(text: &[u8]) -> bool {
@@ -67,7 +69,8 @@ pub(crate) fn is_made_of_rows(text: &[u8]) -> bool {
         let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
         a.is_ascii_alphanumeric() && (b == a || b == a.wrapping_add(1) || (a, b) == (b'9', b'0'))
     };
-    let rows = text.chunk_by(|a, b| follows(*a, *b)).map(<[u8]>::len).filter(|n| *n >= MIN_ROW_BYTES);
+    let least = if text.iter().all(u8::is_ascii_digit) { MIN_ROW_DIGITS } else { MIN_ROW_BYTES };
+    let rows = text.chunk_by(|a, b| follows(*a, *b)).map(<[u8]>::len).filter(|n| *n >= least);
     text.len() >= MIN_ROWS_BYTES && rows.sum::<usize>() * 2 > text.len()
 }
 

@@ -88,6 +88,11 @@ impl Declared {
         }
     }
 
+    /// Whether a value stands in `text`.
+    pub(crate) fn is_in(&self, text: &[u8]) -> bool {
+        self.automaton.is_match(text)
+    }
+
     /// How many bytes at the end of `text` could become a value with what follows.
     pub(crate) fn could_become(&self, text: &[u8]) -> usize {
         let most = text.len().min(self.longest - 1);

@@ -9,8 +9,10 @@ use std::fmt::Write as _;
 
 /// A shorter form would be found by chance.
 const MIN_FORM_BYTES: usize = 6;
-/// Encoders that fold lines fold at these columns.
+/// Encoders that fold lines fold at these columns,
 const FOLDS: [usize; 2] = [76, 64];
+/// and those of hexadecimal digits at these.
+const HEX_FOLDS: [usize; 3] = [60, 64, 76];
 /// A piece of a folded form that is looked for by itself.
 const MIN_PIECE_BYTES: usize = 16;
 
@@ -33,7 +35,14 @@ pub(crate) fn forms(value: &[u8], forms: &mut BTreeMap<Vec<u8>, Edge>) {
     for (digits, prefix) in
         [(b"0123456789abcdef", ""), (b"0123456789ABCDEF", ""), (b"0123456789abcdef", "\\x")]
     {
-        add(hex(value, digits, prefix), plain);
+        let form = hex(value, digits, prefix);
+        if prefix.is_empty() {
+            let pieces = HEX_FOLDS.iter().flat_map(|fold| form.chunks(*fold));
+            pieces
+                .filter(|piece| piece.len() >= MIN_PIECE_BYTES && piece.len() < form.len())
+                .for_each(|piece| add(piece.to_vec(), plain));
+        }
+        add(form, plain);
     }
     for digits in [b"0123456789ABCDEF", b"0123456789abcdef"] {
         for kept in ["-_.~", "-_.~/", "-_.!~*'()", "-_.!~*'();/?:@&=+$,#", "*-._"] {

@@ -7,8 +7,11 @@ use crate::names::is_secret_name;
 use crate::private_key;
 use crate::rules;
 use crate::span::{self, MARKER, Span, united};
-use crate::view::Plain;
+use crate::view::Seen;
 use serde_json::Value as Json;
+
+/// A text in JSON in JSON is looked at as it was.
+const MOST_WRAPPINGS: usize = 2;
 
 /// What is looked for.
 #[derive(Debug, Default)]
@@ -81,7 +84,13 @@ impl Redactor {
                         }
                     }
                 }
-                Json::Null | Json::Bool(_) | Json::Number(_) => {}
+                Json::Number(number) => {
+                    let text = number.to_string();
+                    if self.declared.as_ref().is_some_and(|declared| declared.is_in(text.as_bytes())) {
+                        *value = Json::String(self.text(text));
+                    }
+                }
+                Json::Null | Json::Bool(_) => {}
             }
         }
         value
@@ -97,16 +106,23 @@ impl Redactor {
     /// Everything that is found, in order, nothing overlapping.
     pub(crate) fn find<'a>(&'a self, text: &[u8]) -> Vec<Span<'a>> {
         let mut spans = Vec::new();
-        self.look(text, &mut spans);
-        if let Some(plain) = Plain::of(text) {
-            let mut seen = Vec::new();
-            self.look(&plain.text, &mut seen);
-            for mut span in seen {
-                (span.start, span.end) = plain.original(span.start, span.end);
+        self.look_through(text, MOST_WRAPPINGS, &mut spans);
+        united(spans)
+    }
+
+    /// Looks at a text, and at it as it is seen without its colours and out of its wrapping in JSON.
+    fn look_through<'a>(&'a self, text: &[u8], wrappings: usize, spans: &mut Vec<Span<'a>>) {
+        self.look(text, spans);
+        let uncoloured = Seen::uncoloured(text).map(|seen| (seen, 0));
+        let unescaped = (wrappings > 0).then(|| Seen::unescaped(text)).flatten();
+        for (seen, wrappings) in uncoloured.into_iter().chain(unescaped.map(|seen| (seen, wrappings - 1))) {
+            let mut found = Vec::new();
+            self.look_through(&seen.text, wrappings, &mut found);
+            for mut span in found {
+                (span.start, span.end) = seen.original((span.start, span.end), text.len());
                 spans.push(span);
             }
         }
-        united(spans)
     }
 
     fn look<'a>(&'a self, text: &[u8], spans: &mut Vec<Span<'a>>) {

@@ -38,7 +38,8 @@ impl<'t> Windows<'t> {
             self.line = line_of(self.text, at);
         }
         let (lines, back) = match reach {
-            Reach::Near => (1, self.line.start),
+            // With the end of the line before: some rules want to see what stands before a token.
+            Reach::Near => (1, self.line.start.saturating_sub(1)),
             Reach::Far => (FAR_LINES, 0),
         };
         let most = self.text.len().min(at + AHEAD_BYTES);

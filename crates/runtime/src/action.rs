@@ -2,7 +2,7 @@
 //!
 //! The only place of the runtime that reads the plan. Knows no process, and of the engine only outcomes.
 
-use crate::asking::{actions_of, asked, texts};
+use crate::asking::{Conditions, actions_of, asked, texts};
 use crate::environment::{Environment, Passing};
 use crate::lists::Lists;
 use crate::outputs::Outputs;
@@ -13,12 +13,10 @@ use crate::tools::{Order, variables_of};
 use crate::vault::{self, Vault};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::NodeId;
-use regatta_engine::input::ConditionAnswer;
 use regatta_plan::Plan;
-use regatta_plan::model::{Action, Task};
+use regatta_plan::model::{Action, Check, Task};
 use regatta_plan::reference::{Ref, Script, Template};
 use regatta_plan::when::Condition;
-use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
@@ -85,14 +83,6 @@ pub enum ActionsError {
         /// Why not.
         why: String,
     },
-    /// A task whose feature is not built.
-    #[error("task `{task}` needs `{key}`, which is not built yet")]
-    Unbuilt {
-        /// The task.
-        task: String,
-        /// The key.
-        key: String,
-    },
 }
 
 /// The actions of a run.
@@ -107,7 +97,7 @@ pub struct Actions {
     /// Variables that some agent or server is given.
     given_vars: BTreeMap<String, OsString>,
     index: BTreeMap<String, NodeId>,
-    conditions: BTreeMap<NodeId, Condition>,
+    pub(crate) conditions: Conditions,
     referenced: BTreeSet<NodeId>,
     /// What of other tasks each node refers to.
     pub(crate) refs: BTreeMap<NodeId, Vec<Ref>>,
@@ -156,7 +146,7 @@ impl Actions {
             run_id: run_id.to_owned(),
             first_run: first_run.to_owned(),
             workspace: workspace.to_owned(),
-            conditions: BTreeMap::new(),
+            conditions: Conditions::default(),
             referenced: BTreeSet::new(),
             refs: BTreeMap::new(),
             vault,
@@ -168,26 +158,28 @@ impl Actions {
         for (task, i) in actions.plan.clone().tasks.iter().zip(0..) {
             actions.note(task, NodeId(i))?;
         }
+        actions.note_merge()?;
         Ok(actions)
     }
 
     /// Notes the condition of a task and whom it asks about.
     fn note(&mut self, task: &Task, node: NodeId) -> Result<(), ActionsError> {
-        let unbuilt = |key: &str| Err(ActionsError::Unbuilt { task: task.id.clone(), key: key.to_owned() });
         match &task.action {
             Action::Argv(_) | Action::Shell { .. } | Action::Tool { .. } => {}
             // What its predecessors say goes into its prompt, or into its value.
             Action::Agent { .. } | Action::Join { .. } => {
                 self.referenced.extend(task.needs.iter().filter_map(|id| self.index.get(id)));
             }
-            Action::Gate { .. } => return unbuilt("gate"),
+            // Gates that need it ask whether it has passed.
+            Action::Gate { .. } => self.referenced.extend([node]),
+        }
+        if let Some(source) = task.gate.as_ref().and_then(|gate| gate.expr.as_ref()) {
+            let condition = self.condition(task, source)?;
+            self.conditions.gates.insert(node, condition);
         }
         if let Some(source) = &task.when {
-            let parsed = Condition::parse(source);
-            let condition = parsed.map_err(|why| ActionsError::Condition { task: task.id.clone(), why })?;
-            let asked = asked(&condition, task);
-            self.referenced.extend(asked.into_iter().filter_map(|id| self.index.get(id)));
-            self.conditions.insert(node, condition);
+            let condition = self.condition(task, source)?;
+            self.conditions.when.insert(node, condition);
         }
         let mut refs: Vec<Ref> = Vec::new();
         for text in texts(task) {
@@ -208,6 +200,31 @@ impl Actions {
             self.refs.insert(node, refs);
         }
         Ok(())
+    }
+
+    /// Notes the expressions among the gates of the merge, and whom they ask about.
+    fn note_merge(&mut self) -> Result<(), ActionsError> {
+        let plan = Arc::clone(&self.plan);
+        for check in plan.merge.iter().flat_map(|merge| &merge.gates) {
+            let Some(expr) = &check.expr else { continue };
+            let parsed = Condition::parse(expr);
+            let condition =
+                parsed.map_err(|why| ActionsError::Condition { task: check.name.clone(), why })?;
+            let asked: Vec<NodeId> =
+                self.asked_of_merge(&condition).into_iter().filter_map(|id| self.node_of(id)).collect();
+            self.referenced.extend(asked);
+            self.conditions.merge.insert(check.name.clone(), (expr.clone(), condition));
+        }
+        Ok(())
+    }
+
+    /// Parses an expression over results, and notes whom it asks about.
+    fn condition(&mut self, task: &Task, source: &str) -> Result<Condition, ActionsError> {
+        let parsed = Condition::parse(source);
+        let condition = parsed.map_err(|why| ActionsError::Condition { task: task.id.clone(), why })?;
+        let asked = asked(&condition, task);
+        self.referenced.extend(asked.into_iter().filter_map(|id| self.index.get(id)));
+        Ok(condition)
     }
 
     /// A secret of the vault.
@@ -280,43 +297,6 @@ impl Actions {
     /// What a node needs.
     pub(crate) fn preds(&self, node: NodeId) -> impl Iterator<Item = NodeId> {
         self.task(node).needs.iter().filter_map(|id| self.index.get(id).copied())
-    }
-
-    /// Answers the `when` condition of a node. Needs 8 MiB of stack.
-    #[must_use]
-    pub fn evaluate(&self, node: NodeId, outputs: &Outputs) -> ConditionAnswer {
-        let Some(condition) = self.conditions.get(&node) else { return ConditionAnswer::True };
-        let task = self.task(node);
-        let asked = asked(condition, task).into_iter();
-        let tasks: BTreeMap<String, Value> =
-            asked.filter_map(|id| Some((id.clone(), self.facts(*self.index.get(id)?, outputs)))).collect();
-        let others = match self.beside_tasks(task, outputs) {
-            Ok(others) => others,
-            Err(why) => return ConditionAnswer::Error(self.redactor.text(why.0).into()),
-        };
-        match condition.evaluate(&tasks, &others) {
-            Ok(true) => ConditionAnswer::True,
-            Ok(false) => ConditionAnswer::False,
-            // What it compares may be in it.
-            Err(why) => ConditionAnswer::Error(self.redactor.text(why.to_string()).into()),
-        }
-    }
-
-    /// What a condition sees of a task.
-    fn facts(&self, node: NodeId, outputs: &Outputs) -> Value {
-        let Some(output) = outputs.get(node) else { return json!({}) };
-        let mut facts = serde_json::Map::new();
-        if let Some(outcome) = output.outcome {
-            facts.insert("status".into(), outcome.name().into());
-        }
-        facts.insert("duration_ms".into(), output.duration_ms.into());
-        if let Some(code) = output.exit_code {
-            facts.insert("exit_code".into(), code.into());
-        }
-        if let Some(result) = outputs.result(node) {
-            facts.insert("result".into(), result);
-        }
-        Value::Object(facts)
     }
 
     /// Resolves the references of a command and gathers its environment.
@@ -396,9 +376,10 @@ impl Actions {
                 call = Some(Box::new(order));
                 argv
             }
-            Some(Action::Agent { .. } | Action::Gate { .. }) | None => {
-                return Err(Refusal { cause: Cause::Plan, message: "it has no command".to_owned() });
+            Some(Action::Gate { .. }) => {
+                task.gate.as_ref().and_then(command_of).ok_or_else(without_command)?
             }
+            Some(Action::Agent { .. }) | None => return Err(without_command()),
         };
         let root = site.map_or(self.workspace.as_path(), |site| &site.path);
         // What prepares a worktree knows nothing of its task.
@@ -468,6 +449,19 @@ impl Actions {
         own.extend(site.into_iter().flat_map(|site| site.vars.iter().map(|(k, v)| (k.clone(), v.into()))));
         own
     }
+}
+
+/// The command of a gate, as it stands: what looks like a reference is the command's own.
+fn command_of(check: &Check) -> Option<Vec<OsString>> {
+    match &check.action {
+        Action::Argv(argv) => Some(argv.iter().map(OsString::from).collect()),
+        Action::Shell { script, shell } => Some(vec![(&**shell).into(), "-c".into(), script.into()]),
+        Action::Agent { .. } | Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. } => None,
+    }
+}
+
+fn without_command() -> Refusal {
+    Refusal { cause: Cause::Plan, message: "it has no command".to_owned() }
 }
 
 /// The working directory of a task below `root`: the workspace, or its worktree.

@@ -15,6 +15,7 @@ use crate::local::Local;
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_plan::model::Merge;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -57,6 +58,8 @@ impl Local {
             stop: Arc::clone(&stop),
             run_dir: self.place.run_dir.clone(),
             redactor: Arc::clone(self.actions.redactor()),
+            // No gate runs where predecessors are merged.
+            expressions: BTreeMap::new(),
             most_at_once: 1,
         };
         let (task, pieces) = (apart.works.graph.name(node).to_owned(), apart.works.handed_pieces(node));

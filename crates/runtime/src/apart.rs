@@ -18,13 +18,15 @@ use crate::redact::Raw;
 use crate::reuse::Footing;
 use crate::run_error::RunError;
 use crate::works::Works;
-use crate::yard::{Collected, Done, Ground, Names, TASK_DIR, Workers, cone};
+use crate::yard::{Collected, Done, Finding, Ground, Names, TASK_DIR, Workers, cone};
+use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::spec::Limits;
 use regatta_plan::Plan;
+use regatta_plan::model::works_on_files;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -67,10 +69,19 @@ pub(crate) struct InFlight {
     /// Until it works: what it will be.
     pub(crate) job: Option<Job>,
     pub(crate) base: Option<Oid>,
+    /// The attempt before it is gone on with in its worktree, which is set up.
+    pub(crate) goes_on: bool,
     /// It is to end; what was not started is not started any more.
     pub(crate) ending: bool,
     /// What people are told of it besides.
     pub(crate) note: Option<String>,
+}
+
+impl InFlight {
+    /// One of which nothing more is known.
+    pub(crate) fn new((node, number): (NodeId, u32), stage: Stage, job: Option<Job>) -> InFlight {
+        InFlight { node, number, stage, job, base: None, goes_on: false, ending: false, note: None }
+    }
 }
 
 /// Everything about worktrees that the driver knows.
@@ -211,6 +222,13 @@ impl Apart {
                 self.done.push(*node);
                 self.settle(*node);
             }
+            EventKind::NodeEnded { node, number, .. } if self.is_gate(*node) => {
+                self.settle(*node);
+                // It stands where it began, and lands never.
+                if *number > 0 && !self.readying.is_one_by_one() {
+                    self.useless.push(*node);
+                }
+            }
             EventKind::NodeEnded { node, outcome, .. } => {
                 self.settle(*node);
                 if *outcome == NodeOutcome::Succeeded && !self.works.collected.contains(node) {
@@ -244,9 +262,49 @@ impl Apart {
         Footing { ground: self.workers.ground(), handed: self.works.handed(node) }
     }
 
+    /// The id of the task of a node whose attempts go on in the worktree as the one before left it.
+    fn kept_task(&self, node: NodeId) -> Option<&str> {
+        let task = self.works.plan.tasks.get(node.index())?;
+        task.retry.keeps_worktree().then_some(&task.id)
+    }
+
+    /// An attempt begins to work: whoever comes after it may go on there.
+    ///
+    /// # Errors
+    /// That cannot be written down.
+    pub(crate) fn begins_to_work(&self, attempt: AttemptId) -> std::io::Result<()> {
+        let Some(flight) = self.in_flight.get(&attempt) else { return Ok(()) };
+        let Some(task) = self.kept_task(flight.node) else { return Ok(()) };
+        self.workers.ground().works_in((task, attempt.0), flight.base.as_ref(), flight.note.as_deref())
+    }
+
+    /// What was found out about an attempt. Some of that nobody may go on with.
+    ///
+    /// # Errors
+    /// That cannot be written down.
+    pub(crate) fn takes_note(&self, job: &Job, findings: &[Finding]) -> std::io::Result<()> {
+        let spoils = |finding: &Finding| matches!(finding.cause, Cause::Tampered | Cause::HistoryRewritten);
+        match self.kept_task(job.node).is_some() && findings.iter().any(spoils) {
+            true => self.workers.ground().spoiled(job.attempt.0),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether what a node did is undone in its worktree and not in the user's checkout: what a tool did to files there.
+    pub(crate) fn is_undone_there(&self, node: NodeId) -> bool {
+        let task = self.works.plan.tasks.get(node.index()).filter(|_| self.has(node));
+        let undo = task.and_then(|task| task.undo.as_ref()?.tool());
+        undo.is_some_and(works_on_files)
+    }
+
     /// Whether a node works in a worktree.
     pub(crate) fn has(&self, node: NodeId) -> bool {
         self.works.plan.tasks.get(node.index()).is_some_and(|task| task.worktree.is_some())
+    }
+
+    /// Whether a node is a gate that looks at a worktree.
+    fn is_gate(&self, node: NodeId) -> bool {
+        self.has(node) && self.works.plan.tasks[node.index()].gate.is_some()
     }
 
     pub(crate) fn site(&self, node: NodeId) -> Site {

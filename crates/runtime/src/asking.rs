@@ -1,11 +1,23 @@
-//! What a task asks of others: the texts in which references stand, and the tasks that a condition names.
+//! What a task asks of others: the texts in which references stand, the expressions of a plan, and the tasks that they name.
 //!
 //! Reads the plan alone.
 
+use regatta_engine::ids::NodeId;
 use regatta_plan::model::{Action, Task};
 use regatta_plan::when::Condition;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The expressions of a plan, by the node that is asked.
+#[derive(Debug, Default)]
+pub(crate) struct Conditions {
+    /// Of `when`.
+    pub(crate) when: BTreeMap<NodeId, Condition>,
+    /// Of tasks that are gates.
+    pub(crate) gates: BTreeMap<NodeId, Condition>,
+    /// Of gates of the merge, by their names, each as it is written and parsed.
+    pub(crate) merge: BTreeMap<String, (String, Condition)>,
+}
 
 /// The tasks that a condition asks about: named ones, and for `tasks` as a whole all predecessors.
 pub(crate) fn asked<'a>(condition: &'a Condition, task: &'a Task) -> BTreeSet<&'a String> {

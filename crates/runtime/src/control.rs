@@ -5,24 +5,22 @@
 
 mod asker;
 pub(crate) mod permissions;
+mod settling;
 
 pub use asker::{Asker, ReplyTo};
+pub use settling::Settle;
 
 use crate::callers::Caller;
-use crate::collect::TaskResult;
-use crate::redact::Redactor;
 use crate::socket::door::{Door, is_same_user, peer};
 use crate::socket::wire::Wire;
 use crate::turn::Arrival;
 use regatta_engine::Engine;
 use regatta_engine::ids::NodeId;
-use regatta_engine::input::{Answer, Input};
+use regatta_engine::input::Input;
 use regatta_engine::outcome::PauseReason;
 use regatta_engine::state::Phase;
 use regatta_engine::state::node::NodeState;
-use regatta_journal::Payload;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::io::{self, PipeReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -130,18 +128,6 @@ pub struct Wanted {
     pub units: Option<u32>,
 }
 
-/// How a doubt is settled.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Settle {
-    /// Exactly one more attempt.
-    Again,
-    /// It was done; its result, if any.
-    Succeeded(Option<Value>),
-    /// It was not done and shall not be tried again.
-    Failed,
-}
-
 /// What the run answers.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -237,7 +223,7 @@ pub fn interpret(engine: &Engine, command: &Command) -> Meaning {
             of_task(engine, task, &|engine, node| permissions::permit(engine, node, (*question, *allow)))
         }
         Command::Answer { task, settle } => {
-            of_task(engine, task, &|engine, node| answer(engine, node, settle))
+            of_task(engine, task, &|engine, node| settling::answer(engine, node, settle))
         }
     }
 }
@@ -294,28 +280,6 @@ fn skip(engine: &Engine, node: NodeId) -> Result<(Arrival, String), String> {
         NodeState::Collected => Err("has done its work and waits for landing".to_owned()),
         NodeState::Ended { outcome, .. } => Err(format!("has ended ({})", outcome.name())),
     }
-}
-
-fn answer(engine: &Engine, node: NodeId, settle: &Settle) -> Result<(Arrival, String), String> {
-    let NodeState::InDoubt(doubt) = &engine.state().node(node).state else {
-        return Err(format!("is not in doubt: {}", engine.explain(node).sentence(engine.graph())));
-    };
-    let (answer, result, said) = match settle {
-        Settle::Again => (Answer::Again, None, "gets exactly one more attempt"),
-        Settle::Failed => (Answer::Failed, None, "is recorded as failed"),
-        Settle::Succeeded(None) => (Answer::Succeeded(None), None, "is recorded as succeeded"),
-        Settle::Succeeded(Some(value)) => {
-            let result = crate::collect::from_value(&Redactor::default().value(value.clone()))
-                .map_err(|e| format!("cannot have that result: {e}"))?;
-            if result.bytes.len() > crate::collect::INLINE_RESULT_BYTES {
-                return Err("cannot have a result of more than 64 KiB by an answer".to_owned());
-            }
-            (Answer::Succeeded(Some(result.digest)), Some(result), "is recorded as succeeded")
-        }
-    };
-    let payload = |r: TaskResult| Payload { attempt: doubt.attempt, bytes: r.bytes };
-    let payloads = result.into_iter().map(payload).collect();
-    Ok((Arrival { input: Input::Answered { node, answer }, payloads }, said.to_owned()))
 }
 
 /// The door that is open while a run is live.

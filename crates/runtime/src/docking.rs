@@ -50,6 +50,7 @@ impl Local {
             stop: Arc::clone(&stop),
             run_dir: self.place.run_dir.clone(),
             redactor: Arc::clone(self.actions.redactor()),
+            expressions: self.actions.merge_gates(&self.outputs),
             most_at_once: usize::try_from(apart.works.plan.limits.max_parallel).unwrap_or(usize::MAX),
         };
         let cargo = apart.works.cargo();

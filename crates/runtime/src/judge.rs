@@ -6,6 +6,8 @@ use crate::action::{Actions, Kind};
 use crate::agents::Told;
 use crate::attempt_dirs::AttemptDir;
 use crate::collect::{self, ResultError, TaskResult};
+use crate::evidence;
+use crate::gating::Word;
 use crate::keeper::{self, How};
 use crate::private_file::is_no_room;
 use crate::rate_limit;
@@ -19,6 +21,7 @@ use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::{Ended, Input, Reconciliation, Verdict};
 use regatta_engine::report::{Content, Digest, Report as Facts, Work};
 use regatta_journal::Payload;
+use regatta_plan::model::Check;
 use std::io;
 use std::num::NonZeroU64;
 
@@ -76,17 +79,11 @@ pub(crate) fn judge(
     facts.work = work.map(Box::new);
     let say = |text: &str| shorten(redactor, text);
     facts.message = warning.map(|text| say(&text));
-    let verdict = match &ended.how {
-        How::NotStarted { message } => return Ok(refusal(redactor, job, (Cause::Spawn, message))),
-        How::Code(code) => {
-            facts.exit = Some(*code);
-            if *code == 0 { Verdict::Succeeded } else { Verdict::Failed(Cause::Exit) }
-        }
-        How::Signal(signal) => {
-            facts.signal = Some(*signal);
-            Verdict::Failed(Cause::Signal)
-        }
-    };
+    let check = actions.gate(job.node).filter(|_| job.kind == Kind::Attempt);
+    if let How::NotStarted { message } = &ended.how {
+        return Ok(not_started((actions, job, check), message));
+    }
+    let verdict = exited(&ended.how, &mut facts);
     if ended.disk_full && verdict != Verdict::Succeeded {
         // It is taken back, and what it said with it: there may not be room for that twice.
         return Ok(judged(job, Verdict::Failed(Cause::DiskFull), (facts, None)));
@@ -127,8 +124,87 @@ pub(crate) fn judge(
         return Ok(Input::AttemptLost { attempt: job.attempt, why: Some(say(&said.message)) }.into());
     }
     let verdict = weigh((ended, job, redactor), (verdict, told.as_ref()), &mut facts);
-    let verdict = blame((tool, finding), verdict, (&mut facts, redactor));
-    finish((actions, job), (verdict, told.as_ref(), streams[0].as_ref()), facts)
+    let (verdict, word) = match check {
+        Some(check) => of_gate((actions, job, check), (ended, verdict, finding), &mut facts)?,
+        None => (blame((tool, finding), verdict, (&mut facts, redactor)), None),
+    };
+    finish((actions, job), (verdict, told.as_ref(), streams[0].as_ref()), (facts, word))
+}
+
+/// A command that could not be started: whatever is only told is told.
+fn not_started((actions, job, check): (&Actions, &Job, Option<&Check>), message: &str) -> Arrival {
+    match check.filter(|check| !check.blocking) {
+        Some(_) => said_at_once(actions, job, &Word::red(message.to_owned())),
+        None => refusal(actions.redactor(), job, (Cause::Spawn, message)),
+    }
+}
+
+fn exited(how: &How, facts: &mut Facts) -> Verdict {
+    match how {
+        How::NotStarted { .. } => Verdict::Failed(Cause::Spawn),
+        How::Code(code) => {
+            facts.exit = Some(*code);
+            if *code == 0 { Verdict::Succeeded } else { Verdict::Failed(Cause::Exit) }
+        }
+        How::Signal(signal) => {
+            facts.signal = Some(*signal);
+            Verdict::Failed(Cause::Signal)
+        }
+    }
+}
+
+/// What a gate says when its command has ended. What was found in its worktree stands above that, and a person's end of it
+/// or a rate limit is no word of a gate.
+fn of_gate(
+    (actions, job, check): (&Actions, &Job, &Check),
+    (ended, verdict, finding): (&keeper::Ended, Verdict, Option<Finding>),
+    facts: &mut Facts,
+) -> Result<(Verdict, Option<Word>), NoRoom> {
+    let redactor = actions.redactor();
+    if let Some(Finding { cause, message }) = finding {
+        facts.message = Some(shorten(redactor, &message));
+        return Ok((Verdict::Failed(cause), None));
+    }
+    let late = ended.deadline || ended.ran_ms >= check.timeout_ms;
+    let word = match verdict {
+        Verdict::RateLimited { .. } => return Ok((verdict, None)),
+        Verdict::Failed(cause) if cause != Cause::Exit && check.blocking => return Ok((verdict, None)),
+        Verdict::Succeeded => {
+            let places = (actions.workspace(), job.dir.path.as_path());
+            let told = evidence::judged(&check.evidence, places, redactor);
+            Word::of_evidence(told.map_err(|error| unkept(job, &error))?)
+        }
+        Verdict::Failed(_) if ended.output_limit => {
+            Word::red("it wrote more than `limits.output`".to_owned())
+        }
+        Verdict::Failed(Cause::Exit) => Word::red(format!("exit code {}", facts.exit.unwrap_or_default())),
+        Verdict::Failed(_) if late => Word::red("it took longer than its timeout".to_owned()),
+        Verdict::Failed(_) => Word::red(format!("signal {}", facts.signal.unwrap_or_default())),
+    };
+    if late || ended.output_limit {
+        // How it died is timing.
+        (facts.exit, facts.signal) = (None, None);
+    }
+    facts.message = word.message(check).map(|text| shorten(redactor, &text)).or(facts.message.take());
+    Ok((word.verdict(check), Some(word)))
+}
+
+/// What the evidence of a gate says could not be kept.
+pub(crate) fn unkept(job: &Job, error: &io::Error) -> NoRoom {
+    NoRoom(format!("what a gate says could not be kept in {}: {error}", job.dir.path.display()))
+}
+
+/// An attempt of a gate that said its word without that anything was run.
+pub(crate) fn said_at_once(actions: &Actions, job: &Job, word: &Word) -> Arrival {
+    let Some(check) = actions.gate(job.node) else {
+        return refusal(actions.redactor(), job, (Cause::Plan, "it is no gate"));
+    };
+    let verdict = word.verdict(check);
+    let message = word.message(check).map(|text| shorten(actions.redactor(), &text));
+    let said = actions.redactor().value(word.result(check, None));
+    let result = collect::from_value(&said).ok().filter(|_| verdict == Verdict::Succeeded);
+    let facts = Facts { message, result: result.as_ref().map(|r| r.digest), ..Facts::default() };
+    judged(job, verdict, (facts, result))
 }
 
 /// What a tool said about its failure stands above the exit code of its call, and what was found in its worktree above
@@ -180,9 +256,11 @@ fn weigh(
 fn finish(
     (actions, job): (&Actions, &Job),
     (verdict, told, stdout): (Verdict, Option<&Told>, Option<&Raw>),
-    mut facts: Facts,
+    (mut facts, word): (Facts, Option<Word>),
 ) -> Result<Arrival, NoRoom> {
-    let result = match result((actions, job), (verdict, stdout), told) {
+    let result = result((actions, job), (verdict, stdout), told)
+        .and_then(|own| said_by_gate((actions, job), (verdict, word.as_ref()), own));
+    let result = match result {
         Ok(result) => result,
         Err(ResultError::Unreadable(error)) if is_no_room(&error) => {
             return Err(NoRoom(format!("the result of {} could not be stored", job.dir.path.display())));
@@ -193,7 +271,9 @@ fn finish(
         }
     };
     facts.result = result.as_ref().map(|r| r.digest);
-    if let Some(key) = job.content_key.filter(|_| verdict == Verdict::Succeeded) {
+    // A gate that is red is asked anew.
+    let good = verdict == Verdict::Succeeded && word.is_none_or(|word| word.passed);
+    if let Some(key) = job.content_key.filter(|_| good) {
         match reuse::list_files(actions, job.node, &job.dir.path) {
             Ok(files) => facts.content = Some(Box::new(Content { key, files })),
             Err(error) if is_no_room(&error) => {
@@ -204,6 +284,23 @@ fn finish(
         }
     }
     Ok(judged(job, verdict, (facts, result)))
+}
+
+/// The result of a gate is what it says, and what its command gave is a part of that.
+fn said_by_gate(
+    (actions, job): (&Actions, &Job),
+    (verdict, word): (Verdict, Option<&Word>),
+    own: Option<TaskResult>,
+) -> Result<Option<TaskResult>, ResultError> {
+    let (Some(word), Some(check), Verdict::Succeeded) = (word, actions.gate(job.node), verdict) else {
+        return Ok(own);
+    };
+    let own = own.map(|own| serde_json::from_slice(&own.bytes)).transpose()?;
+    let result = collect::from_value(&actions.redactor().value(word.result(check, own)))?;
+    if result.bytes.len() > collect::INLINE_RESULT_BYTES {
+        collect::store_large(&result, &job.dir.path)?;
+    }
+    Ok(Some(result))
 }
 
 /// What an agent said, kept beside its output; `None` for everything that is no attempt of an agent.

@@ -37,12 +37,16 @@ impl Actions {
         task: &Task,
         outputs: &Outputs,
     ) -> Result<Vec<(&'static str, Value)>, Unresolved> {
+        let known = self.beside_all().into_iter().chain([("matrix", json!(task.matrix))]);
+        Ok(known.chain(self.of_item(task, outputs)?).collect())
+    }
+
+    /// What every expression sees beside tasks.
+    pub(crate) fn beside_all(&self) -> Vec<(&'static str, Value)> {
         let value = |name: &str| Some(self.environment().get(name)?.to_string_lossy().into());
         let env: serde_json::Map<String, Value> =
             self.passed_names().filter_map(|name| Some((name.to_owned(), value(name)?))).collect();
-        let inputs = json!(self.plan().inputs);
-        let known = [("inputs", inputs), ("env", Value::Object(env)), ("matrix", json!(task.matrix))];
-        Ok(known.into_iter().chain(self.of_item(task, outputs)?).collect())
+        vec![("inputs", json!(self.plan().inputs)), ("env", Value::Object(env))]
     }
 
     /// What a condition sees of the item that a task is for; nothing if it is for none.

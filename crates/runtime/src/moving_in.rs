@@ -6,11 +6,10 @@
 //! A part of the driver: it never waits. What is made when is known to `readying`.
 
 use crate::apart::{Apart, InFlight, Stage};
-use crate::git::Oid;
 use crate::judge::Job;
 use crate::local::Local;
 use crate::readying::Gate;
-use crate::yard::{Errand, Failed};
+use crate::yard::{Again, Begin, Errand, Failed};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::Input;
@@ -20,7 +19,9 @@ use std::sync::Arc;
 impl Apart {
     pub(crate) fn errand(&self, node: NodeId) -> Errand {
         let waits = self.in_flight.iter().find(|(_, flight)| flight.node == node);
-        let attempt = waits.map(|(attempt, _)| attempt.0);
+        let task = &self.works.plan.tasks[node.index()];
+        let again = |id| Again { id, goes_on: task.retry.keeps_worktree() };
+        let attempt = waits.map(|(attempt, _)| again(attempt.0));
         let (task, heads) = (self.works.graph.name(node).to_owned(), self.works.handed(node));
         Errand::Make { node, task, heads, attempt }
     }
@@ -49,10 +50,7 @@ impl Local {
         let (attempt, node) = (job.attempt, job.node);
         let wanted = apart.readying.begin(node);
         apart.workers.hurry(node);
-        let (stage, base, note) = (Stage::Making, None, None);
-        apart
-            .in_flight
-            .insert(attempt, InFlight { node, number, stage, job: Some(job), base, ending: false, note });
+        apart.in_flight.insert(attempt, InFlight::new((node, number), Stage::Making, Some(job)));
         wanted.into_iter().for_each(|node| apart.workers.ask(apart.errand(node)));
         self.go_in();
     }
@@ -68,7 +66,8 @@ impl Local {
             // What has ended is not recorded: its worktree is not to be used again yet, nor another made in its place.
             return;
         }
-        for node in std::mem::take(&mut apart.done) {
+        let done = std::mem::take(&mut apart.done).into_iter();
+        for node in done.filter(|node| !apart.is_undone_there(*node)) {
             apart.workers.ground().release(apart.works.graph.name(node));
         }
         for node in std::mem::take(&mut apart.useless) {
@@ -81,7 +80,7 @@ impl Local {
     }
 
     /// A worktree was made, or not.
-    pub(crate) fn made(&mut self, node: NodeId, made: Result<Oid, Failed>) {
+    pub(crate) fn made(&mut self, node: NodeId, made: Result<Begin, Failed>) {
         let Some(apart) = self.apart.as_mut() else { return };
         if apart.readying.made(node, made) {
             apart.ask_gone(node);
@@ -124,8 +123,10 @@ impl Local {
             let taken = apart.readying.take(node);
             let Some((made, flight)) = taken.zip(apart.in_flight.get_mut(&attempt)) else { continue };
             match made {
-                Ok(base) => {
-                    flight.base = Some(base);
+                Ok(Begin { base, goes_on, note }) => {
+                    let notes: Vec<String> = flight.note.take().into_iter().chain(note).collect();
+                    flight.note = (!notes.is_empty()).then(|| notes.join("; "));
+                    (flight.base, flight.goes_on) = (Some(base), goes_on);
                     self.next_setup(attempt, 0);
                 }
                 Err(Failed::Conflict { .. }) if self.disputed(node) => {}

@@ -4,7 +4,8 @@ use crate::action::{Kind, Prepared, Site};
 use crate::agents::{self, Brief};
 use crate::attempt_dirs::AttemptDir;
 use crate::collect;
-use crate::judge::{Job, refusal};
+use crate::evidence;
+use crate::judge::{Job, refusal, said_at_once, unkept};
 use crate::keeper::{Ask, Bytes, StartOrder};
 use crate::kept_id;
 use crate::local::{Broken, Local};
@@ -14,7 +15,7 @@ use crate::reuse;
 use crate::workspace;
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
-use regatta_plan::model::{Action, works_on_files};
+use std::io;
 use std::path::PathBuf;
 
 /// A `reconcile` command may take this long, in milliseconds.
@@ -67,6 +68,12 @@ impl Local {
                 return;
             }
         }
+        if kind == Kind::Attempt
+            && let Some(word) = self.actions.says_at_once(node, &self.outputs)
+        {
+            self.arrivals.push_back(said_at_once(&self.actions, &job, &word));
+            return self.dirs.end(job.dir);
+        }
         if kind == Kind::Attempt && self.apart_of(node).is_some() {
             return self.begin_apart(job, number);
         }
@@ -95,9 +102,8 @@ impl Local {
 
     /// What a tool did to the files of a worktree is undone there and not in the user's checkout.
     fn site_of_undo(&self, (node, kind): (NodeId, Kind)) -> Option<Site> {
-        let tool = self.actions.task(node).undo.as_ref().and_then(Action::tool);
-        let there = kind == Kind::Undo && tool.is_some_and(works_on_files);
-        self.apart_of(node).filter(|_| there).map(|apart| apart.site(node))
+        let apart = self.apart_of(node).filter(|apart| kind == Kind::Undo && apart.is_undone_there(node));
+        apart.map(|apart| apart.site(node))
     }
 
     /// The last attempt of a node that did not end well: its id, its number, and how it failed, for the next one.
@@ -184,6 +190,10 @@ impl Local {
                 self.have_host();
             }
         }
+        if let Err(error) = self.remember_evidence(&job) {
+            let text = unkept(&job, &error).0;
+            return self.refuse_without_room(job, (&error, text));
+        }
         if let Some(epoch) = self.epochs.remove(&job.node).filter(|_| job.kind == Kind::Attempt) {
             prepared.env.push(("REGATTA_LEASE_EPOCH".into(), epoch.to_string().into()));
         }
@@ -210,6 +220,16 @@ impl Local {
                 || self.actions.calls_server(&job),
         })));
         self.jobs.insert(id, job);
+    }
+
+    /// What lies there before a gate begins is no evidence.
+    fn remember_evidence(&self, job: &Job) -> io::Result<()> {
+        let Some(check) = self.actions.gate(job.node).filter(|_| job.kind == Kind::Attempt) else {
+            return Ok(());
+        };
+        let site = self.apart_of(job.node).map(|apart| apart.site(job.node).path);
+        let root = site.as_deref().unwrap_or(self.actions.workspace());
+        evidence::remember(&check.evidence, (root, &job.dir.path))
     }
 
     /// Somebody looks on while an attempt writes.

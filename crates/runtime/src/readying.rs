@@ -8,8 +8,7 @@
 //! With `waves`, the first admission is a whole wave, and each later wave is waited for in the same way. With `dataflow`,
 //! worktrees are made ahead for tasks whose predecessors have come to their end. Pure: knows no driver and no git.
 
-use crate::git::Oid;
-use crate::yard::Failed;
+use crate::yard::{Begin, Failed};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +20,7 @@ enum Standing {
     /// It is being made; it is wanted by nobody any more if `dropped`.
     Asked { dropped: bool },
     /// It stands there, or why not.
-    Made(Result<Oid, Failed>),
+    Made(Result<Begin, Failed>),
     /// It is being removed.
     Going,
 }
@@ -194,7 +193,7 @@ impl Readying {
     }
 
     /// A worktree was made, or not. Answers whether it is to be removed, because nobody wants it any more.
-    pub(crate) fn made(&mut self, node: NodeId, made: Result<Oid, Failed>) -> bool {
+    pub(crate) fn made(&mut self, node: NodeId, made: Result<Begin, Failed>) -> bool {
         self.waits_for.remove(&node);
         let dropped = matches!(self.standing.get(&node), Some(Standing::Asked { dropped: true }));
         if dropped && made.is_err() {
@@ -257,7 +256,7 @@ impl Readying {
     }
 
     /// Takes the worktree of a node, if it stands there, or why there is none.
-    pub(crate) fn take(&mut self, node: NodeId) -> Option<Result<Oid, Failed>> {
+    pub(crate) fn take(&mut self, node: NodeId) -> Option<Result<Begin, Failed>> {
         match self.standing.remove(&node)? {
             Standing::Made(made) => Some(made),
             other => {
@@ -296,7 +295,7 @@ impl Readying {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::GitError;
+    use crate::git::{GitError, Oid};
     use crate::yard::MakeError;
     use regatta_plan::{Format, Given, load, lower};
 
@@ -324,11 +323,11 @@ mod tests {
         nodes.iter().map(|node| graph.name(*node)).collect::<Vec<_>>().join(" ")
     }
 
-    fn good() -> Result<Oid, Failed> {
-        Ok(Oid::parse(&"0".repeat(40)).unwrap())
+    fn good() -> Result<Begin, Failed> {
+        Ok(Begin { base: Oid::parse(&"0".repeat(40)).unwrap(), goes_on: false, note: None })
     }
 
-    fn bad() -> Result<Oid, Failed> {
+    fn bad() -> Result<Begin, Failed> {
         Err(Failed::Make(MakeError::Git(GitError::Answer { command: "worktree add".to_owned() })))
     }
 

@@ -6,10 +6,11 @@ use crate::action::{Kind, Prepared, Site};
 use crate::apart::{Apart, InFlight, Kept, Stage};
 use crate::attempt_dirs::AttemptDir;
 use crate::collect;
-use crate::judge::{self, Job, refusal};
+use crate::evidence;
+use crate::judge::{self, Job, refusal, unkept};
 use crate::keeper::{self, Ask, How};
 use crate::kept_id;
-use crate::local::Local;
+use crate::local::{Broken, Local};
 use crate::redact::Raw;
 use crate::yard::{Collected, Done, Ended, Errand, Finding};
 use regatta_engine::cause::Cause;
@@ -28,10 +29,9 @@ impl Local {
         let Some(apart) = self.apart.as_mut().filter(|apart| apart.has(node)) else { return };
         apart.readying.goes_on();
         apart.workers.ground().goes_on_working(attempt.0);
-        let (stage, base, note) = (Stage::Working, None, None);
-        apart
-            .in_flight
-            .insert(attempt, InFlight { node, number, stage, job: None, base, ending: false, note });
+        let mut flight = InFlight::new((node, number), Stage::Working, None);
+        flight.note = apart.workers.ground().note_of(apart.works.graph.name(node), attempt.0);
+        apart.in_flight.insert(attempt, flight);
     }
 
     /// Attempts of the last orchestrator that never came to the keeper, which has lived all the time: they begin again.
@@ -100,10 +100,13 @@ impl Local {
         if n == 0 {
             apart.workers.ground().begins_work(attempt.0);
         }
-        let setup = apart.workers.ground().rules.setup.get(usize::from(n)).cloned();
-        let Some(flight) = apart.in_flight.get_mut(&attempt) else { return };
+        // What it set up stands there as the attempt before left it.
+        let goes_on = flight.goes_on;
+        let setup = apart.workers.ground().rules.setup.get(usize::from(n)).filter(|_| !goes_on).cloned();
         if let Some(action) = setup {
-            flight.stage = Stage::Setup(n);
+            if let Some(flight) = apart.in_flight.get_mut(&attempt) {
+                flight.stage = Stage::Setup(n);
+            }
             return match self.actions.prepare_step(
                 (node, Kind::Setup(n), &action),
                 number,
@@ -113,9 +116,14 @@ impl Local {
                 Err(refused) => self.refuse_apart(attempt, (refused.cause, &refused.message)),
             };
         }
+        if let Err(error) = apart.begins_to_work(attempt) {
+            let message = format!("it cannot be written down who works in {}: {error}", site.path.display());
+            return self.refuse_apart(attempt, (Cause::Worktree, &message));
+        }
         if self.actions.dialect(node).is_some() {
             return self.begin_agent(attempt, number, site);
         }
+        let Some(flight) = apart.in_flight.get_mut(&attempt) else { return };
         let Some(result) = flight.job.as_ref().map(|job| job.dir.path.join(collect::RESULT)) else { return };
         let prepared =
             self.actions.prepare((node, Kind::Attempt), number, (&self.outputs, &result), Some(&site));
@@ -135,10 +143,12 @@ impl Local {
         let Some(apart) = self.apart.as_mut() else { return };
         let last = usize::from(next) >= apart.workers.ground().rules.setup.len();
         let Some(flight) = apart.in_flight.get_mut(&attempt) else { return };
-        let Some(base) = flight.base.clone().filter(|_| last) else { return self.next_setup(attempt, next) };
+        if !last {
+            return self.next_setup(attempt, next);
+        }
         flight.stage = Stage::Remembering(next);
         let task = apart.works.graph.name(flight.node).to_owned();
-        apart.workers.ask(Errand::Remember { attempt: attempt.0, task, base });
+        apart.workers.ask(Errand::Remember { attempt: attempt.0, task });
     }
 
     /// What `setup` left is remembered, or not.
@@ -197,7 +207,20 @@ impl Local {
             return Some((job, ended, streams));
         };
         let handed = apart.works.handed(job.node);
-        let Some(flight) = apart.in_flight.get_mut(&attempt) else { return Some((job, ended, streams)) };
+        if !apart.in_flight.contains_key(&attempt) {
+            return Some((job, ended, streams));
+        }
+        if let Some(check) = self.actions.gate(job.node) {
+            // The files are gone when its worktree has been put back.
+            let places = (apart.site(job.node).path, job.dir.path.clone());
+            let told = evidence::judged(&check.evidence, (&places.0, &places.1), self.actions.redactor());
+            if let Err(error) = told {
+                self.broken = Some(Broken::NoRoom(unkept(&job, &error).0));
+                self.jobs.insert(attempt.0, job);
+                return None;
+            }
+        }
+        let flight = apart.in_flight.get_mut(&attempt)?;
         let errand = Ended {
             task: Box::new(apart.works.plan.tasks[job.node.index()].clone()),
             attempt: attempt.0,
@@ -299,13 +322,17 @@ impl Local {
         let mut findings: Vec<Finding> = collected.iter().flat_map(|c| c.findings.clone()).collect();
         findings.extend(finding);
         findings.extend(self.changed_by_checks(&kept.job));
+        let noted = self.apart.as_ref().map_or(Ok(()), |apart| apart.takes_note(&kept.job, &findings));
         let flight = self.apart.as_mut().and_then(|apart| apart.leaves(kept.job.attempt));
-        let warnings = [collected.as_ref().and_then(|c| c.warning.clone()), flight.and_then(|f| f.note)];
+        let unwritten = noted.err().map(|error| format!("it cannot be written down what it did: {error}"));
+        let warnings =
+            [collected.as_ref().and_then(|c| c.warning.clone()), flight.and_then(|f| f.note), unwritten];
         let warnings: Vec<String> = warnings.into_iter().flatten().collect();
         let left = judge::Left {
             finding: findings.into_iter().next(),
             warning: (!warnings.is_empty()).then(|| warnings.join("; ")),
-            work: collected.map(|collected| collected.work),
+            // A gate hands on what it was handed.
+            work: collected.filter(|_| self.actions.gate(kept.job.node).is_none()).map(|left| left.work),
         };
         let Kept { job, ended, streams } = kept;
         self.judge(job, (&ended, streams), Some(left));

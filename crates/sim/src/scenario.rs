@@ -5,10 +5,11 @@
 use regatta_engine::breaker::{BreakerPolicy, WhenOpen, Window};
 use regatta_engine::input::Expansion;
 use regatta_engine::spec::{
-    Claim, ClaimKind, EffectContract, GraphSpec, Limits, NodeSpec, OnFailure, Policy, Priority, ResourceSpec,
-    RetryPolicy, RetryStrategy, RunConfig, Schedule,
+    Asked, Claim, ClaimKind, EffectContract, GraphSpec, Limits, NodeSpec, OnFailure, Policy, Priority,
+    ResourceSpec, RetryPolicy, RetryStrategy, RunConfig, Schedule,
 };
 use regatta_rng::Rng;
+use std::collections::BTreeMap;
 
 /// What an attempt does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,10 +95,17 @@ impl Scenario {
             tools: vec!["shell".into()],
             pinned: pinned(&mut Rng::new(seed, 3), count),
             maps,
+            persons: persons(&mut Rng::new(seed, 5), count),
         };
         let config = RunConfig { breaker: breaker(&mut callers), ..config(rng) };
         let done_before = (0..spec.nodes.len()).map(|_| rng.one_in(2)).collect();
         Scenario { seed, spec, config, fates, conditions, done_before, items }
+    }
+
+    /// Whether a person decides `node`.
+    #[must_use]
+    pub fn is_persons(&self, node: usize) -> bool {
+        self.spec.persons.keys().any(|&i| i as usize == node)
     }
 
     /// What attempt `number` (1-based) of `node` does.
@@ -105,6 +113,16 @@ impl Scenario {
     pub fn fate(&self, node: usize, number: u32) -> Fate {
         let fates = &self.fates[node];
         fates[(number as usize - 1).min(fates.len() - 1)]
+    }
+}
+
+/// In some scenarios people decide some nodes: yes where their first attempt would succeed.
+fn persons(rng: &mut Rng, count: u32) -> BTreeMap<u32, Asked> {
+    let asked = |i: u32| Asked { gate: format!("g{i}"), question: "may it go on?".to_owned() };
+    if rng.one_in(4) {
+        (0..count).filter(|_| rng.one_in(8)).map(|i| (i, asked(i))).collect()
+    } else {
+        BTreeMap::new()
     }
 }
 
@@ -157,6 +175,7 @@ fn policy(rng: &mut Rng) -> Policy {
         cache: rng.one_in(6),
         collects: false,
         asks_on_conflict: false,
+        told_late: false,
         max_lost: 1_000,
     }
 }

@@ -4,7 +4,7 @@
 //! every turn. Knows nothing that the shipped loop does not know.
 
 use crate::machine::Machine;
-use crate::scenario::Scenario;
+use crate::scenario::{Fate, Scenario};
 use crate::store::{Fault, FaultyStore};
 use crate::watch::Watch;
 use regatta_engine::Engine;
@@ -233,16 +233,24 @@ impl World {
         }
     }
 
-    /// Answers `--again` for everything in doubt and resumes.
+    /// Answers `--again` for everything in doubt, yes or no for what people decide, and resumes.
     fn answers(&mut self) -> Result<Vec<Input>, String> {
         let doubts: Vec<NodeId> = self.engine.state().in_doubt().collect();
         if doubts.is_empty() {
             return Err("the run waits for a person although nothing is in doubt".to_owned());
         }
         let mut inputs: Vec<Input> =
-            doubts.into_iter().map(|node| Input::Answered { node, answer: Answer::Again }).collect();
+            doubts.into_iter().map(|node| Input::Answered { node, answer: self.answer(node) }).collect();
         inputs.push(Input::Unpause);
         Ok(inputs)
+    }
+
+    fn answer(&self, node: NodeId) -> Answer {
+        match (self.scenario.is_persons(node.index()), self.scenario.fate(node.index(), 1)) {
+            (false, _) => Answer::Again,
+            (true, Fate::Succeed) => Answer::Succeeded(None),
+            (true, _) => Answer::Failed,
+        }
     }
 
     /// Law 2: the live state is the fold of the journal.

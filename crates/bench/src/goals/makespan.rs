@@ -18,9 +18,7 @@ pub(super) fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
     let said = bench.said(&bench.place.fresh("predicted")?, &["plan", &plan, "--json"])?;
     let predicted =
         serde_json::from_str::<Value>(&said).map_err(|e| format!("`plan --json` is no JSON: {e}"))?;
-    let Some(predicted) = predicted["predicted"]["makespan_ms"].as_f64() else {
-        return Ok(vec![row.not_measured("not built yet: `plan --json` predicts no makespan")]);
-    };
+    let predicted = makespan_ms(&predicted)?;
     let ours = Side::new("regatta", |dir| bench.regatta(dir, &["run", &plan, "--json"]));
     let runs = alternate(&bench.place, ("goal 18", bench.options.pairs(5)), &[ours])?;
     let real = runs.told("regatta", "wall_ms")?;
@@ -29,4 +27,25 @@ pub(super) fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
     let above = Row::of(18, "the same beside the lower bound");
     let above = above.ratio(Unit::Ms, real.clone(), ("lower bound", Ok(vec![bound; real.len()])));
     Ok(vec![row.ratio(Unit::Ms, real, ("predicted", Ok(predicted))), above])
+}
+
+/// What `plan --json` predicts: a schedule that takes any time at all.
+fn makespan_ms(said: &Value) -> Outcome<f64> {
+    let predicted = said["predicted"]["makespan_ms"].as_f64().filter(|ms| *ms > 0.0);
+    predicted.ok_or_else(|| "`plan --json` tells no `predicted.makespan_ms`".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_prediction_that_is_missing_fails_the_goal_and_is_not_passed_over() {
+        let told = makespan_ms(&json!({ "predicted": { "makespan_ms": 1200 } }));
+        assert!(told.is_ok_and(|ms| (1199.0..1201.0).contains(&ms)));
+        for said in [json!({}), json!({ "predicted": null }), json!({ "predicted": { "makespan_ms": 0 } })] {
+            assert!(makespan_ms(&said).unwrap_err().contains("predicted.makespan_ms"), "{said}");
+        }
+    }
 }

@@ -27,7 +27,8 @@ impl Decider<'_> {
         let Some((node, live)) = self.live(attempt) else {
             return self.emit(EventKind::ReportIgnored(attempt));
         };
-        let (outcome, cause) = judge(&live, (verdict, self.config.conflicts_wait));
+        let told_late = self.graph().policy(node).told_late;
+        let (outcome, cause) = judge(&live, verdict, (self.config.conflicts_wait, told_late));
         let retry_after_ms =
             if let Verdict::RateLimited { retry_after_ms } = verdict { retry_after_ms } else { 0 };
         let leaked = report.leaked;
@@ -200,8 +201,15 @@ fn cancels(cause: Cause) -> bool {
     matches!(cause, Cause::User | Cause::RunTimeout)
 }
 
-fn judge(live: &Live, (verdict, conflicts_wait): (Verdict, bool)) -> (AttemptOutcome, Option<Cause>) {
+fn judge(
+    live: &Live,
+    verdict: Verdict,
+    (conflicts_wait, told_late): (bool, bool),
+) -> (AttemptOutcome, Option<Cause>) {
     match (live.ending, verdict) {
+        (Some(Cause::Timeout | Cause::Idle), Verdict::Succeeded) if told_late => {
+            (AttemptOutcome::Succeeded, None)
+        }
         (Some(cause @ (Cause::Timeout | Cause::Idle)), _) => (AttemptOutcome::TimedOut, Some(cause)),
         (Some(cause), _) if cancels(cause) => (AttemptOutcome::Cancelled, Some(cause)),
         (Some(cause @ Cause::Budget), _) => (AttemptOutcome::Failed, Some(cause)),

@@ -121,6 +121,10 @@ impl Decider<'_> {
     }
 
     pub(super) fn answered(&mut self, node: NodeId, answer: Answer) {
+        // Of a gate there is nothing that could be tried again.
+        if answer == Answer::Again && self.graph().asked(node).is_some() {
+            return;
+        }
         if matches!(self.node(node).state, NodeState::InDoubt(_)) {
             self.end_wait();
             self.settle_doubt(node, answer, true);
@@ -149,7 +153,7 @@ impl Decider<'_> {
 
     pub(super) fn settle_doubt(&mut self, node: NodeId, answer: Answer, by_person: bool) {
         let NodeState::InDoubt(doubt) = &self.node(node).state else { return };
-        let attempt = doubt.attempt;
+        let (attempt, asked) = (doubt.attempt, doubt.cause == Cause::Person);
         self.emit(EventKind::Answered { node, attempt, answer: answer.clone(), by_person });
         match answer {
             Answer::Again if self.state().closing != Closing::No => {
@@ -160,7 +164,10 @@ impl Decider<'_> {
                 let number = self.node(node).attempts;
                 self.attempt_succeeded(node, number);
             }
-            Answer::Failed => self.end_node(node, NodeOutcome::Failed, Some(Cause::User)),
+            Answer::Failed => {
+                let cause = if asked { Cause::Refused } else { Cause::User };
+                self.end_node(node, NodeOutcome::Failed, Some(cause));
+            }
         }
     }
 

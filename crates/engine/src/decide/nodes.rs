@@ -6,7 +6,7 @@ use super::Decider;
 use crate::cause::Cause;
 use crate::effect::Effect;
 use crate::event::EventKind;
-use crate::ids::NodeId;
+use crate::ids::{AttemptId, NodeId};
 use crate::input::ConditionAnswer;
 use crate::outcome::NodeOutcome;
 use crate::scope::Scope;
@@ -65,6 +65,10 @@ impl Decider<'_> {
         self.start_wave_of(node);
         let number = self.node(node).attempts + 1;
         self.emit(EventKind::NodeReady { node, number });
+        if self.graph().asked(node).is_some() {
+            let attempt = AttemptId(self.state().next_attempt);
+            self.put_in_doubt(node, attempt, Cause::Person);
+        }
     }
 
     pub(super) fn condition_evaluated(&mut self, node: NodeId, answer: ConditionAnswer) {
@@ -157,6 +161,8 @@ impl Decider<'_> {
         for &other in graph.order() {
             match self.node(other).state {
                 NodeState::Ready | NodeState::WaitingRetry { .. } => self.stop_node(other),
+                // Nothing follows from an answer any more.
+                NodeState::InDoubt(_) if graph.asked(other).is_some() => self.stop_node(other),
                 NodeState::Pending
                 | NodeState::Running(_)
                 | NodeState::InDoubt(_)

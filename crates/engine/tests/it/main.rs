@@ -17,6 +17,7 @@ mod landing;
 mod leases;
 mod maps;
 mod permissions;
+mod persons;
 mod predict;
 mod random;
 mod recovery;

@@ -9,7 +9,7 @@ use regatta_engine::cause::Cause;
 use regatta_engine::graph::Graph;
 use regatta_engine::input::{ConditionAnswer, Expansion, Reconciliation};
 use regatta_engine::spec::{
-    Claim, ClaimKind, EffectContract, GraphSpec, NodeSpec, OnFailure, Policy, Priority, ResourceSpec,
+    Asked, Claim, ClaimKind, EffectContract, GraphSpec, NodeSpec, OnFailure, Policy, Priority, ResourceSpec,
     RetryStrategy, RunConfig, Schedule,
 };
 use std::sync::Arc;
@@ -207,6 +207,11 @@ impl Task {
             "cache" => policy.cache = true,
             "done_before" => behaviour.done_before = true,
             "collects" => policy.collects = true,
+            "told_late" => policy.told_late = true,
+            "asks" => {
+                let asked = Asked { gate: value.to_owned(), question: "may it go on?".to_owned() };
+                spec.persons.insert(spec.nodes.len() as u32, asked);
+            }
             "when" => {
                 policy.conditional = true;
                 behaviour.when = match value {

@@ -16,6 +16,7 @@ fn graph() -> Graph {
     };
     let name = |n: u32| format!("n{n}");
     let spec = GraphSpec {
+        persons: std::collections::BTreeMap::new(),
         tools: vec!["shell".into()],
         nodes: vec![node("a", &[]), node("b", &[]), node("c", &[]), node("d", &[0, 2])],
         agents: (0..4).map(name).collect(),

@@ -279,7 +279,8 @@ pub(crate) fn inputs() -> Vec<Input> {
     ];
     let failed = |cause| Ended { attempt, verdict: Verdict::Failed(cause), report: Report::default() };
     // Later causes stand at the end.
-    let first = Cause::ALL.into_iter().filter(|cause| *cause != Cause::JoinConflict);
+    let later = [Cause::JoinConflict, Cause::RedGate, Cause::Person, Cause::Refused];
+    let first = Cause::ALL.into_iter().filter(|cause| !later.contains(cause));
     inputs.extend(first.map(|cause| Input::AttemptEnded(failed(cause))));
     let verdict = Verdict::RateLimited { retry_after_ms: 60_000 };
     let limited = || Ended { attempt, verdict, report: Report::default() };
@@ -328,6 +329,7 @@ pub(crate) fn inputs() -> Vec<Input> {
     inputs.push(Input::AttemptEnded(failed(Cause::JoinConflict)));
     inputs.push(Input::AttemptLost { attempt, why: Some("it closed the connection".into()) });
     inputs.extend(permissions().map(|told| Input::Permission { attempt, told }));
+    inputs.extend(later[1..].iter().map(|cause| Input::AttemptEnded(failed(*cause))));
     inputs
 }
 

@@ -42,8 +42,10 @@ pub(crate) struct ApartDraft {
     pub(crate) forward_only: Option<Span>,
     /// The agents that help the merge, each where it is named.
     pub(crate) helpers: Vec<(String, Span)>,
-    /// The ids of all gates.
-    pub(crate) gates: BTreeSet<String>,
+    /// All gates, by id.
+    pub(crate) gates: BTreeMap<String, Check>,
+    /// The ids of all that stand there, also of those that cannot be used.
+    pub(crate) gate_ids: BTreeSet<String>,
     /// Names of what is not built yet.
     pub(crate) unbuilt: Vec<String>,
 }
@@ -62,14 +64,14 @@ pub(super) fn read(f: Fields<'_>, agents: &BTreeMap<String, Agent>, problems: &m
             unbuilt.push(format!("{block}.{key}: {value}"));
         }
     }
-    let gates = gates.into_keys().collect();
+    let gate_ids = f.inside("gates").pairs().map(|(key, _)| key.text.to_owned()).collect();
     let forward = merge.as_ref().is_some_and(|merge| merge.strategy == FF_ONLY);
     let forward_only = f.inside("merge").get("strategy").filter(|_| forward).map(|item| item.span());
     let named = |key: &&str| spanned(f.inside("merge").inside(key).get("agent"));
     let helpers = ["fix", "resolver"].iter().filter(|_| merge.is_some()).filter_map(named);
     let helpers = helpers.map(|agent| (agent.value, agent.span)).collect();
     let worktrees = worktrees(f.inside("worktree"), problems);
-    ApartDraft { worktrees, merge, merges, forward_only, helpers, gates, unbuilt }
+    ApartDraft { worktrees, merge, merges, forward_only, helpers, gates, gate_ids, unbuilt }
 }
 
 /// A scalar as YAML has it, in every format.

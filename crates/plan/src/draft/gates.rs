@@ -10,6 +10,7 @@ use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, nearest};
 use crate::model::Action;
 use crate::tree::{Item, Key, List};
+use crate::when::Condition;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A gate may take this long unless it says otherwise, in milliseconds.
@@ -44,11 +45,18 @@ pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, C
 
 fn gate((key, item): (Key<'_>, Item<'_>), problems: &mut Problems) -> Option<Check> {
     let gate = Fields::of(item);
-    let person = gate.text("person");
-    let action = match &person {
-        Some(_) => Action::Gate { gate: key.text.to_owned() },
-        None => command(gate.get("run")?, "`run`", problems)?.value,
+    let (person, expr) = (gate.text("person"), gate.text("expr"));
+    let action = if person.is_some() || expr.is_some() {
+        Action::Gate { gate: key.text.to_owned() }
+    } else {
+        command(gate.get("run")?, "`run`", problems)?.value
     };
+    if let (Some(text), Some(item)) = (&expr, gate.get("expr"))
+        && let Err(why) = Condition::parse(text)
+    {
+        let message = format!("the expression of gate `{}` does not parse: {why}", key.text);
+        problems.push(Diagnostic::error(Code::BadCondition, item.span(), message));
+    }
     let mut found = Vec::new();
     for item in gate.list("evidence").iter() {
         let Some(text) = fields::text(item) else { continue };
@@ -61,8 +69,13 @@ fn gate((key, item): (Key<'_>, Item<'_>), problems: &mut Problems) -> Option<Che
         }
     }
     for part in ["timeout", "evidence", "blocking"] {
-        let Some(item) = gate.get(part).filter(|_| person.is_some()) else { continue };
-        let message = format!("`{part}` of gate `{}` is for commands: a person is waited for", key.text);
+        let why = match (&person, &expr) {
+            (Some(_), _) => "a person is waited for",
+            (None, Some(_)) if part != "blocking" => "an expression takes no time and writes nothing",
+            _ => continue,
+        };
+        let Some(item) = gate.get(part) else { continue };
+        let message = format!("`{part}` of gate `{}` is for commands: {why}", key.text);
         problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
     }
     Some(Check {
@@ -73,6 +86,7 @@ fn gate((key, item): (Key<'_>, Item<'_>), problems: &mut Problems) -> Option<Che
         title: gate.text("name"),
         needs: gate.texts("needs"),
         person,
+        expr,
         evidence: found,
     })
 }
@@ -137,6 +151,7 @@ fn of_command(text: String) -> Check {
         title: None,
         needs: Vec::new(),
         person: None,
+        expr: None,
         evidence: Vec::new(),
     }
 }

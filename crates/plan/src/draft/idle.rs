@@ -6,7 +6,6 @@ use super::apart::FF_ONLY;
 use crate::apart::Merge;
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::Fields;
-use crate::model::Action;
 use crate::tree::Item;
 
 /// What runs or counts only where there are gates.
@@ -69,7 +68,7 @@ pub(super) fn check(merge: &Merge, f: Fields<'_>, problems: &mut Problems) {
         }
     }
     // A person can say no to one task alone, and that takes it out.
-    let asks = merge.approve || merge.gates.iter().any(|gate| matches!(gate.action, Action::Gate { .. }));
+    let asks = merge.approve || merge.gates.iter().any(|gate| gate.person.is_some());
     if !merge.gates.is_empty() && !merge.gate_each && merge.on_gate_failure == "take-out" && !asks {
         idle("on_gate_failure", f.get("on_gate_failure"), AT_THE_END);
     }

@@ -72,6 +72,7 @@ pub(super) fn request_task(item: Item<'_>, problems: &mut Problems) -> TaskDraft
     let policy = f.inside("retryPolicy");
     draft.retry = RetryKeys {
         resume_session: None,
+        keep_worktree: None,
         max_attempts: policy.whole("maxAttempts"),
         strategy: policy.text("backoff"),
         backoff_ms: policy.whole("initialDelay"),

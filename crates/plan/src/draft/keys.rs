@@ -20,6 +20,7 @@ pub(crate) struct RetryKeys {
     pub(crate) backoff_ms: Option<u64>,
     pub(crate) max_backoff_ms: Option<u64>,
     pub(crate) resume_session: Option<bool>,
+    pub(crate) keep_worktree: Option<bool>,
 }
 
 /// Timeout keys as given.
@@ -83,6 +84,10 @@ pub(crate) struct TaskDraft {
     pub(crate) accept_partial: bool,
     /// Where the keys stand that mean something in a worktree only.
     pub(crate) worktree_keys: Vec<Spanned<&'static str>>,
+    /// Where it says that a worktree is kept from attempt to attempt.
+    pub(crate) keeps: Option<Span>,
+    /// Where the keys stand that not every gate has, if it is one.
+    pub(crate) gate_keys: Vec<Spanned<&'static str>>,
     pub(crate) budget: Option<Budget>,
     /// Keys whose feature is not built yet, as they stand.
     pub(crate) later: BTreeMap<String, Json>,
@@ -131,6 +136,8 @@ impl TaskDraft {
             verify: _,
             accept_partial: _,
             worktree_keys: _,
+            keeps: _,
+            gate_keys: _,
             budget,
             later,
             unbuilt: _,
@@ -216,6 +223,10 @@ impl RetryKeys {
             backoff_ms: self.backoff_ms.or_else(|| defaults.duration_ms("retry.backoff")),
             max_backoff_ms: self.max_backoff_ms.or_else(|| defaults.duration_ms("retry.max_backoff")),
             resume_session: self.resume_session,
+            keep_worktree: self.keep_worktree.or_else(|| {
+                // What a plan says of sessions is nearer than what settings say of worktrees.
+                defaults.flag("retry.keep_worktree").filter(|_| self.resume_session != Some(true))
+            }),
         }
     }
 
@@ -232,6 +243,10 @@ impl RetryKeys {
             backoff_ms: self.backoff_ms.or(plan.backoff_ms).unwrap_or(1_000),
             max_backoff_ms: self.max_backoff_ms.or(plan.max_backoff_ms).unwrap_or(300_000),
             resume_session: self.resume_session.or(plan.resume_session).unwrap_or(false),
+            // Likewise what a task says of sessions, and what the plan says of worktrees.
+            keep_worktree: self
+                .keep_worktree
+                .or(plan.keep_worktree.filter(|_| self.resume_session != Some(true))),
         }
     }
 }

@@ -11,6 +11,7 @@ mod idle;
 mod imported;
 mod join;
 mod keys;
+mod later;
 mod servers;
 mod task;
 
@@ -22,7 +23,7 @@ pub(crate) use keys::{Draft, Spanned, TaskDraft};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, json};
 use crate::ids::is_id;
-use crate::language::{BATCH, Kind, PLAN, REQUEST, Shape, What, check};
+use crate::language::{BATCH, Kind, PLAN, REQUEST, What, check};
 use crate::model::{Breaker, Dialect, Limits, SecretSource, Share, Unbuilt};
 use crate::settings::Defaults;
 use crate::tree::{Item, Span, Value};
@@ -38,28 +39,26 @@ pub(crate) fn read<'t>(
     defaults: &Defaults,
     problems: &mut Problems,
 ) -> Option<Draft<'t>> {
-    let (dialect, kind) = match dialect(root, is_json) {
-        Dialect::Plan => (Dialect::Plan, Kind::Record(&PLAN)),
-        Dialect::Request => (Dialect::Request, Kind::Record(&REQUEST)),
-        Dialect::Batch => (Dialect::Batch, Kind::Record(&BATCH)),
-    };
+    let dialect = dialect(root, is_json);
     let before = problems.len();
-    let name = match dialect {
-        Dialect::Plan => "plan",
-        Dialect::Request => "request",
-        Dialect::Batch => "batch",
+    let (name, shape, list) = match dialect {
+        Dialect::Plan => ("plan", &PLAN, "tasks"),
+        Dialect::Request => ("request", &REQUEST, "tasks"),
+        Dialect::Batch => ("batch", &BATCH, "commands"),
     };
-    check(root, &kind, What::Document(name), problems);
+    check(root, &Kind::Record(shape), What::Document(name), problems);
     if !matches!(root.value(), Value::Map(_)) {
         return None;
     }
     let f = Fields::of(root);
-    let (mut draft, entries) = match dialect {
-        Dialect::Plan => (plan(f, defaults, problems), f.list("tasks")),
-        Dialect::Request => (imported::request(f, defaults, problems), f.list("tasks")),
-        Dialect::Batch => (imported::batch(f, defaults), f.list("commands")),
+    let mut draft = match dialect {
+        Dialect::Plan => plan(f, defaults, problems),
+        Dialect::Request => imported::request(f, defaults, problems),
+        Dialect::Batch => imported::batch(f, defaults),
     };
-    draft.tasks = entries.iter().map(|item| entry(item, &draft.entries, problems)).collect();
+    draft.later = later::of_document(root, shape, list);
+    draft.unbuilt.extend(draft.later.keys().map(|key| Unbuilt { key: key.clone(), task: None }));
+    draft.tasks = f.list(list).iter().map(|item| entry(item, &draft.entries, problems)).collect();
     if dialect != Dialect::Plan && problems.len() > before {
         explain_dialect(name, &mut problems[before..]);
     }
@@ -83,11 +82,21 @@ fn entry<'t>(item: Item<'t>, entries: &Entries, problems: &mut Problems) -> Entr
 impl Entries {
     /// Reads an entry, and tells what is wrong with it.
     pub(crate) fn read(&self, item: Item<'_>, problems: &mut Problems) -> TaskDraft {
-        match self {
-            Entries::Tasks => task::task(item, problems),
-            Entries::Calls => imported::request_task(item, problems),
-            Entries::Commands { shell } => imported::batch_command(item, shell, problems),
-        }
+        let (mut draft, later) = match self {
+            Entries::Tasks => match task::plain(item) {
+                Some(plain) => return plain,
+                None => (task::any(item, problems), later::of_entry(item, &PLAN, "tasks")),
+            },
+            Entries::Calls => {
+                (imported::request_task(item, problems), later::of_entry(item, &REQUEST, "tasks"))
+            }
+            Entries::Commands { shell } => {
+                let draft = imported::batch_command(item, shell, problems);
+                (draft, later::of_entry(item, &BATCH, "commands"))
+            }
+        };
+        draft.unbuilt.extend(later.keys().cloned());
+        TaskDraft { later, ..draft }
     }
 }
 
@@ -120,7 +129,6 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
     let text = |key: &str, default: &str| {
         f.text(key).or_else(|| defaults.text(key)).unwrap_or_else(|| default.to_owned())
     };
-    let (unbuilt, later) = later(f, &PLAN);
     let agents = agent::agents(f, defaults, problems);
     let apart = apart::read(f, &agents.all, problems);
     let mut draft = Draft {
@@ -154,26 +162,16 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
         order: spanned_texts(f, "order"),
         entries: Entries::Tasks,
         tasks: Vec::new(),
-        unbuilt: unbuilt.into_iter().map(|key| Unbuilt { key, task: None }).collect(),
+        unbuilt: Vec::new(),
         apart: Some(apart),
         epic: f.text("epic"),
         secrets: f.texts("secrets"),
         vault: vault(f.inside("vault"), problems),
-        later,
+        later: BTreeMap::new(),
     };
     let unbuilt = draft.apart.iter().flat_map(|apart| apart.unbuilt.clone());
     draft.unbuilt.extend(unbuilt.map(|key| Unbuilt { key, task: None }));
     draft
-}
-
-/// Keys whose feature is not built yet: their names, and what they say.
-fn later(f: Fields<'_>, shape: &Shape) -> (Vec<String>, BTreeMap<String, Json>) {
-    let found: BTreeMap<String, Json> = f
-        .pairs()
-        .filter(|(k, v)| shape.field(k.text).is_some_and(|field| field.later) && !v.is_null())
-        .map(|(k, v)| (k.text.to_owned(), json(v)))
-        .collect();
-    (found.keys().cloned().collect(), found)
 }
 
 /// Caps; `slots` is what the document says of `max_parallel`, and what holds if nobody says anything.
@@ -210,6 +208,7 @@ fn retry(f: Fields<'_>) -> RetryKeys {
         backoff_ms: f.duration_ms("backoff"),
         max_backoff_ms: f.duration_ms("max_backoff"),
         resume_session: f.flag("resume_session"),
+        keep_worktree: f.flag("keep_worktree"),
     }
 }
 

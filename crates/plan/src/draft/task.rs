@@ -5,15 +5,40 @@
 use super::agent::budget;
 use super::entry::matrix;
 use super::keys::{Spanned, TaskDraft};
-use super::{later, retry, servers, spanned, spanned_json, spanned_map, spanned_texts, start, timeout};
+use super::{retry, servers, spanned, spanned_json, spanned_map, spanned_texts, start, timeout};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, json};
-use crate::language::{Kind, SHELL_PARAMS, TASK, What, check};
+use crate::language::{Kind, SHELL_PARAMS, What, check};
 use crate::model::{Action, Claim, Lock, built_in};
 use crate::tree::{Item, Span, Value, same};
 
 /// What most tasks say, and no more.
 const PLAIN: [&str; 7] = ["id", "run", "needs", "title", "priority", "tags", "estimate"];
+
+/// Keys of tasks that do work. What a gate is, and how long it may take, is said once, where the gate is.
+const KEYS_OF_COMMANDS: [&str; 21] = [
+    "accept",
+    "budget",
+    "cache",
+    "cache_key",
+    "cwd",
+    "domain",
+    "env",
+    "files",
+    "inputs",
+    "locks",
+    "max_retries",
+    "must_change",
+    "on_partial",
+    "outputs",
+    "reads",
+    "reconcile",
+    "result",
+    "retry",
+    "timeout",
+    "undo",
+    "verify",
+];
 
 /// True if nothing can be wrong with a task beyond what the declarations say, and it has nothing that an entry keeps.
 pub(super) fn is_plain(item: Item<'_>) -> bool {
@@ -34,7 +59,8 @@ fn plain_values(item: Item<'_>) -> Option<([Option<Item<'_>>; PLAIN.len()], &str
     (!script.contains('\0') && !script.trim().is_empty()).then_some((found, script))
 }
 
-fn plain(item: Item<'_>) -> Option<TaskDraft> {
+/// Reads a plain task; `None` for any other.
+pub(super) fn plain(item: Item<'_>) -> Option<TaskDraft> {
     let ([id, run, needs, title, priority, tags, estimate], script) = plain_values(item)?;
     let action = Action::Shell { script: script.to_owned(), shell: "sh".into() };
     let f = Fields::of(item);
@@ -52,13 +78,8 @@ fn plain(item: Item<'_>) -> Option<TaskDraft> {
 }
 
 /// Reads a task, and tells what is wrong with it.
-pub(super) fn task(item: Item<'_>, problems: &mut Problems) -> TaskDraft {
-    plain(item).unwrap_or_else(|| any(item, problems))
-}
-
-fn any(item: Item<'_>, problems: &mut Problems) -> TaskDraft {
+pub(super) fn any(item: Item<'_>, problems: &mut Problems) -> TaskDraft {
     let f = Fields::of(item);
-    let (unbuilt, later) = later(f, &TASK);
     let needs = ["needs", "dependsOn", "depends_on"].iter().flat_map(|key| spanned_texts(f, key)).collect();
     let mut retry = retry(f.inside("retry"));
     if let Some(n) = f.whole("max_retries") {
@@ -96,8 +117,6 @@ fn any(item: Item<'_>, problems: &mut Problems) -> TaskDraft {
             .get("max_items")
             .zip(f.whole("max_items"))
             .map(|(i, value)| Spanned { value, span: i.span() }),
-        later,
-        unbuilt,
         ..TaskDraft::default()
     };
     draft.budget = budget(f, &format!("task `{}`", draft.id), problems);
@@ -114,6 +133,8 @@ fn in_worktree(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) {
     draft.verify = f.list("verify").iter().filter_map(|item| command(item, "`verify`", problems)).collect();
     draft.accept_partial = f.text("on_partial").as_deref() == Some("accept");
     let here = |key| f.get(key).map(|item| Spanned { value: key, span: item.span() });
+    let keeps = f.inside("retry").get("keep_worktree").filter(|_| draft.retry.keep_worktree == Some(true));
+    draft.keeps = keeps.map(Item::span);
     draft.worktree_keys =
         ["outputs", "must_change", "verify", "on_partial"].into_iter().filter_map(here).collect();
 }
@@ -192,7 +213,8 @@ pub(super) fn tool_call(
 
 fn other(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) -> Option<Spanned<Action>> {
     if let Some(gate) = spanned(f.get("gate")) {
-        draft.unbuilt.push("gate".to_owned());
+        let here = |key| f.get(key).map(|item| Spanned { value: key, span: item.span() });
+        draft.gate_keys = KEYS_OF_COMMANDS.into_iter().filter_map(here).collect();
         return Some(Spanned { value: Action::Gate { gate: gate.value }, span: gate.span });
     }
     super::join::read(f.get("join")?, draft, problems)

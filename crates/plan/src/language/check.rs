@@ -3,7 +3,7 @@
 //! Knows no key by name, except that an `id` names its record. Depth is bounded by the declarations; free values
 //! are walked without recursion.
 
-use super::{Field, Kind, Shape};
+use super::{Field, Kind, Shape, fitting};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{nearest, parse_bytes, parse_duration_ms, parse_permille};
 use crate::tree::{Item, Key, List, Map, Span, Value, same};
@@ -50,7 +50,7 @@ pub(crate) fn check(item: Item<'_>, kind: &Kind, what: What<'_>, problems: &mut 
                 check(value, entry, What::Member(key.text, &what), problems);
             }
         }
-        (Kind::Either(among), value) => match among.iter().find(|k| form(k) == form_of(value)) {
+        (Kind::Either(among), value) => match fitting(among, value) {
             Some(kind) => check(item, kind, what, problems),
             None => problems.push(wrong_type(item, kind, what)),
         },
@@ -70,7 +70,7 @@ pub(super) fn form(kind: &Kind) -> u8 {
     }
 }
 
-fn form_of(value: Value<'_>) -> u8 {
+pub(super) fn form_of(value: Value<'_>) -> u8 {
     match value {
         Value::List(_) => 1,
         Value::Map(_) => 2,

@@ -177,22 +177,35 @@ const GATE_TIMEOUT: Field = key("timeout", Kind::Duration, "Longest time. Defaul
 
 pub(super) static GATE: Shape = Shape {
     name: "gate",
-    doc: "A named check: a command, or a person.",
-    exactly_one: Some(("check", &["run", "person"])),
+    doc: "A named check: a command, an expression over results, or a person. A task is one with `gate: ID`; `merge.gates` names others.",
+    exactly_one: Some(("check", &["run", "expr", "person"])),
     fields: &[
         key("name", Kind::Text, "What it is called for people. Default: its id."),
-        key("run", COMMAND, "A command that must succeed in the worktree where work is merged."),
+        key(
+            "run",
+            COMMAND,
+            "A command that must succeed, in the worktree where work is merged or in that of its task. References in it are not replaced.",
+        ),
+        key(
+            "expr",
+            Kind::Text,
+            "A CEL expression of at most 1,024 bytes over the results of tasks, as in `when`; it must be true. For a task that is this gate, the tasks that it names come before it.",
+        ),
         key(
             "person",
             Kind::Text,
-            "What a person is asked about the tip that is to land; `regatta merge --approve` says yes.",
+            "What a person is asked: about the tip that is to land (`regatta merge --approve` says yes), or before what needs its task goes on (`regatta answer RUN TASK --allow` or `--deny`).",
         ),
         key(
             "needs",
             TEXTS,
-            "Gates that must pass before. If one of them is red this one is not run, which is no pass.",
+            "Gates that must pass before. If one of them is red this one is not run, which is no pass. Before a task that is this gate, tasks must be those gates.",
         ),
-        key("blocking", Kind::Flag, "Red stops the work; otherwise it is only told. Default true."),
+        key(
+            "blocking",
+            Kind::Flag,
+            "Red stops the work, or fails the task; otherwise it is only told. Default true.",
+        ),
         GATE_TIMEOUT,
         key(
             "evidence",

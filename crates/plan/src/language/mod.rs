@@ -19,9 +19,8 @@ pub use markdown::reference;
 pub(crate) use plan_keys::PLAN;
 pub use schema::{Document, schema};
 pub(crate) use settings_keys::SETTINGS;
-pub(crate) use task_keys::TASK;
 
-use crate::tree::same;
+use crate::tree::{Value, same};
 
 /// What a value may be.
 #[derive(Clone, Copy, Debug)]
@@ -115,13 +114,21 @@ impl Shape {
     }
 }
 
+/// The one of several kinds that has the form of a value.
+pub(crate) fn fitting<'k>(among: &'k [Kind], value: Value<'_>) -> Option<&'k Kind> {
+    among.iter().find(|kind| check::form(kind) == check::form_of(value))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::{BTreeMap, BTreeSet};
 
     fn shapes() -> BTreeMap<&'static str, &'static Shape> {
-        let mut open: Vec<&'static Shape> = vec![&PLAN, &REQUEST, &BATCH, &SHELL_PARAMS, &SETTINGS];
+        below(vec![&PLAN, &REQUEST, &BATCH, &SHELL_PARAMS, &SETTINGS])
+    }
+
+    fn below(mut open: Vec<&'static Shape>) -> BTreeMap<&'static str, &'static Shape> {
         let mut found = BTreeMap::new();
         while let Some(shape) = open.pop() {
             if let Some(other) = found.insert(shape.name, shape) {
@@ -151,6 +158,14 @@ mod tests {
             }
             let (_, group) = shape.exactly_one.unwrap_or_default();
             assert!(group.iter().all(|k| shape.field(k).is_some()), "{}", shape.name);
+        }
+    }
+
+    #[test]
+    fn what_no_document_gathers_has_no_key_that_is_not_built() {
+        // Of settings, and of parameters of `shell`, `run` would refuse none.
+        for shape in below(vec![&SHELL_PARAMS, &SETTINGS]).values() {
+            assert!(shape.fields.iter().all(|field| !field.later), "{}", shape.name);
         }
     }
 

@@ -224,6 +224,13 @@ pub(super) static TIMEOUT: Shape = Shape {
     fields: &[ATTEMPT, IDLE, GRACE],
 };
 
+pub(super) const KEEP_WORKTREE: Field = key(
+    "keep_worktree",
+    Kind::Flag,
+    "Another attempt goes on in the worktree as the one before left it, instead of beginning where that one began. What all of \
+     them changed is judged together. Default: as `resume_session`.",
+);
+
 pub(super) static RETRY: Shape = Shape {
     name: "retry",
     doc: "Attempts and the delays between them. Before attempt n (n >= 2): linear (n-1) x b, exponential b x 2^(n-2), fixed b. There is no jitter.",
@@ -236,8 +243,8 @@ pub(super) static RETRY: Shape = Shape {
         key(
             "resume_session",
             Kind::Flag,
-            "Another attempt goes on with the agent's session instead of a new one, where the agent can. Default false.",
+            "Another attempt goes on with the agent's session instead of a new one, where the agent can; with it, `keep_worktree` is true unless the plan says otherwise. Default false.",
         ),
-        key("keep_worktree", Kind::Flag, "Go on in the same worktree.").later(),
+        KEEP_WORKTREE,
     ],
 };

@@ -183,7 +183,7 @@ mod tests {
         for (document, place, base) in whole {
             let schema = schema(document);
             let validator = jsonschema::validator_for(&schema);
-            let keys: Vec<&str> = [&PLAN, &super::super::TASK, &REQUEST, &BATCH]
+            let keys: Vec<&str> = [&PLAN, &super::super::task_keys::TASK, &REQUEST, &BATCH]
                 .iter()
                 .flat_map(|s| s.fields)
                 .map(|f| f.key)

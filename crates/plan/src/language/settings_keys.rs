@@ -3,7 +3,9 @@
 //! Declarations only.
 
 use super::agent_keys::AGENT;
-use super::plan_keys::{COUNT, FAILURE, LIMITS, MAX_COUNT, PLAN_TIMEOUT, SCHEDULE, STRATEGY, TEXTS};
+use super::plan_keys::{
+    COUNT, FAILURE, KEEP_WORKTREE, LIMITS, MAX_COUNT, PLAN_TIMEOUT, SCHEDULE, STRATEGY, TEXTS,
+};
 use super::{Kind, Shape, key};
 
 /// A settings file.
@@ -61,6 +63,7 @@ static SETTINGS_RETRY: Shape = Shape {
         key("strategy", STRATEGY, "How the delay grows. Default `linear`."),
         key("backoff", Kind::Duration, "The base of the delay. Default `1s`."),
         key("max_backoff", Kind::Duration, "The longest delay. Default `5m`."),
+        KEEP_WORKTREE,
     ],
 };
 

@@ -33,7 +33,11 @@ pub(crate) static TASK: Shape = Shape {
             Kind::Record(&JOIN),
             "Makes one value of the results of its predecessors: `{ value, winners }`. Those that were skipped are left out.",
         ),
-        key("gate", Kind::Text, "The gate that must pass (not built yet)."),
+        key(
+            "gate",
+            Kind::Text,
+            "The gate that must pass, by its id in `gates`: its command is run as the task, its expression is evaluated, or a person is asked. The result is `{ name, passed, … }`.",
+        ),
         key("needs", TEXTS, "Tasks that must end well before. References and conditions imply further ones.")
             .also(&["dependsOn", "depends_on"]),
         key(

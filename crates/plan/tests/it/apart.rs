@@ -92,6 +92,9 @@ fn what_has_no_effect_beside_what_else_stands_there_is_told() {
         "version: 1\nmerge: { gates: [t] }\ntasks: [ { id: a, run: x } ]",
         "RG107 2:8 `merge` has no effect: no task works in a worktree",
     );
+    let kept = "version: 1\nretry: { keep_worktree: true }\ntasks: [ { id: a, run: x, retry: { keep_worktree: true } } ]";
+    check(kept, "RG107 3:51 `retry.keep_worktree` of task `a` has no effect: it has no worktree");
+    check(&kept.replace("retry: { keep_worktree: true }\n", "isolation: worktree\n"), "");
     for fine in ["strategy: squash, message: m", "fix: { agent: b }", "batch: 2", "order: [docs]"] {
         let keys = format!("merge: {{ gates: [t], {fine} }}\nagents: {{ b: {{ command: [x] }} }}");
         check(&with(&keys), "");

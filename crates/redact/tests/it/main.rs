@@ -1,5 +1,6 @@
 //! The redaction as its callers see it.
 
+mod commands;
 mod declared;
 mod json;
 mod kinds;

@@ -8,6 +8,7 @@ fn what_has_the_shape_of_a_secret_is_replaced_and_the_rest_of_the_line_stays() {
         "ey{}.ey{}.{}",
         "J0eXAiOiJKV1QiLCJhbGciOi", "JzdWIiOiIxMjM0NTY3ODkwIn0", "dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
     );
+    let azure = ["bIr3Q~lMsVjhtzQoVrilQj", "Hpnn-Vwt45Mm6Wj"].concat();
     let cases = [
         (format!("pushed by {} at noon", token()), "pushed by [REDACTED:github-pat] at noon"),
         (format!("{{\"a\": \"{}\", \"b\": 1}}", token()), "{\"a\": \"[REDACTED:github-pat]\", \"b\": 1}"),
@@ -30,6 +31,19 @@ fn what_has_the_shape_of_a_secret_is_replaced_and_the_rest_of_the_line_stays() {
             "curl -u deploy:i13uruh#v9k https://e.org".into(),
             "curl -u deploy:[REDACTED:user-option] https://e.org",
         ),
+        // What was redacted is no user and no password to anybody who looks by the same rules.
+        (
+            "curl -sL -u 'deploy:i13uruh#v9k' https://e.org".into(),
+            "curl -sL -u [REDACTED:curl-auth-user] https://e.org",
+        ),
+        (
+            "curl --user=\"deploy:i13uruh#v9k\" https://e.org".into(),
+            "curl --user=[REDACTED:curl-auth-user] https://e.org",
+        ),
+        // Some rules want to see what stands before: where a line begins that is the end of the line before.
+        (format!("[env]\n{azure}\n"), "[env]\n[REDACTED:azure-ad-client-secret]\n"),
+        // Digits follow each other by chance.
+        (format!("asana := {}{}", "37773347", "03571126"), "asana := [REDACTED:asana-client-id]"),
         ("tool --api-token 8d7f6a5b4c now".into(), "tool --api-token [REDACTED:option] now"),
         ("Authorization: Basic dXNlcjpwYXNzd29yZA==".into(), "Authorization: Basic [REDACTED:authorization]"),
         ("<password>s3cr3t#x</password>".into(), "<password>[REDACTED:element]</password>"),

@@ -48,11 +48,12 @@ Examples:
   regatta answer RUN deploy --succeeded --result '{\"id\": 7}'
   regatta answer RUN deploy --failed
   regatta answer RUN fix --allow             what its agent asks for, the only question so far
-  regatta answer RUN fix --deny --question 3.1")]
+  regatta answer RUN fix --deny --question 3.1
+  regatta answer RUN review --allow          yes, at a gate that a person decides")]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["again", "succeeded", "failed", "allow", "deny"])))]
 #[command(group(clap::ArgGroup::new("permission").args(["allow", "deny"])))]
 pub struct AnswerArgs {
-    /// The run [default: the newest that has not ended], and the task in doubt or whose agent asks.
+    /// The run [default: the newest that has not ended], and the task in doubt, whose agent asks, or that is a gate.
     #[arg(required = true, num_args = 1..=2, value_names = ["RUN", "TASK"])]
     pub words: Vec<String>,
     /// Allow exactly one more attempt.
@@ -64,10 +65,10 @@ pub struct AnswerArgs {
     /// It was not done and shall not be tried again.
     #[arg(long)]
     pub failed: bool,
-    /// Allow what its agent asks for: this once, unless the question says that yes means always.
+    /// Allow what its agent asks for: this once, unless the question says that yes means always. Or yes at a gate.
     #[arg(long)]
     pub allow: bool,
-    /// Refuse what its agent asks for; the attempt will have failed.
+    /// Refuse what its agent asks for; the attempt will have failed. Or no at a gate: the task has failed.
     #[arg(long)]
     pub deny: bool,
     /// The question that is answered, as `regatta status` names it [default: the only one that the attempt ever asked].

@@ -20,6 +20,7 @@ use regatta_runtime::control::{self, Command, Meaning, Reply, Settle};
 use regatta_runtime::orchestrator::now_wall_ms;
 use regatta_runtime::turn::Arrival;
 use serde_json::Value;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// A result given on the command line holds at most this many bytes of text.
@@ -114,10 +115,8 @@ pub fn request(context: &Context, run: Option<&str>, command: &Command) -> Resul
     let summary =
         reader.resolve(run.map_or(Which::NewestOpen, Which::Named)).map_err(writing(&context.workspace))?;
     let id = summary.run_id;
-    if matches!(command, Command::Answer { .. } | Command::Permit { .. })
-        && let Some(why) = Caller::ourselves().why_not_a_person(&reader.place().run_dir(&id))
-    {
-        return Err(CliError::usage(why).hint("answer from a terminal of your own"));
+    if matches!(command, Command::Answer { .. } | Command::Permit { .. }) {
+        only_a_person(&reader.place().run_dir(&id))?;
     }
     loop {
         if let Some(said) = ask(context, &reader, (&id, command))? {
@@ -126,6 +125,17 @@ pub fn request(context: &Context, run: Option<&str>, command: &Command) -> Resul
         if let Some(said) = record(context, &reader, (&id, command))? {
             return Ok(said);
         }
+    }
+}
+
+/// Refuses to be the answer of a person where an attempt of a run of this store started this program.
+///
+/// # Errors
+/// An attempt did, or that cannot be told.
+pub(super) fn only_a_person(run_dir: &Path) -> Result<(), CliError> {
+    match Caller::ourselves().why_not_a_person(run_dir) {
+        Some(why) => Err(CliError::usage(why).hint("answer from a terminal of your own")),
+        None => Ok(()),
     }
 }
 

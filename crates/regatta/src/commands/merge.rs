@@ -1,5 +1,6 @@
 //! `regatta merge`: what a person has to say about work that is to land.
 
+use super::control::only_a_person;
 use crate::args::{MergeArgs, ResumeArgs};
 use crate::context::{Context, err};
 use crate::error::CliError;
@@ -61,6 +62,7 @@ fn answer(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
         return Err(CliError::environment(message).hint(status()));
     }
     let run_dir = reader.place().run_dir(&id);
+    only_a_person(&run_dir)?;
     let report = Report::read(&run_dir).filter(|report| !report.asks.is_empty() && !report.landed);
     let Some(report) = report.filter(|_| !summary.state.has_ended()) else {
         return Err(CliError::usage(format!("run {id} asks for no approval")).hint(status()));

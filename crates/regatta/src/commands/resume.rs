@@ -83,7 +83,7 @@ fn take_up(
     tell_changed_variables(&plan, &record);
     drop(reader);
     if args.detach {
-        return super::run::detach(context, id.as_str(), asked.as_deref()).map(Some);
+        return super::run::detach(context, (id.as_str(), args.json), asked.as_deref()).map(Some);
     }
     let journal = Journal::open(&context.workspace).map_err(writing(&context.workspace))?;
     let run = match journal.open_run(id, now_wall_ms()) {

@@ -64,7 +64,7 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
     if args.detach {
         let id = run.run_id().to_string();
         run.close().map_err(store_error)?;
-        return run::detach(context, &id, None);
+        return run::detach(context, (&id, args.json), None);
     }
     let show = if args.json { Show::Json } else { Show::People };
     if show == Show::People {

@@ -84,7 +84,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     if args.detach {
         let id = run.run_id().to_string();
         run.close().map_err(store_error)?;
-        return detach(context, &id, None);
+        return detach(context, (&id, args.json), None);
     }
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
@@ -109,7 +109,7 @@ pub fn launch(
     if detached {
         let id = run.run_id().to_string();
         run.close().map_err(store_error)?;
-        return detach(context, &id, None);
+        return detach(context, (&id, show == Show::Json), None);
     }
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
@@ -177,13 +177,20 @@ pub fn begin(
     Ok(Begun { run: journal.create_run(&record).map_err(store_error)?, vault, warning })
 }
 
-/// Starts a process that takes the run up by itself, and tells the id.
+/// Starts a process that takes the run up by itself, and tells the id, as JSON or bare.
 ///
 /// # Errors
 /// It cannot be started.
-pub fn detach(context: &Context, run_id: &str, state_file: Option<&str>) -> Result<Exit, CliError> {
+pub fn detach(
+    context: &Context,
+    (run_id, as_json): (&str, bool),
+    state_file: Option<&str>,
+) -> Result<Exit, CliError> {
     take_up(context, run_id, state_file)?;
-    out(&format!("{run_id}\n"));
+    match as_json {
+        true => out(&format!("{}\n", json!({ "run_id": run_id }))),
+        false => out(&format!("{run_id}\n")),
+    }
     Ok(Exit::Success)
 }
 

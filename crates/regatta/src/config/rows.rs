@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What holds where nobody says anything; `none` is no limit.
-pub const DEFAULTS: [(&str, &str); 16] = [
+pub const DEFAULTS: [(&str, &str); 17] = [
     ("containment", "auto"),
     ("gc.keep", "20"),
     ("gc.older_than", "30d"),
@@ -19,6 +19,7 @@ pub const DEFAULTS: [(&str, &str); 16] = [
     ("limits.per_wave", "none"),
     ("on_failure", "continue"),
     ("retry.backoff", "1s"),
+    ("retry.keep_worktree", "false"),
     ("retry.max_attempts", "1"),
     ("retry.max_backoff", "5m"),
     ("retry.strategy", "linear"),
@@ -53,6 +54,7 @@ pub fn rows(
         let value = match text.parse::<u64>() {
             Ok(number) => json!(number),
             Err(_) if text == "none" => Value::Null,
+            Err(_) if text == "false" => json!(false),
             Err(_) => json!(text),
         };
         values.insert(key.to_owned(), Valued { value, origin: Origin::Default });
@@ -111,6 +113,7 @@ mod tests {
         assert_eq!((ms("timeout.idle"), ms("timeout.run")), (task.timeout.idle_ms, plan.run_timeout_ms));
         assert_eq!(shown("retry.max_attempts"), task.retry.max_attempts.to_string());
         assert_eq!(shown("retry.strategy"), task.retry.strategy);
+        assert_eq!(shown("retry.keep_worktree"), task.retry.keeps_worktree().to_string());
         assert_eq!(ms("retry.backoff"), Some(task.retry.backoff_ms));
         assert_eq!(ms("retry.max_backoff"), Some(task.retry.max_backoff_ms));
     }

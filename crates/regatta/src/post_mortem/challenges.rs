@@ -33,7 +33,10 @@ pub(super) struct Challenge {
 
 /// The challenges of a run: tasks in order key, then breakers and rate limits.
 pub(super) fn of(view: &RunView, gathered: &Gathered) -> Vec<Challenge> {
-    let tasks = view.engine.shown().filter_map(|node| of_task(view, node, gathered.tasks.get(&node)?));
+    // Of what a person decides nothing was ever started.
+    let nothing = Told::default();
+    let told = |node| gathered.tasks.get(&node).unwrap_or(&nothing);
+    let tasks = view.engine.shown().filter_map(|node| of_task(view, node, told(node)));
     let shared = gathered.scopes.iter().filter(|(scope, _)| scope.node().is_none());
     let graph = view.engine.graph();
     let scopes = shared.map(|(scope, rests)| of_scope(graph, *scope, *rests));
@@ -88,8 +91,12 @@ fn of_task(view: &RunView, node: NodeId, told: &Told) -> Option<Challenge> {
     } else {
         wasted
     };
+    let description = match graph.asked(node).filter(|_| in_doubt) {
+        Some(asked) => format!("task {name} waits for a person: {}", asked.words()),
+        None => format!("task {name}: {state_name} after {}", attempts(told)),
+    };
     Some(Challenge {
-        description: format!("task {name}: {state_name} after {}", attempts(told)),
+        description,
         impact,
         root_cause: match view.failures.get(&node) {
             Some(failure) => format!("{}; why is {NOT_ANALYSED}", last(failure)),

@@ -10,12 +10,12 @@ use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::{AttemptId, NodeId};
-use regatta_engine::input::{Claimed, Expansion, LeaseChange};
+use regatta_engine::input::{Answer, Claimed, Expansion, LeaseChange};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::permission::{PermissionTold, QuestionId};
 use regatta_engine::report::Report;
 use regatta_engine::scope::Scope;
-use regatta_engine::spec::EffectContract;
+use regatta_engine::spec::{Asked, EffectContract};
 use regatta_runtime::escalation::shell_word;
 
 /// The line for an event of a run, without newline at its end; a question has two more, with what answers it. `None` for
@@ -46,7 +46,9 @@ pub fn line((engine, run_id): (&Engine, &str), event: &Event) -> Option<String> 
         EventKind::RetryScheduled { number, delay_ms, .. } => {
             format!("retry      {task}: attempt {} in {}", number + 1, duration(*delay_ms))
         }
-        EventKind::NodeInDoubt { .. } | EventKind::Answered { .. } => of_doubt(engine, &event.kind, task)?,
+        EventKind::NodeInDoubt { .. } | EventKind::Answered { .. } => {
+            of_doubt(engine, &event.kind, (run_id, task))?
+        }
         EventKind::NodeEnded { node, outcome: NodeOutcome::Succeeded, .. } if lands(engine, *node) => {
             format!("landed     {task}")
         }
@@ -132,7 +134,10 @@ fn of_attempt(engine: &Engine, kind: &EventKind, task: &str) -> Option<String> {
 }
 
 /// A node in doubt, and what settled that.
-fn of_doubt(engine: &Engine, kind: &EventKind, task: &str) -> Option<String> {
+fn of_doubt(engine: &Engine, kind: &EventKind, (run_id, task): (&str, &str)) -> Option<String> {
+    if let Some(asked) = kind.node().and_then(|node| engine.graph().asked(node)) {
+        return of_person(kind, (run_id, task), asked);
+    }
     Some(match kind {
         EventKind::NodeInDoubt { asking: true, .. } => format!("asking     {task}: its reconcile command"),
         EventKind::NodeInDoubt { cause: Cause::MergeConflict, .. } => {
@@ -146,6 +151,20 @@ fn of_doubt(engine: &Engine, kind: &EventKind, task: &str) -> Option<String> {
             format!("again      {task}")
         }
         EventKind::Answered { .. } => format!("reconciled {task}"),
+        _ => return None,
+    })
+}
+
+/// A gate that a person decides, and what they said.
+fn of_person(kind: &EventKind, of: (&str, &str), asked: &Asked) -> Option<String> {
+    let task = of.1;
+    Some(match kind {
+        EventKind::NodeInDoubt { .. } => {
+            let next = gate_lines(of, "           ");
+            format!("asks       {task}: {}\n{}", escape(&asked.words()), next.trim_end())
+        }
+        EventKind::Answered { answer: Answer::Failed, .. } => format!("denied     {task}"),
+        EventKind::Answered { .. } => format!("allowed    {task}"),
         _ => return None,
     })
 }
@@ -177,6 +196,19 @@ pub fn permit_command((run_id, task): (&str, &str), id: QuestionId, allow: bool)
 #[must_use]
 pub fn permit_lines(of: (&str, &str), id: QuestionId, indent: &str) -> String {
     let command = |allow| permit_command(of, id, allow);
+    format!("{indent}to allow: {}\n{indent}to deny:  {}\n", command(true), command(false))
+}
+
+/// The command that answers what a gate asks.
+#[must_use]
+pub fn gate_command((run_id, task): (&str, &str), allow: bool) -> String {
+    format!("regatta answer {run_id} {} {}", shell_word(task), if allow { "--allow" } else { "--deny" })
+}
+
+/// Both commands, a line each.
+#[must_use]
+pub fn gate_lines(of: (&str, &str), indent: &str) -> String {
+    let command = |allow| gate_command(of, allow);
     format!("{indent}to allow: {}\n{indent}to deny:  {}\n", command(true), command(false))
 }
 

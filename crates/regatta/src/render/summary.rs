@@ -136,8 +136,13 @@ fn failures(view: &RunView) -> String {
 pub fn next(view: &RunView) -> String {
     let (engine, run_id) = (&view.engine, view.record.summary.run_id.as_str());
     let name = |node: NodeId| shell_word(engine.graph().name(node));
-    let doubt = engine.state().in_doubt().next().map(name);
+    let gate = engine.state().in_doubt().find(|node| engine.graph().asked(*node).is_some()).map(name);
+    let doubt = engine.state().in_doubt().find(|node| engine.graph().asked(*node).is_none()).map(name);
     match (engine.state().phase, doubt) {
+        (Phase::Paused(PauseReason::Waiting | PauseReason::Interrupted), None) if gate.is_some() => format!(
+            "next: regatta answer {run_id} {} --allow | --deny\nthen: regatta resume {run_id}\n",
+            gate.unwrap_or_default()
+        ),
         (Phase::Paused(PauseReason::Waiting | PauseReason::Interrupted), Some(task)) => format!(
             "next: regatta answer {run_id} {task} --again | --succeeded | --failed\nthen: regatta resume {run_id}\n"
         ),

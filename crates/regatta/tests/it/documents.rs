@@ -126,13 +126,13 @@ fn parts_of_worktrees_and_merges_that_are_not_built_are_named() {
 #[test]
 fn a_plan_that_needs_what_is_not_built_ends_before_it_starts_and_names_key_and_task() {
     let world = World::with(
-        "version: 1\nhandoff: {}\ngates: { ok: { person: look } }\ntasks: [ { id: a, run: touch ran }, { id: b, gate: ok } ]",
+        "version: 1\nhandoff: {}\ntasks: [ { id: a, run: touch ran }, { id: b, handoff: {}, run: touch ran } ]",
     );
     assert_eq!(world.regatta(&["check", "plan.yaml"]).code, Some(0));
     let said = world.regatta(&["run", "plan.yaml"]);
     assert_eq!(said.code, Some(2));
     assert!(
-        said.err.contains("needs `handoff`") && said.err.contains("task `b` needs `gate`"),
+        said.err.contains("needs `handoff`") && said.err.contains("task `b` needs `handoff`"),
         "{}",
         said.err
     );

@@ -34,6 +34,24 @@ fn with_approve_the_target_moves_only_after_a_person_said_yes_to_that_very_tip()
 }
 
 #[test]
+fn an_attempt_of_another_run_cannot_approve_or_reject_for_a_person() {
+    let world = with_plan(APPROVED);
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let (asks, before) = (world.run_id(), git(&world, &["rev-parse", "main"]));
+    for answer in ["--approve", "--reject"] {
+        let action = format!("{} merge {asks} {answer}", env!("CARGO_BIN_EXE_regatta"));
+        world.write("other.yaml", &format!("version: 1\ntasks: [ {{ id: t, run: '{action}' }} ]\n"));
+        world.regatta(&["run", "other.yaml"]).exits(1);
+        let said = world.regatta(&["logs", "t", "--stderr"]).out;
+        assert!(said.contains("an answer is a person's: whoever gives this one"), "{said}");
+    }
+    assert_eq!(git(&world, &["rev-parse", "main"]), before);
+    let waits = world.regatta(&["status", &asks, "--json"]).json();
+    assert_eq!(waits["landing"]["asks"][0]["text"], "may the target move?");
+    world.regatta(&["merge", &asks, "--approve"]).exits(0);
+}
+
+#[test]
 fn an_approval_is_for_that_tip_only_and_a_tip_that_is_built_anew_is_asked_about_again() {
     let world = with_plan(APPROVED);
     world.regatta(&["run", "plan.yaml"]).exits(5);

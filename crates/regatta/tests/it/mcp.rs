@@ -1,6 +1,7 @@
 //! Spec 10 "MCP server" and formats 1 and 2: the binary on standard input and output, spoken to in lines of JSON.
 
 use crate::asking::{asking, until_asked};
+use crate::person_gates::live;
 use crate::world::{World, ends};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -386,6 +387,19 @@ fn a_client_that_waits_for_a_run_hears_that_it_asks() {
     assert_eq!((&said["ended"], &said["questions"][0]["question"]), (&json!(false), &json!("1.1")));
     assert_eq!(client.call("run_status", json!({}))["questions"][0]["title"], "Write x");
     world.regatta(&["answer", "a", "--allow"]).exits(0);
+    assert_eq!(client.call("run_wait", json!({}))["questions"], Value::Null);
+    assert_eq!(ends(&mut child), Some(0));
+}
+
+#[test]
+fn a_client_that_waits_for_a_run_hears_what_a_gate_asks_a_person() {
+    let (world, mut child) = live();
+    let mut client = Client::new(&world, &[]);
+    let said = client.call("run_wait", json!({}));
+    assert_eq!((&said["ended"], &said["questions"][0]["question"]), (&json!(false), &json!("ok")));
+    assert_eq!(client.call("run_status", json!({}))["questions"][0]["title"], "review the diff");
+    world.regatta(&["answer", "g", "--allow"]).exits(0);
+    std::fs::write(world.path("go"), "go\n").unwrap();
     assert_eq!(client.call("run_wait", json!({}))["questions"], Value::Null);
     assert_eq!(ends(&mut child), Some(0));
 }

@@ -67,7 +67,7 @@ fn a_part_is_resumed_and_retried_as_the_part_it_was() {
 #[test]
 fn what_is_left_out_need_not_be_built() {
     let world = World::with(
-        "version: 1\ngates: { ok: { run: x } }\ntasks:\n  - { id: a, run: touch a }\n  - { id: g, needs: [a], gate: ok }\n",
+        "version: 1\ntasks:\n  - { id: a, run: touch a }\n  - { id: g, needs: [a], handoff: {}, run: x }\n",
     );
     world.regatta(&["run", "plan.yaml"]).exits(2);
     world.regatta(&["run", "plan.yaml", "--until", "a"]).exits(0);

@@ -31,10 +31,9 @@ tasks:
 
 #[test]
 fn what_later_work_brings_is_checked_but_not_run() {
-    let world =
-        World::with("version: 1\ntasks:\n  - { id: ask, gate: ok }\ngates: { ok: { person: look } }\n");
+    let world = World::with("version: 1\ntasks:\n  - { id: ask, handoff: { to: b }, run: 'true' }\n");
     world.regatta(&["check", "plan.yaml"]).exits(0);
-    refused(&world, &["run", "plan.yaml"], 2, "task `ask` needs `gate`");
+    refused(&world, &["run", "plan.yaml"], 2, "task `ask` needs `handoff`");
 }
 
 #[test]

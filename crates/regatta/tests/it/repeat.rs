@@ -134,3 +134,16 @@ fn a_detached_run_goes_on_by_itself() {
     let summary = world.regatta(&["status", &id, "--json"]).exits(0).json();
     assert_eq!(status(&summary, "a"), "succeeded");
 }
+
+#[test]
+fn the_id_of_what_goes_on_by_itself_is_json_where_that_is_asked_for() {
+    let world = World::with("version: 1\ntasks:\n  - { id: a, run: 'test -e mended' }\n");
+    let told = |args: &[&str]| {
+        let said = world.regatta(args).exits(0).json();
+        world.regatta(&["events", "--follow"]);
+        assert_eq!(said, serde_json::json!({ "run_id": world.run_id() }), "{args:?}");
+    };
+    told(&["run", "plan.yaml", "--detach", "--json"]);
+    world.write("mended", "");
+    told(&["retry", "--detach", "--json"]);
+}

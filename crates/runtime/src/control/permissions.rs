@@ -2,6 +2,7 @@
 //!
 //! Decides on the state alone. Knows no socket.
 
+use super::settling;
 use crate::turn::Arrival;
 use regatta_engine::Engine;
 use regatta_engine::ids::{AttemptId, NodeId};
@@ -109,6 +110,9 @@ pub(super) fn permit(
     node: NodeId,
     (named, allowed): (Option<(u64, u32)>, bool),
 ) -> Result<(Arrival, String), String> {
+    if engine.graph().asked(node).is_some() {
+        return settling::permit(engine, node, (named, allowed));
+    }
     let Some(live) = engine.state().node(node).live() else {
         return Err(format!("asks nothing: {}", engine.explain(node).sentence(engine.graph())));
     };

@@ -11,6 +11,9 @@ pub(super) fn text(case: &Case) -> String {
     let mut out = format!("# {} {}{title}\n\n", heading(case.about), code(&case.name));
     out.push_str(&format!("Run {}, after {}.\n\n", code(&case.run_id), seconds(case.at_ms)));
     out.push_str(&format!("- what: {}\n", what(case)));
+    if let Some(question) = &case.question {
+        out.push_str(&format!("- question: {}\n", markdown(question)));
+    }
     out.push_str(&format!("- cause class: {}\n", case.class.replace('_', " ")));
     out.push_str(&format!("- cause: {}\n", code(case.cause)));
     out.push_str("\n## Evidence\n\n");
@@ -60,6 +63,7 @@ fn what(case: &Case) -> &'static str {
         ("task", "max_lost") => "in doubt: too many attempts in a row were lost",
         ("task", "merge_conflict") => "what its predecessors left conflicts, and nobody has resolved that",
         ("task", "join_conflict") => "the results that it joins disagree, and a person is to give its result",
+        ("task", "person") => "a person is to say whether what needs it may go on",
         ("task", "rate_limit") => "held by rate limits too many times in a row",
         ("task", _) => "all its attempts are used up",
         _ => "its breaker has been open for too long",

@@ -54,6 +54,9 @@ pub struct Case {
     name: String,
     /// The title of the task.
     title: Option<String>,
+    /// What a person is asked by a gate, which is not the outcome of anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    question: Option<String>,
     class: &'static str,
     /// The code of the cause.
     cause: &'static str,
@@ -97,6 +100,7 @@ impl Case {
             about: about.kind(),
             name: about.name(run.graph).unwrap_or_default().to_owned(),
             title: about.node().and_then(|node| run.plan.tasks.get(node.index())?.title.clone()),
+            question: about.node().and_then(|node| Some(run.graph.asked(node)?.words())),
             class: escalation.class.name(),
             cause: escalation.cause.code(),
             at_ms: escalation.at.0,

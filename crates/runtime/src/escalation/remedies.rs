@@ -33,6 +33,15 @@ pub fn remedies(run_id: &str, graph: &Graph, (about, cause): (Scope, Cause)) -> 
     let task = shell_word(graph.name(node));
     let logs = remedy(format!("regatta logs --run {run_id} {task} --stderr"), "shows what it wrote last");
     let explain = remedy(format!("regatta explain --run {run_id} {task}"), "says where it stands and why");
+    if cause == Cause::Person {
+        let answer = |how: &str, does| remedy(format!("regatta answer {run_id} {task} --{how}"), does);
+        return vec![
+            answer("allow", "says yes: it has succeeded, and what needs it goes on"),
+            answer("deny", "says no: it has failed, and what needs it is blocked"),
+            remedy(format!("regatta resume {run_id}"), "goes on after the answer, if nobody runs it"),
+            explain,
+        ];
+    }
     if cause == Cause::MergeConflict {
         return vec![
             remedy(

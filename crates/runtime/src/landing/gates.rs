@@ -8,10 +8,10 @@
 //! What one said of a commit stands, and is not asked for again.
 
 use super::errand::{Order, Ran, Reply};
-use super::evidence;
 use super::integrate::Bench;
 use super::paid::Told;
 use super::{Approval, Cargo, Dock, GateResult, LandError, Question, Report, Verdict};
+use crate::evidence;
 use regatta_engine::cause::Cause;
 use regatta_fault as fault;
 use regatta_plan::model::{Action, Check};
@@ -302,6 +302,9 @@ impl<'a> Round<'a> {
                         self.stands[i] = Stand::Asked;
                     }
                 }
+            } else if let Some((passed, said)) = self.dock.expressions.get(&check.name) {
+                let stand = if *passed { Stand::Passed } else { Stand::Red };
+                self.settle(i, stand, Ran { said: said.clone(), ..Ran::default() });
             } else if let Some(told) = bench.paid.find(bench.tip.as_str(), &check.name).cloned() {
                 let Told { passed, said, log, ran_ms, .. } = told;
                 let stand = if passed { Stand::Passed } else { Stand::Red };

@@ -11,9 +11,7 @@
 mod ancestors;
 mod approval;
 mod batches;
-mod coverage;
 mod errand;
-mod evidence;
 mod fix;
 pub mod forecast;
 mod gates;
@@ -257,6 +255,8 @@ pub struct Dock {
     pub run_dir: PathBuf,
     /// What gates and agents say passes it.
     pub redactor: Arc<Redactor>,
+    /// What gates that are expressions say, by name: whether they pass, and why.
+    pub expressions: BTreeMap<String, (bool, String)>,
     /// So many gates run at once at most.
     pub most_at_once: usize,
 }

@@ -53,9 +53,10 @@ pub(super) fn key(actions: &Actions, node: NodeId, outputs: &Outputs) -> Result<
             let params = actions.join_params(task, (conflict, rules), outputs).map_err(|e| e.message)?;
             json!({ "join": params })
         }
-        Action::Gate { .. } => {
-            return Err("it has no command".to_owned());
-        }
+        Action::Gate { .. } => match &task.gate {
+            Some(gate) if gate.is_command() => json!({ "gate": gate.action, "evidence": gate.evidence }),
+            _ => return Err("it has no command".to_owned()),
+        },
     };
     let env: BTreeMap<&str, String> = task
         .env

@@ -93,6 +93,9 @@ impl Ground {
                 Base::Conflict { .. } => return Err(CollectError::NoBase),
             },
         };
+        if ended.task.gate.is_some() {
+            return self.discard(ended, &base);
+        }
         let Some(own) = ended.task.worktree.as_ref() else {
             return Ok(nothing(&base));
         };
@@ -125,14 +128,7 @@ impl Ground {
                 let kept = self.names.kept(&ended.task.id, ended.attempt);
                 findings.push(apart_inside(&inner, (&path, &kept)));
             }
-            findings.extend(self.forbidden(&git, (&head, &changes))?);
-            let special = self.special_of_task(&git, &path)?;
-            if !special.is_empty() {
-                let special: Vec<&str> = special.iter().map(String::as_str).collect();
-                let message = format!("it left what is no file and cannot be committed: {}", named(&special));
-                findings.push(Finding { cause: Cause::Ownership, message });
-            }
-            findings.extend(self.hidden(&git, (&base, &head))?);
+            findings.extend(self.refused((&git, &path), (&base, &head), &changes)?);
             let foreign = self.foreign(&ended.task, &changes);
             match (foreign, self.rules.ownership.as_str()) {
                 (Some(message), "reject") => findings.push(Finding { cause: Cause::Ownership, message }),
@@ -158,6 +154,24 @@ impl Ground {
         fault::point("collect.after");
         let warning = (!warnings.is_empty()).then(|| warnings.join("; "));
         Ok(Collected { work, changes, findings, warning })
+    }
+
+    /// What of its changes, of its history and of what stands there cannot be taken, whatever the task owns.
+    fn refused(
+        &self,
+        (git, path): (&Git, &Path),
+        (base, head): (&Oid, &Oid),
+        changes: &[Change],
+    ) -> Result<Vec<Finding>, GitError> {
+        let mut findings = self.forbidden(git, (head, changes))?;
+        let special = self.special_of_task(git, path)?;
+        if !special.is_empty() {
+            let special: Vec<&str> = special.iter().map(String::as_str).collect();
+            let message = format!("it left what is no file and cannot be committed: {}", named(&special));
+            findings.push(Finding { cause: Cause::Ownership, message });
+        }
+        findings.extend(self.hidden(git, (base, head))?);
+        Ok(findings)
     }
 
     /// Settings and hooks that were changed meanwhile; they are put back.
@@ -214,15 +228,15 @@ impl Ground {
     }
 }
 
-fn tampered(message: String) -> Finding {
+pub(super) fn tampered(message: String) -> Finding {
     Finding { cause: Cause::Tampered, message }
 }
 
-fn locked(path: &Path, source: io::Error) -> OwnGitError {
+pub(super) fn locked(path: &Path, source: io::Error) -> OwnGitError {
     OwnGitError::Mend { path: path.to_owned(), source }
 }
 
-fn nothing(base: &Oid) -> Collected {
+pub(super) fn nothing(base: &Oid) -> Collected {
     let base: Box<str> = base.as_str().into();
     let work = Work { head: base.clone(), base, changed: 0 };
     Collected { work, changes: Vec::new(), findings: Vec::new(), warning: None }
@@ -276,7 +290,7 @@ fn is_inside(root: &Path, path: &str) -> bool {
 
 /// Takes the result that a task wrote in its worktree to where results lie. Answers what it says of itself, unless that is
 /// success: its status, and that for people.
-fn take_result(worktree: &Path, dir: &Path) -> io::Result<Option<(String, String)>> {
+pub(super) fn take_result(worktree: &Path, dir: &Path) -> io::Result<Option<(String, String)>> {
     let from = worktree.join(TASK_DIR).join(collect::RESULT);
     let file = match private_file::open(&from) {
         Ok(file) => file,

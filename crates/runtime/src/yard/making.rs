@@ -75,11 +75,14 @@ impl Ground {
         Ok(path)
     }
 
-    /// Removes the worktree of a task in which nobody has worked, and its branch.
+    /// Removes the worktree of a task in which nobody has worked, and its branch. One that was to be gone on with stays.
     ///
     /// # Errors
     /// It cannot be removed.
     pub fn remove(&self, task: &str) -> Result<(), MakeError> {
+        if self.was_worked_in(task) {
+            return Ok(());
+        }
         self.clear(&self.path(task))?;
         let full = format!("refs/heads/{}", self.names.branch(task));
         self.repo.git.drop_refs(std::slice::from_ref(&full))?;

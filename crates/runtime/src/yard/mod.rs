@@ -4,6 +4,7 @@
 //! ```text
 //! driver --Errand--> queue -> workers (as many as cores) --Done--> inbox of the loop
 //!                                |- base, making      before an attempt
+//!                                |- going_on          instead of making, where the attempt before is gone on with
 //!                                |- collecting        after it: what is left is committed, checked, kept by a ref
 //!                                |- prepared           what `setup` left is nobody's work
 //!                                |- whole              everything in a worktree as a tree, also repositories inside
@@ -24,8 +25,10 @@ mod attributes;
 mod base;
 mod collecting;
 pub(crate) mod cone;
+mod discarding;
 mod entries;
 mod forbidden;
+mod going_on;
 mod guard;
 mod lock;
 mod making;
@@ -49,6 +52,7 @@ mod workers;
 pub use attributes::{AttributesError, Meeting, Merger};
 pub(crate) use base::{Base, base};
 pub use collecting::{CollectError, Collected, Ended, Finding};
+pub use going_on::Begin;
 pub(crate) use guard::LANDING;
 pub(crate) use making::LEFT;
 pub use making::{MakeError, TASK_DIR};
@@ -59,7 +63,7 @@ pub use pairs::{Pair, Sides, with_others};
 pub(crate) use resolutions::{BY_ROLE, GITLINK, REGENERATE};
 pub use resolutions::{Clash, Known, Resolutions};
 pub(crate) use stood::Stood;
-pub use workers::{Done, Errand, Failed, Workers};
+pub use workers::{Again, Done, Errand, Failed, Workers};
 
 use crate::git::{Oid, Person, Repo, is_gone, lfs};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};

@@ -71,6 +71,12 @@ impl Names {
         format!("refs/regatta/{}/{}/{attempt}", self.run, part(task))
     }
 
+    /// The prefix of what attempts of a task left, and of what else stood in its worktrees.
+    #[must_use]
+    pub fn all_kept_of(&self, task: &str) -> String {
+        format!("refs/regatta/{}/{}/", self.run, part(task))
+    }
+
     /// The full ref of what stood in a worktree that was made anew for an attempt.
     #[must_use]
     pub fn left(&self, task: &str, next_attempt: u64) -> String {

@@ -31,8 +31,8 @@ const FOUND: &str = "json";
 /// What is found of something that git does not keep.
 const SPECIAL: &str = "special";
 
-/// What was found after `setup`, by path: mode and object, or nothing where something is gone.
-type Found = BTreeMap<String, Option<String>>;
+/// What `setup` found and left, by path: mode and object each, or nothing where nothing is.
+type Found = BTreeMap<String, (Option<String>, Option<String>)>;
 
 /// What is never committed of a worktree of a run, as a file for git, if it has one of its own.
 pub(crate) fn own_excludes(run_dir: &Path, worktree: &Path) -> Option<PathBuf> {
@@ -47,12 +47,12 @@ fn record(run_dir: &Path, worktree: &Path, ending: &str) -> PathBuf {
 }
 
 impl Ground {
-    /// `setup` has run in the worktree of a task that begins at `base`: what it left is remembered. What is remembered already
-    /// stands, because somebody has worked there since.
+    /// `setup` has run in the worktree of a task: what it left is remembered. What is remembered already stands, because
+    /// somebody has worked there since.
     ///
     /// # Errors
     /// Git fails, or it cannot be written down.
-    pub(super) fn remember_setup(&self, task: &str, base: &Oid) -> Result<(), MakeError> {
+    pub(super) fn remember_setup(&self, task: &str) -> Result<(), MakeError> {
         let path = self.path(task);
         let record_path = record(&self.run_dir, &path, FOUND);
         if record_path.exists() {
@@ -60,20 +60,21 @@ impl Ground {
         }
         let git = self.git_in(&path)?;
         let unsaved = git.each_unsaved()?;
-        let head = git.commit("HEAD")?;
         let special = special(&git, &path)?;
-        if unsaved.is_empty() && special.is_empty() && head.as_ref() == Some(base) {
+        // A worktree that is made of what an earlier attempt left does not begin where the task does.
+        let Some(base) = git.commit("HEAD")?.filter(|_| !unsaved.is_empty() || !special.is_empty()) else {
             return Ok(());
-        }
+        };
         let inner = unsaved.into_iter().filter(|(_, inner)| *inner);
         let inner: Vec<PathBuf> = inner.map(|(path, _)| PathBuf::from(OsStr::from_bytes(&path))).collect();
-        let found = self.differs_from((&git, &path), base, &inner)?;
+        let found = self.differs_from((&git, &path), &base, &inner)?;
         let new = found.iter().filter(|differs| differs.before.is_none()).map(|differs| differs.path.clone());
         let new = new.chain(inner.iter().map(|path| path.to_string_lossy().into_owned()));
         let mut excludes = fs::read_to_string(&self.excludes).unwrap_or_default();
         new.for_each(|path| excludes.push_str(&format!("/{}\n", literally(&path))));
-        let mut found: Found = found.into_iter().map(|differs| (differs.path, differs.after)).collect();
-        found.extend(special.into_iter().map(|path| (path, Some(SPECIAL.to_owned()))));
+        let mut found: Found =
+            found.into_iter().map(|differs| (differs.path, (differs.before, differs.after))).collect();
+        found.extend(special.into_iter().map(|path| (path, (None, Some(SPECIAL.to_owned())))));
         let text = serde_json::to_string(&found).unwrap_or_default();
         let failed = |source| MakeError::File { path: record_path.clone(), source };
         fs::create_dir_all(self.run_dir.join(DIR)).map_err(failed)?;
@@ -142,18 +143,19 @@ impl Ground {
     ) -> Result<Oid, AttributesError> {
         let Some(found) = self.left_by_setup(path) else { return Ok(staged) };
         // They are excluded, so nobody has put them into the index but who meant to.
-        let made = found.keys().filter(|name| is_file(&found[*name]) && stands_inside(path, name));
+        let made = found.keys().filter(|name| is_file(&found[*name].1) && stands_inside(path, name));
         let made: String = made.map(|name| format!("{name}\0")).collect();
         git.feed(&["update-index", "--add", "--remove", "-z", "--stdin"], made.as_bytes())?;
         let now = git.differences(base, &write_tree(git, &[])?)?;
         let gone = format!("0 {}", "0".repeat(base.as_str().len()));
-        let mut same: Vec<&Difference> =
-            now.iter().filter(|differs| found.get(&differs.path) == Some(&differs.after)).collect();
-        // What goes makes room: a file can be where a directory was.
-        same.sort_by_key(|differs| differs.before.is_some());
-        let line = |differs: &&Difference| {
-            format!("{}\t{}\0", differs.before.as_deref().unwrap_or(&gone), differs.path)
+        let left = |differs: &Difference| {
+            let (before, after) = found.get(&differs.path)?;
+            (*after == differs.after).then(|| (before.as_deref(), differs.path.clone()))
         };
+        let mut same: Vec<(Option<&str>, String)> = now.iter().filter_map(left).collect();
+        // What goes makes room: a file can be where a directory was.
+        same.sort_by_key(|(before, _)| before.is_some());
+        let line = |(before, path): &(Option<&str>, String)| format!("{}\t{path}\0", before.unwrap_or(&gone));
         let lines: String = same.iter().map(line).collect();
         if !lines.is_empty() {
             git.feed(&["update-index", "-z", "--index-info"], lines.as_bytes())?;
@@ -170,7 +172,7 @@ impl Ground {
         let Some(found) = self.left_by_setup(path) else { return Ok(!unsaved.is_empty()) };
         for (name, inner) in unsaved {
             let text = String::from_utf8_lossy(&name);
-            let Some(left) = found.get(&*text).filter(|_| !inner) else { return Ok(true) };
+            let Some((_, left)) = found.get(&*text).filter(|_| !inner) else { return Ok(true) };
             let there = path.join(OsStr::from_bytes(&name)).symlink_metadata().ok();
             let same = match (left, there) {
                 (None, None) => true,

@@ -8,6 +8,9 @@ use super::own_git::OwnGitError;
 use crate::git::{Oid, Stamp};
 use std::path::Path;
 
+/// What a commit says of what nobody collected.
+pub(super) const LOST: &str = "left by a lost attempt of";
+
 impl Ground {
     /// Keeps what is in the worktree of a task and that no ref holds, under a ref that names the attempt to come. Its dates
     /// are those of the commit that it stands on, so saving it again gives the same.
@@ -19,7 +22,7 @@ impl Ground {
         if !path.symlink_metadata().is_ok_and(|meta| meta.is_dir()) || self.admin(&path).is_none() {
             return Ok(());
         }
-        match self.save(&path, task, "left by a lost attempt of") {
+        match self.save(&path, task, LOST) {
             Ok(Some(tip)) => Ok(self.repo.git.set_ref(&self.names.left(task, next_attempt), &tip)?),
             Ok(None) => Ok(()),
             // What cannot be read is no work that could be saved; what follows puts it aside.
@@ -52,8 +55,10 @@ impl Ground {
         let Some(head) = git.commit("HEAD")? else { return Ok(None) };
         let mut tip = head.clone();
         let (staged, inner) = self.stage(&git, &head)?;
-        let whole = self.with_inner((&git, path), (&head, &staged), inner);
-        let tree = whole.map_err(|error| error.into_own(path))?.tree;
+        let tree = self
+            .without_setup((&git, path), (&head, staged))
+            .and_then(|staged| self.with_inner((&git, path), (&head, &staged), inner));
+        let tree = tree.map_err(|error| error.into_own(path))?.tree;
         if tree != git.tree(&head)? {
             let seconds = git.seconds(&head)?;
             let stamp = Stamp { author: self.committer.clone(), committer: self.committer.clone(), seconds };

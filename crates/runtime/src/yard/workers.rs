@@ -5,6 +5,7 @@
 
 use super::base::{Base, base};
 use super::collecting::{CollectError, Collected, Ended};
+use super::going_on::{Begin, Way};
 use super::making::MakeError;
 use super::pairs::{Pair, with_others};
 use super::{AttributesError, Ground};
@@ -26,8 +27,8 @@ pub enum Errand {
         task: String,
         /// What its predecessors left.
         heads: Vec<(String, Oid)>,
-        /// The attempt that waits for it, if one does: what a lost one left is kept under its name.
-        attempt: Option<u64>,
+        /// The attempt that waits for it, if one does.
+        attempt: Option<Again>,
     },
     /// Remove the worktree of a task in which nobody has worked, and its branch.
     Remove {
@@ -42,13 +43,20 @@ pub enum Errand {
         attempt: u64,
         /// The task.
         task: String,
-        /// Where its worktree began.
-        base: Oid,
     },
     /// Collect what an attempt left.
     Collect(Box<Ended>),
     /// See whether what a task left conflicts with what others left.
     Foresee(Box<Piece>, Vec<Piece>),
+}
+
+/// An attempt that waits for a worktree.
+#[derive(Clone, Debug)]
+pub struct Again {
+    /// Its id: what a lost one before it left is kept under its name.
+    pub id: u64,
+    /// It goes on where the one before it stopped.
+    pub goes_on: bool,
 }
 
 /// What became of an errand.
@@ -59,7 +67,7 @@ pub enum Done {
         /// The node of the task.
         node: NodeId,
         /// Where it begins, or why there is none.
-        made: Result<Oid, Failed>,
+        made: Result<Begin, Failed>,
     },
     /// The worktree of a task is gone.
     Removed {
@@ -202,11 +210,11 @@ fn next(queue: &Queue) -> Option<Errand> {
 fn run(ground: &Ground, errand: Errand) -> Done {
     match errand {
         Errand::Make { node, task, heads, attempt } => {
-            Done::Made { node, made: make(ground, (attempt, &task), &heads) }
+            Done::Made { node, made: make(ground, (attempt.as_ref(), &task), &heads) }
         }
         Errand::Remove { node, task } => Done::Removed { node, removed: ground.remove(&task) },
-        Errand::Remember { attempt, task, base } => {
-            Done::Remembered { attempt, remembered: ground.remember_setup(&task, &base) }
+        Errand::Remember { attempt, task } => {
+            Done::Remembered { attempt, remembered: ground.remember_setup(&task) }
         }
         Errand::Collect(ended) => {
             Done::Collected { attempt: ended.attempt, collected: ground.collect(&ended).map(Box::new) }
@@ -219,19 +227,25 @@ fn run(ground: &Ground, errand: Errand) -> Done {
 
 fn make(
     ground: &Ground,
-    (attempt, task): (Option<u64>, &str),
+    (attempt, task): (Option<&Again>, &str),
     heads: &[(String, Oid)],
-) -> Result<Oid, Failed> {
+) -> Result<Begin, Failed> {
     match base(ground, heads).map_err(MakeError::from)? {
         Base::At(base) => {
-            if let Some(attempt) = attempt {
-                ground.save_left(task, attempt).map_err(MakeError::from)?;
-            }
             // What one predecessor left conflicts with nothing.
             if heads.len() > 1 {
                 ground.clear_resolved(task)?;
             }
-            ground.make(task, &base).map(|_| base).map_err(Failed::from)
+            let way = match attempt.filter(|attempt| attempt.goes_on) {
+                Some(again) => ground.way((task, again.id), &base)?,
+                None => Way::Anew(base.clone(), None),
+            };
+            let Way::Anew(from, note) = way else { return Ok(Begin { base, goes_on: true, note: None }) };
+            if let Some(attempt) = attempt {
+                ground.save_left(task, attempt.id).map_err(MakeError::from)?;
+            }
+            ground.make(task, &from)?;
+            Ok(Begin { base, goes_on: false, note })
         }
         Base::Conflict { task, clash } => Err(Failed::Conflict { task, paths: clash.paths() }),
     }

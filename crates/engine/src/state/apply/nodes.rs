@@ -69,6 +69,8 @@ impl State {
         let from = self.node(node);
         self.require(fact, matches!(from.state, NodeState::Ready | NodeState::InDoubt(_)))?;
         let doubt = Doubt { attempt, number: from.attempts + 1, asking, cause };
+        // A question to a person has an id of its own, though no attempt: its answer is kept by that.
+        self.next_attempt = self.next_attempt.max(attempt.0 + 1);
         self.set(fact.graph, node, NodeState::InDoubt(Box::new(doubt)));
         Ok(())
     }

@@ -106,13 +106,13 @@ pub(super) fn waited() -> Value {
     events(&[("status", text()), ("result", result), ("next", next()), ("questions", questions())])
 }
 
-/// What agents of a run ask people.
+/// What agents and gates of a run ask people.
 fn questions() -> Value {
     let question = object(
         &["task", "question", "title", "allow", "deny"],
         json!({ "task": text(), "question": text(), "title": text(), "tool_kind": text(), "allow": text(), "deny": text() }),
     );
-    json!({ "type": "array", "items": question, "description": "What agents ask a person, with the commands that answer." })
+    json!({ "type": "array", "items": question, "description": "What agents and gates ask a person, with the commands that answer." })
 }
 
 /// What was said to an order.

@@ -94,7 +94,7 @@ pub(super) const ROWS: [Row; 14] = [
     Row {
         name: "run_status",
         title: "Where a run stands",
-        about: "Where a run stands: status, tasks by state, time, what failed, what its agents ask a person (`questions`).",
+        about: "Where a run stands: status, tasks by state, time, what failed, what its agents and gates ask a person (`questions`).",
         schema: of::<runs::OneRun>,
         answers: schemas::standing,
         manner: Manner::Looks,

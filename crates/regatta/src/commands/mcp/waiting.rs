@@ -2,8 +2,9 @@
 
 use super::desk::{Desk, Progress, Refused};
 use crate::view::{self, plan_of, store_error};
+use regatta_engine::cause::Cause;
 use regatta_engine::event::EventKind;
-use regatta_engine::ids::AttemptId;
+use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::Expansion;
 use regatta_engine::permission::PermissionTold;
 use regatta_journal::{Reader, RunId};
@@ -62,7 +63,7 @@ pub(super) fn wait(
             return Ok(Waited::GoesOn);
         }
         teller.tell(desk, reader, id)?;
-        if held && !teller.asking.is_empty() {
+        if held && !(teller.asking.is_empty() && teller.gates.is_empty()) {
             return Ok(Waited::Stands);
         }
         std::thread::sleep(LOOK);
@@ -81,6 +82,8 @@ fn further(kind: &EventKind) -> i32 {
 struct Teller {
     /// Questions of running attempts that nobody has answered.
     asking: BTreeSet<(AttemptId, u32)>,
+    /// Gates that wait for a person.
+    gates: BTreeSet<NodeId>,
     total: u32,
     next: u64,
     ended: u32,
@@ -94,6 +97,7 @@ impl Teller {
         let total = plan_of(&record)?.0.sure_tasks();
         Ok(Teller {
             asking: BTreeSet::new(),
+            gates: BTreeSet::new(),
             total: u32::try_from(total).unwrap_or(u32::MAX),
             next: 1,
             ended: 0,
@@ -109,6 +113,10 @@ impl Teller {
                 PermissionTold::Asked(ref question) => drop(self.asking.insert((*attempt, question.number))),
                 PermissionTold::Answered { number, .. } => drop(self.asking.remove(&(*attempt, number))),
             },
+            EventKind::NodeInDoubt { node, cause: Cause::Person, .. } => drop(self.gates.insert(*node)),
+            EventKind::Answered { node, .. } | EventKind::NodeEnded { node, .. } => {
+                self.gates.remove(node);
+            }
             EventKind::DispatchEnding { attempt, .. } | EventKind::DispatchEnded { attempt, .. } => {
                 self.asking.retain(|(of, _)| of != attempt);
             }

@@ -3,8 +3,13 @@
 //!
 //! A report that is missing or cannot be read is no pass. Knows no gate.
 
-use super::coverage::Coverage;
+mod coverage;
+mod of_task;
+
+pub(crate) use of_task::{Told, judged, remember};
+
 use crate::private_file;
+use coverage::Coverage;
 use quick_junit::{Report, TestCaseStatus};
 use regatta_plan::model::Evidence;
 use regatta_plan::when::Condition;
@@ -22,7 +27,7 @@ const STACK_BYTES: usize = 8 << 20;
 const MOST_NAMES: usize = 5;
 
 /// Deletes what an earlier run of a gate wrote: it is no evidence of the next.
-pub(super) fn forget(evidence: &[Evidence], dir: &Path) {
+pub(crate) fn forget(evidence: &[Evidence], dir: &Path) {
     for Evidence { path, .. } in evidence {
         // One that cannot be deleted is read, and what it says stands.
         let _ = fs::remove_file(dir.join(path));
@@ -33,7 +38,7 @@ pub(super) fn forget(evidence: &[Evidence], dir: &Path) {
 ///
 /// # Errors
 /// It does not say that the gate passed; why, for people.
-pub(super) fn read(evidence: &Evidence, dir: &Path) -> Result<String, String> {
+pub(crate) fn read(evidence: &Evidence, dir: &Path) -> Result<String, String> {
     let unread = |why: String| format!("evidence `{}` cannot be read: {why}", evidence.path);
     let file = private_file::open(&dir.join(&evidence.path)).map_err(|error| unread(error.to_string()))?;
     let bytes = file.metadata().map_or(0, |meta| meta.len());

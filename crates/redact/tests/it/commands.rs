@@ -1,0 +1,108 @@
+//! Secrets in commands, settings files, sentences and wrapped texts; and the same shapes without one.
+
+use crate::{clean, redactor, token};
+use serde_json::json;
+
+#[test]
+fn secrets_that_commands_and_files_carry_go() {
+    let secret = "q7ZxKp2mVt9Lw4cR";
+    for text in [
+        "mysql -u root -pSECRET -h db.example.org app",
+        "sshpass -p SECRET ssh deploy@example.org",
+        "sshpass -p 'SECRET' ssh deploy@example.org",
+        "docker login -u ci -p SECRET registry.example.org",
+        "echo SECRET | docker login -u ci --password-stdin",
+        "redis-cli -h cache -a SECRET ping",
+        "ldapsearch -D cn=admin -w SECRET -b dc=x",
+        "htpasswd -b .htpasswd deploy SECRET",
+        "openssl enc -aes-256-cbc -k SECRET -in x",
+        "openssl rsa -passin pass:SECRET -in key",
+        "keytool -list -storepass SECRET -keystore x",
+        "sqlplus app/SECRET@db",
+        "aws configure set aws_secret_access_key SECRET",
+        "npm config set //registry.example.org/:_authToken SECRET",
+        "ENV API_TOKEN SECRET",
+        "set -x DB_PASSWORD SECRET",
+        "ansible_become_pass: SECRET",
+        "DB_PASS=SECRET",
+        "psk=\"SECRET\"",
+        "The password is SECRET for now.",
+        "account x\nuser me\npassword SECRET\n",
+        "poll e.org user \"me\" password \"SECRET\"",
+        "db.example.org:5432:app:me:SECRET",
+        "variable \"token\" {\n  type = string\n  default = \"SECRET\"\n}",
+        "x\n--token SECRET\n",
+        "x\r\n--password SECRET\r\n",
+    ] {
+        let said = clean(&[], &text.replace("SECRET", secret));
+        assert!(!said.contains(&secret[..10]) && said.contains("[REDACTED:"), "{text}: {said}");
+    }
+    for text in ["passphrase: \"correct horse battery staple\"", "{'password': 'correct horse battery'}"] {
+        assert!(!clean(&[], text).contains("horse"), "{text}");
+    }
+}
+
+#[test]
+fn commands_and_sentences_without_a_secret_stay_as_they_are() {
+    for text in [
+        "docker run -p 8080:80 app",
+        "mysql -u root -P 3306 -h db.example.org app",
+        "unzip -p x.zip notes.txt",
+        "openssl req -keyout key.pem -out csr.pem",
+        "echo hello | sudo tee /etc/motd",
+        "PASS: test-runner-1",
+        "pass: 12 of 13",
+        "first_pass = run_all()",
+        "The token is required for that.",
+        "the secret is in the vault",
+        "password manager of the team",
+        "ENV PATH /usr/local/bin:/usr/bin",
+        "git config user.name somebody",
+        "\"password\": \"please enter your password\"",
+        "password: 'must not be empty'",
+        "C:\\new\\table\\token\\readme.txt",
+    ] {
+        assert_eq!(clean(&[], text), text);
+    }
+}
+
+#[test]
+fn a_secret_goes_also_where_a_text_became_a_string_of_json_once_or_twice() {
+    let text = format!("say \"{}\"\nDB_PASSWORD=\"q7ZxKp2m!Vt9\"\n\u{1b}[31mfailed\u{1b}[0m", token());
+    let once = json!({ "out": text }).to_string();
+    let twice = json!({ "a": once }).to_string();
+    for wrapped in [&once, &twice] {
+        let said = clean(&[], wrapped);
+        assert!(!said.contains(&token()) && !said.contains("q7ZxKp2m"), "{said}");
+        assert_eq!(said.matches("[REDACTED:").count(), 2, "{said}");
+        let value: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert!(value.is_object());
+    }
+    let declared = "pa\"ss\\wörd";
+    let wrapped = json!({ "a": json!({ "b": declared }).to_string() }).to_string();
+    assert_eq!(clean(&[declared], &wrapped), r#"{"a":"{\"b\":\"[REDACTED:v0]\"}"}"#);
+    // What is wrapped may not be what it seems; then nothing changes.
+    let odd = "\\u12 \\uD83D \\x \\";
+    assert_eq!(clean(&[], odd), odd);
+}
+
+#[test]
+fn a_declared_value_goes_also_where_it_is_a_number() {
+    let value = json!({ "pin": 83_749_261, "all": [-83_749_261.5, 12], "ok": true });
+    let said = redactor(&["83749261"]).value(value);
+    assert_eq!(said, json!({ "pin": "[REDACTED:v0]", "all": ["-[REDACTED:v0].5", 12], "ok": true }));
+    let said = redactor(&["83749261"]).json("{\"n\": 83749261}").unwrap();
+    assert_eq!(said, json!({ "n": "[REDACTED:v0]" }));
+}
+
+#[test]
+fn hexadecimal_digits_that_an_encoder_folds_are_found() {
+    let value = "a-value-of-more-than-thirty-bytes-in-all";
+    let digits: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    for fold in [60, 64, 76] {
+        let lines: Vec<&str> =
+            digits.as_bytes().chunks(fold).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        let said = clean(&[value], &lines.join("\n"));
+        assert!(!said.contains(&digits[..16]) && !said.contains(&digits[64..]), "{fold}: {said}");
+    }
+}
