@@ -128,6 +128,7 @@ fn check_all(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
         if let Some(at) = draft.apart.as_ref().and_then(|apart| apart.forward_only.as_ref()) {
             isolation::check_forward((placed, at), &reach, problems);
         }
+        isolation::check_seen(placed, &reach, problems);
     }
     isolation::check_merge(draft, placed, problems);
     gate_tasks::check_merge(draft, placed, problems);

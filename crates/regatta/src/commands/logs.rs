@@ -13,7 +13,7 @@ use regatta_journal::{Reader, Which};
 use regatta_runtime::escalation::shell_word;
 use regatta_runtime::landing::Report;
 use regatta_runtime::{collect, workspace};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -32,6 +32,7 @@ pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
         return of_landing(context, &reader, (which, args));
     }
     let (mut attempts, mut reused) = (Vec::new(), BTreeSet::new());
+    let mut steps = BTreeMap::new();
     let view = RunView::load(&reader, which, &mut |stored| match stored.event.kind {
         EventKind::DispatchStarted { node, attempt, number, .. } if !args.undo => {
             attempts.push((node, number, attempt));
@@ -39,6 +40,10 @@ pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
         EventKind::NodeReused { node, attempt, .. } if !args.undo => {
             reused.insert(attempt);
             attempts.push((node, 0, attempt));
+        }
+        EventKind::DispatchEnded { attempt, ref report, .. } => {
+            steps
+                .extend(report.message.as_deref().and_then(collect::failed_step).map(|step| (attempt, step)));
         }
         EventKind::UndoStarted { node, attempt } if args.undo => attempts.push((node, 1, attempt)),
         _ => {}
@@ -57,7 +62,16 @@ pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
         true => workspace::reused_dir(&run_dir, attempt.0),
         false => workspace::attempt_dir(&run_dir, attempt.0),
     };
-    print(context, &dir, if args.stderr { collect::STDERR } else { collect::STDOUT })?;
+    let stream = if args.stderr { collect::STDERR } else { collect::STDOUT };
+    print(context, &dir, stream)?;
+    // Why it failed stands in what that command wrote.
+    if let Some((list, n)) = steps.get(&attempt).copied() {
+        let name = collect::step_file((list, n), stream);
+        if dir.join(&name).exists() {
+            out(&format!("--- command {} of `{list}`\n", n + 1));
+            print(context, &dir, &name)?;
+        }
+    }
     Ok(Exit::Success)
 }
 

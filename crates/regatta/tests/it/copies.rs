@@ -114,5 +114,5 @@ fn a_task_that_commits_our_own_directory_by_force_fails() {
     );
     world.regatta(&["run", "plan.yaml"]).exits(1);
     let said = world.regatta(&["status"]).out;
-    assert!(said.contains("it committed what lies there for the run only"), "{said}");
+    assert!(said.contains("it committed what was put into its worktree"), "{said}");
 }

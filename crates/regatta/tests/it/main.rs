@@ -16,6 +16,7 @@ mod batches;
 mod breaker;
 mod caps;
 mod clashes;
+mod collected;
 mod command_line;
 mod config;
 mod config_agents;

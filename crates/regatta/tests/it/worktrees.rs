@@ -5,7 +5,7 @@ use crate::world::World;
 use serde_json::Value;
 
 /// Why a task failed, as its event says.
-fn failure(world: &World, task: &str) -> (String, String) {
+pub fn failure(world: &World, task: &str) -> (String, String) {
     let events = world.regatta(&["events"]).out;
     let line = events.lines().rev().find(|line| {
         line.contains("\"dispatch_failed\"") && line.contains(&format!("\"node_id\":\"{task}\""))

@@ -181,7 +181,7 @@ impl Dock {
             if path.exists() {
                 let own = self.ground.git_in(&path)?;
                 stands.extend(own.commit("HEAD")?);
-                dirty = own.is_dirty()?;
+                dirty = self.ground.has_more_than_setup(&own, &path)?;
             }
             let mut kept = !dirty;
             for at in stands.iter().filter(|at| **at != piece.head) {

@@ -55,6 +55,7 @@ impl Ground {
         let path = self.path(task);
         let branch = self.names.branch(task);
         self.clear(&path)?;
+        self.forget_setup(&path).map_err(|source| MakeError::File { path: path.clone(), source })?;
         let full = format!("refs/heads/{branch}");
         // What it had is kept by the refs of earlier attempts.
         self.repo.git.drop_refs(std::slice::from_ref(&full))?;

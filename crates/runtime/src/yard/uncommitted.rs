@@ -7,7 +7,6 @@ use super::making::{TASK_DIR, is_copied};
 use super::resolutions::new_index;
 use super::{AttributesError, Ground};
 use crate::git::{Change, ChangeKind, Git, GitError, Oid};
-use std::collections::BTreeSet;
 
 impl Ground {
     /// The paths among changes that never belong into a commit.
@@ -65,20 +64,12 @@ impl Ground {
         git: &Git,
         (base, head): (&Oid, &Oid),
     ) -> Result<Vec<String>, GitError> {
-        let range = format!("{base}..{head}");
-        let out = git.run(&["rev-list", "--parents", "--end-of-options", &range])?;
-        let mut found = BTreeSet::new();
-        for line in String::from_utf8_lossy(&out).lines() {
-            let mut ids = line.split(' ').filter_map(Oid::parse);
-            let (Some(commit), Some(parent)) = (ids.next(), ids.next()) else { continue };
-            let changes = git.changes(&parent, &commit)?;
-            found.extend(self.never_committed(&changes).into_iter().map(str::to_owned));
-        }
-        Ok(found.into_iter().collect())
+        let written = git.written_between(base, head)?;
+        Ok(written.into_keys().filter(|path| self.is_given(path)).collect())
     }
 }
 
 /// Whether a path is in our own directory.
-fn is_ours(path: &str) -> bool {
+pub(super) fn is_ours(path: &str) -> bool {
     path.strip_prefix(TASK_DIR).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
