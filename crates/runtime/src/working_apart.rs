@@ -293,8 +293,8 @@ impl Local {
         let left = judge::Left {
             finding: findings.into_iter().next(),
             warning: (!warnings.is_empty()).then(|| warnings.join("; ")),
-            // A gate hands on what it was handed.
-            work: collected.filter(|_| self.actions.gate(kept.job.node).is_none()).map(|left| left.work),
+            // Of a gate it is where it looked, and nothing more.
+            work: collected.map(|left| left.work),
         };
         let Kept { job, ended, streams } = kept;
         self.judge(job, (&ended, streams), Some(left));
