@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 /// What a command may be told,
 const OF_COMMAND: [&str; 9] =
     ["cache", "cache_key", "cwd", "env", "inputs", "locks", "max_retries", "reads", "retry"];
-/// and what an expression may. A person is told nothing.
-const OF_EXPRESSION: [&str; 5] = ["cache", "cache_key", "locks", "max_retries", "retry"];
+/// and what an expression may: it says the same however often it is asked, at once. A person is told nothing.
+const OF_EXPRESSION: [&str; 1] = ["locks"];
 
 /// The gate that a task is, if it is one that there is.
 pub(crate) fn gate_of<'a>(draft: &'a Draft<'_>, task: &TaskDraft) -> Option<&'a Check> {

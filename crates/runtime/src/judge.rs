@@ -169,6 +169,8 @@ fn of_gate(
     let word = match verdict {
         Verdict::RateLimited { .. } => return Ok((verdict, None)),
         Verdict::Failed(cause) if cause != Cause::Exit && check.blocking => return Ok((verdict, None)),
+        // It was ended for that, and said 0 to it. Of one that blocks, the end by time is told as what it is.
+        Verdict::Succeeded if late && !check.blocking => Word::late(),
         Verdict::Succeeded => {
             let places = (actions.workspace(), job.dir.path.as_path());
             let told = evidence::judged(&check.evidence, places, redactor);
@@ -178,7 +180,7 @@ fn of_gate(
             Word::red("it wrote more than `limits.output`".to_owned())
         }
         Verdict::Failed(Cause::Exit) => Word::red(format!("exit code {}", facts.exit.unwrap_or_default())),
-        Verdict::Failed(_) if late => Word::red("it took longer than its timeout".to_owned()),
+        Verdict::Failed(_) if late => Word::late(),
         Verdict::Failed(_) => Word::red(format!("signal {}", facts.signal.unwrap_or_default())),
     };
     if late || ended.output_limit {

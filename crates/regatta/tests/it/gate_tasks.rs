@@ -46,6 +46,10 @@ fn a_red_gate_that_does_not_block_is_told_and_its_task_succeeds_with_passed_fals
     for (gate, why) in [
         ("run: 'exit 3', blocking: false", "exit code 3"),
         ("run: 'sleep 300', blocking: false, timeout: 1s", "it took longer than its timeout"),
+        (
+            "run: \"trap 'exit 0' TERM; sleep 300 & wait\", blocking: false, timeout: 1s",
+            "it took longer than its timeout",
+        ),
         ("run: 'kill -9 $$', blocking: false", "signal 9"),
         ("run: [no-such-program], blocking: false", "no-such-program"),
     ] {
@@ -220,6 +224,10 @@ fn a_gate_task_that_says_what_makes_no_sense_is_a_plan_error_with_help() {
     check("unit: { person: ok?, timeout: 1m }", "gate: unit", "a person is waited for");
     check(person, "gate: unit, retry: { max_attempts: 2 }", "has no use in a gate that a person decides");
     check(person, "gate: unit, cache: true", "has no use in a gate that a person decides");
+    for key in ["cache: true", "cache_key: a", "retry: { max_attempts: 2 }", "max_retries: 2"] {
+        let task = format!("gate: unit, {key}");
+        check("unit: { expr: 'true' }", &task, "has no use in a gate that is an expression");
+    }
     check(
         "unit: { expr: 'nobody.result == 1' }",
         "gate: unit",
@@ -248,5 +256,33 @@ fn equal_work_of_an_earlier_gate_stands_only_where_the_plan_says_so() {
         world.run();
         world.run();
         assert_eq!(world.read("count").lines().count(), times, "{cache}");
+    }
+}
+
+#[test]
+fn equal_work_stands_for_no_gate_before_which_a_gate_that_it_needs_is_red() {
+    for (cache, again) in
+        [(", cache: true", vec!["run", "plan.yaml"]), ("", vec!["run", "plan.yaml", "--reuse", "RUN"])]
+    {
+        let world = World::with(&format!(
+            "version: 1
+gates: {{ lint: {{ run: 'test -e ok', blocking: false }}, unit: {{ run: 'echo x >>count', needs: [lint] }} }}
+tasks: [ {{ id: l, gate: lint, reads: [ok] }}, {{ id: u, needs: [l], gate: unit, reads: [made]{cache} }} ]
+"
+        ));
+        world.write("ok", "");
+        world.write("made", "1\n");
+        world.run();
+        let run = world.run_id();
+        let again: Vec<&str> =
+            again.into_iter().map(|arg| if arg == "RUN" { run.as_str() } else { arg }).collect();
+        world.regatta(&again).exits(0);
+        assert_eq!(world.read("count"), "x\n", "what is equal stands");
+        std::fs::remove_file(world.path("ok")).unwrap();
+        world.regatta(&again).exits(1);
+        let summary = world.regatta(&["status", "--json"]).json();
+        assert_eq!((status(&summary, "l"), status(&summary, "u")), ("succeeded", "failed"), "{summary:#}");
+        let why = world.regatta(&["explain", "u"]).exits(0).out;
+        assert!(why.contains("not run: it needs `lint`"), "{why}");
     }
 }
