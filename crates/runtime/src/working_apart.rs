@@ -146,7 +146,10 @@ impl Local {
 
     fn order_step(&mut self, (attempt, node): (AttemptId, NodeId), kind: Kind, prepared: Prepared) {
         let dir = AttemptDir::found(self.dir(attempt, kind));
-        self.order(Job { attempt, node, kind, dir, adopted: false, content_key: None }, prepared);
+        self.order(
+            Job { attempt, node, kind, dir, adopted: false, content_key: None, told_to_end: false },
+            prepared,
+        );
     }
 
     /// It ends without having worked.
