@@ -286,3 +286,63 @@ tasks: [ {{ id: l, gate: lint, reads: [ok] }}, {{ id: u, needs: [l], gate: unit,
         assert!(why.contains("not run: it needs `lint`"), "{why}");
     }
 }
+
+#[test]
+fn evidence_lies_where_the_gate_looks_and_nothing_is_read_or_deleted_elsewhere() {
+    let out = World::new();
+    out.write("r.json", "{\"ok\": true}");
+    let link = out.root().display();
+    let evidence = "evidence: ['json:rep/r.json report.ok']";
+    let said = "a link on the way to it leads out of the directory of the gate";
+    let world = gated(&format!("run: 'ln -s {link} rep; touch rep/r.json', {evidence}"));
+    let summary = world.run();
+    assert_eq!(summary["tasks"]["g"]["cause"], "red_gate", "{summary:#}");
+    let why = world.regatta(&["explain", "g"]).exits(0).out;
+    assert!(why.contains(said), "{why}");
+
+    let world = with_plan(&format!(
+        "merge: {{ gates: [unit] }}
+gates: {{ unit: {{ run: 'true', {evidence} }} }}
+tasks: [ {{ id: a, run: 'ln -s {link} rep' }} ]
+"
+    ));
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let landing = world.regatta(&["status", "--json"]).json()["landing"].clone();
+    assert!(landing["gates"][0]["said"].as_str().unwrap().contains(said), "{landing:#}");
+    assert_eq!(out.read("r.json"), "{\"ok\": true}");
+}
+
+#[test]
+fn gates_that_may_run_at_once_in_one_directory_do_not_share_evidence() {
+    let check = |more: &str, code: i32| {
+        let world = World::with(&format!(
+            "version: 1
+gates:
+  a: {{ run: 'true', evidence: ['json:r.json report.ok'] }}
+  b: {{ run: 'true', evidence: ['junit:x.xml', 'json:r.json report.ok'] }}
+tasks: [ {{ id: ga, gate: a{more} }}, {{ id: gb, gate: b{more} }} ]
+"
+        ));
+        let said = world.regatta(&["check", "plan.yaml"]).exits(code);
+        format!("{}{}", said.out, said.err)
+    };
+    let told = check("", 3);
+    assert!(
+        told.contains(
+            "tasks `ga` and `gb` are gates that may run at once, and both have `r.json` as evidence"
+        ) && told.contains("put `ga` among the `needs` of `gb`"),
+        "{told}"
+    );
+    check(", locks: [reports]", 0);
+    let world = World::with(
+        "version: 1
+gates: { a: { run: 'true', evidence: ['json:r.json report.ok'] } }
+tasks: [ { id: ga, gate: a }, { id: between, needs: [ga], run: 'true' }, { id: gb, needs: [between], gate: a } ]
+",
+    );
+    world.regatta(&["check", "plan.yaml"]).exits(0);
+    let apart = "gates: { a: { run: 'true', evidence: ['json:r.json report.ok'] } }
+tasks: [ { id: ga, gate: a }, { id: gb, gate: a } ]
+";
+    with_plan(apart).regatta(&["check", "plan.yaml"]).exits(0);
+}
