@@ -230,6 +230,9 @@ impl Engine {
                 _ => false,
             }
         };
+        if cause == Some(Cause::RedGate) {
+            return self.state().unpassed(self.graph(), node);
+        }
         let mut found: Vec<NodeId> = self.graph().preds(node).filter(wanted).collect();
         found.sort_unstable_by_key(|&p| self.graph().name(p));
         found

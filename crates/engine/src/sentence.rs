@@ -67,6 +67,9 @@ impl Why {
             Why::Ended { outcome, cause: Some(cause), upstream } if upstream.is_empty() => {
                 format!("{} ({})", outcome.name(), cause.code())
             }
+            Why::Ended { outcome, cause: Some(Cause::RedGate), upstream } => {
+                format!("{}: not asked, because it needs {} to have passed", outcome.name(), names(upstream))
+            }
             Why::Ended { outcome, upstream, .. } => {
                 format!("{} because of {}", outcome.name(), names(upstream))
             }

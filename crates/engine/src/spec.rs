@@ -166,6 +166,8 @@ pub struct Asked {
     pub gate: String,
     /// In words of the plan.
     pub question: String,
+    /// Nodes before it that must have succeeded, by index: after one that was skipped nobody is asked, and the node fails.
+    pub needs: Vec<u32>,
 }
 
 impl Asked {

@@ -125,6 +125,7 @@ fn check_all(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
         let allowed = draft.apart.as_ref().is_some_and(|apart| apart.worktrees.ownership == "allow");
         check_owners((placed, allowed), &reach, problems);
         gate_tasks::check_needs(placed, &reach, problems);
+        gate_tasks::check_evidence(placed, &reach, problems);
         if let Some(at) = draft.apart.as_ref().and_then(|apart| apart.forward_only.as_ref()) {
             isolation::check_forward((placed, at), &reach, problems);
         }

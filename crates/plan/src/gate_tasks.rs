@@ -6,17 +6,18 @@ use crate::apart::Check;
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{Draft, Spanned, TaskDraft};
 use crate::fields::nearest;
-use crate::model::{Action, Timeout};
+use crate::model::{Action, Claim, Timeout};
+use crate::patterns::plain;
 use crate::placed::Placed;
 use crate::reach::Reach;
 use crate::when::Condition;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a command may be told,
 const OF_COMMAND: [&str; 9] =
     ["cache", "cache_key", "cwd", "env", "inputs", "locks", "max_retries", "reads", "retry"];
-/// and what an expression may. A person is told nothing.
-const OF_EXPRESSION: [&str; 5] = ["cache", "cache_key", "locks", "max_retries", "retry"];
+/// and what an expression may: it says the same however often it is asked, at once. A person is told nothing.
+const OF_EXPRESSION: [&str; 1] = ["locks"];
 
 /// The gate that a task is, if it is one that there is.
 pub(crate) fn gate_of<'a>(draft: &'a Draft<'_>, task: &TaskDraft) -> Option<&'a Check> {
@@ -97,6 +98,37 @@ pub(crate) fn check_needs(placed: &[Placed], reach: &Reach, problems: &mut Probl
                 problems.push(problem.help(help));
             }
         }
+    }
+}
+
+/// Where gates may run at once in one directory, each has evidence of its own: what one wrote would be that of the other too.
+pub(crate) fn check_evidence(placed: &[Placed], reach: &Reach, problems: &mut Problems) {
+    let mut writers: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for (i, placed) in placed.iter().enumerate().filter(|(_, placed)| placed.task.worktree.is_none()) {
+        for one in placed.task.gate.iter().flat_map(|gate| &gate.evidence) {
+            writers.entry(plain(&one.path)).or_default().insert(i);
+        }
+    }
+    let alone = |i: usize| -> BTreeSet<&str> {
+        let locks = placed[i].task.locks.iter().filter(|lock| lock.claim == Claim::Exclusive);
+        locks.map(|lock| lock.resource.as_str()).collect()
+    };
+    for (path, tasks) in writers {
+        let held = tasks.iter().map(|&i| alone(i)).reduce(|a, b| a.intersection(&b).copied().collect());
+        if held.is_some_and(|held| !held.is_empty()) {
+            continue;
+        }
+        let tasks = reach.sorted(tasks);
+        let apart = tasks.windows(2).find(|pair| !reach.reaches(pair[0], pair[1]));
+        let Some([a, b]) = apart.map(|pair| [pair[0], pair[1]].map(|i| &placed[i])) else { continue };
+        let (first, second, path) = (&a.task.id, &b.task.id, path.escape_debug());
+        let message = format!(
+            "tasks `{first}` and `{second}` are gates that may run at once, and both have `{path}` as evidence"
+        );
+        let help = format!(
+            "put `{first}` among the `needs` of `{second}`, give both a lock of one name, or let each write another file"
+        );
+        problems.push(Diagnostic::error(Code::BadValue, b.action_span.wide(), message).help(help));
     }
 }
 

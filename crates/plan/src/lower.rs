@@ -63,15 +63,33 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
         tools: tools.keys().map(|s| (*s).to_owned()).collect(),
         pinned: pinned(plan, &maps, &index),
         maps,
-        persons: plan.tasks.iter().zip(0..).filter_map(|(task, i)| Some((i, asked(task)?))).collect(),
+        persons: plan
+            .tasks
+            .iter()
+            .zip(0..)
+            .filter_map(|(t, i)| Some((i, asked((plan, &index), t)?)))
+            .collect(),
     };
     (spec, config(plan, &tags, &agents))
 }
 
 /// What a person is asked, if the task is a gate that one decides.
-fn asked(task: &Task) -> Option<Asked> {
+fn asked((plan, index): (&Plan, &Index<'_>), task: &Task) -> Option<Asked> {
     let gate = task.gate.as_ref()?;
-    Some(Asked { gate: gate.name.clone(), question: gate.person.clone()? })
+    let question = gate.person.clone()?;
+    let (mut needs, mut seen, mut open) = (Vec::new(), BTreeSet::new(), vec![task]);
+    // All tasks before it that are a gate that it needs.
+    while let Some(at) = open.pop().filter(|_| !gate.needs.is_empty()) {
+        for before in at.needs.iter().filter_map(|id| index.find(id)).filter(|before| seen.insert(*before)) {
+            let before_it = &plan.tasks[before as usize];
+            if before_it.gate.as_ref().is_some_and(|other| gate.needs.contains(&other.name)) {
+                needs.push(before);
+            }
+            open.push(before_it);
+        }
+    }
+    needs.sort_unstable();
+    Some(Asked { gate: gate.name.clone(), question, needs })
 }
 
 /// The pinned order; all items of a map are where its first one was put.

@@ -20,7 +20,7 @@ use regatta_plan::when::Condition;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What an attempt is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,6 +101,8 @@ pub struct Actions {
     referenced: BTreeSet<NodeId>,
     /// What of other tasks each node refers to.
     pub(crate) refs: BTreeMap<NodeId, Vec<Ref>>,
+    /// Of each gate that needs gates the tasks before it that are those, in the order of what it needs.
+    pub(crate) gates_before: OnceLock<BTreeMap<NodeId, Vec<Vec<NodeId>>>>,
     vault: Vault,
     lists: Lists,
     redactor: Arc<Redactor>,
@@ -147,6 +149,7 @@ impl Actions {
             first_run: first_run.to_owned(),
             workspace: workspace.to_owned(),
             conditions: Conditions::default(),
+            gates_before: OnceLock::new(),
             referenced: BTreeSet::new(),
             refs: BTreeMap::new(),
             vault,

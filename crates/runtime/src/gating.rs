@@ -27,6 +27,11 @@ impl Word {
         Word { passed: false, said, evidence: Vec::new() }
     }
 
+    /// What one says that was not done in time.
+    pub(crate) fn late() -> Word {
+        Word::red("it took longer than its timeout".to_owned())
+    }
+
     /// What a command that ended well says, with what it wrote.
     pub(crate) fn of_evidence(evidence: Vec<Told>) -> Word {
         match evidence.iter().find(|told| !told.passed) {
@@ -70,7 +75,7 @@ impl Actions {
     /// Needs 8 MiB of stack.
     pub(crate) fn says_at_once(&self, node: NodeId, outputs: &Outputs) -> Option<Word> {
         let check = self.gate(node)?;
-        if let Some(need) = check.needs.iter().find(|need| !self.passed_before((node, need), outputs)) {
+        if let Some(need) = self.unpassed_before(node, outputs) {
             return Some(Word::red(format!("not run: it needs `{need}`")));
         }
         let (condition, expr) = (self.conditions.gates.get(&node)?, check.expr.as_ref()?);
@@ -82,18 +87,41 @@ impl Actions {
         Some(Word { passed: held == Ok(true), said, evidence: Vec::new() })
     }
 
-    /// Whether all tasks before a node that are a gate have passed it. In a part of a plan there may be none.
-    fn passed_before(&self, (node, gate): (NodeId, &str), outputs: &Outputs) -> bool {
+    /// The first gate that a gate needs and that has not passed: not every task before it that is that gate. In a part of a
+    /// plan there may be none.
+    pub(crate) fn unpassed_before(&self, node: NodeId, outputs: &Outputs) -> Option<&str> {
+        let before = self.needed_gates(node);
+        let needs = self.gate(node)?.needs.iter().zip(before);
+        needs
+            .filter(|(_, nodes)| !nodes.iter().all(|at| has_passed(*at, outputs)))
+            .map(|(need, _)| need.as_str())
+            .next()
+    }
+
+    /// Of each gate that a gate needs the tasks before it that are that gate: looked for once.
+    fn needed_gates(&self, node: NodeId) -> &[Vec<NodeId>] {
+        let all = self.gates_before.get_or_init(|| {
+            let nodes = (0..).map(NodeId).take(self.plan().tasks.len());
+            let needy =
+                nodes.filter_map(|at| Some((at, self.gate(at).filter(|check| !check.needs.is_empty())?)));
+            needy.map(|(at, check)| (at, self.find_gates_before(at, &check.needs))).collect()
+        });
+        all.get(&node).map_or(&[], Vec::as_slice)
+    }
+
+    fn find_gates_before(&self, node: NodeId, gates: &[String]) -> Vec<Vec<NodeId>> {
+        let mut found = vec![Vec::new(); gates.len()];
         let (mut seen, mut open) = (BTreeSet::new(), vec![node]);
         while let Some(at) = open.pop() {
             for pred in self.preds(at).filter(|pred| seen.insert(*pred)) {
                 open.push(pred);
-                if self.gate(pred).is_some_and(|check| check.name == gate) && !has_passed(pred, outputs) {
-                    return false;
+                let name = self.gate(pred).map(|check| &check.name);
+                if let Some(i) = name.and_then(|name| gates.iter().position(|gate| gate == name)) {
+                    found[i].push(pred);
                 }
             }
         }
-        true
+        found
     }
 }
 

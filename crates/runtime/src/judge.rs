@@ -43,6 +43,8 @@ pub(crate) struct Job {
     pub(crate) adopted: bool,
     /// The content key of the work; none for an attempt that was found running.
     pub(crate) content_key: Option<[u8; 32]>,
+    /// It was told to end, so that its own end says nothing.
+    pub(crate) told_to_end: bool,
 }
 
 /// What an attempt left in its worktree.
@@ -165,10 +167,13 @@ fn of_gate(
         facts.message = Some(shorten(redactor, &message));
         return Ok((Verdict::Failed(cause), None));
     }
-    let late = ended.deadline || ended.ran_ms >= check.timeout_ms;
+    let ours = ended.deadline || job.told_to_end;
+    let late = ours || ended.ran_ms >= check.timeout_ms;
     let word = match verdict {
         Verdict::RateLimited { .. } => return Ok((verdict, None)),
         Verdict::Failed(cause) if cause != Cause::Exit && check.blocking => return Ok((verdict, None)),
+        // It said 0 to that. Of one that blocks, the engine says how it ended.
+        Verdict::Succeeded if ours && !check.blocking => Word::late(),
         Verdict::Succeeded => {
             let places = (actions.workspace(), job.dir.path.as_path());
             let told = evidence::judged(&check.evidence, places, redactor);
@@ -178,7 +183,7 @@ fn of_gate(
             Word::red("it wrote more than `limits.output`".to_owned())
         }
         Verdict::Failed(Cause::Exit) => Word::red(format!("exit code {}", facts.exit.unwrap_or_default())),
-        Verdict::Failed(_) if late => Word::red("it took longer than its timeout".to_owned()),
+        Verdict::Failed(_) if late => Word::late(),
         Verdict::Failed(_) => Word::red(format!("signal {}", facts.signal.unwrap_or_default())),
     };
     if late || ended.output_limit {

@@ -219,7 +219,10 @@ impl Local {
                 self.adopt_apart((attempt, node, number));
             }
             let dir = AttemptDir::found(self.dir(attempt, kind));
-            self.jobs.insert(attempt.0, Job { attempt, node, kind, dir, adopted: true, content_key: None });
+            self.jobs.insert(
+                attempt.0,
+                Job { attempt, node, kind, dir, adopted: true, content_key: None, told_to_end: false },
+            );
         }
         let (known, unknown): (Vec<u64>, Vec<u64>) = found.iter().partition(|id| self.jobs.contains_key(id));
         for id in unknown {
@@ -455,6 +458,9 @@ impl Driver for Local {
                 self.start(*attempt, (*node, *number), Kind::Reconcile);
             }
             Effect::End { attempt, grace_ms } => {
+                if let Some(job) = self.jobs.get_mut(&attempt.0) {
+                    job.told_to_end = true;
+                }
                 if !self.end_apart(*attempt, *grace_ms) && !self.driven.hand(*attempt, effect) {
                     self.asks.push(Ask::End { attempt: attempt.0, grace_ms: *grace_ms });
                 }

@@ -52,6 +52,7 @@ impl Local {
             dir: AttemptDir::found(path.clone()),
             adopted: false,
             content_key: None,
+            told_to_end: false,
         };
         match self.dirs.begin(path) {
             Ok(dir) => job.dir = dir,

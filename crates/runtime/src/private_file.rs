@@ -46,7 +46,11 @@ pub(crate) fn lock_file(path: &Path) -> io::Result<File> {
     plain(options.open(path)?)
 }
 
-fn plain(file: File) -> io::Result<File> {
+/// The file, if it is a plain one.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn plain(file: File) -> io::Result<File> {
     match file.metadata()?.is_file() {
         true => Ok(file),
         false => Err(io::Error::other("it is not a plain file")),

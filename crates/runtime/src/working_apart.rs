@@ -180,7 +180,10 @@ impl Local {
 
     fn order_step(&mut self, (attempt, node): (AttemptId, NodeId), kind: Kind, prepared: Prepared) {
         let dir = AttemptDir::found(self.dir(attempt, kind));
-        self.order(Job { attempt, node, kind, dir, adopted: false, content_key: None }, prepared);
+        self.order(
+            Job { attempt, node, kind, dir, adopted: false, content_key: None, told_to_end: false },
+            prepared,
+        );
     }
 
     /// It ends without having worked.
@@ -331,8 +334,8 @@ impl Local {
         let left = judge::Left {
             finding: findings.into_iter().next(),
             warning: (!warnings.is_empty()).then(|| warnings.join("; ")),
-            // A gate hands on what it was handed.
-            work: collected.filter(|_| self.actions.gate(kept.job.node).is_none()).map(|left| left.work),
+            // Of a gate it is where it looked, and nothing more.
+            work: collected.map(|left| left.work),
         };
         let Kept { job, ended, streams } = kept;
         self.judge(job, (&ended, streams), Some(left));

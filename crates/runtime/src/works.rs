@@ -113,7 +113,9 @@ impl Works {
             }
             _ => return,
         };
-        let Some(work) = &report.work else { return };
+        // A gate hands on what it was handed: what is recorded of it is where it looked.
+        let is_gate = self.plan.tasks.get(node.index()).is_some_and(|task| task.gate.is_some());
+        let Some(work) = report.work.as_ref().filter(|_| !is_gate) else { return };
         if let Some(work) = Oid::parse(&work.base).zip(Oid::parse(&work.head)) {
             self.left.insert(*node, work);
         }

@@ -118,7 +118,8 @@ impl Scenario {
 
 /// In some scenarios people decide some nodes: yes where their first attempt would succeed.
 fn persons(rng: &mut Rng, count: u32) -> BTreeMap<u32, Asked> {
-    let asked = |i: u32| Asked { gate: format!("g{i}"), question: "may it go on?".to_owned() };
+    let asked =
+        |i: u32| Asked { gate: format!("g{i}"), question: "may it go on?".to_owned(), needs: Vec::new() };
     if rng.one_in(4) {
         (0..count).filter(|_| rng.one_in(8)).map(|i| (i, asked(i))).collect()
     } else {

@@ -62,6 +62,10 @@ impl Decider<'_> {
     }
 
     pub(super) fn make_ready(&mut self, node: NodeId) {
+        let unpassed = self.state().unpassed(self.graph, node);
+        if !unpassed.is_empty() {
+            return self.end_node_for(node, End::upstream(NodeOutcome::Failed, Cause::RedGate, unpassed));
+        }
         self.start_wave_of(node);
         let number = self.node(node).attempts + 1;
         self.emit(EventKind::NodeReady { node, number });

@@ -192,6 +192,15 @@ impl State {
         &self.nodes[node.index()]
     }
 
+    /// Nodes that must have succeeded before a person is asked about a node, and have ended otherwise; by name.
+    pub(crate) fn unpassed(&self, graph: &Graph, node: NodeId) -> Vec<NodeId> {
+        let needs = graph.asked(node).into_iter().flat_map(|asked| &asked.needs).map(|&i| NodeId(i));
+        let other = |n: &NodeId| self.node(*n).outcome().is_some_and(|o| o != NodeOutcome::Succeeded);
+        let mut found: Vec<NodeId> = needs.filter(|n| other(n) && !self.is_absent(graph, *n)).collect();
+        found.sort_unstable_by_key(|&n| graph.name(n));
+        found
+    }
+
     /// The node of a live attempt.
     #[must_use]
     pub fn node_of(&self, attempt: AttemptId) -> Option<NodeId> {

@@ -63,3 +63,16 @@ fn a_run_that_stops_asks_nobody_any_more() {
     let world = World::ran("! stop; g asks=ok; a does=fail; b(g)");
     assert_eq!(world.result(), "a failed (exit), g skipped (stopped), b skipped (stopped); failed");
 }
+
+#[test]
+fn nobody_is_asked_after_a_node_that_was_to_succeed_and_was_skipped() {
+    let plan = "a; l when=false; m(a,l) allow_skipped; g(m) asks=ok+a+l; b(g)";
+    let mut world = World::ran(plan);
+    assert_eq!(world.why("g"), "failed: not asked, because it needs `l` to have passed");
+    assert_eq!(
+        world.result(),
+        "a succeeded, l skipped (when), m succeeded, g failed (red_gate l), b blocked (upstream g); partial"
+    );
+    world = World::ran(&plan.replace("when=false", "when=true"));
+    assert_eq!(world.state("g"), "in_doubt");
+}

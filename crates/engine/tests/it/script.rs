@@ -209,7 +209,10 @@ impl Task {
             "collects" => policy.collects = true,
             "told_late" => policy.told_late = true,
             "asks" => {
-                let asked = Asked { gate: value.to_owned(), question: "may it go on?".to_owned() };
+                let (gate, needs) = value.split_once('+').unwrap_or((value, ""));
+                let at = |id: &str| spec.nodes.iter().position(|node| node.id == id).unwrap() as u32;
+                let needs = needs.split('+').filter(|id| !id.is_empty()).map(at).collect();
+                let asked = Asked { gate: gate.to_owned(), question: "may it go on?".to_owned(), needs };
                 spec.persons.insert(spec.nodes.len() as u32, asked);
             }
             "when" => {

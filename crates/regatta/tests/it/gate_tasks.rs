@@ -46,6 +46,10 @@ fn a_red_gate_that_does_not_block_is_told_and_its_task_succeeds_with_passed_fals
     for (gate, why) in [
         ("run: 'exit 3', blocking: false", "exit code 3"),
         ("run: 'sleep 300', blocking: false, timeout: 1s", "it took longer than its timeout"),
+        (
+            "run: \"trap 'exit 0' TERM; sleep 300 & wait\", blocking: false, timeout: 1s",
+            "it took longer than its timeout",
+        ),
         ("run: 'kill -9 $$', blocking: false", "signal 9"),
         ("run: [no-such-program], blocking: false", "no-such-program"),
     ] {
@@ -220,6 +224,10 @@ fn a_gate_task_that_says_what_makes_no_sense_is_a_plan_error_with_help() {
     check("unit: { person: ok?, timeout: 1m }", "gate: unit", "a person is waited for");
     check(person, "gate: unit, retry: { max_attempts: 2 }", "has no use in a gate that a person decides");
     check(person, "gate: unit, cache: true", "has no use in a gate that a person decides");
+    for key in ["cache: true", "cache_key: a", "retry: { max_attempts: 2 }", "max_retries: 2"] {
+        let task = format!("gate: unit, {key}");
+        check("unit: { expr: 'true' }", &task, "has no use in a gate that is an expression");
+    }
     check(
         "unit: { expr: 'nobody.result == 1' }",
         "gate: unit",
@@ -249,4 +257,92 @@ fn equal_work_of_an_earlier_gate_stands_only_where_the_plan_says_so() {
         world.run();
         assert_eq!(world.read("count").lines().count(), times, "{cache}");
     }
+}
+
+#[test]
+fn equal_work_stands_for_no_gate_before_which_a_gate_that_it_needs_is_red() {
+    for (cache, again) in
+        [(", cache: true", vec!["run", "plan.yaml"]), ("", vec!["run", "plan.yaml", "--reuse", "RUN"])]
+    {
+        let world = World::with(&format!(
+            "version: 1
+gates: {{ lint: {{ run: 'test -e ok', blocking: false }}, unit: {{ run: 'echo x >>count', needs: [lint] }} }}
+tasks: [ {{ id: l, gate: lint, reads: [ok] }}, {{ id: u, needs: [l], gate: unit, reads: [made]{cache} }} ]
+"
+        ));
+        world.write("ok", "");
+        world.write("made", "1\n");
+        world.run();
+        let run = world.run_id();
+        let again: Vec<&str> =
+            again.into_iter().map(|arg| if arg == "RUN" { run.as_str() } else { arg }).collect();
+        world.regatta(&again).exits(0);
+        assert_eq!(world.read("count"), "x\n", "what is equal stands");
+        std::fs::remove_file(world.path("ok")).unwrap();
+        world.regatta(&again).exits(1);
+        let summary = world.regatta(&["status", "--json"]).json();
+        assert_eq!((status(&summary, "l"), status(&summary, "u")), ("succeeded", "failed"), "{summary:#}");
+        let why = world.regatta(&["explain", "u"]).exits(0).out;
+        assert!(why.contains("not run: it needs `lint`"), "{why}");
+    }
+}
+
+#[test]
+fn evidence_lies_where_the_gate_looks_and_nothing_is_read_or_deleted_elsewhere() {
+    let out = World::new();
+    out.write("r.json", "{\"ok\": true}");
+    let link = out.root().display();
+    let evidence = "evidence: ['json:rep/r.json report.ok']";
+    let said = "a link on the way to it leads out of the directory of the gate";
+    let world = gated(&format!("run: 'ln -s {link} rep; touch rep/r.json', {evidence}"));
+    let summary = world.run();
+    assert_eq!(summary["tasks"]["g"]["cause"], "red_gate", "{summary:#}");
+    let why = world.regatta(&["explain", "g"]).exits(0).out;
+    assert!(why.contains(said), "{why}");
+
+    let world = with_plan(&format!(
+        "merge: {{ gates: [unit] }}
+gates: {{ unit: {{ run: 'true', {evidence} }} }}
+tasks: [ {{ id: a, run: 'ln -s {link} rep' }} ]
+"
+    ));
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let landing = world.regatta(&["status", "--json"]).json()["landing"].clone();
+    assert!(landing["gates"][0]["said"].as_str().unwrap().contains(said), "{landing:#}");
+    assert_eq!(out.read("r.json"), "{\"ok\": true}");
+}
+
+#[test]
+fn gates_that_may_run_at_once_in_one_directory_do_not_share_evidence() {
+    let check = |more: &str, code: i32| {
+        let world = World::with(&format!(
+            "version: 1
+gates:
+  a: {{ run: 'true', evidence: ['json:r.json report.ok'] }}
+  b: {{ run: 'true', evidence: ['junit:x.xml', 'json:r.json report.ok'] }}
+tasks: [ {{ id: ga, gate: a{more} }}, {{ id: gb, gate: b{more} }} ]
+"
+        ));
+        let said = world.regatta(&["check", "plan.yaml"]).exits(code);
+        format!("{}{}", said.out, said.err)
+    };
+    let told = check("", 3);
+    assert!(
+        told.contains(
+            "tasks `ga` and `gb` are gates that may run at once, and both have `r.json` as evidence"
+        ) && told.contains("put `ga` among the `needs` of `gb`"),
+        "{told}"
+    );
+    check(", locks: [reports]", 0);
+    let world = World::with(
+        "version: 1
+gates: { a: { run: 'true', evidence: ['json:r.json report.ok'] } }
+tasks: [ { id: ga, gate: a }, { id: between, needs: [ga], run: 'true' }, { id: gb, needs: [between], gate: a } ]
+",
+    );
+    world.regatta(&["check", "plan.yaml"]).exits(0);
+    let apart = "gates: { a: { run: 'true', evidence: ['json:r.json report.ok'] } }
+tasks: [ { id: ga, gate: a }, { id: gb, gate: a } ]
+";
+    with_plan(apart).regatta(&["check", "plan.yaml"]).exits(0);
 }

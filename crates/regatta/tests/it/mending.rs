@@ -266,3 +266,30 @@ fn markers_that_are_left_are_refused_and_then_a_person_resolves() {
         assert_eq!((world.read("src/b.txt").as_str(), worktrees(&world)), ("both\n", 0));
     }
 }
+
+#[test]
+fn nobody_is_asked_to_mend_what_no_commit_changes() {
+    let bot = "echo called >>$top/calls; echo good >new.txt";
+    let plan = |gates: &str| {
+        format!(
+            "merge: {{ gates: [said, good, after], fix: {{ agent: bot, attempts: 2 }} }}
+gates: {{ good: {{ run: 'grep -q good new.txt' }}, {gates} }}
+tasks: [ {{ id: a, run: 'echo new >new.txt' }} ]
+"
+        )
+    };
+    // An expression is about results; what needs it waits for it.
+    for (gates, code, called) in [
+        ("said: { expr: \"a.status == 'failed'\" }, after: { run: 'true' }", 5, false),
+        (
+            "said: { expr: \"a.status == 'failed'\", blocking: false }, after: { run: 'true', needs: [said] }",
+            5,
+            false,
+        ),
+        ("said: { expr: \"a.status == 'failed'\", blocking: false }, after: { run: 'true' }", 0, true),
+    ] {
+        let world = with_agent(bot, &plan(gates));
+        world.regatta(&["run", "plan.yaml"]).exits(code);
+        assert_eq!(world.path(".git/calls").exists(), called, "{gates}");
+    }
+}

@@ -241,3 +241,25 @@ tasks:
     assert_eq!(world.read("copied.txt"), "new\n");
     world.regatta(&["replay"]).exits(0);
 }
+
+#[test]
+fn nobody_is_asked_where_a_gate_that_must_have_passed_was_skipped() {
+    let world = World::with(
+        "version: 1
+gates: { lint: { run: 'true' }, ok: { person: review the diff, needs: [lint] } }
+tasks:
+  - { id: one, run: 'true' }
+  - { id: l, gate: lint, when: 'false' }
+  - { id: between, needs: [one, l], allow_skipped: true, run: 'true' }
+  - { id: g, needs: [between], gate: ok }
+  - { id: after, needs: [g], run: 'touch ran' }
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let summary = world.regatta(&["status", "--json"]).json();
+    assert_eq!((status(&summary, "g"), status(&summary, "after")), ("failed", "blocked"), "{summary:#}");
+    assert_eq!(summary["tasks"]["g"]["cause"], "red_gate");
+    let why = world.regatta(&["explain", "g"]).exits(0).out;
+    assert!(why.contains("not asked, because it needs `l` to have passed"), "{why}");
+    world.regatta(&["replay"]).exits(0);
+}

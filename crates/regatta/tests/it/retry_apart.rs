@@ -175,3 +175,57 @@ fn a_changed_plan_takes_over_the_tasks_that_did_not_change() {
     assert_eq!(ran(&second), "a b bad z");
     assert!(why(&second, "a").contains("`run` was"), "{}", why(&second, "a"));
 }
+
+#[test]
+fn a_gate_that_passed_stands_with_the_work_behind_it_while_what_it_looked_at_stands() {
+    for merge in [
+        "",
+        "merge: { policy: all-success }\n",
+        "merge: { policy: merge-succeeded }\n",
+        "merge: { policy: merge-succeeded, strategy: squash }\n",
+    ] {
+        let world = with_plan(&format!(
+            "{merge}gates: {{ ok: {{ run: 'echo g >>$REGATTA_WORKSPACE/ran.log; ls' }} }}
+tasks:
+  - {{ id: a, run: 'echo a >>$REGATTA_WORKSPACE/ran.log; echo A >a.txt' }}
+  - {{ id: g, needs: [a], gate: ok }}
+  - {{ id: b, needs: [g], run: 'echo b >>$REGATTA_WORKSPACE/ran.log; cat a.txt >b.txt' }}
+  - {{ id: first, gate: ok }}
+  - {{ id: c, needs: [b, first], run: 'echo c >>$REGATTA_WORKSPACE/ran.log; test -e $REGATTA_WORKSPACE/mended.log && cat b.txt >c.txt' }}
+"
+        ));
+        world.regatta(&["run", "plan.yaml"]).exits(1);
+        assert_eq!(ran(&world), "a b c g g", "{merge}");
+        // What a retry takes over, the next one takes over from it.
+        world.regatta(&["retry"]).exits(1);
+        assert_eq!(ran(&world), "c", "{merge}: {}", why(&world, "g"));
+        world.write("mended.log", "");
+        world.regatta(&["retry"]).exits(0);
+        assert_eq!(ran(&world), "c", "{merge}: {}", why(&world, "g"));
+        world.regatta(&["replay"]).exits(0);
+        let run = world.run_id();
+        assert!(!branches(&world).contains(&"g".to_owned()), "{run}: a gate leaves nothing");
+        // A plan that asks the gate something else asks it.
+        world.write("plan.yaml", &world.read("plan.yaml").replace("; ls'", "; ls >&2'"));
+        world.regatta(&["run", "plan.yaml", "--reuse", &run]).exits(0);
+        let again = ran(&world);
+        assert!(again.starts_with("b c g g"), "{merge}: {again}");
+    }
+}
+
+#[test]
+fn a_gate_looks_again_where_a_run_that_reuses_begins_from_another_commit() {
+    let world = with_plan(
+        "gates: { ok: { run: 'echo g >>$REGATTA_WORKSPACE/ran.log' } }\ntasks: [ { id: g, gate: ok } ]\n",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let first = world.run_id();
+    world.regatta(&["run", "plan.yaml", "--reuse", &first]).exits(0);
+    assert_eq!(ran(&world), "g");
+    world.write("theirs.txt", "t\n");
+    git(&world, &["add", "theirs.txt"]);
+    git(&world, &["commit", "-q", "-m", "meanwhile"]);
+    world.regatta(&["run", "plan.yaml", "--reuse", &first]).exits(0);
+    assert_eq!(ran(&world), "g");
+    assert!(why(&world, "g").contains("it looked at "), "{}", why(&world, "g"));
+}

@@ -6,19 +6,18 @@
 mod coverage;
 mod junit;
 mod of_task;
+mod place;
 mod sarif;
 mod xml;
 
 pub(crate) use of_task::{Told, judged, remember};
 
-use crate::private_file;
 use coverage::Coverage;
 use junit::Tests;
 use regatta_plan::model::Evidence;
 use regatta_plan::when::Condition;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 
@@ -33,7 +32,7 @@ const MOST_NAMES: usize = 5;
 pub(crate) fn forget(evidence: &[Evidence], dir: &Path) {
     for Evidence { path, .. } in evidence {
         // One that cannot be deleted is read, and what it says stands.
-        let _ = fs::remove_file(dir.join(path));
+        let _ = place::delete(dir, path);
     }
 }
 
@@ -43,7 +42,7 @@ pub(crate) fn forget(evidence: &[Evidence], dir: &Path) {
 /// It does not say that the gate passed; why, for people.
 pub(crate) fn read(evidence: &Evidence, dir: &Path) -> Result<String, String> {
     let unread = |why: String| format!("evidence `{}` cannot be read: {why}", evidence.path);
-    let file = private_file::open(&dir.join(&evidence.path)).map_err(|error| unread(error.to_string()))?;
+    let file = place::read(dir, &evidence.path).map_err(|error| unread(error.to_string()))?;
     let bytes = file.metadata().map_or(0, |meta| meta.len());
     if bytes > MOST_BYTES {
         return Err(unread(format!("it has {bytes} bytes, more than 64 MiB")));
@@ -125,6 +124,8 @@ fn named(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
 
     fn check(kind: &str, text: &str, expect: Result<&str, &str>) {
         let dir = tempfile::tempdir().unwrap();
@@ -157,6 +158,40 @@ mod tests {
         check("junit", &suite(""), Err("no test passed"));
         check("junit", "<testsuites><testsuite", Err("cannot be read"));
         check("junit", "", Err(""));
+    }
+
+    #[test]
+    fn a_report_to_which_a_link_leads_out_is_none_and_is_not_deleted() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, out) = (dir.path().join("root"), dir.path().join("out"));
+        [&root, &out].into_iter().for_each(|dir| fs::create_dir(dir).unwrap());
+        fs::write(out.join("r"), "true").unwrap();
+        symlink(&out, root.join("whole")).unwrap();
+        symlink("../out", root.join("relative")).unwrap();
+        symlink(out.join("r"), root.join("r")).unwrap();
+        for path in ["whole/r", "relative/r", "r"] {
+            let evidence = Evidence {
+                kind: "json".to_owned(),
+                path: path.to_owned(),
+                expression: Some("report".to_owned()),
+                ..Evidence::default()
+            };
+            let said = read(&evidence, &root).unwrap_err();
+            assert!(said.contains(&format!("evidence `{path}` cannot be read")), "{said}");
+            forget(std::slice::from_ref(&evidence), &root);
+        }
+        assert_eq!(fs::read(out.join("r")).unwrap(), b"true");
+        // A link to another place inside is one of those ways.
+        fs::create_dir(root.join("inside")).unwrap();
+        fs::write(root.join("inside/r"), "true").unwrap();
+        symlink("inside", root.join("here")).unwrap();
+        let evidence = Evidence {
+            kind: "json".to_owned(),
+            path: "here/r".to_owned(),
+            expression: Some("report == true".to_owned()),
+            ..Evidence::default()
+        };
+        assert_eq!(read(&evidence, &root).unwrap(), "report == true: true");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! ```
 //! Both lie in the directory of the attempt, so whoever takes the attempt over finds them. Nothing of the user's is deleted.
 
-use super::read;
+use super::{place, read};
 use crate::collect::write_private;
 use crate::private_file;
 use crate::redact::Redactor;
@@ -13,7 +13,6 @@ use regatta_plan::model::Evidence;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -38,8 +37,8 @@ pub(crate) struct Told {
 /// How a file stands; nothing if it is not there. Whoever writes it changes one of these.
 type Mark = Option<[i64; 7]>;
 
-fn mark(path: &Path) -> Mark {
-    let meta = fs::symlink_metadata(path).ok()?;
+fn mark(root: &Path, path: &str) -> Mark {
+    let meta = place::look(root, path).ok()?;
     // Which numbers they are does not matter, only whether they are the same.
     let [dev, ino, size] = [meta.dev(), meta.ino(), meta.size()].map(u64::cast_signed);
     Some([dev, ino, size, meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()])
@@ -54,7 +53,7 @@ pub(crate) fn remember(evidence: &[Evidence], (root, dir): (&Path, &Path)) -> io
         return Ok(());
     }
     let marks: BTreeMap<&str, Mark> =
-        evidence.iter().map(|one| (one.path.as_str(), mark(&root.join(&one.path)))).collect();
+        evidence.iter().map(|one| (one.path.as_str(), mark(root, &one.path))).collect();
     write_private(&dir.join(BEFORE), &serde_json::to_vec(&marks)?).map(drop)
 }
 
@@ -75,7 +74,7 @@ pub(crate) fn judged(
     }
     let before: BTreeMap<String, Mark> = load(&dir.join(BEFORE)).unwrap_or_default();
     let tell = |one: &Evidence| {
-        let now = mark(&root.join(&one.path));
+        let now = mark(root, &one.path);
         let found = match before.get(&one.path) {
             Some(then) if now.is_some() && *then == now => {
                 Err(format!("evidence `{}` is as it was before: it was not written", one.path))
@@ -103,6 +102,7 @@ fn load<T: DeserializeOwned>(path: &Path) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_report_that_an_attempt_did_not_write_is_no_evidence_of_it() {

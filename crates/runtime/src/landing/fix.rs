@@ -14,6 +14,7 @@ use crate::git::{Change, Oid};
 use crate::workspace;
 use regatta_plan::model::{Action, Helper};
 use regatta_plan::prompt::{Item, Part};
+use std::collections::BTreeSet;
 
 /// So many files that merged work changed are named to the agent.
 const MOST_FILES: usize = 200;
@@ -58,6 +59,9 @@ impl Dock {
         let merged = bench.tip.clone();
         let mut failed: Vec<String> = Vec::new();
         for _ in 0..helper.attempts {
+            if self.is_past_mending(&red) {
+                break;
+            }
             let mut items = self.findings(&red);
             items.extend(self.changed((bench, &merged), report)?);
             items.extend(
@@ -106,6 +110,21 @@ impl Dock {
             }
         }
         Ok(Some(false))
+    }
+
+    /// Whether a gate that blocks is red whatever is committed: an expression over results, or one that needs such a gate.
+    fn is_past_mending(&self, red: &[GateResult]) -> bool {
+        let mut fixed: BTreeSet<&str> = BTreeSet::new();
+        let told = |name: &str| red.iter().find(|gate| gate.id == name);
+        // Each stands after what it needs.
+        for check in &self.merge.gates {
+            let Some(gate) = told(&check.name) else { continue };
+            let needs = check.needs.iter().any(|need| fixed.contains(need.as_str()));
+            if if gate.ran { check.expr.is_some() } else { needs } {
+                fixed.insert(&check.name);
+            }
+        }
+        red.iter().any(|gate| gate.blocking && fixed.contains(gate.id.as_str()))
     }
 
     /// What each red gate said: its command, how it ended, the end of its output.

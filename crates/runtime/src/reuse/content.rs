@@ -55,7 +55,13 @@ pub(super) fn key(actions: &Actions, node: NodeId, outputs: &Outputs) -> Result<
             json!({ "join": params })
         }
         Action::Gate { .. } => match &task.gate {
-            Some(gate) if gate.is_command() => json!({ "gate": gate.action, "evidence": gate.evidence }),
+            Some(gate) if gate.is_command() => {
+                // With that it would be red, whatever it said where that had passed.
+                if let Some(need) = actions.unpassed_before(node, outputs) {
+                    return Err(format!("gate `{need}`, which it needs, has not passed"));
+                }
+                json!({ "gate": gate.action, "evidence": gate.evidence })
+            }
             _ => return Err("it has no command".to_owned()),
         },
     };

@@ -147,11 +147,12 @@ impl Earlier {
         if let Some(done) = Done::of(stored, place, self.done.get(&node)) {
             self.done.insert(node, done);
         }
+        let is_gate = self.plan.tasks[node.index()].gate.is_some();
         match kind {
             EventKind::NodeCollected { .. } => self.fates[node.index()].collected = true,
             EventKind::NodeReused { reused, .. } => {
                 self.fates[node.index()].collected =
-                    reused.report.work.is_some() && self.plan.merge.is_some();
+                    reused.report.work.is_some() && self.plan.merge.is_some() && !is_gate;
             }
             EventKind::DispatchEnded { attempt, report, .. } => {
                 if let Some(work) = &report.work {

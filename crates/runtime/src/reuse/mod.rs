@@ -42,7 +42,7 @@ use std::path::{Path, PathBuf};
 /// The list of files that an attempt left, beside its output.
 const FILES: &str = "files.json";
 /// Fields of a task by which its work in a worktree is the same.
-const FIELDS_APART: [&str; 14] = [
+const FIELDS_APART: [&str; 15] = [
     "action",
     "accept",
     "cache_key",
@@ -50,6 +50,7 @@ const FIELDS_APART: [&str; 14] = [
     "env",
     "files",
     "for_each",
+    "gate",
     "inputs",
     "matrix",
     "needs",
@@ -266,7 +267,10 @@ impl Memory {
         let task = &actions.task(node).id;
         let taken = found.and_then(|(done, by)| {
             self.none_runs_again(actions, node)?;
-            let work = takeover::take_over(footing, done, (task, attempt))?;
+            let work = match actions.gate(node) {
+                Some(_) => takeover::still_so(footing, done, by)?,
+                None => takeover::take_over(footing, done, (task, attempt))?,
+            };
             let mut done = done.clone();
             done.report.work = Some(Box::new(work));
             Ok((done, by))

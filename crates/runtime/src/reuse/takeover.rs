@@ -5,6 +5,7 @@
 //! they are in the commit this run begins from   -> yes, and nothing is left to land
 //! a person gave them to the task                -> yes
 //! the task would begin from the same commit     -> yes, as they are
+//! it is a gate, and what it looked at has landed -> yes: it leaves nothing
 //! ```
 //! Where it would begin follows from what its predecessors left in this run, so whoever repeats one repeats what depends on
 //! it. What is taken over is held by names of this run: the earlier one may go.
@@ -13,6 +14,7 @@ use super::earlier::Done;
 use crate::git::{GitError, Oid};
 use crate::yard::{Base, Ground, base};
 use regatta_engine::ids::AttemptId;
+use regatta_engine::input::ReusedBy;
 use regatta_engine::report::Work;
 
 /// Where a task would begin.
@@ -35,6 +37,32 @@ pub(super) fn take_over(
         return Err("what it left cannot be read".to_owned());
     };
     weigh(footing, (done, task, attempt), (work, &began, &head)).map_err(|e| e.to_string())?
+}
+
+/// Where a gate would look, if what it said stands there: it is where it looked, or all that it looked at has landed. A retry
+/// goes on with the same run, so there a gate that nothing comes before looks at what is in there still.
+pub(super) fn still_so(footing: &Footing<'_>, done: &Done, by: ReusedBy) -> Result<Work, String> {
+    let (ground, git) = (footing.ground, &footing.ground.repo.git);
+    let work = done.report.work.as_deref().ok_or("where it looked was not recorded")?;
+    let began = Oid::parse(&work.base).ok_or("where it looked cannot be read")?;
+    let now = match base(ground, &footing.handed).map_err(|e| e.to_string())? {
+        Base::At(now) => now,
+        Base::Conflict { task, .. } => {
+            return Err(format!("what it would look at conflicts with the work of `{task}`"));
+        }
+    };
+    let landed = || match footing.handed.is_empty() {
+        true => {
+            let there = by == ReusedBy::Retry && git.present([&began].into_iter())?.contains(&began);
+            Ok::<bool, GitError>(there && git.is_ancestor(&began, &ground.pinned)?)
+        }
+        false => Ok(now == ground.pinned),
+    };
+    if now != began && !landed().map_err(|e| e.to_string())? {
+        return Err(format!("it looked at {}, and would look at {}", began.short(), now.short()));
+    }
+    let now: Box<str> = now.as_str().into();
+    Ok(Work { base: now.clone(), head: now, changed: 0 })
 }
 
 type Weighed = Result<Result<Work, String>, GitError>;

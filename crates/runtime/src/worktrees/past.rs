@@ -89,7 +89,7 @@ pub struct Past {
 }
 
 impl Past {
-    fn push(&mut self, stored: &StoredEvent, lands: bool) {
+    fn push(&mut self, stored: &StoredEvent, (is_gate, lands): (bool, bool)) {
         let Event { kind, .. } = &stored.event;
         match kind {
             EventKind::DispatchStarted { attempt, number, .. } => {
@@ -101,7 +101,7 @@ impl Past {
             {
                 self.running = false;
                 self.completed_wall_ms = Some(stored.wall_ms);
-                self.take(report);
+                self.take(report, is_gate);
                 let said = report.message.as_deref().map(str::to_owned);
                 let failed = *outcome != AttemptOutcome::Succeeded;
                 self.message = said.or_else(|| cause.filter(|_| failed).map(|cause| cause.code().to_owned()));
@@ -110,7 +110,7 @@ impl Past {
                 self.collected = lands && reused.report.work.is_some();
                 self.reused_from = Some(reused.run.to_string());
                 self.completed_wall_ms = Some(stored.wall_ms);
-                self.take(&reused.report);
+                self.take(&reused.report, is_gate);
             }
             EventKind::NodeCollected { .. } => self.collected = true,
             EventKind::NodeEnded { outcome, cause, .. } => {
@@ -121,8 +121,9 @@ impl Past {
         }
     }
 
-    fn take(&mut self, report: &Report) {
-        let work = report.work.as_ref();
+    fn take(&mut self, report: &Report, is_gate: bool) {
+        // Of a gate it is where it looked: it leaves nothing.
+        let work = report.work.as_ref().filter(|_| !is_gate);
         let work = work.and_then(|work| Oid::parse(&work.base).zip(Oid::parse(&work.head)));
         self.work = work.or(self.work.take());
     }
@@ -161,8 +162,10 @@ pub fn past(reader: &Reader, run: &RunId, plan: &Plan) -> Result<Vec<Past>, Stor
     let mut found = vec![Past::default(); plan.tasks.len()];
     reader.fold(run, &mut |stored| {
         // Node i is task i of the plan.
-        if let Some(past) = stored.event.kind.node().and_then(|node| found.get_mut(node.index())) {
-            past.push(&stored, plan.merge.is_some());
+        let index = stored.event.kind.node().map(|node| node.index());
+        if let Some((past, task)) = index.and_then(|i| found.get_mut(i).zip(plan.tasks.get(i))) {
+            let is_gate = task.gate.is_some();
+            past.push(&stored, (is_gate, plan.merge.is_some() && !is_gate));
         }
         Ok(())
     })?;
