@@ -4,6 +4,11 @@
 use crate::keep_worktree::{KEPT, ends, message, one};
 use crate::repo_world::{branches, git, with_plan, worktrees};
 
+/// A file on a branch of ours or of a run, as the newest of all refs have it.
+fn subjects(world: &crate::world::World) -> String {
+    git(world, &["log", "--all", "--format=%s"])
+}
+
 #[test]
 fn a_gate_begins_anew_with_each_attempt_whatever_is_said_of_retries() {
     for (retry, settings) in [
@@ -26,6 +31,34 @@ tasks:
         world.regatta(&["run", "plan.yaml"]).exits(0);
         assert_eq!(ends(&world, "g").len(), 2, "{retry}");
         assert_eq!((worktrees(&world), branches(&world).contains(&"g".to_owned())), (0, false), "{retry}");
+    }
+}
+
+#[test]
+fn no_commit_is_lost_when_an_attempt_ends_in_the_middle_of_a_rebase() {
+    let rebase = "for i in 1 2 3; do echo $i >w$i.txt; git add w$i.txt; git commit -qm \"work $i\"; done
+        GIT_SEQUENCE_EDITOR=\"sed -i '1s/^pick/edit/'\" git rebase -q -i HEAD~3";
+    for (before, after) in [
+        ("", "exit 1"),
+        ("git checkout -q --detach;", "exit 1"),
+        ("", "kill -9 $PPID; sleep 9"),
+        ("git checkout -q --detach;", "kill -9 $PPID; sleep 9"),
+    ] {
+        for retry in [KEPT, ""] {
+            let script = format!(
+                "if mkdir $REGATTA_WORKSPACE/once.log; then
+        {before} {rebase}
+        {after}
+      fi
+      echo ok >new.txt"
+            );
+            let world = one("", retry, &script);
+            world.regatta(&["run", "plan.yaml"]).exits(0);
+            let held = subjects(&world);
+            for work in ["work 1", "work 2", "work 3"] {
+                assert!(held.contains(work), "{before} {after} {retry}: {work} is on no ref: {held}");
+            }
+        }
     }
 }
 

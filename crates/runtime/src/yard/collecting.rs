@@ -112,6 +112,7 @@ impl Ground {
         }
         let head = self.commit_left(&git, ended, &base)?;
         fault::point("collect.committed");
+        self.keep_half_done(&path, &ended.task.id)?;
         self.repo.git.set_ref(&self.names.kept(&ended.task.id, ended.attempt), &head)?;
         fault::point("collect.kept");
         let descends = git.is_ancestor(&base, &head)?;
@@ -177,11 +178,17 @@ impl Ground {
         git.commit_tree((&tree, &[&head]), &message, &stamp)
     }
 
-    /// The branch of the task stands at what it left, and the worktree on that branch.
+    /// The branch of the task stands at what it left, and the worktree on that branch. Where it stood is kept.
     ///
     /// # Errors
     /// Git fails.
     pub(crate) fn put_on_branch(&self, git: &Git, task: &str, head: &Oid) -> Result<(), GitError> {
+        self.keep_tip(task, head)?;
+        self.move_branch(git, task, head)
+    }
+
+    /// The same for what nobody misses.
+    pub(super) fn move_branch(&self, git: &Git, task: &str, head: &Oid) -> Result<(), GitError> {
         let full = format!("refs/heads/{}", self.names.branch(task));
         self.repo.git.set_ref(&full, head)?;
         git.run(&["symbolic-ref", "HEAD", &full]).map(|_| ())

@@ -52,8 +52,6 @@ const HALF_DONE: [&str; 21] = [
     "rebase-apply",
     "sequencer",
 ];
-/// Where some of these put aside what was not committed.
-const PUT_ASIDE: [&str; 3] = ["MERGE_AUTOSTASH", "rebase-merge/autostash", "rebase-apply/autostash"];
 
 /// A worktree in which an attempt can begin.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -187,6 +185,7 @@ impl Ground {
             return Ok(false);
         }
         let git = self.git_in(&path)?;
+        self.keep_half_done(&path, task)?;
         self.drop_half_done(&path)?;
         let collected = self.repo.git.commit(&self.names.kept(task, before))?;
         // What was lost nobody collected.
@@ -245,20 +244,9 @@ impl Ground {
         Ok(())
     }
 
-    /// What was half done is over: its files are committed as they stand. What git had put aside for it is kept.
+    /// What was half done is over: its files are committed as they stand.
     fn drop_half_done(&self, path: &Path) -> Result<(), MakeError> {
         let Some(admin) = self.admin(path) else { return Ok(()) };
-        for aside in PUT_ASIDE {
-            let mut text = String::new();
-            let read = private_file::open(&admin.join(aside));
-            let read = read.and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
-            // What cannot be read names nothing.
-            let named = read.ok().and_then(|_| Oid::parse(text.trim()));
-            let Some(named) = named.filter(|_| !text.is_empty()) else { continue };
-            if let Some(commit) = self.repo.git.commit(named.as_str())? {
-                self.repo.git.set_ref(&self.names.stashed(commit.as_str()), &commit)?;
-            }
-        }
         HALF_DONE.iter().try_for_each(|name| take_away(&admin.join(name)))
     }
 

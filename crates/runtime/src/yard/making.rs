@@ -56,7 +56,8 @@ impl Ground {
         let branch = self.names.branch(task);
         self.clear(&path)?;
         let full = format!("refs/heads/{branch}");
-        // What it had is kept by the refs of earlier attempts.
+        // What earlier attempts left their refs keep; what stands on it besides, as in the middle of a rebase, gets one.
+        self.keep_tip(task, base)?;
         self.repo.git.drop_refs(std::slice::from_ref(&full))?;
         let at = (branch.as_str(), base);
         let dirs = self.cones.get(task);
