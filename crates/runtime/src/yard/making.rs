@@ -54,6 +54,7 @@ impl Ground {
         fault::point("worktree.before");
         let path = self.path(task);
         let branch = self.names.branch(task);
+        self.forget_worker(&path)?;
         self.clear(&path)?;
         let full = format!("refs/heads/{branch}");
         // What earlier attempts left their refs keep; what stands on it besides, as in the middle of a rebase, gets one.

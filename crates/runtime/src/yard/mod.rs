@@ -4,7 +4,7 @@
 //! ```text
 //! driver --Errand--> queue -> workers (as many as cores) --Done--> inbox of the loop
 //!                                |- base, making      before an attempt
-//!                                |- going_on          instead of making, where the attempt before is gone on with
+//!                                |- going_on          instead of making, where the attempt before is gone on with (`worked`: who that was)
 //!                                |- collecting        after it: what is left is committed, checked, kept by a ref
 //!                                |- cone               only the directories that a task needs
 //!                                |- recycling          instead of making, where a task is done
@@ -40,6 +40,7 @@ mod saving;
 mod settled;
 mod stash;
 mod stood;
+mod worked;
 mod workers;
 
 pub use attributes::{AttributesError, Meeting, Merger};

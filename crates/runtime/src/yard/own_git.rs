@@ -73,6 +73,11 @@ impl Ground {
         Ok(git.fixed(places))
     }
 
+    /// Whether something else stands where a worktree names its repository.
+    pub(super) fn is_to_mend(&self, path: &Path) -> Result<bool, OwnGitError> {
+        Ok(!names_well(&path.join(DOT_GIT), &named(&self.admin_of(path)?)))
+    }
+
     /// Puts back how a worktree names its repository. Answers whether that was needed.
     pub(crate) fn mend(&self, path: &Path) -> Result<bool, OwnGitError> {
         let admin = self.admin_of(path)?;
@@ -123,14 +128,11 @@ pub(crate) fn admins(common_dir: &Path) -> BTreeMap<PathBuf, PathBuf> {
 /// laid aside.
 pub(crate) fn put_back(path: &Path, admin: &Path) -> io::Result<bool> {
     let own = path.join(DOT_GIT);
-    let wanted = format!("gitdir: {}\n", admin.display());
-    let meta = own.symlink_metadata().ok();
-    if meta.as_ref().is_some_and(fs::Metadata::is_file)
-        && fs::read_to_string(&own).ok() == Some(wanted.clone())
-    {
+    let wanted = named(admin);
+    if names_well(&own, &wanted) {
         return Ok(false);
     }
-    match meta {
+    match own.symlink_metadata().ok() {
         Some(meta) if meta.is_dir() => {
             let aside = path.join(TASK_DIR);
             fs::create_dir_all(&aside)?;
@@ -142,4 +144,15 @@ pub(crate) fn put_back(path: &Path, admin: &Path) -> io::Result<bool> {
     }
     fs::write(&own, wanted)?;
     Ok(true)
+}
+
+/// What stands in `.git` of a worktree for which git keeps that directory.
+fn named(admin: &Path) -> String {
+    format!("gitdir: {}\n", admin.display())
+}
+
+/// Whether a plain file says what is wanted.
+fn names_well(own: &Path, wanted: &str) -> bool {
+    own.symlink_metadata().is_ok_and(|meta| meta.is_file())
+        && fs::read_to_string(own).is_ok_and(|text| text == wanted)
 }
