@@ -165,9 +165,12 @@ fn that_an_attempt_began_anew_is_said_beside_what_setup_changed() {
 #[test]
 fn an_attempt_that_hid_its_git_is_not_gone_on_with_wherever_the_orchestrator_dies() {
     let lost = "kill -9 $PPID; sleep 9";
-    for (deed, then, point) in
-        [("rm .git", lost, "worktree.before:2"), ("rm .git; mkdir .git", lost, "worktree.before:2")]
-    {
+    for (deed, then, point) in [
+        ("rm .git", lost, "worktree.before:2"),
+        ("rm .git; mkdir .git", lost, "worktree.before:2"),
+        ("rm .git", "exit 1", "collect.committed:1"),
+        ("rm .git", "exit 1", "collect.after:1"),
+    ] {
         let script = format!(
             "if mkdir $REGATTA_WORKSPACE/once.log; then echo 1 >bad.txt; {deed}; {then}; fi
       test ! -e bad.txt && echo good >good.txt"

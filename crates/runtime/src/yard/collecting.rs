@@ -106,7 +106,7 @@ impl Ground {
         let mut findings: Vec<Finding> = told.blame.into_iter().map(tampered).collect();
         self.unlock(&path, &self.names.branch(&ended.task.id)).map_err(|source| locked(&path, source))?;
         let git = self.git_in(&path)?;
-        if self.mend(&path)? {
+        if self.mend_after(ended.attempt, &path)? {
             let message = "it removed or changed `.git` of its worktree; that was put back".to_owned();
             findings.push(Finding { cause: Cause::Tampered, message });
         }

@@ -112,11 +112,7 @@ impl Ground {
         let path = self.path(task);
         let mend = |source| OwnGitError::Mend { path: path.clone(), source };
         self.unlock(&path, &self.names.branch(task)).map_err(mend)?;
-        if self.is_to_mend(&path)? {
-            // When that is put back nobody can see it any more.
-            let record = |source| MakeError::File { path: path.clone(), source };
-            self.spoiled(worker.attempt).map_err(record)?;
-            self.mend(&path)?;
+        if self.mend_after(worker.attempt, &path)? {
             return Ok(false);
         }
         self.look_as_before(&path, worker)?;

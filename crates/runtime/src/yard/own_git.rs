@@ -73,15 +73,21 @@ impl Ground {
         Ok(git.fixed(places))
     }
 
-    /// Whether something else stands where a worktree names its repository.
-    pub(super) fn is_to_mend(&self, path: &Path) -> Result<bool, OwnGitError> {
-        Ok(!names_well(&path.join(DOT_GIT), &named(&self.admin_of(path)?)))
-    }
-
     /// Puts back how a worktree names its repository. Answers whether that was needed.
     pub(crate) fn mend(&self, path: &Path) -> Result<bool, OwnGitError> {
         let admin = self.admin_of(path)?;
         put_back(path, &admin).map_err(|source| OwnGitError::Mend { path: path.to_owned(), source })
+    }
+
+    /// The same after an attempt, which spoiled its worktree if that was needed. It is recorded first: when it is put back
+    /// nobody can see it any more.
+    pub(super) fn mend_after(&self, attempt: u64, path: &Path) -> Result<bool, OwnGitError> {
+        if names_well(&path.join(DOT_GIT), &named(&self.admin_of(path)?)) {
+            return Ok(false);
+        }
+        let failed = |source| OwnGitError::Mend { path: path.to_owned(), source };
+        self.spoiled(attempt).map_err(failed)?;
+        self.mend(path)
     }
 
     /// Nobody works in a worktree: locks of git that stand there are of a git that was killed.
