@@ -170,6 +170,7 @@ fn an_attempt_that_hid_its_git_is_not_gone_on_with_wherever_the_orchestrator_die
         ("rm .git; mkdir .git", lost, "worktree.before:2"),
         ("rm .git", "exit 1", "collect.committed:1"),
         ("rm .git", "exit 1", "collect.after:1"),
+        ("rm .git", "exit 0", "collect.committed:1"),
     ] {
         let script = format!(
             "if mkdir $REGATTA_WORKSPACE/once.log; then echo 1 >bad.txt; {deed}; {then}; fi

@@ -142,6 +142,11 @@ impl Ground {
                 findings.push(Finding { cause: Cause::BadResult, message });
             }
         }
+        // It was put back, and whoever saw that died.
+        if findings.is_empty() && self.is_spoiled(ended.attempt).map_err(|source| locked(&path, source))? {
+            findings
+                .push(tampered("it removed or changed `.git` of its worktree; that was put back".to_owned()));
+        }
         let changed = u32::try_from(changes.len()).unwrap_or(u32::MAX);
         let work = Work { base: base.as_str().into(), head: head.as_str().into(), changed };
         fault::point("collect.after");

@@ -76,7 +76,7 @@ impl Ground {
             Last::One(worker) if worker.attempt <= attempt => worker,
             Last::One(_) | Last::Unclear => return Ok(anew("it is not clear who worked there before it")),
         };
-        if self.is_spoiled(worker.attempt)? {
+        if self.was_spoiled(worker.attempt)? {
             return Ok(anew(SPOILT));
         }
         if worker.base != base.as_str() {
@@ -88,6 +88,10 @@ impl Ground {
         }
     }
 
+    fn was_spoiled(&self, attempt: u64) -> Result<bool, MakeError> {
+        self.is_spoiled(attempt).map_err(|source| MakeError::File { path: self.record_of_spoiled(), source })
+    }
+
     /// From what the newest attempt left, as its ref has it.
     fn newest_way(&self, (task, attempt): (&str, u64), base: &Oid) -> Result<Way, MakeError> {
         let prefix = self.names.all_kept_of(task);
@@ -96,7 +100,7 @@ impl Ground {
         let numbered = refs.into_iter().filter_map(|(name, head)| Some((number(&name)?, head)));
         let newest = numbered.filter(|(earlier, _)| *earlier < attempt).max_by_key(|(earlier, _)| *earlier);
         let Some((earlier, head)) = newest else { return Ok(Way::Anew(base.clone(), None)) };
-        if self.is_spoiled(earlier)? || !self.repo.git.is_ancestor(base, &head)? {
+        if self.was_spoiled(earlier)? || !self.repo.git.is_ancestor(base, &head)? {
             return Ok(Way::Anew(base.clone(), Some(begun_anew(SPOILT, base))));
         }
         let note = format!(

@@ -143,13 +143,11 @@ impl Ground {
         synced_lines::add(&self.record_of_spoiled(), &[attempt])
     }
 
-    pub(super) fn is_spoiled(&self, attempt: u64) -> Result<bool, MakeError> {
-        let path = self.record_of_spoiled();
-        let all = synced_lines::read::<u64>(&path).map_err(|source| MakeError::File { path, source })?;
-        Ok(all.contains(&attempt))
+    pub(super) fn is_spoiled(&self, attempt: u64) -> io::Result<bool> {
+        Ok(synced_lines::read::<u64>(&self.record_of_spoiled())?.contains(&attempt))
     }
 
-    fn record_of_spoiled(&self) -> PathBuf {
+    pub(super) fn record_of_spoiled(&self) -> PathBuf {
         self.run_dir.join(SPOILED)
     }
 }
