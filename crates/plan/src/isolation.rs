@@ -39,13 +39,11 @@ pub(crate) fn in_worktree(
             let problem = Diagnostic::error(Code::BadValue, key.span.clone(), message);
             problems.push(problem.help(help));
         }
-        if let Some(at) = &task.keeps {
-            let message =
-                format!("`retry.keep_worktree` of task `{}` has no effect: it has no worktree", task.id);
-            let problem = Diagnostic::warning(Code::NoEffect, at.clone(), message);
-            problems.push(problem.help("add `isolation: worktree`, or leave it out"));
-        }
+        keeps_nothing(task, gate, problems);
         return None;
+    }
+    if gate.is_some() {
+        keeps_nothing(task, gate, problems);
     }
     for output in &task.outputs {
         let Some(why) = refuse_path(&output.value) else { continue };
@@ -59,6 +57,17 @@ pub(crate) fn in_worktree(
         verify: task.verify.iter().map(|command| command.value.clone()).collect(),
         accept_partial: task.accept_partial,
     })
+}
+
+/// Who has no worktree, or one that is put back, has nothing to go on with.
+fn keeps_nothing(task: &TaskDraft, gate: Option<&Check>, problems: &mut Problems) {
+    let Some(at) = &task.keeps else { return };
+    let (why, help) = match gate {
+        Some(_) => ("a gate begins anew with each attempt", "leave it out"),
+        None => ("it has no worktree", "add `isolation: worktree`, or leave it out"),
+    };
+    let message = format!("`retry.keep_worktree` of task `{}` has no effect: {why}", task.id);
+    problems.push(Diagnostic::warning(Code::NoEffect, at.clone(), message).help(help));
 }
 
 /// Where work is taken as it is, each task has to build on the one before it.

@@ -83,6 +83,12 @@ impl InFlight {
     pub(crate) fn new((node, number): (NodeId, u32), stage: Stage, job: Option<Job>) -> InFlight {
         InFlight { node, number, stage, job, base: None, goes_on: false, ending: false, note: None }
     }
+
+    /// People are told this of it, too.
+    pub(crate) fn note(&mut self, said: Option<String>) {
+        let notes: Vec<String> = self.note.take().into_iter().chain(said).collect();
+        self.note = (!notes.is_empty()).then(|| notes.join("; "));
+    }
 }
 
 /// Everything about worktrees that the driver knows.
@@ -268,9 +274,10 @@ impl Apart {
     }
 
     /// The id of the task of a node whose attempts go on in the worktree as the one before left it.
-    fn kept_task(&self, node: NodeId) -> Option<&str> {
+    pub(crate) fn kept_task(&self, node: NodeId) -> Option<&str> {
         let task = self.works.plan.tasks.get(node.index())?;
-        task.retry.keeps_worktree().then_some(&task.id)
+        // What a gate leaves is thrown away, with all that was set up for it.
+        (task.gate.is_none() && task.retry.keeps_worktree()).then_some(&task.id)
     }
 
     /// An attempt begins to work: whoever comes after it may go on there.

@@ -19,8 +19,7 @@ use std::sync::Arc;
 impl Apart {
     pub(crate) fn errand(&self, node: NodeId) -> Errand {
         let waits = self.in_flight.iter().find(|(_, flight)| flight.node == node);
-        let task = &self.works.plan.tasks[node.index()];
-        let again = |id| Again { id, goes_on: task.retry.keeps_worktree() };
+        let again = |id| Again { id, goes_on: self.kept_task(node).is_some() };
         let attempt = waits.map(|(attempt, _)| again(attempt.0));
         let (task, heads) = (self.works.graph.name(node).to_owned(), self.works.handed(node));
         Errand::Make { node, task, heads, attempt }
@@ -124,8 +123,7 @@ impl Local {
             let Some((made, flight)) = taken.zip(apart.in_flight.get_mut(&attempt)) else { continue };
             match made {
                 Ok(Begin { base, goes_on, note }) => {
-                    let notes: Vec<String> = flight.note.take().into_iter().chain(note).collect();
-                    flight.note = (!notes.is_empty()).then(|| notes.join("; "));
+                    flight.note(note);
                     (flight.base, flight.goes_on) = (Some(base), goes_on);
                     self.next_setup(attempt, 0);
                 }
@@ -159,7 +157,7 @@ impl Local {
         apart.workers.ground().one_by_one();
         let first = waiting.first().and_then(|(attempt, _)| apart.in_flight.get_mut(attempt));
         if let Some(flight) = first {
-            flight.note = Some(format!("{why}; tasks work one after the other in one worktree"));
+            flight.note(Some(format!("{why}; tasks work one after the other in one worktree")));
         }
         // Who has begun already waits for its turn in its slot.
         let limits = Limits { max_parallel: 1, ..apart.limits.clone() };

@@ -352,8 +352,8 @@ impl Local {
     fn note_put_back(&mut self, attempt: AttemptId) {
         let Some(apart) = self.apart.as_mut() else { return };
         let said = apart.workers.ground().put_back("`setup`");
-        if let (Some(said), Some(flight)) = (said, apart.in_flight.get_mut(&attempt)) {
-            flight.note = Some(said);
+        if let Some(flight) = apart.in_flight.get_mut(&attempt) {
+            flight.note(said);
         }
     }
 

@@ -104,6 +104,15 @@ fn what_has_no_effect_beside_what_else_stands_there_is_told() {
     let kept = "version: 1\nretry: { keep_worktree: true }\ntasks: [ { id: a, run: x, retry: { keep_worktree: true } } ]";
     check(kept, "RG107 3:51 `retry.keep_worktree` of task `a` has no effect: it has no worktree");
     check(&kept.replace("retry: { keep_worktree: true }\n", "isolation: worktree\n"), "");
+    for isolation in ["none", "worktree"] {
+        let gate = format!(
+            "version: 1\nisolation: {isolation}\ngates: {{ g: {{ run: x }} }}\ntasks: [ {{ id: a, gate: g, retry: {{ keep_worktree: true }} }} ]"
+        );
+        check(
+            &gate,
+            "RG107 4:52 `retry.keep_worktree` of task `a` has no effect: a gate begins anew with each attempt",
+        );
+    }
     for fine in ["strategy: squash, message: m", "fix: { agent: b }", "batch: 2", "order: [docs]"] {
         let keys = format!("merge: {{ gates: [t], {fine} }}\nagents: {{ b: {{ command: [x] }} }}");
         check(&with(&keys), "");

@@ -7,11 +7,11 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 /// The first attempt leaves a commit, a file that is not committed and one that git ignores; the second one needs all.
-const LEAVES: &str = "if test $REGATTA_ATTEMPT = 1; then echo 1 >one.txt; git add -A; git commit -qm mine; echo 2 >two.txt; echo s >seen.log; exit 1; fi";
-const NEEDS: &str = "test -e one.txt -a -e two.txt -a -e seen.log";
+pub const LEAVES: &str = "if test $REGATTA_ATTEMPT = 1; then echo 1 >one.txt; git add -A; git commit -qm mine; echo 2 >two.txt; echo s >seen.log; exit 1; fi";
+pub const NEEDS: &str = "test -e one.txt -a -e two.txt -a -e seen.log";
 
 /// A plan with one task whose second attempt is the last one.
-fn one(head: &str, retry: &str, script: &str) -> World {
+pub fn one(head: &str, retry: &str, script: &str) -> World {
     with_plan(&format!(
         "{head}tasks:
   - id: a
@@ -23,7 +23,7 @@ fn one(head: &str, retry: &str, script: &str) -> World {
 }
 
 /// The ends of attempts of a task, as events tell them.
-fn ends(world: &World, task: &str) -> Vec<Value> {
+pub fn ends(world: &World, task: &str) -> Vec<Value> {
     let events = world.regatta(&["events"]).out;
     let all = events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let is_end = |event: &Value| {
@@ -35,20 +35,20 @@ fn ends(world: &World, task: &str) -> Vec<Value> {
     all.filter(is_end).collect()
 }
 
-fn message(event: &Value) -> &str {
+pub fn message(event: &Value) -> &str {
     event["message"].as_str().unwrap_or_default()
 }
 
 /// What the branch of a task changed of the main one.
-fn changed(world: &World, task: &str) -> String {
+pub fn changed(world: &World, task: &str) -> String {
     let branch = format!("regatta/{}/t/{task}", world.run_id());
     git(world, &["diff", "--name-only", "main", &branch]).replace('\n', " ")
 }
 
-const KEPT: &str = ", keep_worktree: true";
+pub const KEPT: &str = ", keep_worktree: true";
 
 /// A task whose first attempt says that it is about to fail, some time before the second one.
-fn slow(script: &str) -> World {
+pub fn slow(script: &str) -> World {
     let told = "echo up >$REGATTA_WORKSPACE/.git/up; exit 1";
     let world = one("", KEPT, &script.replace("exit 1", told));
     world.write("plan.yaml", &world.read("plan.yaml").replace("1ms", "2s"));
@@ -57,7 +57,7 @@ fn slow(script: &str) -> World {
 }
 
 /// Runs the plan until its first attempt has ended, and kills the orchestrator before the second one.
-fn killed_between(world: &World) {
+pub fn killed_between(world: &World) {
     let mut run = world.start(&["run", "plan.yaml"]);
     assert_eq!(world.hear(".git/up"), "up");
     world.follow("retry_scheduled", 1);

@@ -57,6 +57,7 @@ mod init;
 mod injection;
 mod joins;
 mod keep_worktree;
+mod keep_worktree_limits;
 mod keeper;
 mod large_files;
 mod later_keys;

@@ -105,12 +105,13 @@ impl Ground {
         let mut findings: Vec<Finding> = told.blame.into_iter().map(tampered).collect();
         self.unlock(&path, &self.names.branch(&ended.task.id)).map_err(|source| locked(&path, source))?;
         let git = self.git_in(&path)?;
-        if self.mend(&path)? {
+        if self.mend_after(ended.attempt, &path)? {
             let message = "it removed or changed `.git` of its worktree; that was put back".to_owned();
             findings.push(Finding { cause: Cause::Tampered, message });
         }
         let (head, inner) = self.commit_left((&git, &path), ended, &base)?;
         fault::point("collect.committed");
+        self.keep_half_done(&path, &ended.task.id)?;
         self.repo.git.set_ref(&self.names.kept(&ended.task.id, ended.attempt), &head)?;
         fault::point("collect.kept");
         let descends = git.is_ancestor(&base, &head)?;
@@ -146,6 +147,11 @@ impl Ground {
                 let message = format!("its result cannot be read: {error}");
                 findings.push(Finding { cause: Cause::BadResult, message });
             }
+        }
+        // It was put back, and whoever saw that died.
+        if findings.is_empty() && self.is_spoiled(ended.attempt).map_err(|source| locked(&path, source))? {
+            findings
+                .push(tampered("it removed or changed `.git` of its worktree; that was put back".to_owned()));
         }
         // What it says of itself tells more than what is not there.
         findings.extend(descends.then(|| missing(own, &changes, &path)).into_iter().flatten());
@@ -206,11 +212,17 @@ impl Ground {
         Ok((git.commit_tree((&tree, &[&head]), &message, &stamp)?, inner))
     }
 
-    /// The branch of the task stands at what it left, and the worktree on that branch.
+    /// The branch of the task stands at what it left, and the worktree on that branch. Where it stood is kept.
     ///
     /// # Errors
     /// Git fails.
     pub(crate) fn put_on_branch(&self, git: &Git, task: &str, head: &Oid) -> Result<(), GitError> {
+        self.keep_tip(task, head)?;
+        self.move_branch(git, task, head)
+    }
+
+    /// The same for what nobody misses.
+    pub(super) fn move_branch(&self, git: &Git, task: &str, head: &Oid) -> Result<(), GitError> {
         let full = format!("refs/heads/{}", self.names.branch(task));
         self.repo.git.set_ref(&full, head)?;
         git.run(&["symbolic-ref", "HEAD", &full]).map(|_| ())

@@ -26,7 +26,7 @@ impl Ground {
             let message = format!("its result cannot be read: {error}");
             findings.push(Finding { cause: Cause::BadResult, message });
         }
-        self.put_on_branch(&git, &ended.task.id, base)?;
+        self.move_branch(&git, &ended.task.id, base)?;
         git.run(&["reset", "--hard", "--quiet", "--no-recurse-submodules", base.as_str()])?;
         git.run(&["clean", "-ffdxq"])?;
         let warnings: Vec<String> =

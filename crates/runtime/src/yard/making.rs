@@ -54,10 +54,12 @@ impl Ground {
         fault::point("worktree.before");
         let path = self.path(task);
         let branch = self.names.branch(task);
+        self.forget_worker(&path)?;
         self.clear(&path)?;
         self.forget_setup(&path).map_err(|source| MakeError::File { path: path.clone(), source })?;
         let full = format!("refs/heads/{branch}");
-        // What it had is kept by the refs of earlier attempts.
+        // What earlier attempts left their refs keep; what stands on it besides, as in the middle of a rebase, gets one.
+        self.keep_tip(task, base)?;
         self.repo.git.drop_refs(std::slice::from_ref(&full))?;
         let at = (branch.as_str(), base);
         let dirs = self.cones.get(task);

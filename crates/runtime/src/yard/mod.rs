@@ -4,7 +4,7 @@
 //! ```text
 //! driver --Errand--> queue -> workers (as many as cores) --Done--> inbox of the loop
 //!                                |- base, making      before an attempt
-//!                                |- going_on          instead of making, where the attempt before is gone on with
+//!                                |- going_on          instead of making, where the attempt before is gone on with (`worked`: who that was)
 //!                                |- collecting        after it: what is left is committed, checked, kept by a ref
 //!                                |- prepared           what `setup` left is nobody's work
 //!                                |- whole              everything in a worktree as a tree, also repositories inside
@@ -49,6 +49,7 @@ mod stood;
 mod strange;
 mod uncommitted;
 mod whole;
+mod worked;
 mod workers;
 
 pub use attributes::{AttributesError, Meeting, Merger};

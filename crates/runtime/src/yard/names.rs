@@ -89,6 +89,12 @@ impl Names {
         format!("refs/regatta/{}/{}/put-there-{commit}", self.run, part(task))
     }
 
+    /// The full ref of a commit of an attempt that is no part of what it left.
+    #[must_use]
+    pub fn set_aside(&self, task: &str, commit: &str) -> String {
+        format!("refs/regatta/{}/{}/set-aside-{commit}", self.run, part(task))
+    }
+
     /// The prefix of what persons gave tasks of the run as their work.
     #[must_use]
     pub fn all_adopted(&self) -> String {

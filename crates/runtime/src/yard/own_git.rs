@@ -83,6 +83,17 @@ impl Ground {
         put_back(path, &admin).map_err(|source| OwnGitError::Mend { path: path.to_owned(), source })
     }
 
+    /// The same after an attempt, which spoiled its worktree if that was needed. It is recorded first: when it is put back
+    /// nobody can see it any more.
+    pub(super) fn mend_after(&self, attempt: u64, path: &Path) -> Result<bool, OwnGitError> {
+        if names_well(&path.join(DOT_GIT), &named(&self.admin_of(path)?)) {
+            return Ok(false);
+        }
+        let failed = |source| OwnGitError::Mend { path: path.to_owned(), source };
+        self.spoiled(attempt).map_err(failed)?;
+        self.mend(path)
+    }
+
     /// Nobody works in a worktree: locks of git that stand there are of a git that was killed.
     ///
     /// # Errors
@@ -127,14 +138,11 @@ pub(crate) fn admins(common_dir: &Path) -> BTreeMap<PathBuf, PathBuf> {
 /// laid aside.
 pub(crate) fn put_back(path: &Path, admin: &Path) -> io::Result<bool> {
     let own = path.join(DOT_GIT);
-    let wanted = format!("gitdir: {}\n", admin.display());
-    let meta = own.symlink_metadata().ok();
-    if meta.as_ref().is_some_and(fs::Metadata::is_file)
-        && fs::read_to_string(&own).ok() == Some(wanted.clone())
-    {
+    let wanted = named(admin);
+    if names_well(&own, &wanted) {
         return Ok(false);
     }
-    match meta {
+    match own.symlink_metadata().ok() {
         Some(meta) if meta.is_dir() => {
             let aside = path.join(TASK_DIR);
             fs::create_dir_all(&aside)?;
@@ -146,4 +154,15 @@ pub(crate) fn put_back(path: &Path, admin: &Path) -> io::Result<bool> {
     }
     fs::write(&own, wanted)?;
     Ok(true)
+}
+
+/// What stands in `.git` of a worktree for which git keeps that directory.
+fn named(admin: &Path) -> String {
+    format!("gitdir: {}\n", admin.display())
+}
+
+/// Whether a plain file says what is wanted.
+fn names_well(own: &Path, wanted: &str) -> bool {
+    own.symlink_metadata().is_ok_and(|meta| meta.is_file())
+        && fs::read_to_string(own).is_ok_and(|text| text == wanted)
 }

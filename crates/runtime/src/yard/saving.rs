@@ -5,11 +5,21 @@
 
 use super::Ground;
 use super::own_git::OwnGitError;
-use crate::git::{Oid, Stamp};
+use crate::git::{GitError, Oid, Stamp};
+use crate::private_file;
+use std::io::Read as _;
 use std::path::Path;
 
 /// What a commit says of what nobody collected.
 pub(super) const LOST: &str = "left by a lost attempt of";
+
+/// Where git puts aside what was not committed, for what it has half done;
+const STASHED: [&str; 3] = ["MERGE_AUTOSTASH", "rebase-merge/autostash", "rebase-apply/autostash"];
+/// and what it names in commits there: what is being rebased, and what is merged or picked.
+const NAMED: [&str; 5] =
+    ["rebase-merge/orig-head", "rebase-apply/orig-head", "sequencer/head", "MERGE_HEAD", "CHERRY_PICK_HEAD"];
+/// So much of such a file is read, in bytes.
+const MOST_BYTES: u64 = 64 << 10;
 
 impl Ground {
     /// Keeps what is in the worktree of a task and that no ref holds, under a ref that names the attempt to come. Its dates
@@ -47,11 +57,54 @@ impl Ground {
         Ok(())
     }
 
+    /// Keeps where the branch of a task stands, which is about to stand elsewhere, if that is lost with it.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(super) fn keep_tip(&self, task: &str, next: &Oid) -> Result<(), GitError> {
+        let (git, branch) = (&self.repo.git, format!("refs/heads/{}", self.names.branch(task)));
+        let Some(tip) = git.commit(&branch)?.filter(|tip| tip != next) else { return Ok(()) };
+        if git.is_ancestor(&tip, next)? || git.is_held_besides(&branch, &tip)? {
+            return Ok(());
+        }
+        git.set_ref(&self.names.set_aside(task, tip.as_str()), &tip)
+    }
+
+    /// Keeps what git has half done in a worktree of a task, and what it had put aside for that.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(super) fn keep_half_done(&self, path: &Path, task: &str) -> Result<(), GitError> {
+        let (git, Some(admin)) = (&self.repo.git, self.admin(path)) else { return Ok(()) };
+        let commits = |name: &str| -> Result<Vec<Oid>, GitError> {
+            let mut text = String::new();
+            let read = private_file::open(&admin.join(name));
+            // What cannot be read names nothing.
+            let _ = read.and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
+            let named = text.lines().filter_map(|line| Oid::parse(line.trim()));
+            named.filter_map(|oid| git.commit(oid.as_str()).transpose()).collect()
+        };
+        for name in STASHED {
+            for commit in commits(name)? {
+                git.set_ref(&self.names.stashed(commit.as_str()), &commit)?;
+            }
+        }
+        for name in NAMED {
+            for commit in commits(name)? {
+                if !git.is_held(&commit)? {
+                    git.set_ref(&self.names.set_aside(task, commit.as_str()), &commit)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// What is there as a commit, if no ref holds it.
     fn save(&self, path: &Path, task: &str, what: &str) -> Result<Option<Oid>, OwnGitError> {
         let mend = |source| OwnGitError::Mend { path: path.to_owned(), source };
         self.unlock(path, &self.names.branch(task)).map_err(mend)?;
         let git = self.git_in(path)?;
+        self.keep_half_done(path, task)?;
         let Some(head) = git.commit("HEAD")? else { return Ok(None) };
         let mut tip = head.clone();
         let (staged, inner) = self.stage(&git, &head)?;
