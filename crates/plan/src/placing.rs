@@ -105,14 +105,15 @@ impl<'a> Placing<'a> {
         let needs = edges.needs(&task.needs);
         check_join(&task, needs.is_empty(), problems);
         let Edges { cell, families, .. } = edges;
-        let effect = effect(draft, &task, problems);
+        let isolation = task.isolation.as_deref().unwrap_or(&draft.isolation);
+        let worktree = isolation::in_worktree((&task, gate), isolation, problems);
+        let effect = effect(draft, (&task, worktree.is_some()), problems);
         let cache = cache(draft, (&task, &effect), problems);
         let agent = task.action.as_ref().and_then(|a| a.value.agent());
         if let Some(name) = agent {
             workers::check(draft, (&task, name), problems);
         }
         let names = self.names;
-        let isolation = task.isolation.as_deref().unwrap_or(&draft.isolation);
         let known = agent.and_then(|name| draft.agents.all.get(name));
         let judged = Judged {
             effect,
@@ -120,7 +121,7 @@ impl<'a> Placing<'a> {
             agent: agent.is_some(),
             idle_ms: known.and_then(|agent| agent.idle_timeout_ms),
             role: known.and_then(|agent| agent.role.clone()),
-            worktree: isolation::in_worktree((&task, gate), isolation, problems),
+            worktree,
             gate: gate.cloned(),
         };
         Placed {
@@ -278,8 +279,9 @@ fn cache(draft: &Draft<'_>, (task, effect): (&TaskDraft, &str), problems: &mut P
     pure && task.cache.unwrap_or(usual)
 }
 
-/// The effect contract of a task: its own, the plan's, or the default.
-fn effect(draft: &Draft<'_>, task: &TaskDraft, problems: &mut Problems) -> String {
+/// The effect contract of a task: its own, the plan's, or the default. What is done in a worktree stays there until it is merged,
+/// so it may be done again.
+fn effect(draft: &Draft<'_>, (task, apart): (&TaskDraft, bool), problems: &mut Problems) -> String {
     if gate_tasks::gate_of(draft, task).is_some() {
         return "pure".to_owned();
     }
@@ -287,6 +289,9 @@ fn effect(draft: &Draft<'_>, task: &TaskDraft, problems: &mut Problems) -> Strin
     let known = || {
         let tool = task.action.as_ref().and_then(|action| action.value.tool());
         let joins = matches!(task.action.as_ref().map(|action| &action.value), Some(Action::Join { .. }));
+        if apart {
+            return "idempotent";
+        }
         if joins { "pure" } else { tool.and_then(built_in).map_or("at-most-once", |tool| tool.effect) }
     };
     let effect =

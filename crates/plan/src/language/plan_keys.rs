@@ -54,7 +54,7 @@ pub(crate) static PLAN: Shape = Shape {
         key(
             "effect",
             EFFECT,
-            "Effect contract of each task that names no other: what a lost attempt means. Default `at-most-once`.",
+            "Effect contract of each task that names no other: what a lost attempt means. Default `idempotent` in a worktree, where what is done stays until it is merged, else `at-most-once`.",
         ),
         key(
             "isolation",

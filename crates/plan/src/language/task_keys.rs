@@ -82,7 +82,11 @@ pub(crate) static TASK: Shape = Shape {
         key("retry", Kind::Record(&RETRY), "Retry policy; a key that is left out is taken from the plan."),
         key("max_retries", Kind::Whole(0, 999), "n is `retry: { max_attempts: n+1 }`."),
         key("timeout", Kind::Record(&TIMEOUT), "Timeouts; a key that is left out is taken from the plan."),
-        key("effect", EFFECT, "Effect contract: what a lost attempt means. Default: the plan's."),
+        key(
+            "effect",
+            EFFECT,
+            "Effect contract: what a lost attempt means. Default: the plan's, else by whether it has a worktree.",
+        ),
         key(
             "reconcile",
             COMMAND,

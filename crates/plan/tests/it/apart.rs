@@ -14,6 +14,19 @@ fn told(keys: &str, expect: &str, help: Option<&str>) {
 }
 
 #[test]
+fn what_is_done_in_a_worktree_may_be_done_again_unless_somebody_says_otherwise() {
+    let effect = |keys: &str, task: &str| {
+        plan(&format!("version: 1\n{keys}\ntasks: [ {{ id: a, run: x{task} }} ]")).tasks[0].effect.clone()
+    };
+    assert_eq!(effect("isolation: worktree", ""), "idempotent");
+    assert_eq!(effect("isolation: worktree", ", isolation: none"), "at-most-once");
+    assert_eq!(effect("isolation: worktree", ", effect: at-most-once"), "at-most-once");
+    assert_eq!(effect("isolation: worktree\neffect: at-most-once", ""), "at-most-once");
+    assert_eq!(effect("isolation: worktree", ", reconcile: y"), "reconcile");
+    assert_eq!(effect("isolation: none", ""), "at-most-once");
+}
+
+#[test]
 fn paths_of_worktrees_stay_in_the_workspace() {
     for (key, column) in [("copy", 25), ("shared", 27), ("protect", 28)] {
         let expect = format!("RG006 2:{column} `{key}` of `worktree` is not a path inside the workspace");
@@ -34,11 +47,7 @@ fn variables_of_worktrees_have_names_and_refer_to_what_there_is() {
         &format!("RG006 2:27 `worktree` sets a variable `A=B`, which {not_a_name}"),
         None,
     );
-    told(
-        "worktree: { env: { \"\": x } }",
-        "RG006 2:24 `worktree` sets a variable ``, which has no name",
-        None,
-    );
+    told("worktree: { env: { \"\": x } }", "RG009 2:20 `env` has an empty name", None);
     told(
         "worktree: { env: { P: '${nope.x}' } }",
         "RG013 2:23 variable `P` of `worktree` refers to `${nope.x}`, which it cannot",

@@ -164,11 +164,11 @@ pub fn next(view: &RunView) -> String {
     let landing_waits = view.landing.as_ref().is_some_and(|report| report.waits.is_some());
     match (engine.state().phase, doubt) {
         (Phase::Paused(PauseReason::Waiting | PauseReason::Interrupted), None) if gate.is_some() => format!(
-            "next: regatta answer {run_id} {} --allow | --deny\nthen: regatta resume {run_id}\n",
-            gate.unwrap_or_default()
+            "next: regatta answer {run_id} {gate} --allow\nor:   regatta answer {run_id} {gate} --deny\nthen: regatta resume {run_id}\n",
+            gate = gate.unwrap_or_default()
         ),
         (Phase::Paused(PauseReason::Waiting | PauseReason::Interrupted), Some(task)) => format!(
-            "next: regatta answer {run_id} {task} --again | --succeeded | --failed\nthen: regatta resume {run_id}\n"
+            "next: regatta answer {run_id} {task} --again  (or --succeeded, or --failed)\nthen: regatta resume {run_id}\n"
         ),
         // What it waits for was said with the command that goes on.
         (Phase::Paused(PauseReason::Waiting), None) if landing_waits => String::new(),

@@ -21,7 +21,9 @@ fn asked() -> World {
         "asks       g: gate `ok` asks: review the diff\n           to allow: regatta answer {run} g --allow\n           to deny:  regatta answer {run} g --deny\n"
     );
     assert!(said.out.contains(&next), "{}", said.out);
-    let next = format!("next: regatta answer {run} g --allow | --deny\nthen: regatta resume {run}\n");
+    let next = format!(
+        "next: regatta answer {run} g --allow\nor:   regatta answer {run} g --deny\nthen: regatta resume {run}\n"
+    );
     assert!(said.out.contains(&next), "{}", said.out);
     world
 }
