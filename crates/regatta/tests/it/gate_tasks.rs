@@ -303,9 +303,12 @@ fn evidence_lies_where_the_gate_looks_and_nothing_is_read_or_deleted_elsewhere()
     let world = with_plan(&format!(
         "merge: {{ gates: [unit] }}
 gates: {{ unit: {{ run: 'true', {evidence} }} }}
-tasks: [ {{ id: a, run: 'ln -s {link} rep' }} ]
+tasks: [ {{ id: a, run: 'echo new >new.txt' }} ]
 "
     ));
+    std::os::unix::fs::symlink(out.root(), world.path("rep")).unwrap();
+    git(&world, &["add", "rep"]);
+    git(&world, &["commit", "-q", "-m", "a link that leads out"]);
     world.regatta(&["run", "plan.yaml"]).exits(1);
     let landing = world.regatta(&["status", "--json"]).json()["landing"].clone();
     assert!(landing["gates"][0]["said"].as_str().unwrap().contains(said), "{landing:#}");
