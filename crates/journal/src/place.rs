@@ -114,7 +114,14 @@ impl Place {
         Ok(dir)
     }
 
-    /// Names of directories of runs that are not being removed, up to `most`, in no order.
+    /// Whether a directory may be one of a run: ours have a lock and a place for output from their beginning on.
+    #[must_use]
+    pub fn is_run_dir(dir: &Path) -> bool {
+        ["lock", "out"].iter().any(|name| dir.join(name).symlink_metadata().is_ok())
+    }
+
+    /// Names of directories of runs that are not being removed, up to `most`, in no order. What somebody else put there is
+    /// none.
     pub(crate) fn some_run_dirs(&self, most: usize) -> Result<Vec<String>, StoreError> {
         let runs = self.runs();
         let entries = match std::fs::read_dir(&runs) {
@@ -126,7 +133,8 @@ impl Place {
         let named = entries.filter_map(Result::ok).filter(is_dir);
         let names = named.filter_map(|entry| entry.file_name().into_string().ok());
         let removed = self.removed();
-        Ok(names.filter(|name| !removed.join(name).exists()).take(most).collect())
+        let ours = |name: &String| Place::is_run_dir(&runs.join(name)) && !removed.join(name).exists();
+        Ok(names.filter(ours).take(most).collect())
     }
 }
 

@@ -128,6 +128,7 @@ fn check_all(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
         if let Some(at) = draft.apart.as_ref().and_then(|apart| apart.forward_only.as_ref()) {
             isolation::check_forward((placed, at), &reach, problems);
         }
+        isolation::check_seen(placed, &reach, problems);
     }
     isolation::check_merge(draft, placed, problems);
     gate_tasks::check_merge(draft, placed, problems);
@@ -145,7 +146,7 @@ fn default_ageing(tasks: usize) -> u32 {
     u32::try_from(6 * tasks.isqrt()).unwrap_or(u32::MAX).max(32)
 }
 
-/// Ids keep their grammar, and no two are the same, or the same but for case. Answers the order of the tasks by id, if
+/// Ids keep their grammar, and no two are the same, or the same but for case. That one is empty was told before. Answers the order of the tasks by id, if
 /// it was found out on the way.
 fn check_ids(tasks: &[Entry<'_>], problems: &mut Problems) -> Option<Vec<u32>> {
     for task in tasks.iter().filter(|t| !t.id.is_empty() && !is_id(t.id)) {

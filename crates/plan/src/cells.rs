@@ -120,7 +120,8 @@ fn slots<'e, 't>(
             wrong(&map.over.span, message, "write `[a, b]`, or `${list.result.items}`");
             1
         }
-        _ => given.unwrap_or(DEFAULT_ITEMS),
+        // What is out of bounds has been reported.
+        _ => given.unwrap_or(DEFAULT_ITEMS).clamp(1, MAX_ITEMS),
     };
     let longest = task.id.len() + (items - 1).to_string().len() + 2;
     if longest > MAX_ID_BYTES {
@@ -151,7 +152,7 @@ fn check_values(task: &Entry<'_>, matrix: &Matrix, problems: &mut Problems) {
         problems.push(Diagnostic::error(code, task.id_span(), message));
     };
     for (axis, values) in matrix {
-        if !is_id(axis) {
+        if !axis.is_empty() && !is_id(axis) {
             let axis = axis.escape_debug();
             wrong(Code::BadId, format!("matrix axis `{axis}` of task `{}` is not an id", task.id));
         }

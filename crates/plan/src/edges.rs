@@ -4,7 +4,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::Spanned;
-use crate::fields::nearest;
+use crate::guesses::Guesses;
 use crate::ids::Ids;
 use crate::model::Action;
 use crate::placed::NeedPlace;
@@ -14,6 +14,9 @@ use crate::when::Condition;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How the message ends about a reference to a task that there is none of.
+pub const NAMES_NO_TASK: &str = "names no task";
+
 /// Everything that references may name.
 pub(crate) struct Names<'n> {
     pub(crate) tasks: Ids<'n>,
@@ -21,24 +24,6 @@ pub(crate) struct Names<'n> {
     pub(crate) inputs: BTreeSet<String>,
     pub(crate) env: Option<BTreeSet<String>>,
     pub(crate) vault: BTreeSet<String>,
-}
-
-/// How many names may be compared with names that mean nothing, in all: so many times a short text, so seconds at most.
-const MAX_LIKENESSES: usize = 5_000_000;
-
-/// Finds names that were probably meant, for the first problems of a plan.
-pub(crate) struct Guesses(usize);
-
-impl Guesses {
-    pub(crate) fn new() -> Guesses {
-        Guesses(MAX_LIKENESSES)
-    }
-
-    /// The task that is most like `id`, if one is and it is still sought.
-    fn task<'n>(&mut self, id: &str, names: &Names<'n>) -> Option<&'n str> {
-        self.0 = self.0.checked_sub(names.tasks.len())?;
-        nearest(id, names.tasks.iter())
-    }
 }
 
 /// Gathers the edges of one task while its references are checked.
@@ -118,9 +103,7 @@ impl<'a> Edges<'a> {
         } else {
             let message = format!("task `{}` needs `{id}`, which does not exist", self.id);
             let mut problem = Diagnostic::error(Code::MissingDependency, need.span.clone(), message);
-            if let Some(near) = self.guesses.task(id, self.names) {
-                problem = problem.help(format!("did you mean `{near}`?"));
-            }
+            problem.help = self.guesses.help(id, self.names.tasks.iter());
             problems.push(problem);
         }
     }
@@ -174,6 +157,10 @@ impl<'a> Edges<'a> {
 
     fn follow(&mut self, reference: &Ref, span: &Span) -> Result<(), (String, Option<String>)> {
         let first = reference.path.first().map(String::as_str).unwrap_or_default();
+        if matches!(reference.head.as_str(), "vault" | "env" | "matrix") && reference.path.len() > 1 {
+            let help = format!("write `${{{}.{first}}}`", reference.head);
+            return Err((format!("goes into `{first}`, which is one text"), Some(help)));
+        }
         match reference.head.as_str() {
             "inputs" if self.names.inputs.contains(first) => Ok(()),
             "inputs" => {
@@ -217,8 +204,7 @@ impl<'a> Edges<'a> {
             return Ok(());
         }
         if self.names.tasks.find(id).is_none() {
-            let near = self.guesses.task(id, self.names);
-            return Err(("names no task".into(), near.map(|n| format!("did you mean `{n}`?"))));
+            return Err((NAMES_NO_TASK.into(), self.guesses.help(id, self.names.tasks.iter())));
         }
         if !["result", "status", "duration_ms", "stdout", "exit_code"].contains(&field) {
             let help = "a task has `result`, `status`, `duration_ms`, `stdout` and `exit_code`";
@@ -245,10 +231,11 @@ impl<'a> Edges<'a> {
             if id != self.id && self.on(id, &when.span) {
                 continue;
             }
-            let why = if id == self.id { "names its own task" } else { "names no task" };
+            let why = if id == self.id { "names its own task" } else { NAMES_NO_TASK };
             let message = format!("`{id}` in the condition of task `{}` {why}", self.id);
             let mut problem = Diagnostic::error(Code::BadCondition, when.span.clone(), message);
-            if let Some(near) = self.guesses.task(id, self.names).filter(|n| *n != self.id) {
+            let others = self.names.tasks.iter().filter(|task| *task != self.id);
+            if let Some(near) = self.guesses.nearest(id, others) {
                 problem = problem.help(format!("did you mean `{near}`?"));
             }
             problems.push(problem);

@@ -106,12 +106,12 @@ impl<'t> Fields<'t> {
         self.list(key).iter().filter_map(text).collect()
     }
 
-    /// Whole numbers by key.
+    /// Whole numbers by key. That a key is empty is told elsewhere.
     pub(crate) fn counts(self, key: &str) -> BTreeMap<String, u32> {
         let count = |(k, v): (Key<'_>, Item<'_>)| {
             Some((k.text.to_owned(), whole(v).and_then(|n| u32::try_from(n).ok())?))
         };
-        self.inside(key).pairs().filter_map(count).collect()
+        self.inside(key).pairs().filter(|(k, _)| !k.text.is_empty()).filter_map(count).collect()
     }
 }
 
@@ -240,9 +240,11 @@ pub fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&
     if text.len() > MAX_LIKE_BYTES {
         return None;
     }
+    // `One` is like `one`, though no letter says so.
+    let text = text.to_ascii_lowercase();
     names
         .filter(|name| name.len() <= MAX_LIKE_BYTES)
-        .map(|name| (strsim::jaro_winkler(text, name), name))
+        .map(|name| (strsim::jaro_winkler(&text, &name.to_ascii_lowercase()), name))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
         .map(|(_, name)| name)

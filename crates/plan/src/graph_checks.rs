@@ -2,10 +2,10 @@
 //!
 //! Looks at tasks sorted by id, so the same graph gives the same problems whatever the order of the file.
 
+use crate::cycles;
 use crate::diagnostic::{Code, Diagnostic, Problems};
-use crate::placed::{NeedPlace, Placed};
+use crate::placed::Placed;
 use crate::reach::{Reach, Rows, sort};
-use std::collections::BTreeMap;
 
 /// Redundant edges are sought up to this many edges.
 const MAX_EDGES_FOR_REDUNDANCY: usize = 20_000;
@@ -20,51 +20,12 @@ pub(crate) fn check(placed: &[Placed], problems: &mut Problems) -> Option<Reach>
     placed.iter().for_each(|p| preds.push(p.needs.iter().map(|need| need.on)));
     let (order, open) = sort(&preds);
     if order.len() < placed.len() {
-        report_cycle(placed, &preds, &open, problems);
+        cycles::report(placed, (&preds, &open), problems);
         return None;
     }
     report_depth(placed, &preds, &order, problems);
     report_redundant(placed, (&preds, &order), problems);
     Some(Reach::new(preds, order))
-}
-
-/// From the smallest id that a cycle holds back, always to the smallest held-back predecessor: this walk must meet
-/// itself. The cycle is told in the direction of the work, beginning with its smallest id.
-fn report_cycle(placed: &[Placed], preds: &Rows, open: &[usize], problems: &mut Problems) {
-    let Some(start) = open.iter().position(|&o| o > 0) else { return };
-    let (mut seen, mut walk, mut here) = (BTreeMap::new(), Vec::new(), start);
-    let from = loop {
-        if let Some(&at) = seen.get(&here) {
-            break at;
-        }
-        seen.insert(here, walk.len());
-        walk.push(here);
-        match preds.row(here).filter(|&p| open[p] > 0).min() {
-            Some(next) => here = next,
-            None => return,
-        }
-    };
-    let mut cycle: Vec<usize> = walk[from..].iter().rev().copied().collect();
-    let smallest = cycle.iter().enumerate().min_by_key(|(_, n)| **n).map_or(0, |(at, _)| at);
-    cycle.rotate_left(smallest);
-    cycle.push(cycle[0]);
-    let names: Vec<String> = cycle.iter().map(|&i| placed[i].task.id.clone()).collect();
-    let span = |pair: &[usize]| placed[pair[1]].need(pair[0]).map(NeedPlace::span);
-    let first = cycle.windows(2).find_map(span).unwrap_or(placed[start].id_span.wide());
-    let shown = if names.len() > 12 {
-        format!(
-            "{} -> … ({} tasks) … -> {}",
-            names[..6].join(" -> "),
-            names.len() - 1,
-            names[names.len() - 1]
-        )
-    } else {
-        names.join(" -> ")
-    };
-    let mut problem =
-        Diagnostic::error(Code::Cycle, first, format!("tasks depend on each other in a cycle: {shown}"));
-    problem.cycle = names;
-    problems.push(problem.help("remove one of these dependencies"));
 }
 
 fn report_depth(placed: &[Placed], preds: &Rows, order: &[usize], problems: &mut Problems) {
@@ -82,6 +43,9 @@ fn report_depth(placed: &[Placed], preds: &Rows, order: &[usize], problems: &mut
 /// A needed edge is redundant if another predecessor reaches its source. Ancestors as bit sets.
 fn report_redundant(placed: &[Placed], (preds, order): (&Rows, &[usize]), problems: &mut Problems) {
     let edges = preds.edges();
+    if edges == 0 {
+        return;
+    }
     let words = preds.len().div_ceil(64);
     if edges > MAX_EDGES_FOR_REDUNDANCY || words.saturating_mul(preds.len()) > MAX_ANCESTOR_WORDS {
         let message =

@@ -85,12 +85,8 @@ impl<'a> Ids<'a> {
         self.ids[place]
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a str> + Clone {
         self.ids.iter().copied()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.ids.len()
     }
 }
 

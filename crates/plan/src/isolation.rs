@@ -10,9 +10,16 @@ use crate::model::Action;
 use crate::patterns::{plain, refuse_path};
 use crate::placed::Placed;
 use crate::reach::Reach;
+use crate::tools::works_on_files;
 use crate::tree::Span;
 
-/// What a task says about its worktree, if it has one: commands and agents do, what happens in this program does not.
+/// Whether an action works with files: commands, agents, and our own tools for files do. Those have worktrees.
+fn works(action: Option<&Action>) -> bool {
+    let tool = action.and_then(Action::tool).is_some_and(works_on_files);
+    tool || matches!(action, Some(Action::Argv(_) | Action::Shell { .. } | Action::Agent { .. }))
+}
+
+/// What a task says about its worktree, if it has one: what works with files does.
 pub(crate) fn in_worktree(
     (task, gate): (&TaskDraft, Option<&Check>),
     isolation: &str,
@@ -20,13 +27,17 @@ pub(crate) fn in_worktree(
 ) -> Option<InWorktree> {
     let action = task.action.as_ref().map(|action| &action.value);
     let agent = action.is_some_and(|action| action.agent().is_some());
-    let works = agent || matches!(action, Some(Action::Argv(_) | Action::Shell { .. }));
+    let works = works(action);
     if isolation != "worktree" || !works && !gate.is_some_and(Check::is_command) {
+        let help = match works {
+            true => "add `isolation: worktree`",
+            false => "only commands, agents and the tools `file_…` have one",
+        };
         // A gate has none of them, whatever its place.
         for key in task.worktree_keys.iter().filter(|_| gate.is_none()) {
             let message = format!("`{}` of task `{}` needs a worktree, which it has not", key.value, task.id);
             let problem = Diagnostic::error(Code::BadValue, key.span.clone(), message);
-            problems.push(problem.help("add `isolation: worktree`"));
+            problems.push(problem.help(help));
         }
         keeps_nothing(task, gate, problems);
         return None;
@@ -76,6 +87,28 @@ pub(crate) fn check_forward((placed, at): (&[Placed], &Span), reach: &Reach, pro
     let help = format!("add `needs: [{first}]` to `{second}`, or use `strategy: rebase`");
     let problem = problem.also(a.id_span.wide(), "no order").also(b.id_span.wide(), "between these");
     problems.push(problem.help(help));
+}
+
+/// What works in the user's checkout does not see the work of the tasks above it that have worktrees.
+pub(crate) fn check_seen(placed: &[Placed], reach: &Reach, problems: &mut Problems) {
+    let blind = |p: &Placed| p.task.worktree.is_none() && works(Some(&p.task.action));
+    if !placed.iter().any(blind) || placed.iter().all(|p| p.task.worktree.is_none()) {
+        return;
+    }
+    // The nearest task above each, or itself, whose work is not in the checkout.
+    let mut above: Vec<Option<usize>> = vec![None; placed.len()];
+    for i in reach.sorted((0..placed.len()).collect()) {
+        let found = placed[i].needs.iter().find_map(|need| above[need.on as usize]);
+        above[i] = if placed[i].task.worktree.is_some() { Some(i) } else { found };
+        let Some(other) = found.filter(|_| blind(&placed[i])) else { continue };
+        let (id, other) = (&placed[i].task.id, &placed[other].task.id);
+        let message =
+            format!("task `{id}` sees your checkout, and not what `{other}` does before it in a worktree");
+        let problem = Diagnostic::warning(Code::NoEffect, placed[i].id_span.wide(), message);
+        problems.push(
+            problem.help("leave out `isolation: none`, so that it works in a worktree on top of that work"),
+        );
+    }
 }
 
 /// Where no task has a worktree there is nothing to merge.

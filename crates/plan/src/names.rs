@@ -5,6 +5,7 @@
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::Draft;
 use crate::fields::nearest;
+use crate::guesses::Guesses;
 use crate::model::{Action, Agent, BUILT_IN, Claim, built_in};
 use crate::placed::Placed;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,11 +19,11 @@ pub(crate) fn check_names(draft: &Draft<'_>, placed: &[Placed], problems: &mut P
         drivers: draft.drivers.clone(),
         gates: draft.apart.as_ref().map(|apart| apart.gate_ids.clone()).unwrap_or_default(),
     };
+    let mut guesses = Guesses::new();
     for p in placed {
         check_locks(draft, p, problems);
-        let unknown = known.unknown(&p.task.action).into_iter();
-        let undo = p.task.undo.iter().filter_map(|a| known.unknown(a));
-        for (message, help) in unknown.chain(undo) {
+        let actions = std::iter::once(&p.task.action).chain(&p.task.undo);
+        for (message, help) in actions.filter_map(|action| known.unknown(action, &mut guesses)) {
             let message = format!("task `{}` names {message}", p.task.id);
             let mut problem = Diagnostic::error(Code::UnknownName, p.action_span.wide(), message);
             problem.help = help;
@@ -38,6 +39,7 @@ pub(crate) fn check_names(draft: &Draft<'_>, placed: &[Placed], problems: &mut P
 /// The MCP servers that agents of the plan get must be there.
 pub(crate) fn check_servers(draft: &Draft<'_>, agents: &BTreeMap<String, Agent>, problems: &mut Problems) {
     let named = agents.iter().flat_map(|(agent, of)| of.mcp.iter().map(move |server| (agent, server)));
+    let mut guesses = Guesses::new();
     for (agent, server) in named.filter(|(_, server)| !draft.mcp_servers.contains_key(*server)) {
         let place = draft.agents.servers.iter().find(|(of, place)| of == agent && place.value == *server);
         let lent = if place.is_none() { " of the settings" } else { "" };
@@ -47,8 +49,7 @@ pub(crate) fn check_servers(draft: &Draft<'_>, agents: &BTreeMap<String, Agent>,
         );
         let span = place.map_or(0..0, |(_, place)| place.span.clone());
         let mut problem = Diagnostic::error(Code::UnknownName, span, message);
-        let near = nearest(server, draft.mcp_servers.keys().map(String::as_str));
-        problem.help = near.map(|near| format!("did you mean `{near}`?"));
+        problem.help = guesses.help(server, draft.mcp_servers.keys().map(String::as_str));
         problems.push(problem);
     }
 }
@@ -63,10 +64,9 @@ struct Known {
 
 impl Known {
     /// What an action names that is not known, with a name that is like it.
-    fn unknown(&self, action: &Action) -> Option<(String, Option<String>)> {
-        let missing = |what: &str, name: &str, among: &str, known: &BTreeSet<String>| {
-            let near = nearest(name, known.iter().map(String::as_str));
-            let help = near.map(|near| format!("did you mean `{near}`?"));
+    fn unknown(&self, action: &Action, guesses: &mut Guesses) -> Option<(String, Option<String>)> {
+        let mut missing = |what: &str, name: &str, among: &str, known: &BTreeSet<String>| {
+            let help = guesses.help(name, known.iter().map(String::as_str));
             (format!("{what} `{name}`, which is not among `{among}`"), help)
         };
         match action {
@@ -130,6 +130,26 @@ fn check_locks(draft: &Draft<'_>, p: &Placed, problems: &mut Problems) {
         let message = format!("task `{}` {why}", p.task.id);
         problems.push(Diagnostic::error(Code::UnknownName, p.id_span.wide(), message));
     }
+    // Several claims on one thing are one claim.
+    let mut claimed: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+    for lock in &p.task.locks {
+        if let Claim::Units(units) = lock.claim {
+            claimed.entry(&lock.resource).or_default().push(units);
+        }
+    }
+    for (name, claims) in claimed {
+        let sum: u64 = claims.iter().map(|units| u64::from(*units)).sum();
+        match draft.resources.get(name).or_else(|| draft.leases.get(name)) {
+            Some(&capacity) if sum > capacity.into() && claims.iter().all(|units| *units <= capacity) => {
+                let message = format!(
+                    "task `{}` claims {sum} units of `{name}` in all, which has {capacity}",
+                    p.task.id
+                );
+                problems.push(Diagnostic::error(Code::UnknownName, p.id_span.wide(), message));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Names of an order that are told one by one if they mean nothing.
@@ -138,7 +158,7 @@ const MAX_STRANGERS: usize = 10;
 /// An order names tasks of the plan, each once.
 pub(crate) fn check_order(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
     let mut seen = BTreeSet::new();
-    let mut strangers = 0;
+    let (mut strangers, mut guesses) = (0, Guesses::new());
     for id in &draft.order {
         if placed.binary_search_by(|p| p.task.id.as_str().cmp(&id.value)).is_err() {
             strangers += 1;
@@ -147,8 +167,7 @@ pub(crate) fn check_order(draft: &Draft<'_>, placed: &[Placed], problems: &mut P
             }
             let message = format!("`order` names `{}`, which is no task", id.value.escape_debug());
             let mut problem = Diagnostic::error(Code::UnknownName, id.span.clone(), message);
-            let near = nearest(&id.value, placed.iter().map(|p| p.task.id.as_str()));
-            problem.help = near.map(|near| format!("did you mean `{near}`?"));
+            problem.help = guesses.help(&id.value, placed.iter().map(|p| p.task.id.as_str()));
             problems.push(problem);
         } else if !seen.insert(&id.value) {
             let message = format!("task `{}` stands twice in `order`", id.value);

@@ -5,8 +5,9 @@
 use crate::cells::Cell;
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{Draft, Spanned, TaskDraft};
-use crate::edges::{Edges, Guesses, Names};
+use crate::edges::{Edges, Names};
 use crate::gate_tasks;
+use crate::guesses::Guesses;
 use crate::isolation;
 use crate::items;
 use crate::model::{Action, Check, InWorktree, Task, Terms, built_in};

@@ -1,9 +1,11 @@
 //! Problems as text: source line, carets, label, help, code; or one line of facts each for machines.
 //!
-//! Hands only the lines near a place to the renderer, because a plan may be very large. Untrusted text is escaped.
+//! Hands only the lines near a place to the renderer, because a plan may be very large. Untrusted text is escaped, and what looks
+//! like a secret is told by nobody.
 
 use crate::diagnostic::{Diagnostic, Severity};
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use regatta_redact::Redactor;
 use serde::Serialize;
 
 /// At most this many problems are shown; the rest is counted.
@@ -64,11 +66,11 @@ fn fact_on(problem: &Diagnostic, source: &str, line: usize) -> Fact {
     Fact {
         code: problem.code.name(),
         severity: problem.severity,
-        message: problem.message.clone(),
+        message: safe(&problem.message),
         line,
         column: source[line_start..at].chars().count() + 1,
-        help: problem.help.clone(),
-        cycle: problem.cycle.clone(),
+        help: problem.help.as_deref().map(safe),
+        cycle: problem.cycle.iter().map(|id| safe(id)).collect(),
     }
 }
 
@@ -85,7 +87,13 @@ pub fn render(problems: &[Diagnostic], (name, source): (&str, &str), color: bool
     if problems.len() > MAX_SHOWN {
         out.push_str(&format!("and {} more problems\n", problems.len() - MAX_SHOWN));
     }
-    out
+    // What stands partly inside of a place and partly beside it is found in the whole only.
+    safe(&out)
+}
+
+/// Without what looks like a secret: a plan may have one where nobody would look for it, such as in a name.
+fn safe(text: &str) -> String {
+    Redactor::default().text(text.to_owned())
 }
 
 fn render_one(renderer: &Renderer, problem: &Diagnostic, (name, source): (&str, &str)) -> String {
@@ -103,11 +111,14 @@ fn render_one(renderer: &Renderer, problem: &Diagnostic, (name, source): (&str, 
     for window in &windows {
         let kind = if window.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
         let annotation = kind.span(window.span.clone()).label(window.label.as_str());
-        let snippet = Snippet::source(window.text.as_str())
-            .path(name)
-            .line_start(window.first_line)
-            .annotation(annotation);
-        group = group.element(snippet);
+        let snippet =
+            Snippet::source(window.text.as_str()).line_start(window.first_line).annotation(annotation);
+        group = match window.place {
+            None => group.element(snippet.path(name)),
+            Some((line, column)) => {
+                group.element(Origin::path(name).line(line).char_column(column)).element(snippet)
+            }
+        };
     }
     if let Some(help) = &help {
         group = group.element(Level::HELP.message(help.as_str()));
@@ -119,6 +130,8 @@ fn render_one(renderer: &Renderer, problem: &Diagnostic, (name, source): (&str, 
 struct Window {
     text: String,
     first_line: usize,
+    /// Line and column, where the text begins within the line and so does not tell.
+    place: Option<(usize, usize)>,
     span: std::ops::Range<usize>,
     label: String,
     primary: bool,
@@ -128,26 +141,39 @@ impl Window {
     fn around(source: &str, span: &std::ops::Range<usize>, (label, primary): (&str, bool)) -> Window {
         let start = floor(source, span.start);
         let end = floor(source, span.end.max(span.start)).max(start);
-        let mut from = source[..start].rfind('\n').map_or(0, |i| i + 1);
+        let line_start = source[..start].rfind('\n').map_or(0, |i| i + 1);
+        let mut from = line_start;
         for _ in 0..CONTEXT_LINES {
             from = source[..from.saturating_sub(1)].rfind('\n').map_or(0, |i| i + 1).min(from);
         }
+        // Long lines: first the context goes, then the beginning of the line itself.
+        let mut place = None;
+        if start - from > MAX_LINE_BYTES {
+            from = line_start;
+        }
         let first_line = source[..from].bytes().filter(|b| *b == b'\n').count() + 1;
+        if start - from > MAX_LINE_BYTES {
+            from = floor(source, start - MAX_LINE_BYTES / 2);
+            place = Some((first_line, source[line_start..start].chars().count() + 1));
+        }
         // A place of many lines is shown by its first.
         let end = source[start..end].find('\n').map_or(end, |i| start + i);
         let mut to = source[end..].find('\n').map_or(source.len(), |i| end + i);
-        if start.saturating_sub(from) > MAX_LINE_BYTES {
-            from = floor(source, start - MAX_LINE_BYTES / 2);
-        }
         if to - start > MAX_LINE_BYTES {
             to = floor(source, start + MAX_LINE_BYTES);
         }
         let end = end.min(to);
-        let head = visible_lines(&source[from..start]);
-        let marked = visible_lines(&source[start..end]);
-        let tail = visible_lines(&source[end..to]);
+        let [head, marked, tail] =
+            [from..start, start..end, end..to].map(|part| safe(&visible_lines(&source[part])));
         let span = head.len()..head.len() + marked.len();
-        Window { text: format!("{head}{marked}{tail}"), first_line, span, label: visible(label), primary }
+        Window {
+            text: format!("{head}{marked}{tail}"),
+            first_line,
+            place,
+            span,
+            label: visible(label),
+            primary,
+        }
     }
 }
 

@@ -106,6 +106,12 @@ pub fn built_in(name: &str) -> Option<&'static BuiltIn> {
     BUILT_IN.iter().find(|tool| tool.name == name)
 }
 
+/// Whether a tool of our own works with the files of the place that its task works in.
+#[must_use]
+pub fn works_on_files(name: &str) -> bool {
+    name.starts_with("file_") && built_in(name).is_some()
+}
+
 /// Those of the drivers that some action names.
 pub(crate) fn used_drivers<'a>(
     drivers: &BTreeSet<String>,

@@ -10,7 +10,10 @@ const OURS: &str = "REGATTA_";
 
 /// Checks a variable that somebody (a task, a server) sets.
 pub(crate) fn check_set(who: &str, (name, value): (&str, &str), span: &Span, problems: &mut Problems) {
-    let message = if let Some(why) = refuse_name(name) {
+    let message = if name.is_empty() {
+        // As of every map.
+        return;
+    } else if let Some(why) = refuse_name(name) {
         format!("{who} sets a variable `{}`, which {why}", name.escape_debug())
     } else if value.contains('\0') {
         format!("variable `{name}` of {who} holds a NUL character")

@@ -17,6 +17,21 @@ pub(crate) fn check(draft: &Draft<'_>, (task, name): (&TaskDraft, &str), problem
     if draft.agents.all.get(name).is_some_and(asks) {
         check_asking((task, name), draft.timeout.attempt_ms, problems);
     }
+    let silent = |agent: &Agent| matches!(agent.driver, Driver::Command(_));
+    if task.retry.resume_session == Some(true) && draft.agents.all.get(name).is_some_and(silent) {
+        check_session((task, name), problems);
+    }
+}
+
+/// Only presets and agents of `acp` tell the session that a further attempt could go on with.
+fn check_session((task, agent): (&TaskDraft, &str), problems: &mut Problems) {
+    let message = format!(
+        "`resume_session` of task `{}` resumes no session: agent `{agent}` is a `command`, which tells none",
+        task.id
+    );
+    let help =
+        "leave it out; `keep_worktree: true` goes on in the worktree, and what failed stands in the prompt";
+    problems.push(Diagnostic::warning(Code::NoEffect, task.id_span.clone(), message).help(help));
 }
 
 /// What an agent is told: what to do, and when it is done.

@@ -113,15 +113,22 @@ impl Redactor {
     /// Looks at a text, and at it as it is seen without its colours and out of its wrapping in JSON.
     fn look_through<'a>(&'a self, text: &[u8], wrappings: usize, spans: &mut Vec<Span<'a>>) {
         self.look(text, spans);
-        let uncoloured = Seen::uncoloured(text).map(|seen| (seen, 0));
-        let unescaped = (wrappings > 0).then(|| Seen::unescaped(text)).flatten();
-        for (seen, wrappings) in uncoloured.into_iter().chain(unescaped.map(|seen| (seen, wrappings - 1))) {
-            let mut found = Vec::new();
-            self.look_through(&seen.text, wrappings, &mut found);
-            for mut span in found {
-                (span.start, span.end) = seen.original((span.start, span.end), text.len());
-                spans.push(span);
-            }
+        if let Some(seen) = Seen::uncoloured(text) {
+            self.look_at(&seen, 0, spans);
+        }
+        if wrappings > 0
+            && let Some(seen) = Seen::unescaped(text)
+        {
+            self.look_at(&seen, wrappings - 1, spans);
+        }
+    }
+
+    fn look_at<'a>(&'a self, seen: &Seen, wrappings: usize, spans: &mut Vec<Span<'a>>) {
+        let mut found = Vec::new();
+        self.look_through(&seen.text, wrappings, &mut found);
+        for mut span in found {
+            (span.start, span.end) = seen.original((span.start, span.end));
+            spans.push(span);
         }
     }
 

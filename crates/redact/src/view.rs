@@ -8,10 +8,17 @@
 #[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) text: Vec<u8>,
-    /// Where each byte, or what stands for it, begins in the original; and where the original ends.
-    origin: Vec<u32>,
-    /// What stands for a byte goes on to where the next one begins.
-    whole: bool,
+    /// Where what is seen goes on elsewhere in the original, in order: few for a long text.
+    jumps: Vec<Jump>,
+}
+
+/// From a byte of what is seen on it is what stands from there in the original, up to the next one.
+#[derive(Clone, Copy, Debug)]
+struct Jump {
+    seen: usize,
+    original: usize,
+    /// So many bytes of the original stand for it as a whole, if it is an escape.
+    escape: Option<usize>,
 }
 
 const ESCAPE: u8 = 0x1b;
@@ -22,15 +29,12 @@ impl Seen {
         if !text.contains(&ESCAPE) {
             return None;
         }
-        let mut seen = Seen::of(text, false)?;
+        let mut seen = Seen { text: Vec::with_capacity(text.len()), jumps: Vec::new() };
         let mut at = 0;
         while at < text.len() {
-            if text[at] == ESCAPE {
-                at = end_of_sequence(text, at);
-                continue;
-            }
-            seen.push(text[at], at);
-            at += 1;
+            let next = text[at..].iter().position(|b| *b == ESCAPE).map_or(text.len(), |i| at + i);
+            seen.go_on(&text[at..next], at);
+            at = if next < text.len() { end_of_sequence(text, next) } else { next };
         }
         Some(seen)
     }
@@ -38,47 +42,44 @@ impl Seen {
     /// As it was before it became a string of JSON ([RFC 8259](https://www.rfc-editor.org/rfc/rfc8259), section 7). `None` if
     /// nothing in it is escaped.
     pub(crate) fn unescaped(text: &[u8]) -> Option<Seen> {
-        let is_escaped = |at: usize| text[at] == b'\\' && escaped(&text[at..]).is_some();
-        (0..text.len()).find(|at| is_escaped(*at))?;
-        let mut seen = Seen::of(text, true)?;
+        let next_escape = |from: usize| {
+            let mut places = (from..text.len()).filter(|at| text[*at] == b'\\');
+            places.find_map(|at| escaped(&text[at..]).map(|found| (at, found)))
+        };
+        let mut next = Some(next_escape(0)?);
+        let mut seen = Seen { text: Vec::with_capacity(text.len()), jumps: Vec::new() };
         let mut at = 0;
-        while at < text.len() {
-            let (c, length) = match escaped(&text[at..]) {
-                Some(found) => found,
-                None => {
-                    seen.push(text[at], at);
-                    at += 1;
-                    continue;
-                }
-            };
-            c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| seen.push(byte, at));
-            at += length;
+        while let Some((place, (c, length))) = next {
+            seen.go_on(&text[at..place], at);
+            seen.jumps.push(Jump { seen: seen.text.len(), original: place, escape: Some(length) });
+            seen.text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            at = place + length;
+            next = next_escape(at);
         }
+        seen.go_on(&text[at..], at);
         Some(seen)
     }
 
-    /// `None` if it is too long for the way back.
-    fn of(text: &[u8], whole: bool) -> Option<Seen> {
-        u32::try_from(text.len()).ok()?;
-        Some(Seen { text: Vec::with_capacity(text.len()), origin: Vec::with_capacity(text.len()), whole })
+    /// What stands in the original from there is seen as it is.
+    fn go_on(&mut self, bytes: &[u8], original: usize) {
+        if !bytes.is_empty() {
+            self.jumps.push(Jump { seen: self.text.len(), original, escape: None });
+            self.text.extend_from_slice(bytes);
+        }
     }
 
-    fn push(&mut self, byte: u8, at: usize) {
-        self.text.push(byte);
-        self.origin.push(u32::try_from(at).unwrap_or(u32::MAX));
-    }
-
-    /// A range of what is seen in the original, which has `length` bytes: from its first byte to behind its last.
-    pub(crate) fn original(&self, (start, end): (usize, usize), length: usize) -> (usize, usize) {
-        let at = |i: usize| self.origin.get(i).map_or(length, |at| *at as usize);
-        let (first, last) = (at(start), at(end.saturating_sub(1)));
-        let behind = match self.whole {
-            true => {
-                self.origin[end.min(self.origin.len())..].iter().map(|at| *at as usize).find(|at| *at > last)
+    /// A range of what is seen in the original: from its first byte to behind its last.
+    pub(crate) fn original(&self, (start, end): (usize, usize)) -> (usize, usize) {
+        let of = |at: usize| {
+            let behind = self.jumps.partition_point(|jump| jump.seen <= at);
+            let jump = self.jumps.get(behind.saturating_sub(1));
+            match jump.map(|jump| (jump.original, jump.escape, at - jump.seen)) {
+                Some((original, Some(length), _)) => (original, original + length),
+                Some((original, None, further)) => (original + further, original + further + 1),
+                None => (0, 0),
             }
-            false => Some(last + 1),
         };
-        (first, behind.unwrap_or(length))
+        (of(start).0, of(end.saturating_sub(1)).1)
     }
 }
 

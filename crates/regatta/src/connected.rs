@@ -12,8 +12,9 @@ use crate::session::{self, Show};
 use regatta_plan::Plan;
 use regatta_plan::model::{Dialect, built_in};
 use regatta_runtime::connecting::connect;
+use regatta_runtime::redact::Redactor;
 use regatta_runtime::tools::{Findings, judge};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What is found; nothing where no task names a server.
 ///
@@ -24,7 +25,13 @@ pub fn findings(context: &Context, plan: &Plan) -> Result<Findings, CliError> {
         return Ok(Findings::default());
     }
     let vault = session::vault(context, plan)?;
-    Ok(judge(plan, &connect(plan, &vault, &context.workspace)))
+    let mut found = judge(plan, &connect(plan, &vault, &context.workspace));
+    // Names of the plan are in it, and what servers said.
+    let redactor = Redactor::default();
+    for line in found.errors.iter_mut().chain(&mut found.warnings) {
+        *line = redactor.text(std::mem::take(line));
+    }
+    Ok(found)
 }
 
 /// Refuses a plan whose calls would fail, after telling all that is found.
@@ -67,22 +74,24 @@ pub fn open_names(context: &Context, plan: &Plan) -> Result<Findings, CliError> 
     if open { findings(context, plan) } else { Ok(Findings::default()) }
 }
 
+/// What a request is answered whose tools nobody has (formats 1); nothing if nothing is found.
+#[must_use]
+pub fn refusal(found: &Findings) -> Option<Value> {
+    let first = found.errors.first()?;
+    let problem = |message: &String| json!({ "code": "UNKNOWN_TOOL", "message": message });
+    let problems: Vec<_> = found.errors.iter().map(problem).collect();
+    let error = json!({ "code": "UNKNOWN_TOOL", "message": first, "problems": problems });
+    Some(json!({ "success": false, "error": error }))
+}
+
 /// Before a run: a bare name must be of one server. A request is answered in its own form.
 ///
 /// # Errors
 /// As [`refuse`].
 pub fn refuse_open_names(context: &Context, plan: &Plan, show: Show) -> Result<(), CliError> {
     let found = open_names(context, plan)?;
-    if let Some(first) =
-        found.errors.first().filter(|_| show == Show::Json && plan.dialect == Dialect::Request)
-    {
-        let problems: Vec<_> = found
-            .errors
-            .iter()
-            .map(|message| json!({ "code": "UNKNOWN_TOOL", "message": message }))
-            .collect();
-        let error = json!({ "code": "UNKNOWN_TOOL", "message": first, "problems": problems });
-        out(&format!("{}\n", json!({ "success": false, "error": error })));
+    if show == Show::Json && plan.dialect == Dialect::Request {
+        refusal(&found).iter().for_each(|refusal| out(&format!("{refusal}\n")));
     }
     tell(&found);
     verdict(&found)

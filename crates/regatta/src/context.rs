@@ -8,6 +8,7 @@ use regatta_runtime::workspace::{self, Origin};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Where a command runs.
 #[derive(Clone, Debug)]
@@ -58,7 +59,8 @@ impl Context {
             let message = format!("workspace `{}` is not a directory", workspace.display());
             return Err(CliError::environment(message));
         }
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+            || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let terminal = std::io::stdout().is_terminal();
         Ok(Context {
             workspace,
@@ -114,11 +116,35 @@ pub fn out(text: &str) {
     let _ = try_out(escape_json(text).as_bytes());
 }
 
-/// Writes data to standard output; answers whether anybody takes it.
+/// Why standard output could not be written, the first time that it could not.
+static NOT_WRITTEN: OnceLock<String> = OnceLock::new();
+
+/// Writes data to standard output; answers whether anybody takes it. Why not is kept for [`unwritten`].
 #[must_use]
 pub fn try_out(bytes: &[u8]) -> bool {
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush()).is_ok()
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Ok(()) => true,
+        Err(error) => {
+            note_unwritten(&error);
+            false
+        }
+    }
+}
+
+/// Keeps why standard output could not be written. A reader that went away has seen what it wanted.
+pub fn note_unwritten(error: &std::io::Error) {
+    if error.kind() != std::io::ErrorKind::BrokenPipe {
+        // The first is told.
+        let _ = NOT_WRITTEN.set(error.to_string());
+    }
+}
+
+/// The error of a command whose output could not be written, if that is so: whoever reads it has not got all of it.
+#[must_use]
+pub fn unwritten() -> Option<CliError> {
+    let why = NOT_WRITTEN.get()?;
+    Some(CliError::environment(format!("standard output cannot be written: {why}")))
 }
 
 /// Writes to standard error, for people.

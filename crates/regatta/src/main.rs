@@ -3,12 +3,13 @@
 use clap::Parser as _;
 use regatta::args::{Cli, Verb};
 use regatta::commands;
-use regatta::context::{Context, err};
+use regatta::context::{Context, err, note_unwritten, unwritten};
 use regatta::error::CliError;
 use regatta::exit::Exit;
 use regatta::{helper_arguments, serve};
 use regatta_runtime::redact::Redactor;
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Plans are loaded on a thread with this much stack, which conditions may need.
@@ -23,19 +24,32 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to standard output and are no errors.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
+            if let Err(error) = error.print().and_then(|()| std::io::stdout().flush()) {
+                note_unwritten(&error);
+            }
+            return if error.use_stderr() { Exit::Usage.into() } else { written(Exit::Success).into() };
         }
     };
     let worker = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || dispatch(&cli));
     match worker.map(std::thread::JoinHandle::join) {
-        Ok(Ok(Ok(exit))) => exit.into(),
+        Ok(Ok(Ok(exit))) => written(exit).into(),
         Ok(Ok(Err(error))) => {
             // What others said may be in it.
             err(&(Redactor::default().text(error.to_string()) + "\n"));
             error.exit.into()
         }
         Ok(Err(_)) | Err(_) => Exit::Environment.into(),
+    }
+}
+
+/// How a command ended, if what it had to say was written; else that is what went wrong.
+fn written(exit: Exit) -> Exit {
+    match unwritten() {
+        Some(error) => {
+            err(&format!("{error}\n"));
+            if matches!(exit, Exit::Usage | Exit::InvalidPlan) { exit } else { error.exit }
+        }
+        None => exit,
     }
 }
 

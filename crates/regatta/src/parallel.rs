@@ -4,6 +4,9 @@
 //! A view over the events of a run. Field names are those of the formats; `parallel_execute` and `shell_batch` are
 //! answered with the same.
 
+use crate::render::duration;
+use crate::render::escape::escape_block;
+use crate::render::waits;
 use crate::render::why::why;
 use crate::view::RunView;
 use regatta_engine::Engine;
@@ -15,7 +18,7 @@ use regatta_engine::report::Report;
 use regatta_engine::state::Phase;
 use regatta_journal::{StoredEvent, rfc3339};
 use regatta_plan::model::Dialect;
-use regatta_plan::{Code, Fact, Loaded};
+use regatta_plan::{Code, Fact, Loaded, NAMES_NO_TASK};
 use regatta_runtime::{collect, workspace};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -26,6 +29,9 @@ use std::sync::Arc;
 
 /// Of a stream that is longer, this many bytes of its head and as many of its tail are told.
 const MAX_SHOWN_BYTES: u64 = 32 << 10;
+
+/// Of what a command that failed wrote as errors, so many bytes of the end are part of the message.
+const MAX_LAST_WORDS_BYTES: usize = 500;
 
 /// A moment: wall clock in milliseconds since the Unix epoch, and engine time.
 type Moment = (u64, Timestamp);
@@ -126,6 +132,9 @@ impl Collector {
         if view.plan.on_failure == "rollback" && status != RunStatus::Succeeded {
             out["rollback"] = self.rollback(&view.engine);
         }
+        if !cut_streams(&out).is_empty() {
+            out["truncated"] = true.into();
+        }
         Some(out)
     }
 
@@ -137,6 +146,18 @@ impl Collector {
         };
         json!({ "undone": named(Some(true)), "not_undone": named(None), "failed": named(Some(false)) })
     }
+}
+
+/// What a request or a batch is answered whose run has not ended (formats 1): it is running, how it stands, and what of it waits
+/// for a person; `None` for a plan.
+#[must_use]
+pub fn unfinished(view: &RunView) -> Option<Value> {
+    let is_plan = view.plan.dialect == Dialect::Plan;
+    let run_id = view.record.summary.run_id.as_str();
+    let mut out = json!({ "executionId": run_id, "status": "running", "state": view.status() });
+    // Who asks is told what to do in the same words.
+    let _ = waits::tell(view, &mut out);
+    (!is_plan).then_some(out)
 }
 
 fn overall(status: RunStatus) -> &'static str {
@@ -193,13 +214,9 @@ impl Row<'_> {
     }
 
     fn command(&self) -> Value {
-        let mut out = self.times(json!({
-            "id": self.id(),
-            "status": self.status().0,
-            "exitCode": self.exit_code(),
-            "stdout": self.stream(collect::STDOUT),
-            "stderr": self.stream(collect::STDERR),
-        }));
+        let exit = self.exit_code();
+        let out = json!({ "id": self.id(), "status": self.status().0, "exitCode": exit });
+        let mut out = self.times(self.streams(out));
         if self.status().0 != "success" {
             out["error"] = self.error();
         }
@@ -229,13 +246,8 @@ impl Row<'_> {
     fn result(&self) -> Value {
         let stored = self.entry.result.as_ref().map(|bytes| bytes.to_vec());
         let bytes = stored.or_else(|| std::fs::read(self.file(collect::LARGE_RESULT)?).ok());
-        bytes.and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_else(|| {
-            json!({
-                "exitCode": self.exit_code(),
-                "stdout": self.stream(collect::STDOUT),
-                "stderr": self.stream(collect::STDERR),
-            })
-        })
+        let said = || self.streams(json!({ "exitCode": self.exit_code() }));
+        bytes.and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_else(said)
     }
 
     fn error(&self) -> Value {
@@ -244,7 +256,25 @@ impl Row<'_> {
             Some(Cause::Resolution) => "VARIABLE_RESOLUTION_ERROR",
             _ => "TASK_ERROR",
         };
-        json!({ "code": code, "message": why(self.view, self.node) })
+        let more = match self.entry.cause {
+            Some(Cause::Timeout) => {
+                format!(" after {}", duration(self.view.plan.tasks[self.node.index()].timeout.attempt_ms))
+            }
+            // Of a batch it stands beside it.
+            Some(Cause::Exit | Cause::Signal) if self.view.plan.dialect == Dialect::Request => {
+                self.last_words()
+            }
+            _ => String::new(),
+        };
+        json!({ "code": code, "message": why(self.view, self.node) + &more })
+    }
+
+    /// The end of what it wrote as errors.
+    fn last_words(&self) -> String {
+        let (text, _) = self.stream(collect::STDERR).unwrap_or_default();
+        let said = text.trim_end();
+        let last = &said[said.ceil_char_boundary(said.len().saturating_sub(MAX_LAST_WORDS_BYTES))..];
+        if last.is_empty() { String::new() } else { format!(": {}", escape_block(last)) }
     }
 
     fn file(&self, name: &str) -> Option<PathBuf> {
@@ -256,27 +286,51 @@ impl Row<'_> {
         Some(dir.join(name))
     }
 
-    /// A stream of the last attempt: whole, or its head and tail.
-    fn stream(&self, name: &str) -> String {
-        // An attempt that wrote nothing has no file.
-        let read = || -> std::io::Result<String> {
-            let mut file = File::open(self.file(name).ok_or(std::io::ErrorKind::NotFound)?)?;
-            let bytes = file.metadata()?.len();
-            let mut head = Vec::new();
-            if bytes <= 2 * MAX_SHOWN_BYTES {
-                file.read_to_end(&mut head)?;
-                return Ok(String::from_utf8_lossy(&head).into_owned());
+    /// What it wrote; if only head and tail of a stream are told, also how long that is.
+    fn streams(&self, mut out: Value) -> Value {
+        for (name, length) in [(collect::STDOUT, "stdoutBytes"), (collect::STDERR, "stderrBytes")] {
+            // An attempt that wrote nothing has no file.
+            let (text, cut) = self.stream(name).unwrap_or_default();
+            out[name] = text.into();
+            if let Some(bytes) = cut {
+                (out["truncated"], out[length]) = (true.into(), bytes.into());
             }
-            file.by_ref().take(MAX_SHOWN_BYTES).read_to_end(&mut head)?;
-            file.seek(SeekFrom::Start(bytes - MAX_SHOWN_BYTES))?;
-            let mut tail = Vec::new();
-            file.take(MAX_SHOWN_BYTES).read_to_end(&mut tail)?;
-            let omitted = bytes - 2 * MAX_SHOWN_BYTES;
-            let (head, tail) = (String::from_utf8_lossy(&head), String::from_utf8_lossy(&tail));
-            Ok(format!("{head}\n[{omitted} bytes omitted]\n{tail}"))
-        };
-        read().unwrap_or_default()
+        }
+        out
     }
+
+    /// A stream of the last attempt: whole, or its head and tail and the bytes of the whole.
+    fn stream(&self, name: &str) -> std::io::Result<(String, Option<u64>)> {
+        let mut file = File::open(self.file(name).ok_or(std::io::ErrorKind::NotFound)?)?;
+        let bytes = file.metadata()?.len();
+        let mut head = Vec::new();
+        if bytes <= 2 * MAX_SHOWN_BYTES {
+            file.read_to_end(&mut head)?;
+            return Ok((String::from_utf8_lossy(&head).into_owned(), None));
+        }
+        file.by_ref().take(MAX_SHOWN_BYTES).read_to_end(&mut head)?;
+        file.seek(SeekFrom::Start(bytes - MAX_SHOWN_BYTES))?;
+        let mut tail = Vec::new();
+        file.take(MAX_SHOWN_BYTES).read_to_end(&mut tail)?;
+        let omitted = bytes - 2 * MAX_SHOWN_BYTES;
+        let (head, tail) = (String::from_utf8_lossy(&head), String::from_utf8_lossy(&tail));
+        Ok((format!("{head}\n[{omitted} bytes omitted]\n{tail}"), Some(bytes)))
+    }
+}
+
+/// What of a result is told in part only: tasks and their streams.
+#[must_use]
+pub fn cut_streams(result: &Value) -> Vec<(&str, &'static str)> {
+    let tasks = ["tasks", "commands"].iter().filter_map(|key| result.get(key)?.as_object()).flatten();
+    let streams = [(collect::STDOUT, "stdoutBytes"), (collect::STDERR, "stderrBytes")];
+    tasks
+        .flat_map(|(id, told)| {
+            // The result of a request is what its command said, if it said nothing else.
+            let told = if told.get("taskId").is_some() { &told["result"] } else { told };
+            let cut = |length: &str| told["truncated"] == true && told.get(length).is_some();
+            streams.into_iter().filter(move |(_, length)| cut(length)).map(|(name, _)| (id.as_str(), name))
+        })
+        .collect()
 }
 
 /// What a request or batch with problems is answered.
@@ -300,6 +354,10 @@ const CODES: [(Code, &str); 4] = [
 
 fn problem(fact: &Fact) -> Value {
     let code = CODES.iter().find(|(code, _)| code.name() == fact.code);
+    // A reference is a dependency too.
+    let is_missing = fact.code == Code::BadReference.name() && fact.message.ends_with(NAMES_NO_TASK);
+    let code =
+        if is_missing { CODES.iter().find(|(code, _)| *code == Code::MissingDependency) } else { code };
     let code = code.map_or("PARALLEL_EXECUTION_ERROR", |(_, name)| name);
     let mut out = json!({ "code": code, "message": fact.message, "line": fact.line, "column": fact.column });
     if let Some(help) = &fact.help {

@@ -7,6 +7,7 @@ use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::http::token;
+use crate::parallel;
 use crate::render::live::{Kind, Live, Screen};
 use crate::render::standing::Standing;
 use crate::render::summary;
@@ -241,6 +242,7 @@ pub fn tell(context: &Context, run_id: &str, watchers: &Watchers) -> Result<Exit
         }
         Show::Json => {
             let summary = || summary::json(&view);
+            let answer = answer.or_else(|| parallel::unfinished(&view));
             out(&format!("{}\n", answer.unwrap_or_else(summary)));
         }
     }

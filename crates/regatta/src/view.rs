@@ -19,7 +19,7 @@ use regatta_journal::{Holder, Reader, RunId, RunRecord, RunState, StoreError, St
 use regatta_plan::Plan;
 use regatta_runtime::escalation::Story;
 use regatta_runtime::keeper;
-use regatta_runtime::landing::Report as Landing;
+use regatta_runtime::landing::{Approval, Report as Landing};
 use regatta_runtime::metrics::Metrics;
 use regatta_runtime::owner::live_attempts;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +41,8 @@ pub struct RunView {
     pub holder: Option<Holder>,
     /// What went wrong last with a node.
     pub failures: BTreeMap<NodeId, Failure>,
+    /// What people should know of an attempt that ended well, the last of its node.
+    pub warnings: BTreeMap<NodeId, Box<str>>,
     /// What earlier runs left for this one.
     pub reused: BTreeMap<NodeId, Box<Reused>>,
     /// Why nothing of an earlier run stands for a node.
@@ -51,6 +53,8 @@ pub struct RunView {
     pub failed_undos: BTreeMap<NodeId, (Cause, Box<Report>)>,
     /// Its attempts that did not end well.
     pub story: Story,
+    /// Tasks that somebody wants to be left out where work lands, each with who said so.
+    pub refused: BTreeMap<String, String>,
     /// How its work was brought together, as far as that has come.
     pub landing: Option<Landing>,
 }
@@ -64,6 +68,8 @@ pub struct Stand<'a> {
     pub failures: &'a BTreeMap<NodeId, Failure>,
     /// What earlier runs left for this one.
     pub reused: &'a BTreeMap<NodeId, Box<Reused>>,
+    /// Tasks that somebody wants to be left out where work lands, each with who said so.
+    pub refused: &'a BTreeMap<String, String>,
     /// The run.
     pub run_id: &'a str,
     /// Somebody orchestrates it.
@@ -188,6 +194,7 @@ impl RunView {
         let (mut illegal, mut failures, mut failed_undos) = (None, BTreeMap::new(), BTreeMap::new());
         let (mut reused, mut reuse_missed) = (BTreeMap::new(), BTreeMap::new());
         let (mut story, mut batches) = (Story::default(), Vec::new());
+        let mut warnings = BTreeMap::new();
         reader
             .fold(&summary.run_id, &mut |stored| {
                 if let Err(error) = engine.apply(&stored.event) {
@@ -196,6 +203,7 @@ impl RunView {
                 metrics.push(&stored.event);
                 story.absorb(engine.graph(), &stored.event);
                 note(&mut failures, &stored.event.kind);
+                warn(&mut warnings, &stored.event.kind);
                 match &stored.event.kind {
                     EventKind::UndoEnded { node, cause: Some(cause), report, .. } => {
                         failed_undos.insert(*node, (*cause, report.clone()));
@@ -218,15 +226,18 @@ impl RunView {
             return Err(CliError::environment(message));
         }
         let holder = reader.holder(&summary.run_id).map_err(store_error)?;
-        let landing = Landing::read(&reader.place().run_dir(&summary.run_id));
+        let run_dir = reader.place().run_dir(&summary.run_id);
         Ok(RunView {
-            landing,
+            landing: landing(&run_dir, summary.state.has_ended()),
+            // What cannot be read is told by the landing.
+            refused: Approval::left_out(&run_dir).unwrap_or_default(),
             record,
             plan,
             engine,
             metrics,
             holder,
             failures,
+            warnings,
             reused,
             reuse_missed,
             batches,
@@ -248,6 +259,7 @@ impl RunView {
             engine: &self.engine,
             failures: &self.failures,
             reused: &self.reused,
+            refused: &self.refused,
             run_id: self.record.summary.run_id.as_str(),
             held: self.holder.is_some(),
         }
@@ -305,6 +317,24 @@ pub(crate) fn own_failure<'a>(
         };
         same && outcome.is_failure() && upstream.is_empty()
     })
+}
+
+/// How the work of a run was brought together; what that waited for, nobody waits for once the run `has_ended`.
+fn landing(run_dir: &Path, has_ended: bool) -> Option<Landing> {
+    let mut landing = Landing::read(run_dir);
+    if has_ended {
+        landing.iter_mut().for_each(|report| (report.waits, report.asks) = (None, Vec::new()));
+    }
+    landing
+}
+
+/// Remembers what is to be said of the last attempt of a node, if that ended well.
+fn warn(warnings: &mut BTreeMap<NodeId, Box<str>>, kind: &EventKind) {
+    let EventKind::DispatchEnded { node, outcome, report, .. } = kind else { return };
+    match report.message.clone().filter(|_| *outcome == AttemptOutcome::Succeeded) {
+        Some(said) => warnings.insert(*node, said),
+        None => warnings.remove(node),
+    };
 }
 
 /// Remembers how the last attempt of a node ended.

@@ -14,7 +14,7 @@ use regatta_runtime::landing::forecast::{Forecast, Step, forecast};
 use regatta_runtime::works::{Cargo, Piece};
 use regatta_runtime::yard::{Merger, Resolutions};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
 use std::io::BufRead as _;
@@ -123,7 +123,7 @@ impl Borrowed {
         Ok(forecast(
             Merger { repo, scratch: &self.scratch, resolutions: &Resolutions::read(&self.scratch)? },
             from,
-            (&cargo, None),
+            (&cargo, None, &BTreeMap::new()),
         )?)
     }
 }

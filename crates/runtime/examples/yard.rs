@@ -102,7 +102,10 @@ impl Ours {
         for _ in tasks {
             match self.done.recv()? {
                 Done::Made { made, .. } => drop(made?),
-                Done::Removed { .. } | Done::Collected { .. } | Done::Foreseen(..) => {
+                Done::Removed { .. }
+                | Done::Remembered { .. }
+                | Done::Collected { .. }
+                | Done::Foreseen(..) => {
                     return Err("nobody asked for that".into());
                 }
             }

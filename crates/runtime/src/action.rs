@@ -326,11 +326,11 @@ impl Actions {
     /// As [`Actions::prepare`].
     pub fn prepare_step(
         &self,
-        (node, action): (NodeId, &Action),
+        (node, kind, action): (NodeId, Kind, &Action),
         number: u32,
         (outputs, site): (&Outputs, &Site),
     ) -> Result<Prepared, Refusal> {
-        let what = (self.task(node), Kind::Verify(0), Some(action));
+        let what = (self.task(node), kind, Some(action));
         self.prepare_action(what, number, (outputs, &site.result), Some(site))
     }
 
@@ -382,7 +382,8 @@ impl Actions {
             Some(Action::Agent { .. }) | None => return Err(without_command()),
         };
         let root = site.map_or(self.workspace.as_path(), |site| &site.path);
-        let cwd = cwd_in(root, task, &scope)?;
+        // What prepares a worktree knows nothing of its task.
+        let cwd = if matches!(kind, Kind::Setup(_)) { root.to_owned() } else { cwd_in(root, task, &scope)? };
         let env = own.into_iter().map(|(name, value)| (name.into(), value)).collect();
         Ok(Prepared { argv, env, cwd, call })
     }

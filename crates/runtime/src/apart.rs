@@ -8,6 +8,7 @@
 //! again where the keeper stands, and each stage may be done twice. Knows no driver.
 
 use crate::action::Site;
+use crate::began_on;
 use crate::collect;
 use crate::git::{Oid, Repo, RepoError, lfs};
 use crate::judge::Job;
@@ -26,6 +27,7 @@ use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::spec::Limits;
 use regatta_plan::Plan;
+use regatta_plan::model::works_on_files;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -43,6 +45,8 @@ pub(crate) enum Stage {
     Making,
     /// Command `n` of `setup` runs.
     Setup(u8),
+    /// What `setup` left is being remembered.
+    Remembering(u8),
     /// It works.
     Working,
     /// It has ended, and what it left is being collected.
@@ -157,7 +161,11 @@ pub(crate) fn of_run(
     let failed = |source| RunError::Directory { path: workspace.join(&rules.dir), source };
     // Recorded before the ref: whoever finds that knows what was begun with.
     let lfs = large_files((&repo, &pinned), &rules.lfs, (run_dir, began_earlier))?;
-    if !began_earlier {
+    let in_dir = |source| RunError::Directory { path: run_dir.to_owned(), source };
+    if began_earlier {
+        repo = began_on::as_it_began(repo, run_dir).map_err(in_dir)?;
+    } else {
+        began_on::write(run_dir, &repo.head).map_err(in_dir)?;
         repo.git.update_ref(&pin, (None, Some(&pinned))).map_err(RepoError::Git)?;
     }
     let ground = Ground::of((repo, pinned), (workspace, run_dir, run_id), rules.clone());
@@ -294,6 +302,13 @@ impl Apart {
         }
     }
 
+    /// Whether what a node did is undone in its worktree and not in the user's checkout: what a tool did to files there.
+    pub(crate) fn is_undone_there(&self, node: NodeId) -> bool {
+        let task = self.works.plan.tasks.get(node.index()).filter(|_| self.has(node));
+        let undo = task.and_then(|task| task.undo.as_ref()?.tool());
+        undo.is_some_and(works_on_files)
+    }
+
     /// Whether a node works in a worktree.
     pub(crate) fn has(&self, node: NodeId) -> bool {
         self.works.plan.tasks.get(node.index()).is_some_and(|task| task.worktree.is_some())
@@ -307,7 +322,7 @@ impl Apart {
     pub(crate) fn site(&self, node: NodeId) -> Site {
         let (task, ground) = (&self.works.plan.tasks[node.index()], self.workers.ground());
         let path = ground.path(&task.id);
-        let mut vars = ground.variables(task.action.agent());
+        let mut vars = ground.variables(task.action.agent(), Some(&path));
         vars.push(("REGATTA_WORKTREE".to_owned(), path.to_string_lossy().into_owned()));
         let port = (FIRST_PORT + node.index() % PORTS).to_string();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -140,6 +140,20 @@ pub fn tail(path: &Path) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// Which command beside an attempt has failed, as its message says: its list, `setup` or `verify`, and its place there.
+#[must_use]
+pub fn failed_step(message: &str) -> Option<(&'static str, u8)> {
+    let (n, rest) = message.strip_prefix("command ")?.split_once(" of `")?;
+    let list = ["setup", "verify"].into_iter().find(|list| rest.starts_with(&format!("{list}` failed: ")))?;
+    Some((list, n.parse::<u8>().ok()?.checked_sub(1)?))
+}
+
+/// The file of a stream of a command beside an attempt.
+#[must_use]
+pub fn step_file((list, n): (&str, u8), stream: &str) -> String {
+    format!("{list}-{n}.{stream}")
+}
+
 /// Deletes the temporary files of an attempt. What cannot be deleted stays until the run is removed.
 pub(crate) fn clear_tmp(dir: &Path) {
     // Most attempts are no agent's and have none.

@@ -3,7 +3,7 @@
 //! Knows no call.
 
 use crate::calling::resolve;
-use crate::tools::{Listed, Server, list_all};
+use crate::tools::{Listed, Server, is_ours, list_all};
 use crate::vault::Vault;
 use regatta_plan::Plan;
 use regatta_plan::reference::{Ref, Scope, Unresolved};
@@ -12,19 +12,27 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// What every server that the tasks of a plan name lists, in the workspace.
+/// What every server that the tasks of a plan name lists, in the workspace. We ourselves are among them only if a task says so in
+/// full: bare names are looked for elsewhere.
 #[must_use]
 pub fn connect(plan: &Plan, vault: &Vault, workspace: &Path) -> Listed {
     let mut listed = Listed::new();
     let mut servers: BTreeMap<String, Server> = BTreeMap::new();
     for (name, server) in &plan.mcp_servers {
         match resolve(server, &Here(vault)) {
+            Ok(server) if is_ours(&server, workspace) && !is_named(plan, name) => {}
             Ok(server) => drop(servers.insert(name.clone(), server)),
             Err(why) => drop(listed.insert(name.clone(), Err(why.0))),
         }
     }
     listed.extend(list_all(servers, workspace));
     listed
+}
+
+/// Whether a task says in full that its tool is of a server.
+fn is_named(plan: &Plan, server: &str) -> bool {
+    let mut tools = plan.calls().filter_map(|(_, action)| action.tool());
+    tools.any(|tool| tool.split_once('/').is_some_and(|(of, _)| of == server))
 }
 
 /// What the texts of servers mean to whoever asks now.

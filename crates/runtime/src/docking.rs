@@ -102,7 +102,7 @@ impl Local {
             Action::Shell { script, shell } => vec![shell.into_owned().into(), "-c".into(), script.into()],
             Action::Agent { .. } | Action::Tool { .. } | Action::Join { .. } | Action::Gate { .. } => return,
         };
-        let mut env = apart.workers.ground().variables(None);
+        let mut env = apart.workers.ground().variables(None, None);
         env.push(("REGATTA_RUN_ID".to_owned(), self.place.run_id.clone()));
         env.push(("REGATTA_WORKTREE".to_owned(), dir.to_string_lossy().into_owned()));
         let env = env.into_iter().map(|(name, value)| (name.into(), value.into())).collect();

@@ -11,7 +11,7 @@ use crate::leases;
 use crate::run_error::RunError;
 use regatta_engine::event::EventKind;
 use regatta_engine::input::ReusedBy;
-use regatta_journal::{NotRemoved, Reader, Remover, RunId, RunSummary, StoreError};
+use regatta_journal::{NotRemoved, Place, Reader, Remover, RunId, RunSummary, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -50,6 +50,8 @@ pub enum Kept {
     Newest,
     /// It ended lately.
     Recent,
+    /// It is the last beside directories of runs that the journal does not know.
+    Beside,
     /// Something changed since it was looked at.
     Changed(NotRemoved),
 }
@@ -142,7 +144,18 @@ pub fn look(reader: &Reader, workspace: &Path, policy: &Policy) -> Result<Found,
         found.runs.push(Fate { kept: kept.remove(&run.run_id), run, bytes });
     }
     leftovers(reader, policy, &mut found);
+    keep_one(&mut found);
     Ok(found)
+}
+
+/// A journal without any run beside directories of runs is one that was lost: whoever finds it starts nothing.
+fn keep_one(found: &mut Found) {
+    if found.runs.iter().all(|fate| fate.kept.is_none())
+        && found.unknown.iter().any(|dir| Place::is_run_dir(dir))
+        && let Some(newest) = found.runs.first_mut()
+    {
+        newest.kept = Some(Kept::Beside);
+    }
 }
 
 /// Runs of which others take outcomes.

@@ -34,7 +34,7 @@ impl Local {
         let log = docking.count;
         let id = kept_id::step(self.place.epoch, AttemptId(u64::from(order.number)), step_of(order.role));
         let dir = workspace::helper_dir(&self.place.run_dir, order.number);
-        let mut vars = apart.workers.ground().variables(Some(&order.helper.agent));
+        let mut vars = apart.workers.ground().variables(Some(&order.helper.agent), None);
         vars.push(("REGATTA_RUN_ID".to_owned(), self.place.run_id.clone()));
         vars.push(("REGATTA_HELPER".to_owned(), order.role.to_owned()));
         vars.push(("REGATTA_ATTEMPT".to_owned(), order.number.to_string()));

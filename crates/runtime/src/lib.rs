@@ -13,6 +13,7 @@ mod agreeing;
 mod apart;
 mod asking;
 mod attempt_dirs;
+pub mod began_on;
 pub mod callers;
 mod calling;
 pub mod clock;

@@ -65,7 +65,8 @@ impl Local {
             // What has ended is not recorded: its worktree is not to be used again yet, nor another made in its place.
             return;
         }
-        for node in std::mem::take(&mut apart.done) {
+        let done = std::mem::take(&mut apart.done).into_iter();
+        for node in done.filter(|node| !apart.is_undone_there(*node)) {
             apart.workers.ground().release(apart.works.graph.name(node));
         }
         for node in std::mem::take(&mut apart.useless) {

@@ -81,7 +81,8 @@ impl Local {
             return self.start_agent(job, number, None);
         }
         let result_path = job.dir.path.join(collect::RESULT);
-        match self.actions.prepare((node, kind), number, (&self.outputs, &result_path), None) {
+        let site = self.site_of_undo((node, kind));
+        match self.actions.prepare((node, kind), number, (&self.outputs, &result_path), site.as_ref()) {
             Ok(prepared) => {
                 if kind == Kind::Attempt {
                     job.content_key = reuse::content_key(&self.actions, node, &self.outputs);
@@ -99,6 +100,12 @@ impl Local {
         }
     }
 
+    /// What a tool did to the files of a worktree is undone there and not in the user's checkout.
+    fn site_of_undo(&self, (node, kind): (NodeId, Kind)) -> Option<Site> {
+        let apart = self.apart_of(node).filter(|apart| kind == Kind::Undo && apart.is_undone_there(node));
+        apart.map(|apart| apart.site(node))
+    }
+
     /// The last attempt of a node that did not end well: its id, its number, and how it failed, for the next one.
     pub(crate) fn last_failure(&self, node: NodeId) -> Option<(u64, u32, String)> {
         let tried = self.story.last(node)?;
@@ -107,7 +114,13 @@ impl Local {
         if let Some(exit) = tried.exit {
             text.push_str(&format!(", exit code {exit}"));
         }
-        for said in tried.message.iter().cloned().chain(collect::tail(&dir.join(collect::STDERR))) {
+        let step = tried.message.as_deref().and_then(collect::failed_step);
+        let streams = [collect::STDOUT, collect::STDERR];
+        let of_step =
+            step.into_iter().flat_map(|step| streams.map(|stream| collect::step_file(step, stream)));
+        let files = of_step.chain([collect::STDERR.to_owned()]);
+        let tails = files.filter_map(|name| collect::tail(&dir.join(name)));
+        for said in tried.message.iter().cloned().chain(tails) {
             text.push('\n');
             text.push_str(&said);
         }

@@ -14,12 +14,20 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Whether these are the bytes that were recorded.
 fn is(bytes: &[u8], digest: &Digest) -> bool {
     bytes.len() as u64 == digest.bytes && Sha256::digest(bytes)[..] == digest.sha256
+}
+
+/// A result.
+pub(crate) enum Left {
+    /// Itself.
+    Value(Value),
+    /// The file that it lies in.
+    File(String, Digest),
 }
 
 /// Where the files of a task lie.
@@ -98,6 +106,19 @@ impl Outputs {
             None => fs::read(self.large_result(output)?).ok().filter(|bytes| is(bytes, digest))?,
         };
         serde_json::from_slice(&bytes).ok()
+    }
+
+    /// The result of a node, a large one unread where its file has a name that can be written down; `None` if it has none
+    /// or it cannot be read back.
+    #[must_use]
+    pub(crate) fn left(&self, node: NodeId) -> Option<Left> {
+        let output = self.kept.get(&node)?;
+        let (digest, inline) = output.result.as_ref()?;
+        let file = self.large_result(output).filter(|_| inline.is_none());
+        match file.as_deref().filter(|path| path.exists()).and_then(Path::to_str) {
+            Some(path) => Some(Left::File(path.to_owned(), *digest)),
+            None => self.result(node).map(Left::Value),
+        }
     }
 
     /// How many bytes the result of a node has; 0 if it has none.

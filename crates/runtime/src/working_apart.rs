@@ -66,7 +66,7 @@ impl Local {
                 self.end_waiting(attempt);
                 return true;
             }
-            Stage::Collecting(_) => return true,
+            Stage::Remembering(_) | Stage::Collecting(_) => return true,
             Stage::Setup(n) => kept_id::step(epoch, attempt, kept_id::SETUP + n),
             Stage::Verifying(n, _) => kept_id::step(epoch, attempt, kept_id::VERIFY + n),
         };
@@ -79,6 +79,9 @@ impl Local {
         match done {
             Done::Made { node, made } => self.made(node, made),
             Done::Removed { node, .. } => self.removed(node),
+            Done::Remembered { attempt, remembered } => {
+                self.remembered(AttemptId(attempt), remembered.map_err(|error| error.to_string()));
+            }
             Done::Collected { attempt, collected } => {
                 self.collected(AttemptId(attempt), collected.map(|c| *c))
             }
@@ -104,7 +107,11 @@ impl Local {
             if let Some(flight) = apart.in_flight.get_mut(&attempt) {
                 flight.stage = Stage::Setup(n);
             }
-            return match self.actions.prepare_step((node, &action), number, (&self.outputs, &site)) {
+            return match self.actions.prepare_step(
+                (node, Kind::Setup(n), &action),
+                number,
+                (&self.outputs, &site),
+            ) {
                 Ok(prepared) => self.order_step((attempt, node), Kind::Setup(n), prepared),
                 Err(refused) => self.refuse_apart(attempt, (refused.cause, &refused.message)),
             };
@@ -128,6 +135,33 @@ impl Local {
                 }
             }
             Err(refused) => self.refuse_apart(attempt, (refused.cause, &refused.message)),
+        }
+    }
+
+    /// A command of `setup` has ended well: what all of them left is remembered after the last.
+    fn after_setup(&mut self, attempt: AttemptId, next: u8) {
+        let Some(apart) = self.apart.as_mut() else { return };
+        let last = usize::from(next) >= apart.workers.ground().rules.setup.len();
+        let Some(flight) = apart.in_flight.get_mut(&attempt) else { return };
+        if !last {
+            return self.next_setup(attempt, next);
+        }
+        flight.stage = Stage::Remembering(next);
+        let task = apart.works.graph.name(flight.node).to_owned();
+        apart.workers.ask(Errand::Remember { attempt: attempt.0, task });
+    }
+
+    /// What `setup` left is remembered, or not.
+    fn remembered(&mut self, attempt: AttemptId, remembered: Result<(), String>) {
+        let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.get_mut(&attempt));
+        let Some(Stage::Remembering(next)) = flight.map(|flight| &flight.stage) else { return };
+        let next = *next;
+        match remembered {
+            Ok(()) => self.next_setup(attempt, next),
+            Err(why) => {
+                let message = format!("what `setup` left cannot be looked at: {why}");
+                self.refuse_apart(attempt, (Cause::Worktree, &message));
+            }
         }
     }
 
@@ -233,7 +267,7 @@ impl Local {
             return self.finish_apart(kept, Some(collected), None);
         };
         let number = flight.number;
-        match self.actions.prepare_step((node, &action), number, (&self.outputs, &site)) {
+        match self.actions.prepare_step((node, Kind::Verify(n), &action), number, (&self.outputs, &site)) {
             Ok(prepared) => {
                 flight.stage = Stage::Verifying(n, Box::new((kept, collected)));
                 self.order_step((attempt, node), Kind::Verify(n), prepared);
@@ -256,15 +290,19 @@ impl Local {
         self.asks.push(Ask::Ack { attempt: ended.attempt });
         let word = if matches!(job.kind, Kind::Setup(_)) { "setup" } else { "verify" };
         let through = (self.actions.redactor(), self.actions.output_limit_bytes());
-        for (stream, name) in streams.iter_mut().zip(["stdout", "stderr"]) {
+        for (stream, name) in streams.iter_mut().zip([collect::STDOUT, collect::STDERR]) {
             // What cannot be kept of a step is missed by nobody but a person who looks for it.
-            let _ = collect::stream(stream.as_ref(), (&job.dir.path, &format!("{word}-{n}.{name}")), through);
+            let _ = collect::stream(
+                stream.as_ref(),
+                (&job.dir.path, &collect::step_file((word, n), name)),
+                through,
+            );
         }
         let good = ended.how == How::Code(0) && !ended.deadline && !ended.output_limit;
         if matches!(job.kind, Kind::Setup(_)) {
             if good {
                 self.note_put_back(attempt);
-                return self.next_setup(attempt, n + 1);
+                return self.after_setup(attempt, n + 1);
             }
             let message = format!("command {} of `setup` failed: {}", n + 1, said(ended));
             return self.refuse_apart(attempt, (Cause::Worktree, &message));

@@ -72,7 +72,6 @@ pub(crate) const CRATES: &[Allowed] = &[
             "jsonschema",
             "libc",
             "minijinja",
-            "quick-junit",
             "quick-xml",
             "reqwest",
             "rmcp",

@@ -2,6 +2,7 @@
 //!
 //! Reports what the declarations cannot say: unknown presets, empty commands, budgets of nothing.
 
+use super::placeholders::unknown;
 use super::{Spanned, spanned, spanned_texts, start};
 use crate::agents::{Agent, Budget, Driver, PRESETS, Permissions, TakesMcp, is_key_name};
 use crate::diagnostic::{Code, Diagnostic, Problems};
@@ -152,12 +153,28 @@ fn driver(name: &str, f: Fields<'_>, problems: &mut Problems) -> Option<Driver> 
         "holds a NUL character"
     } else if argv.first().is_none_or(|program| program.trim().is_empty()) {
         "names no command"
+    } else if key == "acp" {
+        return Some(Driver::Acp(argv));
     } else {
-        return Some(if key == "acp" { Driver::Acp(argv) } else { Driver::Command(argv) });
+        warn_of_unknown((name, &argv), item, problems);
+        return Some(Driver::Command(argv));
     };
     let message = format!("`{key}` of agent `{name}` {why}");
     problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
     None
+}
+
+/// What a program of ours would be given as it stands, though it looks like a placeholder.
+fn warn_of_unknown((name, argv): (&str, &[String]), item: Item<'_>, problems: &mut Problems) {
+    const KNOWN: [&str; 5] = ["{prompt}", "{instruction}", "{prompt_file}", "{cwd}", "{session}"];
+    for word in argv.iter().flat_map(|text| unknown(text, &KNOWN)) {
+        let message = format!("`command` of agent `{name}` names `{word}`, which stands for nothing");
+        let help = nearest(word, KNOWN.into_iter()).map_or_else(
+            || format!("it is handed on as it is; {} are known", KNOWN.join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
+        problems.push(Diagnostic::warning(Code::UnknownName, item.span(), message).help(help));
+    }
 }
 
 /// A budget; `of` says whose it is.

@@ -4,6 +4,7 @@
 
 use super::gates;
 use super::idle;
+use super::placeholders;
 use super::spanned;
 use super::task::command;
 use crate::agents::{Agent, Permissions};
@@ -12,6 +13,7 @@ use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, nearest};
 use crate::patterns::refuse;
 use crate::tree::{Item, Span, Value};
+use crate::variables;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An attempt of an agent that helps the merge may take this long unless it says otherwise, in milliseconds.
@@ -20,6 +22,9 @@ const HELPER_MS: u64 = 60 * 60_000;
 const FIX_ATTEMPTS: u32 = 3;
 /// and of one that resolves a conflict.
 const RESOLVER_ATTEMPTS: u32 = 2;
+
+/// What variables of worktrees may refer to.
+const OF_WORKTREE: [&str; 3] = ["worktree.port", "worktree.path", "worktree.name"];
 
 /// The strategy that takes work as it is.
 pub(super) const FF_ONLY: &str = "ff-only";
@@ -98,6 +103,9 @@ fn worktrees(f: Fields<'_>, problems: &mut Problems) -> Worktrees {
         let message = format!("`dir` of `worktree` {why}");
         problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
     }
+    for (key, item) in f.inside("env").pairs() {
+        check_variable(key.text, item, problems);
+    }
     let setup = f.list("setup").iter().filter_map(|item| command(item, "`setup`", problems));
     let env = f.inside("env").pairs();
     Worktrees {
@@ -116,6 +124,25 @@ fn worktrees(f: Fields<'_>, problems: &mut Problems) -> Worktrees {
         // `on` and `off` are truth values to YAML.
         lfs: f.get("lfs").map_or_else(|| "auto".to_owned(), word),
         on_error: f.text("on_error").unwrap_or_else(|| "fail".to_owned()),
+    }
+}
+
+/// Checks a variable of what runs in worktrees: its name, and what it refers to.
+fn check_variable(name: &str, item: Item<'_>, problems: &mut Problems) {
+    let Some(value) = fields::text(item) else { return };
+    variables::check_set("`worktree`", (name, &value), &item.span(), problems);
+    for part in value.split("${").skip(1) {
+        let head = part.split('}').next().unwrap_or_default();
+        if OF_WORKTREE.contains(&head) {
+            continue;
+        }
+        let message = format!(
+            "variable `{name}` of `worktree` refers to `${{{}}}`, which it cannot",
+            head.escape_debug()
+        );
+        let problem = Diagnostic::error(Code::BadReference, item.span(), message);
+        problems
+            .push(problem.help("there are `${worktree.port}`, `${worktree.path}` and `${worktree.name}`"));
     }
 }
 
@@ -149,6 +176,15 @@ fn merge(
         let span = f.get("resolver").or(f.get("on_conflict")).map_or(item.span(), Item::span);
         let message = "`resolver` and `on_conflict: resolver` belong together";
         problems.push(Diagnostic::error(Code::BadValue, span, message));
+    }
+    if let Some(item) = f.get("message") {
+        for name in
+            placeholders::unknown(merge.message.as_deref().unwrap_or_default(), &["{task}", "{title}"])
+        {
+            let message = format!("`message` of `merge` names `{name}`, which stands for nothing");
+            let problem = Diagnostic::error(Code::UnknownName, item.span(), message);
+            problems.push(problem.help("`{task}` and `{title}` are known"));
+        }
     }
     if merge.policy == "all-success" && merge.on_gate_failure == "take-out" {
         let span = f.get("on_gate_failure").map_or(item.span(), Item::span);

@@ -8,6 +8,7 @@ use super::task::command;
 use crate::apart::Check;
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, nearest};
+use crate::ids::is_id;
 use crate::model::Action;
 use crate::tree::{Item, Key, List};
 use crate::when::Condition;
@@ -19,6 +20,14 @@ const GATE_MS: u64 = 300_000;
 pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, Check> {
     let mut found = BTreeMap::new();
     for (key, item) in f.inside("gates").pairs() {
+        if !is_id(key.text) {
+            let message = format!("`{}` cannot be the id of a gate", key.text.escape_debug());
+            problems.push(
+                Diagnostic::error(Code::BadId, key.span(), message)
+                    .help("1 to 128 of A-Z a-z 0-9 . _ -, not beginning with . or -, no `..`"),
+            );
+            continue;
+        }
         if let Some(check) = gate((key, item), problems) {
             found.insert(key.text.to_owned(), check);
         }
@@ -46,6 +55,12 @@ pub(super) fn read(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, C
 fn gate((key, item): (Key<'_>, Item<'_>), problems: &mut Problems) -> Option<Check> {
     let gate = Fields::of(item);
     let (person, expr) = (gate.text("person"), gate.text("expr"));
+    if let Some(item) =
+        gate.get("person").filter(|_| person.as_ref().is_some_and(|who| who.trim().is_empty()))
+    {
+        let message = format!("`person` of gate `{}` is empty: it says who is waited for", key.text);
+        problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
+    }
     let action = if person.is_some() || expr.is_some() {
         Action::Gate { gate: key.text.to_owned() }
     } else {

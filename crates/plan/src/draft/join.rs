@@ -33,6 +33,19 @@ pub(super) fn read(item: Item<'_>, draft: &TaskDraft, problems: &mut Problems) -
             problems.push(Diagnostic::error(Code::BadValue, key.span(), message));
         }
     }
+    for (key, _) in f.inside("rules").pairs() {
+        let Ok(path) = JsonPath::parse(key.text) else { continue };
+        let above = rules
+            .keys()
+            .find(|rule| JsonPath::parse(rule).is_ok_and(|rule| rule.is_above(&path.to_string())));
+        let Some(above) = above else { continue };
+        let message = format!(
+            "the rule of `{path}` of task `{}` is never asked: that of `{above}` decides all below it",
+            draft.id
+        );
+        let help = format!("leave one of them out, or give each member of `{above}` a rule of its own");
+        problems.push(Diagnostic::error(Code::BadValue, key.span(), message).help(help));
+    }
     if !rules.is_empty() && conflict != BY_RULES {
         let message = format!("`join` of task `{}` has rules, but `conflict: {conflict}`", draft.id);
         let help = format!("`conflict: {BY_RULES}` asks them");

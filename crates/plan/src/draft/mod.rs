@@ -12,6 +12,7 @@ mod imported;
 mod join;
 mod keys;
 mod later;
+mod placeholders;
 mod servers;
 mod task;
 
@@ -234,7 +235,7 @@ fn passed(f: Fields<'_>, problems: &mut Problems) -> Option<Vec<String>> {
 /// Where secrets come from. That each has one source is judged before.
 fn vault(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, SecretSource> {
     let mut vault = BTreeMap::new();
-    for (name, item) in f.pairs() {
+    for (name, item) in f.pairs().filter(|(name, _)| !name.text.is_empty()) {
         if !is_id(name.text) {
             let message = format!("`{}` cannot be the name of a secret", name.text.escape_debug());
             problems.push(Diagnostic::error(Code::BadId, name.span(), message));
@@ -247,7 +248,9 @@ fn vault(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, SecretSourc
             (None, Some(path)) => SecretSource::File(path),
             (None, None) => SecretSource::Command(command),
         };
-        if source == SecretSource::Command(Vec::new()) && of.get("command").is_some() {
+        if source == SecretSource::Command(Vec::new())
+            && of.get("command").is_some_and(|item| matches!(item.value(), Value::List(_)))
+        {
             let message = format!("the command of the secret `{}` is empty", name.text);
             problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
         }

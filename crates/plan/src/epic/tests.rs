@@ -55,6 +55,57 @@ fn files_are_named_in_five_spellings() {
 }
 
 #[test]
+fn a_path_with_blanks_is_a_file_between_backticks_and_told_elsewhere() {
+    assert_eq!(
+        files(
+            "- `src/with space.py` - it\n- `docs/My Plan v2.md`\n- **`src/b c/d.py`**\n\n### The model (`src/my model.py`)"
+        ),
+        ["docs/My Plan v2.md", "src/b c/d.py", "src/my model.py", "src/with space.py | it"]
+    );
+    assert_eq!(files("- `./my file.py`"), ["my file.py"]);
+    assert_eq!(
+        problems(
+            "- `a.py`\n- src/with space2.py\n- `my file.py`\n- `a b/c.py` new\n\n```\nsrc/in fence.py  # x\n```\n"
+        ),
+        [
+            "RG006 2:3 `src/with space2.py` may be a file or not",
+            "RG006 3:3 `my file.py` may be a file or not",
+            "RG006 4:3 `a b/c.py` may be a file or not",
+            "RG006 7:1 `src/in fence.py` may be a file or not",
+        ]
+    );
+    // What is typed is no file, what it names is spoken of.
+    assert_eq!(
+        problems(
+            "- `a.py`\n- `npm run build`\n- `pytest tests/test_a.py -q`\n- `python a.py`\n- and/or main\n- client/server work in main.py"
+        ),
+        ["RG006 3:3 `tests/test_a.py` is spoken of, and no unit has it"]
+    );
+}
+
+#[test]
+fn a_path_that_cannot_be_used_is_told_never_dropped() {
+    assert_eq!(
+        problems(
+            "- `a.py`\n- /etc/passwd\n- `C:\\x\\y.py`\n- C:/x/y.py\n- `\\\\host\\x`\n- `src\\x.py`\n- `src/a;b.py`\n- `~/.bashrc`\n- /home/me/x\n\n\
+             ```\n/usr/bin/env\n```\n- /api/users\n- `GET /api/users`\n"
+        ),
+        [
+            "RG006 2:3 `/etc/passwd` is not a path inside the workspace",
+            "RG006 3:3 `C:\\x\\y.py` is not a path inside the workspace",
+            "RG006 4:3 `C:/x/y.py` is not a path inside the workspace",
+            "RG006 5:3 `\\\\host\\x` is not a path inside the workspace",
+            "RG006 6:3 `src\\x.py` may be a file or not",
+            "RG006 7:3 `src/a;b.py` may be a file or not",
+            "RG006 8:3 `~/.bashrc` is not a path inside the workspace",
+            "RG006 9:3 `/home/me/x` is not a path inside the workspace",
+            "RG006 12:1 `/usr/bin/env` is not a path inside the workspace",
+        ]
+    );
+    assert_eq!(files("- `src/😀.py`\n- src/cafe\u{301}.py"), ["src/cafe\u{301}.py", "src/😀.py"]);
+}
+
+#[test]
 fn several_files_of_one_item_are_all_taken() {
     assert_eq!(
         files("- `a.py`, `b.py` and `src/c.py`: three"),

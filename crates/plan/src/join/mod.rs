@@ -11,7 +11,7 @@ pub use path::JsonPath;
 pub use rule::Rule;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Names of the rules, as plans write them.
@@ -94,7 +94,8 @@ pub fn merge(sources: &[Source], rules: &Rules) -> Result<Value, Conflicts> {
         merging.conflict(&JsonPath::root(), &all, &why);
     }
     if merging.conflicts.first.is_empty() {
-        Ok(json!({ "value": value, "winners": merging.winners }))
+        let winners = Value::Object(merging.winners);
+        Ok(Map::from_iter([("value".to_owned(), value), ("winners".to_owned(), winners)]).into())
     } else {
         Err(merging.conflicts)
     }

@@ -29,7 +29,7 @@ impl JsonPath {
     }
 
     /// True if `other`, which is a path, leads through here.
-    pub(super) fn is_above(&self, other: &str) -> bool {
+    pub(crate) fn is_above(&self, other: &str) -> bool {
         other.strip_prefix(&self.text).is_some_and(|rest| rest.starts_with(['.', '[']))
     }
 

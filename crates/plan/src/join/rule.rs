@@ -4,6 +4,7 @@
 
 use crate::digest::canonical_json;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
@@ -112,7 +113,7 @@ fn union(said: &[(usize, &Value)]) -> Decided {
         let Value::Array(items) = value else { return Err("`union` wants lists".to_owned()) };
         let before = all.len();
         for item in items {
-            if known.insert(canonical_json(&normal(item))) {
+            if known.insert(identity(item)) {
                 all.push(item.clone());
             }
         }
@@ -124,6 +125,22 @@ fn union(said: &[(usize, &Value)]) -> Decided {
         from.push(0);
     }
     Ok((Value::Array(all), from))
+}
+
+/// What equal items share and others do not: little, because a list may have a million.
+fn identity(item: &Value) -> [u8; 32] {
+    let text = if has_decimals(item) { canonical_json(&normal(item)) } else { canonical_json(item) };
+    Sha256::digest(text).into()
+}
+
+/// True if a number in it may be written in another way.
+fn has_decimals(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_f64(),
+        Value::Array(items) => items.iter().any(has_decimals),
+        Value::Object(map) => map.values().any(has_decimals),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
 }
 
 /// A value in which one number is written one way.

@@ -3,9 +3,10 @@
 //! Knows no key by name, except that an `id` names its record. Depth is bounded by the declarations; free values
 //! are walked without recursion.
 
+use super::scalars::scalar;
 use super::{Field, Kind, Shape, fitting};
 use crate::diagnostic::{Code, Diagnostic, Problems};
-use crate::fields::{nearest, parse_bytes, parse_duration_ms, parse_permille};
+use crate::fields::nearest;
 use crate::tree::{Item, Key, List, Map, Span, Value, same};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,6 +48,11 @@ pub(crate) fn check(item: Item<'_>, kind: &Kind, what: What<'_>, problems: &mut 
         (Kind::Map(entry), Value::Map(pairs)) => {
             doubled(pairs, what, problems);
             for (key, value) in pairs.iter() {
+                if key.text.is_empty() {
+                    let message = format!("{what} has an empty name");
+                    problems.push(Diagnostic::error(Code::BadId, key.span(), message));
+                    continue;
+                }
                 check(value, entry, What::Member(key.text, &what), problems);
             }
         }
@@ -95,7 +101,9 @@ fn id_of(item: Item<'_>) -> Option<(&str, Span)> {
     let Value::Map(pairs) = item.value() else { return None };
     let (_, id) = pairs.iter().find(|(k, _)| k.text == "id")?;
     match id.value() {
-        Value::Plain(text) | Value::Text(text) if !text.is_empty() => Some((text, id.span())),
+        Value::Plain(text) | Value::Text(text) if !text.is_empty() && !id.is_null() => {
+            Some((text, id.span()))
+        }
         _ => None,
     }
 }
@@ -105,7 +113,7 @@ fn record((item, pairs): (Item<'_>, Map<'_>), shape: &Shape, what: What<'_>, pro
     let mut found: Vec<(&Field, Key<'_>)> = Vec::with_capacity(FEW);
     for (key, value) in pairs.iter() {
         let Some(field) = shape.field(key.text) else {
-            problems.push(unknown(&key, shape, what));
+            problems.push(unknown(&key, shape, what, problems.len() < MOST_GUESSES));
             continue;
         };
         if value.is_null() {
@@ -139,10 +147,14 @@ fn record((item, pairs): (Item<'_>, Map<'_>), shape: &Shape, what: What<'_>, pro
     problems.push(Diagnostic::error(Code::Action, span, message).help(help));
 }
 
-fn unknown(key: &Key<'_>, shape: &Shape, what: What<'_>) -> Diagnostic {
+/// So many problems may come with a guess; comparing names is dear.
+const MOST_GUESSES: usize = 1_000;
+
+fn unknown(key: &Key<'_>, shape: &Shape, what: What<'_>, guess: bool) -> Diagnostic {
     let message = format!("unknown key `{}` in {what}", key.text);
     let problem = Diagnostic::error(Code::UnknownKey, key.span(), message);
-    match nearest(key.text, shape.fields.iter().flat_map(Field::spellings)) {
+    let spellings = shape.fields.iter().flat_map(Field::spellings).filter(|_| guess);
+    match nearest(key.text, spellings) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem,
     }
@@ -209,77 +221,14 @@ fn is_integer(text: &str) -> bool {
         && (digits == "0" || !digits.starts_with('0'))
 }
 
-fn scalar(item: Item<'_>, kind: &Kind, what: What<'_>, problems: &mut Problems) {
-    let fits = match (kind, item.value()) {
-        (Kind::Flag, Value::Bool(_)) => return,
-        (Kind::Flag, Value::Plain(text)) if text == "true" || text == "false" => return,
-        (Kind::Whole(low, high), Value::Plain(text) | Value::Number(text)) => whole(text, (*low, *high)),
-        (Kind::Decimal, Value::Plain(text) | Value::Number(text)) => decimal(text),
-        (Kind::Share, Value::Plain(text) | Value::Number(text)) => share(text),
-        (Kind::Text, Value::Plain(_) | Value::Text(_)) => return,
-        (Kind::Duration | Kind::Size | Kind::Choice(_), Value::Plain(text) | Value::Text(text)) => {
-            written(text, kind)
-        }
-        _ => return problems.push(wrong_type(item, kind, what)),
-    };
-    if let Err((message, help)) = fits {
-        let mut problem = Diagnostic::error(Code::BadValue, item.span(), format!("{what} {message}"));
-        problem.help = help;
-        problems.push(problem);
-    }
-}
-
-type Fits = Result<(), (String, Option<String>)>;
-
-fn whole(digits: &str, (low, high): (u64, u64)) -> Fits {
-    let number = digits.parse::<u64>().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()));
-    match number {
-        Some(number) if (low..=high).contains(&number) => Ok(()),
-        _ if low == high => Err((format!("must be {low}, not `{digits}`"), None)),
-        _ => Err((format!("must be a whole number from {low} to {high}, not `{digits}`"), None)),
-    }
-}
-
-fn decimal(text: &str) -> Fits {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && number >= 0.0 => Ok(()),
-        _ => Err((format!("must be a number that is not negative, not `{text}`"), None)),
-    }
-}
-
-fn share(text: &str) -> Fits {
-    match parse_permille(text) {
-        Some(_) => Ok(()),
-        None => Err((format!("must be a number above 0 and at most 1, such as 0.5, not `{text}`"), None)),
-    }
-}
-
-fn written(text: &str, kind: &Kind) -> Fits {
-    match kind {
-        Kind::Duration if parse_duration_ms(text).is_none() => Err((
-            format!("is not a duration: `{text}`"),
-            Some("write a number with a unit, such as `500ms`, `90s`, `10m` or `1h30m`".to_owned()),
-        )),
-        Kind::Size if parse_bytes(text).is_none() => Err((
-            format!("is not a size: `{text}`"),
-            Some("write a number with a unit, such as `64MiB`".to_owned()),
-        )),
-        Kind::Choice(among) if !among.contains(&text) => {
-            let near = nearest(text, among.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-            Err((format!("must be one of {}, not `{text}`", among.join(", ")), near))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn wrong_type(item: Item<'_>, kind: &Kind, what: What<'_>) -> Diagnostic {
+pub(super) fn wrong_type(item: Item<'_>, kind: &Kind, what: What<'_>) -> Diagnostic {
     let message = format!("{what} must be {}, not {}", wanted(kind), item.kind());
     Diagnostic::error(Code::WrongType, item.span(), message)
 }
 
 fn wanted(kind: &Kind) -> String {
     match kind {
-        Kind::Text | Kind::Duration | Kind::Size | Kind::Choice(_) => "a text".to_owned(),
+        Kind::Text | Kind::Name | Kind::Duration | Kind::Size | Kind::Choice(_) => "a text".to_owned(),
         Kind::Flag => "true or false".to_owned(),
         Kind::Whole(..) => "a whole number".to_owned(),
         Kind::Decimal | Kind::Share => "a number".to_owned(),

@@ -26,7 +26,7 @@ static REQUEST_TASK: Shape = Shape {
     doc: "A tool call.",
     exactly_one: None,
     fields: &[
-        key("id", Kind::Text, "Its id.").required(),
+        key("id", Kind::Name, "Its id.").required(),
         key(
             "tool",
             Kind::Text,
@@ -102,12 +102,12 @@ static BATCH_COMMAND: Shape = Shape {
     doc: "A command of a batch.",
     exactly_one: None,
     fields: &[
-        key("id", Kind::Text, "Its id.").required(),
+        key("id", Kind::Name, "Its id.").required(),
         key("cmd", Kind::Text, "The script.").required(),
         key("cwd", Kind::Text, "Working directory inside the workspace."),
         key("env", Kind::Map(&Kind::Text), "Variables that it sets."),
         key("timeout", MILLISECONDS, "Longest time. Default: `defaultTimeout`."),
-        key("shell", Kind::Text, "The shell. Default: `defaultShell`."),
+        key("shell", Kind::Name, "The shell. Default: `defaultShell`."),
         key("dependsOn", TEXTS, "Commands that must end well before."),
     ],
 };
@@ -124,6 +124,6 @@ static BATCH_CONFIG: Shape = Shape {
             "What a failed command means for the others. Default `continue`.",
         ),
         key("defaultTimeout", MILLISECONDS, "Longest time of a command that names none. Default 300000."),
-        key("defaultShell", Kind::Text, "The shell of a command that names none. Default `sh`."),
+        key("defaultShell", Kind::Name, "The shell of a command that names none. Default `sh`."),
     ],
 };

@@ -126,7 +126,11 @@ pub(super) static MERGE: Shape = Shape {
             ATTEMPTS,
             "So many branches are merged before the gates run, which are then paid once. A red batch is halved until it is clear whose work made it red; that is mended, taken out, or stops the landing. Default 1.",
         ),
-        key("message", Kind::Text, "Template of the message."),
+        key(
+            "message",
+            Kind::Text,
+            "Template of the message of each merge; `{task}` is the id of the task, `{title}` its title, or its id. Default `Merge {task}: {title}`.",
+        ),
         key("commit", Kind::Record(&COMMIT), "Who commits."),
         key("keep_branches", Kind::Flag, "Keep the branches afterwards."),
     ],
@@ -210,7 +214,7 @@ pub(super) static GATE: Shape = Shape {
         key(
             "evidence",
             TEXTS,
-            "Files that it writes and that must agree with its exit code: `junit:PATH` (JUnit XML: at least one case, none failed or broken) `sarif:PATH` (no result of level `error`), `lcov:PATH` and `cobertura:PATH` (coverage, with `lines>=N` and `branches>=N` in percent behind the path; 80 and 75 where they are left out, branches only if the report has any), `json:PATH EXPRESSION` (CEL over `report`, as in `json:out.json report.errors == 0`). One that is missing is red.",
+            "Files that it writes and that must agree with its exit code: `junit:PATH` (JUnit XML: at least one case that passed, none failed or broken, wherever it stands, and no suite that counts one), `sarif:PATH` (no result of level `error`, its own or that of its rule), `lcov:PATH` and `cobertura:PATH` (coverage, with `lines>=N` and `branches>=N` in percent behind the path; 80 and 75 where they are left out, branches only if the report has any), `json:PATH EXPRESSION` (CEL over `report`, as in `json:out.json report.errors == 0`). One that is missing is red.",
         ),
     ],
 };

@@ -55,6 +55,7 @@ fn section(out: &mut String, shape: &Shape) {
 fn value(kind: &Kind) -> String {
     match kind {
         Kind::Text => "text".to_owned(),
+        Kind::Name => "text, not empty".to_owned(),
         Kind::Flag => "true or false".to_owned(),
         Kind::Whole(low, high) if low == high => format!("{low}"),
         Kind::Whole(low, high) => format!("{low} to {high}"),
@@ -77,6 +78,7 @@ fn shapes(kind: &Kind, found: &mut Vec<&'static Shape>) {
         Kind::List(inner) | Kind::Map(inner) => shapes(inner, found),
         Kind::Either(among) => among.iter().for_each(|k| shapes(k, found)),
         Kind::Text
+        | Kind::Name
         | Kind::Flag
         | Kind::Whole(..)
         | Kind::Decimal

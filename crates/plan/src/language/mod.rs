@@ -9,6 +9,7 @@ mod imported_keys;
 mod later_keys;
 mod markdown;
 mod plan_keys;
+mod scalars;
 mod schema;
 mod settings_keys;
 mod task_keys;
@@ -27,6 +28,8 @@ use crate::tree::{Value, same};
 pub(crate) enum Kind {
     /// A text.
     Text,
+    /// A text that is not empty, because it names something.
+    Name,
     /// True or false.
     Flag,
     /// A whole number from .. to.
@@ -45,7 +48,7 @@ pub(crate) enum Kind {
     Free,
     /// A list.
     List(&'static Kind),
-    /// A map with free keys.
+    /// A map with free keys, none of them empty.
     Map(&'static Kind),
     /// A map with known keys.
     Record(&'static Shape),

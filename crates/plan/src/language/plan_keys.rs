@@ -12,6 +12,7 @@ pub(super) const MAX_COUNT: u64 = 1_000_000;
 pub(super) const COUNT: Kind = Kind::Whole(1, MAX_COUNT);
 pub(super) const PRIORITIES: &[&str] = &["P0", "P1", "P2", "P3"];
 pub(super) const TEXTS: Kind = Kind::List(&Kind::Text);
+pub(super) const NAMES: Kind = Kind::List(&Kind::Name);
 pub(super) const COMMAND: Kind = Kind::Either(&[Kind::Text, TEXTS]);
 pub(super) const ISOLATION: Kind = Kind::Choice(&["none", "locks", "worktree"]);
 pub(super) const SCHEDULE: Kind = Kind::Choice(&["dataflow", "waves", "sequential"]);
@@ -28,7 +29,7 @@ pub(crate) static PLAN: Shape = Shape {
         key("version", Kind::Whole(1, 1), "The version of the plan language: 1.").required(),
         key(
             "name",
-            Kind::Text,
+            Kind::Name,
             "The name of the plan; with a task's id it names the same task of earlier runs. Default `plan`.",
         ),
         key("tasks", Kind::List(&Kind::Record(&TASK)), "The tasks, in any order. None at all is a plan too."),
@@ -82,7 +83,7 @@ pub(crate) static PLAN: Shape = Shape {
             Kind::Record(&BREAKER),
             "Circuit breakers: a rest for an agent, tool or tag whose tasks keep failing. None unless it is given; `{}` takes the defaults.",
         ),
-        key("task_type", Kind::Text, "The kind of work, for statistics."),
+        key("task_type", Kind::Name, "The kind of work, for statistics."),
         key(
             "mode",
             Kind::Choice(&["sequential", "hybrid"]),
@@ -117,7 +118,7 @@ pub(crate) static PLAN: Shape = Shape {
             "How the branches of worktrees are merged; without it, and with `none`, they are left as they are.",
         ),
         key("gates", Kind::Map(&Kind::Record(&GATE)), "Named checks."),
-        key("epic", Kind::Text, "The epic whose files are written."),
+        key("epic", Kind::Name, "The epic whose files are written."),
         key("handoff", Kind::Free, "Reserved for hand-offs.").later(),
         key(
             "cache",
@@ -196,7 +197,7 @@ static PER_PRIORITY: Shape = Shape {
 const ATTEMPT: Field = key(
     "attempt",
     Kind::Duration,
-    "Longest time of one attempt, then TERM, `grace`, KILL of the whole tree. Default `30m`, for agents `60m`.",
+    "Longest time of one attempt, then TERM, `grace`, KILL of the whole tree; `0` ends each as soon as it has begun. Default `30m`, for agents `60m`.",
 );
 const IDLE: Field = key("idle", Kind::Duration, "Longest time without output of an attempt. Default none.");
 const GRACE: Field = key("grace", Kind::Duration, "Time between TERM and KILL. Default `10s`.");

@@ -99,6 +99,7 @@ fn property(field: &Field, open: &mut Vec<&'static Shape>) -> Value {
 fn of(kind: &Kind, open: &mut Vec<&'static Shape>) -> Value {
     match kind {
         Kind::Text => json!({ "type": "string" }),
+        Kind::Name => json!({ "type": "string", "minLength": 1 }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Whole(low, high) => json!({ "type": "integer", "minimum": low, "maximum": high }),
         Kind::Decimal => json!({ "type": "number", "minimum": 0 }),
@@ -108,7 +109,11 @@ fn of(kind: &Kind, open: &mut Vec<&'static Shape>) -> Value {
         Kind::Choice(among) => json!({ "enum": among }),
         Kind::Free => json!({}),
         Kind::List(entry) => json!({ "type": "array", "items": of(entry, open) }),
-        Kind::Map(entry) => json!({ "type": "object", "additionalProperties": of(entry, open) }),
+        Kind::Map(entry) => json!({
+            "type": "object",
+            "propertyNames": { "minLength": 1 },
+            "additionalProperties": of(entry, open),
+        }),
         Kind::Record(shape) => {
             open.push(shape);
             json!({ "$ref": format!("#/$defs/{}", shape.name.replace(' ', "%20")) })
@@ -140,8 +145,9 @@ mod tests {
 
     /// Values of every type, and words and numbers that some keys take.
     fn samples() -> Vec<Value> {
-        let texts =
-            ["x", "P0", "90s", "1h30m", "90", "0", "64MiB", "64", "dataflow", "none", "inherit", "preset"];
+        let texts = [
+            "", "x", "P0", "90s", "1h30m", "90", "0", "64MiB", "64", "dataflow", "none", "inherit", "preset",
+        ];
         let numbers = [json!(0), json!(1), json!(7), json!(-1), json!(1.5), json!(10_000_000)];
         let lists = [
             json!([]),
@@ -151,7 +157,13 @@ mod tests {
             json!([["a"]]),
             json!([{ "id": "a", "run": "x" }]),
         ];
-        let maps = [json!({}), json!({ "k": "v" }), json!({ "k": 1 }), json!({ "preset": "codex" })];
+        let maps = [
+            json!({}),
+            json!({ "": "v" }),
+            json!({ "k": "v" }),
+            json!({ "k": 1 }),
+            json!({ "preset": "codex" }),
+        ];
         let calls = [
             json!({ "tool": "t" }),
             json!({ "run": "x" }),

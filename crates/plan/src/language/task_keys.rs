@@ -4,7 +4,7 @@
 
 use super::agent_keys::BUDGET;
 use super::later_keys::TOOL_CALL;
-use super::plan_keys::{COMMAND, COUNT, EFFECT, ISOLATION, PRIORITIES, RETRY, TEXTS, TIMEOUT};
+use super::plan_keys::{COMMAND, COUNT, EFFECT, ISOLATION, NAMES, PRIORITIES, RETRY, TEXTS, TIMEOUT};
 use super::{Kind, Shape, key};
 use crate::join::{ROLES, RULES};
 use crate::maps::MAX_ITEMS;
@@ -17,7 +17,7 @@ pub(crate) static TASK: Shape = Shape {
     doc: "A task: exactly one action, what it waits for, and how it may run.",
     exactly_one: Some(("action", &["run", "agent", "tool", "join", "gate"])),
     fields: &[
-        key("id", Kind::Text, ID).required(),
+        key("id", Kind::Name, ID).required(),
         key("title", Kind::Text, "What it is for, in a few words."),
         key("run", COMMAND, "A command: a list is program and arguments, a text goes to `sh -c`."),
         key("agent", Kind::Text, "The agent that does it; `prompt` says what."),
@@ -43,7 +43,7 @@ pub(crate) static TASK: Shape = Shape {
         key(
             "when",
             Kind::Text,
-            "A CEL expression of at most 1,024 bytes over the results of earlier tasks; false skips the task.",
+            "A CEL expression of at most 1,024 bytes over the results of earlier tasks; false skips the task. Macros nest at most 3 deep, and go through at most 100,000 items in all.",
         ),
         key("allow_skipped", Kind::Flag, "Runs although a predecessor was skipped. Default false."),
         key("priority", Kind::Choice(PRIORITIES), "P0 is first. Default `P2`."),
@@ -74,10 +74,10 @@ pub(crate) static TASK: Shape = Shape {
         key("reads", TEXTS, "Patterns of the files that it reads."),
         key(
             "locks",
-            Kind::List(&Kind::Either(&[Kind::Text, Kind::Record(&LOCK)])),
+            Kind::List(&Kind::Either(&[Kind::Name, Kind::Record(&LOCK)])),
             "What it claims while it lives, all at once or not at all; a name alone is exclusive.",
         ),
-        key("tags", TEXTS, "Tags, for caps."),
+        key("tags", NAMES, "Tags, for caps."),
         key("role", Kind::Choice(ROLES), "The role of its result where results are merged."),
         key("retry", Kind::Record(&RETRY), "Retry policy; a key that is left out is taken from the plan."),
         key("max_retries", Kind::Whole(0, 999), "n is `retry: { max_attempts: n+1 }`."),
@@ -113,7 +113,7 @@ pub(crate) static TASK: Shape = Shape {
         key("cache_key", Kind::Text, "A further part of what makes work equal."),
         key(
             "domain",
-            Kind::Text,
+            Kind::Name,
             "The domain it belongs to: its branch is merged with those of the same domain.",
         ),
         key("outputs", TEXTS, "Files that must exist in its worktree afterwards."),
@@ -137,7 +137,7 @@ static LOCK: Shape = Shape {
     doc: "A claim: a lock by name, shared or exclusive, or units of one of the plan's `resources`.",
     exactly_one: None,
     fields: &[
-        key("resource", Kind::Text, "The lock or resource.").required(),
+        key("resource", Kind::Name, "The lock or resource.").required(),
         key("mode", Kind::Choice(&["shared", "exclusive"]), "How a lock is held. Default `exclusive`."),
         key("units", COUNT, "Units of a counted resource."),
     ],

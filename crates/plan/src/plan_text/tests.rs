@@ -72,7 +72,7 @@ proptest! {
         };
         let sheet = Sheet {
             head: vec![texts[2].clone()],
-            name: texts[3].clone(),
+            name: format!("n{}", texts[3]),
             agent: ("coder".to_owned(), "{ preset: codex }".to_owned(), texts[2].clone()),
             tasks: vec![entry],
             ..Sheet::default()
@@ -82,7 +82,7 @@ proptest! {
         prop_assert_eq!(loaded.errors(), 0, "{}\n{}", loaded.render(false), text);
         let Some(plan) = loaded.plan else { return Ok(()) };
         let task = &plan.tasks[0];
-        prop_assert_eq!(&plan.name, &texts[3]);
+        prop_assert_eq!(&plan.name, &format!("n{}", texts[3]));
         prop_assert_eq!(task.title.as_ref(), Some(&texts[0]));
         prop_assert_eq!(&task.accept, &accept);
         prop_assert_eq!(task.estimate_ms, estimate);

@@ -64,7 +64,7 @@ impl Reader<'_> {
             Kind::Meta => {}
             Kind::Item(_) | Kind::Text | Kind::Fence(..) => {
                 let part = self.open.last().map_or(Part::Free, |(_, part)| *part);
-                if part == Part::Free && self.bold(block) {
+                if matches!(part, Part::Free | Part::Time | Part::Needs) && self.bold(block) {
                     return;
                 }
                 self.below(part, block);
@@ -118,20 +118,22 @@ impl Reader<'_> {
         }
     }
 
-    /// `**Dependencies**: 1, 2`, outside any part; true if the block was one.
+    /// `**Dependencies**: 1, 2`, a line of its own or one of several, where nothing else is listed; true if the block
+    /// begins with such a label.
     fn bold(&mut self, block: &Block) -> bool {
-        let Some(first) = block.pieces.first().filter(|piece| piece.bold && !piece.code) else {
-            return false;
-        };
-        let part = Part::of(&first.text.trim().trim_end_matches(':').trim().to_lowercase());
-        if !matches!(part, Part::Needs | Part::Time) {
+        let labels = labels(block, self.source);
+        if labels.first().is_none_or(|(_, label, _)| label.start > block.span.start + 2) {
             return false;
         }
-        let rest = self.source.get(first.span.end..block.span.end).unwrap_or_default();
-        let text = rest.trim_start_matches(['*', ':', ' ']);
-        let at = block.span.end - text.len();
-        self.begin(part, &block.span);
-        self.value(part, text, &(at..block.span.end));
+        let known = |part: Part| matches!(part, Part::Needs | Part::Time);
+        if !labels.iter().any(|(part, _, _)| known(*part)) {
+            return false;
+        }
+        for (part, label, value) in labels.into_iter().filter(|(part, _, _)| known(*part)) {
+            let text = self.source.get(value.clone()).unwrap_or_default();
+            self.begin(part, &(label.start..value.end));
+            self.value(part, text, &value);
+        }
         true
     }
 
@@ -264,4 +266,28 @@ impl Reader<'_> {
         }
         self.phase
     }
+}
+
+/// Labels in bold at the beginning of a line: what each names, where it stands, and where its value.
+fn labels(block: &Block, source: &str) -> Vec<(Part, Span, Span)> {
+    let mut found: Vec<(Part, Span, Span)> = Vec::new();
+    let bolds = block.pieces.iter().filter(|piece| piece.bold && !piece.code);
+    for piece in bolds {
+        let before = source.get(block.span.start..piece.span.start).unwrap_or_default().trim_end_matches('*');
+        let begins = before.is_empty() || before.trim_end_matches([' ', '\t']).ends_with('\n');
+        let rest = source.get(piece.span.end..block.span.end).unwrap_or_default();
+        let text = rest.trim_start_matches(['*', ':', ' ']);
+        let colon = piece.text.trim_end().ends_with(':')
+            || rest.trim_start_matches('*').trim_start().starts_with(':');
+        let part = Part::of(&piece.text.trim().trim_end_matches(':').trim().to_lowercase());
+        if !begins || !colon && part == Part::Free {
+            continue;
+        }
+        if let Some((_, _, last)) = found.last_mut() {
+            let told = source.get(last.start..piece.span.start).unwrap_or_default();
+            last.end = last.start + told.trim_end_matches('*').trim_end().len();
+        }
+        found.push((part, piece.span.clone(), block.span.end - text.len()..block.span.end));
+    }
+    found
 }

@@ -47,6 +47,32 @@ fn shop() -> Vec<(&'static str, &'static str)> {
 }
 
 #[test]
+fn needs_and_times_in_bold_are_read_wherever_labels_stand() {
+    let with = |head: &str| {
+        let text = format!(
+            "# Phase 2: B\n\n{head}\n\n## Expected Outputs\n### Files to Create:\n- `b.py`\n\n## Success Criteria\n- [ ] x\n"
+        );
+        let first = "# Phase 1: A\n## Dependencies: None\n## Expected Outputs\n### Files to Create:\n- `a.py`\n## Success Criteria\n- [ ] x\n";
+        let files = [("phase-1-a.md", first), ("phase-2-b.md", text.as_str())];
+        assert_eq!(problems(&files), [""; 0], "{head}");
+        let prd = read(&files);
+        (prd.phases[1].estimate_ms, prd.phases[1].after.iter().copied().collect::<Vec<u32>>())
+    };
+    let both = (Some(5_400_000), vec![1]);
+    for head in [
+        "## Estimated Time: 1.5 hours\n**Dependencies**: 1",
+        "## Estimated Time: 1.5 hours\n\n**Dependencies**: 1",
+        "## Estimated Time\n1.5 hours\n\n**Dependencies:** 1",
+        "## Dependencies: Phase 1\n**Estimated Time**: 1.5 hours",
+        "**Estimated Time**: 1.5 hours\n**Dependencies**: Phase 1 (a)\n**Priority**: high",
+        "**Priority**: high\n**Estimated Time:** 1.5 hours  \n**Dependencies:** 1",
+        "- **Estimated Time**: 1.5 hours\n- **Dependencies**: 1",
+    ] {
+        assert_eq!(with(head), both, "{head}");
+    }
+}
+
+#[test]
 fn phases_become_tasks_with_files_outputs_criteria_hours_and_their_text_as_prompt() {
     let prd = read(&shop());
     assert_eq!(prd.render(false), "");
@@ -123,7 +149,8 @@ fn a_phase_that_says_too_little_or_a_thing_twice_is_told() {
         problems(&[("phase-1-a.md", twice)]),
         [
             "phase-1-a.md:2 RG004 the phase has a second title",
-            "phase-1-a.md:4 RG006 the dependency `**Dependencies**: None` is not understood",
+            "phase-1-a.md:3 RG006 phase 1 says that it depends on nothing, and on something",
+            "phase-1-a.md:4 RG004 `Dependencies` stands twice",
             "phase-1-a.md:6 RG004 `Estimated Time` stands twice",
             "phase-1-a.md:6 RG006 `2 hours` is no estimated time",
         ]

@@ -3,7 +3,7 @@
 //! In code, what is called or read is no file: only a line that is a name and nothing else counts.
 
 use super::naming::{Doubt, Named, Naming};
-use super::paths::{Look, look};
+use super::paths::{Look, look, look_code};
 use crate::tree::Span;
 
 /// Languages of blocks that list files; in every other one code is expected.
@@ -32,6 +32,17 @@ pub(crate) fn read(info: &str, lines: &[Span], source: &str, naming: &mut Naming
     }
     let entries: Vec<Entry<'_>> = lines.iter().filter_map(|line| entry(text(line), line.start)).collect();
     tree(&entries, naming);
+    naming.doubts.extend(lines.iter().filter_map(|line| with_blanks(text(line), line.start)));
+}
+
+/// A line that is a path with blanks in it, or a command: nobody can tell.
+fn with_blanks(line: &str, start: usize) -> Option<Doubt> {
+    let end = COMMENTS.iter().filter_map(|mark| line.find(&format!(" {mark}"))).min().unwrap_or(line.len());
+    let text = line[..end].trim();
+    let blank = text.contains(char::is_whitespace);
+    let at = start + line.find(text)?;
+    let doubt = || Doubt { word: text.to_owned(), span: at..at + text.len(), look: Look::Unclear };
+    (blank && matches!(look_code(text), Look::File(_))).then(doubt)
 }
 
 /// In code, a comment names the file that the code is, and a line may be nothing but a path.
@@ -98,7 +109,12 @@ fn tree(entries: &[Entry<'_>], naming: &mut Naming) {
         }
         let path = format!("{parent}{}", entry.word);
         let named = Named { path: String::new(), span: entry.span.clone(), note: entry.note.clone() };
-        match look(&path) {
+        let itself = look(entry.word);
+        let (path, found) = match itself {
+            Look::Outside => (entry.word.to_owned(), itself),
+            _ => (path.clone(), look(&path)),
+        };
+        match found {
             Look::File(path) | Look::Perhaps(path) => naming.files.push(Named { path, ..named }),
             Look::Other => {}
             look @ (Look::Unclear | Look::Directory | Look::Pattern | Look::Outside) => {

@@ -2,7 +2,7 @@
 //!
 //! A name elsewhere, and what may be a name and may not, is told, never dropped. Knows neither epics nor phases.
 
-use super::paths::{Look, look};
+use super::paths::{Look, look, look_code};
 use super::words::{Word, lead_end, words};
 use super::{Block, Kind, listing};
 use crate::diagnostic::{Code, Diagnostic};
@@ -45,7 +45,7 @@ impl Doubt {
             Look::Pattern => ("is a pattern, not a file", "name each file"),
             Look::Outside => ("is not a path inside the workspace", "write it relative to the workspace"),
             Look::File(_) | Look::Perhaps(_) | Look::Unclear | Look::Other => {
-                ("may be a file or not", "write it with a slash if it is one: `./name`")
+                ("may be a file or not", "write it between backticks and with a slash if it is one: `./name`")
             }
         };
         let message = format!("`{}` {what}", self.word);
@@ -77,7 +77,7 @@ fn read(block: &Block, source: &str, naming: &mut Naming) {
     let words = words(block);
     let heading = matches!(block.kind, Kind::Heading(_));
     let only_bold = block.kind == Kind::Text;
-    let is_name = |word: &Word| !matches!(look(&word.text), Look::Other);
+    let is_name = |word: &Word| !matches!(judged(word), Look::Other);
     let mut at = lead_end(&words, is_name);
     let before = naming.files.len();
     while let Some(word) = words.get(at) {
@@ -97,17 +97,51 @@ fn read(block: &Block, source: &str, naming: &mut Naming) {
     for file in &mut naming.files[before..] {
         file.note.clone_from(&note);
     }
+    if naming.files.len() == before && !only_bold {
+        naming.doubts.extend(broken(&words[at.min(words.len())..], source));
+    }
     for word in &words[at.min(words.len())..] {
-        match look(&word.text) {
+        match judged(word) {
             Look::File(path) if heading && word.code => {
                 naming.files.push(Named { path, span: word.span.clone(), note: String::new() });
             }
             Look::File(path) if word.code || path.contains('/') => {
                 naming.mentions.push((path, word.span.clone()))
             }
+            Look::Other if word.code => {
+                // The words of a command.
+                let named = |part: &str| matches!(look(part), Look::File(path) if path.contains('/'));
+                let parts = word.text.split_whitespace().filter(|part| named(part));
+                naming.mentions.extend(parts.map(|part| (part.to_owned(), word.span.clone())));
+            }
             _ => {}
         }
     }
+}
+
+fn judged(word: &Word) -> Look {
+    if word.code { look_code(&word.text) } else { look(&word.text) }
+}
+
+/// Words between which no path goes on.
+const SMALL: [&str; 12] = ["a", "and", "as", "by", "for", "from", "in", "of", "or", "the", "to", "with"];
+/// A path is broken by blanks at most so often before nobody takes it for one.
+const MOST_PARTS: usize = 4;
+
+/// What begins as a path below a directory and ends, some blanks on, as the name of a file: `src/with space.py`.
+fn broken(words: &[Word], source: &str) -> Option<Doubt> {
+    let first = words.first().filter(|word| !word.code && matches!(look(&word.text), Look::Perhaps(_)))?;
+    for word in words.get(1..)?.iter().take(MOST_PARTS) {
+        if word.code || word.parts() || word.joins() || SMALL.contains(&word.text.to_lowercase().as_str()) {
+            return None;
+        }
+        if matches!(look(&word.text), Look::File(_)) {
+            let span = first.span.start..word.span.start + word.text.len();
+            let word = source.get(span.clone()).unwrap_or(&first.text).to_owned();
+            return Some(Doubt { word, span, look: Look::Unclear });
+        }
+    }
+    None
 }
 
 /// Takes a word if it is a name where it stands, or tells why nobody knows.
@@ -116,7 +150,7 @@ fn take(words: &[Word], at: usize, naming: &mut Naming) -> bool {
     let next = words.get(at + 1);
     let alone =
         word.code || word.bold || !word.after.is_empty() || next.is_none_or(|n| n.parts() || n.joins());
-    match look(&word.text) {
+    match judged(word) {
         Look::File(path) => naming.files.push(Named { path, span: word.span.clone(), note: String::new() }),
         Look::Perhaps(path) if alone => {
             naming.files.push(Named { path, span: word.span.clone(), note: String::new() });

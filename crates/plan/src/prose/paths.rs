@@ -2,7 +2,7 @@
 //!
 //! Judges single words. Knows no document and no disk.
 
-use super::known::{EXTENSIONS, MEDIA, NAMES, PRODUCTS, PROSE};
+use super::known::{COMMANDS, EXTENSIONS, MEDIA, NAMES, PRODUCTS, PROSE, ROOTS};
 
 /// What a word is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,16 +40,20 @@ pub(crate) fn look(word: &str) -> Look {
         let inside = !word.starts_with('/') && (word.contains('/') || word.contains("*."));
         return if plain && inside { Look::Pattern } else { Look::Other };
     }
+    if let Some(look) = of_windows(word) {
+        return look;
+    }
     let directory = word.ends_with('/');
     let whole = word.trim_end_matches('/');
     let segments: Vec<&str> = whole.trim_start_matches(['/', '~']).split('/').collect();
-    if whole.is_empty() || !segments.iter().all(|segment| is_segment(segment)) {
-        return Look::Other;
-    }
     let last = segments.last().copied().unwrap_or_default();
+    if whole.is_empty() || !segments.iter().all(|segment| is_segment(segment)) {
+        return if is_odd(&segments, last) { Look::Unclear } else { Look::Other };
+    }
     if word.starts_with(['/', '~']) || segments.contains(&"..") {
         // A route such as `/api/users` is no path at all.
-        let route = word.starts_with('/') && !named(last);
+        let rooted = segments.len() > 1 && segments.first().is_some_and(|first| ROOTS.contains(first));
+        let route = word.starts_with('/') && !named(last) && !rooted;
         return if route { Look::Other } else { Look::Outside };
     }
     if segments.contains(&".") {
@@ -62,6 +66,52 @@ pub(crate) fn look(word: &str) -> Look {
         1 => alone(whole),
         _ => below(whole, (&segments, last)),
     }
+}
+
+/// Judges what stands between backticks: blanks may belong to a path, or it is a command with its words.
+pub(crate) fn look_code(text: &str) -> Look {
+    let mut words = text.split_whitespace();
+    let first = words.next().unwrap_or_default();
+    let rest: Vec<&str> = words.collect();
+    if rest.is_empty() {
+        return look(text);
+    }
+    let typed = COMMANDS.contains(&first) || rest.iter().any(|word| word.starts_with(['-', '/', '~']));
+    let joined: String = text.chars().map(|c| if c.is_whitespace() { '_' } else { c }).collect();
+    let Look::File(_) = look(&joined) else { return Look::Other };
+    let last = text.rsplit('/').next().unwrap_or_default().replace(char::is_whitespace, "_");
+    if typed || !named(&last) || matches!(look(first), Look::File(_)) {
+        Look::Other
+    } else if first.contains('/') {
+        Look::File(text.strip_prefix("./").unwrap_or(text).to_owned())
+    } else {
+        Look::Unclear
+    }
+}
+
+/// A path as Windows writes it: never one of the workspace when it has a drive or a host, else for nobody to tell.
+fn of_windows(word: &str) -> Option<Look> {
+    let mut chars = word.chars();
+    let drive = chars.next().is_some_and(|c| c.is_ascii_alphabetic())
+        && chars.next() == Some(':')
+        && chars.next().is_some_and(|c| c == '\\' || c == '/');
+    if drive || word.starts_with("\\\\") && word.len() > 2 {
+        return Some(Look::Outside);
+    }
+    let segments: Vec<&str> = word.split('\\').collect();
+    let last = segments.last().copied().unwrap_or_default();
+    let path = segments.len() > 1 && segments.iter().all(|segment| is_segment(segment)) && named(last);
+    path.then_some(Look::Unclear)
+}
+
+/// Below a directory, with the extension of a file and with signs that are rare in names.
+fn is_odd(segments: &[&str], last: &str) -> bool {
+    let inner = |c: char| is_letter(c) || ",;!#'()".contains(c);
+    segments.len() > 1
+        && named(last)
+        && !segments.iter().any(|segment| segment.is_empty() || segment.starts_with(['\'', '(']))
+        && segments.iter().all(|segment| segment.chars().all(inner) && !segment.contains("()"))
+        && segments.first().is_some_and(|first| !first.contains('('))
 }
 
 /// A name without a slash.
@@ -124,7 +174,14 @@ fn is_segment(segment: &str) -> bool {
 }
 
 fn is_letter(c: char) -> bool {
-    c.is_alphanumeric() || "._-+@~[]$%&=^".contains(c)
+    c.is_alphanumeric() || "._-+@~[]$%&=^".contains(c) || is_foreign(c)
+}
+
+/// A sign of another script or a picture, as in decomposed letters; not punctuation, arrows or lines.
+fn is_foreign(c: char) -> bool {
+    let marks =
+        ['\u{80}'..='\u{bf}', '\u{2000}'..='\u{206f}', '\u{2190}'..='\u{25ff}', '\u{3000}'..='\u{303f}'];
+    !c.is_ascii() && !c.is_control() && !c.is_whitespace() && !marks.iter().any(|range| range.contains(&c))
 }
 
 #[cfg(test)]

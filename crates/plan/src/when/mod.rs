@@ -3,10 +3,14 @@
 //! Sources are bounded before they are compiled, because a chain of operators costs stack: callers compile and
 //! evaluate on a thread with 8 MiB of stack.
 
+mod bounded;
 mod depth;
 mod names;
+mod numbers;
 
-use cel::{Context, Program, Value as CelValue};
+use self::bounded::Budget;
+use cel::{Context, IdedExpr, Program, Value as CelValue};
+use numbers::{to_cel, unmixed};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -20,7 +24,8 @@ const MAX_BRACKETS: usize = 32;
 /// A parsed condition.
 #[derive(Debug)]
 pub struct Condition {
-    program: Program,
+    /// Its macros keep to a budget.
+    expression: IdedExpr,
     /// Tasks named by `tasks["id"]` or `tasks.id`.
     pub literal_tasks: Vec<String>,
     /// Free names: ids of tasks, or `tasks`, `inputs`, `env`, `matrix`, `item`, `index`.
@@ -33,7 +38,7 @@ impl Condition {
     /// Parses a condition.
     ///
     /// # Errors
-    /// It is too long, or not CEL; the text says where.
+    /// It is too long, its macros nest too deeply, or it is not CEL; the text says where.
     pub fn parse(source: &str) -> Result<Condition, String> {
         if source.len() > MAX_CONDITION_BYTES {
             return Err(format!("it has {} bytes, more than {MAX_CONDITION_BYTES}", source.len()));
@@ -42,12 +47,14 @@ impl Condition {
             return Err(TOO_DEEP.to_owned());
         }
         let program = Program::compile(source).map_err(|e| complaint(&e.to_string()))?;
-        let found = names::of(program.expression());
+        let mut expression = program.expression().clone();
+        let found = names::of(&expression);
+        bounded::bound(&mut expression)?;
         Ok(Condition {
             literal_tasks: found.literal_tasks.into_iter().collect(),
             names: found.free.into_iter().collect(),
             asks_for_all: found.asks_for_all,
-            program,
+            expression,
         })
     }
 
@@ -55,14 +62,13 @@ impl Condition {
     /// over the further names given.
     ///
     /// # Errors
-    /// The evaluation failed, or gave something else than a boolean.
+    /// The evaluation failed, its macros went through too many items, or it gave something else than a boolean.
     pub fn evaluate(
         &self,
         tasks: &BTreeMap<String, Value>,
         others: &[(&str, Value)],
     ) -> Result<bool, String> {
         let mut context = Context::default();
-        let to_cel = |value: &Value| cel::to_value(value).map_err(|e| e.to_string());
         for (id, value) in tasks.iter().filter(|(id, _)| is_cel_name(id)) {
             context.add_variable_from_value(id.as_str(), to_cel(value)?);
         }
@@ -71,10 +77,13 @@ impl Condition {
         }
         let all = Value::Object(tasks.iter().map(|(id, v)| (id.clone(), v.clone())).collect());
         context.add_variable_from_value("tasks", to_cel(&all)?);
-        match self.program.execute(&context) {
+        let budget = Budget::of(&mut context)?;
+        let answer = CelValue::resolve(&self.expression, &context);
+        budget.check()?;
+        match answer {
             Ok(CelValue::Bool(answer)) => Ok(answer),
             Ok(other) => Err(format!("it gives {:?}, not true or false", other.type_of())),
-            Err(error) => Err(first_line(&error.to_string())),
+            Err(error) => Err(unmixed(&error).unwrap_or_else(|| first_line(&error.to_string()))),
         }
     }
 }

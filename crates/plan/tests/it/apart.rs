@@ -27,6 +27,29 @@ fn paths_of_worktrees_stay_in_the_workspace() {
 }
 
 #[test]
+fn variables_of_worktrees_have_names_and_refer_to_what_there_is() {
+    let not_a_name = "is no name of a variable: it holds `=` or a NUL character";
+    told(
+        "worktree: { env: { \"A=B\": x } }",
+        &format!("RG006 2:27 `worktree` sets a variable `A=B`, which {not_a_name}"),
+        None,
+    );
+    told(
+        "worktree: { env: { \"\": x } }",
+        "RG006 2:24 `worktree` sets a variable ``, which has no name",
+        None,
+    );
+    told(
+        "worktree: { env: { P: '${nope.x}' } }",
+        "RG013 2:23 variable `P` of `worktree` refers to `${nope.x}`, which it cannot",
+        Some("there are `${worktree.port}`, `${worktree.path}` and `${worktree.name}`"),
+    );
+    let fine =
+        with("worktree: { env: { P: 'a${worktree.port}-${worktree.name}', HOME: '${worktree.path}/h' } }");
+    assert!(plan(&fine).worktrees.is_some());
+}
+
+#[test]
 fn what_lands_behind_gates_is_not_contradicted_by_its_own_policy() {
     told(
         "merge: { gates: [test], on_gate_failure: take-out }",

@@ -195,6 +195,60 @@ fn the_same_graph_gives_the_same_cycle_in_any_order_of_the_file() {
 }
 
 #[test]
+fn every_group_of_tasks_that_wait_for_each_other_is_told_with_one_cycle() {
+    check(
+        "version: 1\ntasks:\n  - { id: a, needs: [b], run: x }\n  - { id: b, needs: [a], run: x }\n  \
+         - { id: c, needs: [b, q], run: x }\n  - { id: e, run: 'echo ${f.result}' }\n  \
+         - { id: f, run: x, when: 'e.status == \"succeeded\"' }\n  - { id: p, needs: [q, r], run: x }\n  \
+         - { id: q, needs: [p], run: x }\n  - { id: r, needs: [q], run: x }",
+        "RG012 4:22 tasks depend on each other in a cycle: a -> b -> a\n\
+         RG012 7:28 tasks depend on each other in a cycle: e -> f -> e\n\
+         RG012 9:22 tasks depend on each other in a cycle: p -> q -> p",
+    );
+}
+
+#[test]
+fn a_long_cycle_is_found_without_recursion() {
+    let mut text = String::from("version: 1\ntasks:\n");
+    for n in 0..50_000 {
+        text.push_str(&format!("  - {{ id: t{n}, needs: [t{}], run: x }}\n", (n + 1) % 50_000));
+    }
+    let facts = yaml(&text).facts();
+    assert_eq!((facts.len(), facts[0].cycle.len()), (1, 50_001));
+}
+
+#[test]
+fn units_that_one_task_claims_of_one_resource_are_counted_together() {
+    let plan = |locks: &str| {
+        format!(
+            "version: 1\nresources: {{ gpu: 2, cpu: 4 }}\ntasks: [ {{ id: a, run: x, locks: [{locks}] }} ]"
+        )
+    };
+    let units = |resource: &str, units: u32| format!("{{ resource: {resource}, units: {units} }}");
+    check(
+        &plan(&[units("gpu", 1), units("cpu", 4), units("gpu", 2)].join(", ")),
+        "RG015 3:16 task `a` claims 3 units of `gpu` in all, which has 2",
+    );
+    check(
+        &plan(&[units("gpu", 3), units("gpu", 1)].join(", ")),
+        "RG015 3:16 task `a` claims 3 units of `gpu`, which has 2",
+    );
+    check(&plan(&[units("gpu", 1), units("gpu", 1)].join(", ")), "");
+}
+
+#[test]
+fn a_duration_that_is_too_long_is_told_from_what_is_none() {
+    let with = |estimate: &str| format!("version: 1\ntasks: [ {{ id: a, run: x, estimate: {estimate} }} ]");
+    check(&with("3660d"), "");
+    check(&with("3661d"), "RG006 2:37 `estimate` is longer than 3660 days: `3661d`");
+    check(
+        &with("99999999999999999999s"),
+        "RG006 2:37 `estimate` is longer than 3660 days: `99999999999999999999s`",
+    );
+    check(&with("3661x"), "RG006 2:37 `estimate` is not a duration: `3661x`");
+}
+
+#[test]
 fn no_and_on_and_1_0_stay_text_where_text_is_asked() {
     let plan = yaml("version: 1\nname: no\ntasks: [ { id: on, title: 1.0, run: 'true' } ]").plan;
     let plan = plan.into_iter().next();

@@ -39,3 +39,16 @@ fn a_deeply_dotted_toml_key_is_refused_without_recursion() {
     let loaded = as_format(&format!("{} = 1", vec!["a"; 50_000].join(".")), Format::Toml);
     assert!(loaded.plan.is_none() && loaded.errors() > 0);
 }
+
+#[test]
+fn the_names_that_were_probably_meant_are_sought_within_one_bound() {
+    let mut text = String::from("version: 1\ntasks:\n");
+    for n in 0..200 {
+        let needs: Vec<String> = (0..20).map(|m| format!("{:x>110}y{m}", n)).collect();
+        text.push_str(&format!("  - {{ id: {n:x>100}, run: x, needs: [{}] }}\n", needs.join(", ")));
+    }
+    let facts = yaml(&text).facts();
+    assert_eq!(facts.len(), 4_000);
+    let guessed = facts.iter().filter(|fact| fact.help.is_some()).count();
+    assert!((1..=50).contains(&guessed), "{guessed}");
+}

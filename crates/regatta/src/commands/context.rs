@@ -12,6 +12,7 @@ use regatta_engine::event::EventKind;
 use regatta_journal::Which;
 use regatta_plan::prompt::HARD_CAP_TOKENS;
 use regatta_runtime::agents::{self, BILL_FILE, PROMPT_FILE};
+use regatta_runtime::escalation::shell_word;
 use regatta_runtime::workspace;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -66,7 +67,7 @@ fn of_attempt(context: &Context, args: &ContextArgs) -> Result<(String, Value), 
     let Some(&(_, _, attempt)) = found else {
         let which = args.attempt.map_or("attempt".to_owned(), |n| format!("attempt {n}"));
         let message = format!("task `{}` has no {which} in run {run_id}", args.task);
-        return Err(CliError::usage(message).hint(format!("regatta explain {}", args.task)));
+        return Err(CliError::usage(message).hint(format!("regatta explain {}", shell_word(&args.task))));
     };
     let dir = workspace::attempt_dir(&reader.place().run_dir(run_id), attempt.0);
     let read = |name: &str| std::fs::read_to_string(dir.join(name));

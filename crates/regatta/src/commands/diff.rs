@@ -8,6 +8,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape_block;
 use crate::task_apart::{TaskApart, repository};
+use regatta_runtime::escalation::shell_word;
 use regatta_runtime::git::{ChangeKind, Git, GitError, LineCounts, Oid};
 use serde_json::{Value, json};
 
@@ -19,7 +20,7 @@ pub fn run(context: &Context, args: &DiffArgs) -> Result<Exit, CliError> {
     let found = TaskApart::find(&context.workspace, args.run.as_deref(), &args.task)?;
     let Some((base, head)) = found.past.work.clone() else {
         let message = format!("no work of task `{}` is recorded in run {}", args.task, found.run_id());
-        return Err(CliError::usage(message).hint(format!("regatta explain {}", args.task)));
+        return Err(CliError::usage(message).hint(format!("regatta explain {}", shell_word(&args.task))));
     };
     let git = repository(&context.workspace)?.git;
     let present = git.present([&base, &head].into_iter()).map_err(git_error)?;

@@ -31,9 +31,13 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     for node in nodes {
         out(&format!("{}: {}\n", view.engine.graph().name(node), why::why(&view, node)));
         out(&questions::next(view.stand(), node));
-        let told = view.own_failure(node).is_some();
+        let told = view.own_failure(node).is_some()
+            || why::left_to_person(&view.engine, &view.failures, node).is_some();
         if let Some(failure) = view.failures.get(&node).filter(|_| !told) {
             out(&format!("  last: {}\n", why::last(failure)));
+        }
+        if let Some(said) = view.warnings.get(&node) {
+            out(&format!("  note: {}\n", escape(said)));
         }
         for (with, passed) in tested(&view, node) {
             let word = if passed { "passed" } else { "red" };
@@ -86,6 +90,7 @@ fn row(view: &RunView, node: NodeId) -> Value {
         "batches": tested(view, node)
             .map(|(with, passed)| json!({ "tasks": with, "passed": passed }))
             .collect::<Vec<_>>(),
+        "warning": view.warnings.get(&node),
         "last_attempt": view.failures.get(&node).map(why::last),
     })
 }

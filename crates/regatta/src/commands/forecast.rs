@@ -7,11 +7,14 @@ use crate::exit::Exit;
 use crate::render;
 use crate::view::{RunView, reader};
 use regatta_journal::Which;
+use regatta_runtime::began_on;
 use regatta_runtime::git::{Oid, Repo};
 use regatta_runtime::landing::forecast::forecast;
-use regatta_runtime::landing::target_of;
+use regatta_runtime::landing::{Approval, Report, target_of};
 use regatta_runtime::works::Works;
-use regatta_runtime::yard::{ATTRIBUTES_DIR, Merger, Resolutions};
+use regatta_runtime::yard::{ATTRIBUTES_DIR, Merger, Names, Resolutions};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Runs the verb.
@@ -30,21 +33,28 @@ pub fn run(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
     }
     let mut works = Works::new(Arc::new(view.plan.clone()), Arc::clone(view.engine.graph()));
     events.iter().for_each(|event| works.absorb(event));
+    let run_dir = reader.place().run_dir(&id);
     let repo = Repo::find(&context.workspace).map_err(super::run::unusable)?;
+    let repo = began_on::as_it_began(repo, &run_dir)
+        .map_err(|error| CliError::environment(format!("where run {id} began cannot be read: {error}")))?;
     let merge = view.plan.merge.as_ref();
     let target = target_of(merge, &repo);
     // Work that has landed is seen as it was merged.
     let landed = view.landing.as_ref().filter(|report| report.landed);
     let from = match landed.and_then(|report| Oid::parse(&report.from)) {
         Some(from) => from,
-        None => repo.commit(target.as_deref().unwrap_or("HEAD")).map_err(super::run::unusable)?,
+        None => {
+            let pinned = Names::of(id.as_str()).pinned();
+            repo.commit(target.as_deref().unwrap_or(&pinned)).map_err(super::run::unusable)?
+        }
     };
-    let scratch = reader.place().run_dir(&id).join(ATTRIBUTES_DIR);
-    let resolutions = Resolutions::read(&reader.place().run_dir(&id)).map_err(|error| {
+    let scratch = run_dir.join(ATTRIBUTES_DIR);
+    let resolutions = Resolutions::read(&run_dir).map_err(|error| {
         CliError::environment(format!("how conflicts of run {id} were resolved cannot be read: {error}"))
     })?;
     let merger = Merger { repo: &repo, scratch: &scratch, resolutions: &resolutions };
-    let seen = forecast(merger, &from, (&works.all(), merge))
+    let left_out = left_out(landed, &run_dir)?;
+    let seen = forecast(merger, &from, (&works.all(), merge, &left_out))
         .map_err(|error| CliError::environment(format!("the merge cannot be foreseen: {error}")))?;
     if args.json {
         out(&format!("{}\n", render::forecast::json(&seen, (id.as_str(), target.as_deref()))));
@@ -52,4 +62,23 @@ pub fn run(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
         out(&render::forecast::text(&seen, (id.as_str(), target.as_deref(), merge), landed.is_some()));
     }
     Ok(if seen.is_clean() { Exit::Success } else { Exit::Failed })
+}
+
+/// Tasks that were left out of what landed, or that somebody wants to be, each with why.
+fn left_out(landed: Option<&Report>, run_dir: &Path) -> Result<BTreeMap<String, String>, CliError> {
+    if let Some(report) = landed {
+        // What conflicted, and what contains that, is seen as it was.
+        let why = |(task, code): (&String, &String)| {
+            let said = match code.as_str() {
+                "merge_conflict" | "upstream" => return None,
+                "gate" => "a gate said no",
+                other => other,
+            };
+            Some((task.clone(), said.to_owned()))
+        };
+        return Ok(report.left_out.iter().filter_map(why).collect());
+    }
+    let refused = Approval::left_out(run_dir)
+        .map_err(|error| CliError::environment(format!("{}: {error}", run_dir.display())))?;
+    Ok(refused.into_iter().map(|(task, by)| (task, format!("refused by {by}"))).collect())
 }

@@ -87,6 +87,9 @@ fn why(kept: &Kept) -> (&'static str, String) {
         Kept::CachedFor(run) => ("cache", format!("run {run} took cached outcomes of it")),
         Kept::Newest => ("newest", "among the newest".to_owned()),
         Kept::Recent => ("recent", "ended lately".to_owned()),
+        Kept::Beside => {
+            ("beside", "the last one beside directories of runs that the journal does not know".to_owned())
+        }
         Kept::Changed(NotRemoved::Gone) => ("gone", "somebody else removed it".to_owned()),
         Kept::Changed(NotRemoved::Open) => ("open", "has not ended".to_owned()),
         Kept::Changed(NotRemoved::Held) => ("alive", "somebody holds it".to_owned()),

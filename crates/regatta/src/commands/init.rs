@@ -120,12 +120,12 @@ fn settings() -> String {
             text.push_str(&format!("\n[{table}]\n"));
             open = table;
         }
-        let value = if value == "none" {
-            if key == "per_wave" { "4" } else { "\"10m\"" }.to_owned()
-        } else {
-            literal(value)
-        };
-        text.push_str(&format!("# {key} = {value}\n"));
+        text.push_str(&match value {
+            // It has no default: an example must not become a limit when everything is uncommented.
+            "none" if key == "per_wave" => format!("# # no {key} by default; for example: {key} = 4\n"),
+            "none" => format!("# # no {key} by default; for example: {key} = \"10m\"\n"),
+            value => format!("# {key} = {}\n", literal(value)),
+        });
     }
     text.push_str("\n# Counted leases: units that all runs of this workspace share.\n[leases]\n# gpu = 2\n");
     text.push_str("\n# An agent for plans that name one which they do not have.\n#[agents.reviewer]\n#preset = \"codex\"\n");
@@ -133,7 +133,8 @@ fn settings() -> String {
 }
 
 fn literal(value: &str) -> String {
-    if value.bytes().all(|b| b.is_ascii_digit()) { value.to_owned() } else { format!("\"{value}\"") }
+    let bare = value == "false" || value.bytes().all(|b| b.is_ascii_digit());
+    if bare { value.to_owned() } else { format!("\"{value}\"") }
 }
 
 /// How a path is written from the working directory.

@@ -3,18 +3,19 @@
 mod follow;
 
 use crate::args::LogsArgs;
-use crate::context::{Context, out};
+use crate::context::{Context, out, try_out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape_block;
 use crate::view::{RunView, reader, store_error};
 use regatta_engine::event::EventKind;
 use regatta_journal::{Reader, Which};
+use regatta_runtime::escalation::shell_word;
 use regatta_runtime::landing::Report;
 use regatta_runtime::{collect, workspace};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 /// Runs the verb.
@@ -31,6 +32,7 @@ pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
         return of_landing(context, &reader, (which, args));
     }
     let (mut attempts, mut reused) = (Vec::new(), BTreeSet::new());
+    let mut steps = BTreeMap::new();
     let view = RunView::load(&reader, which, &mut |stored| match stored.event.kind {
         EventKind::DispatchStarted { node, attempt, number, .. } if !args.undo => {
             attempts.push((node, number, attempt));
@@ -38,6 +40,10 @@ pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
         EventKind::NodeReused { node, attempt, .. } if !args.undo => {
             reused.insert(attempt);
             attempts.push((node, 0, attempt));
+        }
+        EventKind::DispatchEnded { attempt, ref report, .. } => {
+            steps
+                .extend(report.message.as_deref().and_then(collect::failed_step).map(|step| (attempt, step)));
         }
         EventKind::UndoStarted { node, attempt } if args.undo => attempts.push((node, 1, attempt)),
         _ => {}
@@ -49,14 +55,23 @@ pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
         let any = if args.undo { "undo" } else { "attempt" };
         let which = args.attempt.map_or(any.to_owned(), |n| format!("attempt {n}"));
         let message = format!("task `{}` has no {which} in run {}", args.named(), view.record.summary.run_id);
-        return Err(CliError::usage(message).hint(format!("regatta explain {}", args.named())));
+        return Err(CliError::usage(message).hint(format!("regatta explain {}", shell_word(args.named()))));
     };
     let run_dir = reader.place().run_dir(&view.record.summary.run_id);
     let dir = match reused.contains(&attempt) {
         true => workspace::reused_dir(&run_dir, attempt.0),
         false => workspace::attempt_dir(&run_dir, attempt.0),
     };
-    print(context, &dir, if args.stderr { collect::STDERR } else { collect::STDOUT })?;
+    let stream = if args.stderr { collect::STDERR } else { collect::STDOUT };
+    print(context, &dir, stream)?;
+    // Why it failed stands in what that command wrote.
+    if let Some((list, n)) = steps.get(&attempt).copied() {
+        let name = collect::step_file((list, n), stream);
+        if dir.join(&name).exists() {
+            out(&format!("--- command {} of `{list}`\n", n + 1));
+            print(context, &dir, &name)?;
+        }
+    }
     Ok(Exit::Success)
 }
 
@@ -113,8 +128,12 @@ fn print(context: &Context, dir: &Path, name: &str) -> Result<(), CliError> {
         out(&escape_block(&String::from_utf8_lossy(&bytes)));
         return Ok(());
     }
-    let mut stdout = std::io::stdout().lock();
-    // A reader that went away has seen enough.
-    let _ = std::io::copy(&mut file, &mut stdout).and_then(|_| stdout.flush());
-    Ok(())
+    let mut part = vec![0; 64 << 10];
+    loop {
+        let read = file.read(&mut part).map_err(fail)?;
+        // A reader that went away has seen enough.
+        if read == 0 || !try_out(&part[..read]) {
+            return Ok(());
+        }
+    }
 }

@@ -3,6 +3,7 @@
 pub mod acp_agent;
 pub mod agents;
 pub mod analyze;
+pub mod beginning;
 pub mod check;
 pub mod completions;
 pub mod context;

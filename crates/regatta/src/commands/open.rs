@@ -74,7 +74,7 @@ fn session(found: &TaskApart, record: &AgentRecord, run_dir: &Path) -> (Option<S
 }
 
 /// A word as a shell reads it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&b);
     if !word.is_empty() && word.bytes().all(plain) {
         return word.to_owned();

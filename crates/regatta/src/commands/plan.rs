@@ -34,17 +34,24 @@ pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
     // The text of a large plan is large.
     let whole = args.out.as_ref().map(|path| (path, plan.clone(), text));
     let part = source::part(plan, source::part_asked(&args.part).as_ref())?;
-    let (mut plan, improved) = prepared(context, (part, &mut overrides), &args.optimise)?;
-    plan.keep_first_items();
+    let (plan, improved) = prepared(context, (part, &mut overrides), &args.optimise)?;
     if let Some((path, whole, text)) = whole {
         let ordered = Plan { order: plan.order.clone(), ..whole };
         write_order(context, (&ordered, &text), (&args.plan, &inputs), path)?;
     }
-    if args.json {
-        out(&(as_json(&plan, improved.as_ref())? + "\n"));
-    } else {
-        out(&shown::text(&plan, improved.as_ref())?);
-    }
+    print(plan, improved.as_ref(), args.json)
+}
+
+/// Prints the schedule of a plan and what is predicted of it.
+///
+/// # Errors
+/// The graph cannot be made.
+pub fn print(mut plan: Plan, improved: Option<&Improved>, as_json: bool) -> Result<Exit, CliError> {
+    plan.keep_first_items();
+    out(&match as_json {
+        true => json_of(&plan, improved)? + "\n",
+        false => shown::text(&plan, improved)?,
+    });
     // The process ends: to let a million tasks go one by one would be work for nobody.
     std::mem::forget(plan);
     Ok(Exit::Success)
@@ -70,7 +77,7 @@ pub fn prepared(
 }
 
 /// Formats 3 with the hash, and what the hash does not cover.
-fn as_json(plan: &Plan, improved: Option<&Improved>) -> Result<String, CliError> {
+fn json_of(plan: &Plan, improved: Option<&Improved>) -> Result<String, CliError> {
     let found = regatta_plan::conflicts(plan);
     let predicted = Predicted::of(plan)?;
     let graph = predicted.graph();

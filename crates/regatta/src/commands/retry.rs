@@ -3,6 +3,7 @@
 //! The stored plan runs, under the caps it ran under. A plan that was mended runs by `run --reuse`.
 
 use crate::args::RetryArgs;
+use crate::commands::beginning;
 use crate::commands::{resume, run};
 use crate::context::{Context, err};
 use crate::error::CliError;
@@ -21,6 +22,7 @@ use regatta_runtime::redact;
 use regatta_runtime::reuse::{Earlier, Reuse, Selection, select};
 use regatta_runtime::yard::Names;
 use serde_json::Value;
+use std::path::Path;
 
 /// Runs the verb.
 ///
@@ -61,6 +63,8 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
     let journal = Journal::open(&context.workspace).map_err(writing(&context.workspace))?;
     let run = journal.create_run(&next).map_err(store_error)?;
     drop(keeping);
+    let file = record.run.source_path.as_deref().map(Path::new);
+    beginning::tell(context, &plan, (run.run_id().as_str(), file));
     if args.detach {
         let id = run.run_id().to_string();
         run.close().map_err(store_error)?;

@@ -3,7 +3,8 @@
 //! Bad input starts nothing and leaves nothing behind: the run directory is made last.
 
 use crate::args::RunArgs;
-use crate::commands::plan::prepared;
+use crate::commands::beginning;
+use crate::commands::plan::{prepared, print};
 use crate::connected;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
@@ -65,8 +66,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     connected::refuse_open_names(context, &source.plan, show)?;
     let (plan, improved) = prepared(context, (source.plan.clone(), &mut overrides), &args.optimise)?;
     if args.dry_run {
-        out(&render::schedule::text(&plan, improved.as_ref())?);
-        return Ok(Exit::Success);
+        return print(plan, improved.as_ref(), args.json);
     }
     check_repository(context, &plan)?;
     if let Some(improved) = improved.filter(|_| show == Show::People) {
@@ -81,6 +81,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     let run = journal.create_run(&record).map_err(store_error)?;
     drop(keeping);
+    beginning::tell(context, &plan, (run.run_id().as_str(), Some(&args.plan)));
     if args.detach {
         let id = run.run_id().to_string();
         run.close().map_err(store_error)?;
@@ -106,6 +107,7 @@ pub fn launch(
     let record = record(source, (&source.plan, &overrides), (&[], None, None))?;
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     let run = journal.create_run(&record).map_err(store_error)?;
+    beginning::tell(context, &source.plan, (run.run_id().as_str(), None));
     if detached {
         let id = run.run_id().to_string();
         run.close().map_err(store_error)?;

@@ -62,7 +62,8 @@ fn told_by_the_run(reader: &Reader, which: Which<'_>) -> Result<Option<String>, 
     let status = status(summary.state, true);
     let dir = reader.place().run_dir(&summary.run_id);
     let told = control::stands(&dir).filter(|_| status != "interrupted");
-    let landing = || Landing::read(&dir).as_ref().map(landing::text).unwrap_or_default();
+    let id = summary.run_id.as_str();
+    let landing = || Landing::read(&dir).map(|report| landing::text(&report, id)).unwrap_or_default();
     Ok(told.map(|told| head(&summary, status, Some(&holder)) + &told + &landing()))
 }
 
@@ -85,7 +86,9 @@ fn text(view: &RunView, live: u64, said: &str) -> String {
     }
     text.push_str(&questions::text(view.stand()));
     text.push_str(&escalations::text(view.stand()));
-    text.push_str(&view.landing.as_ref().map(landing::text).unwrap_or_default());
+    let id = view.record.summary.run_id.as_str();
+    text.push_str(&view.landing.as_ref().map(|report| landing::text(report, id)).unwrap_or_default());
+    text.push_str(&summary::warnings(view));
     if view.status() == "interrupted" {
         if live > 0 {
             let go = if live == 1 { "goes" } else { "go" };

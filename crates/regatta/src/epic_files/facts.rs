@@ -10,6 +10,7 @@ use regatta_engine::event::EventKind;
 use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::NodeOutcome;
 use regatta_journal::{Reader, StoredEvent, rfc3339};
+use regatta_runtime::began_on;
 use regatta_runtime::git::{Change, Git, GitError, Head, Oid};
 use regatta_runtime::landing::Report as Landing;
 use regatta_runtime::merge_order::merge_order;
@@ -103,7 +104,9 @@ impl Facts {
         (epic, mut results): (String, Results),
     ) -> Result<Facts, CliError> {
         let run = &view.record.summary;
-        let repo = repository(&context.workspace)?;
+        let run_dir = reader.place().run_dir(&run.run_id);
+        let repo = began_on::as_it_began(repository(&context.workspace)?, &run_dir)
+            .map_err(|error| CliError::environment(format!("{}: {error}", run_dir.display())))?;
         let pasts = past(reader, &run.run_id, &view.plan).map_err(store_error)?;
         let names = Names::of(run.run_id.as_str());
         let rules = view.plan.worktrees.as_ref();
@@ -145,7 +148,7 @@ impl Facts {
         Ok(Facts {
             epic,
             run_id: run.run_id.to_string(),
-            run_dir: reader.place().run_dir(&run.run_id),
+            run_dir,
             landing: view.landing.clone(),
             rows: rows.map_err(|error| CliError::environment(error.to_string()))?,
             base_branch: match (&repo.head, base) {

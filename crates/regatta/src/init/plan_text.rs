@@ -135,7 +135,7 @@ fn example(git: Git) -> (Vec<String>, &'static str) {
             ids(&["whitespace", "changes", "report"]),
             "  - id: whitespace
     title: no conflict marks and no stray spaces in what is about to be committed
-    run: git diff --check HEAD
+    run: git diff --check && git diff --check --cached
 
   - id: changes
     title: how much has changed and is not committed

@@ -37,11 +37,12 @@ pub(super) fn of(view: &RunView, gathered: &Gathered) -> Vec<Challenge> {
     let nothing = Told::default();
     let told = |node| gathered.tasks.get(&node).unwrap_or(&nothing);
     let tasks = view.engine.shown().filter_map(|node| of_task(view, node, told(node)));
+    let warned = view.warnings.iter().map(|(node, said)| of_warning(view.engine.graph().name(*node), said));
     let shared = gathered.scopes.iter().filter(|(scope, _)| scope.node().is_none());
     let graph = view.engine.graph();
     let scopes = shared.map(|(scope, rests)| of_scope(graph, *scope, *rests));
     let gates = view.landing.iter().flat_map(of_gates);
-    tasks.chain(scopes).chain(gates).take(MAX_TOLD).collect()
+    tasks.chain(warned).chain(scopes).chain(gates).take(MAX_TOLD).collect()
 }
 
 /// Gates that were red where work was merged, each once for each merge.
@@ -73,6 +74,17 @@ fn of_gates(report: &Report) -> Vec<Challenge> {
         });
     }
     found
+}
+
+/// Work that was taken although there was something to say of it.
+fn of_warning(task: &str, said: &str) -> Challenge {
+    Challenge {
+        description: format!("task {task}: {said}"),
+        impact: "none: its work was taken".to_owned(),
+        root_cause: NOT_ANALYSED.to_owned(),
+        resolution: "none".to_owned(),
+        lesson: NOT_ANALYSED.to_owned(),
+    }
 }
 
 fn of_task(view: &RunView, node: NodeId, told: &Told) -> Option<Challenge> {

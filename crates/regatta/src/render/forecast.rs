@@ -4,6 +4,7 @@
 
 use super::count;
 use super::escape::{escape, fit};
+use super::landing::branch;
 use regatta_plan::model::Merge;
 use regatta_runtime::landing::forecast::{Forecast, Foreseen, Step};
 use serde_json::{Value, json};
@@ -24,10 +25,10 @@ pub fn text(
     (run, target, merge): (&str, Option<&str>, Option<&Merge>),
     landed: bool,
 ) -> String {
-    let target = target.map_or("a branch of its own", |name| name.trim_start_matches("refs/heads/"));
+    let target = branch(target, run);
     let from = seen.from.get(..10).unwrap_or_default();
     let when = if landed { "as it was merged" } else { "if it were merged now" };
-    let mut text = format!("run {run} onto {} at {from}, {when}:\n", escape(target));
+    let mut text = format!("run {run} onto {} at {from}, {when}:\n", escape(&target));
     if seen.order.is_empty() {
         text.push_str("  no task has left any work yet\n");
         return text;
@@ -35,10 +36,11 @@ pub fn text(
     let names: Vec<String> = seen.order.iter().map(|step| fit(&escape(&step.task), NAMES)).collect();
     let width = names.iter().map(|name| name.width()).max().unwrap_or(0);
     let digits = seen.order.len().to_string().len();
-    let behind = seen.order.iter().any(|step| step.merge == Step::Behind);
+    let any = |how: Step| seen.order.iter().any(|step| step.merge == how);
+    let why = (any(Step::Behind), any(Step::LeftOut));
     for (i, (step, name)) in seen.order.iter().zip(&names).enumerate() {
         let pad = " ".repeat(width - name.width());
-        text.push_str(&format!("  {:>digits$}  {name}{pad}  {}\n", i + 1, outcome(step, behind)));
+        text.push_str(&format!("  {:>digits$}  {name}{pad}  {}\n", i + 1, outcome(step, why)));
         for said in &step.findings {
             text.push_str(&format!("  {:>digits$}  {}  {}\n", "", " ".repeat(width), escape(said)));
         }
@@ -50,13 +52,15 @@ pub fn text(
     text
 }
 
-fn outcome(step: &Foreseen, behind: bool) -> String {
+fn outcome(step: &Foreseen, (behind, left_out): (bool, bool)) -> String {
     match step.merge {
         Step::Clean => "merges".to_owned(),
         Step::ByRules => format!("conflicts in {}, which the rules resolve", paths(&step.paths)),
         Step::Resolved => format!("conflicts in {}, resolved as before", paths(&step.paths)),
         Step::Conflict => format!("conflicts in {}", paths(&step.paths)),
         Step::Behind => "does not descend from what it would come upon".to_owned(),
+        Step::LeftOut => "is left out".to_owned(),
+        Step::Upstream if left_out => "contains work that is left out".to_owned(),
         Step::Upstream if behind => "contains work that cannot be taken as it is".to_owned(),
         Step::Upstream => "contains work that conflicts".to_owned(),
     }
@@ -115,6 +119,10 @@ fn verdict(seen: &Forecast, merge: Option<&Merge>) -> String {
         return "the plan has no `merge`, so the branches stay as they are".to_owned();
     };
     let all = count(seen.order.len() as u64, "task");
+    let conflicts = seen.order.iter().any(|step| matches!(step.merge, Step::Conflict | Step::Behind));
+    if lost > 0 && !conflicts && merge.policy == "merge-succeeded" {
+        return format!("would land, if its gates pass: {} of {all}", seen.order.len() - lost);
+    }
     match (lost, merge.on_conflict.as_str(), merge.policy.as_str()) {
         (0, ..) => format!("would land, if its gates pass: {all}"),
         (_, _, "merge-succeeded") if merge.strategy == "ff-only" => {

@@ -4,23 +4,34 @@
 
 use super::escape::escape;
 use regatta_runtime::landing::{Batch, GateResult, Report};
+use regatta_runtime::yard::Names;
 use serde_json::{Value, json};
 
 /// At most this many are listed one by one.
 const MAX_LISTED: usize = 20;
 
-/// The report for people.
+/// The branch on which the work of a run lands, as people call it: the target, or the one that is the run's own.
 #[must_use]
-pub fn text(report: &Report) -> String {
+pub fn branch(target: Option<&str>, run: &str) -> String {
+    match target {
+        Some(name) => name.trim_start_matches("refs/heads/").to_owned(),
+        None => Names::of(run).result(),
+    }
+}
+
+/// The report of a run for people.
+#[must_use]
+pub fn text(report: &Report, run: &str) -> String {
     let mut out = String::new();
-    let target =
-        report.target.as_deref().map_or("a branch of its own", |name| name.trim_start_matches("refs/heads/"));
+    let target = &branch(report.target.as_deref(), run);
     let (merged, tip) = (report.merged.len(), report.tip.get(..10).unwrap_or_default());
     let tasks = if merged == 1 { "task" } else { "tasks" };
     if report.landed {
         out.push_str(&format!("  landed       {merged} {tasks} on {} at {tip}\n", escape(target)));
     } else if report.waits.is_none() {
-        out.push_str(&format!("  landed       nothing: {} is where it was\n", escape(target)));
+        let stays =
+            report.target.as_ref().map_or(String::new(), |_| format!(": {} is where it was", escape(target)));
+        out.push_str(&format!("  landed       nothing{stays}\n"));
     }
     let red = |gate: &&GateResult| !gate.passed;
     let failed: Vec<&GateResult> = report.gates.iter().filter(red).collect();

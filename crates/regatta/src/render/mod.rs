@@ -15,6 +15,7 @@ pub mod schedule;
 pub mod standing;
 pub mod summary;
 pub mod usage;
+pub mod waits;
 pub mod why;
 
 /// A duration for people: `340 ms`, `2.4 s`, `3 m 05 s`, `2 h 07 m`.

@@ -15,6 +15,8 @@ use regatta_plan::Plan;
 
 /// Tasks of a wave, or of a path, that are listed.
 const MAX_LISTED: usize = 40;
+/// Waves that are listed.
+const MAX_WAVES: u32 = 100;
 
 /// A larger plan of which no duration is known has nothing predicted: it would be a number of steps, for seconds of work.
 const MOST_STEPS: usize = 100_000;
@@ -39,7 +41,9 @@ pub fn text(plan: &Plan, improved: Option<&Improved>) -> Result<String, CliError
     let graph = graph_of(plan)?;
     let mut out = head(plan, &graph);
     out.push_str(&path(&graph, &schedule::critical_path(&graph), None));
-    out.push_str(&format!("durations      {NONE_KNOWN}\n"));
+    out.push_str(&format!(
+        "durations      none is known, and of more than {MOST_STEPS} tasks no steps are counted: no times are predicted (`estimate`, or a first run, tells more)\n"
+    ));
     out.push_str(&tail(plan, &graph));
     Ok(out)
 }
@@ -77,17 +81,23 @@ fn head(plan: &Plan, graph: &Graph) -> String {
         plan.schedule
     );
     out.push_str(&caps(plan));
-    for wave in 0..graph.waves() {
+    for wave in 0..graph.waves().min(MAX_WAVES) {
         let nodes = graph.wave(wave);
         let names: Vec<&str> = nodes.iter().take(MAX_LISTED).map(|&n| graph.name(n)).collect();
         let more = nodes.len().saturating_sub(MAX_LISTED);
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
         out.push_str(&format!("  wave {} of {}  {}{rest}\n", wave + 1, graph.waves(), names.join(" ")));
     }
+    if graph.waves() > MAX_WAVES {
+        out.push_str(&format!("  … and {} more waves\n", graph.waves() - MAX_WAVES));
+    }
     out
 }
 
 fn path(graph: &Graph, nodes: &[NodeId], predicted: Option<&Predicted>) -> String {
+    if nodes.is_empty() {
+        return String::new();
+    }
     let names: Vec<&str> = nodes.iter().take(MAX_LISTED).map(|&n| graph.name(n)).collect();
     let more = nodes.len().saturating_sub(MAX_LISTED);
     let rest = if more > 0 { format!(" -> and {more} more") } else { String::new() };

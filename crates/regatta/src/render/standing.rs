@@ -13,13 +13,28 @@ use std::collections::BTreeMap;
 /// Tasks that are listed.
 const MAX_LISTED: usize = 200;
 
-/// A line for each task.
+/// States of tasks, those that a person looks for first.
+const STATES: [&[&str]; 6] = [
+    &["failed", "timed_out", "exhausted"],
+    &["in_doubt"],
+    &["waiting_retry", "ready"],
+    &["running", "collected"],
+    &["blocked", "cancelled", "skipped"],
+    &["pending"],
+];
+
+/// A line for each task. Where there are too many for that: how many are in each state, and lines of those that a person
+/// looks for first.
 #[must_use]
 pub fn tasks(stand: Stand<'_>) -> String {
     let graph = stand.engine.graph();
-    let mut text = String::new();
-    let width = stand.engine.shown().take(MAX_LISTED).map(|n| graph.name(n).len()).max().unwrap_or(0);
-    for node in stand.engine.shown().take(MAX_LISTED) {
+    let (mut text, mut listed) = (String::new(), stand.engine.shown().take(MAX_LISTED).collect::<Vec<_>>());
+    let all = stand.engine.state().shown() as usize;
+    if all > MAX_LISTED {
+        (text, listed) = first_of_many(stand);
+    }
+    let width = listed.iter().map(|&n| graph.name(n).len()).max().unwrap_or(0);
+    for node in listed {
         let why = why::of(stand, node);
         let state = stand.engine.state().node(node).state_name();
         let why = if why == state { String::new() } else { why };
@@ -27,11 +42,27 @@ pub fn tasks(stand: Stand<'_>) -> String {
         text.push_str(line.trim_end());
         text.push('\n');
     }
-    let all = stand.engine.state().shown() as usize;
     if all > MAX_LISTED {
         text.push_str(&format!("  … and {} more\n", all - MAX_LISTED));
     }
     text
+}
+
+/// How many tasks are in each state, and those that are listed, by their states and then in order.
+fn first_of_many(stand: Stand<'_>) -> (String, Vec<NodeId>) {
+    let mut found: [Vec<NodeId>; STATES.len() + 1] = Default::default();
+    let mut counts: BTreeMap<(usize, &str), usize> = BTreeMap::new();
+    for node in stand.engine.shown() {
+        let state = stand.engine.state().node(node).state_name();
+        let rank = STATES.iter().position(|some| some.contains(&state)).unwrap_or(STATES.len());
+        *counts.entry((rank, state)).or_insert(0) += 1;
+        if found[rank].len() < MAX_LISTED {
+            found[rank].push(node);
+        }
+    }
+    let counts: Vec<String> = counts.iter().map(|((_, state), n)| format!("{n} {state}")).collect();
+    let listed = found.into_iter().flatten().take(MAX_LISTED).collect();
+    (format!("  {}\n", counts.join(", ")), listed)
 }
 
 /// What an orchestrator remembers of its run, beside the engine, to say where it stands.
@@ -63,7 +94,8 @@ impl Standing {
     #[must_use]
     pub fn text(&self, engine: &Engine) -> String {
         let Standing { run_id, failures, reused } = self;
-        let stand = Stand { engine, failures, reused, run_id, held: true };
+        let refused = &BTreeMap::new();
+        let stand = Stand { engine, failures, reused, refused, run_id, held: true };
         tasks(stand) + &questions::text(stand) + &escalations::text(stand)
     }
 }

@@ -8,7 +8,8 @@ use super::landing;
 use super::lines;
 use super::questions;
 use super::usage;
-use super::why::why;
+use super::waits;
+use super::why::{self, why};
 use super::{count, duration};
 use crate::view::RunView;
 use regatta_engine::Engine;
@@ -56,8 +57,9 @@ pub fn text(view: &RunView) -> String {
     ));
     let peak = engine.state().high_water.total;
     out.push_str(&format!("  most at once {peak}\n"));
-    out.push_str(&view.landing.as_ref().map(landing::text).unwrap_or_default());
+    out.push_str(&view.landing.as_ref().map(|report| landing::text(report, run_id)).unwrap_or_default());
     out.push_str(&usage::text(view));
+    out.push_str(&warnings(view));
     out.push_str(&failures(view));
     for (node, (cause, report)) in &view.failed_undos {
         let reason = lines::reason(Some(*cause), report);
@@ -104,6 +106,10 @@ pub fn counts(engine: &Engine) -> String {
         .filter(|&o| state.count(o) > 0)
         .map(|o| format!("{} {}", state.count(o), o.name().replace('_', " ")))
         .collect();
+    let collected = engine.shown().filter(|&node| state.node(node).state_name() == "collected").count();
+    if collected > 0 {
+        parts.push(format!("{collected} collected"));
+    }
     if state.open() > 0 {
         parts.push(format!("{} open", state.open()));
     }
@@ -116,6 +122,20 @@ fn unwell(engine: &Engine) -> impl Iterator<Item = NodeId> + '_ {
         let node = engine.state().node(node);
         node.outcome().is_some_and(NodeOutcome::blocks) || node.state_name() == "in_doubt"
     })
+}
+
+/// What people should know of tasks that ended well, a line each.
+#[must_use]
+pub fn warnings(view: &RunView) -> String {
+    let mut out = String::new();
+    for (node, said) in view.warnings.iter().take(MAX_LISTED) {
+        let name = escape(view.engine.graph().name(*node));
+        out.push_str(&format!("  note         {name}: {}\n", escape(said)));
+    }
+    if view.warnings.len() > MAX_LISTED {
+        out.push_str(&format!("  … and {} more notes\n", view.warnings.len() - MAX_LISTED));
+    }
+    out
 }
 
 fn failures(view: &RunView) -> String {
@@ -136,8 +156,12 @@ fn failures(view: &RunView) -> String {
 pub fn next(view: &RunView) -> String {
     let (engine, run_id) = (&view.engine, view.record.summary.run_id.as_str());
     let name = |node: NodeId| shell_word(engine.graph().name(node));
-    let gate = engine.state().in_doubt().find(|node| engine.graph().asked(*node).is_some()).map(name);
-    let doubt = engine.state().in_doubt().find(|node| engine.graph().asked(*node).is_none()).map(name);
+    let asked = |node: &NodeId| engine.graph().asked(*node).is_some();
+    // A conflict is resolved where it stands, and no answer.
+    let conflicts = |node: &NodeId| why::left_to_person(engine, &view.failures, *node).is_some();
+    let gate = engine.state().in_doubt().find(asked).map(name);
+    let doubt = engine.state().in_doubt().find(|node| !asked(node) && !conflicts(node)).map(name);
+    let landing_waits = view.landing.as_ref().is_some_and(|report| report.waits.is_some());
     match (engine.state().phase, doubt) {
         (Phase::Paused(PauseReason::Waiting | PauseReason::Interrupted), None) if gate.is_some() => format!(
             "next: regatta answer {run_id} {} --allow | --deny\nthen: regatta resume {run_id}\n",
@@ -146,6 +170,8 @@ pub fn next(view: &RunView) -> String {
         (Phase::Paused(PauseReason::Waiting | PauseReason::Interrupted), Some(task)) => format!(
             "next: regatta answer {run_id} {task} --again | --succeeded | --failed\nthen: regatta resume {run_id}\n"
         ),
+        // What it waits for was said with the command that goes on.
+        (Phase::Paused(PauseReason::Waiting), None) if landing_waits => String::new(),
         (Phase::New | Phase::Running | Phase::Paused(_), _) => format!("next: regatta resume {run_id}\n"),
         (Phase::Ended(RunStatus::Succeeded), _) => String::new(),
         // Each has said where to look.
@@ -188,6 +214,7 @@ pub fn json(view: &RunView) -> Value {
                 "usage": usage::json(metrics.node_usage(node)),
                 "why": why(view, node),
                 "cause": view.cause(node),
+                "warning": view.warnings.get(&node),
                 "reused_from": view.reused.get(&node).map(|reused| &*reused.run),
             });
             (graph.name(node).to_owned(), row)
@@ -210,6 +237,7 @@ pub fn json(view: &RunView) -> Value {
         "most_at_once": engine.state().high_water.total,
         "usage": usage::json(metrics.reported()),
         "agents": usage::agents_json(view),
+        "doubts": waits::doubts(view),
         "questions": questions::json(view.stand()),
         "escalations": escalations::json(view),
         "landing": view.landing.as_ref().map(landing::json),

@@ -6,6 +6,7 @@ use super::escape::escape;
 use super::lines;
 use crate::view::{Failure, RunView, Stand, own_failure};
 use regatta_engine::Engine;
+use regatta_engine::cause::Cause;
 use regatta_engine::explain::Why;
 use regatta_engine::ids::NodeId;
 use regatta_engine::input::{Reused, ReusedBy};
@@ -29,6 +30,10 @@ pub fn of(stand: Stand<'_>, node: NodeId) -> String {
             let words = escape(&question.words());
             format!("attempt {number} asked {words} when the orchestrator went away")
         }
+        Why::Collected if stand.refused.contains_key(stand.engine.graph().name(node)) => {
+            let by = &stand.refused[stand.engine.graph().name(node)];
+            format!("its work is committed and does not land: refused by {}", escape(by))
+        }
         Why::Ended { outcome: NodeOutcome::Succeeded, .. } if stand.reused.contains_key(&node) => {
             reused(&stand.reused[&node])
         }
@@ -40,11 +45,29 @@ pub fn of(stand: Stand<'_>, node: NodeId) -> String {
 #[must_use]
 pub fn sentence(engine: &Engine, failures: &BTreeMap<NodeId, Failure>, node: NodeId) -> String {
     let why = engine.explain(node);
+    if let Some(said) = left_to_person(engine, failures, node) {
+        return format!("{}: {}", escape(&why.sentence(engine.graph())), escape(said));
+    }
     match (&why, own_failure(engine, failures, node)) {
         (Why::Ended { outcome, .. }, Some(failure)) => {
             format!("{}{}", outcome.name().replace('_', " "), reason(failure))
         }
         _ => escape(&why.sentence(engine.graph())),
+    }
+}
+
+/// Where a conflict that a node would begin from was left to a person, and the command that goes on.
+#[must_use]
+pub fn left_to_person<'a>(
+    engine: &Engine,
+    failures: &'a BTreeMap<NodeId, Failure>,
+    node: NodeId,
+) -> Option<&'a str> {
+    match (engine.explain(node), failures.get(&node)) {
+        (Why::InDoubt { cause: Cause::MergeConflict, .. }, Some(Failure::Attempt { report, .. })) => {
+            report.message.as_deref()
+        }
+        _ => None,
     }
 }
 

@@ -149,3 +149,50 @@ fn json_of_a_run_that_waits_or_was_interrupted_says_so() {
     assert_eq!(one_json(&world, &["status", "--json"], 0)["status"], "waiting");
     assert_eq!(one_json(&world, &["explain", "a", "--json"], 0)[0]["status"], "in_doubt");
 }
+
+#[test]
+fn the_status_of_a_large_run_counts_and_begins_with_what_a_person_looks_for() {
+    let plan = |tasks: usize| {
+        let line = |n: usize| {
+            let script = if n == tasks - 10 { "exit 1" } else { "true" };
+            format!("  - {{ id: t{n:03}, run: '{script}' }}\n")
+        };
+        let after = "  - { id: z, needs: [t000], run: 'kill -9 $$' }\n";
+        format!("version: 1\ntasks:\n{}{after}", (0..tasks).map(line).collect::<String>())
+    };
+    let world = World::with(&plan(220));
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let said = world.regatta(&["status"]).exits(0).out;
+    let lines: Vec<&str> = said.lines().skip(2).collect();
+    assert_eq!(lines[0], "  2 failed, 219 succeeded", "{said}");
+    assert!(lines[1].starts_with("  t210  failed"), "{said}");
+    assert!(lines[2].starts_with("  z     failed"), "{said}");
+    assert_eq!(lines[3], "  t000  succeeded", "{said}");
+    assert!(said.contains("\n  … and 21 more\n"), "{said}");
+    // Nothing is left out: everything stands in its order.
+    world.write("plan.yaml", &plan(199));
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let said = world.regatta(&["status"]).exits(0).out;
+    assert_eq!(said.lines().nth(2), Some("  t000  succeeded"), "{said}");
+    assert!(!said.contains("more\n"), "{said}");
+}
+
+#[test]
+fn what_would_run_is_json_where_json_is_asked_for() {
+    let world = World::with("version: 1\ntasks:\n  - { id: a, run: 'true' }\n");
+    let shown = one_json(&world, &["run", "plan.yaml", "--dry-run", "--json"], 0);
+    assert_eq!(shown, one_json(&world, &["plan", "plan.yaml", "--json"], 0));
+    assert!(!world.path(".regatta/runs").exists());
+}
+
+#[test]
+fn a_plan_of_many_waves_lists_some_and_says_how_many_more_there_are() {
+    let task = |n: usize| match n {
+        0 => "  - { id: t0, run: 'true' }\n".to_owned(),
+        n => format!("  - {{ id: t{n}, needs: [t{}], run: 'true' }}\n", n - 1),
+    };
+    let world = World::with(&format!("version: 1\ntasks:\n{}", (0..130).map(task).collect::<String>()));
+    let said = world.regatta(&["plan", "plan.yaml"]).exits(0).out;
+    assert_eq!(said.matches("  wave ").count(), 100, "{said}");
+    assert!(said.contains("\n  … and 30 more waves\n"), "{said}");
+}

@@ -113,3 +113,45 @@ fn what_a_branch_changed_is_asked_once_however_many_there_are() {
     world.regatta(&["merge", "--dry-run"]).exits(0);
     assert_eq!(std::fs::read_to_string(log).unwrap().lines().count(), 12);
 }
+
+const OUT: &str = "policy: merge-succeeded, on_gate_failure: take-out";
+const THREE: &str = "tasks:
+  - { id: a, run: 'echo a >a.txt' }
+  - { id: b, run: 'echo b >b.txt' }
+  - { id: c, needs: [b], run: 'echo c >c.txt' }
+";
+
+/// How each task of a dry run merges.
+fn steps(seen: &Value) -> Vec<&str> {
+    seen["order"].as_array().unwrap().iter().map(|step| step["merge"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn of_a_run_that_has_landed_a_dry_run_shows_what_was_merged_and_what_was_left_out() {
+    let world = with_plan(&format!("merge: {{ {OUT}, gates: ['test ! -e b.txt'] }}\n{THREE}"));
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let seen = forecast(&world, 1);
+    assert_eq!((steps(&seen), &seen["clean"]), (vec!["clean", "left_out", "upstream"], &json!(false)));
+    let said = world.regatta(&["merge", "--dry-run"]).exits(1);
+    insta::assert_snapshot!(said.out.split_once('\n').unwrap().1, @"
+      1  a  merges
+      2  b  is left out
+            a gate said no
+      3  c  contains work that is left out
+    ");
+}
+
+#[test]
+fn a_dry_run_leaves_out_what_somebody_has_refused() {
+    let world = with_plan(&format!("merge: {{ {OUT}, approve: true, gates: ['true'] }}\n{THREE}"));
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    assert_eq!(steps(&forecast(&world, 0)), ["clean", "clean", "clean"]);
+    world.regatta(&["merge", "--reject", "--task", "b"]).exits(5);
+    let seen = forecast(&world, 1);
+    assert_eq!(steps(&seen), ["clean", "left_out", "upstream"]);
+    let said = world.regatta(&["merge", "--dry-run"]).exits(1).out;
+    assert!(said.contains("would land, if its gates pass: 1 of 3 tasks"), "{said}");
+    // The same once the rest has landed.
+    world.regatta(&["merge", "--approve"]).exits(1);
+    assert_eq!(steps(&forecast(&world, 1)), ["clean", "left_out", "upstream"]);
+}

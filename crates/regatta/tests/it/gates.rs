@@ -214,6 +214,15 @@ tasks: [ {{ id: a, run: 'echo a >a.txt' }}, {{ id: b, run: 'echo b >b.txt' }} ]
     assert!(good.0 == Some(0) && good.1 == "1 tests passed, 0 were skipped", "{good:?}");
     let bad = run(Some(&junit("<testcase name=\"one\"><failure/></testcase>")));
     assert!(bad.0 == Some(1) && bad.1.contains("1 of 1 tests failed: one"), "{bad:?}");
+    let nested = run(Some(
+        "<testsuites><testsuite name=\"o\"><testsuite name=\"i\"><testcase name=\"y\"><failure/></testcase></testsuite>\
+         <testcase name=\"k\"/></testsuite></testsuites>",
+    ));
+    assert!(nested.0 == Some(1) && nested.1.contains("1 of 2 tests failed: y"), "{nested:?}");
+    let pytest = run(Some(
+        "<testsuite name=\"pytest\" time=\"\" timestamp=\"2024-03-01T12:34:56.123456\"><testcase name=\"k\"/></testsuite>",
+    ));
+    assert!(pytest.0 == Some(0) && pytest.1 == "1 tests passed, 0 were skipped", "{pytest:?}");
     let none = run(None);
     assert!(none.0 == Some(1) && none.1.contains("cannot be read"), "{none:?}");
 }
@@ -328,4 +337,15 @@ tasks:
     assert_eq!(landing(&world)["left_out"], serde_json::json!({ "b": "gate", "c": "upstream" }));
     assert!(world.path("a.txt").exists() && !world.path("b.txt").exists() && !world.path("c.txt").exists());
     world.regatta(&["merge"]).exits(2);
+}
+
+#[test]
+fn control_characters_of_a_title_stay_out_of_the_commits_of_a_merge() {
+    let world = with_plan(
+        "merge: { gates: ['true'], message: 'Land {task}: {title}' }
+tasks: [ { id: a, title: \"red \\e[31mtext\", run: 'echo a >a.txt' } ]
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert_eq!(git(&world, &["log", "-1", "--format=%s", "main"]), "Land a: red  [31mtext");
 }

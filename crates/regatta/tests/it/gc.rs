@@ -297,3 +297,20 @@ fn the_cgroup_of_a_keeper_that_was_killed_goes_with_its_run() {
     gc(&world, &[&ALL[..], &["--delete"]].concat());
     assert!(!cgroup.exists());
 }
+
+#[test]
+fn a_directory_that_was_never_ours_makes_no_workspace_unusable() {
+    let world = World::with(PLAN);
+    std::fs::create_dir_all(world.path(".regatta/runs/stranger")).unwrap();
+    assert_eq!(world.run()["status"], "succeeded");
+    let removed = [&["--delete"], &ALL[..]].concat();
+    gc(&world, &removed);
+    assert_eq!((listed(&world).len(), dirs(&world)), (0, vec!["stranger".to_owned()]));
+    let run = world.run();
+    assert_eq!(run["status"], "succeeded");
+    // One that may be a run's keeps the journal from looking as if it was lost.
+    std::fs::create_dir_all(world.path(".regatta/runs/lost/out")).unwrap();
+    let facts = gc(&world, &removed);
+    assert_eq!(kept(&facts, run["run_id"].as_str().unwrap()), "beside");
+    assert_eq!(world.run()["status"], "succeeded");
+}

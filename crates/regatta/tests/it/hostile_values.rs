@@ -20,7 +20,7 @@ fn names_and_values_that_no_process_can_be_given_are_refused_with_their_line() {
     let task =
         |env: Value| json!({ "version": 1, "tasks": [ { "id": "a", "run": "touch ran", "env": env } ] });
     for (env, says) in [
-        (json!({ "": "x" }), "task `a` sets a variable ``, which has no name"),
+        (json!({ "": "x" }), "`env` has an empty name"),
         (
             json!({ "A=B": "x" }),
             "task `a` sets a variable `A=B`, which is no name of a variable: it holds `=` or a NUL character",

@@ -113,3 +113,37 @@ tasks:
     let events = world.regatta(&["events"]).exits(0).out;
     assert_eq!(events.lines().filter(|l| l.contains("\"node_reused\"")).count(), 2, "{events}");
 }
+
+/// Two lists of objects too large for the journal, joined into one after `between` was run.
+fn joining_large(between: &str) -> World {
+    let world = World::with(&format!(
+        "version: 1\ntasks:\n\
+         \x20 - {{ id: a, run: 'cat a.json >\"$REGATTA_RESULT\"' }}\n\
+         \x20 - {{ id: b, run: 'cat b.json >\"$REGATTA_RESULT\"' }}\n\
+         \x20 - {{ id: c, needs: [a, b], run: '{between}' }}\n\
+         \x20 - {{ id: j, needs: [a, b, c], join: {{ conflict: merge-with-rules, rules: {{ '*': union }} }} }}\n\
+         \x20 - {{ id: n, needs: [j], run: 'grep -o k $(grep -lr winners .regatta/runs --include=result.stored.json) | wc -l >count' }}\n",
+    ));
+    let list = |numbers: std::ops::Range<u64>| numbers.map(|n| json!({ "k": n })).collect::<Value>();
+    world.write("a.json", &list(0..10_000).to_string());
+    world.write("b.json", &list(5_000..15_000).to_string());
+    world.write("c.json", "[{\"k\":15000}]");
+    world
+}
+
+#[test]
+fn large_results_are_joined_as_small_ones_are() {
+    let world = joining_large("cat c.json >\"$REGATTA_RESULT\"");
+    let summary = world.run();
+    assert_eq!(summary["status"], "succeeded", "{summary:#}");
+    assert_eq!(world.read("count").trim(), "15001");
+}
+
+#[test]
+fn a_large_result_is_read_by_the_call_that_joins_it_and_must_be_what_was_recorded() {
+    let spoil = "for f in $(find .regatta/runs -name result.stored.json); do echo >>$f; done; \
+                 cat c.json >\"$REGATTA_RESULT\"";
+    let summary = joining_large(spoil).run();
+    assert_eq!(summary["tasks"]["j"]["status"], "failed", "{summary:#}");
+    assert_eq!(summary["tasks"]["j"]["cause"], "tool", "{summary:#}");
+}

@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 /// A client that has said hello.
-struct Client {
+pub struct Client {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
@@ -18,10 +18,12 @@ struct Client {
     heard: Vec<Value>,
     /// What each tool says that it answers.
     answers: BTreeMap<String, Value>,
+    /// What it says of itself.
+    pub instructions: String,
 }
 
 impl Client {
-    fn new(world: &World, args: &[&str]) -> Client {
+    pub fn new(world: &World, args: &[&str]) -> Client {
         let root = world.root().to_str().unwrap();
         Client::start(world, &[&["mcp", "--workspace", root], args].concat(), json!({}))
     }
@@ -30,12 +32,20 @@ impl Client {
         let mut command = world.command(args);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (stdin, stdout) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
-        let mut client =
-            Client { child, stdin, stdout, next: 0, heard: Vec::new(), answers: BTreeMap::new() };
+        let mut client = Client {
+            child,
+            stdin,
+            stdout,
+            next: 0,
+            heard: Vec::new(),
+            answers: BTreeMap::new(),
+            instructions: String::new(),
+        };
         let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": capabilities,
             "clientInfo": { "name": "test", "version": "1" } });
         let said = client.ask("initialize", hello);
         assert_eq!(said["result"]["serverInfo"]["name"], "regatta", "{said}");
+        client.instructions = said["result"]["instructions"].as_str().unwrap().to_owned();
         client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string());
         let said = client.ask("tools/list", json!({}));
         let tools = said["result"]["tools"].as_array().unwrap().iter();
@@ -44,24 +54,24 @@ impl Client {
         client
     }
 
-    fn send(&mut self, line: &str) {
+    pub fn send(&mut self, line: &str) {
         writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
-    fn hear(&mut self) -> Value {
+    pub fn hear(&mut self) -> Value {
         let mut line = String::new();
         assert!(self.stdout.read_line(&mut line).unwrap() > 0, "the server has gone");
         serde_json::from_str(&line).unwrap()
     }
 
-    fn order(&mut self, method: &str, params: Value) -> u64 {
+    pub fn order(&mut self, method: &str, params: Value) -> u64 {
         self.next += 1;
         let id = self.next;
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string());
         id
     }
 
-    fn answer(&mut self, id: u64) -> Value {
+    pub fn answer(&mut self, id: u64) -> Value {
         loop {
             let said = self.hear();
             if said["id"] == id && said.get("method").is_none() {
@@ -71,13 +81,13 @@ impl Client {
         }
     }
 
-    fn ask(&mut self, method: &str, params: Value) -> Value {
+    pub fn ask(&mut self, method: &str, params: Value) -> Value {
         let id = self.order(method, params);
         self.answer(id)
     }
 
     /// The structured answer of a tool, which its text repeats.
-    fn call(&mut self, tool: &str, arguments: Value) -> Value {
+    pub fn call(&mut self, tool: &str, arguments: Value) -> Value {
         let said = self.ask("tools/call", json!({ "name": tool, "arguments": arguments }));
         let (result, text) = (&said["result"], &said["result"]["content"][0]["text"]);
         let content = result["structuredContent"].clone();
@@ -98,7 +108,7 @@ impl Client {
     }
 
     /// The client goes away; the server follows.
-    fn leaves(mut self) {
+    pub fn leaves(mut self) {
         drop(self.stdin.take());
         assert!(self.child.wait().unwrap().success());
     }
@@ -162,6 +172,9 @@ fn a_document_with_problems_is_refused_with_all_of_them_and_nothing_is_started()
     assert_eq!(said["error"]["hint"], "did you mean `a`?", "{said}");
     let hints: Vec<_> = said["error"]["problems"].as_array().unwrap().iter().map(|p| &p["hint"]).collect();
     assert_eq!(hints, ["did you mean `file_read`?", "did you mean `a`?"], "{said}");
+    let nope = json!([ { "id": "a", "tool": "template", "params": { "text": "${nope.result}" } } ]);
+    let said = client.call("parallel_execute", json!({ "tasks": nope }));
+    assert_eq!(said["error"]["code"], "MISSING_DEPENDENCY", "{said}");
     let plan = json!({ "version": 1, "tasks": [ { "id": "a", "run": "true" } ] });
     let said = client.call("parallel_execute", plan.clone());
     assert_eq!(said["error"]["hint"], "a plan is started with `run_start`");
@@ -282,6 +295,10 @@ fn a_server_offers_only_what_it_was_told_to() {
     let looks = ["plan_check", "run_status", "run_wait", "run_events", "explain", "report"];
     let mut client = Client::new(&world, &["--read-only"]);
     assert_eq!(client.tools(), looks);
+    assert!(!client.instructions.contains("parallel_execute") && !client.instructions.contains("run_start"));
+    assert_eq!(client.ask("prompts/list", json!({}))["result"]["prompts"], json!([]));
+    let said = world.regatta(&["mcp", "--read-only", "--tools", "shell_batch"]).exits(2);
+    assert!(said.err.contains("no tool is left to serve"), "{}", said.err);
     let said = client.ask("tools/call", json!({ "name": "run_start", "arguments": { "plan": {} } }));
     assert_eq!(said["error"]["message"], "there is no tool `run_start`");
     assert_eq!(Client::new(&world, &["--tools", "explain,run_wait"]).tools(), ["run_wait", "explain"]);
@@ -347,6 +364,32 @@ fn what_is_no_message_ends_nothing_and_only_the_protocol_is_on_standard_output()
         client.call("plan_check", json!({ "plan": "version: 1\ntasks: [ { id: a, run: x } ]" }))["valid"],
         true
     );
+    for (method, params) in [
+        ("tools/call", json!({})),
+        ("tools/call", json!({ "name": "explain", "arguments": [] })),
+        ("tools/call", json!({ "name": "explain", "arguments": "all" })),
+        ("resources/read", json!({})),
+        ("prompts/get", json!({})),
+    ] {
+        let said = client.ask(method, params.clone());
+        assert_eq!(said["error"]["code"], -32602, "{method} {params}: {said}");
+    }
+    for uri in ["regatta://runs/none", "regatta://runs/../x", "other://x", "regatta://runs/none/nothing"] {
+        let said = client.ask("resources/read", json!({ "uri": uri }));
+        assert_eq!(said["error"]["code"], -32002, "{uri}: {said}");
+    }
+    // Too long, and nested too deep: it is answered, and the next one too.
+    let call = |text: &str| {
+        format!("{{\"jsonrpc\":\"2.0\",\"id\":78,\"method\":\"ping\",\"params\":{{\"x\":{text}}}}}")
+    };
+    for text in
+        [format!("\"{}\"", "x".repeat(17 << 20)), format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))]
+    {
+        client.send(&call(&text));
+        let said = client.hear();
+        assert_eq!((&said["error"]["code"], &said["id"]), (&json!(-32600), &Value::Null), "{said}");
+    }
+    assert_eq!(client.ask("ping", json!({}))["result"], json!({}));
     assert!(client.heard.is_empty(), "{:?}", client.heard);
     client.leaves();
 }

@@ -269,3 +269,29 @@ fn over_http_too_the_workspace_is_the_root_of_the_client_where_the_server_was_gi
         .unwrap_or_else(|| panic!("{said}"));
     assert!(!told.ends_with("/project\n"), "{told}");
 }
+
+#[test]
+fn a_body_that_is_no_message_is_answered_by_the_book() {
+    let world = World::new();
+    let server = Server::start(&world, &[]);
+    let usual = server.usual();
+    let headers: Vec<_> = usual.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    for (body, code) in [("", -32700), ("{\"a\"", -32700), ("[]", -32600), ("{}", -32600)] {
+        let mut answer = server.send("POST", &headers, body);
+        assert_eq!(answer.status, 400, "{body}: {}", answer.head);
+        let said = answer.json();
+        assert_eq!((&said["error"]["code"], &said["id"]), (&json!(code), &Value::Null), "{body}: {said}");
+    }
+    let mut session = server.session();
+    for (method, params) in [
+        ("tools/call", json!({})),
+        ("tools/call", json!({ "name": "explain", "arguments": [] })),
+        ("resources/read", json!({})),
+        ("prompts/get", json!({})),
+    ] {
+        let (_, mut answer) = session.order(method, params.clone());
+        assert_eq!(answer.answer()["error"]["code"], -32602, "{method} {params}");
+        let alone = server.alone(method, params.clone());
+        assert_ne!(alone.status, 404, "{method} {params}: {}", alone.head);
+    }
+}

@@ -205,6 +205,13 @@ impl Answer {
         None
     }
 
+    /// The answer as one JSON document.
+    pub fn json(&mut self) -> Value {
+        let mut text = String::new();
+        self.body.read_to_string(&mut text).unwrap();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
     /// The answer itself, behind whatever is told before it.
     pub fn answer(&mut self) -> Value {
         loop {

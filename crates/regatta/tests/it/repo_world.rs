@@ -6,12 +6,14 @@ use crate::world::World;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Who has the repository, as their own settings say: no repository has an identity of its own.
+const PERSON: &str = "[user]\n\tname = Person\n\temail = person@example.com\n";
+
 /// A repository with one commit on `main`: `src/a.txt`, `src/b.txt` and a `.gitignore`.
 pub fn repository() -> World {
-    let world = World::new();
+    let mut world = World::new();
+    world.lives_at_home(&[(".gitconfig", PERSON)]);
     git(&world, &["init", "-q", "-b", "main"]);
-    git(&world, &["config", "user.name", "Person"]);
-    git(&world, &["config", "user.email", "person@example.com"]);
     world.write("src/a.txt", "one\ntwo\nthree\n");
     world.write("src/b.txt", "b\n");
     world.write(".gitignore", "*.log\nplan.yaml\n");
@@ -39,6 +41,10 @@ pub fn git_in(dir: &Path, args: &[&str]) -> String {
         command.env_remove(name);
     }
     command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").env("LC_ALL", "C");
+    // Whatever a call says by `-c` comes first.
+    command.env("GIT_CONFIG_COUNT", "2");
+    command.env("GIT_CONFIG_KEY_0", "user.name").env("GIT_CONFIG_VALUE_0", "Person");
+    command.env("GIT_CONFIG_KEY_1", "user.email").env("GIT_CONFIG_VALUE_1", "person@example.com");
     let output = command.current_dir(dir).args(args).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "git {args:?}: {said}");

@@ -1,5 +1,6 @@
 //! Tools of servers, called by the real binary: a good one, one that crashes, floods, lies, or goes on working.
 
+use crate::mcp::Client;
 use crate::world::{World, gone, lives};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -51,18 +52,38 @@ fn progress_and_what_a_server_logs_are_told_while_it_works() {
 
 #[test]
 fn what_a_tool_says_of_its_failure_is_the_message_and_nothing_is_tried_again_unasked() {
-    let world = world(
-        "",
-        "  - { id: a, tool: s/fail }\n  - { id: b, tool: s/ecko }\n  - { id: c, tool: s/nonsense }\n",
-    );
+    let world = world("", "  - { id: a, tool: s/fail }\n  - { id: b, tool: s/ecko }\n");
     let summary = world.run();
-    let causes = ["a", "b", "c"].map(|id| summary["tasks"][id]["cause"].clone());
-    assert_eq!(causes, ["tool", "tool", "tool"], "{summary:#}");
-    assert!(world.regatta(&["explain", "c"]).out.contains("its answer is no result of a tool"));
+    let causes = ["a", "b"].map(|id| summary["tasks"][id]["cause"].clone());
+    assert_eq!(causes, ["tool", "tool"], "{summary:#}");
     assert!(world.regatta(&["explain", "a"]).out.contains("it went wrong"));
     let why = world.regatta(&["explain", "b"]).out;
     assert!(why.contains("server `s` has no tool `ecko`; did you mean `s/echo`?"), "{why}");
-    assert_eq!(calls(&world), 3);
+    assert_eq!(calls(&world), 2);
+}
+
+#[test]
+fn an_answer_that_is_no_result_of_a_tool_leaves_the_call_in_doubt_and_is_never_asked_for_again() {
+    let retry = "effect: at-most-once, retry: { max_attempts: 3, backoff: 1ms }";
+    let tasks =
+        format!("  - {{ id: a, tool: s/empty, {retry} }}\n  - {{ id: b, tool: s/nonsense, {retry} }}\n");
+    let world = world("", &tasks);
+    let said = world.regatta(&["run", "plan.yaml", "--json"]).exits(5).json();
+    let found = ["a", "b"].map(|id| said["tasks"][id]["status"].clone());
+    assert_eq!(found, ["in_doubt", "in_doubt"], "{said:#}");
+    assert_eq!(calls(&world), 2, "never twice");
+    let why = world.regatta(&["explain", "a"]).out;
+    let words = "its answer is no result of a tool; whether it did its work cannot be told";
+    assert!(why.contains(words), "{why}");
+}
+
+#[test]
+fn a_server_that_speaks_an_unknown_revision_is_refused_before_it_is_called() {
+    let world = world(", later", "  - { id: a, tool: s/text }\n");
+    assert_eq!(world.run()["tasks"]["a"]["status"], "failed");
+    let why = world.regatta(&["explain", "a"]).out;
+    assert!(why.contains("it speaks revision `2099-01-01` of the protocol, which is not known"), "{why}");
+    assert_eq!(calls(&world), 0);
 }
 
 #[test]
@@ -259,6 +280,16 @@ fn a_bare_name_is_of_the_only_server_that_has_it_and_one_of_two_must_be_named() 
     let error = world.regatta(&["run", "r.json", "--json"]).exits(3).json()["error"].clone();
     assert_eq!(error["code"], "UNKNOWN_TOOL", "{error:#}");
     assert!(error["message"].as_str().unwrap().contains("did you mean `s/echo`?"), "{error:#}");
+    world.write(".mcp.json", &servers.to_string().replace("\"s\"", "\"one\""));
+    world.write("r.json", r#"{"tasks":[{"id":"a","tool":"One/echo","params":{}}]}"#);
+    let error = world.regatta(&["run", "r.json", "--json"]).exits(3).json()["error"].clone();
+    assert_eq!(error["hint"], "did you mean `one`?", "{error:#}");
+    // Put together here, so that no scanner of this source finds it.
+    let token = format!("gh{}_{}", 'p', "R4nD0mQ7vXk2LsT9bWzYc5HdJfMgPe8AuNi3");
+    world.write("r.json", &json!({ "tasks": [ { "id": "a", "tool": token, "params": {} } ] }).to_string());
+    let said = world.regatta(&["run", "r.json", "--json"]).exits(3);
+    let all = format!("{}{}", said.out, said.err);
+    assert!(!all.contains(&token) && all.contains("[REDACTED:"), "{all}");
 }
 
 #[test]
@@ -295,6 +326,39 @@ fn our_own_program_is_never_a_server_of_a_run() {
     ));
     world.run();
     assert!(world.regatta(&["explain", "a"]).out.contains("is this program itself"));
+}
+
+#[test]
+fn our_own_entry_among_the_servers_of_a_workspace_is_left_out_where_a_bare_name_is_looked_for() {
+    let world = World::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/server.py");
+    let us =
+        json!({ "command": env!("CARGO_BIN_EXE_regatta"), "args": ["mcp", "--workspace", world.root()] });
+    let one = json!({ "command": "python3", "args": [script, "log"] });
+    world.write(".mcp.json", &json!({ "mcpServers": { "one": one, "regatta": us } }).to_string());
+    let request = |tool: &str| json!({ "tasks": [ { "id": "a", "tool": tool, "params": {} } ] }).to_string();
+    world.write("r.json", &request("text"));
+    let said = world.regatta(&["run", "r.json", "--json"]).exits(0).json();
+    assert_eq!(said["tasks"]["a"]["result"], "words", "{said:#}");
+    for (tool, near) in [("txet", "one/text"), ("file_raed", "file_read")] {
+        world.write("r.json", &request(tool));
+        let error = world.regatta(&["run", "r.json", "--json"]).exits(3).json()["error"].clone();
+        let hint = format!("did you mean `{near}`?");
+        assert_eq!(error["code"], "UNKNOWN_TOOL", "{error:#}");
+        assert!(error["message"].as_str().unwrap().contains(&hint), "{error:#}");
+        assert_eq!(error["problems"].as_array().map(Vec::len), Some(1), "{error:#}");
+    }
+    let mut client = Client::new(&world, &[]);
+    let mut call = |tool: &str| {
+        let said = client.call("parallel_execute", serde_json::from_str(&request(tool)).unwrap());
+        (said["tasks"]["a"]["result"].clone(), said["error"]["code"].clone())
+    };
+    assert_eq!(call("text"), ("words".into(), Value::Null));
+    assert_eq!(call("txet"), (Value::Null, "UNKNOWN_TOOL".into()));
+    world.write("r.json", &request("regatta/report"));
+    let said = world.regatta(&["run", "r.json", "--json"]).exits(1).json();
+    let message = said["tasks"]["a"]["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("is this program itself"), "{message}");
 }
 
 #[test]

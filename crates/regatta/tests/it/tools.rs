@@ -294,3 +294,13 @@ fn what_failed_is_undone_by_tools_too() {
     assert_eq!(summary["status"], "failed", "{summary:#}");
     assert!(world.path("n1").exists() && !world.path("made").exists());
 }
+
+#[test]
+fn a_path_that_ends_with_a_slash_is_no_file_to_be_written() {
+    let world = World::new();
+    world.write("in.txt", "x");
+    let why = "names a directory, not a file";
+    refused(&world, "file_write", &json!({ "path": "x/", "content": "x" }), why);
+    refused(&world, "file_copy", &json!({ "source": "in.txt", "dest": "x/" }), why);
+    assert!(!world.path("x").exists());
+}

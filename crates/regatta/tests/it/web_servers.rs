@@ -102,6 +102,43 @@ fn a_redirect_is_not_followed_and_a_wrong_header_is_told() {
 }
 
 #[test]
+fn a_server_over_http_that_cannot_be_had_is_told_of_in_sentences() {
+    let check = |path: &str, task: &str, words: &str| {
+        let web = Web::new(path, &format!("  - {{ id: a, tool: w/{task} }}\n"));
+        web.world.regatta(&["run", "plan.yaml", "--json"]);
+        let why = web.why("a");
+        assert!(why.contains(&format!("server `w`: {words}")), "{path} {task}: {why}");
+        assert!(!why.contains("::") && !why.contains("Some("), "{why}");
+    };
+    for (path, words) in [
+        ("/page", "it did not initialise: it answers with `text/html` and not with JSON"),
+        ("/refusal", "it did not initialise: it answers HTTP 403 Forbidden: not for you"),
+        ("/gateway", "it did not initialise: it answers HTTP 502"),
+        ("/broken", "it did not initialise: its answer is no message of the protocol: `{oops`"),
+        ("/void", "it did not initialise: its answer is empty"),
+    ] {
+        check(path, "plain", words);
+    }
+    for (task, words) in [
+        ("gateway", "it answers HTTP 502; whether it did its work cannot be told"),
+        (
+            "broken",
+            "its answer is no message of the protocol: `{oops`; whether it did its work cannot be told",
+        ),
+        ("void", "its answer is empty; whether it did its work cannot be told"),
+    ] {
+        check("/mcp", task, words);
+    }
+    let world = World::with(
+        "version: 1\nmcp_servers: { w: { url: 'http://127.0.0.1:1/mcp?key=hidden' } }\ntasks: [ { id: a, tool: w/x } ]\n",
+    );
+    world.run();
+    let why = world.regatta(&["explain", "a"]).out;
+    let words = "server `w`: it did not initialise: it cannot be reached: Connection refused";
+    assert!(why.contains(words) && !why.contains("hidden"), "{why}");
+}
+
+#[test]
 fn a_server_over_http_that_wants_a_rest_gets_it_and_one_that_is_slow_is_told_to_stop() {
     let web = Web::new("/mcp", "  - { id: a, tool: w/busy }\n");
     web.world.regatta(&["run", "plan.yaml", "--detach"]).exits(0);

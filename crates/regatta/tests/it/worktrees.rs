@@ -5,7 +5,7 @@ use crate::world::World;
 use serde_json::Value;
 
 /// Why a task failed, as its event says.
-fn failure(world: &World, task: &str) -> (String, String) {
+pub fn failure(world: &World, task: &str) -> (String, String) {
     let events = world.regatta(&["events"]).out;
     let line = events.lines().rev().find(|line| {
         line.contains("\"dispatch_failed\"") && line.contains(&format!("\"node_id\":\"{task}\""))
@@ -176,6 +176,18 @@ fn with_ownership_warn_what_a_task_changed_of_others_is_told_and_taken() {
     let world = with_plan("tasks: [ { id: a, files: [src/a.txt], run: 'echo x >other.txt' } ]\n");
     let said = world.regatta(&["run", "plan.yaml"]).exits(0);
     assert!(said.out.contains("it changed files that are not its own: other.txt"), "{}", said.out);
+    // It can be seen afterwards, too.
+    let summary = said.out.split_once("\n\nrun ").unwrap().1;
+    assert!(
+        summary.contains("note         a: it changed files that are not its own: other.txt"),
+        "{summary}"
+    );
+    for look in [&["status"][..], &["explain", "a"], &["post-mortem"]] {
+        let said = world.regatta(look).exits(0).out.replace('\\', "");
+        assert!(said.contains("it changed files that are not its own: other.txt"), "{look:?}: {said}");
+    }
+    let rows = world.regatta(&["status", "--json"]).json();
+    assert_eq!(rows["tasks"]["a"]["warning"], "it changed files that are not its own: other.txt");
 }
 
 #[test]

@@ -20,6 +20,8 @@ const PATIENCE: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
 /// A workspace.
 pub struct World {
     dir: tempfile::TempDir,
+    /// The user's own, if it is not that of whoever runs the tests.
+    home: Option<tempfile::TempDir>,
     env: BTreeMap<String, String>,
 }
 
@@ -33,7 +35,7 @@ pub struct Said {
 impl World {
     /// An empty workspace.
     pub fn new() -> World {
-        World { dir: tempfile::tempdir().unwrap(), env: BTreeMap::new() }
+        World { dir: tempfile::tempdir().unwrap(), home: None, env: BTreeMap::new() }
     }
 
     /// A workspace with `plan.yaml`.
@@ -41,6 +43,16 @@ impl World {
         let world = World::new();
         world.write("plan.yaml", plan);
         world
+    }
+
+    /// The user gets a home with these files and no others.
+    pub fn lives_at_home(&mut self, files: &[(&str, &str)]) {
+        let home = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(home.path().join(name), text).unwrap();
+        }
+        self.set("HOME", home.path().to_str().unwrap());
+        self.home = Some(home);
     }
 
     /// Sets a variable for every further command.

@@ -68,9 +68,23 @@ class Handler(BaseHTTPRequestHandler):
         result = known if method == "server/discover" else answer(id, "newer")["result"]
         self.reply(200, {"jsonrpc": "2.0", "id": id, "result": {"resultType": "complete", **result}})
 
+    def odd(self, what):
+        """An answer that is none."""
+        status, kind, data = {
+            "page": (200, "text/html", b"<h1>Welcome</h1>"), "refusal": (403, "text/plain", b"not for you"),
+            "gateway": (502, "text/plain", b""), "broken": (200, "application/json", b"{oops"), "void": (200, "application/json", b""),
+        }[what]
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         method, id = body.get("method"), body.get("id")
+        if self.path in ["/page", "/refusal", "/gateway", "/broken", "/void"]:
+            return self.odd(self.path[1:])
         if self.path == "/away":
             return self.reply(307, location="/mcp")
         if self.headers.get("authorization") != "Bearer t":
@@ -114,6 +128,8 @@ class Handler(BaseHTTPRequestHandler):
         if name == "slow":
             open(args["up"], "w").write("up")
             threading.Event().wait()
+        if name in ["gateway", "broken", "void"]:
+            return self.odd(name)
         if name == "forget":
             SESSIONS.clear()
             return self.reply(200, answer(id, "forgotten"))

@@ -2,7 +2,7 @@
 """A server of tools over standard input and output, good and bad. What happens to it it writes into a file.
 
 Arguments: the file, and words that change it: `noisy` (logs to standard output first), `silent` (never initialises),
-`dead` (ends at once), `newer` (speaks the revision without a handshake only), `tells` (what its variable OWN is).
+`dead` (ends at once), `later` (speaks a revision that nobody knows), `newer` (speaks the revision without a handshake only), `tells` (what its variable OWN is).
 """
 import json, os, subprocess, sys, threading, time
 
@@ -75,6 +75,8 @@ def call(id, name, args, meta):
         for _ in range(20_000):
             raw(line + "\n")
         return text("told")
+    if name == "empty":
+        return {}
     if name == "nonsense":
         return {"content": [{"type": "text", "text": 7}]}
     if name == "rubbish":
@@ -85,7 +87,7 @@ def call(id, name, args, meta):
 
 
 TOOLS = ["echo", "text", "blocks", "fail", "large", "pid", "env", "cwd", "progress", "slow", "crash", "crash_once", "flood",
-         "notices", "nonsense", "rubbish"]
+         "notices", "nonsense", "empty", "rubbish"]
 HINTS = {
     "text": {"readOnlyHint": True},
     "slow": {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False},
@@ -131,7 +133,8 @@ for line in sys.stdin:
         known = {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}, "ttlMs": 0, "cacheScope": "private"}
         send({"id": message["id"], "result": {"resultType": "complete", **known}})
     elif method == "initialize" and "silent" not in WORDS:
-        info = {"protocolVersion": message["params"]["protocolVersion"], "capabilities": {"tools": {}},
+        version = "2099-01-01" if "later" in WORDS else message["params"]["protocolVersion"]
+        info = {"protocolVersion": version, "capabilities": {"tools": {}},
                 "serverInfo": {"name": "test", "version": "1"}}
         send({"id": message["id"], "result": info})
     elif method == "tools/list":

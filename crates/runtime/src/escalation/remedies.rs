@@ -45,7 +45,7 @@ pub fn remedies(run_id: &str, graph: &Graph, (about, cause): (Scope, Cause)) -> 
     if cause == Cause::MergeConflict {
         return vec![
             remedy(
-                format!("regatta merge {run_id} --continue"),
+                format!("regatta resume {run_id}"),
                 "goes on after the conflict was resolved and committed in the worktree that the last attempt names",
             ),
             remedy(format!("regatta cancel {run_id} --task {task}"), "gives the task up, and what needs it"),

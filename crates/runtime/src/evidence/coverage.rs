@@ -2,8 +2,8 @@
 //!
 //! Knows no gate.
 
-use quick_xml::events::{BytesStart, Event};
-use quick_xml::reader::Reader;
+use super::xml::{Step, attribute, walk};
+use quick_xml::events::BytesStart;
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
@@ -28,23 +28,26 @@ impl Coverage {
     /// A line of it is no such line; which.
     pub(super) fn of_lcov(reader: impl BufRead) -> Result<Coverage, String> {
         let (mut found, mut file) = (Coverage::default(), String::new());
-        for (n, line) in reader.lines().enumerate() {
+        for (n, line) in reader.split(b'\n').enumerate() {
             let line = line.map_err(|error| error.to_string())?;
+            // Names of files need not be UTF-8.
+            let line = String::from_utf8_lossy(&line);
             let bad = || format!("line {} is none of a tracefile", n + 1);
             match line.trim().split_once(':') {
                 Some(("SF", name)) => file = name.to_owned(),
                 Some(("DA", rest)) => {
                     let mut words = rest.split(',');
                     let at = words.next().and_then(|at| at.parse().ok()).ok_or_else(bad)?;
-                    let count: i64 = words.next().and_then(|count| count.parse().ok()).ok_or_else(bad)?;
+                    let count: i128 = words.next().and_then(|count| count.parse().ok()).ok_or_else(bad)?;
                     found.line((&file, at), count > 0);
                 }
                 Some(("BRDA", rest)) => {
-                    let words: Vec<&str> = rest.split(',').collect();
-                    let [at, block, branch, taken] = words[..] else { return Err(bad()) };
+                    // `LINE,[e]BLOCK,BRANCH,TAKEN`; a branch can be named by an expression, with commas of its own.
+                    let (at, rest) = rest.split_once(',').ok_or_else(bad)?;
+                    let (branch, taken) = rest.rsplit_once(',').ok_or_else(bad)?;
                     let at = at.parse().map_err(|_| bad())?;
-                    let taken = taken.parse::<u64>().is_ok_and(|taken| taken > 0);
-                    found.branch((&file, at, format!("{block},{branch}")), (u64::from(taken), 1));
+                    let taken: i128 = if taken == "-" { 0 } else { taken.parse().map_err(|_| bad())? };
+                    found.branch((&file, at, branch.to_owned()), (u64::from(taken > 0), 1));
                 }
                 _ => {}
             }
@@ -58,35 +61,24 @@ impl Coverage {
     /// It is no XML.
     pub(super) fn of_cobertura(reader: impl BufRead) -> Result<Coverage, String> {
         let (mut found, mut file) = (Coverage::default(), String::new());
-        let (mut reader, mut buffer, mut open) = (Reader::from_reader(reader), Vec::new(), 0_u64);
-        loop {
-            match reader.read_event_into(&mut buffer).map_err(|error| error.to_string())? {
-                Event::Start(tag) => {
-                    open += 1;
-                    found.tag(&tag, &mut file)?;
-                }
-                Event::Empty(tag) => found.tag(&tag, &mut file)?,
-                Event::End(_) => open = open.saturating_sub(1),
-                Event::Eof if open > 0 => return Err("it ends too early".to_owned()),
-                Event::Eof => return Ok(found),
-                _ => {}
-            }
-            buffer.clear();
-        }
+        walk(reader, |step| match step {
+            Step::Open(tag) => found.tag(tag, &mut file),
+            Step::Close => Ok(()),
+        })?;
+        Ok(found)
     }
 
     fn tag(&mut self, tag: &BytesStart<'_>, file: &mut String) -> Result<(), String> {
-        let text = |name: &str| {
-            let found = tag.try_get_attribute(name).map_err(|error| error.to_string())?;
-            Ok::<_, String>(found.map(|found| String::from_utf8_lossy(&found.value).into_owned()))
-        };
+        let text = |name: &str| attribute(tag, name);
         match tag.local_name().as_ref() {
             b"class" => *file = text("filename")?.unwrap_or_default(),
             b"line" => {
-                let number = |name: &str| Ok::<_, String>(text(name)?.and_then(|n| n.parse::<u64>().ok()));
+                let number =
+                    |name: &str| Ok::<_, String>(text(name)?.and_then(|n| n.trim().parse::<i128>().ok()));
                 let (Some(at), Some(hits)) = (number("number")?, number("hits")?) else {
                     return Err("a line has no number or no hits".to_owned());
                 };
+                let at = u64::try_from(at).map_err(|_| format!("a line has the number {at}"))?;
                 self.line((file, at), hits > 0);
                 // `50% (1/2)`
                 let taken = text("condition-coverage")?.and_then(|told| {
@@ -164,6 +156,40 @@ mod tests {
         assert_eq!(lines.judge((None, None)).unwrap(), "1 of 1 lines covered, no branches measured");
         assert_eq!(lines.judge((None, Some(1))).unwrap_err(), "no branches were measured");
         assert_eq!(Coverage::of_lcov(&b"SF:a\nDA:x,1\n"[..]).unwrap_err(), "line 2 is none of a tracefile");
+    }
+
+    #[test]
+    fn tracefiles_as_the_usual_tools_write_them_are_read() {
+        let text = b"TN:\r\nSF:C:\\a\\b.rs\r\nFN:1,_R\r\nFNDA:1,_R\r\nDA:1,18446744073709551615\r\nDA:2,-1\r\nBRDA:1,e0,a, b > 1,3\r\n\
+                     BRDA:1,0,1,0\r\nBRDA:1,0,2,-\r\nVER:1\r\nend_of_record\r\nSF:/caf\xe9.c\nDA:1,2,PF4Rz2r7RTliO9u6bZ7h6g\nend_of_record\n";
+        let found = Coverage::of_lcov(&text[..]).unwrap().judge((Some(60), Some(30)));
+        assert_eq!(found.unwrap(), "2 of 3 lines covered, 1 of 3 branches covered");
+        assert_eq!(
+            Coverage::of_lcov(&b"SF:a\nBRDA:1,0,0,x\n"[..]).unwrap_err(),
+            "line 2 is none of a tracefile"
+        );
+    }
+
+    #[test]
+    fn cobertura_as_the_usual_tools_write_it_is_read() {
+        let of = |text: &str, branches| {
+            Coverage::of_cobertura(text.as_bytes()).unwrap().judge((Some(50), branches)).unwrap()
+        };
+        let python = "<?xml version=\"1.0\" ?>\n<coverage version=\"7.4\" lines-valid=\"3\" line-rate=\"0.6667\" complexity=\"0\">\n\
+            <!-- Generated by coverage.py: https://coverage.readthedocs.io --><sources><source>/x</source></sources><packages>\
+            <package name=\".\"><classes><class name=\"a.py\" filename=\"a.py\" complexity=\"0\"><methods/><lines><line number=\"1\" \
+            hits=\"1\"/><line number=\"2\" hits=\"1\" branch=\"true\" condition-coverage=\"50% (1/2)\" missing-branches=\"exit\"/>\
+            <line number=\"3\" hits=\"0\"/></lines></class></classes></package></packages></coverage>";
+        assert_eq!(of(python, Some(50)), "2 of 3 lines covered, 1 of 2 branches covered");
+        let gcovr = "<?xml version='1.0' encoding='UTF-8'?><!DOCTYPE coverage SYSTEM 'http://cobertura.sourceforge.net/xml/coverage-04.dtd'>\
+            <coverage><packages><package><classes><class name='a_c' filename='a.c'><methods/><lines><line number='1' hits='9999999999999999999999' \
+            branch='true' condition-coverage='75% (3/4)'><conditions><condition number='0' type='jump' coverage='75%'/></conditions>\
+            </line></lines></class></classes></package></packages></coverage>";
+        assert_eq!(of(gcovr, None), "1 of 1 lines covered, 3 of 4 branches covered");
+        let tarpaulin = "<coverage line-rate=\"0.5\"><sources><source>/x</source></sources><packages><package name=\"src\"><classes>\
+            <class name=\"lib\" filename=\"src/lib.rs\"><methods/><lines><line number=\"1\" hits=\"1\"/><line number=\"2\" hits=\"0\"/>\
+            </lines></class></classes></package></packages></coverage>";
+        assert_eq!(of(tarpaulin, None), "1 of 2 lines covered, no branches measured");
     }
 
     #[test]

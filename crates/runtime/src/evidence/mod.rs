@@ -4,19 +4,22 @@
 //! A report that is missing or cannot be read is no pass. Knows no gate.
 
 mod coverage;
+mod junit;
 mod of_task;
+mod sarif;
+mod xml;
 
 pub(crate) use of_task::{Told, judged, remember};
 
 use crate::private_file;
 use coverage::Coverage;
-use quick_junit::{Report, TestCaseStatus};
+use junit::Tests;
 use regatta_plan::model::Evidence;
 use regatta_plan::when::Condition;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read as _};
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 
 /// A report may hold this much.
@@ -45,16 +48,24 @@ pub(crate) fn read(evidence: &Evidence, dir: &Path) -> Result<String, String> {
     if bytes > MOST_BYTES {
         return Err(unread(format!("it has {bytes} bytes, more than 64 MiB")));
     }
-    let reader = BufReader::new(file.take(MOST_BYTES));
+    let reader = without_mark(BufReader::new(file.take(MOST_BYTES))).map_err(|e| unread(e.to_string()))?;
     let told = match evidence.kind.as_str() {
-        "junit" => Report::deserialize(reader).map(|report| junit(&report)).map_err(|e| e.to_string()),
+        "junit" => junit::count(reader).map(tests),
         "lcov" | "cobertura" => coverage(evidence, reader),
         "json" => {
             serde_json::from_reader(reader).map_err(|e| e.to_string()).map(|report| holds(evidence, report))
         }
-        _ => serde_json::from_reader(reader).map_err(|e| e.to_string()).and_then(|log| sarif(&log)),
+        _ => serde_json::from_reader(reader).map_err(|e| e.to_string()).and_then(|log| findings(&log)),
     };
     told.map_err(unread)?
+}
+
+/// Some tools begin a file with the mark of UTF-8.
+fn without_mark(mut reader: impl BufRead) -> io::Result<impl BufRead> {
+    if reader.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
+        reader.consume(3);
+    }
+    Ok(reader)
 }
 
 fn coverage(evidence: &Evidence, reader: impl BufRead) -> Result<Result<String, String>, String> {
@@ -81,39 +92,22 @@ fn holds(evidence: &Evidence, report: Value) -> Result<String, String> {
     }
 }
 
-/// Counts cases, whatever the sums in the report say.
-fn junit(report: &Report) -> Result<String, String> {
-    let cases = report.test_suites.iter().flat_map(|suite| &suite.test_cases);
-    let (mut passed, mut skipped, mut bad) = (0_u64, 0_u64, Vec::new());
-    for case in cases {
-        match &case.status {
-            TestCaseStatus::Success { .. } => passed += 1,
-            TestCaseStatus::Skipped { .. } => skipped += 1,
-            TestCaseStatus::NonSuccess { .. } => bad.push(case.name.as_str().to_owned()),
-        }
+/// At least one case, none failed or broken, and no sum that says otherwise.
+fn tests(found: Tests) -> Result<String, String> {
+    let Tests { passed, skipped, bad, told } = found;
+    if !bad.is_empty() {
+        let all = passed + bad.len() as u64;
+        return Err(format!("{} of {all} tests failed: {}", bad.len(), named(&bad)));
     }
-    match (bad.is_empty(), passed) {
-        (true, 0) => Err(format!("no test passed, {skipped} were skipped")),
-        (true, _) => Ok(format!("{passed} tests passed, {skipped} were skipped")),
-        (false, _) => {
-            Err(format!("{} of {} tests failed: {}", bad.len(), passed + bad.len() as u64, named(&bad)))
-        }
+    match (told.first(), passed) {
+        (Some(told), _) => Err(format!("{told}, though no case of the report failed")),
+        (None, 0) => Err(format!("no test passed, {skipped} were skipped")),
+        (None, _) => Ok(format!("{passed} tests passed, {skipped} were skipped")),
     }
 }
 
-/// Counts findings of level `error` that are not suppressed.
-fn sarif(log: &Value) -> Result<Result<String, String>, String> {
-    let runs = log.get("runs").and_then(Value::as_array).ok_or("it has no `runs`")?;
-    let mut bad = Vec::new();
-    for result in runs.iter().filter_map(|run| run.get("results")?.as_array()).flatten() {
-        let text =
-            |key: &str, usual: &str| result.get(key).and_then(Value::as_str).unwrap_or(usual).to_owned();
-        let suppressed =
-            result.get("suppressions").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-        if text("level", "warning") == "error" && text("kind", "fail") == "fail" && !suppressed {
-            bad.push(text("ruleId", "a finding"));
-        }
-    }
+fn findings(log: &Value) -> Result<Result<String, String>, String> {
+    let bad = sarif::errors(log)?;
     Ok(match bad.len() {
         0 => Ok("no finding of level `error`".to_owned()),
         n => Err(format!("{n} findings of level `error`: {}", named(&bad))),
@@ -206,5 +200,143 @@ mod tests {
         );
         check("sarif", "{}", Err("no `runs`"));
         check("sarif", "[", Err("cannot be read"));
+    }
+
+    #[test]
+    fn a_failure_counts_wherever_it_stands_and_a_sum_that_tells_of_one_is_believed() {
+        let nested = "<testsuites><testsuite name=\"outer\"><testsuite name=\"inner\"><testcase name=\"y\">\
+                      <failure message=\"m\">x</failure></testcase></testsuite><testcase name=\"k\"/></testsuite></testsuites>";
+        check("junit", nested, Err("1 of 2 tests failed: y"));
+        let one = |attributes: &str| format!("<testsuite {attributes}><testcase name=\"a\"/></testsuite>");
+        check("junit", &one("name=\"s\" failures=\"1\""), Err("`s` tells of 1 failures"));
+        check("junit", &one("name=\"s\" errors=\"2\""), Err("`s` tells of 2 errors"));
+        check(
+            "junit",
+            &one("failures=\" 0 \" errors=\"\" skipped=\"4\" disabled=\"4\""),
+            Ok("1 tests passed"),
+        );
+        check("junit", &one("failures=\"many\""), Err("cannot be read: `failures` is `many`"));
+        let all = |attributes: &str| format!("<testsuites {attributes}>{}</testsuites>", one("name=\"s\""));
+        check("junit", &all("failures=\"1\""), Err("tells of 1 failures"));
+        check("junit", &all("name=\"all\" errors=\"1\""), Err("`all` tells of 1 errors"));
+        let odd = |inner: &str| format!("<testsuite name=\"s\"><testcase name=\"a\"/>{inner}</testsuite>");
+        check("junit", &odd("<error message=\"no such module\"/>"), Err("failed: s"));
+        check("junit", &odd("<testcase name=\"b\" status=\"failed\"/>"), Err("failed: b"));
+        check("junit", &odd("<testcase name=\"b\"><rerunFailure/></testcase>"), Err("failed: b"));
+        check("junit", &odd("<testcase name=\"b\"><skipped/><failure/></testcase>"), Err("failed: b"));
+        check("junit", &odd("<testcase classname=\"c\"><failure/></testcase>"), Err("failed: c"));
+        check("junit", &odd("<testcase name=\"a &amp; &#98;\"><failure/></testcase>"), Err("failed: a & b"));
+    }
+
+    #[test]
+    fn reports_of_tests_as_the_usual_tools_write_them_are_read() {
+        let pytest = "<?xml version=\"1.0\" encoding=\"utf-8\"?><testsuites name=\"pytest tests\"><testsuite name=\"pytest\" errors=\"0\" \
+            failures=\"0\" skipped=\"1\" tests=\"2\" time=\"0.034\" timestamp=\"2024-03-01T12:34:56.123456\" hostname=\"h\">\
+            <testcase classname=\"test_a\" name=\"test_x[1-&lt;]\" time=\"0.001\" /><testcase classname=\"test_a\" name=\"y\" time=\"\">\
+            <skipped type=\"pytest.skip\" message=\"no\">t.py:1: no</skipped></testcase></testsuite></testsuites>";
+        check("junit", pytest, Ok("1 tests passed, 1 were skipped"));
+        let surefire = "\u{feff}<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<!-- of ours -->\n<testsuite \
+            xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:noNamespaceSchemaLocation=\"https://x/y.xsd\" name=\"a.BTest\" \
+            time=\"1,000.5\" tests=\"2\" errors=\"0\" skipped=\"0\" failures=\"0\" flakes=\"1\" timestamp=\"2024-03-01T12:34:56\">\
+            <properties><property name=\"p\" value=\"a&#10;b\"/></properties><testcase name=\"one\" classname=\"a.BTest\" time=\"1,000.5\">\
+            <system-out><![CDATA[<failure>no, only said</failure>]]></system-out></testcase><testcase name=\"two\"><flakyFailure message=\"m\" \
+            type=\"t\"><stackTrace><![CDATA[at x]]></stackTrace></flakyFailure></testcase></testsuite>\n";
+        check("junit", surefire, Ok("2 tests passed, 0 were skipped"));
+        let jest = "<testsuites name=\"jest tests\" tests=\"1\" failures=\"0\" errors=\"0\" time=\"0.9\"><testsuite tests=\"0\"/>\
+            <testsuite name=\"undefined\" errors=\"0\" failures=\"0\" skipped=\"0\" timestamp=\"2024-03-01T12:34:56\" tests=\"1\">\
+            <testcase classname=\" x\" name=\" x\" time=\"0\"></testcase></testsuite></testsuites>";
+        check("junit", jest, Ok("1 tests passed, 0 were skipped"));
+        let google = "<testsuites tests=\"2\" failures=\"0\" disabled=\"1\" errors=\"0\" time=\"0.\" timestamp=\"2024-03-01T12:34:56.000\">\
+            <testsuite name=\"A\"><testcase name=\"x\" status=\"run\" result=\"completed\"/><testcase name=\"DISABLED_y\" \
+            status=\"notrun\" result=\"suppressed\"/></testsuite></testsuites>";
+        check("junit", google, Ok("1 tests passed, 1 were skipped"));
+        let named =
+            "<j:testsuite xmlns:j=\"urn:j\"><j:testcase name=\"a\"><j:failure/></j:testcase></j:testsuite>";
+        check("junit", named, Err("failed: a"));
+        let typed = "<!DOCTYPE testsuite SYSTEM \"junit.dtd\"><testsuite><testcase/></testsuite>";
+        check("junit", typed, Ok("1 tests passed"));
+    }
+
+    #[test]
+    fn what_is_no_report_of_tests_is_told_and_nothing_of_other_files_is_fetched() {
+        check("junit", "<html/>", Err("its root is `html`"));
+        check("junit", "just words", Err("cannot be read"));
+        check(
+            "junit",
+            "<testsuite><testcase/></testsuite><testsuite><testcase><failure/>",
+            Err("cannot be read"),
+        );
+        check("junit", "<testsuite><testcase></testsuite>", Err("cannot be read"));
+        check("junit", "<testsuite><testcase/>", Err("it ends too early"));
+        let entity = |what: &str| {
+            format!("<!DOCTYPE t [<!ENTITY f {what}>]><testsuite><testcase>&f;</testcase></testsuite>")
+        };
+        check("junit", &entity("\"<failure/>\""), Err("entities"));
+        check("junit", &entity("SYSTEM \"file:///etc/passwd\""), Err("entities"));
+        let outside = "<!DOCTYPE t SYSTEM \"t.dtd\"><testsuite><testcase>&f;</testcase></testsuite>";
+        check("junit", outside, Err("entities"));
+        let fine = "<!DOCTYPE t SYSTEM \"t.dtd\"><testsuite><testcase>&lt;&#10;&apos;</testcase></testsuite>";
+        check("junit", fine, Ok("1 tests passed"));
+    }
+
+    #[test]
+    fn a_finding_has_the_level_of_its_rule_where_it_names_none_of_its_own() {
+        let log = |rules: &str, results: &str| {
+            format!(
+                "\u{feff}{{\"runs\": [{{\"tool\": {{\"driver\": {{\"name\": \"t\", \"rules\": [{rules}]}}}}, \"results\": [{results}]}}]}}"
+            )
+        };
+        let rules = "{\"id\": \"soft\", \"defaultConfiguration\": {\"level\": \"note\"}}, {\"id\": \"hard\", \"defaultConfiguration\": {\"level\": \"error\"}}";
+        let red = Err("1 findings of level `error`: hard");
+        check(
+            "sarif",
+            &log(rules, "{\"ruleId\": \"hard\"}, {\"ruleId\": \"soft\"}, {\"ruleId\": \"none\"}"),
+            red,
+        );
+        check("sarif", &log(rules, "{\"ruleIndex\": 1}"), red);
+        check("sarif", &log(rules, "{\"rule\": {\"index\": 1}}"), red);
+        check("sarif", &log(rules, "{\"rule\": {\"id\": \"hard\"}}"), red);
+        check(
+            "sarif",
+            &log(rules, "{\"ruleId\": \"hard/part\", \"level\": null}"),
+            Err("1 findings of level `error`: hard/part"),
+        );
+        check("sarif", &log(rules, "{\"ruleId\": \"hard\", \"level\": \"warning\"}"), Ok("no finding"));
+        check("sarif", &log(rules, "{\"ruleId\": \"hard\", \"kind\": \"pass\"}"), Ok("no finding"));
+        check("sarif", &log(rules, "{\"ruleId\": \"soft\", \"ruleIndex\": -1}"), Ok("no finding"));
+        let suppressed =
+            |status: &str| log(rules, &format!("{{\"ruleId\": \"hard\", \"suppressions\": [{{{status}}}]}}"));
+        check("sarif", &suppressed("\"status\": \"accepted\""), Ok("no finding"));
+        check("sarif", &suppressed("\"status\": \"rejected\""), red);
+        check("sarif", &suppressed("\"status\": \"underReview\""), red);
+        let plug = "{\"runs\": [{\"tool\": {\"driver\": {\"name\": \"t\"}, \"extensions\": [{\"rules\": [{\"id\": \"x\"}, {\"id\": \"hard\", \
+            \"defaultConfiguration\": {\"level\": \"error\"}}]}]}, \"results\": [{\"rule\": {\"index\": 1, \"toolComponent\": {\"index\": 0}}}]}]}";
+        check("sarif", plug, red);
+        let by_id = plug.replace(
+            "{\"rule\": {\"index\": 1, \"toolComponent\": {\"index\": 0}}}",
+            "{\"ruleId\": \"hard\"}",
+        );
+        check("sarif", &by_id, red);
+    }
+
+    #[test]
+    fn a_log_whose_findings_stand_elsewhere_or_whose_tool_broke_is_no_pass() {
+        let run = |more: &str| format!("{{\"runs\": [{{{more}}}]}}");
+        check("sarif", &run("\"results\": {}"), Err("cannot be read"));
+        check(
+            "sarif",
+            &run("\"externalPropertyFileReferences\": {\"results\": [{}]}"),
+            Err("in other files"),
+        );
+        check(
+            "sarif",
+            &run("\"results\": [], \"invocations\": [{\"executionSuccessful\": false}]"),
+            Err("did not succeed"),
+        );
+        check(
+            "sarif",
+            &run("\"results\": [], \"invocations\": [{\"executionSuccessful\": true}]"),
+            Ok("no finding"),
+        );
     }
 }

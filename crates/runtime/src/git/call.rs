@@ -231,7 +231,10 @@ impl Git {
     }
 
     fn failed<S: AsRef<OsStr>>(&self, args: &[S], output: &Output) -> GitError {
+        // One line for people, without the advice.
         let said = String::from_utf8_lossy(&output.stderr);
+        let lines = said.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("hint:"));
+        let said = lines.collect::<Vec<_>>().join(" ");
         let end = said.trim().char_indices().map(|(i, c)| i + c.len_utf8()).take_while(|&i| i <= SAID_BYTES);
         let said = &said.trim()[..end.last().unwrap_or(0)];
         GitError::Failed {

@@ -6,6 +6,18 @@ use super::call::words;
 use super::{Git, GitError, Oid};
 use std::collections::BTreeMap;
 
+/// Tells what differs, by path.
+const RAW: [&str; 8] = [
+    "diff-tree",
+    "-r",
+    "-z",
+    "--raw",
+    "--no-renames",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--ignore-submodules=none",
+];
+
 /// How a path changed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum ChangeKind {
@@ -28,6 +40,17 @@ pub struct Change {
     pub mode: String,
 }
 
+/// A path that differs, with what it is on both sides: mode and object, `100644 …`, or nothing.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Difference {
+    /// The path from the top of the repository; bytes that are no text are replaced.
+    pub path: String,
+    /// What it was.
+    pub before: Option<String>,
+    /// What it is.
+    pub after: Option<String>,
+}
+
 /// Lines that a change adds and deletes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LineCounts {
@@ -43,21 +66,48 @@ impl Git {
     /// # Errors
     /// Git fails.
     pub fn changes(&self, from: &Oid, to: &Oid) -> Result<Vec<Change>, GitError> {
-        let args = [
-            "diff-tree",
-            "-r",
-            "-z",
-            "--raw",
-            "--no-renames",
-            "--no-ext-diff",
-            "--no-textconv",
-            "--ignore-submodules=none",
-            "--end-of-options",
-            from.as_str(),
-            to.as_str(),
-        ];
+        Ok(self.differences(from, to)?.into_iter().map(Change::from).collect())
+    }
+
+    /// The same with what each path is on both sides.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn differences(&self, from: &Oid, to: &Oid) -> Result<Vec<Difference>, GitError> {
+        let args: Vec<&str> =
+            RAW.into_iter().chain(["--end-of-options", from.as_str(), to.as_str()]).collect();
         let out = self.run(&args)?;
-        parse_raw(&out).ok_or_else(|| GitError::Answer { command: words(&args) })
+        let parsed = parse_raw(out.split(|b| *b == 0));
+        parsed.ok_or_else(|| GitError::Answer { command: words(&args) })
+    }
+
+    /// The paths that the commits of `tip` write which are not in `base`, each with a commit that does, also where a later one
+    /// takes them away again.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn written_between(&self, base: &Oid, tip: &Oid) -> Result<BTreeMap<String, Oid>, GitError> {
+        let commits: String =
+            self.commits_between(base, tip)?.iter().map(|commit| format!("{commit}\n")).collect();
+        if commits.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let args: Vec<&str> = RAW.into_iter().chain(["--stdin", "-m", "--root", "--diff-filter=d"]).collect();
+        let out = self.feed(&args, commits.as_bytes())?;
+        let (mut written, mut commit) = (BTreeMap::new(), None);
+        let mut parts = out.split(|b| *b == 0);
+        while let Some(head) = parts.next().filter(|head| !head.is_empty()) {
+            if head.first() != Some(&b':') {
+                commit = Oid::parse(String::from_utf8_lossy(head).trim());
+                continue;
+            }
+            let path = parts.next().map(|path| String::from_utf8_lossy(path).into_owned());
+            let Some((path, commit)) = path.zip(commit.clone()) else {
+                return Err(GitError::Answer { command: words(&args) });
+            };
+            written.insert(path, commit);
+        }
+        Ok(written)
     }
 
     /// What changed from one commit to another as a patch, or as one line for each file.
@@ -139,37 +189,59 @@ impl Git {
         Ok(paths.map(|path| String::from_utf8_lossy(path).into_owned()).collect())
     }
 
+    /// The same, each file by itself, as bytes, and whether it is a repository inside: of such a directory git says no more.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn each_unsaved(&self) -> Result<Vec<(Vec<u8>, bool)>, GitError> {
+        let status = self.status_with("--untracked-files=all")?;
+        let entry = |entry: &[u8]| {
+            let (word, path) = (entry.get(..3)?, entry.get(3..)?);
+            let inner = path.strip_suffix(b"/").filter(|_| word == b"?? ");
+            Some((inner.unwrap_or(path).to_vec(), inner.is_some()))
+        };
+        Ok(status.split(|b| *b == 0).filter_map(entry).collect())
+    }
+
     fn status(&self) -> Result<Vec<u8>, GitError> {
-        let args = [
-            "status",
-            "--porcelain=v1",
-            "-z",
-            "--untracked-files=normal",
-            "--ignore-submodules=none",
-            "--no-renames",
-        ];
+        self.status_with("--untracked-files=normal")
+    }
+
+    fn status_with(&self, untracked: &str) -> Result<Vec<u8>, GitError> {
+        let args = ["status", "--porcelain=v1", "-z", untracked, "--ignore-submodules=none", "--no-renames"];
         self.run(&args)
     }
 }
 
+impl From<Difference> for Change {
+    fn from(differs: Difference) -> Change {
+        let mode =
+            |side: &Option<String>| side.as_ref().and_then(|side| Some(side.split_once(' ')?.0.to_owned()));
+        let kind = match (&differs.before, &differs.after) {
+            (None, _) => ChangeKind::Created,
+            (_, None) => ChangeKind::Deleted,
+            _ => ChangeKind::Modified,
+        };
+        let mode = mode(&differs.after).unwrap_or_else(|| "000000".to_owned());
+        Change { path: differs.path, kind, mode }
+    }
+}
+
 /// `:oldmode newmode oldid newid STATUS\0path\0` and so on.
-fn parse_raw(out: &[u8]) -> Option<Vec<Change>> {
-    let mut parts = out.split(|b| *b == 0);
-    let mut changes = Vec::new();
+fn parse_raw<'a>(mut parts: impl Iterator<Item = &'a [u8]>) -> Option<Vec<Difference>> {
+    let mut found = Vec::new();
     while let Some(head) = parts.next().filter(|head| !head.is_empty()) {
         let head = std::str::from_utf8(head).ok()?.strip_prefix(':')?;
         let mut words = head.split(' ');
-        let mode = words.nth(1)?.to_owned();
-        let kind = match words.nth(2)?.bytes().next()? {
-            b'A' => ChangeKind::Created,
-            b'D' => ChangeKind::Deleted,
-            _ => ChangeKind::Modified,
-        };
+        let mut word = || words.next();
+        let (old, new, old_id, new_id) = (word()?, word()?, word()?, word()?);
+        word()?;
+        let side = |mode: &str, id: &str| (mode != "000000").then(|| format!("{mode} {id}"));
         let path = String::from_utf8_lossy(parts.next()?).into_owned();
-        changes.push(Change { path, kind, mode });
+        found.push(Difference { path, before: side(old, old_id), after: side(new, new_id) });
     }
-    changes.sort();
-    Some(changes)
+    found.sort();
+    Some(found)
 }
 
 #[cfg(test)]
@@ -182,7 +254,8 @@ mod tests {
         let raw = format!(
             ":100644 100755 {zero} {zero} M\0a b\0:000000 120000 {zero} {zero} A\0new\nline\0:100644 000000 {zero} {zero} D\0z\0"
         );
-        let found = parse_raw(raw.as_bytes()).unwrap();
+        let parse = |raw: &str| parse_raw(raw.as_bytes().split(|b| *b == 0));
+        let found: Vec<Change> = parse(&raw).unwrap().into_iter().map(Change::from).collect();
         let short: Vec<(&str, ChangeKind, &str)> =
             found.iter().map(|c| (c.path.as_str(), c.kind, c.mode.as_str())).collect();
         let expect = [
@@ -191,7 +264,7 @@ mod tests {
             ("z", ChangeKind::Deleted, "000000"),
         ];
         assert_eq!(short, expect);
-        assert_eq!(parse_raw(b""), Some(vec![]));
-        assert_eq!(parse_raw(b"nonsense\0"), None);
+        assert_eq!(parse(""), Some(vec![]));
+        assert_eq!(parse("nonsense\0"), None);
     }
 }

@@ -22,7 +22,7 @@ mod signing;
 mod worktrees;
 
 pub use call::{Git, GitError};
-pub use changes::{Change, ChangeKind, LineCounts};
+pub use changes::{Change, ChangeKind, Difference, LineCounts};
 pub use history::Written;
 pub use objects::{Merged, Met, Oid, Person, Stamp};
 pub use repo::{Head, Repo, RepoError};

@@ -54,6 +54,14 @@ pub struct Person {
     pub email: String,
 }
 
+impl Person {
+    /// Whoever commits where nobody said who they are.
+    #[must_use]
+    pub fn nobody() -> Person {
+        Person { name: "regatta".to_owned(), email: "regatta@localhost".to_owned() }
+    }
+}
+
 /// Who commits and when: seconds since the Unix epoch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stamp {
@@ -259,7 +267,7 @@ impl Git {
         if base == commit {
             return Ok(base.clone());
         }
-        let nobody = Person { name: "regatta".to_owned(), email: "regatta@localhost".to_owned() };
+        let nobody = Person::nobody();
         let stamp = Stamp { author: nobody.clone(), committer: nobody, seconds: 0 };
         self.commit_tree((&self.tree(commit)?, &[base]), "stand-in for a merge\n", &stamp)
     }

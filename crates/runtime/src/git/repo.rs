@@ -149,6 +149,9 @@ impl Repo {
         }
         let head = head_of(&git)?;
         let committer = committer(&top);
+        // Our calls read no settings of the user's: those that may have to commit are told who.
+        let who = committer.clone().unwrap_or_else(Person::nobody);
+        let git = git.with([format!("user.name={}", who.name), format!("user.email={}", who.email)]);
         Ok(Repo { git, top, common_dir, head, committer })
     }
 
@@ -193,6 +196,23 @@ impl Repo {
         off.sort();
         off.dedup();
         Ok(self.git.with(off))
+    }
+
+    /// Paths of the user's checkout that are not as their commit has them, besides those that pathspecs speak of; what git
+    /// ignores there for the user is left out, and of what is new a directory stands for all in it.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn uncommitted(&self, besides: &[String]) -> Result<Vec<String>, GitError> {
+        let ignored = ask_as_person(&self.top, &["config", "--type=path", "--get", "core.excludesFile"]);
+        let git = self.harmless()?.with(ignored.map(|path| format!("core.excludesFile={path}")));
+        let mut args = vec!["status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames"];
+        args.extend(["--ignore-submodules=all", "--", ":(top)"]);
+        args.extend(besides.iter().map(String::as_str));
+        let out = git.run(&args)?;
+        // Two letters and a blank stand before each path.
+        let paths = out.split(|b| *b == 0).filter_map(|entry| entry.get(3..));
+        Ok(paths.map(|path| String::from_utf8_lossy(path).into_owned()).collect())
     }
 
     /// Whether the worktrees of a plan can be made in a workspace, and their work can land.

@@ -44,8 +44,7 @@ impl Repo {
     /// # Errors
     /// They cannot.
     pub fn try_signing(&self, base: &Oid) -> Result<(), GitError> {
-        let nobody = || Person { name: "regatta".to_owned(), email: "regatta@localhost".to_owned() };
-        let committer = self.committer.clone().unwrap_or_else(nobody);
+        let committer = self.committer.clone().unwrap_or_else(Person::nobody);
         let parents = self.git.parents(base)?;
         self.git.sign_again(base, &parents, (&committer, &self.signing())).map(|_| ())
     }

@@ -70,7 +70,19 @@ impl Repo {
                 last.branch = Some(branch.to_owned());
             }
         }
+        // Of a checkout whose `.git` leads elsewhere git knows only that place.
+        if let Some(first) = listed.first_mut().filter(|first| first.path != self.top)
+            && self.is_main()?
+        {
+            first.path.clone_from(&self.top);
+        }
         Ok(listed)
+    }
+
+    /// Whether the user's checkout is that which the repository was made with, and no worktree of another one.
+    fn is_main(&self) -> Result<bool, GitError> {
+        let dir = self.git.run(&["rev-parse", "--path-format=absolute", "--git-dir"])?;
+        Ok(Path::new(String::from_utf8_lossy(&dir).trim_end()) == self.common_dir)
     }
 
     /// Removes a worktree that git knows, with all that is in it, also if its directory is gone already. What cannot be

@@ -201,7 +201,8 @@ impl Dock {
     ) -> Result<String, LandError> {
         let git = &self.ground.repo.git;
         let owned: BTreeSet<String> = clash.paths().into_iter().collect();
-        let changes = git.changes(&clash.tree, &git.tree(commit)?)?;
+        let (tree, _) = self.ground.without_copies(git, (&clash.tree, &git.tree(commit)?))?;
+        let changes = git.changes(&clash.tree, &tree)?;
         let other = changes.iter().find(|change| !owned.contains(&change.path));
         let why = match other {
             Some(other) => format!(

@@ -103,7 +103,7 @@ impl Approval {
     ///
     /// # Errors
     /// The answers cannot be read.
-    pub(super) fn left_out(run_dir: &Path) -> io::Result<BTreeMap<String, String>> {
+    pub fn left_out(run_dir: &Path) -> io::Result<BTreeMap<String, String>> {
         let answers = Approval::read(run_dir)?.into_iter().filter(|answer| answer.refused);
         Ok(answers
             .flat_map(|answer| answer.without.into_iter().map(move |task| (task, answer.by.clone())))

@@ -11,7 +11,7 @@ use crate::works::Cargo;
 use crate::yard::{AttributesError, Merger, Pair, Sides, with_others};
 use regatta_plan::model::Merge;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What merging would give.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -56,6 +56,8 @@ pub enum Step {
     Behind,
     /// It contains work that would not be merged.
     Upstream,
+    /// It was left out, or is to be: why stands in the findings.
+    LeftOut,
 }
 
 impl Forecast {
@@ -64,7 +66,9 @@ impl Forecast {
     pub fn lost(&self) -> usize {
         self.order
             .iter()
-            .filter(|step| matches!(step.merge, Step::Conflict | Step::Behind | Step::Upstream))
+            .filter(|step| {
+                matches!(step.merge, Step::Conflict | Step::Behind | Step::Upstream | Step::LeftOut)
+            })
             .count()
     }
 
@@ -75,16 +79,16 @@ impl Forecast {
     }
 }
 
-/// What merging `cargo` onto `from` would give.
+/// What merging `cargo` onto `from` would give; tasks of `left_out` are not merged, each for the reason that is said there.
 ///
 /// # Errors
 /// Git fails, or a file of ours cannot be written.
 pub fn forecast(
     merger: Merger<'_>,
     from: &Oid,
-    (cargo, merge): (&Cargo, Option<&Merge>),
+    (cargo, merge, left_out): (&Cargo, Option<&Merge>, &BTreeMap<String, String>),
 ) -> Result<Forecast, AttributesError> {
-    let order = in_order(merger, from, (cargo, merge))?;
+    let order = in_order(merger, from, (cargo, merge, left_out))?;
     let (mut pairs, sides) = (Vec::new(), Sides::default());
     for (i, first) in cargo.pieces.iter().enumerate() {
         pairs.extend(with_others((merger, &sides), first, &cargo.pieces[i + 1..])?);
@@ -95,7 +99,7 @@ pub fn forecast(
 fn in_order(
     merger: Merger<'_>,
     from: &Oid,
-    (cargo, merge): (&Cargo, Option<&Merge>),
+    (cargo, merge, left_out): (&Cargo, Option<&Merge>, &BTreeMap<String, String>),
 ) -> Result<Vec<Foreseen>, AttributesError> {
     let (mut tip, mut out) = (from.clone(), BTreeSet::new());
     let mut order = Vec::new();
@@ -110,8 +114,11 @@ fn in_order(
             paths: Vec::new(),
             findings: Vec::new(),
         };
-        if piece.ancestors.iter().any(|task| out.contains(task)) {
-            seen.merge = Step::Upstream;
+        let why = left_out.get(&piece.task);
+        let behind_another = piece.ancestors.iter().any(|task| out.contains(task));
+        if behind_another || why.is_some() {
+            seen.merge = if behind_another { Step::Upstream } else { Step::LeftOut };
+            seen.findings.extend(why.filter(|_| !behind_another).cloned());
             out.insert(piece.task.clone());
             order.push(seen);
             continue;

@@ -10,7 +10,7 @@
 use super::errand::{Order, Ran, Reply};
 use super::integrate::Bench;
 use super::paid::Told;
-use super::{Approval, Cargo, Dock, GateResult, LandError, Question, Report, Verdict};
+use super::{Approval, Dock, GateResult, LandError, Question, Report, Verdict};
 use crate::evidence;
 use regatta_engine::cause::Cause;
 use regatta_fault as fault;
@@ -21,8 +21,6 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-/// Preparing the integration worktree may take this long, in milliseconds.
-const SETUP_MS: u64 = 30 * 60_000;
 /// So often somebody who waits looks whether the run is being left: an order may lie in an inbox that nobody reads any more.
 const A_MOMENT: Duration = Duration::from_millis(250);
 
@@ -54,27 +52,6 @@ pub(super) enum Said {
 }
 
 impl Dock {
-    /// Prepares the worktree in which gates run. Answers what keeps them from running.
-    pub(super) fn prepare(&self, bench: &Bench, report: &mut Report) -> Result<Option<Verdict>, LandError> {
-        if self.merge.gates.is_empty() { Ok(None) } else { self.set_up(bench, report) }
-    }
-
-    /// Runs what prepares a worktree. Answers what keeps others from running there.
-    pub(super) fn set_up(&self, bench: &Bench, report: &mut Report) -> Result<Option<Verdict>, LandError> {
-        for (n, action) in self.ground.rules.setup.iter().enumerate() {
-            let Some(ran) = self.run(action, &bench.path, SETUP_MS) else {
-                return Ok(Some(Verdict::Stop));
-            };
-            report.note("setup", ran.put_back);
-            if ran.code != Some(0) {
-                let what = format!("command {} of `setup` failed where work is merged: {}", n + 1, ran.said);
-                let command = format!("mend it, then: regatta resume {}", self.ground.names.run());
-                return Ok(Some(Verdict::Wait(what, command)));
-            }
-        }
-        Ok(None)
-    }
-
     /// Runs one command to its end. Nothing if the run is being left.
     pub(super) fn run(&self, action: &Action, dir: &Path, timeout_ms: u64) -> Option<Ran> {
         let _at_work = self.ground.watch();
@@ -112,6 +89,9 @@ impl Dock {
         after: Option<&str>,
         report: &mut Report,
     ) -> Result<Said, LandError> {
+        if let Some(said) = self.prepared_again(bench, after, report)? {
+            return Ok(said);
+        }
         let late = late(&self.merge.gates);
         let early = self.merge.gates.iter().filter(|check| !late.contains(check.name.as_str())).collect();
         let mut round = Round::new(self, early, (bench, after));
@@ -122,13 +102,36 @@ impl Dock {
         Ok(said)
     }
 
-    /// What stands between a tip that is ready and the target: gates that wait for a person, and `approve`.
-    pub(super) fn last_word(
+    /// Prepares the worktree anew where that is needed. Answers what comes of it if gates cannot run.
+    fn prepared_again(
         &self,
-        cargo: &Cargo,
         bench: &mut Bench,
+        after: Option<&str>,
         report: &mut Report,
-    ) -> Result<Verdict, LandError> {
+    ) -> Result<Option<Said>, LandError> {
+        let said = match self.set_up_again(bench, report)? {
+            None => return Ok(None),
+            Some(Verdict::Wait(said, _)) => said,
+            Some(_) => return Ok(Some(Said::Left)),
+        };
+        let red = GateResult {
+            gate: "setup".to_owned(),
+            id: "setup".to_owned(),
+            after: after.map(str::to_owned),
+            with: bench.with.clone(),
+            passed: false,
+            ran: true,
+            blocking: true,
+            said,
+            log: None,
+            ran_ms: 0,
+        };
+        report.gates.push(red.clone());
+        Ok(Some(Said::Red(vec![red])))
+    }
+
+    /// What stands between a tip that is ready and the target: gates that wait for a person, and `approve`.
+    pub(super) fn last_word(&self, bench: &mut Bench, report: &mut Report) -> Result<Verdict, LandError> {
         if report.tip == report.from {
             return Ok(Verdict::GoOn);
         }
@@ -136,12 +139,12 @@ impl Dock {
         let checks = self.merge.gates.iter().filter(|check| late.contains(check.name.as_str())).collect();
         match Round::new(self, checks, (bench, None)).play(bench, report)? {
             Said::Left => Ok(Verdict::Stop),
-            Said::Red(_) => Ok(red_at_the_end(cargo, report)),
+            Said::Red(_) => Ok(red_at_the_end(report)),
             Said::Asks(questions) => Ok(self.ask(report, questions)),
             Said::Green if self.merge.approve => match self.approved(None, &report.tip)? {
                 Some(answer) if answer.refused => {
                     report.gates.push(refusal(&answer));
-                    Ok(red_at_the_end(cargo, report))
+                    Ok(red_at_the_end(report))
                 }
                 Some(_) => Ok(Verdict::GoOn),
                 None => {
@@ -167,10 +170,10 @@ impl Dock {
     }
 }
 
-/// Nothing lands: what was merged last is blamed.
-pub(super) fn red_at_the_end(cargo: &Cargo, report: &mut Report) -> Verdict {
-    if let Some(last) = cargo.pieces.last() {
-        report.left_out.insert(last.task.clone(), Cause::Gate.code().to_owned());
+/// Nothing lands: somebody or something looked at all that was merged at once, so none of it can be singled out.
+pub(super) fn red_at_the_end(report: &mut Report) -> Verdict {
+    for task in report.merged.clone() {
+        report.left_out.insert(task, Cause::Gate.code().to_owned());
     }
     Verdict::Nothing(Cause::Gate)
 }

@@ -27,6 +27,8 @@ pub(super) struct Bench {
     pub(super) tip: Oid,
     /// Where it is written down at which commits we let worktrees stand.
     pub(super) stood: Stood,
+    /// The commit at which it was prepared.
+    pub(super) set_up_at: Oid,
     /// The worktree does not stand at the tip yet: nobody has had to look there.
     pub(super) behind: Cell<bool>,
     /// Gates that do not block and have not passed at the tip.
@@ -74,12 +76,12 @@ impl Dock {
         bench.stand()?;
         fault::point("landing.stands");
         if !self.merge.gate_each
-            && let Some(verdict) = self.last_gates(cargo, &mut bench, report)?
+            && let Some(verdict) = self.last_gates(&mut bench, report)?
         {
             return Ok(verdict);
         }
         report.tip = bench.tip.to_string();
-        self.last_word(cargo, &mut bench, report)
+        self.last_word(&mut bench, report)
     }
 
     /// Whether one piece may be left out for that reason, and the others land.
@@ -117,6 +119,7 @@ impl Dock {
             path,
             branch: full,
             tip: from.clone(),
+            set_up_at: from.clone(),
             stood,
             behind: Cell::new(false),
             unpassed: BTreeSet::new(),
@@ -172,7 +175,7 @@ impl Dock {
                 // What a person commits where it was left to them stands above what was known.
                 let mut conflict =
                     Conflict { task: piece.task.clone(), paths: clash.paths(), resolved: known.by };
-                let person = self.resolved_by_person(bench, piece)?;
+                let person = self.resolved_by_person((bench, piece), report)?;
                 let tree = match person {
                     Some(tree) => self.by_person((bench, &clash), tree, &mut conflict)?,
                     None => known.tree,
@@ -252,16 +255,17 @@ impl Dock {
         Ok(Step::Other(Verdict::Wait(what, command)))
     }
 
-    fn last_gates(
-        &self,
-        cargo: &Cargo,
-        bench: &mut Bench,
-        report: &mut Report,
-    ) -> Result<Option<Verdict>, LandError> {
+    fn last_gates(&self, bench: &mut Bench, report: &mut Report) -> Result<Option<Verdict>, LandError> {
         Ok(match self.gated(bench, None, report)? {
             Some(true) => None,
             None => Some(Verdict::Stop),
-            Some(false) => Some(red_at_the_end(cargo, report)),
+            Some(false) => {
+                if report.merged.len() > 1 {
+                    let said = "they looked at all that was merged at once, so nobody can be singled out";
+                    report.note("gates", Some(said.to_owned()));
+                }
+                Some(red_at_the_end(report))
+            }
         })
     }
 

@@ -23,6 +23,7 @@ mod proof;
 mod resolve;
 mod resolver;
 mod scribe;
+mod set_up;
 mod signing;
 mod target;
 mod tries;
@@ -43,7 +44,7 @@ use regatta_engine::ids::NodeId;
 use regatta_fault as fault;
 use regatta_plan::model::Merge;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -291,12 +292,15 @@ impl Dock {
         let mut report = Report::default();
         if cargo.incomplete && self.merge.policy == "all-success" {
             report.target = self.target();
-            return Ok(nothing(&cargo.pieces, None, report));
+            return Ok(nothing(&cargo.pieces, (&BTreeSet::new(), Cause::NotLanded), report));
         }
         for _ in 0..MOST_REBUILDS {
             report = Report { tries: self.tries_before()?, ..Report::default() };
-            let goal = self.goal()?;
-            report.target.clone_from(&goal.branch);
+            report.target = self.target();
+            let goal = match self.goal()? {
+                Ok(goal) => goal,
+                Err((what, command)) => return Ok(waits(report, what, command)),
+            };
             report.from = goal.at.to_string();
             if let Some(landed) = self.landed_before(cargo, &goal)? {
                 return Ok(landed);
@@ -305,8 +309,8 @@ impl Dock {
             match self.integrate(cargo, &goal.at, (&mut report, &mut left_out))? {
                 Verdict::GoOn => {}
                 Verdict::Nothing(cause) => {
-                    let first = report.left_out.keys().next().cloned();
-                    return Ok(nothing(&cargo.pieces, first.map(|task| (task, cause)), report));
+                    let blamed = report.left_out.keys().cloned().collect();
+                    return Ok(nothing(&cargo.pieces, (&blamed, cause), report));
                 }
                 Verdict::Wait(what, command) => return Ok(waits(report, what, command)),
                 Verdict::Stop => return Ok(Landing::Stopped),
@@ -354,12 +358,12 @@ fn waits(mut report: Report, what: String, command: String) -> Landing {
     Landing::Waits(Box::new(report))
 }
 
-/// Nothing lands: one piece is to blame, or what never got so far.
-fn nothing(pieces: &[Piece], blamed: Option<(String, Cause)>, mut report: Report) -> Landing {
+/// Nothing lands: some pieces are to blame, or what never got so far.
+fn nothing(pieces: &[Piece], (blamed, cause): (&BTreeSet<String>, Cause), mut report: Report) -> Landing {
     report.merged.clear();
-    let fate = |piece: &Piece| match &blamed {
-        Some((task, cause)) if *task == piece.task => *cause,
-        Some((task, _)) if piece.ancestors.contains(task) => Cause::Upstream,
+    let fate = |piece: &Piece| match piece {
+        piece if blamed.contains(&piece.task) => cause,
+        piece if !blamed.is_disjoint(&piece.ancestors) => Cause::Upstream,
         _ => Cause::NotLanded,
     };
     let fates: Vec<(NodeId, Fate)> =

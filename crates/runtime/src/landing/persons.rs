@@ -8,7 +8,7 @@
 
 use super::integrate::Bench;
 use super::resolve::A_PERSON;
-use super::{Dock, LandError, Piece, Verdict};
+use super::{Dock, LandError, Piece, Report, Verdict};
 use crate::git::Oid;
 use crate::synced_lines;
 use crate::yard::{LEFT, Meeting, TASK_DIR};
@@ -133,7 +133,8 @@ impl Dock {
         let (git, merger) = (&self.ground.repo.git, self.ground.merger());
         let met = merger.merge(&merger.git_at(ours)?, None, [ours, theirs])?;
         let Meeting::Clash(clash) = met else { return Ok(()) };
-        let (tree, owned): (Oid, BTreeSet<String>) = (git.tree(commit)?, clash.paths().into_iter().collect());
+        let owned: BTreeSet<String> = clash.paths().into_iter().collect();
+        let (tree, _) = self.ground.without_copies(git, (&clash.tree, &git.tree(commit)?))?;
         if git.changes(&clash.tree, &tree)?.iter().all(|change| owned.contains(&change.path)) {
             let by = owned.into_iter().map(|path| (path, A_PERSON.to_owned())).collect();
             self.ground.remember((git, &clash), (&tree, &by))?;
@@ -141,8 +142,12 @@ impl Dock {
         Ok(())
     }
 
-    /// What a person committed where the conflict was left: the same two sides, merged.
-    pub(super) fn resolved_by_person(&self, bench: &Bench, piece: &Piece) -> Result<Option<Oid>, LandError> {
+    /// What a person committed where the conflict was left: the same two sides, merged, without what was copied in there.
+    pub(super) fn resolved_by_person(
+        &self,
+        (bench, piece): (&Bench, &Piece),
+        report: &mut Report,
+    ) -> Result<Option<Oid>, LandError> {
         let git = &self.ground.repo.git;
         let (ours, theirs) = self.strategy().sides(&bench.git, (&bench.tip, piece))?;
         let mut last: Option<(u64, Oid)> = None;
@@ -153,7 +158,16 @@ impl Dock {
                 last = last.into_iter().chain([at]).max();
             }
         }
-        Ok(last.map(|(_, commit)| git.tree(&commit)).transpose()?)
+        let Some((_, commit)) = last else { return Ok(None) };
+        let (tree, out) = self.ground.without_copies(git, (&ours, &git.tree(&commit)?))?;
+        if !out.is_empty() {
+            let paths = out.join(", ");
+            let said = format!(
+                "{paths} was in what a person committed, and does not land: it lay there for the run only"
+            );
+            report.note(&piece.task, Some(said));
+        }
+        Ok(Some(tree))
     }
 
     fn merging_place(&self) -> PathBuf {

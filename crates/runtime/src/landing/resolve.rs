@@ -27,7 +27,7 @@ impl Dock {
         bench: &Bench,
         (conflict, report): (&mut Conflict, &mut Report),
     ) -> Result<Resolved, LandError> {
-        if let Some(tree) = self.resolved_by_person(bench, piece)? {
+        if let Some(tree) = self.resolved_by_person((bench, piece), report)? {
             conflict.resolved =
                 conflict.paths.iter().map(|path| (path.clone(), A_PERSON.to_owned())).collect();
             return Ok(Resolved::Tree(tree));

@@ -43,8 +43,10 @@ impl<'a> Scribe<'a> {
     /// The message of a merge, or of a piece in one commit.
     pub(super) fn message(&self, piece: &Piece) -> String {
         let title = piece.title.as_deref().unwrap_or(&piece.task).lines().next().unwrap_or(&piece.task);
+        // Whoever reads the log reads it on a terminal.
+        let title: String = title.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let subject = match self.template {
-            Some(template) => template.replace("{task}", &piece.task).replace("{title}", title),
+            Some(template) => template.replace("{task}", &piece.task).replace("{title}", &title),
             None => format!("Merge {}: {title}", piece.task),
         };
         format!("{}\n\n{RUN}: {}\n{TASK}: {}\n", subject.trim_end(), self.run, piece.task)

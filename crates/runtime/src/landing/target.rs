@@ -3,7 +3,7 @@
 //! It moves once, by a fast-forward, in every situation of spec 6 "Landing"; or not at all.
 
 use super::{Cargo, Dock, LandError, Landing, Report, done};
-use crate::git::{Git, GitError, Head, Oid, Repo, RepoError};
+use crate::git::{Git, GitError, Head, Oid, Repo};
 use regatta_engine::cause::Cause;
 use regatta_plan::model::Merge;
 use std::collections::BTreeMap;
@@ -13,7 +13,9 @@ use std::time::Duration;
 
 /// What git's complaint about an index that somebody has contains,
 const INDEX_LOCK: &str = "index.lock";
-/// how often that is waited for,
+/// and about files that it does not know.
+const UNTRACKED: &str = "untracked working tree files";
+/// How often the index is waited for,
 const MOST_WAITS: u32 = 20;
 /// and how long each time.
 const A_MOMENT: Duration = Duration::from_millis(100);
@@ -42,16 +44,20 @@ impl Dock {
         target_of(Some(&self.merge), &self.ground.repo)
     }
 
-    /// Finds where the target is.
-    pub(super) fn goal(&self) -> Result<Goal, LandError> {
+    /// Finds where the target is; or says what a person must do where it is gone, and the command that goes on.
+    pub(super) fn goal(&self) -> Result<Result<Goal, (String, String)>, LandError> {
         let (repo, branch) = (&self.ground.repo, self.target());
         repo.check_quiet(branch.as_deref())?;
         let Some(name) = &branch else {
-            return Ok(Goal { branch, at: self.ground.pinned.clone() });
+            return Ok(Ok(Goal { branch, at: self.ground.pinned.clone() }));
         };
-        let missing = || RepoError::NoCommit { name: name.clone(), dir: repo.top.clone() };
-        let at = repo.git.commit(name)?.ok_or_else(missing)?;
-        Ok(Goal { branch, at })
+        if let Some(at) = repo.git.commit(name)? {
+            return Ok(Ok(Goal { branch, at }));
+        }
+        let (short, run) = (name.trim_start_matches("refs/heads/"), self.ground.names.run());
+        let what = format!("branch {short} is gone, on which the run lands");
+        let command = format!("git branch {short} {}, then: regatta resume {run}", self.ground.pinned);
+        Ok(Err((what, command)))
     }
 
     /// The worktree that is on a branch now: the user may have gone to another one since work began to land.
@@ -131,12 +137,19 @@ impl Dock {
         }
         let result = self.ground.names.result();
         self.ground.repo.git.set_ref(&full(&result), tip)?;
-        let what = format!(
-            "files in {} are in the way; the result stands on branch {result} ({why})",
-            there.dir().display()
-        );
-        let command = format!("commit or stash them, then: regatta resume {}", self.ground.names.run());
-        Ok(Moved::No(what, command))
+        let (dir, run) = (there.dir().display(), self.ground.names.run());
+        let (what, mend) = match why {
+            _ if why.contains(INDEX_LOCK) => {
+                let lock = "another git has the index; remove its lock if none runs any more";
+                ("the index is locked", lock)
+            }
+            _ if why.contains(UNTRACKED) => {
+                ("untracked files are in the way", "move them away or delete them")
+            }
+            _ => ("files are in the way", "commit or stash them"),
+        };
+        let what = format!("{what} in {dir}; the result stands on branch {result} ({why})");
+        Ok(Moved::No(what, format!("{mend}, then: regatta resume {run}")))
     }
 
     /// The same once the target has moved: what cannot be removed is no reason to land again.
@@ -152,7 +165,12 @@ impl Dock {
     fn clear_up(&self, cargo: &Cargo, left_out: &BTreeMap<String, Cause>) -> Result<(), LandError> {
         let names = &self.ground.names;
         self.ground.clear(&self.ground.dir.join(names.integration_worktree()))?;
-        self.ground.repo.git.drop_refs(&[full(&names.integration())])?;
+        let mut ours = vec![full(&names.integration())];
+        if self.target().is_some() {
+            // What something was in the way of has landed.
+            ours.push(full(&names.result()));
+        }
+        self.ground.repo.git.drop_refs(&ours)?;
         let mut done = Vec::new();
         for piece in cargo.pieces.iter().filter(|piece| !left_out.contains_key(&piece.task)) {
             let (path, branch) = (self.ground.path(&piece.task), full(&names.branch(&piece.task)));
@@ -163,7 +181,7 @@ impl Dock {
             if path.exists() {
                 let own = self.ground.git_in(&path)?;
                 stands.extend(own.commit("HEAD")?);
-                dirty = own.is_dirty()?;
+                dirty = self.ground.has_more_than_setup(&own, &path)?;
             }
             let mut kept = !dirty;
             for at in stands.iter().filter(|at| **at != piece.head) {

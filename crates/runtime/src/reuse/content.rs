@@ -50,7 +50,8 @@ pub(super) fn key(actions: &Actions, node: NodeId, outputs: &Outputs) -> Result<
             json!({ "tool": tool, "params": params, "server": server })
         }
         Action::Join { conflict, rules } => {
-            let params = actions.join_params(task, (conflict, rules), outputs).map_err(|e| e.message)?;
+            let params =
+                actions.join_params(task, (conflict, rules), (outputs, false)).map_err(|e| e.message)?;
             json!({ "join": params })
         }
         Action::Gate { .. } => match &task.gate {

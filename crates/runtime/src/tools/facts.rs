@@ -2,7 +2,7 @@
 //!
 //! Pure.
 
-use regatta_plan::model::{Action, Plan, Task, built_in};
+use regatta_plan::model::{Action, BUILT_IN, Plan, Task, built_in};
 use regatta_plan::nearest;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,8 +82,10 @@ fn of<'a>(tool: &str, listed: &'a Listed) -> Result<Option<&'a ToolFacts>, Strin
         [server] => Ok(find(server, tool)),
         [] if listed.values().any(Result::is_err) => Ok(None),
         [] => {
-            let near =
+            let theirs =
                 listed.keys().find_map(|server| Some(format!("{server}/{}", nearest(tool, known(server)?)?)));
+            let ours = || nearest(tool, BUILT_IN.iter().map(|tool| tool.name)).map(str::to_owned);
+            let near = theirs.or_else(ours);
             Err(format!("tool `{tool}`, which is not built in, and which no server has{}", hint(near)))
         }
         _ => {

@@ -89,6 +89,16 @@ pub enum AdoptError {
     /// It is not a continuation of what the task began from.
     #[error("what stands there does not descend from {}, where the task began", .0.short())]
     History(Oid),
+    /// What lies there for the run only was committed.
+    #[error("it cannot be taken: {} was committed, and lies in {} for the run only", paths.join(", "), path.display())]
+    Copies {
+        /// The worktree.
+        path: PathBuf,
+        /// Where the work begins.
+        base: Oid,
+        /// What was committed, sorted.
+        paths: Vec<String>,
+    },
     /// Nobody may change that.
     #[error("it cannot be taken: {0}")]
     Forbidden(String),
@@ -206,6 +216,10 @@ fn take(ground: &Ground, (place, past): (&Place, &Past), run_dir: &Path) -> Resu
         return Err(AdoptError::History(base));
     }
     let changes = git.changes(&base, &head)?;
+    let paths = ground.committed_copies(&git, (&base, &head))?;
+    if !paths.is_empty() {
+        return Err(AdoptError::Copies { path, base, paths });
+    }
     if let Some(finding) = ground.forbidden(&git, (&head, &changes))?.into_iter().next() {
         return Err(AdoptError::Forbidden(finding.message));
     }

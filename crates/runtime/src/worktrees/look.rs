@@ -8,6 +8,7 @@ use crate::git::{Git, GitError, Oid, Repo};
 use crate::keeper;
 use crate::landing::Report as Landing;
 use crate::workspace::DOT_DIR;
+use crate::yard::prepared::own_excludes;
 use crate::yard::{Names, OWN_SETTINGS, TASK_DIR, admins};
 use regatta_journal::{Reader, RunSummary};
 use regatta_plan::Plan;
@@ -234,7 +235,7 @@ fn of_run(
             There::Whole if life.is_none() && place.task.is_some() => life = Some(Life::Created),
             There::Whole | There::Missing | There::BranchOnly => {}
         }
-        let git = git_in(&found.repo, &place, (&known.git, Some(&run_dir.join("exclude"))));
+        let git = git_in(&found.repo, &place, (&known.git, Some(&excludes(&run_dir, &place))));
         found.worktrees.push(Worktree {
             of_run: Some(run.clone()),
             lives,
@@ -312,7 +313,12 @@ fn git_in(
 
 /// Git in a worktree of a run whose directory is `run_dir`.
 pub(super) fn git_at(repo: &Repo, place: &Place, run_dir: &Path) -> Result<Option<Git>, GitError> {
-    git_in(repo, place, (&repo.harmless()?, Some(&run_dir.join("exclude"))))
+    git_in(repo, place, (&repo.harmless()?, Some(&excludes(run_dir, place))))
+}
+
+/// What is never committed of a worktree.
+fn excludes(run_dir: &Path, place: &Place) -> PathBuf {
+    own_excludes(run_dir, &place.path).unwrap_or_else(|| run_dir.join("exclude"))
 }
 
 /// The same where it may not be clear how to ask.

@@ -3,6 +3,7 @@
 //! `merge-tree` reads attributes from the files of the directory it runs in, so that directory must hold those of "ours",
 //! whatever git it is: `--attr-source` is younger than what we ask for. Only these files are written.
 
+use super::own_git::OwnGitError;
 use super::resolutions::{Clash, Known, Resolutions};
 use crate::git::{Git, GitError, Merged, Oid, Repo};
 use std::fs;
@@ -31,6 +32,16 @@ pub enum AttributesError {
         /// Why not.
         source: io::Error,
     },
+}
+
+impl AttributesError {
+    /// The same, met in a worktree.
+    pub(super) fn into_own(self, worktree: &Path) -> OwnGitError {
+        match self {
+            AttributesError::Git(error) => OwnGitError::Git(error),
+            AttributesError::File { source, .. } => OwnGitError::Mend { path: worktree.to_owned(), source },
+        }
+    }
 }
 
 /// A repository, and a directory of ours for attributes of its commits.

@@ -6,11 +6,13 @@
 //! Done for failed attempts too: no work is lost. Doing it twice does no harm. Judges nothing: findings go to who asks.
 
 use super::base::{Base, base};
-use super::making::{TASK_DIR, is_copied};
+use super::forbidden::named;
+use super::making::TASK_DIR;
 use super::own_git::OwnGitError;
+use super::whole::Whole;
 use super::{AttributesError, Ground, author, patterns};
 use crate::collect;
-use crate::git::{Change, ChangeKind, Git, GitError, Oid, Stamp, lfs};
+use crate::git::{Change, Git, GitError, Oid, Stamp};
 use crate::private_file;
 use regatta_engine::cause::Cause;
 use regatta_engine::report::Work;
@@ -19,9 +21,6 @@ use regatta_plan::model::{InWorktree, Task};
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Component, Path, PathBuf};
-
-/// A list for people names at most this many paths.
-const MOST_PATHS: usize = 5;
 
 /// What somebody found out about an attempt that makes it a failure.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -106,11 +105,8 @@ impl Ground {
         let mut findings: Vec<Finding> = told.blame.into_iter().map(tampered).collect();
         self.unlock(&path, &self.names.branch(&ended.task.id)).map_err(|source| locked(&path, source))?;
         let git = self.git_in(&path)?;
-        if self.mend_after(ended.attempt, &path)? {
-            let message = "it removed or changed `.git` of its worktree; that was put back".to_owned();
-            findings.push(Finding { cause: Cause::Tampered, message });
-        }
-        let head = self.commit_left(&git, ended, &base)?;
+        findings.extend(self.mend_after(ended.attempt, &path)?.then(changed_git));
+        let (head, inner) = self.commit_left((&git, &path), ended, &base)?;
         fault::point("collect.committed");
         self.keep_half_done(&path, &ended.task.id)?;
         self.repo.git.set_ref(&self.names.kept(&ended.task.id, ended.attempt), &head)?;
@@ -126,27 +122,34 @@ impl Ground {
         let mut warnings: Vec<String> = told.note.into_iter().collect();
         warnings.extend(self.tidy_stash(&self.names.branch(&ended.task.id)));
         if descends {
-            findings.extend(self.forbidden(&git, (&head, &changes))?);
+            if !inner.is_empty() {
+                let kept = self.names.kept(&ended.task.id, ended.attempt);
+                findings.push(apart_inside(&inner, (&path, &kept)));
+            }
+            findings.extend(self.refused((&git, &path), (&base, &head), &changes)?);
             let foreign = self.foreign(&ended.task, &changes);
             match (foreign, self.rules.ownership.as_str()) {
                 (Some(message), "reject") => findings.push(Finding { cause: Cause::Ownership, message }),
                 (Some(message), "warn") => warnings.insert(0, message),
                 _ => {}
             }
-            findings.extend(missing(own, &changes, &path));
         }
-        match take_result(&path, &ended.dir, own.accept_partial) {
-            Ok(finding) => findings.extend(finding),
+        match take_result(&path, &ended.dir) {
+            // It says so itself, and the plan takes that.
+            Ok(Some((status, said))) if status == "partial" && own.accept_partial => warnings.push(said),
+            Ok(said) => {
+                findings.extend(said.map(|(_, message)| Finding { cause: Cause::Partial, message }));
+            }
             Err(error) => {
                 let message = format!("its result cannot be read: {error}");
                 findings.push(Finding { cause: Cause::BadResult, message });
             }
         }
         // It was put back, and whoever saw that died.
-        if findings.is_empty() && self.is_spoiled(ended.attempt).map_err(|source| locked(&path, source))? {
-            findings
-                .push(tampered("it removed or changed `.git` of its worktree; that was put back".to_owned()));
-        }
+        let unseen = findings.is_empty() && self.is_spoiled(ended.attempt).map_err(|e| locked(&path, e))?;
+        findings.extend(unseen.then(changed_git));
+        // What it says of itself tells more than what is not there.
+        findings.extend(descends.then(|| missing(own, &changes, &path)).into_iter().flatten());
         let changed = u32::try_from(changes.len()).unwrap_or(u32::MAX);
         let work = Work { base: base.as_str().into(), head: head.as_str().into(), changed };
         fault::point("collect.after");
@@ -154,22 +157,43 @@ impl Ground {
         Ok(Collected { work, changes, findings, warning })
     }
 
+    /// What of its changes, of its history and of what stands there cannot be taken, whatever the task owns.
+    fn refused(
+        &self,
+        (git, path): (&Git, &Path),
+        (base, head): (&Oid, &Oid),
+        changes: &[Change],
+    ) -> Result<Vec<Finding>, GitError> {
+        let mut findings = self.forbidden(git, (head, changes))?;
+        let special = self.special_of_task(git, path)?;
+        if !special.is_empty() {
+            let special: Vec<&str> = special.iter().map(String::as_str).collect();
+            let message = format!("it left what is no file and cannot be committed: {}", named(&special));
+            findings.push(Finding { cause: Cause::Ownership, message });
+        }
+        findings.extend(self.hidden(git, (base, head))?);
+        Ok(findings)
+    }
+
     /// Settings and hooks that were changed meanwhile; they are put back.
     pub(crate) fn tampered(&self) -> Vec<Finding> {
         self.put_back("it").into_iter().map(tampered).collect()
     }
 
-    /// Commits what is not committed yet. Answers where the worktree stands then.
-    fn commit_left(&self, git: &Git, ended: &Ended, base: &Oid) -> Result<Oid, GitError> {
+    /// Commits what is not committed yet, without what `setup` left. Answers where the worktree stands then, and the
+    /// repositories inside that are no submodules: their files are committed, lest they be lost.
+    fn commit_left(
+        &self,
+        (git, path): (&Git, &Path),
+        ended: &Ended,
+        base: &Oid,
+    ) -> Result<(Oid, Vec<String>), CollectError> {
         let head = git.commit("HEAD")?.unwrap_or_else(|| base.clone());
-        if !git.is_dirty()? {
-            return Ok(head);
-        }
-        git.run(&["add", "--all", "--sparse"])?;
-        let tree = git.run(&["write-tree"])?;
-        let Some(tree) = Oid::parse(String::from_utf8_lossy(&tree).trim()) else { return Ok(head) };
+        let (staged, inner) = self.stage(git, &head)?;
+        let staged = self.without_setup((git, path), (base, staged))?;
+        let Whole { tree, inner } = self.with_inner((git, path), (base, &staged), inner)?;
         if tree == git.tree(&head)? {
-            return Ok(head);
+            return Ok((head, inner));
         }
         let (id, title) = (&ended.task.id, &ended.task.title);
         let subject = title.as_deref().unwrap_or(id).lines().next().unwrap_or(id);
@@ -180,7 +204,7 @@ impl Ground {
         );
         let author = author(ended.task.action.agent());
         let stamp = Stamp { author, committer: self.committer.clone(), seconds: ended.seconds };
-        git.commit_tree((&tree, &[&head]), &message, &stamp)
+        Ok((git.commit_tree((&tree, &[&head]), &message, &stamp)?, inner))
     }
 
     /// The branch of the task stands at what it left, and the worktree on that branch. Where it stood is kept.
@@ -199,43 +223,6 @@ impl Ground {
         git.run(&["symbolic-ref", "HEAD", &full]).map(|_| ())
     }
 
-    /// What nobody may change: protected paths, and paths that were copied in or go through a filter.
-    ///
-    /// # Errors
-    /// Git fails.
-    pub(crate) fn forbidden(
-        &self,
-        git: &Git,
-        (at, changes): (&Oid, &[Change]),
-    ) -> Result<Vec<Finding>, GitError> {
-        let mut findings = Vec::new();
-        let mut say = |paths: Vec<&str>, what: &str| {
-            if !paths.is_empty() {
-                findings
-                    .push(Finding { cause: Cause::Ownership, message: format!("{what}: {}", named(&paths)) });
-            }
-        };
-        let such = |wanted: &dyn Fn(&str) -> bool| -> Vec<&str> {
-            changes.iter().map(|change| change.path.as_str()).filter(|path| wanted(path)).collect()
-        };
-        say(such(&|path| self.protect.is_match(path)), "it changed protected paths");
-        say(such(&|path| is_copied(&self.copies, path)), "it committed what was copied into its worktree");
-        let (large, filtered): (Vec<_>, Vec<_>) =
-            filtered(git, changes)?.into_iter().partition(|(_, filter)| filter == lfs::FILTER);
-        let named: Vec<&str> = filtered.iter().map(|(path, _)| path.as_str()).collect();
-        say(named, "it changed paths that go through a filter");
-        let large: Vec<&str> = large.iter().map(|(path, _)| path.as_str()).collect();
-        if self.lfs {
-            let changed: Vec<&Change> =
-                changes.iter().filter(|change| large.contains(&change.path.as_str())).collect();
-            let raw = lfs::raw(git, at.as_str(), &changed)?;
-            say(raw.iter().map(String::as_str).collect(), "it committed raw what belongs to git-lfs");
-        } else {
-            say(large, "it changed paths that go through git-lfs, which is not installed or not wanted");
-        }
-        Ok(findings)
-    }
-
     /// Paths that the task does not own, for people.
     fn foreign(&self, task: &Task, changes: &[Change]) -> Option<String> {
         if task.files.is_empty() {
@@ -252,6 +239,10 @@ pub(super) fn tampered(message: String) -> Finding {
     Finding { cause: Cause::Tampered, message }
 }
 
+fn changed_git() -> Finding {
+    tampered("it removed or changed `.git` of its worktree; that was put back".to_owned())
+}
+
 pub(super) fn locked(path: &Path, source: io::Error) -> OwnGitError {
     OwnGitError::Mend { path: path.to_owned(), source }
 }
@@ -260,6 +251,18 @@ pub(super) fn nothing(base: &Oid) -> Collected {
     let base: Box<str> = base.as_str().into();
     let work = Work { head: base.clone(), base, changed: 0 };
     Collected { work, changes: Vec::new(), findings: Vec::new(), warning: None }
+}
+
+/// Repositories inside a worktree: a link to a commit that nobody else has would land.
+fn apart_inside(inner: &[String], (path, kept): (&Path, &str)) -> Finding {
+    let inner: Vec<&str> = inner.iter().map(String::as_str).collect();
+    let message = format!(
+        "it made a repository of its own inside, which would land as a link to nothing: {}; remove its `.git`, ignore it, or \
+         make it a submodule; its files are kept by {kept}, and it stands in {}",
+        named(&inner),
+        path.display()
+    );
+    Finding { cause: Cause::Ownership, message }
 }
 
 /// What must be there and is not.
@@ -286,38 +289,19 @@ fn is_inside(root: &Path, path: &str) -> bool {
     }
     let real = |path: &Path| fs::canonicalize(path).ok();
     let Some((inside, root)) = real(&root.join(path)).zip(real(root)) else { return false };
-    inside.starts_with(root) && fs::metadata(&inside).is_ok_and(|meta| meta.is_file() || meta.is_dir())
+    // What is in a repository inside is not committed by this one.
+    let apart = inside
+        .ancestors()
+        .take_while(|at| **at != *root)
+        .any(|at| at.join(".git").symlink_metadata().is_ok());
+    !apart
+        && inside.starts_with(root)
+        && fs::metadata(&inside).is_ok_and(|meta| meta.is_file() || meta.is_dir())
 }
 
-/// Changed paths with a `filter` attribute, each with it.
-fn filtered(git: &Git, changes: &[Change]) -> Result<Vec<(String, String)>, GitError> {
-    let mut paths = Vec::new();
-    for change in changes.iter().filter(|change| change.kind != ChangeKind::Deleted) {
-        paths.extend_from_slice(change.path.as_bytes());
-        paths.push(0);
-    }
-    if paths.is_empty() {
-        return Ok(Vec::new());
-    }
-    let out = git.feed(&["check-attr", "-z", "--stdin", "filter"], &paths)?;
-    let parts: Vec<String> =
-        out.split(|b| *b == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
-    let set = |row: &&[String]| !matches!(row[2].as_str(), "unspecified" | "unset");
-    Ok(parts.chunks_exact(3).filter(set).map(|row| (row[0].clone(), row[2].clone())).collect())
-}
-
-/// Some paths, for people.
-fn named(paths: &[&str]) -> String {
-    let shown: Vec<String> =
-        paths.iter().take(MOST_PATHS).map(|path| path.escape_debug().to_string()).collect();
-    match paths.len().checked_sub(MOST_PATHS) {
-        Some(more) if more > 0 => format!("{} and {more} more", shown.join(", ")),
-        _ => shown.join(", "),
-    }
-}
-
-/// Takes the result that a task wrote in its worktree to where results lie, and what it says of itself.
-pub(super) fn take_result(worktree: &Path, dir: &Path, accept_partial: bool) -> io::Result<Option<Finding>> {
+/// Takes the result that a task wrote in its worktree to where results lie. Answers what it says of itself, unless that is
+/// success: its status, and that for people.
+pub(super) fn take_result(worktree: &Path, dir: &Path) -> io::Result<Option<(String, String)>> {
     let from = worktree.join(TASK_DIR).join(collect::RESULT);
     let file = match private_file::open(&from) {
         Ok(file) => file,
@@ -329,12 +313,10 @@ pub(super) fn take_result(worktree: &Path, dir: &Path, accept_partial: bool) -> 
     private_file::create(&dir.join(collect::RESULT))?.write_all(&text)?;
     let said: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
     let status = said.get("status").and_then(serde_json::Value::as_str).unwrap_or("success");
-    if status == "success" || status == "partial" && accept_partial {
+    if !["partial", "failed", "blocked"].contains(&status) {
         return Ok(None);
     }
-    let known = ["partial", "failed", "blocked"].contains(&status);
     let summary = said.get("summary").and_then(serde_json::Value::as_str).unwrap_or_default();
     let summary: String = summary.chars().take(200).collect();
-    let message = format!("its result says `{}`: {summary}", status.escape_debug());
-    Ok(known.then_some(Finding { cause: Cause::Partial, message }))
+    Ok(Some((status.to_owned(), format!("its result says `{status}`: {summary}"))))
 }

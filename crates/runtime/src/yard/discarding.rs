@@ -22,7 +22,7 @@ impl Ground {
             let message = "it removed or changed `.git` of its worktree; that was put back".to_owned();
             findings.push(Finding { cause: Cause::Tampered, message });
         }
-        if let Err(error) = take_result(&path, &ended.dir, true) {
+        if let Err(error) = take_result(&path, &ended.dir) {
             let message = format!("its result cannot be read: {error}");
             findings.push(Finding { cause: Cause::BadResult, message });
         }

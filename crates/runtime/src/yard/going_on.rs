@@ -10,13 +10,12 @@
 //! Knows no plan.
 
 use super::Ground;
-use super::making::{MakeError, TASK_DIR};
+use super::making::{MakeError, TASK_DIR, make_task_dir};
 use super::own_git::OwnGitError;
 use super::saving::LOST;
 use super::worked::{Last, Worker, take_away};
 use crate::git::{Git, Oid, Stamp};
 use regatta_fault as fault;
-use std::fs;
 use std::path::Path;
 
 /// What git keeps of something half done: a merge, a rebase, a series of picks, a bisection.
@@ -199,9 +198,8 @@ impl Ground {
 
     /// What the attempt before said of itself is not what the next one says.
     fn empty_task_dir(&self, path: &Path) -> Result<(), MakeError> {
-        let dir = path.join(TASK_DIR);
-        take_away(&dir)?;
-        fs::create_dir(&dir).map_err(|source| MakeError::File { path: dir, source })
+        take_away(&path.join(TASK_DIR))?;
+        make_task_dir(path)
     }
 }
 

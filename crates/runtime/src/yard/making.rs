@@ -10,7 +10,7 @@ use globset::GlobSet;
 use regatta_fault as fault;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::Ordering;
 
@@ -56,6 +56,7 @@ impl Ground {
         let branch = self.names.branch(task);
         self.forget_worker(&path)?;
         self.clear(&path)?;
+        self.forget_setup(&path).map_err(|source| MakeError::File { path: path.clone(), source })?;
         let full = format!("refs/heads/{branch}");
         // What earlier attempts left their refs keep; what stands on it besides, as in the middle of a rebase, gets one.
         self.keep_tip(task, base)?;
@@ -227,8 +228,7 @@ impl Ground {
             let path = path.to_owned();
             move |source| MakeError::File { path, source }
         };
-        let task_dir = path.join(TASK_DIR);
-        fs::create_dir_all(&task_dir).map_err(failed(&task_dir))?;
+        make_task_dir(path)?;
         for file in self.copied()? {
             let (from, to) = (self.repo.top.join(&file), path.join(&file));
             if let Some(parent) = to.parent() {
@@ -251,6 +251,14 @@ impl Ground {
         let paths = listed.split(|b| *b == 0).filter_map(|part| std::str::from_utf8(part).ok());
         Ok(paths.filter(|path| is_copied(&self.copies, path)).map(PathBuf::from).collect())
     }
+}
+
+/// Makes our own directory in a worktree. Whoever works there with git settings of their own does not see it either.
+pub(super) fn make_task_dir(path: &Path) -> Result<(), MakeError> {
+    let dir = path.join(TASK_DIR);
+    let ignore = dir.join(".gitignore");
+    let made = fs::create_dir_all(&dir).and_then(|()| private_file::create(&ignore)?.write_all(b"*\n"));
+    made.map_err(|source| MakeError::File { path: ignore, source })
 }
 
 /// True for a path that is copied into worktrees and never belongs into a commit.

@@ -6,10 +6,14 @@
 //!                                |- base, making      before an attempt
 //!                                |- going_on          instead of making, where the attempt before is gone on with (`worked`: who that was)
 //!                                |- collecting        after it: what is left is committed, checked, kept by a ref
+//!                                |- prepared           what `setup` left is nobody's work
+//!                                |- whole              everything in a worktree as a tree, also repositories inside
+//!                                |- forbidden          what nobody may commit (`strange`: links out, pipes)
 //!                                |- cone               only the directories that a task needs
 //!                                |- recycling          instead of making, where a task is done
 //!                                |- resolutions       conflicts that were resolved before
 //!                                |- settled            so that the first look at it is quick
+//!                                |- uncommitted        what never belongs into a commit
 //!                                |- attributes        those of "ours", for a merge without a checkout
 //!                                |- pairs             which pieces of work conflict with each other
 //!                                |- own_git           git in a worktree, whatever was done to it
@@ -24,6 +28,7 @@ mod collecting;
 pub(crate) mod cone;
 mod discarding;
 mod entries;
+mod forbidden;
 mod going_on;
 mod guard;
 mod lock;
@@ -34,12 +39,16 @@ mod owed;
 mod own_git;
 mod pairs;
 mod pinned;
+pub(crate) mod prepared;
 mod recycling;
 mod resolutions;
 mod saving;
 mod settled;
 mod stash;
 mod stood;
+mod strange;
+mod uncommitted;
+mod whole;
 mod worked;
 mod workers;
 
@@ -148,9 +157,8 @@ impl Ground {
         std::fs::create_dir_all(&indexes)?;
         // Where git does not say, nothing is lost but time.
         let settles = recycling::settles(&repo.git).unwrap_or(false);
-        let nobody = || Person { name: "regatta".to_owned(), email: "regatta@localhost".to_owned() };
         let ground = Ground {
-            committer: repo.committer.clone().unwrap_or_else(nobody),
+            committer: repo.committer.clone().unwrap_or_else(Person::nobody),
             guard: Guard::of(&repo.common_dir, (run_dir, run))?,
             names: Names::of(run),
             copies: patterns(&rules.copy),
@@ -190,12 +198,18 @@ impl Ground {
         Merger { repo: &self.repo, scratch: &self.scratch, resolutions: &self.resolutions }
     }
 
-    /// Variables for what runs in a worktree: who commits, no questions, and what is never committed.
+    /// What is never committed of a worktree, as a file for git.
+    fn excludes_at(&self, worktree: &Path) -> PathBuf {
+        prepared::own_excludes(&self.run_dir, worktree).unwrap_or_else(|| self.excludes.clone())
+    }
+
+    /// Variables for what runs in a worktree, of a task if one is named: who commits, no questions, and what is never committed.
     #[must_use]
-    pub fn variables(&self, agent: Option<&str>) -> Vec<(String, String)> {
+    pub fn variables(&self, agent: Option<&str>, worktree: Option<&Path>) -> Vec<(String, String)> {
         let author = author(agent);
+        let excludes = worktree.map_or_else(|| self.excludes.clone(), |worktree| self.excludes_at(worktree));
         let mut settings = vec![
-            ("core.excludesFile", self.excludes.to_string_lossy().into_owned()),
+            ("core.excludesFile", excludes.to_string_lossy().into_owned()),
             ("gc.auto", "0".to_owned()),
             ("maintenance.auto", "false".to_owned()),
         ];

@@ -67,6 +67,10 @@ impl Ground {
             true => self.excluding(&self.repo.git.fixed(places))?,
             false => self.git()?,
         };
+        let excludes = self.excludes_at(path);
+        if excludes != self.excludes {
+            git = git.with([format!("core.excludesFile={}", excludes.display())]);
+        }
         if self.rules.sparse.is_some() {
             git = git.with(cone::SETTINGS.map(|(key, value)| format!("{key}={value}")));
         }

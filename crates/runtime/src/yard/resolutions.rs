@@ -191,7 +191,7 @@ impl Ground {
 }
 
 /// A name for an index that is needed for a moment.
-fn new_index(scratch: &Path) -> Result<PathBuf, AttributesError> {
+pub(super) fn new_index(scratch: &Path) -> Result<PathBuf, AttributesError> {
     let failed = |source| AttributesError::File { path: scratch.to_owned(), source };
     std::fs::create_dir_all(scratch).map_err(failed)?;
     let n = WRITTEN.fetch_add(1, Ordering::Relaxed);

@@ -107,19 +107,17 @@ impl Ground {
         self.keep_half_done(path, task)?;
         let Some(head) = git.commit("HEAD")? else { return Ok(None) };
         let mut tip = head.clone();
-        if git.is_dirty()? {
-            git.run(&["add", "--all", "--sparse"])?;
-            let tree = git.run(&["write-tree"])?;
-            if let Some(tree) = Oid::parse(String::from_utf8_lossy(&tree).trim())
-                && tree != git.tree(&head)?
-            {
-                let seconds = git.seconds(&head)?;
-                let stamp =
-                    Stamp { author: self.committer.clone(), committer: self.committer.clone(), seconds };
-                let run = self.names.run();
-                let message = format!("{what} {task}\n\nRegatta-Run: {run}\nRegatta-Task: {task}\n");
-                tip = git.commit_tree((&tree, &[&head]), &message, &stamp)?;
-            }
+        let (staged, inner) = self.stage(&git, &head)?;
+        let tree = self
+            .without_setup((&git, path), (&head, staged))
+            .and_then(|staged| self.with_inner((&git, path), (&head, &staged), inner));
+        let tree = tree.map_err(|error| error.into_own(path))?.tree;
+        if tree != git.tree(&head)? {
+            let seconds = git.seconds(&head)?;
+            let stamp = Stamp { author: self.committer.clone(), committer: self.committer.clone(), seconds };
+            let run = self.names.run();
+            let message = format!("{what} {task}\n\nRegatta-Run: {run}\nRegatta-Task: {task}\n");
+            tip = git.commit_tree((&tree, &[&head]), &message, &stamp)?;
         }
         // Its branch is about to begin anew.
         let branch = format!("refs/heads/{}", self.names.branch(task));

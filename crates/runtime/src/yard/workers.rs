@@ -37,6 +37,13 @@ pub enum Errand {
         /// The task.
         task: String,
     },
+    /// Remember what `setup` left in the worktree of a task, before it begins to work.
+    Remember {
+        /// The attempt that waits for it.
+        attempt: u64,
+        /// The task.
+        task: String,
+    },
     /// Collect what an attempt left.
     Collect(Box<Ended>),
     /// See whether what a task left conflicts with what others left.
@@ -68,6 +75,13 @@ pub enum Done {
         node: NodeId,
         /// Why it is not.
         removed: Result<(), MakeError>,
+    },
+    /// What `setup` left is remembered.
+    Remembered {
+        /// The attempt that waits for it.
+        attempt: u64,
+        /// Why it is not.
+        remembered: Result<(), MakeError>,
     },
     /// What an attempt left.
     Collected {
@@ -199,6 +213,9 @@ fn run(ground: &Ground, errand: Errand) -> Done {
             Done::Made { node, made: make(ground, (attempt.as_ref(), &task), &heads) }
         }
         Errand::Remove { node, task } => Done::Removed { node, removed: ground.remove(&task) },
+        Errand::Remember { attempt, task } => {
+            Done::Remembered { attempt, remembered: ground.remember_setup(&task) }
+        }
         Errand::Collect(ended) => {
             Done::Collected { attempt: ended.attempt, collected: ground.collect(&ended).map(Box::new) }
         }

@@ -16,6 +16,7 @@ use crate::view::{engine_of, plan_of, store_error};
 use regatta_engine::event::EventKind;
 use regatta_engine::ids::NodeId;
 use regatta_journal::{Reader, RunId, Which};
+use regatta_runtime::escalation::shell_word;
 use regatta_runtime::{collect, control, workspace};
 use rustix::fs::OFlags;
 use std::fs::File;
@@ -113,7 +114,7 @@ pub(super) fn run(context: &Context, reader: &Reader, args: &LogsArgs) -> Result
 fn nothing(args: &LogsArgs, id: &RunId) -> CliError {
     let which = args.attempt.map_or("attempt".to_owned(), |n| format!("attempt {n}"));
     CliError::usage(format!("task `{}` has no {which} in run {id}", args.named()))
-        .hint(format!("regatta explain {}", args.named()))
+        .hint(format!("regatta explain {}", shell_word(args.named())))
 }
 
 impl Told {

@@ -9,6 +9,7 @@ use super::offer::Offer;
 use super::place;
 use super::server::{STACK_BYTES, Server, Shared};
 use super::sessions::{Sessions, named};
+use super::spoken;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::http::address::loopback;
@@ -18,7 +19,7 @@ use crate::http::serving;
 use crate::http::token::{self, Token};
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use regatta_runtime::escape::escape;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -93,6 +94,7 @@ pub async fn serve<O: Offer>(
     let router = Router::new()
         .route_service(PATH, service)
         .layer(from_fn_with_state(sessions, counted))
+        .layer(from_fn(spoken::body))
         .layer(from_fn_with_state(Arc::new(Guard::new(token, RATE)), guard));
     serving::serve(listener, router, Bounds::default(), until).await;
 }

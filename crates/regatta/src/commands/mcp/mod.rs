@@ -7,8 +7,10 @@
 //! Decides nothing and keeps nothing: what is asked is read from the journal, what is ordered goes to the orchestrator of the run.
 //! A cancelled call ends a wait, never a run. docs/design/mcp-server.md has the reasons.
 
+mod addresses;
 mod answer;
 pub mod desk;
+mod fitting;
 pub mod http;
 mod leases;
 pub mod offer;
@@ -21,6 +23,7 @@ mod runs;
 mod schemas;
 pub mod server;
 mod sessions;
+mod spoken;
 mod tools;
 mod waiting;
 
@@ -47,6 +50,11 @@ pub fn run(context: &Context, args: &McpArgs) -> Result<Exit, CliError> {
     }
     let inside_task = std::env::var_os("REGATTA_TASK_ID").is_some_and(|task| !task.is_empty());
     let offer = Product { tools: args.tools.clone(), read_only: args.read_only, inside_task };
+    if offer.is_empty() {
+        let message = "no tool is left to serve: those of `--tools` are none that are offered here";
+        let hint = "`--read-only` leaves tools that change nothing; inside a task there are few";
+        return Err(CliError::usage(message).hint(hint));
+    }
     let shared = Shared::new(context.clone(), offer, Duration::from_secs(u64::from(args.wait)));
     match &args.http {
         Some(address) => http::run(context, (address, args.token_file.as_deref()), shared)?,

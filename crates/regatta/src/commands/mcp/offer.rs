@@ -11,6 +11,11 @@ use rmcp::model::{
 
 /// What is offered. Its functions may block; the server calls those that are given a desk or a context on threads of their own.
 pub trait Offer: Send + Sync + 'static {
+    /// What a client is told of it all.
+    fn instructions(&self) -> String {
+        String::new()
+    }
+
     /// The tools, in the order in which they are listed.
     fn tools(&self) -> Vec<Tool>;
 

@@ -30,12 +30,49 @@ impl Product {
         })
     }
 
+    /// The prompt has a plan written and run.
+    fn has_prompts(&self) -> bool {
+        ["plan_check", "run_start", "run_wait"].into_iter().all(|name| self.row(name).is_some())
+    }
+
+    /// Whether there is anything to offer.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows().next().is_none()
+    }
+
     fn row(&self, name: &str) -> Option<&'static Row> {
         self.rows().find(|row| row.name == name)
     }
 }
 
 impl Offer for Product {
+    fn instructions(&self) -> String {
+        let has = |name: &str| self.row(name).is_some();
+        let mut said =
+            "Runs graphs of tool calls, shell commands and coding agents: parallel, durable, explained."
+                .to_owned();
+        let documents: Vec<_> = ["`parallel_execute`", "`shell_batch`"]
+            .into_iter()
+            .filter(|name| has(name.trim_matches('`')))
+            .collect();
+        match documents[..] {
+            [] => {}
+            [one] => said.push_str(&format!(" {one} takes a whole graph in one call.")),
+            _ => said.push_str(&format!(" {} take a whole graph in one call.", documents.join(" and "))),
+        }
+        let steps = ["plan_check", "run_start", "run_wait"];
+        if steps.into_iter().all(has) {
+            said.push_str(
+                " For a plan: `plan_check`, `run_start`, then `run_wait` with its cursor until `ended`.",
+            );
+        } else if has("run_wait") {
+            said.push_str(" `run_wait` with its cursor waits for a run until `ended`.");
+        }
+        said.push_str(" Runs outlive this server; taking back a call never cancels a run");
+        said.push_str(if has("run_cancel") { ", `run_cancel` does." } else { "." });
+        said
+    }
+
     fn tools(&self) -> Vec<Tool> {
         self.rows().map(Row::tool).collect()
     }
@@ -68,10 +105,10 @@ impl Offer for Product {
     }
 
     fn prompts(&self) -> Vec<Prompt> {
-        prompts::list()
+        if self.has_prompts() { prompts::list() } else { Vec::new() }
     }
 
     fn prompt(&self, name: &str, arguments: Option<&JsonObject>) -> Option<GetPromptResult> {
-        prompts::get(name, arguments)
+        prompts::get(name, arguments).filter(|_| self.has_prompts())
     }
 }

@@ -1,16 +1,20 @@
 //! The tools about runs: a plan is checked and started, a run is looked at, waited for, paused, resumed, cancelled.
 
-use super::answer::Answer;
+use super::addresses::uri;
+use super::answer::{Answer, MAX_BYTES};
 use super::desk::{Arguments, Desk, Refused, read};
-use super::requests::result;
+use super::fitting::fitting;
+use super::requests::{next, rest, result};
 use super::waiting::{Waited, wait};
 use crate::args::CapArgs;
 use crate::commands::{check, control, explain, run, status};
 use crate::config::Config;
+use crate::connected;
 use crate::overrides::Asked;
 use crate::post_mortem::{self, Gathered};
+use crate::render::{count, waits};
 use crate::source::{self, Source};
-use crate::view::{self, RunView, engine_of, plan_of, reader, store_error};
+use crate::view::{RunView, engine_of, plan_of, reader, store_error};
 use regatta_journal::{PublicRun, Reader, RunId, Which, event_json};
 use regatta_plan::Loaded;
 use regatta_runtime::control::Command;
@@ -24,6 +28,9 @@ use std::time::Duration;
 /// Events of one answer, and bytes of them.
 const MAX_EVENTS: usize = 1_000;
 const MAX_EVENT_BYTES: usize = 30_000;
+
+/// What is written around a result.
+const FRAME_BYTES: usize = 100;
 
 /// What `plan_check` takes.
 #[derive(Deserialize, JsonSchema)]
@@ -116,12 +123,15 @@ pub(super) fn run_start(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer,
         let error = json!({ "message": "the plan is not valid", "problems": facts["problems"] });
         return Ok(Answer::error(json!({ "success": false, "error": error })));
     };
+    if let Some(refusal) = connected::refusal(&connected::open_names(desk.context, &plan)?) {
+        return Ok(Answer::error(refusal));
+    }
     let defaults = Config::read(desk.context)?.defaults();
     let overrides = Asked::read(desk.context, &CapArgs::default())?.of(&plan)?;
     let source = Source { plan, text: loaded.into_source(), path: None, defaults };
     let id = run::submit(desk.context, (&source, &overrides), &inputs)?;
     let next = json!({ "tool": "run_wait", "arguments": { "run_id": id.as_str() } });
-    Ok(Answer::about(id.as_str(), json!({ "run_id": id.as_str(), "status": "running", "next": next })))
+    Ok(Answer::about(id.as_str(), "", json!({ "run_id": id.as_str(), "status": "running", "next": next })))
 }
 
 type Inputs = Vec<(String, String)>;
@@ -142,7 +152,7 @@ fn load(desk: &Desk<'_>, asked: PlanCheck) -> Result<(Loaded, Inputs), Refused> 
 pub(super) fn run_status(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer, Refused> {
     let OneRun { run_id } = read(arguments)?;
     let (reader, id) = found(desk, run_id.as_deref())?;
-    Ok(Answer::about(id.as_str(), standing(&reader, &id)?))
+    Ok(Answer::about(id.as_str(), "", standing(&reader, &id)?))
 }
 
 /// Where a run stands.
@@ -159,29 +169,39 @@ pub(super) fn run_wait(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer, 
     let RunWait { run_id, cursor, wait_ms } = read(arguments)?;
     let (reader, id) = found(desk, run_id.as_deref())?;
     let at_most = wait_ms.map_or(desk.wait, Duration::from_millis);
-    let waited = wait(desk, &reader, (&id, at_most))?;
+    let waited = wait(desk, &reader, (&id, at_most), cursor)?;
     let (events, cursor, more) = events(&reader, &id, (cursor.unwrap_or(0), MAX_EVENTS))?;
-    let ended = waited == Waited::Ended;
-    let summary = reader.summary(&id).map_err(store_error)?;
-    let held = reader.holder(&id).map_err(store_error)?.is_some();
+    let view = RunView::load(&reader, Which::Named(id.as_str()), &mut |_| {})?;
     let mut value = json!({
         "run_id": id.as_str(),
-        "ended": ended,
-        "status": view::status(summary.state, held),
+        "ended": waited == Waited::Ended,
+        "status": view.status(),
         "events": events,
         "cursor": cursor,
         "more": more,
     });
-    if ended {
-        let result = result(&reader, &id)?;
-        value["result"] = result.map_or_else(|| standing(&reader, &id), Ok)?;
-    } else if waited == Waited::Stands {
-        value["questions"] = standing(&reader, &id)?["questions"].take();
-    } else if waited == Waited::GoesOn {
-        value["next"] =
-            json!({ "tool": "run_wait", "arguments": { "run_id": id.as_str(), "cursor": cursor } });
+    if waited == Waited::Ended {
+        return told_to_the_end((&reader, &view), value);
     }
-    Ok(Answer::about(id.as_str(), value))
+    let asks = waits::tell(&view, &mut value);
+    next((&view, waited), asks, Some(cursor)).into_iter().for_each(|next| value["next"] = next);
+    Ok(Answer::about(id.as_str(), "/events", value))
+}
+
+/// What is told of a run that has ended: its events stay as they are, for nobody tells them again, so the result is what is
+/// shortened.
+fn told_to_the_end((reader, view): (&Reader, &RunView), mut value: Value) -> Result<Answer, Refused> {
+    let id = &view.record.summary.run_id;
+    let result = result(reader, id)?.unwrap_or_else(|| status::facts(reader, view));
+    let mut more = rest(id, &result);
+    let room = MAX_BYTES.saturating_sub(value.to_string().len() + FRAME_BYTES);
+    let (result, shortened) = fitting(result, room);
+    value["result"] = result;
+    if shortened {
+        value["truncated"] = true.into();
+        more.insert(0, uri(id.as_str(), "/result"));
+    }
+    Ok(Answer::about(id.as_str(), "/events", value).with(more))
 }
 
 /// `run_events`
@@ -193,7 +213,7 @@ pub(super) fn run_events(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer
     let ended = reader.summary(&id).map_err(store_error)?.state.has_ended();
     let value =
         json!({ "run_id": id.as_str(), "ended": ended, "events": events, "cursor": cursor, "more": more });
-    Ok(Answer::about(id.as_str(), value))
+    Ok(Answer::about(id.as_str(), "/events", value))
 }
 
 /// The events behind a cursor, where the next ones begin, and whether there are more already.
@@ -257,11 +277,22 @@ pub(super) fn run_resume(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer
             )));
         }
         None => {
+            // What a person has not answered yet stands still, whoever takes the run up.
+            let view = RunView::load(&reader, Which::Named(id.as_str()), &mut |_| {})?;
             run::take_up(desk.context, id.as_str(), None)?;
-            "it goes on".to_owned()
+            let mut value = json!({ "run_id": id.as_str() });
+            let asks = waits::tell(&view, &mut value);
+            let doubts = value["doubts"].as_array().map_or(0, Vec::len);
+            value["said"] = match doubts as u64 {
+                0 if asks => "it waits for a person: see `hint`".to_owned(),
+                0 => "it goes on".to_owned(),
+                n => format!("it waits for a person: {} in doubt, see `doubts`", count(n, "task")),
+            }
+            .into();
+            return Ok(Answer::about(id.as_str(), "", value));
         }
     };
-    Ok(Answer::about(id.as_str(), json!({ "run_id": id.as_str(), "said": said })))
+    Ok(Answer::about(id.as_str(), "", json!({ "run_id": id.as_str(), "said": said })))
 }
 
 /// `explain`
@@ -271,7 +302,7 @@ pub(super) fn explain(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer, R
     let view = RunView::load(&reader, Which::Named(id.as_str()), &mut |_| {})?;
     let nodes = explain::asked(&view, task.as_deref())?;
     let value = json!({ "run_id": id.as_str(), "tasks": explain::rows(&view, &nodes) });
-    Ok(Answer::about(id.as_str(), value))
+    Ok(Answer::about(id.as_str(), "", value))
 }
 
 /// `report`
@@ -279,7 +310,7 @@ pub(super) fn report(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer, Re
     let OneRun { run_id } = read(arguments)?;
     let (reader, id) = found(desk, run_id.as_deref())?;
     let value = json!({ "run_id": id.as_str(), "markdown": markdown(&reader, &id)? });
-    Ok(Answer::about(id.as_str(), value))
+    Ok(Answer::about(id.as_str(), "/report", value))
 }
 
 /// The report of a run for people.

@@ -5,18 +5,14 @@
 
 use serde_json::{Value, json};
 
-/// The schema of a tool that answers one of `these`, or why it does not obey; shortened, head and tail of that.
+/// The schema of a tool that answers one of `these`, or why it does not obey. One that is too long keeps its shape.
 pub(super) fn answers(these: &[Value]) -> Value {
     let refusal = object(&["success", "error"], json!({ "success": { "const": false }, "error": refusal() }));
-    let cut = object(
-        &["truncated", "bytes", "head", "tail"],
-        json!({
-            "truncated": { "const": true, "description": "The answer was too long; the linked resource has the whole." },
-            "bytes": whole(), "head": text(), "tail": text(),
-        }),
-    );
-    let all: Vec<&Value> = these.iter().chain([&refusal, &cut]).collect();
-    json!({ "type": "object", "anyOf": all })
+    let all: Vec<&Value> = these.iter().chain([&refusal]).collect();
+    let counts = json!({ "type": "object", "additionalProperties": whole(), "description":
+        "Of which list or map so many entries are missing; the linked resource has them." });
+    let cut = json!({ "type": "boolean", "description": "It was too long: texts, lists or maps in it are shortened." });
+    json!({ "type": "object", "properties": { "truncated": cut, "omitted": counts }, "anyOf": all })
 }
 
 /// `parallel_execute` and `shell_batch`: the result, with what is told of each task under `key`; or a run that goes on.
@@ -34,10 +30,14 @@ pub(super) fn document(key: &str, task: Value) -> Value {
             ),
         }),
     );
-    let goes_on = object(
-        &["executionId", "status", "next"],
-        json!({ "executionId": text(), "status": text(), "next": next() }),
-    );
+    let mut fields = json!({
+        "executionId": text(),
+        "status": { "const": "running", "description": "It has not ended." },
+        "state": { "type": "string", "description": "How the run stands: running, waiting (for a person), paused, interrupted." },
+        "next": next(),
+    });
+    add(&mut fields, waits());
+    let goes_on = object(&["executionId", "status", "state"], fields);
     answers(&[result, goes_on])
 }
 
@@ -79,10 +79,9 @@ pub(super) fn standing() -> Value {
         json!({ "status": text(), "attempts": whole(), "duration_ms": whole() }),
     );
     let tasks = json!({ "type": "object", "additionalProperties": task });
-    answers(&[object(
-        &["run_id", "status", "plan_name", "tasks"],
-        json!({ "run_id": text(), "status": text(), "plan_name": text(), "tasks": tasks, "questions": questions() }),
-    )])
+    let mut fields = json!({ "run_id": text(), "status": text(), "plan_name": text(), "tasks": tasks });
+    add(&mut fields, waits());
+    answers(&[object(&["run_id", "status", "plan_name", "tasks"], fields)])
 }
 
 /// Events behind a cursor, and what `more` fields are told of the run beside them.
@@ -103,7 +102,38 @@ pub(super) fn events(more: &[(&str, Value)]) -> Value {
 /// A run that is waited for.
 pub(super) fn waited() -> Value {
     let result = json!({ "type": "object", "description": "The result, once it has ended." });
-    events(&[("status", text()), ("result", result), ("next", next()), ("questions", questions())])
+    let mut more = vec![("status", text()), ("result", result), ("next", next())];
+    more.extend(waits());
+    events(&more)
+}
+
+/// What of a run waits for a person.
+fn waits() -> [(&'static str, Value); 4] {
+    let escalation =
+        object(&["about", "cause", "next"], json!({ "about": text(), "cause": text(), "next": text() }));
+    let hint = json!({ "type": "string", "description": "What to do if nothing goes on before a person has answered." });
+    [
+        ("doubts", doubts()),
+        ("questions", questions()),
+        ("escalations", json!({ "type": "array", "items": escalation })),
+        ("hint", hint),
+    ]
+}
+
+/// Tasks that may have had their effect.
+fn doubts() -> Value {
+    let doubt = object(
+        &["task", "why", "again", "succeeded", "failed"],
+        json!({ "task": text(), "why": text(), "again": text(), "succeeded": text(), "failed": text() }),
+    );
+    json!({ "type": "array", "items": doubt, "description":
+        "Tasks whose attempt was lost and may have had its effect, with the commands by which a person decides." })
+}
+
+fn add(fields: &mut Value, more: impl IntoIterator<Item = (&'static str, Value)>) {
+    for (name, schema) in more {
+        fields[name] = schema;
+    }
 }
 
 /// What agents and gates of a run ask people.
@@ -117,7 +147,9 @@ fn questions() -> Value {
 
 /// What was said to an order.
 pub(super) fn said() -> Value {
-    answers(&[object(&["said"], json!({ "said": text() }))])
+    let mut fields = json!({ "said": text() });
+    add(&mut fields, waits());
+    answers(&[object(&["said"], fields)])
 }
 
 /// Why tasks are where they are.

@@ -3,18 +3,20 @@
 //! There is one for each client: on standard input and output, in a session over HTTP, or for a single request there. Everything
 //! that reads or waits runs on a blocking thread with the stack that plans need; the loop of the protocol is never held up.
 
-use super::answer::Answer;
+use super::answer::{Answer, safe};
 use super::desk::{Desk, Progress, Refused};
 use super::offer::Offer;
 use super::place;
+use super::spoken;
 use crate::context::Context;
 use crate::error::CliError;
 use regatta_runtime::workspace;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, GetPromptRequestParams, GetPromptResponse,
-    Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ReadResourceRequestParams,
-    ReadResourceResponse, ReadResourceResult, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult, ErrorCode,
+    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ProgressNotificationParam, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
+    ReadResourceResult, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{RequestContext, ServerInitializeError};
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt as _};
@@ -37,9 +39,17 @@ const TELL: Duration = Duration::from_secs(1);
 /// A client has so long to name its roots.
 const ROOTS: Duration = Duration::from_secs(5);
 
-const INSTRUCTIONS: &str = "Runs graphs of tool calls, shell commands and coding agents: parallel, durable, explained. \
-    `parallel_execute` and `shell_batch` take a whole graph in one call. For a plan: `plan_check`, `run_start`, then `run_wait` \
-    with its cursor until `ended`. Runs outlive this server; taking back a call never cancels a run, `run_cancel` does.";
+/// What is served in every revision, and `server/discover`.
+const METHODS: [&str; 8] = [
+    "server/discover",
+    "tools/list",
+    "tools/call",
+    "resources/list",
+    "resources/templates/list",
+    "resources/read",
+    "prompts/list",
+    "prompts/get",
+];
 
 /// Serves one client on standard input and output until it goes away.
 ///
@@ -51,7 +61,8 @@ pub(super) fn serve<O: Offer>(shared: Shared<O>) -> Result<(), CliError> {
     let runtime = runtime.map_err(|e| fail(&e))?;
     let server = Server::new(Arc::new(shared));
     let served = runtime.block_on(async {
-        match server.serve(rmcp::transport::stdio()).await {
+        let (stdin, stdout) = rmcp::transport::stdio();
+        match server.serve((spoken::lines(stdin), stdout)).await {
             // Somebody who leaves before the first word wanted nothing.
             Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
             Err(error) => Err(fail(&error)),
@@ -165,7 +176,7 @@ impl<O: Offer> Server<O> {
         request: &RequestContext<RoleServer>,
         look: impl FnOnce(&O, &Context) -> Result<T, Refused> + Send + 'static,
     ) -> Result<T, ErrorData> {
-        let refused = |refused: Refused| ErrorData::invalid_params(refused.message, None);
+        let refused = |refused: Refused| ErrorData::invalid_params(safe(refused.message), None);
         let busy =
             || format!("{MAX_LOOKS_WAITING} readings wait for their turn; try again when one has ended");
         let context = self.context(request).await.map_err(refused)?;
@@ -199,7 +210,7 @@ impl<O: Offer> ServerHandler for Server<O> {
         let can = ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts().build();
         let mut info = ServerConfig::new(can);
         info.server_info = Implementation::new("regatta", env!("CARGO_PKG_VERSION")).with_title("Regatta");
-        info.instructions = Some(INSTRUCTIONS.to_owned());
+        info.instructions = Some(self.shared.offer.instructions());
         info
     }
 
@@ -226,9 +237,23 @@ impl<O: Offer> ServerHandler for Server<O> {
                 .offer
                 .near(&params.name)
                 .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            return Err(ErrorData::invalid_params(format!("there is no tool `{}`{hint}", params.name), None));
+            let message = format!("there is no tool `{}`{hint}", params.name);
+            return Err(ErrorData::invalid_params(safe(message), None));
         }
         Ok(self.call(params, request).await.into())
+    }
+
+    async fn on_custom_request(
+        &self,
+        asked: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        // A request of a known method is one of its own only if its parameters are not those of the method.
+        if METHODS.contains(&asked.method.as_str()) {
+            let message = format!("the parameters of `{}` are missing or do not fit", asked.method);
+            return Err(ErrorData::invalid_params(message, None));
+        }
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, safe(asked.method), None))
     }
 
     async fn list_resources(
@@ -255,8 +280,8 @@ impl<O: Offer> ServerHandler for Server<O> {
         let (uri, modern) = (params.uri.clone(), is_modern(&request));
         let found = self.look(&request, move |offer, context| offer.read(context, &uri)).await?;
         let missing = || {
-            let (text, data) =
-                (format!("there is no resource `{}`", params.uri), json!({ "uri": params.uri }));
+            let uri = safe(params.uri.as_str());
+            let (text, data) = (format!("there is no resource `{uri}`"), json!({ "uri": uri }));
             // The revisions have different codes for it.
             if modern {
                 ErrorData::invalid_params(text, Some(data))

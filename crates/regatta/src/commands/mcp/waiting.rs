@@ -31,7 +31,8 @@ pub(super) enum Waited {
     GoesOn,
 }
 
-/// Waits for a run and tells how far it is.
+/// Waits for a run and tells how far it is. Who has heard of everything up to the event `since` is not told at once that the run
+/// stands: something must change first, or the time be over.
 ///
 /// # Errors
 /// The journal cannot be read.
@@ -39,6 +40,7 @@ pub(super) fn wait(
     desk: &Desk<'_>,
     reader: &Reader,
     (id, at_most): (&RunId, Duration),
+    since: Option<u64>,
 ) -> Result<Waited, Refused> {
     let (until, mut alone) = (Instant::now() + at_most.min(desk.wait), None);
     let mut teller = Teller::new(reader, id)?;
@@ -47,25 +49,26 @@ pub(super) fn wait(
         if state.has_ended() {
             return Ok(Waited::Ended);
         }
+        teller.look(reader, id)?;
         let held = reader.holder(id).map_err(store_error)?.is_some();
         let goes_on = ["created", "running"].contains(&view::status(state, held));
+        let mut stands = held && !(teller.asking.is_empty() && teller.gates.is_empty());
         if held && goes_on {
             alone = None;
         } else {
             // Who takes a run up, and who leaves it, is between two states for a moment.
             let since = *alone.get_or_insert_with(Instant::now);
-            let enough = if goes_on || !held { ABANDONED } else { LOOK };
-            if since.elapsed() >= enough {
-                return Ok(Waited::Stands);
-            }
+            stands |= since.elapsed() >= if goes_on || !held { ABANDONED } else { LOOK };
         }
-        if Instant::now() >= until || (desk.is_over)() {
-            return Ok(Waited::GoesOn);
-        }
-        teller.tell(desk, reader, id)?;
-        if held && !(teller.asking.is_empty() && teller.gates.is_empty()) {
+        let is_new = since.is_none_or(|cursor| teller.next > cursor.saturating_add(1));
+        let is_over = Instant::now() >= until || (desk.is_over)();
+        if stands && (is_new || is_over) {
             return Ok(Waited::Stands);
         }
+        if is_over {
+            return Ok(Waited::GoesOn);
+        }
+        teller.tell(desk);
         std::thread::sleep(LOOK);
     }
 }
@@ -124,10 +127,11 @@ impl Teller {
         }
     }
 
-    fn tell(&mut self, desk: &Desk<'_>, reader: &Reader, id: &RunId) -> Result<(), Refused> {
+    /// Takes note of what has happened meanwhile.
+    fn look(&mut self, reader: &Reader, id: &RunId) -> Result<(), Refused> {
         loop {
             let page = reader.events(id, self.next, PAGE).map_err(store_error)?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else { return Ok(()) };
             self.next = last.pos + 1;
             self.total =
                 page.iter().fold(self.total, |total, e| total.saturating_add_signed(further(&e.event.kind)));
@@ -135,10 +139,13 @@ impl Teller {
             self.ended += u32::try_from(ended).unwrap_or(0);
             page.iter().for_each(|e| self.note(&e.event.kind));
         }
+    }
+
+    fn tell(&mut self, desk: &Desk<'_>) {
         let now = Instant::now();
         self.beats = match self.told {
             Some((ended, _)) if ended != self.ended => 0,
-            Some((_, at)) if now.duration_since(at) < BEAT => return Ok(()),
+            Some((_, at)) if now.duration_since(at) < BEAT => return,
             Some(_) => self.beats + 1,
             None => 0,
         };
@@ -146,6 +153,5 @@ impl Teller {
         // The protocol wants it to grow, also while no task ends.
         let beats = 1.0 - 1.0 / (1.0 + f64::from(self.beats));
         (desk.tell)(Progress { done: f64::from(self.ended) + beats, total: self.total });
-        Ok(())
     }
 }

@@ -1,12 +1,14 @@
 //! `regatta worktree adopt`: makes a worktree that is gone again, or takes what a person committed in one for the work of
 //! its task.
 
+use crate::commands::open::quoted;
 use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::count;
 use crate::render::escape::escape;
 use crate::task_apart::{TaskApart, worktrees_error};
+use regatta_runtime::escalation::shell_word;
 use regatta_runtime::worktrees::{AdoptError, Adopted, adopt};
 use serde_json::{Value, json};
 
@@ -42,8 +44,19 @@ fn told(error: AdoptError, (run, task): (&str, &str)) -> CliError {
         AdoptError::Landed(_) => {
             CliError::usage(message).hint("commit on the branch that it landed on".to_owned())
         }
-        AdoptError::NoWork(_) => CliError::usage(message).hint(format!("regatta explain {task} --run {run}")),
+        AdoptError::NoWork(_) => {
+            CliError::usage(message).hint(format!("regatta explain {} --run {run}", shell_word(task)))
+        }
         AdoptError::History(_) => CliError::usage(message).hint("rebase it onto that commit"),
+        AdoptError::Copies { path, base, paths } => {
+            let words: Vec<String> = paths.iter().map(|path| quoted(path)).collect();
+            let git = format!("git -C {}", quoted(&path.to_string_lossy()));
+            CliError::usage(message).hint(escape(&format!(
+                "{git} reset -q --soft {base} && {git} reset -q {base} -- {} && {git} commit -m {}",
+                words.join(" "),
+                quoted(task)
+            )))
+        }
         AdoptError::Forbidden(_) => CliError::usage(message).hint("take that out of the commits"),
     }
 }

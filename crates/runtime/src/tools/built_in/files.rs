@@ -34,8 +34,15 @@ pub(super) fn read(place: &Place, path: &str) -> Result<String, String> {
 /// Writes a text, or anything else as JSON.
 pub(super) fn write(place: &Place, path: &str, content: &Value) -> Result<Value, String> {
     let text = as_text(content);
+    must_name_a_file(path)?;
     let bytes = replace(&place.spot(path, true)?, (path, None), text.as_bytes())?;
     Ok(json!({ "path": path, "bytes": bytes }))
+}
+
+/// A path that ends with a slash is one of a directory.
+fn must_name_a_file(path: &str) -> Result<(), String> {
+    let directory = path.ends_with('/') || path.ends_with("/.");
+    if directory { Err(format!("`{}` names a directory, not a file", path.escape_debug())) } else { Ok(()) }
 }
 
 /// Copies a file, with its rights.
@@ -46,6 +53,7 @@ pub(super) fn copy(place: &Place, source: &str, dest: &str) -> Result<Value, Str
         return Err(format!("`{}` has more than {} MiB", source.escape_debug(), MOST_COPIED_BYTES >> 20));
     }
     let mode = Mode::from_raw_mode(meta.mode() & 0o777);
+    must_name_a_file(dest)?;
     let bytes = replace(&place.spot(dest, true)?, (dest, Some(mode)), file.take(MOST_COPIED_BYTES))?;
     Ok(json!({ "source": source, "dest": dest, "bytes": bytes }))
 }

@@ -7,16 +7,17 @@ mod addresses;
 mod files;
 mod found;
 mod http;
+mod joined;
 mod place;
 mod query;
 mod text;
 
 pub(crate) use http::literal_origin;
+pub(crate) use joined::{Contribution, Stored};
 
 use super::order::Order;
 use super::said::Answer;
 use place::Place;
-use regatta_plan::join::{Rules, Source, merge};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -64,7 +65,7 @@ pub(super) fn call(order: &Order) -> Option<Answer> {
         "json_query" => params.value("data").and_then(|data| query::query(data, params.text("path")?)),
         "template" => params.text("text").and_then(|text| text::fill(text, order.params.get("vars"))),
         "sleep" => params.value("ms").and_then(sleep),
-        JOIN => return Some(joined(&order.params)),
+        JOIN => return Some(joined::joined(&order.params)),
         "http_request" => return Some(http::request(&order.params, order.own_origin.as_deref())),
         _ => return None,
     };
@@ -72,20 +73,6 @@ pub(super) fn call(order: &Order) -> Option<Answer> {
         Ok(value) => Answer::Done(value, None),
         Err(why) => Answer::failed(format!("{}: {why}", order.tool)),
     })
-}
-
-/// One value of several results, or what they disagree about.
-fn joined(params: &Map<String, Value>) -> Answer {
-    let part = |key: &str| params.get(key).cloned().unwrap_or_default();
-    let read = serde_json::from_value::<Vec<Source>>(part("sources"))
-        .and_then(|sources| Ok((sources, serde_json::from_value::<Rules>(part("rules"))?)));
-    match read {
-        Ok((sources, rules)) => match merge(&sources, &rules) {
-            Ok(value) => Answer::Done(value, None),
-            Err(conflicts) => Answer::conflict(format!("the results disagree: {conflicts}")),
-        },
-        Err(error) => Answer::failed(format!("what is to be joined cannot be read: {error}")),
-    }
 }
 
 fn place() -> Result<Place, String> {

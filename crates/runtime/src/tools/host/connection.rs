@@ -85,6 +85,12 @@ impl Connection {
                 (None, begin(Ears(news.clone()), http::transport(url, headers)?, way).await?)
             }
         };
+        let spoken = service.peer_info().map(|info| info.protocol_version.clone());
+        if let Some(unknown) = spoken.filter(|version| !ProtocolVersion::KNOWN_VERSIONS.contains(version)) {
+            let why =
+                format!("it speaks revision `{}` of the protocol, which is not known", unknown.as_str());
+            return Err(why.into());
+        }
         Ok(Connection { name: name.to_owned(), service, process, news, trouble, listed: None })
     }
 
@@ -117,7 +123,7 @@ impl Connection {
         let (mut found, mut cursor) = (Vec::new(), None);
         loop {
             let page = PaginatedRequestParams::default().with_cursor(cursor);
-            let page = self.service.peer().list_tools(Some(page)).await.map_err(|error| error.to_string())?;
+            let page = self.service.peer().list_tools(Some(page)).await.map_err(|error| sentence(&error))?;
             found.extend(page.tools.into_iter().map(facts));
             if found.len() > MOST_TOOLS {
                 return Err(format!("it lists more than {MOST_TOOLS} tools"));
@@ -176,7 +182,11 @@ impl Connection {
             Ok(ServerResult::InputRequiredResult(_)) => {
                 (End::Failed("it asks for input, and nobody is there to give it".to_owned()), None)
             }
-            Ok(_) => (End::Failed(NO_RESULT.to_owned()), None),
+            // It was asked, and what it says tells nobody what it did.
+            Ok(_) => (self.unclear(NO_RESULT), Some(0)),
+            Err(ServiceError::McpError(error)) if error.message == NO_RESULT => {
+                (self.unclear(NO_RESULT), Some(0))
+            }
             Err(ServiceError::McpError(error)) => {
                 (End::Failed(self.refused(tool, &error.message).await), None)
             }
@@ -205,12 +215,17 @@ impl Connection {
         let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let why = trouble.unwrap_or_else(|| match error {
             ServiceError::TransportClosed => "it closed the connection".to_owned(),
-            other => other.to_string(),
+            other => sentence(other),
         });
         let why = match &mut self.process {
             Some(process) => with_last_words(why, process).await,
             None => why,
         };
+        self.unclear(&why)
+    }
+
+    /// Nobody can tell what was done.
+    fn unclear(&self, why: &str) -> End {
         End::Lost(format!("server `{}`: {why}; whether it did its work cannot be told", self.name))
     }
 
@@ -268,11 +283,29 @@ fn is_of_handshake(error: &ClientInitializeError) -> bool {
 }
 
 fn told(error: &ClientInitializeError) -> String {
-    match error {
+    let why = match error {
         ClientInitializeError::ConnectionClosed(_) => {
-            "it closed the connection before it was initialised".to_owned()
+            return "it closed the connection before it was initialised".to_owned();
         }
-        other => format!("it did not initialise: {other}").chars().take(300).collect(),
+        ClientInitializeError::TransportError { error, .. } => http::sentence(error),
+        ClientInitializeError::JsonRpcError(said) => format!("it answers: {}", said.message),
+        ClientInitializeError::ExpectedInitResponse(_)
+        | ClientInitializeError::ExpectedInitResult(_)
+        | ClientInitializeError::ConflictInitResponseId(..)
+        | ClientInitializeError::UncorrelatedErrorResponse { .. } => {
+            "what it answers is no initialisation".to_owned()
+        }
+        other => other.to_string(),
+    };
+    format!("it did not initialise: {why}").chars().take(300).collect()
+}
+
+/// An error of a conversation, for people.
+fn sentence(error: &ServiceError) -> String {
+    match error {
+        ServiceError::TransportSend(sent) => http::sentence(sent),
+        ServiceError::McpError(said) => format!("it answers: {}", said.message),
+        other => other.to_string(),
     }
 }
 

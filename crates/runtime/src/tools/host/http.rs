@@ -8,8 +8,8 @@ use crate::rate_limit;
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use rmcp::service::ServiceError;
-use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::{StreamableHttpClientTransportConfig, StreamableHttpError};
+use rmcp::transport::{DynamicTransportError, StreamableHttpClientTransport};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -54,16 +54,16 @@ pub(super) fn refused(error: &ServiceError) -> Option<End> {
             }
             // Whoever stands between does not know what came of it.
             502 | 504 => return None,
-            other => End::Failed(format!("HTTP {other}")),
+            other => End::Failed(format!("it answers HTTP {other}")),
         }),
         StreamableHttpError::Client(error) if error.is_connect() || error.is_builder() => {
-            Some(End::Failed(format!("it cannot be reached: {error}")))
+            Some(End::Failed(format!("it cannot be reached: {}", cause_of(error))))
         }
         // It was answered that nothing is done.
         StreamableHttpError::UnexpectedServerResponse(said)
             if said.starts_with("HTTP 3") || said.starts_with("HTTP 4") =>
         {
-            Some(End::Failed(said.chars().take(300).collect()))
+            Some(End::Failed(of_answer(said).chars().take(300).collect()))
         }
         StreamableHttpError::AuthRequired(_) => {
             Some(End::Failed("HTTP 401: it wants an authorization".to_owned()))
@@ -74,4 +74,58 @@ pub(super) fn refused(error: &ServiceError) -> Option<End> {
         StreamableHttpError::SessionExpired => Some(End::Failed("its session has expired".to_owned())),
         _ => None,
     }
+}
+
+/// What went wrong on the way, for people.
+pub(super) fn sentence(error: &DynamicTransportError) -> String {
+    let known = error.error.downcast_ref::<StreamableHttpError<reqwest::Error>>();
+    known.map_or_else(|| error.error.to_string(), of_way)
+}
+
+fn of_way(error: &StreamableHttpError<reqwest::Error>) -> String {
+    match error {
+        StreamableHttpError::HttpStatus(status) => format!("it answers HTTP {}", status.status),
+        StreamableHttpError::Client(error) if error.is_connect() || error.is_builder() => {
+            format!("it cannot be reached: {}", cause_of(error))
+        }
+        StreamableHttpError::Client(error) => format!("the connection to it broke: {}", cause_of(error)),
+        StreamableHttpError::UnexpectedServerResponse(said) => of_answer(said),
+        StreamableHttpError::UnexpectedContentType(Some(kind)) => {
+            format!(
+                "it answers with `{}` and not with JSON: is this the address of an MCP server?",
+                kind.escape_debug()
+            )
+        }
+        StreamableHttpError::UnexpectedContentType(None) => {
+            "it does not say what it answers with: is this the address of an MCP server?".to_owned()
+        }
+        StreamableHttpError::AuthRequired(_) => "HTTP 401: it wants an authorization".to_owned(),
+        StreamableHttpError::InsufficientScope(_) => "HTTP 403: it wants another authorization".to_owned(),
+        StreamableHttpError::MissingSessionIdInResponse => "it begins no session".to_owned(),
+        StreamableHttpError::TransportChannelClosed | StreamableHttpError::UnexpectedEndOfStream => {
+            "its answer broke off".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+/// An answer that is none, for people.
+fn of_answer(said: &str) -> String {
+    if said.starts_with("HTTP ") {
+        return format!("it answers {said}");
+    }
+    match said.rsplit_once(": ") {
+        Some((_, "<empty>")) => "its answer is empty".to_owned(),
+        Some((_, body)) => format!("its answer is no message of the protocol: `{}`", body.escape_debug()),
+        None => format!("its answer is no message of the protocol: {}", said.escape_debug()),
+    }
+}
+
+/// What lies at the bottom of an error, without the address: it may hold a secret.
+fn cause_of(error: &reqwest::Error) -> String {
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    if inner.is::<reqwest::Error>() { "the request could not be sent".to_owned() } else { inner.to_string() }
 }

@@ -19,6 +19,7 @@ mod process;
 mod result;
 
 pub(crate) use listing::list_all;
+pub(crate) use process::is_ours;
 
 use super::wire::{Ask, Call, End, SOCKET, Tell, read, write};
 use crate::socket::door::{Door, is_same_user};

@@ -1,10 +1,12 @@
 //! Which tool of which server a call means.
 //!
-//! `server/tool` says it. A bare name is of the only server that lists it; the others are asked and given back.
+//! `server/tool` says it. A bare name is of the only server that lists it; the others are asked and given back. We ourselves, who
+//! may stand among them for the sake of other clients, are left out.
 
 use super::super::wire::{Call, End};
 use super::connection::Connection;
 use super::pool::{Key, Pool};
+use super::process::is_ours;
 use regatta_plan::nearest;
 
 /// The connection to the server that has the tool of a call, and the tool's name there.
@@ -14,7 +16,7 @@ pub(super) async fn find(call: &Call, pool: &Pool) -> Result<(Key, String, Conne
         return Ok((key, tool.to_owned(), connection));
     }
     let (mut found, mut near, mut candidates) = (None, Vec::new(), Vec::new());
-    for name in call.servers.keys() {
+    for (name, _) in call.servers.iter().filter(|(_, server)| !is_ours(server, &call.root)) {
         let (key, mut connection) = open(call, pool, name).await?;
         let tools = connection.tools().await.map_err(|why| End::Failed(format!("server `{name}`: {why}")))?;
         if tools.contains(&call.tool) {

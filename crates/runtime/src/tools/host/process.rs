@@ -4,9 +4,10 @@
 //! kills it. Knows no protocol.
 
 use crate::environment::is_passed;
+use crate::tools::order::Server;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -47,8 +48,7 @@ impl Process {
         root: &Path,
     ) -> Result<(Process, ChildStdin, ChildStdout), String> {
         let (program, args) = argv.split_first().ok_or("it names no program")?;
-        let path = env.get("PATH").map(|path| path.as_str().into()).or_else(|| std::env::var_os("PATH"));
-        if is_ourselves(program, path.as_deref(), root) {
+        if is_ourselves(program, path_of(env).as_deref(), root) {
             return Err(format!(
                 "`{program}` is this program itself, which is never started as a server of its own run"
             ));
@@ -158,6 +158,17 @@ fn end_marked(marker: &str) -> bool {
         }
     }
     found
+}
+
+/// Whether a server is this program itself, which is never started as a server of its own run.
+pub(crate) fn is_ours(server: &Server, root: &Path) -> bool {
+    let Server::Program { argv, env } = server else { return false };
+    argv.first().is_some_and(|program| is_ourselves(program, path_of(env).as_deref(), root))
+}
+
+/// Where a server's program is looked for.
+fn path_of(env: &BTreeMap<String, String>) -> Option<OsString> {
+    env.get("PATH").map(OsString::from).or_else(|| std::env::var_os("PATH"))
 }
 
 /// Whether a program is this one, whatever it is called.
