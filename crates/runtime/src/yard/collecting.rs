@@ -145,7 +145,6 @@ impl Ground {
                 findings.push(Finding { cause: Cause::BadResult, message });
             }
         }
-        // It was put back, and whoever saw that died.
         let unseen = findings.is_empty() && self.is_spoiled(ended.attempt).map_err(|e| locked(&path, e))?;
         findings.extend(unseen.then(changed_git));
         // What it says of itself tells more than what is not there.
@@ -239,6 +238,7 @@ pub(super) fn tampered(message: String) -> Finding {
     Finding { cause: Cause::Tampered, message }
 }
 
+/// Said as well by who finds only that it is recorded: it was put back, and whoever saw that died.
 fn changed_git() -> Finding {
     tampered("it removed or changed `.git` of its worktree; that was put back".to_owned())
 }
