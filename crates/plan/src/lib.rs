@@ -21,6 +21,7 @@ mod digest;
 pub mod domains;
 mod draft;
 mod edges;
+mod effects;
 pub mod epic;
 mod fields;
 mod file_set;

@@ -6,11 +6,12 @@ use crate::cells::Cell;
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::{Draft, Spanned, TaskDraft};
 use crate::edges::{Edges, Names};
+use crate::effects;
 use crate::gate_tasks;
 use crate::guesses::Guesses;
 use crate::isolation;
 use crate::items;
-use crate::model::{Action, Check, InWorktree, Task, Terms, built_in};
+use crate::model::{Action, Check, InWorktree, Task, Terms};
 use crate::placed::{Isolation, MAX_EDGES, Narrow, Placed};
 use crate::variables;
 use crate::workers;
@@ -107,7 +108,7 @@ impl<'a> Placing<'a> {
         let Edges { cell, families, .. } = edges;
         let isolation = task.isolation.as_deref().unwrap_or(&draft.isolation);
         let worktree = isolation::in_worktree((&task, gate), isolation, problems);
-        let effect = effect(draft, (&task, worktree.is_some()), problems);
+        let effect = effects::effect(draft, (&task, worktree.is_some()), problems);
         let cache = cache(draft, (&task, &effect), problems);
         let agent = task.action.as_ref().and_then(|a| a.value.agent());
         if let Some(name) = agent {
@@ -277,28 +278,4 @@ fn cache(draft: &Draft<'_>, (task, effect): (&TaskDraft, &str), problems: &mut P
     // What a gate depends on is more than it says, as long as nobody says otherwise.
     let usual = draft.cache && gate_tasks::gate_of(draft, task).is_none();
     pure && task.cache.unwrap_or(usual)
-}
-
-/// The effect contract of a task: its own, the plan's, or the default. What is done in a worktree stays there until it is merged,
-/// so it may be done again.
-fn effect(draft: &Draft<'_>, (task, apart): (&TaskDraft, bool), problems: &mut Problems) -> String {
-    if gate_tasks::gate_of(draft, task).is_some() {
-        return "pure".to_owned();
-    }
-    let effect = task.effect.clone().or_else(|| draft.effect.clone());
-    let known = || {
-        let tool = task.action.as_ref().and_then(|action| action.value.tool());
-        let joins = matches!(task.action.as_ref().map(|action| &action.value), Some(Action::Join { .. }));
-        if apart {
-            return "idempotent";
-        }
-        if joins { "pure" } else { tool.and_then(built_in).map_or("at-most-once", |tool| tool.effect) }
-    };
-    let effect =
-        effect.unwrap_or_else(|| if task.reconcile.is_some() { "reconcile" } else { known() }.into());
-    if effect == "reconcile" && task.reconcile.is_none() {
-        let message = format!("task `{}` has `effect: reconcile` but no `reconcile` command", task.id);
-        problems.push(Diagnostic::error(Code::MissingKey, task.id_span.clone(), message));
-    }
-    effect
 }

@@ -105,10 +105,7 @@ impl Ground {
         let mut findings: Vec<Finding> = told.blame.into_iter().map(tampered).collect();
         self.unlock(&path, &self.names.branch(&ended.task.id)).map_err(|source| locked(&path, source))?;
         let git = self.git_in(&path)?;
-        if self.mend_after(ended.attempt, &path)? {
-            let message = "it removed or changed `.git` of its worktree; that was put back".to_owned();
-            findings.push(Finding { cause: Cause::Tampered, message });
-        }
+        findings.extend(self.mend_after(ended.attempt, &path)?.then(changed_git));
         let (head, inner) = self.commit_left((&git, &path), ended, &base)?;
         fault::point("collect.committed");
         self.keep_half_done(&path, &ended.task.id)?;
@@ -148,11 +145,8 @@ impl Ground {
                 findings.push(Finding { cause: Cause::BadResult, message });
             }
         }
-        // It was put back, and whoever saw that died.
-        if findings.is_empty() && self.is_spoiled(ended.attempt).map_err(|source| locked(&path, source))? {
-            findings
-                .push(tampered("it removed or changed `.git` of its worktree; that was put back".to_owned()));
-        }
+        let unseen = findings.is_empty() && self.is_spoiled(ended.attempt).map_err(|e| locked(&path, e))?;
+        findings.extend(unseen.then(changed_git));
         // What it says of itself tells more than what is not there.
         findings.extend(descends.then(|| missing(own, &changes, &path)).into_iter().flatten());
         let changed = u32::try_from(changes.len()).unwrap_or(u32::MAX);
@@ -242,6 +236,11 @@ impl Ground {
 
 pub(super) fn tampered(message: String) -> Finding {
     Finding { cause: Cause::Tampered, message }
+}
+
+/// Said as well by who finds only that it is recorded: it was put back, and whoever saw that died.
+fn changed_git() -> Finding {
+    tampered("it removed or changed `.git` of its worktree; that was put back".to_owned())
 }
 
 pub(super) fn locked(path: &Path, source: io::Error) -> OwnGitError {
