@@ -25,7 +25,7 @@ tasks:
     git(&world, &["commit", "-qam", "ignore"]);
     world.write(".env", "TOKEN=1\n");
     world.regatta(&["run", "plan.yaml"]).exits(1);
-    for (task, path) in [("a", ".env"), ("b", ".regatta-task/x"), ("side", ".env")] {
+    for (task, path) in [("a", ".env"), ("b", ".regatta-task/"), ("side", ".env")] {
         let (cause, message) = failure(&world, task);
         assert!(cause == "ownership" && message.contains(path), "{task}: {cause} {message}");
     }

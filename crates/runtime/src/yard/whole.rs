@@ -6,7 +6,7 @@
 
 use super::resolutions::new_index;
 use super::{AttributesError, GITLINK, Ground};
-use crate::git::{Change, Git, GitError, Oid};
+use crate::git::{Change, ChangeKind, Git, GitError, Oid};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -137,8 +137,8 @@ impl Ground {
         top.unwrap_or(path).to_owned()
     }
 
-    /// Changed links to commits of other repositories that nobody could follow: no submodule is named there, or the commit is
-    /// only in the repository that stands in this worktree.
+    /// Changed links to commits of other repositories that nobody could follow: there was none before and no submodule is named
+    /// there, or the commit is only in the repository that stands in this worktree.
     ///
     /// # Errors
     /// Git fails.
@@ -149,18 +149,19 @@ impl Ground {
         changes: &[Change],
     ) -> Result<Vec<String>, GitError> {
         let links = changes.iter().filter(|change| change.mode == GITLINK);
-        let links: Vec<&str> = links.map(|change| change.path.as_str()).collect();
+        let links: Vec<(&str, bool)> =
+            links.map(|change| (change.path.as_str(), change.kind == ChangeKind::Modified)).collect();
         if links.is_empty() {
             return Ok(Vec::new());
         }
         let named = submodules(git, at)?;
         let mut lost = Vec::new();
-        for link in links {
+        for (link, was_there) in links {
             let spec = format!("{at}:{link}");
             let commit = git.run(&["rev-parse", "--verify", "--end-of-options", &spec])?;
             let commit = Oid::parse(String::from_utf8_lossy(&commit).trim());
             let commit = commit.ok_or_else(|| GitError::Answer { command: "rev-parse".to_owned() })?;
-            if !named.contains_key(link) || !self.could_be_had(&path.join(link), &commit) {
+            if !was_there && !named.contains_key(link) || !self.could_be_had(&path.join(link), &commit) {
                 lost.push(link.to_owned());
             }
         }

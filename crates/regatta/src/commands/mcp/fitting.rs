@@ -85,6 +85,14 @@ fn text(text: &str, most_bytes: usize) -> Value {
     format!("{head}\n[{gone} bytes omitted]\n{tail}").into()
 }
 
+/// A name that is no name of ours may be as long as a text.
+fn shorter(name: &str, most_bytes: usize) -> String {
+    match text(name, most_bytes) {
+        Value::String(name) => name,
+        _ => String::new(),
+    }
+}
+
 struct Cut {
     measure: Measure,
     omitted: BTreeMap<String, usize>,
@@ -112,7 +120,10 @@ impl Cut {
                     self.count(path, fields.len());
                 }
                 let kept = kept(fields, most);
-                let field = |(name, value): (&String, &Value)| (name.clone(), self.inside(value, name, path));
+                let longest = self.measure.text_bytes;
+                let field = |(name, value): (&String, &Value)| {
+                    (shorter(name, longest), self.inside(value, name, path))
+                };
                 Value::Object(kept.map(field).collect::<Map<_, _>>())
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
