@@ -49,7 +49,11 @@ pub(crate) struct Entry {
 pub(crate) fn text(sheet: &Sheet) -> String {
     let mut out: String =
         sheet.head.iter().map(|line| format!("# {}\n", comment(line)).replace("# \n", "#\n")).collect();
-    out.push_str(&format!("version: 1\nname: {}\n", flow(&sheet.name)));
+    out.push_str("version: 1\n");
+    // A document without a title gives a plan without a name.
+    if !sheet.name.is_empty() {
+        out.push_str(&format!("name: {}\n", flow(&sheet.name)));
+    }
     if let Some(epic) = &sheet.epic {
         out.push_str(&format!("epic: {}\n", flow(epic)));
     }
