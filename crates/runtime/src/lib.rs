@@ -30,6 +30,7 @@ pub mod environment;
 pub mod escalation;
 pub mod escape;
 mod evidence;
+mod exact;
 mod foreseeing;
 mod gating;
 pub mod gc;
