@@ -63,6 +63,7 @@ pub mod owner;
 mod permissions;
 mod private_file;
 pub mod rate_limit;
+mod reading;
 mod readying;
 pub mod recorded;
 mod recovery;
