@@ -176,6 +176,8 @@ pub struct Given<'a> {
     pub mcp_servers: BTreeMap<String, McpServer>,
     /// Names of drivers that the embedding program brings: a tool may be `driver/name`.
     pub drivers: BTreeSet<String>,
+    /// Whether a word is a program here; none where nobody can tell.
+    pub is_program: Option<fn(&str) -> bool>,
 }
 
 /// Reads a plan. `name` is shown in problems.
@@ -231,6 +233,9 @@ fn read(
         about.1 = settings::of_plan(root, source);
     }
     literals::check(root, problems);
+    if let Some((is_program, apart)) = given.is_program.zip(draft.apart.as_ref()) {
+        apart.check_words(is_program, problems);
+    }
     draft.leases.clone_from(&given.leases);
     draft.drivers.clone_from(&given.drivers);
     for (name, server) in &given.mcp_servers {

@@ -140,6 +140,7 @@ pub fn refuse_changed(
     let mut given = source::given(&Config::read(context)?, &inputs);
     // What is told is what changed, not who is there to do it.
     given.drivers.extend(plan.drivers.iter().cloned());
+    given.is_program = None;
     // Settings that changed since are no change of the plan: it was validated under those of its run.
     given.defaults = serde_json::from_value(flags["defaults"].clone()).unwrap_or_default();
     // The same version reads the same letters alike, and has done so already.

@@ -9,7 +9,6 @@ use crate::connected;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::found_gates;
 use crate::overrides::{Asked, Overrides};
 use crate::owners;
 use crate::prediction::Predicted;
@@ -62,7 +61,6 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     source.plan = source::part(source.plan, part.as_ref())?;
     refuse_unassigned(&source.plan)?;
     refuse_unbuilt(&source.plan)?;
-    refuse_unknown_gates(&source.plan)?;
     connected::refuse_open_names(context, &source.plan, show)?;
     let (plan, improved) = prepared(context, (source.plan.clone(), &mut overrides), &args.optimise)?;
     if args.dry_run {
@@ -171,7 +169,6 @@ pub fn begin(
 ) -> Result<Begun, CliError> {
     refuse_unassigned(&source.plan)?;
     refuse_unbuilt(&source.plan)?;
-    refuse_unknown_gates(&source.plan)?;
     let warning = owned(context, plan)?;
     let vault = session::vault(context, plan)?;
     let record = record(source, (plan, overrides), (inputs, None, None))?;
@@ -285,14 +282,6 @@ fn refuse_unbuilt(plan: &Plan) -> Result<(), CliError> {
     }
     let message = format!("this version cannot run the plan yet: {}", needs.join(", "));
     Err(CliError::usage(message).hint("`regatta check` accepts it; nothing was started"))
-}
-
-/// A word that is neither gate nor program would be red after all the work.
-fn refuse_unknown_gates(plan: &Plan) -> Result<(), CliError> {
-    match found_gates::unknown(plan)[..] {
-        [] => Ok(()),
-        ref lines => Err(CliError::new(Exit::InvalidPlan, lines.join(", ")).hint("nothing was started")),
-    }
 }
 
 /// Salted hashes of the variables that the plan names, as they are now.
