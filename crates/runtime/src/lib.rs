@@ -74,6 +74,7 @@ pub mod run_error;
 pub mod scope;
 mod socket;
 mod synced_lines;
+pub mod told_plan;
 mod tool_files;
 pub mod tools;
 pub mod turn;

@@ -24,6 +24,7 @@ use crate::recovery::{self, recover};
 use crate::redact::Redactor;
 use crate::reuse::{Memory, Reuse};
 use crate::run_error::RunError;
+use crate::told_plan::told;
 use crate::turn::{Arrival, When, turn};
 use crate::vault::Vault;
 use crate::workspace;
@@ -172,6 +173,7 @@ impl Orchestrator {
         observer: Observer,
     ) -> Result<Orchestrator, RunError> {
         fault::point("run.created");
+        let plan = told(Arc::clone(&plan), &vault.redactor(&plan));
         let (spec, config) = regatta_plan::lower(&plan);
         let graph = Arc::new(Graph::build(spec)?);
         let (sender, inbox) = sync_channel(INBOX);
