@@ -190,6 +190,32 @@ fn a_gate_outlives_its_orchestrator() {
     world.regatta(&["replay"]).exits(0);
 }
 
+#[test]
+fn a_gate_whose_report_is_being_read_when_its_orchestrator_dies_is_judged_by_the_next_one() {
+    let world = World::with(
+        "version: 1
+gates: { unit: { run: 'echo ran >>ran; exec 9>pipe; cp report.in report.xml', evidence: ['junit:report.xml'] } }
+tasks:
+  - { id: g, gate: unit }
+  - { id: s, run: 'cat pipe' }
+  - { id: t, needs: [s], run: 'echo up >up; cat hold' }
+",
+    );
+    ["pipe", "up", "hold"].iter().for_each(|name| world.fifo(name));
+    world.write("report.in", &JUNIT.replace("CASE", &"<testcase name=\"one of many\"/>".repeat(1_500_000)));
+    let mut child = world.start(&["run", "plan.yaml"]);
+    assert_eq!(world.hear("up"), "up");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut resumed = world.start(&["resume"]);
+    world.follow("dispatch_adopted", 1);
+    std::fs::write(world.path("hold"), "").unwrap();
+    assert_eq!(ends(&mut resumed), Some(0));
+    assert_eq!(world.read("ran"), "ran\n", "its command is not run again");
+    assert_eq!(world.kinds().iter().filter(|kind| *kind == "dispatch_started").count(), 3);
+    world.regatta(&["replay"]).exits(0);
+}
+
 const APART: &str = "merge: { gates: ['true'] }
 gates: { unit: { run: 'cat new.txt >../../seen.log; echo changed >src/b.txt; echo more >leftover.txt; git commit -qam mine; echo 3 >report.json', evidence: ['json:report.json report == 3'] } }
 tasks:

@@ -146,3 +146,21 @@ fn the_message_of_a_commit_of_ours_has_a_marker_in_the_place_of_the_value() {
     let log = String::from_utf8_lossy(&log.stdout).into_owned();
     assert!(log.contains(MARKER) && !log.contains(VALUE), "{log}");
 }
+
+#[test]
+fn a_red_gate_that_is_called_by_its_command_is_told_without_the_value() {
+    let mut world = with_plan("");
+    world.set("DEPLOY_TOKEN", VALUE);
+    let plan = format!(
+        "env: [DEPLOY_TOKEN]\nmerge: {{ gates: ['echo checks; test {VALUE} = other'] }}\n\
+         tasks: [ {{ id: a, run: 'echo new >new.txt' }}, {{ id: g, run: 'true' }} ]\n"
+    );
+    world.write("plan.yaml", &(world.read("plan.yaml") + &plan));
+    let said = world.regatta(&["run", "plan.yaml"]);
+    assert!(!said.out.contains("run succeeded"), "{}", said.out);
+    let landing = world.regatta(&["status", "--json"]).json()["landing"].to_string();
+    assert!(landing.contains(&format!("test {MARKER} = other")), "{landing}");
+    let mut all = vec![("run".to_owned(), said.out + &said.err)];
+    all.extend(said_of(&world));
+    nowhere(&all);
+}
