@@ -3,11 +3,11 @@
 //! ```text
 //! end of an attempt --Local::weigh--> thread --evidence::judged--> Message::Read --Local::evidence_read--> as any other end
 //! ```
-//! A part of the driver. What the evidence says is kept in the directory of the attempt, where the judgement finds it. Until
-//! then the end is not acknowledged: whoever takes the run up hears it again.
+//! A part of the driver. What the evidence says goes to the judgement with the job, and is kept in the directory of the attempt.
+//! Until the judgement the end is not acknowledged: whoever takes the run up hears it again, and finds what was kept.
 
 use crate::action::Kind;
-use crate::evidence;
+use crate::evidence::{self, Told};
 use crate::judge::{Job, unkept};
 use crate::keeper::{Ended, How};
 use crate::local::{Broken, Local};
@@ -22,7 +22,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 /// Takes what was read of an attempt back to the loop.
-pub(crate) type Back = Arc<dyn Fn(u64, io::Result<()>) + Send + Sync>;
+pub(crate) type Back = Arc<dyn Fn(u64, io::Result<Vec<Told>>) + Send + Sync>;
 
 /// What is to be read.
 struct Order {
@@ -83,8 +83,8 @@ fn read(orders: &Receiver<Order>, back: &Back) {
 }
 
 impl Order {
-    fn read(&self) -> io::Result<()> {
-        evidence::judged(&self.evidence, (&self.root, &self.dir), &self.redactor).map(drop)
+    fn read(&self) -> io::Result<Vec<Told>> {
+        evidence::judged(&self.evidence, (&self.root, &self.dir), &self.redactor)
     }
 }
 
@@ -113,10 +113,13 @@ impl Local {
     }
 
     /// The evidence of an attempt was read, or what it says could not be kept.
-    pub(crate) fn evidence_read(&mut self, attempt: u64, told: io::Result<()>) {
-        let Some((job, ended, streams)) = self.reading.held.remove(&attempt) else { return };
+    pub(crate) fn evidence_read(&mut self, attempt: u64, told: io::Result<Vec<Told>>) {
+        let Some((mut job, ended, streams)) = self.reading.held.remove(&attempt) else { return };
         match told {
-            Ok(()) => self.go_on(job, (ended, streams)),
+            Ok(told) => {
+                job.evidence = Some(told);
+                self.go_on(job, (ended, streams));
+            }
             Err(error) => {
                 self.broken = Some(Broken::NoRoom(unkept(&job, &error).0));
                 self.jobs.insert(attempt, job);
