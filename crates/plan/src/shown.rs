@@ -43,6 +43,9 @@ const NAMES: [&str; 9] = ["cwd", "domain", "epic", "files", "id", "outputs", "re
 /// Parts of a place that say nothing to people.
 const SILENT: [&str; 5] = ["action", "agent", "program", "shell", "tool"];
 
+/// Tells how a text is to be shown, if not as it is.
+pub type Clean<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
 /// Free texts of a stored plan that are not to be shown as they are.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -71,7 +74,7 @@ impl Hidden {
     ///
     /// # Errors
     /// `stored` is no JSON.
-    pub fn find(stored: &[u8], clean: &dyn Fn(&str) -> Option<String>) -> Result<Hidden, serde_json::Error> {
+    pub fn find(stored: &[u8], clean: &Clean<'_>) -> Result<Hidden, serde_json::Error> {
         let plan: Value = serde_json::from_slice(stored)?;
         let mut hidden = Hidden::default();
         let mut open: Vec<(String, Option<&str>, &Value)> = vec![(String::new(), None, &plan)];
@@ -96,7 +99,7 @@ impl Hidden {
     fn look(
         &mut self,
         (place, key): (String, Option<&str>),
-        (text, clean): (&str, &dyn Fn(&str) -> Option<String>),
+        (text, clean): (&str, &Clean<'_>),
         plan: &Value,
     ) {
         let is_free = place == "/name" || key.is_some_and(|key| FREE.contains(&key));

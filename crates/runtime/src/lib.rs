@@ -80,6 +80,7 @@ pub mod tools;
 pub mod turn;
 pub mod vault;
 mod waiting;
+mod weighing;
 mod working_apart;
 pub mod works;
 pub mod workspace;

@@ -1,16 +1,12 @@
-//! Evidence of gates that are tasks is read beside the loop: a report may have 64 MiB, and others have their times.
+//! Ends of gates that are tasks, and the thread that reads what they wrote: a report may have 64 MiB, and others have their
+//! times.
 //!
-//! ```text
-//! end of an attempt --Local::weigh--> thread --evidence::judged--> Message::Read --Local::evidence_read--> as any other end
-//! ```
-//! A part of the driver. What the evidence says goes to the judgement with the job, and is kept in the directory of the attempt.
-//! Until the judgement the end is not acknowledged: whoever takes the run up hears it again, and finds what was kept.
+//! What the evidence says goes to the judgement with the job, and is kept in the directory of the attempt for whoever takes the
+//! attempt over. Knows no loop and no engine.
 
-use crate::action::Kind;
 use crate::evidence::{self, Told};
-use crate::judge::{Job, unkept};
-use crate::keeper::{Ended, How};
-use crate::local::{Broken, Local};
+use crate::judge::Job;
+use crate::keeper::Ended;
 use crate::redact::{Raw, Redactor};
 use regatta_plan::model::Evidence;
 use std::collections::BTreeMap;
@@ -25,20 +21,25 @@ use std::thread::JoinHandle;
 pub(crate) type Back = Arc<dyn Fn(u64, io::Result<Vec<Told>>) + Send + Sync>;
 
 /// What is to be read.
-struct Order {
-    attempt: u64,
-    evidence: Vec<Evidence>,
-    root: PathBuf,
-    dir: PathBuf,
-    redactor: Arc<Redactor>,
+pub(crate) struct Order {
+    pub(crate) attempt: u64,
+    pub(crate) evidence: Vec<Evidence>,
+    /// Where it lies.
+    pub(crate) root: PathBuf,
+    /// The directory of the attempt.
+    pub(crate) dir: PathBuf,
+    pub(crate) redactor: Arc<Redactor>,
 }
+
+/// An end that is not judged yet.
+pub(crate) type End = (Job, Ended, [Option<Raw>; 2]);
 
 /// Ends that wait for their evidence, and who reads it.
 #[derive(Default)]
 pub(crate) struct Reading {
     pub(crate) back: Option<Back>,
     reader: Option<(Sender<Order>, JoinHandle<()>)>,
-    held: BTreeMap<u64, (Job, Ended, [Option<Raw>; 2])>,
+    held: BTreeMap<u64, End>,
 }
 
 impl Reading {
@@ -47,8 +48,14 @@ impl Reading {
         self.held.keys().copied()
     }
 
-    /// Hands in an order; gives it back if nobody can read it.
-    fn ask(&mut self, order: Order) -> Result<(), Order> {
+    /// The end of an attempt that waits no longer.
+    pub(crate) fn take(&mut self, attempt: u64) -> Option<End> {
+        self.held.remove(&attempt)
+    }
+
+    /// Keeps an end until its evidence was read. Gives the order back if nobody can read it.
+    pub(crate) fn ask(&mut self, order: Order, end: End) -> Result<(), Order> {
+        self.held.insert(order.attempt, end);
         if self.reader.is_none()
             && let Some(back) = self.back.clone()
         {
@@ -83,58 +90,11 @@ fn read(orders: &Receiver<Order>, back: &Back) {
 }
 
 impl Order {
-    fn read(&self) -> io::Result<Vec<Told>> {
+    /// Reads it, and keeps what it says.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub(crate) fn read(&self) -> io::Result<Vec<Told>> {
         evidence::judged(&self.evidence, (&self.root, &self.dir), &self.redactor)
-    }
-}
-
-impl Local {
-    /// Takes the end of an attempt to its judgement; that of a gate whose command ended well when its evidence was read.
-    pub(crate) fn weigh(&mut self, job: Job, (ended, streams): (Ended, [Option<Raw>; 2])) {
-        let check = self.actions.gate(job.node).filter(|_| job.kind == Kind::Attempt);
-        let Some(check) = check.filter(|check| !check.evidence.is_empty() && ended.how == How::Code(0))
-        else {
-            return self.go_on(job, (ended, streams));
-        };
-        let site = self.apart_of(job.node).map(|apart| apart.site(job.node).path);
-        let order = Order {
-            attempt: ended.attempt,
-            evidence: check.evidence.clone(),
-            root: site.unwrap_or_else(|| self.actions.workspace().to_owned()),
-            dir: job.dir.path.clone(),
-            redactor: Arc::clone(self.actions.redactor()),
-        };
-        let attempt = order.attempt;
-        self.reading.held.insert(attempt, (job, ended, streams));
-        if let Err(order) = self.reading.ask(order) {
-            let told = order.read();
-            self.evidence_read(attempt, told);
-        }
-    }
-
-    /// The evidence of an attempt was read, or what it says could not be kept.
-    pub(crate) fn evidence_read(&mut self, attempt: u64, told: io::Result<Vec<Told>>) {
-        let Some((mut job, ended, streams)) = self.reading.held.remove(&attempt) else { return };
-        match told {
-            Ok(told) => {
-                job.evidence = Some(told);
-                self.go_on(job, (ended, streams));
-            }
-            Err(error) => {
-                self.broken = Some(Broken::NoRoom(unkept(&job, &error).0));
-                self.jobs.insert(attempt, job);
-            }
-        }
-    }
-
-    fn go_on(&mut self, job: Job, end: (Ended, [Option<Raw>; 2])) {
-        if let Some((job, ended, streams)) = self.ended_apart(job, end) {
-            self.judge(job, (&ended, streams), None);
-        }
-    }
-
-    /// Attempts that have ended and are looked at here, so that no keeper need know of them.
-    pub(crate) fn in_hand(&self) -> Vec<u64> {
-        self.apart_under_way().into_iter().chain(self.reading.under_way()).collect()
     }
 }

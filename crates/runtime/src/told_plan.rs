@@ -13,8 +13,7 @@ pub fn told(mut plan: Arc<Plan>, redactor: &Redactor) -> Arc<Plan> {
     let holds = |text: &String| redactor.holds_declared(text.as_bytes());
     let checks = |plan: &Plan| plan.merge.iter().flat_map(|merge| &merge.gates).any(|c| texts(c).any(holds));
     let of_merge = plan.merge.as_ref().and_then(|merge| merge.message.as_ref()).is_some_and(holds);
-    let tasks: Vec<usize> =
-        (0..plan.tasks.len()).filter(|&i| of_task(&plan.tasks[i]).any(|text| holds(text))).collect();
+    let tasks: Vec<usize> = (0..plan.tasks.len()).filter(|&i| of_task(&plan.tasks[i]).any(&holds)).collect();
     if tasks.is_empty() && !of_merge && !holds(&plan.name) && !checks(&plan) {
         return plan;
     }
