@@ -6,7 +6,7 @@
 //! rest of the way is gone once more.
 
 /// From one mark to the next it is so far, in the original or in what is seen, and a piece more.
-const STRIDE_BYTES: usize = 1 << 10;
+const STRIDE_BYTES: usize = 256;
 
 /// A text as it is seen.
 #[derive(Debug)]
