@@ -55,7 +55,7 @@ fn server(entry: &Map<String, Value>, set: &dyn Fn(&str) -> bool) -> Option<McpS
     }
     let kind = entry.get("type").and_then(Value::as_str).unwrap_or("http");
     let http = url.starts_with("http://") || url.starts_with("https://");
-    (kind != "sse" && http).then(|| McpServer::Address { url, headers })
+    (kind != "sse" && http).then_some(McpServer::Address { url, headers })
 }
 
 /// `${X}` and `${X:-otherwise}`, as those files have them, in our language.
