@@ -2,7 +2,6 @@
 //!
 //! Knows no exit codes; the binary maps them.
 
-use crate::action::ActionsError;
 use crate::git::RepoError;
 use crate::keeper::KeeperError;
 use regatta_engine::build::GraphError;
@@ -21,9 +20,6 @@ pub enum RunError {
     /// The plan is no graph, which validation should have said.
     #[error("the plan is not a graph: {0}")]
     Graph(#[from] GraphError),
-    /// A task cannot be prepared, which validation should have said.
-    #[error(transparent)]
-    Actions(#[from] ActionsError),
     /// There is no keeper.
     #[error(transparent)]
     Keeper(#[from] KeeperError),
