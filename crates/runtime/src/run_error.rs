@@ -2,6 +2,7 @@
 //!
 //! Knows no exit codes; the binary maps them.
 
+use crate::escape::escape_path;
 use crate::git::RepoError;
 use crate::keeper::KeeperError;
 use regatta_engine::build::GraphError;
@@ -58,7 +59,7 @@ pub enum RunError {
         what: String,
     },
     /// A directory of the run could not be made or read.
-    #[error("cannot use `{}`: {source}", path.display())]
+    #[error("cannot use `{}`: {source}", escape_path(path))]
     Directory {
         /// The directory.
         path: PathBuf,

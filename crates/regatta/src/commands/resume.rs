@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::render::escape::escape;
+use crate::render::escape::{escape, escape_path};
 use crate::session::{self, Show, Watchers};
 use crate::source;
 use crate::state_view::{self, StateFile};
@@ -164,11 +164,11 @@ pub fn refuse_changed(
     let errors = first_errors(&loaded);
     let Some(now) = loaded.plan else {
         let why = if is_unchanged { "has errors under the settings" } else { "has changed and has errors" };
-        let message = format!("plan `{}` {why} now:\n  {errors}", path.display());
+        let message = format!("plan `{}` {why} now:\n  {errors}", escape_path(path));
         return Err(CliError::new(Exit::InvalidPlan, message).hint(hint));
     };
     let now = source::part(now, part.as_ref()).map_err(|error| {
-        let message = format!("plan `{}` has changed: {}", path.display(), error.message);
+        let message = format!("plan `{}` has changed: {}", escape_path(path), error.message);
         CliError::new(Exit::InvalidPlan, message).hint(hint)
     })?;
     let stored: Plan = view::stored_plan(record)?;
@@ -182,7 +182,7 @@ pub fn refuse_changed(
     }
     let message = format!(
         "plan `{}` has changed since run {}:\n  {}",
-        path.display(),
+        escape_path(path),
         record.summary.run_id,
         lines.join("\n  ")
     );

@@ -92,3 +92,24 @@ fn a_plan_file_that_changed_and_has_errors_is_told_with_its_first_error() {
     assert!(said.err.contains("hint: `regatta resume --stored`"), "{}", said.err);
     world.regatta(&["resume", "earlier", "--stored"]).exits(0);
 }
+
+#[test]
+fn a_stored_plan_of_another_shape_is_told_with_the_version_that_reads_it_and_hides_no_other_run() {
+    let world = World::with("version: 1\ntasks: [ { id: a, run: 'true' } ]\n");
+    stored(&world, |plan| drop(plan.as_object_mut().unwrap().remove("dialect")));
+    for verb in [
+        &["status", "earlier"][..],
+        &["resume", "earlier"],
+        &["explain", "--run", "earlier"],
+        &["replay", "earlier"],
+    ] {
+        let said = world.regatta(verb).exits(4);
+        if verb[0] != "replay" {
+            assert!(said.err.contains("the plan of run earlier cannot be read by regatta"), "{}", said.err);
+            assert!(said.err.contains("hint: regatta 0.0.9 stored it"), "{}", said.err);
+        }
+    }
+    assert!(world.regatta(&["ls"]).exits(0).out.contains("earlier"));
+    world.regatta(&["gc"]).exits(0);
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+}
