@@ -69,6 +69,7 @@ mod ledger;
 mod library;
 mod library_drivers;
 mod library_programs;
+mod literal_secrets;
 mod live;
 mod load;
 mod making;
