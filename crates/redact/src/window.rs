@@ -98,23 +98,23 @@ pub(crate) fn end_of_token(text: &[u8], at: usize) -> usize {
 mod tests {
     use super::*;
     use crate::rules;
-    use std::cell::Cell;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     thread_local! {
         /// Bytes that were looked at for ends of lines.
-        static LOOKED_AT: Cell<usize> = const { Cell::new(0) };
+        static LOOKED_AT: AtomicUsize = const { AtomicUsize::new(0) };
     }
 
     pub(super) fn looked_at(bytes: usize) {
-        LOOKED_AT.set(LOOKED_AT.get() + bytes);
+        LOOKED_AT.with(|all| all.fetch_add(bytes, Ordering::Relaxed));
     }
 
     #[test]
     fn the_lines_of_a_text_are_looked_for_once_also_where_there_are_none() {
         let looked_at = |text: &str| {
-            LOOKED_AT.set(0);
+            LOOKED_AT.with(|all| all.store(0, Ordering::Relaxed));
             rules::find(text.as_bytes(), &mut Vec::new());
-            LOOKED_AT.get()
+            LOOKED_AT.with(|all| all.load(Ordering::Relaxed))
         };
         let part = "\\\"token\\\": \\\"pass echo login -p\\\" key=";
         let (line, lines) = (format!("{part} ").repeat(2_000), format!("{part}\n").repeat(2_000));

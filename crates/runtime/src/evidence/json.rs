@@ -4,7 +4,6 @@
 
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use std::cell::Cell;
 use std::fmt;
 use std::io::Read;
 
@@ -26,25 +25,27 @@ pub(super) fn read(reader: impl Read, keys: Option<&[&str]>) -> Result<Value, St
 }
 
 fn read_within(reader: impl Read, keys: Option<&[&str]>, most_bytes: usize) -> Result<Value, String> {
-    let left = Cell::new(most_bytes);
+    let mut left = most_bytes;
     let mut json = serde_json::Deserializer::from_reader(reader);
-    let value = Wanted { keys, left: &left }.deserialize(&mut json).map_err(|error| error.to_string())?;
+    let value = Wanted { keys, left: &mut left }.deserialize(&mut json).map_err(|error| error.to_string())?;
     json.end().map_err(|error| error.to_string())?;
     Ok(value)
 }
 
-#[derive(Clone, Copy)]
 struct Wanted<'a> {
     keys: Option<&'a [&'a str]>,
-    left: &'a Cell<usize>,
+    left: &'a mut usize,
 }
 
 impl Wanted<'_> {
-    fn take<E: serde::de::Error>(self, bytes: usize) -> Result<(), E> {
-        let left = self.left.get().checked_sub(bytes);
-        self.left.set(left.ok_or_else(|| {
-            E::custom(format!("to read it takes more than {} MiB of memory", MOST_BYTES >> 20))
-        })?);
+    /// What stands in it is wanted in the same way.
+    fn inner(&mut self) -> Wanted<'_> {
+        Wanted { keys: self.keys, left: self.left }
+    }
+
+    fn take<E: serde::de::Error>(&mut self, bytes: usize) -> Result<(), E> {
+        let more = || E::custom(format!("to read it takes more than {} MiB of memory", MOST_BYTES >> 20));
+        *self.left = self.left.checked_sub(bytes).ok_or_else(more)?;
         Ok(())
     }
 }
@@ -52,7 +53,7 @@ impl Wanted<'_> {
 impl<'de> DeserializeSeed<'de> for Wanted<'_> {
     type Value = Value;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(mut self, json: D) -> Result<Value, D::Error> {
         self.take(VALUE_BYTES)?;
         json.deserialize_any(self)
     }
@@ -85,20 +86,20 @@ impl<'de> Visitor<'de> for Wanted<'_> {
         Ok(value.into())
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
+    fn visit_str<E: serde::de::Error>(mut self, text: &str) -> Result<Value, E> {
         self.take(text.len())?;
         Ok(text.into())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(value) = list.next_element_seed(self)? {
+        while let Some(value) = list.next_element_seed(self.inner())? {
             values.push(value);
         }
         Ok(values.into())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Value, A::Error> {
         let mut values = Map::new();
         while let Some(key) = map.next_key::<String>()? {
             if self.keys.is_some_and(|keys| !keys.contains(&key.as_str())) {
@@ -106,7 +107,7 @@ impl<'de> Visitor<'de> for Wanted<'_> {
                 continue;
             }
             self.take::<A::Error>(if values.is_empty() { OBJECT_BYTES } else { 0 } + KEY_BYTES + key.len())?;
-            values.insert(key, map.next_value_seed(self)?);
+            values.insert(key, map.next_value_seed(self.inner())?);
         }
         Ok(values.into())
     }
