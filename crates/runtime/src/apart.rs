@@ -156,7 +156,10 @@ pub(crate) fn of_run(
     let began_earlier = earlier.is_some();
     let pinned = match earlier {
         Some(pinned) => pinned,
-        None => repo.commit(&rules.base)?,
+        None => {
+            repo.check_top(workspace)?;
+            repo.commit(&rules.base)?
+        }
     };
     let failed = |source| RunError::Directory { path: workspace.join(&rules.dir), source };
     // Recorded before the ref: whoever finds that knows what was begun with.
