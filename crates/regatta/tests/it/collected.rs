@@ -214,9 +214,17 @@ fn what_an_agents_result_says_fails_the_attempt_with_that_cause_and_on_partial_a
     let said = world.regatta(&["run", "plan.yaml"]).exits(1);
     let (cause, message) = failure(&world, "blocked");
     assert!(cause == "partial" && message.contains("`blocked`: no key"), "{cause} {message}");
-    let flag = "its result says `partial`: no key";
+    let flag = "its result says `partial`: no key (taken, because the plan says `on_partial: accept`)";
     assert!(said.out.contains(flag), "{}", said.out);
-    assert!(world.regatta(&["events"]).out.contains(flag));
+    for verb in [&["events"][..], &["status"], &["explain", "partly"]] {
+        let told = world.regatta(verb).out;
+        assert!(told.contains(flag), "{verb:?}: {told}");
+    }
+    let post_mortem = world.regatta(&["post-mortem"]).exits(0).out;
+    assert!(
+        post_mortem.contains("task partly") && post_mortem.contains("on\\_partial: accept"),
+        "{post_mortem}"
+    );
 }
 
 #[test]

@@ -136,7 +136,9 @@ impl Ground {
         }
         match take_result(&path, &ended.dir) {
             // It says so itself, and the plan takes that.
-            Ok(Some((status, said))) if status == "partial" && own.accept_partial => warnings.push(said),
+            Ok(Some((status, said))) if status == "partial" && own.accept_partial => {
+                warnings.push(format!("{said} (taken, because the plan says `on_partial: accept`)"));
+            }
             Ok(said) => {
                 findings.extend(said.map(|(_, message)| Finding { cause: Cause::Partial, message }));
             }
