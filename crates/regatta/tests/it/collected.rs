@@ -274,3 +274,20 @@ tasks:
     assert_eq!(git(&world, &["show", "main:src/link"]), "../src/a.txt");
     assert_eq!(git(&world, &["ls-tree", "-r", "--name-only", "main", "--", "passwd", "d", "p"]), "");
 }
+
+#[test]
+fn a_change_that_a_task_hid_from_git_is_its_change_like_any_other() {
+    for hide in ["--assume-unchanged", "--skip-worktree"] {
+        let world = with_plan(&format!(
+            "worktree: {{ ownership: reject }}
+tasks:
+  - {{ id: a, files: [new.txt], run: 'git update-index {hide} src/a.txt src/b.txt; echo sly >src/a.txt; rm src/b.txt; echo new >new.txt' }}
+"
+        ));
+        world.regatta(&["run", "plan.yaml"]).exits(1);
+        let said = world.regatta(&["explain", "a"]).out;
+        assert!(said.contains("not its own: src/a.txt, src/b.txt"), "{hide}: {said}");
+        let left = format!("refs/regatta/{}/a/1:src/a.txt", world.run_id());
+        assert_eq!(git(&world, &["show", &left]), "sly", "{hide}");
+    }
+}

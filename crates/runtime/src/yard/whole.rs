@@ -28,11 +28,37 @@ pub(super) struct Whole {
 }
 
 impl Ground {
+    /// Git looks at every file of a worktree again: its index could say of some that they are not to be looked at. In a cone that
+    /// holds for files that are there only, since the others are meant to be missing.
+    fn unhide(&self, git: &Git) -> Result<(), GitError> {
+        let path = git.dir();
+        let is_cone = self.admin(path).is_some_and(|admin| admin.join("info/sparse-checkout").exists());
+        let listed = git.run(&["ls-files", "-v", "-z"])?;
+        let (mut assumed, mut skipped) = (Vec::new(), Vec::new());
+        for entry in listed.split(|b| *b == 0) {
+            let (Some(tag), Some(name)) = (entry.first(), entry.get(2..)) else { continue };
+            let is_there = || path.join(OsStr::from_bytes(name)).symlink_metadata().is_ok();
+            if tag.is_ascii_lowercase() {
+                assumed.extend([name, b"\0"].concat());
+            }
+            if tag.eq_ignore_ascii_case(&b'S') && (!is_cone || is_there()) {
+                skipped.extend([name, b"\0"].concat());
+            }
+        }
+        for (flag, names) in [("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)] {
+            if !names.is_empty() {
+                git.feed(&["update-index", flag, "-z", "--stdin"], &names)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The index of a worktree gets everything in it, but for repositories inside. Answers the tree, and those.
     ///
     /// # Errors
     /// Git fails.
     pub(super) fn stage(&self, git: &Git, head: &Oid) -> Result<(Oid, Vec<PathBuf>), GitError> {
+        self.unhide(git)?;
         let unsaved = git.each_unsaved()?;
         if unsaved.is_empty() {
             return Ok((git.tree(head)?, Vec::new()));
