@@ -106,6 +106,9 @@ impl Ground {
         self.unlock(&path, &self.names.branch(&ended.task.id)).map_err(|source| locked(&path, source))?;
         let git = self.git_in(&path)?;
         findings.extend(self.mend_after(ended.attempt, &path)?.then(changed_git));
+        let (on_refs, of_refs) = self.refs_after(ended.attempt, (&git, &path))?;
+        let known = |said: &String| findings.iter().any(|finding| finding.message.contains(said));
+        findings.extend(on_refs.filter(|said| !known(said)).map(tampered));
         let (head, inner) = self.commit_left((&git, &path), ended, &base)?;
         fault::point("collect.committed");
         self.keep_half_done(&path, &ended.task.id)?;
@@ -119,7 +122,7 @@ impl Ground {
             findings.push(Finding { cause: Cause::HistoryRewritten, message });
         }
         let changes = git.changes(&base, &head)?;
-        let mut warnings: Vec<String> = told.note.into_iter().collect();
+        let mut warnings: Vec<String> = told.note.into_iter().chain(of_refs).collect();
         warnings.extend(self.tidy_stash(&self.names.branch(&ended.task.id)));
         if descends {
             if !inner.is_empty() {

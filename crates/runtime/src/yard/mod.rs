@@ -17,8 +17,9 @@
 //!                                |- attributes        those of "ours", for a merge without a checkout
 //!                                |- pairs             which pieces of work conflict with each other
 //!                                |- own_git           git in a worktree, whatever was done to it
-//!                                `- guard             settings and hooks of the repository are what they were (`pinned`, `entries`,
+//!                                |- guard             settings and hooks of the repository are what they were (`pinned`, `entries`,
 //!                                                  `lock`, `neighbours`, `owed`)
+//!                                `- refs              branches and tags of the user, told and put back
 //! ```
 //! Knows no engine state and starts no task.
 
@@ -41,6 +42,7 @@ mod pairs;
 mod pinned;
 pub(crate) mod prepared;
 mod recycling;
+mod refs;
 mod resolutions;
 mod saving;
 mod settled;
@@ -72,6 +74,7 @@ use crate::git::{Oid, Person, Repo, is_gone, lfs};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use guard::Guard;
 use recycling::Pool;
+use refs::WatchedRefs;
 use regatta_plan::model::Worktrees;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -99,6 +102,7 @@ pub struct Ground {
     shared: GlobSet,
     protect: GlobSet,
     guard: Guard,
+    refs: WatchedRefs,
     /// Paths that never belong into a commit, as a file for git.
     excludes: PathBuf,
     /// Tasks have one worktree, one after the other.
@@ -157,9 +161,11 @@ impl Ground {
         std::fs::create_dir_all(&indexes)?;
         // Where git does not say, nothing is lost but time.
         let settles = recycling::settles(&repo.git).unwrap_or(false);
+        let guard = Guard::of(&repo.common_dir, (run_dir, run))?;
         let ground = Ground {
             committer: repo.committer.clone().unwrap_or_else(Person::nobody),
-            guard: Guard::of(&repo.common_dir, (run_dir, run))?,
+            refs: WatchedRefs::of(&repo.common_dir, (run_dir, guard.is_open())),
+            guard,
             names: Names::of(run),
             copies: patterns(&rules.copy),
             shared: patterns(&rules.shared),
