@@ -9,7 +9,7 @@ use super::base::{Base, base};
 use super::forbidden::named;
 use super::making::TASK_DIR;
 use super::own_git::OwnGitError;
-use super::whole::Whole;
+use super::whole::{Whole, inside};
 use super::{AttributesError, Ground, author, patterns};
 use crate::collect;
 use crate::git::{Change, Git, GitError, Oid, Stamp};
@@ -175,7 +175,7 @@ impl Ground {
             let message = format!("it left what is no file and cannot be committed: {}", named(&special));
             findings.push(Finding { cause: Cause::Ownership, message });
         }
-        findings.extend(self.hidden(git, (base, head))?);
+        findings.extend(self.copies_in_history(git, (base, head))?);
         Ok(findings)
     }
 
@@ -258,15 +258,10 @@ pub(super) fn nothing(base: &Oid) -> Collected {
     Collected { work, changes: Vec::new(), findings: Vec::new(), warning: None }
 }
 
-/// Repositories inside a worktree: a link to a commit that nobody else has would land.
+/// The files of repositories inside a worktree are kept.
 fn apart_inside(inner: &[String], (path, kept): (&Path, &str)) -> Finding {
-    let inner: Vec<&str> = inner.iter().map(String::as_str).collect();
-    let message = format!(
-        "it made a repository of its own inside, which would land as a link to nothing: {}; remove its `.git`, ignore it, or \
-         make it a submodule; its files are kept by {kept}, and it stands in {}",
-        named(&inner),
-        path.display()
-    );
+    let said = inside(inner);
+    let message = format!("{said}; its files are kept by {kept}, and it stands in {}", path.display());
     Finding { cause: Cause::Ownership, message }
 }
 

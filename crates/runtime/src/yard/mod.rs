@@ -68,6 +68,7 @@ pub use pairs::{Pair, Sides, with_others};
 pub(crate) use resolutions::{BY_ROLE, GITLINK, REGENERATE};
 pub use resolutions::{Clash, Known, Resolutions};
 pub(crate) use stood::Stood;
+pub(crate) use whole::inside;
 pub use workers::{Again, Done, Errand, Failed, Workers};
 
 use crate::git::{Oid, Person, Repo, is_gone, lfs};
