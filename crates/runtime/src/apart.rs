@@ -19,7 +19,7 @@ use crate::redact::Raw;
 use crate::reuse::Footing;
 use crate::run_error::RunError;
 use crate::works::Works;
-use crate::yard::{Collected, Done, Finding, Ground, Names, TASK_DIR, Workers, cone};
+use crate::yard::{Collected, Done, Finding, Ground, Names, TASK_DIR, Workers, cone, links};
 use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
@@ -174,6 +174,7 @@ pub(crate) fn of_run(
     let ground = Ground::of((repo, pinned), (workspace, run_dir, run_id), rules.clone());
     let mut ground = ground.map_err(failed)?;
     ground.cones = cone::of_plan(plan);
+    ground.owners = links::owners((&ground.repo.git, &ground.pinned), plan).map_err(RepoError::Git)?;
     ground.look_after_lfs(lfs);
     let workers = Workers::start(Arc::new(ground), tell);
     let works = Works::new(Arc::clone(plan), Arc::clone(graph));

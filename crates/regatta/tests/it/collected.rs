@@ -291,3 +291,39 @@ tasks:
         assert_eq!(git(&world, &["show", &left]), "sly", "{hide}");
     }
 }
+
+#[test]
+fn real_paths_of_tasks_without_an_order_are_compared_when_they_are_collected() {
+    let plan = |ownership: &str| {
+        format!(
+            "worktree: {{ ownership: {ownership} }}
+tasks:
+  - {{ id: a, files: ['src/**'], run: 'echo one >>src/a.txt; echo a >src/new.md' }}
+  - {{ id: b, files: ['**/*.md'], run: 'echo b >b.md' }}
+  - {{ id: c, files: [link/a.txt], run: 'echo c >link/a.txt' }}
+  - {{ id: d, needs: [a], files: [link/b.txt], run: 'echo d >link/b.txt' }}
+"
+        )
+    };
+    let run = |ownership: &str| {
+        let world = with_plan(&plan(ownership));
+        std::os::unix::fs::symlink("src", world.path("link")).unwrap();
+        git(&world, &["add", "link"]);
+        git(&world, &["commit", "-q", "-m", "link"]);
+        let said = world.regatta(&["run", "plan.yaml"]);
+        (world, said)
+    };
+    let (world, _) = run("reject");
+    let (cause, said) = failure(&world, "a");
+    let wanted = "other tasks own, too, without an order: src/a.txt (of `c`), src/new.md (of `b`)";
+    assert!(cause == "ownership" && said.contains(wanted), "{cause}: {said}");
+    let (cause, said) = failure(&world, "c");
+    assert!(cause == "ownership" && said.contains("src/a.txt (of `a`)"), "{cause}: {said}");
+    // What nobody else owns without an order is its own, whatever it is called.
+    let (world, said) = run("warn");
+    assert!(said.out.contains(wanted), "{}", said.out);
+    let tasks = world.regatta(&["status", "--json"]).json()["tasks"].clone();
+    assert!(tasks["d"]["warning"].is_null() && tasks["b"]["warning"].is_null(), "{tasks}");
+    let (_, said) = run("allow");
+    assert!(!said.out.contains("without an order"), "{}", said.out);
+}

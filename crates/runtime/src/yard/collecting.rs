@@ -22,6 +22,9 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Component, Path, PathBuf};
 
+/// So many files that others own are named.
+const MOST_SHARED: usize = 5;
+
 /// What somebody found out about an attempt that makes it a failure.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
@@ -130,11 +133,13 @@ impl Ground {
                 findings.push(apart_inside(&inner, (&path, &kept)));
             }
             findings.extend(self.refused((&git, &path), (&base, &head), &changes)?);
-            let foreign = self.foreign(&ended.task, &changes);
-            match (foreign, self.rules.ownership.as_str()) {
-                (Some(message), "reject") => findings.push(Finding { cause: Cause::Ownership, message }),
-                (Some(message), "warn") => warnings.insert(0, message),
-                _ => {}
+            let said = [self.shared_with(&ended.task, &changes), self.foreign(&ended.task, &changes)];
+            for message in said.into_iter().flatten() {
+                match self.rules.ownership.as_str() {
+                    "reject" => findings.push(Finding { cause: Cause::Ownership, message }),
+                    "warn" => warnings.insert(0, message),
+                    _ => {}
+                }
             }
         }
         match take_result(&path, &ended.dir) {
@@ -227,13 +232,34 @@ impl Ground {
         git.run(&["symbolic-ref", "HEAD", &full]).map(|_| ())
     }
 
+    /// Paths of its own that another task owns as well and that has no order with it, for people: where the plan was checked
+    /// they were not there, or were called otherwise.
+    fn shared_with(&self, task: &Task, changes: &[Change]) -> Option<String> {
+        let mut named: Vec<String> = Vec::new();
+        let mut more = 0_usize;
+        for path in changes.iter().map(|change| change.path.as_str()) {
+            let own = self.owners.owns(&task.id, path) && !self.shared.is_match(path);
+            let others = if own { self.owners.beside(&task.id, path) } else { Vec::new() };
+            match others.is_empty() {
+                true => {}
+                false if named.len() == MOST_SHARED => more += 1,
+                false => named.push(format!("{} (of `{}`)", path.escape_debug(), others.join("`, `"))),
+            }
+        }
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let named = named.join(", ");
+        (!named.is_empty())
+            .then(|| format!("it changed files that other tasks own, too, without an order: {named}{more}"))
+    }
+
     /// Paths that the task does not own, for people.
     fn foreign(&self, task: &Task, changes: &[Change]) -> Option<String> {
         if task.files.is_empty() {
             return None;
         }
         let own = patterns(&task.files);
-        let foreign = |path: &&str| !own.is_match(path) && !self.shared.is_match(path);
+        let is_own = |path: &str| own.is_match(path) || self.owners.owns(&task.id, path);
+        let foreign = |path: &&str| !is_own(path) && !self.shared.is_match(path);
         let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).filter(foreign).collect();
         (!paths.is_empty()).then(|| format!("it changed files that are not its own: {}", named(&paths)))
     }

@@ -9,6 +9,7 @@
 //!                                |- prepared           what `setup` left is nobody's work
 //!                                |- whole              everything in a worktree as a tree, also repositories inside
 //!                                |- forbidden          what nobody may commit (`strange`: links out, pipes)
+//!                                |- links              what patterns mean by real paths
 //!                                |- cone               only the directories that a task needs
 //!                                |- recycling          instead of making, where a task is done
 //!                                |- resolutions       conflicts that were resolved before
@@ -32,6 +33,7 @@ mod entries;
 mod forbidden;
 mod going_on;
 mod guard;
+pub(crate) mod links;
 mod lock;
 mod making;
 mod names;
@@ -76,6 +78,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use guard::Guard;
 use recycling::Pool;
 use refs::WatchedRefs;
+use regatta_plan::Owners;
 use regatta_plan::model::Worktrees;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -113,6 +116,8 @@ pub struct Ground {
     indexes: PathBuf,
     /// The directories of tasks that are to have less than everything.
     pub(crate) cones: BTreeMap<String, BTreeSet<String>>,
+    /// Who owns what by the plan; nothing where no run asks.
+    pub(crate) owners: Owners,
     /// At which commits we let worktrees stand in which work is merged.
     pub(crate) stood: Stood,
     /// Large files are looked after.
@@ -180,6 +185,7 @@ impl Ground {
             pool: Pool::default(),
             indexes,
             cones: BTreeMap::new(),
+            owners: Owners::default(),
             stood: Stood::of(run_dir),
             lfs: false,
             settles,
