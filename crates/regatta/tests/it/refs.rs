@@ -86,14 +86,22 @@ const LANDS_ITSELF: &str =
 
 #[test]
 fn a_branch_that_a_task_put_its_work_on_is_put_back_and_the_attempt_is_tampered() {
-    let world = with_plan(&format!("tasks: [ {{ id: a, run: '{LANDS_ITSELF}' }} ]\n"));
-    let before = git(&world, &["rev-parse", "main"]);
-    world.regatta(&["run", "plan.yaml"]).exits(1);
-    let end = end_of(&world, "a");
-    assert_eq!(end["cause"], "tampered", "{end}");
-    assert!(end["message"].as_str().unwrap().contains("it put its work on refs/heads/main"), "{end}");
-    assert_eq!(git(&world, &["rev-parse", "main"]), before);
-    assert_eq!(git(&world, &["status", "--porcelain", "--untracked-files=no"]), "");
+    let checked_out =
+        "git checkout -q other; echo a >a.txt; git add a.txt; git commit -qm mine; echo more >>a.txt";
+    for (deed, branch) in [(LANDS_ITSELF, "main"), (checked_out, "other")] {
+        let world = with_plan(&format!("tasks: [ {{ id: a, run: '{deed}' }} ]\n"));
+        git(&world, &["branch", "other"]);
+        let before = git(&world, &["rev-parse", branch]);
+        world.regatta(&["run", "plan.yaml"]).exits(1);
+        let end = end_of(&world, "a");
+        assert_eq!(end["cause"], "tampered", "{end}");
+        let said = format!("it put its work on refs/heads/{branch}; that was put back");
+        assert!(end["message"].as_str().unwrap().contains(&said), "{end}");
+        assert_eq!(git(&world, &["rev-parse", branch]), before);
+        assert_eq!(git(&world, &["status", "--porcelain", "--untracked-files=no"]), "");
+        let left = format!("refs/regatta/{}/a/1:a.txt", world.run_id());
+        assert!(git(&world, &["show", &left]).starts_with('a'), "its work is kept");
+    }
 }
 
 #[test]

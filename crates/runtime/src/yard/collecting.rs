@@ -109,9 +109,6 @@ impl Ground {
         self.unlock(&path, &self.names.branch(&ended.task.id)).map_err(|source| locked(&path, source))?;
         let git = self.git_in(&path)?;
         findings.extend(self.mend_after(ended.attempt, &path)?.then(changed_git));
-        let (on_refs, of_refs) = self.refs_after(ended.attempt, (&git, &path))?;
-        let known = |said: &String| findings.iter().any(|finding| finding.message.contains(said));
-        findings.extend(on_refs.filter(|said| !known(said)).map(tampered));
         let (head, inner) = self.commit_left((&git, &path), ended, &base)?;
         fault::point("collect.committed");
         self.keep_half_done(&path, &ended.task.id)?;
@@ -124,6 +121,8 @@ impl Ground {
             let message = format!("its work does not descend from {}", base.short());
             findings.push(Finding { cause: Cause::HistoryRewritten, message });
         }
+        // Its worktree may have stood on one of them.
+        let of_refs = self.compare_refs(ended.attempt, (&git, &path), &mut findings)?;
         let changes = git.changes(&base, &head)?;
         let mut warnings: Vec<String> = told.note.into_iter().chain(of_refs).collect();
         warnings.extend(self.tidy_stash(&self.names.branch(&ended.task.id)));
@@ -133,14 +132,7 @@ impl Ground {
                 findings.push(apart_inside(&inner, (&path, &kept)));
             }
             findings.extend(self.refused((&git, &path), (&base, &head), &changes)?);
-            let said = [self.shared_with(&ended.task, &changes), self.foreign(&ended.task, &changes)];
-            for message in said.into_iter().flatten() {
-                match self.rules.ownership.as_str() {
-                    "reject" => findings.push(Finding { cause: Cause::Ownership, message }),
-                    "warn" => warnings.insert(0, message),
-                    _ => {}
-                }
-            }
+            self.compare_owners((&ended.task, &changes), (&mut findings, &mut warnings));
         }
         match take_result(&path, &ended.dir) {
             // It says so itself, and the plan takes that.
@@ -164,6 +156,37 @@ impl Ground {
         fault::point("collect.after");
         let warning = (!warnings.is_empty()).then(|| warnings.join("; "));
         Ok(Collected { work, changes, findings, warning })
+    }
+
+    /// Whether the user's refs are what they were; what is nobody's fault is answered.
+    fn compare_refs(
+        &self,
+        attempt: u64,
+        worktree: (&Git, &Path),
+        findings: &mut Vec<Finding>,
+    ) -> Result<Option<String>, GitError> {
+        let (blame, note) = self.refs_after(attempt, worktree)?;
+        // Whoever collects again is told already.
+        let known = |said: &String| findings.iter().any(|finding| finding.message.contains(said));
+        if let Some(said) = blame.filter(|said| !known(said)) {
+            findings.insert(0, tampered(said));
+        }
+        Ok(note)
+    }
+
+    /// Whether a task changed what is its own alone.
+    fn compare_owners(
+        &self,
+        (task, changes): (&Task, &[Change]),
+        (findings, warnings): (&mut Vec<Finding>, &mut Vec<String>),
+    ) {
+        for message in [self.shared_with(task, changes), self.foreign(task, changes)].into_iter().flatten() {
+            match self.rules.ownership.as_str() {
+                "reject" => findings.push(Finding { cause: Cause::Ownership, message }),
+                "warn" => warnings.insert(0, message),
+                _ => {}
+            }
+        }
     }
 
     /// What of its changes, of its history and of what stands there cannot be taken, whatever the task owns.

@@ -340,7 +340,7 @@ fn listed(git: &Git, (of, without): (&Oid, &Oid)) -> Result<BTreeSet<String>, Gi
 fn is_looked_at(name: &str) -> bool {
     let is_below =
         |dir: &&str| name.strip_prefix(*dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    !NOT_LOOKED_AT.iter().any(|dir| is_below(&dir))
+    !NOT_LOOKED_AT.iter().any(is_below)
 }
 
 /// The refs that have a file of their own, below a name.
