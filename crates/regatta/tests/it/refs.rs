@@ -137,6 +137,16 @@ tasks: [ { id: a, run: 'echo a >a.txt; cd $REGATTA_WORKSPACE; git commit -q --al
 }
 
 #[test]
+fn that_a_branch_came_to_have_the_work_of_a_task_by_a_checkout_of_the_users_is_told() {
+    let world = with_plan(
+        "tasks: [ { id: a, run: 'echo a >a.txt; git add a.txt; git commit -qm mine; git -C $REGATTA_WORKSPACE merge -q $(git rev-parse HEAD)' } ]\n",
+    );
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(said.out.contains("refs/heads/main has its work, by a checkout of the user's"), "{}", said.out);
+    assert_eq!(git(&world, &["log", "-1", "--format=%s", "main"]), "mine");
+}
+
+#[test]
 fn what_a_gate_does_to_a_ref_is_told_where_work_lands() {
     let world = with_plan(
         "merge: { gates: ['git tag -d moved; git tag -f new'] }

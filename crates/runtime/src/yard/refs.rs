@@ -26,8 +26,8 @@ const FILE: &str = "guard.refs";
 const LOG: &str = "logs/HEAD";
 /// The file of refs that have no file of their own.
 const PACKED: &str = "packed-refs";
-/// Names of ours, those of the stash, and what one worktree has for itself.
-const NOT_LOOKED_AT: [&str; 8] = [
+/// Names of ours, those of the stash, what one worktree has for itself, and what git fetches by itself ahead of need.
+const NOT_LOOKED_AT: [&str; 9] = [
     "refs/heads/regatta",
     "refs/regatta",
     "refs/regatta-base",
@@ -36,6 +36,7 @@ const NOT_LOOKED_AT: [&str; 8] = [
     "refs/bisect",
     "refs/worktree",
     "refs/rewritten",
+    "refs/prefetch",
 ];
 /// So much of a file is read, in bytes; of one that holds one ref.
 const MOST_BYTES: u64 = 256 << 20;
@@ -62,6 +63,8 @@ struct Moved {
     name: String,
     was: Option<String>,
     is: Option<String>,
+    /// A checkout of the user's has come to stand there.
+    theirs: bool,
 }
 
 impl Refs {
@@ -93,21 +96,20 @@ impl Refs {
         }
     }
 
-    /// What is not as it was, but for what the user did in a checkout of theirs.
+    /// What is not as it was.
     fn changes(&self, now: &Refs) -> Vec<Moved> {
         let names: BTreeSet<&String> = self.values.keys().chain(now.values.keys()).collect();
         let value = |of: &Refs, name: &String| of.values.get(name).cloned();
-        let all = names.into_iter().map(|name| Moved {
-            name: name.clone(),
-            was: value(self, name),
-            is: value(now, name),
-        });
-        let changed: Vec<Moved> = all.filter(|moved| moved.was != moved.is).collect();
-        if changed.is_empty() {
-            return changed;
+        let moved = |name: &String| {
+            let (was, is) = (value(self, name), value(now, name));
+            (was != is).then(|| Moved { name: name.clone(), was, is, theirs: false })
+        };
+        let mut changed: Vec<Moved> = names.into_iter().filter_map(moved).collect();
+        let seen = if changed.is_empty() { BTreeSet::new() } else { self.stood_at(now) };
+        for moved in &mut changed {
+            moved.theirs = moved.is.as_ref().is_some_and(|is| seen.contains(is));
         }
-        let seen = self.stood_at(now);
-        changed.into_iter().filter(|moved| moved.is.as_ref().is_none_or(|is| !seen.contains(is))).collect()
+        changed
     }
 
     /// The commits at which checkouts of the user have come to stand since.
@@ -234,14 +236,9 @@ impl Ground {
     ) -> Result<(Option<String>, Option<String>), GitError> {
         let mut watched = self.refs.watched();
         let changes = watched.pinned.changes(&Refs::take(&self.repo.common_dir));
-        let made = self.made_in(worktree);
-        let mut put = Vec::new();
-        for moved in changes.iter().filter(|_| !made.is_empty()) {
-            let Some((was, is)) = moved.objects() else { continue };
-            if !listed(git, (&is, &was))?.is_disjoint(&made) {
-                put.push(moved);
-            }
-        }
+        let with_work = with_any(git, &changes, &self.made_in(worktree))?;
+        let (brought, put): (Vec<&Moved>, Vec<&Moved>) =
+            with_work.into_iter().partition(|moved| moved.theirs);
         let blame = (!put.is_empty()).then(|| {
             let names: Vec<&str> = put.iter().map(|moved| moved.name.as_str()).collect();
             let text = format!("it put its work on {}; that was put back", names.join(", "));
@@ -255,18 +252,23 @@ impl Ground {
                 format!("{text}, but for what cannot be: {}", failed.join("; "))
             }
         });
-        let mut note = None;
+        let mut notes: Vec<String> = brought
+            .iter()
+            .map(|moved| format!("{} has its work, by a checkout of the user's", moved.name))
+            .collect();
         if watched.at_work.iter().all(|other| *other == who) {
-            note = self.refs_since(&mut watched, "while it worked");
+            notes.extend(self.refs_since(&mut watched, "while it worked"));
             watched.open = false;
         }
-        Ok((blame, note))
+        Ok((blame, (!notes.is_empty()).then(|| notes.join("; "))))
     }
 
     /// What happened to refs since, if anything, for people; what they held is kept.
     fn refs_since(&self, watched: &mut Watched, when: &str) -> Option<String> {
         let now = Refs::take(&self.repo.common_dir);
-        let changes = watched.pinned.changes(&now);
+        let mut changes = watched.pinned.changes(&now);
+        changes.retain(|moved| !moved.theirs);
+        watched.written &= watched.pinned == now;
         watched.pinned = now;
         // A successor finds the same once more, and tells it.
         let lost = self.keep_all(&changes).err();
@@ -330,11 +332,27 @@ fn is_making(how: &str) -> bool {
     words.contains(&word) && !brought || how.contains(": Merge made by")
 }
 
-/// The newest commits of one that are not in another.
-fn listed(git: &Git, (of, without): (&Oid, &Oid)) -> Result<BTreeSet<String>, GitError> {
-    let asked = format!("{of}\n^{without}\n");
-    let out = git.feed(&["rev-list", MOST_COMMITS, "--ignore-missing", "--stdin"], asked.as_bytes())?;
-    Ok(String::from_utf8_lossy(&out).lines().map(str::to_owned).collect())
+/// Branches and tags that have any of some commits, and had not.
+fn with_any<'a>(
+    git: &Git,
+    changes: &'a [Moved],
+    commits: &BTreeSet<String>,
+) -> Result<Vec<&'a Moved>, GitError> {
+    let all: Vec<(&Moved, (Oid, Oid))> =
+        changes.iter().filter_map(|moved| Some((moved, moved.objects()?))).collect();
+    let have = |some: &[(&Moved, (Oid, Oid))]| -> Result<bool, GitError> {
+        let asked: String = some.iter().map(|(_, (was, is))| format!("{is}\n^{was}\n")).collect();
+        let out = git.feed(&["rev-list", MOST_COMMITS, "--ignore-missing", "--stdin"], asked.as_bytes())?;
+        Ok(String::from_utf8_lossy(&out).lines().any(|commit| commits.contains(commit)))
+    };
+    let mut found = Vec::new();
+    // Of a thousand that somebody fetched none has any, and that is one question.
+    if !all.is_empty() && !commits.is_empty() && have(&all)? {
+        for one in all.chunks(1) {
+            found.extend(have(one)?.then_some(one[0].0));
+        }
+    }
+    Ok(found)
 }
 
 fn is_looked_at(name: &str) -> bool {
