@@ -103,6 +103,7 @@ mod promises;
 mod readers;
 mod real_agents;
 mod recycling;
+mod refs;
 mod refusals;
 mod repeat;
 mod replay;
