@@ -103,6 +103,7 @@ impl Local {
         // What it set up stands there as the attempt before left it.
         let goes_on = flight.goes_on;
         let setup = apart.workers.ground().rules.setup.get(usize::from(n)).filter(|_| !goes_on).cloned();
+        apart.workers.ground().sets_up(attempt.0, setup.is_some());
         if let Some(action) = setup {
             if let Some(flight) = apart.in_flight.get_mut(&attempt) {
                 flight.stage = Stage::Setup(n);
@@ -273,6 +274,8 @@ impl Local {
         match self.actions.prepare_step((node, Kind::Verify(n), &action), number, (&self.outputs, &site)) {
             Ok(prepared) => {
                 flight.stage = Stage::Verifying(n, Box::new((kept, collected)));
+                // They run what it wrote.
+                apart.workers.ground().sets_up(attempt.0, false);
                 self.order_step((attempt, node), Kind::Verify(n), prepared);
             }
             Err(refused) => {
@@ -348,10 +351,10 @@ impl Local {
         }
     }
 
-    /// What commands of `setup` change of the repository's settings is nobody's fault, and is put back.
+    /// What commands of `setup` change of the repository's settings is put back, and nobody's fault where nobody else worked.
     fn note_put_back(&mut self, attempt: AttemptId) {
         let Some(apart) = self.apart.as_mut() else { return };
-        let said = apart.workers.ground().put_back("`setup`");
+        let said = apart.workers.ground().put_back_of_setup();
         if let Some(flight) = apart.in_flight.get_mut(&attempt) {
             flight.note(said);
         }

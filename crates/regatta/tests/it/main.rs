@@ -43,6 +43,7 @@ mod forecast;
 mod gate_tasks;
 mod gates;
 mod gc;
+mod guard_blame;
 mod guard_sharing;
 mod guards;
 mod holders;
