@@ -26,7 +26,7 @@ use crate::private_file;
 use regatta_fault as fault;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -238,9 +238,7 @@ impl Guard {
 
     /// Whole or not at all.
     fn store(&self, pinned: &Pinned) -> io::Result<()> {
-        let new = self.run_dir.join(format!("{FILE}.new"));
-        private_file::create(&new)?.write_all(&serde_json::to_vec(pinned)?)?;
-        fs::rename(&new, self.run_dir.join(FILE))
+        private_file::replace(&self.run_dir.join(FILE), &serde_json::to_vec(pinned)?)
     }
 
     /// The same in our turn.

@@ -12,7 +12,7 @@ use crate::private_file;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::Path;
 
 /// The file.
@@ -116,11 +116,7 @@ fn write(run_dir: &Path, all: &[Owed]) -> io::Result<()> {
     if all.is_empty() {
         return fs::remove_file(path);
     }
-    let new = run_dir.join(format!("{FILE}.new"));
-    let mut file = private_file::create(&new)?;
-    file.write_all(&serde_json::to_vec(all)?)?;
-    file.sync_all()?;
-    fs::rename(new, path)
+    private_file::replace(&path, &serde_json::to_vec(all)?)
 }
 
 /// Changes what is owed. What cannot be written is told by who lives, and forgotten by who comes after a death.
