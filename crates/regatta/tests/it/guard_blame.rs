@@ -78,3 +78,22 @@ tasks:
     world.regatta(&["run", "plan.yaml"]).exits(0);
     assert!(!world.read(".git/config").contains("husky"));
 }
+
+#[cfg(feature = "faults")]
+#[test]
+fn a_gate_that_removed_its_git_is_tampered_also_if_whoever_put_that_back_died() {
+    let mut world = world(
+        "gates: { look: { run: 'rm .git' } }
+tasks:
+  - { id: a, run: 'echo a >a.txt' }
+  - { id: g, needs: [a], gate: look }
+",
+        &[],
+    );
+    world.set("REGATTA_FAULT", "end.judged:2");
+    assert_eq!(world.regatta(&["run", "plan.yaml"]).code, None);
+    world.unset("REGATTA_FAULT");
+    world.regatta(&["resume"]).exits(1);
+    let failed = failures(&world);
+    assert!(failed.iter().any(|(task, cause, _)| task == "g" && cause == "tampered"), "{failed:?}");
+}

@@ -9,6 +9,7 @@ use super::base::{Base, base};
 use super::forbidden::named;
 use super::making::TASK_DIR;
 use super::own_git::OwnGitError;
+use super::strange::would_wait;
 use super::whole::Whole;
 use super::{AttributesError, Ground, author, patterns};
 use crate::collect;
@@ -103,7 +104,8 @@ impl Ground {
         fault::point("collect.before");
         let told = self.all_put_back(ended.attempt);
         let mut findings: Vec<Finding> = told.blame.into_iter().map(tampered).collect();
-        self.unlock(&path, &self.names.branch(&ended.task.id)).map_err(|source| locked(&path, source))?;
+        let waits = self.unlock(&path, &self.names.branch(&ended.task.id)).map_err(|e| locked(&path, e))?;
+        findings.extend(would_wait(&waits).map(|message| Finding { cause: Cause::Ownership, message }));
         let git = self.git_in(&path)?;
         findings.extend(self.mend_after(ended.attempt, &path)?.then(changed_git));
         let (head, inner) = self.commit_left((&git, &path), ended, &base)?;
@@ -239,7 +241,7 @@ pub(super) fn tampered(message: String) -> Finding {
 }
 
 /// Said as well by who finds only that it is recorded: it was put back, and whoever saw that died.
-fn changed_git() -> Finding {
+pub(super) fn changed_git() -> Finding {
     tampered("it removed or changed `.git` of its worktree; that was put back".to_owned())
 }
 
