@@ -86,7 +86,7 @@ pub use render::{Fact, fact, render};
 pub use settings::{Defaults, Setting};
 pub use settings_file::{Settings, settings};
 pub use unassigned::unassigned;
-pub use with_order::with_order;
+pub use with_order::{Ordered, with_order};
 pub use with_worktrees::with_worktrees;
 
 use model::{Dialect, McpServer};

@@ -7,6 +7,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::plain_file::small_text;
 use regatta_plan::model::McpServer;
+use regatta_runtime::escape::escape_path;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,7 +26,7 @@ pub fn read(workspace: &Path) -> Result<BTreeMap<String, McpServer>, CliError> {
     if std::fs::symlink_metadata(&path).is_err() {
         return Ok(BTreeMap::new());
     }
-    let wrong = |why: String| CliError::new(Exit::InvalidPlan, format!("`{}`: {why}", path.display()));
+    let wrong = |why: String| CliError::new(Exit::InvalidPlan, format!("`{}`: {why}", escape_path(&path)));
     let text = small_text(&path, MAX_BYTES).map_err(wrong)?;
     let value: Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     let set = |name: &str| std::env::var_os(name).is_some();

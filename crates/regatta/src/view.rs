@@ -18,6 +18,7 @@ use regatta_engine::spec::GraphSpec;
 use regatta_journal::{Holder, Reader, RunId, RunRecord, RunState, StoreError, StoredEvent, Which};
 use regatta_plan::Plan;
 use regatta_runtime::escalation::Story;
+use regatta_runtime::escape::escape_path;
 use regatta_runtime::keeper;
 use regatta_runtime::landing::{Approval, Report as Landing};
 use regatta_runtime::metrics::Metrics;
@@ -105,7 +106,7 @@ pub fn reader(workspace: &Path) -> Result<Reader, CliError> {
 }
 
 fn nothing_here(workspace: &Path) -> CliError {
-    CliError::usage(format!("no run was ever started in `{}`", workspace.display()))
+    CliError::usage(format!("no run was ever started in `{}`", escape_path(workspace)))
         .hint("`regatta run PLAN` starts one; `--workspace DIR` names another place")
 }
 
@@ -145,12 +146,9 @@ pub fn store_error(error: StoreError) -> CliError {
 /// # Errors
 /// The record cannot be read, for instance because another version wrote it.
 pub fn plan_of(record: &RunRecord) -> Result<(Plan, Overrides), CliError> {
-    let unreadable = |what: &str, e: serde_json::Error| {
-        CliError::environment(format!("the {what} of run {} cannot be read: {e}", record.summary.run_id))
-    };
-    let mut plan: Plan = serde_json::from_str(&record.run.plan).map_err(|e| unreadable("plan", e))?;
+    let mut plan = stored_plan(record)?;
     let overrides: Overrides =
-        serde_json::from_str(&record.run.config).map_err(|e| unreadable("settings", e))?;
+        serde_json::from_str(&record.run.config).map_err(|e| unreadable(record, "settings", &e))?;
     overrides.apply(&mut plan);
     Ok((plan, overrides))
 }
@@ -386,7 +384,15 @@ pub fn status(state: RunState, held: bool) -> &'static str {
 /// # Errors
 /// The record cannot be read.
 pub fn stored_plan(record: &RunRecord) -> Result<Plan, CliError> {
-    serde_json::from_str(&record.run.plan).map_err(|e| {
-        CliError::environment(format!("the plan of run {} cannot be read: {e}", record.summary.run_id))
-    })
+    serde_json::from_str(&record.run.plan).map_err(|e| unreadable(record, "plan", &e))
+}
+
+/// A record that another version wrote in another shape.
+fn unreadable(record: &RunRecord, what: &str, e: &serde_json::Error) -> CliError {
+    let (id, version) = (&record.summary.run_id, &record.run.engine_version);
+    let ours = env!("CARGO_PKG_VERSION");
+    let message = format!("the {what} of run {id} cannot be read by regatta {ours}: {e}");
+    CliError::environment(message).hint(format!(
+        "regatta {version} stored it and can read it; `regatta run PLAN` starts a new run, whatever becomes of this one"
+    ))
 }

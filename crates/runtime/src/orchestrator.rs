@@ -177,7 +177,7 @@ impl Orchestrator {
         let memory = Memory::open((store.run_id(), store.dir()), machine.workspace, (reuse, caches))?;
         let ids = (store.run_id().as_str(), memory.first_run());
         let vars = (std::env::vars_os(), vault);
-        let actions = Actions::new(plan.clone(), machine.workspace, ids, vars)?;
+        let actions = Actions::new(plan.clone(), machine.workspace, ids, vars);
         let place = Place { run_id: store.run_id().to_string(), run_dir: store.dir(), epoch: store.epoch() };
         let (freed, bell) = (Arc::<AtomicBool>::default(), sender.clone());
         let raised = Arc::clone(&freed);

@@ -3,6 +3,7 @@
 //! Values are read by the process that runs or resumes, kept in its memory and handed to the calls that name them. They
 //! are written nowhere. Knows no task.
 
+use crate::escape::escape_path;
 use crate::private_file;
 use crate::tools::variables_of;
 use regatta_plan::model::{Plan, SecretSource};
@@ -36,7 +37,7 @@ pub enum VaultError {
         variable: String,
     },
     /// Its file cannot be read.
-    #[error("the secret `{name}` of the vault cannot be read from `{}`: {source}", path.display())]
+    #[error("the secret `{name}` of the vault cannot be read from `{}`: {source}", escape_path(path))]
     File {
         /// The secret.
         name: String,
@@ -46,7 +47,10 @@ pub enum VaultError {
         source: io::Error,
     },
     /// Others may read its file.
-    #[error("the file `{}` of the secret `{name}` is open to others (mode {mode:04o}, it must be 0600)", path.display())]
+    #[error(
+        "the file `{}` of the secret `{name}` is open to others (mode {mode:04o}, it must be 0600)",
+        escape_path(path)
+    )]
     Open {
         /// The secret.
         name: String,

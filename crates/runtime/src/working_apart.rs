@@ -17,6 +17,7 @@ use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::state::State;
 use regatta_fault as fault;
+use regatta_plan::MAX_COMMANDS;
 
 impl Local {
     /// The worktrees of the run, if it has any; `node` has one of them.
@@ -105,6 +106,9 @@ impl Local {
         let setup = apart.workers.ground().rules.setup.get(usize::from(n)).filter(|_| !goes_on).cloned();
         apart.workers.ground().sets_up(attempt.0, setup.is_some());
         if let Some(action) = setup {
+            if usize::from(n) >= MAX_COMMANDS {
+                return self.refuse_apart(attempt, (Cause::Worktree, &too_many("setup")));
+            }
             if let Some(flight) = apart.in_flight.get_mut(&attempt) {
                 flight.stage = Stage::Setup(n);
             }
@@ -270,6 +274,10 @@ impl Local {
         let (Some(action), Some(flight)) = (action, apart.in_flight.get_mut(&attempt)) else {
             return self.finish_apart(kept, Some(collected), None);
         };
+        if usize::from(n) >= MAX_COMMANDS {
+            let finding = Finding { cause: Cause::Verify, message: too_many("verify") };
+            return self.finish_apart(kept, Some(collected), Some(finding));
+        }
         let number = flight.number;
         match self.actions.prepare_step((node, Kind::Verify(n), &action), number, (&self.outputs, &site)) {
             Ok(prepared) => {
@@ -368,6 +376,11 @@ impl Local {
         let message = apart.workers.ground().put_back_of(job.attempt.0, "what verified it")?;
         Some(Finding { cause: Cause::Tampered, message })
     }
+}
+
+/// A stored plan of an earlier version can have more: they would have the ids of other things.
+fn too_many(key: &str) -> String {
+    format!("`{key}` has more than {MAX_COMMANDS} commands")
 }
 
 fn said(ended: &keeper::Ended) -> String {

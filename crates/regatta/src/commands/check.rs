@@ -8,7 +8,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::found_gates;
 use crate::plain_file;
-use crate::render::escape::escape;
+use crate::render::escape::{escape, escape_path};
 use crate::render::{conflicts, count};
 use crate::source;
 use crate::state_view::verify;
@@ -52,12 +52,12 @@ fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliErr
         doubted.iter().for_each(|line| err(&format!("warning: {}\n", escape(line))));
         let warnings = loaded.problems.len() - loaded.errors() + doubted.len();
         let verdict = match (&loaded.plan, errors) {
-            (Some(plan), 0) => format!("valid: {}", count(plan.sure_tasks() as u64, "task")),
+            (Some(plan), 0) => format!("valid: {}", count(plan.known_tasks() as u64, "task")),
             (_, n) => format!("not valid: {}", count(n as u64, "error")),
         };
         let warned =
             if warnings > 0 { format!(", {}", count(warnings as u64, "warning")) } else { String::new() };
-        out(&format!("{}: {verdict}{warned}\n", escape(&path.display().to_string())));
+        out(&format!("{}: {verdict}{warned}\n", escape_path(path)));
         if let Some(line) = conflicts::line(&found, path).filter(|_| valid) {
             err(&line);
         }
@@ -82,10 +82,11 @@ pub fn facts(loaded: &Loaded, by_servers: &Findings) -> Value {
 
 /// Whether a state file was written whole and is of a kind that this version knows.
 fn state(context: &Context, file: &Path, as_json: bool) -> Result<Exit, CliError> {
-    let bytes = plain_file::small_bytes(&context.cwd.join(file), MAX_STATE_BYTES)
-        .map_err(|why| CliError::usage(format!("state file `{}` cannot be read: {why}", file.display())))?;
+    let bytes = plain_file::small_bytes(&context.cwd.join(file), MAX_STATE_BYTES).map_err(|why| {
+        CliError::usage(format!("state file `{}` cannot be read: {why}", escape_path(file)))
+    })?;
     let problems = verify(&bytes);
-    let shown = escape(&file.display().to_string());
+    let shown = escape_path(file);
     if as_json {
         let told: Vec<_> = problems.iter().map(|message| json!({ "message": message })).collect();
         out(&format!("{}\n", json!({ "valid": problems.is_empty(), "problems": told })));

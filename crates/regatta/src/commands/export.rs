@@ -22,7 +22,7 @@ pub fn run(context: &Context, args: &ExportArgs) -> Result<Exit, CliError> {
     let mut overrides = asked.of(&source.plan)?;
     let part = source::part(source.plan, source::part_asked(&args.part).as_ref())?;
     let (mut plan, _) = prepared(context, (part, &mut overrides), &args.optimise)?;
-    plan.keep_first_items();
+    plan.keep_known_items();
     let predicted = Predicted::of(&plan)?;
     let text = Drawing::new(&plan, &predicted).draw(args.format, view)?;
     match &args.out {

@@ -5,6 +5,7 @@
 
 use crate::context;
 use crate::error::CliError;
+use regatta_runtime::escape::escape_path;
 use rustix::fs::OFlags;
 use std::fmt;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -38,7 +39,7 @@ impl Token {
     /// # Errors
     /// It cannot be made or read, is no plain file of ours, others may read it, or what stands in it is no token.
     pub fn at(path: &Path) -> Result<Token, CliError> {
-        let fail = |e: io::Error| CliError::environment(format!("token `{}`: {e}", path.display()));
+        let fail = |e: io::Error| CliError::environment(format!("token `{}`: {e}", escape_path(path)));
         match read(path) {
             Err(e) if e.kind() == ErrorKind::NotFound => make(path).map_err(fail)?,
             found => return found.map_err(fail).and_then(|text| checked(path, &text)),
@@ -122,7 +123,7 @@ fn checked(path: &Path, text: &str) -> Result<Token, CliError> {
     if fits {
         return Ok(Token(token.to_owned()));
     }
-    let message = format!("token `{}`: what stands there is no token", path.display());
+    let message = format!("token `{}`: what stands there is no token", escape_path(path));
     let hint = format!("at least {SHORTEST} visible characters; remove the file, and a new one is made");
     Err(CliError::environment(message).hint(hint))
 }

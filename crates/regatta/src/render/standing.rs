@@ -96,6 +96,6 @@ impl Standing {
         let Standing { run_id, failures, reused } = self;
         let refused = &BTreeMap::new();
         let stand = Stand { engine, failures, reused, refused, run_id, held: true };
-        tasks(stand) + &questions::text(stand) + &escalations::text(stand)
+        tasks(stand) + &questions::text(stand) + &escalations::below_questions(stand)
     }
 }

@@ -120,6 +120,7 @@ mod stashes;
 mod state_file;
 mod store;
 mod store_bits;
+mod stored_plans;
 mod strange_files;
 mod strategies;
 mod syncs;
