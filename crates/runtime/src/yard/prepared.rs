@@ -238,12 +238,13 @@ fn stands_inside(root: &Path, path: &[u8]) -> bool {
     stays && full.symlink_metadata().is_ok_and(|meta| !meta.is_dir())
 }
 
-/// A path as a line with a pattern that means nothing else; in the place of what would end the line stands any sign.
+/// A path as a line with a pattern that means nothing else; in the place of what would end the line any sign of that
+/// kind can stand.
 fn literally(path: &[u8]) -> Vec<u8> {
     let mut pattern = b"/".to_vec();
     for byte in path {
         match byte {
-            b'\n' | b'\r' => pattern.push(b'?'),
+            b'\n' | b'\r' => pattern.extend_from_slice(b"[[:cntrl:]]"),
             b'\\' | b'*' | b'?' | b'[' | b']' | b' ' | b'#' | b'!' => pattern.extend([b'\\', *byte]),
             _ => pattern.push(*byte),
         }
@@ -258,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_path_is_one_pattern_and_one_key_whatever_its_bytes() {
-        assert_eq!(literally(b"a b\nwork/\r"), b"/a\\ b?work/?\n");
+        assert_eq!(literally(b"a b\nwork/\r"), b"/a\\ b[[:cntrl:]]work/[[:cntrl:]]\n");
         assert_eq!(literally(b"b\xff*"), b"/b\xff\\*\n");
         for path in [&b"a/b"[..], b"b\xff", b"a\nb", b""] {
             assert_eq!(path_of(key(path)), path);
