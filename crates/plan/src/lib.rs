@@ -83,7 +83,7 @@ pub use overlap::{Overlap, overlaps};
 pub use owners::Owners;
 pub use ownership::FILES_LOCK;
 pub use part::{Part, PartError, part_of};
-pub use placed::{MAX_EDGES, MAX_TASKS};
+pub use placed::{MAX_COMMANDS, MAX_EDGES, MAX_TASKS};
 pub use prose::MAX_DOCUMENT_BYTES;
 pub use render::{Fact, fact, render};
 pub use settings::{Defaults, Setting};

@@ -9,6 +9,9 @@ use crate::tree::Span;
 pub const MAX_TASKS: usize = 2_000_000;
 /// A plan holds at most this many edges.
 pub const MAX_EDGES: usize = 16_000_000;
+/// `setup` and each `verify` hold at most this many commands.
+pub const MAX_COMMANDS: usize = 100;
+
 /// A task with the places that checks point at.
 pub(crate) struct Placed {
     pub(crate) task: Task,

@@ -29,10 +29,11 @@ use regatta_engine::spec::Limits;
 use regatta_plan::Plan;
 use regatta_plan::model::works_on_files;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The first port that worktrees get; each task has its own.
 const FIRST_PORT: usize = 20_000;
@@ -130,11 +131,24 @@ const GIT_LOCK: &str = "git.lock";
 /// An empty file there if large files were ever looked after.
 const LARGE_FILES: &str = "large-files";
 
-/// Waits until no git of an earlier orchestrator is at work: it was not killed with it, lest it leave anything half done.
+/// How often git of an earlier orchestrator is waited for,
+const MOST_WAITS: u32 = 6_000;
+/// and how long each time.
+const A_MOMENT: Duration = Duration::from_millis(100);
+
+/// Waits until no git of an earlier orchestrator is at work: it was not killed with it, lest it leave anything half done. Not
+/// for ever: it could stand at something without an end.
 fn alone(path: &Path) -> std::io::Result<File> {
     let file = File::options().create(true).read(true).append(true).mode(0o600).open(path)?;
-    file.lock()?;
-    Ok(file)
+    for _ in 0..MOST_WAITS {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(A_MOMENT),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    let said = "a git that an earlier orchestrator of this run started is still at work; end it, then resume";
+    Err(std::io::Error::new(std::io::ErrorKind::TimedOut, said))
 }
 
 /// The worktrees of a run, if its plan has any. The commit that it begins from is pinned the first time.

@@ -7,7 +7,7 @@ use crate::git::{Head, Repo};
 use crate::private_file;
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 /// The file.
@@ -29,11 +29,7 @@ pub(crate) fn write(run_dir: &Path, head: &Head) -> io::Result<()> {
         Head::Branch(branch) => Some(branch.clone()),
         Head::Detached => None,
     };
-    let new = run_dir.join("began-on.json.new");
-    let mut file = private_file::create(&new)?;
-    file.write_all(&serde_json::to_vec(&BeganOn { branch })?)?;
-    file.sync_all()?;
-    fs::rename(&new, run_dir.join(FILE))
+    private_file::replace(&run_dir.join(FILE), &serde_json::to_vec(&BeganOn { branch })?)
 }
 
 /// The repository with what `HEAD` was when the run of that directory began; as it is, if that is not known.

@@ -6,6 +6,7 @@
 //! ```
 
 use regatta_engine::ids::AttemptId;
+use regatta_plan::MAX_COMMANDS;
 
 /// Questions and steps carry this bit and the epoch that asks.
 const QUESTION: u64 = 1 << 63;
@@ -26,6 +27,10 @@ pub(crate) const RESOLVER: u8 = 203;
 /// A host of connections to tools, numbered by how many there were.
 pub(crate) const TOOLS: u8 = 204;
 const ATTEMPT_MASK: u64 = (1 << EPOCH_SHIFT) - 1;
+// No command of a plan has the id of anything else.
+const _: () = assert!(
+    SETUP as usize + MAX_COMMANDS <= VERIFY as usize && VERIFY as usize + MAX_COMMANDS <= LANDING as usize
+);
 
 /// The id of a question about an attempt.
 pub(crate) fn question(epoch: u64, attempt: AttemptId) -> u64 {

@@ -2,7 +2,7 @@
 //! What stands there is taken away, never opened. It does not know what is written.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -17,6 +17,32 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
             open_new(path)
         }
         made => made,
+    }
+}
+
+/// Writes a file (0600) whole or not at all: beside it under another name, synced, and then in its place.
+///
+/// # Errors
+/// It cannot be written, or a directory stands there.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let mut file = create(Path::new(&new))?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(new, path)
+}
+
+/// What is in a plain file that [`open`] opens, if it is no longer than so many bytes.
+///
+/// # Errors
+/// It cannot be opened or read, is no plain file, or is longer.
+pub(crate) fn read(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    open(path)?.take(most_bytes + 1).read_to_end(&mut content)?;
+    match content.len() as u64 > most_bytes {
+        true => Err(io::Error::new(ErrorKind::InvalidData, format!("it is longer than {most_bytes} bytes"))),
+        false => Ok(content),
     }
 }
 
@@ -65,7 +91,6 @@ pub(crate) fn is_no_room(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write as _;
     use std::os::unix::fs::{MetadataExt as _, symlink};
 
     #[test]
@@ -93,5 +118,17 @@ mod tests {
         }
         fs::create_dir(&path).unwrap();
         assert!(create(&path).is_err());
+    }
+
+    #[test]
+    fn what_is_replaced_is_whole_and_what_is_read_is_plain_and_no_longer_than_it_may_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, fifo) = (dir.path().join("file.json"), dir.path().join("fifo"));
+        replace(&path, b"one").unwrap();
+        replace(&path, b"two!").unwrap();
+        assert_eq!((read(&path, 4).unwrap(), fs::read_dir(dir.path()).unwrap().count()), (b"two!".into(), 1));
+        assert_eq!(read(&path, 3).unwrap_err().kind(), ErrorKind::InvalidData);
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        assert!(read(&fifo, 3).is_err());
     }
 }

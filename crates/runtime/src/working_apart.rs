@@ -16,6 +16,7 @@ use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::state::State;
 use regatta_fault as fault;
+use regatta_plan::MAX_COMMANDS;
 
 impl Local {
     /// The worktrees of the run, if it has any; `node` has one of them.
@@ -102,7 +103,11 @@ impl Local {
         // What it set up stands there as the attempt before left it.
         let goes_on = flight.goes_on;
         let setup = apart.workers.ground().rules.setup.get(usize::from(n)).filter(|_| !goes_on).cloned();
+        apart.workers.ground().sets_up(attempt.0, setup.is_some());
         if let Some(action) = setup {
+            if usize::from(n) >= MAX_COMMANDS {
+                return self.refuse_apart(attempt, (Cause::Worktree, &too_many("setup")));
+            }
             if let Some(flight) = apart.in_flight.get_mut(&attempt) {
                 flight.stage = Stage::Setup(n);
             }
@@ -255,10 +260,16 @@ impl Local {
         let (Some(action), Some(flight)) = (action, apart.in_flight.get_mut(&attempt)) else {
             return self.finish_apart(kept, Some(collected), None);
         };
+        if usize::from(n) >= MAX_COMMANDS {
+            let finding = Finding { cause: Cause::Verify, message: too_many("verify") };
+            return self.finish_apart(kept, Some(collected), Some(finding));
+        }
         let number = flight.number;
         match self.actions.prepare_step((node, Kind::Verify(n), &action), number, (&self.outputs, &site)) {
             Ok(prepared) => {
                 flight.stage = Stage::Verifying(n, Box::new((kept, collected)));
+                // They run what it wrote.
+                apart.workers.ground().sets_up(attempt.0, false);
                 self.order_step((attempt, node), Kind::Verify(n), prepared);
             }
             Err(refused) => {
@@ -334,10 +345,10 @@ impl Local {
         }
     }
 
-    /// What commands of `setup` change of the repository's settings is nobody's fault, and is put back.
+    /// What commands of `setup` change of the repository's settings is put back, and nobody's fault where nobody else worked.
     fn note_put_back(&mut self, attempt: AttemptId) {
         let Some(apart) = self.apart.as_mut() else { return };
-        let said = apart.workers.ground().put_back("`setup`");
+        let said = apart.workers.ground().put_back_of_setup();
         if let Some(flight) = apart.in_flight.get_mut(&attempt) {
             flight.note(said);
         }
@@ -351,6 +362,11 @@ impl Local {
         let message = apart.workers.ground().put_back_of(job.attempt.0, "what verified it")?;
         Some(Finding { cause: Cause::Tampered, message })
     }
+}
+
+/// A stored plan of an earlier version can have more: they would have the ids of other things.
+fn too_many(key: &str) -> String {
+    format!("`{key}` has more than {MAX_COMMANDS} commands")
 }
 
 fn said(ended: &keeper::Ended) -> String {

@@ -2,11 +2,11 @@
 //!
 //! What the declarations cannot say is reported here: contradictions. What is not built yet is told by name.
 
+use super::commands::commands;
 use super::gates;
 use super::idle;
 use super::placeholders;
 use super::spanned;
-use super::task::command;
 use crate::agents::{Agent, Permissions};
 use crate::apart::{Check, Helper, Merge, MergeRule, Worktrees};
 use crate::diagnostic::{Code, Diagnostic, Problems};
@@ -125,7 +125,7 @@ fn worktrees(f: Fields<'_>, problems: &mut Problems) -> Worktrees {
     for (key, item) in f.inside("env").pairs() {
         check_variable(key.text, item, problems);
     }
-    let setup = f.list("setup").iter().filter_map(|item| command(item, "`setup`", problems));
+    let setup = commands(f, "setup", problems).into_iter();
     let env = f.inside("env").pairs();
     Worktrees {
         setup: setup.map(|spanned| spanned.value).collect(),

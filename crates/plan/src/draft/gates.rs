@@ -3,8 +3,8 @@
 //! What the declarations cannot say is reported here: gates that do not exist or wait for each other, evidence that is
 //! none. What a command says when it runs is not known here.
 
+use super::commands::command;
 use super::evidence;
-use super::task::command;
 use crate::apart::Check;
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, nearest};

@@ -2,9 +2,10 @@
 //!
 //! Gives the same drafts as a plan does, so everything after it is one way. Times are milliseconds.
 
+use super::commands::command;
 use super::entry::Entries;
 use super::keys::{Draft, RetryKeys, TaskDraft, TimeoutKeys};
-use super::task::{command, tool_call};
+use super::task::tool_call;
 use super::{AgentsDraft, limits, spanned, spanned_map, spanned_texts, start};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::Fields;

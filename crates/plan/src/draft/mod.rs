@@ -4,6 +4,7 @@
 
 mod agent;
 mod apart;
+mod commands;
 mod entry;
 mod evidence;
 mod gates;

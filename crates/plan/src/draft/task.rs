@@ -3,6 +3,7 @@
 //! Reports what the declarations cannot say: empty commands, and keys that belong to another action.
 
 use super::agent::budget;
+use super::commands::{command, commands};
 use super::entry::matrix;
 use super::keys::{Spanned, TaskDraft};
 use super::{retry, servers, spanned, spanned_json, spanned_map, spanned_texts, start, timeout};
@@ -130,7 +131,7 @@ fn in_worktree(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) {
     draft.domain = f.text("domain");
     draft.outputs = spanned_texts(f, "outputs");
     draft.must_change = f.flag("must_change");
-    draft.verify = f.list("verify").iter().filter_map(|item| command(item, "`verify`", problems)).collect();
+    draft.verify = commands(f, "verify", problems);
     draft.accept_partial = f.text("on_partial").as_deref() == Some("accept");
     let here = |key| f.get(key).map(|item| Spanned { value: key, span: item.span() });
     let keeps = f.inside("retry").get("keep_worktree").filter(|_| draft.retry.keep_worktree == Some(true));
@@ -218,29 +219,6 @@ fn other(f: Fields<'_>, draft: &mut TaskDraft, problems: &mut Problems) -> Optio
         return Some(Spanned { value: Action::Gate { gate: gate.value }, span: gate.span });
     }
     super::join::read(f.get("join")?, draft, problems)
-}
-
-/// A list is an argv, a text goes to `sh -c`.
-pub(super) fn command(item: Item<'_>, what: &str, problems: &mut Problems) -> Option<Spanned<Action>> {
-    let bad = |why: &str| Diagnostic::error(Code::BadValue, item.span(), format!("{what} {why}"));
-    let value = match item.value() {
-        Value::List(items) => Action::Argv(items.iter().filter_map(fields::text).collect()),
-        _ => Action::Shell { script: fields::text(item)?, shell: "sh".into() },
-    };
-    let (texts, first) = match &value {
-        Action::Argv(argv) => (argv.as_slice(), argv.first()),
-        Action::Shell { script, .. } => (std::slice::from_ref(script), Some(script)),
-        _ => (&[][..], None),
-    };
-    if texts.iter().any(|text| text.contains('\0')) {
-        problems.push(bad("holds a NUL character"));
-        return None;
-    }
-    if first.is_none_or(|text| text.trim().is_empty()) {
-        problems.push(bad("names no command"));
-        return None;
-    }
-    Some(Spanned { value, span: item.span() })
 }
 
 fn locks(f: Fields<'_>, problems: &mut Problems) -> Vec<(Lock, Span)> {

@@ -57,7 +57,7 @@ pub(super) static WORKTREE: Shape = Shape {
         key("base", Kind::Text, "The commit they begin from. Default `HEAD`."),
         key("dir", Kind::Text, "Where they lie. Default `.regatta/worktrees`."),
         key("copy", TEXTS, "Untracked files that each gets."),
-        key("setup", Kind::List(&COMMAND), "Commands that prepare each."),
+        key("setup", Kind::List(&COMMAND), "Commands that prepare each, at most 100."),
         key("env", Kind::Map(&Kind::Text), "Variables of each."),
         key(
             "sparse",

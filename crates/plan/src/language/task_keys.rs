@@ -126,7 +126,11 @@ pub(crate) static TASK: Shape = Shape {
             Kind::Flag,
             "It must change something in its worktree. Default: true for an agent with `files`.",
         ),
-        key("verify", Kind::List(&COMMAND), "Commands that must succeed in its worktree afterwards."),
+        key(
+            "verify",
+            Kind::List(&COMMAND),
+            "Commands that must succeed in its worktree afterwards, at most 100.",
+        ),
         key(
             "on_partial",
             Kind::Choice(&["fail", "accept"]),

@@ -52,3 +52,18 @@ fn the_names_that_were_probably_meant_are_sought_within_one_bound() {
     let guessed = facts.iter().filter(|fact| fact.help.is_some()).count();
     assert!((1..=50).contains(&guessed), "{guessed}");
 }
+
+#[test]
+fn commands_that_prepare_or_verify_a_worktree_are_at_most_a_hundred() {
+    let commands = |n: usize| vec!["x"; n].join(", ");
+    let plan = |setup: usize, verify: usize| {
+        format!(
+            "version: 1\nisolation: worktree\nworktree: {{ setup: [{}] }}\ntasks: [ {{ id: a, run: x, verify: [{}] }} ]",
+            commands(setup),
+            commands(verify)
+        )
+    };
+    assert_eq!(yaml(&plan(100, 100)).errors(), 0);
+    check(&plan(101, 1), "RG002 3:321 `setup` has more than 100 commands");
+    check(&plan(1, 101), "RG002 4:336 `verify` has more than 100 commands");
+}

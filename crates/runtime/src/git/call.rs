@@ -2,12 +2,18 @@
 //!
 //! Knows no subcommand.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// What every call turns off: programs that a repository names, work in the background, and what makes output differ.
 const SETTINGS: [&str; 27] = [
@@ -66,6 +72,19 @@ pub enum GitError {
         /// Why not.
         source: io::Error,
     },
+    /// It did not end in time, and was killed.
+    #[error(
+        "git {command} did not end within {seconds} s in {} and was killed; something that it reads there may have no end",
+        dir.display()
+    )]
+    Late {
+        /// The subcommand and its first words.
+        command: String,
+        /// Where.
+        dir: PathBuf,
+        /// How long it had, in seconds.
+        seconds: u64,
+    },
     /// It answered something that cannot be read.
     #[error("git {command} answered something that cannot be read")]
     Answer {
@@ -87,6 +106,8 @@ pub struct Git {
     fixed: Option<Arc<[PathBuf; 3]>>,
     /// Held by every call while it lives, also when we are dead.
     held: Option<Arc<File>>,
+    /// How long a call may last.
+    within: Option<Duration>,
 }
 
 impl Git {
@@ -103,6 +124,7 @@ impl Git {
             extra: Arc::default(),
             fixed: None,
             held: None,
+            within: None,
         }
     }
 
@@ -124,6 +146,12 @@ impl Git {
     #[must_use]
     pub fn holding(&self, file: File) -> Git {
         Git { held: Some(Arc::new(file)), ..self.clone() }
+    }
+
+    /// The same, and a call that has not ended in time is killed.
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Git {
+        Git { within: Some(limit), ..self.clone() }
     }
 
     /// The same with more settings, `key=value`.
@@ -215,19 +243,44 @@ impl Git {
             None => Stdio::null(),
         });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        if self.within.is_some() {
+            command.process_group(0);
+        }
         let mut child = command.spawn().map_err(GitError::Start)?;
-        let Some(mut pipe) = child.stdin.take() else {
-            return child.wait_with_output().map_err(GitError::Start);
-        };
+        let Some(mut pipe) = child.stdin.take() else { return self.awaited(args, child) };
         let fed = stdin.to_vec();
         // Whoever answers before it has read everything would stand still, and so would we.
         let feeder = std::thread::spawn(move || {
             // A call that wants no more of it says so by its exit code.
             let _ = pipe.write_all(&fed);
         });
-        let output = child.wait_with_output().map_err(GitError::Start);
+        let output = self.awaited(args, child);
         let _ = feeder.join();
         output
+    }
+
+    /// What a call answers; what it started itself is killed with it.
+    fn awaited<S: AsRef<OsStr>>(&self, args: &[S], child: Child) -> Result<Output, GitError> {
+        let Some(limit) = self.within else { return child.wait_with_output().map_err(GitError::Start) };
+        let pid = Pid::from_child(&child);
+        // What cannot be watched is waited for, as without a limit.
+        let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else {
+            return child.wait_with_output().map_err(GitError::Start);
+        };
+        let watcher = std::thread::spawn(move || {
+            let late = !ends_within(&handle, limit);
+            if late {
+                let _ = kill_process_group(pid, Signal::KILL);
+            }
+            late
+        });
+        let output = child.wait_with_output().map_err(GitError::Start);
+        match watcher.join() {
+            Ok(true) => {
+                Err(GitError::Late { command: words(args), dir: self.dir.clone(), seconds: limit.as_secs() })
+            }
+            _ => output,
+        }
     }
 
     fn failed<S: AsRef<OsStr>>(&self, args: &[S], output: &Output) -> GitError {
@@ -246,8 +299,40 @@ impl Git {
     }
 }
 
+/// Whether a process ends in time.
+fn ends_within(process: &OwnedFd, limit: Duration) -> bool {
+    let by = Instant::now() + limit;
+    loop {
+        let left = by.saturating_duration_since(Instant::now());
+        let left = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+        match poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&left)) {
+            Err(Errno::INTR) => {}
+            Ok(0) => return false,
+            _ => return true,
+        }
+    }
+}
+
 /// The subcommand and what follows it, as far as it is short.
 pub(super) fn words<S: AsRef<OsStr>>(args: &[S]) -> String {
     let words = args.iter().map(|a| a.as_ref().to_string_lossy().into_owned());
     words.take(4).collect::<Vec<_>>().join(" ").escape_debug().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_does_not_end_in_time_is_killed_and_named_and_one_that_does_answers() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(Command::new("mkfifo").arg(dir.path().join("fifo")).status().unwrap().success());
+        let git = Git::at(dir.path());
+        let late = git.within(Duration::ZERO).run(&["hash-object", "--no-filters", "fifo"]).unwrap_err();
+        let said = late.to_string();
+        assert!(said.contains("git hash-object --no-filters fifo did not end within 0 s"), "{said}");
+        let patient = git.within(Duration::from_secs(600));
+        assert_eq!(patient.feed(&["hash-object", "--stdin"], b"").unwrap().len(), 41);
+        assert!(matches!(patient.run(&["no-such-command"]), Err(GitError::Failed { .. })));
+    }
 }

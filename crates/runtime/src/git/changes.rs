@@ -38,13 +38,15 @@ pub struct Change {
     pub kind: ChangeKind,
     /// The mode that it has now: `100644`, `100755`, `120000` a link, `160000` a submodule; zeros if it is gone.
     pub mode: String,
+    /// What it is now; nothing if it is gone.
+    pub object: Option<Oid>,
 }
 
 /// A path that differs, with what it is on both sides: mode and object, `100644 …`, or nothing.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Difference {
-    /// The path from the top of the repository; bytes that are no text are replaced.
-    pub path: String,
+    /// The path from the top of the repository, as git has it.
+    pub path: Vec<u8>,
     /// What it was.
     pub before: Option<String>,
     /// What it is.
@@ -222,8 +224,9 @@ impl From<Difference> for Change {
             (_, None) => ChangeKind::Deleted,
             _ => ChangeKind::Modified,
         };
+        let object = differs.after.as_deref().and_then(|after| Oid::parse(after.split_once(' ')?.1));
         let mode = mode(&differs.after).unwrap_or_else(|| "000000".to_owned());
-        Change { path: differs.path, kind, mode }
+        Change { path: String::from_utf8_lossy(&differs.path).into_owned(), kind, mode, object }
     }
 }
 
@@ -237,7 +240,7 @@ fn parse_raw<'a>(mut parts: impl Iterator<Item = &'a [u8]>) -> Option<Vec<Differ
         let (old, new, old_id, new_id) = (word()?, word()?, word()?, word()?);
         word()?;
         let side = |mode: &str, id: &str| (mode != "000000").then(|| format!("{mode} {id}"));
-        let path = String::from_utf8_lossy(parts.next()?).into_owned();
+        let path = parts.next()?.to_vec();
         found.push(Difference { path, before: side(old, old_id), after: side(new, new_id) });
     }
     found.sort();

@@ -7,7 +7,7 @@ use super::Report;
 use crate::private_file;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 /// The file of the answers in the directory of a run.
@@ -91,11 +91,7 @@ impl Approval {
             without: without.to_vec(),
         };
         all.extend(report.asks.iter().map(answer));
-        let new = run_dir.join("approvals.json.new");
-        let mut file = private_file::create(&new)?;
-        file.write_all(&serde_json::to_vec_pretty(&all)?)?;
-        file.sync_all()?;
-        std::fs::rename(&new, run_dir.join(APPROVALS))?;
+        private_file::replace(&run_dir.join(APPROVALS), &serde_json::to_vec_pretty(&all)?)?;
         std::fs::File::open(run_dir)?.sync_all()
     }
 

@@ -45,7 +45,7 @@ use regatta_fault as fault;
 use regatta_plan::model::Merge;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -192,11 +192,7 @@ impl Report {
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, run_dir: &Path) -> io::Result<()> {
-        let new = run_dir.join("landing.json.new");
-        let mut file = private_file::create(&new)?;
-        file.write_all(&serde_json::to_vec_pretty(self)?)?;
-        file.sync_all()?;
-        std::fs::rename(&new, run_dir.join(REPORT))
+        private_file::replace(&run_dir.join(REPORT), &serde_json::to_vec_pretty(self)?)
     }
 }
 

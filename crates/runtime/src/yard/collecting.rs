@@ -9,6 +9,7 @@ use super::base::{Base, base};
 use super::forbidden::named;
 use super::making::TASK_DIR;
 use super::own_git::OwnGitError;
+use super::strange::would_wait;
 use super::whole::{Whole, inside};
 use super::{AttributesError, Ground, author, patterns};
 use crate::collect;
@@ -106,9 +107,8 @@ impl Ground {
         fault::point("collect.before");
         let told = self.all_put_back(ended.attempt);
         let mut findings: Vec<Finding> = told.blame.into_iter().map(tampered).collect();
-        self.unlock(&path, &self.names.branch(&ended.task.id)).map_err(|source| locked(&path, source))?;
+        findings.extend(self.calmed(ended, &path)?);
         let git = self.git_in(&path)?;
-        findings.extend(self.mend_after(ended.attempt, &path)?.then(changed_git));
         let (head, inner) = self.commit_left((&git, &path), ended, &base)?;
         fault::point("collect.committed");
         self.keep_half_done(&path, &ended.task.id)?;
@@ -156,6 +156,14 @@ impl Ground {
         fault::point("collect.after");
         let warning = (!warnings.is_empty()).then(|| warnings.join("; "));
         Ok(Collected { work, changes, findings, warning })
+    }
+
+    /// Git can be called in a worktree in which nobody works any more. Answers what was in its way.
+    fn calmed(&self, ended: &Ended, path: &Path) -> Result<Vec<Finding>, CollectError> {
+        let waits = self.unlock(path, &self.names.branch(&ended.task.id)).map_err(|e| locked(path, e))?;
+        let mended = self.mend_after(ended.attempt, path)?.then(changed_git);
+        let waits = would_wait(&waits).map(|message| Finding { cause: Cause::Ownership, message });
+        Ok(mended.into_iter().chain(waits).collect())
     }
 
     /// Whether the user's refs are what they were; what is nobody's fault is answered.
@@ -293,7 +301,7 @@ pub(super) fn tampered(message: String) -> Finding {
 }
 
 /// Said as well by who finds only that it is recorded: it was put back, and whoever saw that died.
-fn changed_git() -> Finding {
+pub(super) fn changed_git() -> Finding {
     tampered("it removed or changed `.git` of its worktree; that was put back".to_owned())
 }
 

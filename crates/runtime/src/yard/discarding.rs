@@ -3,7 +3,9 @@
 //! Done before its end is told, so that nobody saves it as work. Doing it twice does no harm. What its evidence says is known.
 
 use super::Ground;
-use super::collecting::{CollectError, Collected, Ended, Finding, locked, nothing, take_result, tampered};
+use super::collecting::{
+    CollectError, Collected, Ended, Finding, changed_git, locked, nothing, take_result, tampered,
+};
 use crate::git::Oid;
 use regatta_engine::cause::Cause;
 
@@ -18,10 +20,9 @@ impl Ground {
         let mut findings: Vec<Finding> = told.blame.into_iter().map(tampered).collect();
         self.unlock(&path, &self.names.branch(&ended.task.id)).map_err(|source| locked(&path, source))?;
         let git = self.git_in(&path)?;
-        if self.mend(&path)? {
-            let message = "it removed or changed `.git` of its worktree; that was put back".to_owned();
-            findings.push(Finding { cause: Cause::Tampered, message });
-        }
+        let mended = self.mend_after(ended.attempt, &path)?;
+        let spoiled = mended || self.is_spoiled(ended.attempt).map_err(|e| locked(&path, e))?;
+        findings.extend(spoiled.then(changed_git));
         if let Err(error) = take_result(&path, &ended.dir) {
             let message = format!("its result cannot be read: {error}");
             findings.push(Finding { cause: Cause::BadResult, message });

@@ -47,9 +47,8 @@ impl Ground {
         } else {
             say(large, "it changed paths that go through git-lfs, which is not installed or not wanted");
         }
-        findings.extend(
-            links_out(git.dir(), changes).map(|message| Finding { cause: Cause::Ownership, message }),
-        );
+        let links = links_out(git, at, changes)?;
+        findings.extend(links.map(|message| Finding { cause: Cause::Ownership, message }));
         Ok(findings)
     }
 

@@ -13,16 +13,19 @@
 //! the turn. What is to be told is written down first (`owed`). Of refs `refs` knows.
 
 use super::Ground;
+pub(crate) use super::at_work::LANDING;
+use super::at_work::{AtWork, BEFORE, Beside, Does, IT, Of, SETUP};
+use super::entries::{Bytes, Entry};
 use super::lock::Lock;
 use super::neighbours::{Neighbours, Others};
-use super::owed::{self, Owed};
+use super::owed::{self, Owed, PutBack, Told, joined};
 use super::pinned::{Pinned, Place};
 use super::stash::{Stashed, stash};
 use crate::private_file;
 use regatta_fault as fault;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -30,8 +33,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const FILE: &str = "guard.json";
 /// The directory there in which is what was replaced.
 const KEPT: &str = "put-back";
-/// Who lands or merges, among the ids of attempts.
-pub(crate) const LANDING: u64 = u64::MAX;
 
 /// So much of a copy is read, in bytes: all that is pinned at most, in hexadecimal.
 const MOST_BYTES: u64 = 512 << 20;
@@ -52,7 +53,9 @@ pub(super) struct Guard {
 #[derive(Debug)]
 struct Watched {
     pinned: Pinned,
-    at_work: BTreeSet<u64>,
+    at_work: AtWork,
+    /// What commands of `setup` made of it while nobody else could have.
+    by_setup: Vec<(Bytes, Option<Entry>)>,
     /// The entries of the stash that were not ours.
     stash: Vec<Stashed>,
     /// The file has the copy.
@@ -83,28 +86,6 @@ impl Drop for Watch<'_> {
     }
 }
 
-/// Of whom what is put back is said.
-struct Of<'a> {
-    who: &'a str,
-    /// Written down, to be told with this attempt; or with the next one, if it is not known.
-    owed: Option<Option<u64>>,
-    /// It speaks against that attempt.
-    blames: bool,
-}
-
-/// Nobody of this run.
-const BEFORE: Of<'_> = Of { who: "what ran before", owed: Some(None), blames: false };
-
-/// Who else may have done what is found.
-struct Beside {
-    /// Directories of other runs that are at work.
-    runs: Vec<PathBuf>,
-    /// Some other run may have.
-    shared: bool,
-    /// Nobody.
-    alone: bool,
-}
-
 impl Guard {
     /// Whoever guards a run: with the copy of the last one, if there is one.
     pub(super) fn of(common_dir: &Path, (run_dir, run): (&Path, &str)) -> io::Result<Guard> {
@@ -116,7 +97,8 @@ impl Guard {
         };
         let watched = Watched {
             pinned,
-            at_work: BTreeSet::new(),
+            at_work: AtWork::default(),
+            by_setup: Vec::new(),
             stash: stash(common_dir),
             written: false,
             open: neighbours.is_open(),
@@ -155,7 +137,7 @@ impl Guard {
     /// Somebody begins, or is found at work: then what is open stays as it is.
     fn begin(&self, who: u64, found: bool) {
         let mut watched = self.watched();
-        if watched.at_work.is_empty() {
+        if watched.at_work.is_nobody() {
             let _turn = self.neighbours.turn();
             let others = self.neighbours.others();
             let in_force = others.at_work.iter().find_map(|dir| stored(dir, &self.common_dir));
@@ -169,7 +151,7 @@ impl Guard {
                 self.pin(&mut watched, (in_force, others));
             }
         }
-        watched.at_work.insert(who);
+        watched.at_work.begins(who);
     }
 
     /// Another run began when this one had broken off, and works by what it found: two copies cannot both count.
@@ -242,7 +224,7 @@ impl Guard {
 
     fn end(&self, who: u64) {
         let mut watched = self.watched();
-        if watched.at_work.remove(&who) && watched.at_work.is_empty() {
+        if watched.at_work.ends(who) && watched.at_work.is_nobody() {
             let _turn = self.neighbours.turn();
             self.close(&mut watched, &self.neighbours.others());
         }
@@ -260,15 +242,22 @@ impl Guard {
 
     /// Whole or not at all.
     fn store(&self, pinned: &Pinned) -> io::Result<()> {
-        let new = self.run_dir.join(format!("{FILE}.new"));
-        private_file::create(&new)?.write_all(&serde_json::to_vec(pinned)?)?;
-        fs::rename(&new, self.run_dir.join(FILE))
+        private_file::replace(&self.run_dir.join(FILE), &serde_json::to_vec(pinned)?)
     }
 
     /// The same in our turn.
     fn restore(&self, watched: &mut Watched, of: &Of<'_>) -> PutBack {
         let _turn = self.neighbours.turn();
-        let beside = beside(watched, &self.neighbours.others());
+        let mut beside = beside(watched, &self.neighbours.others());
+        let found = watched.pinned.differing(&self.common_dir).unwrap_or_default();
+        let known = found.iter().all(|one| watched.by_setup.contains(one));
+        if known && (of.sets_up || watched.at_work.sets_up()) {
+            beside.suspects.clear();
+            return self.put_right(&mut watched.pinned, &beside, &Of { who: SETUP, blames: false, ..*of });
+        }
+        if of.sets_up && beside.suspects.is_empty() && !beside.shared {
+            watched.by_setup.extend(found);
+        }
         self.put_right(&mut watched.pinned, &beside, of)
     }
 
@@ -306,8 +295,13 @@ impl Guard {
         let mut owed = Some(owed).filter(|owed| !owed.names.is_empty());
         let own = (of.owed.is_some() || beside.shared).then_some(&self.run_dir);
         let told: Vec<&PathBuf> = own.into_iter().chain(&beside.runs).collect();
+        // Nobody can tell which of them it was.
+        let suspects = beside.suspects.iter().filter(|who| !beside.shared && of.owed != Some(Some(**who)));
+        let as_of =
+            |one: Owed, who: u64| Owed { attempt: Some(who), blames: true, who: IT.to_owned(), ..one };
         if let Some(owed) = &owed {
             told.iter().for_each(|dir| owed::add(dir, owed.clone()));
+            suspects.clone().for_each(|who| owed::add(&self.run_dir, as_of(owed.clone(), *who)));
         }
         fault::point("guard.recorded");
         let failed = pinned.restore(&place);
@@ -317,6 +311,10 @@ impl Guard {
             let left: Vec<String> = left.into_iter().map(|(name, _)| name).collect();
             owed = was.without(&left);
             told.iter().for_each(|dir| owed::amend(dir, &was, owed.clone()));
+            suspects.for_each(|who| {
+                let less = owed.clone().map(|one| as_of(one, *who));
+                owed::amend(&self.run_dir, &as_of(was.clone(), *who), less);
+            });
         }
         PutBack { lfs, owed: owed.filter(|_| !beside.shared), ..self.failed(failed, beside) }
     }
@@ -336,45 +334,12 @@ fn beside(watched: &Watched, others: &Others) -> Beside {
     // Who broke off since may have done it as well as who is at work.
     let died = others.broken_off.iter().any(|dir| !watched.broken_off.contains(dir));
     let shared = died || !others.at_work.is_empty();
-    Beside { runs: others.at_work.clone(), shared, alone: !shared && watched.at_work.len() < 2 }
+    let alone = !shared && watched.at_work.is_one();
+    Beside { runs: others.at_work.clone(), suspects: watched.at_work.suspects(), shared, alone }
 }
 
 fn names(changes: Vec<(String, bool)>) -> String {
     changes.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
-}
-
-/// What was put back.
-#[derive(Default)]
-struct PutBack {
-    /// What git-lfs did by being used, for people.
-    lfs: Option<String>,
-    /// What somebody did who must not.
-    owed: Option<Owed>,
-    /// What could not be put back, for people.
-    failed: Option<String>,
-    /// Another run may have done it: everybody is told by what is owed, and it speaks against nobody.
-    shared: bool,
-}
-
-impl PutBack {
-    /// What speaks against somebody, for people.
-    fn said(&self) -> Option<String> {
-        joined(self.owed.iter().map(Owed::text).chain(self.failed.clone().filter(|_| !self.shared)))
-    }
-}
-
-/// What is told with an attempt.
-#[derive(Default)]
-pub(super) struct Told {
-    /// What speaks against it.
-    pub(super) blame: Option<String>,
-    /// What is nobody's fault.
-    pub(super) note: Option<String>,
-}
-
-fn joined(some: impl Iterator<Item = String>) -> Option<String> {
-    let all: Vec<String> = some.collect();
-    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// The copy that somebody wrote for a run, if it can be one.
@@ -421,13 +386,25 @@ impl Ground {
     /// Puts back what was changed of settings and hooks; says so of `who`.
     pub(crate) fn put_back(&self, who: &str) -> Option<String> {
         let mut watched = self.guard.watched();
-        self.guard.restore(&mut watched, &Of { who, owed: None, blames: false }).said()
+        self.guard.restore(&mut watched, &Of { who, owed: None, blames: false, sets_up: false }).said()
+    }
+
+    /// Commands prepare the worktree of an attempt that is at work, or it works there itself.
+    pub(crate) fn sets_up(&self, attempt: u64, sets_up: bool) {
+        self.guard.watched().at_work.does(attempt, if sets_up { Does::SetsUp } else { Does::Works });
+    }
+
+    /// The same after such a command: that is nobody's fault, unless somebody worked meanwhile.
+    pub(crate) fn put_back_of_setup(&self) -> Option<String> {
+        let mut watched = self.guard.watched();
+        let of = Of { who: SETUP, owed: None, blames: false, sets_up: true };
+        self.guard.restore(&mut watched, &of).said()
     }
 
     /// All that is owed and that no attempt will be told with any more, for where work lands. It is owed until that is durable.
     pub(crate) fn owed_where_work_lands(&self) -> Option<String> {
         let watched = self.guard.watched();
-        if watched.at_work.iter().any(|who| *who != LANDING) {
+        if !watched.at_work.is_landing() {
             return None;
         }
         let _turn = self.guard.neighbours.turn();
@@ -439,18 +416,25 @@ impl Ground {
     /// The same after a command that speaks against an attempt.
     pub(crate) fn put_back_of(&self, attempt: u64, who: &str) -> Option<String> {
         let mut watched = self.guard.watched();
-        let of = Of { who, owed: Some(Some(attempt)), blames: true };
+        let of = Of { who, owed: Some(Some(attempt)), blames: true, sets_up: false };
         let put_back = self.guard.restore(&mut watched, &of);
-        self.guard.owes().telling.extend(put_back.owed.iter().map(|_| attempt));
-        put_back.said()
+        watched.at_work.does(attempt, Does::WasLookedAt);
+        // What somebody else found while it ran.
+        let _turn = self.guard.neighbours.turn();
+        let owed = owed::read(&self.guard.run_dir);
+        let owed = owed.into_iter().filter(|owed| owed.attempt == Some(attempt) && owed.blames);
+        let others: Vec<Owed> = owed.filter(|owed| Some(owed) != put_back.owed.as_ref()).collect();
+        self.guard.owes().telling.extend(put_back.owed.iter().chain(&others).map(|_| attempt));
+        joined(put_back.said().into_iter().chain(others.iter().map(Owed::text)))
     }
 
     /// An attempt has worked: the same, with all that is owed.
     pub(super) fn all_put_back(&self, attempt: u64) -> Told {
         let guard = &self.guard;
         let mut watched = guard.watched();
-        let of = Of { who: "it", owed: Some(Some(attempt)), blames: true };
+        let of = Of { who: IT, owed: Some(Some(attempt)), blames: true, sets_up: false };
         let put_back = guard.restore(&mut watched, &of);
+        watched.at_work.does(attempt, Does::WasLookedAt);
         let _turn = guard.neighbours.turn();
         let mut owed = owed::claim(&guard.run_dir, attempt);
         // What could not be written down is told all the same.

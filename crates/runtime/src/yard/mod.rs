@@ -19,11 +19,12 @@
 //!                                |- pairs             which pieces of work conflict with each other
 //!                                |- own_git           git in a worktree, whatever was done to it
 //!                                |- guard             settings and hooks of the repository are what they were (`pinned`, `entries`,
-//!                                                  `lock`, `neighbours`, `owed`)
+//!                                                  `lock`, `neighbours`, `owed`, `at_work`)
 //!                                `- refs              branches and tags of the user, told and put back
 //! ```
 //! Knows no engine state and starts no task.
 
+mod at_work;
 mod attributes;
 mod base;
 mod collecting;

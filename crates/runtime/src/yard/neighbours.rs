@@ -10,7 +10,7 @@
 use crate::leases::lives;
 use crate::private_file;
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -81,10 +81,7 @@ impl Neighbours {
 
     /// From now on it has. Where that cannot be written other runs know nothing of it, nor does a successor.
     pub(super) fn open(&self) {
-        let new = self.run_dir.join(format!("{OPEN}.new"));
-        let written = private_file::create(&new)
-            .and_then(|mut file| file.write_all(self.common_dir.as_os_str().as_bytes()));
-        let _ = written.and_then(|()| fs::rename(new, self.run_dir.join(OPEN)));
+        let _ = private_file::replace(&self.run_dir.join(OPEN), self.common_dir.as_os_str().as_bytes());
     }
 
     /// It has nothing open any more.

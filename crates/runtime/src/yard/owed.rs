@@ -12,7 +12,7 @@ use crate::private_file;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::Path;
 
 /// The file.
@@ -61,8 +61,43 @@ impl Owed {
             false => String::new(),
         };
         let names = self.names.join(", ");
-        format!("{}{beside} changed {names} of the repository; that was put back{kept}", self.who)
+        let all = if self.beside && self.blames { "; whoever worked then fails" } else { "" };
+        format!("{}{beside} changed {names} of the repository; that was put back{kept}{all}", self.who)
     }
+}
+
+/// What was put back.
+#[derive(Default)]
+pub(super) struct PutBack {
+    /// What git-lfs did by being used, for people.
+    pub(super) lfs: Option<String>,
+    /// What somebody did who must not.
+    pub(super) owed: Option<Owed>,
+    /// What could not be put back, for people.
+    pub(super) failed: Option<String>,
+    /// Another run may have done it: everybody is told by what is owed, and it speaks against nobody.
+    pub(super) shared: bool,
+}
+
+impl PutBack {
+    /// What speaks against somebody, for people.
+    pub(super) fn said(&self) -> Option<String> {
+        joined(self.owed.iter().map(Owed::text).chain(self.failed.clone().filter(|_| !self.shared)))
+    }
+}
+
+/// What is told with an attempt.
+#[derive(Default)]
+pub(super) struct Told {
+    /// What speaks against it.
+    pub(super) blame: Option<String>,
+    /// What is nobody's fault.
+    pub(super) note: Option<String>,
+}
+
+pub(super) fn joined(some: impl Iterator<Item = String>) -> Option<String> {
+    let all: Vec<String> = some.collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// Everything that is owed; nothing that could be told is in what cannot be read.
@@ -81,11 +116,7 @@ fn write(run_dir: &Path, all: &[Owed]) -> io::Result<()> {
     if all.is_empty() {
         return fs::remove_file(path);
     }
-    let new = run_dir.join(format!("{FILE}.new"));
-    let mut file = private_file::create(&new)?;
-    file.write_all(&serde_json::to_vec(all)?)?;
-    file.sync_all()?;
-    fs::rename(new, path)
+    private_file::replace(&path, &serde_json::to_vec(all)?)
 }
 
 /// Changes what is owed. What cannot be written is told by who lives, and forgotten by who comes after a death.

@@ -5,17 +5,27 @@
 //! from the repository's side and named in each call. What stands in `.git` is put back and told.
 
 use super::making::TASK_DIR;
+use super::strange::{remove_special, unblock};
 use super::{Ground, cone};
 use crate::git::{Git, GitError, lfs};
+use crate::private_file;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The file by which a worktree names its repository.
 const DOT_GIT: &str = ".git";
 /// Settings of one worktree, in the directory that git keeps for it, where the repository allows them.
 pub(crate) const OWN_SETTINGS: &str = "config.worktree";
+
+/// So long a call of git may last where tasks could have left something that it waits for.
+pub(super) const GIT_DEADLINE: Duration = Duration::from_mins(15);
+/// A file that names a directory is no longer, in bytes.
+const MOST_BYTES: u64 = 4_096;
 
 /// Why a worktree cannot be worked with.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +74,7 @@ impl Ground {
         let admin = self.admin_of(path)?;
         let places = (path, admin.as_path(), self.repo.common_dir.as_path());
         let mut git = match admin.join(OWN_SETTINGS).exists() {
-            true => self.excluding(&self.repo.git.fixed(places))?,
+            true => self.excluding(&self.repo.git.fixed(places).within(GIT_DEADLINE))?,
             false => self.git()?,
         };
         let excludes = self.excludes_at(path);
@@ -74,7 +84,7 @@ impl Ground {
         if self.rules.sparse.is_some() {
             git = git.with(cone::SETTINGS.map(|(key, value)| format!("{key}={value}")));
         }
-        Ok(git.fixed(places))
+        Ok(git.fixed(places).within(GIT_DEADLINE))
     }
 
     /// Puts back how a worktree names its repository. Answers whether that was needed.
@@ -94,12 +104,14 @@ impl Ground {
         self.mend(path)
     }
 
-    /// Nobody works in a worktree: locks of git that stand there are of a git that was killed.
+    /// Nobody works in a worktree: locks of git that stand there are of a git that was killed. What git would read there and
+    /// wait for without an end goes, too; what of that stood among the files is answered.
     ///
     /// # Errors
     /// One cannot be removed.
-    pub(crate) fn unlock(&self, path: &Path, branch: &str) -> io::Result<()> {
-        let Some(admin) = self.admin(path) else { return Ok(()) };
+    pub(crate) fn unlock(&self, path: &Path, branch: &str) -> io::Result<Vec<String>> {
+        let Some(admin) = self.admin(path) else { return Ok(Vec::new()) };
+        remove_special(&admin)?;
         let of_branch = self.repo.common_dir.join(format!("refs/heads/{branch}.lock"));
         let entries = fs::read_dir(&admin)?.filter_map(|entry| Some(entry.ok()?.path()));
         let locks = entries.filter(|path| path.extension().is_some_and(|ending| ending == "lock"));
@@ -108,7 +120,7 @@ impl Ground {
         {
             fs::remove_file(lock)?;
         }
-        Ok(())
+        unblock(path)
     }
 
     /// The directory that git keeps for a worktree that is there.
@@ -128,8 +140,8 @@ impl Ground {
 pub(crate) fn admins(common_dir: &Path) -> BTreeMap<PathBuf, PathBuf> {
     let entries = fs::read_dir(common_dir.join("worktrees")).into_iter().flatten();
     let named = |admin: PathBuf| {
-        let text = fs::read_to_string(admin.join("gitdir")).ok()?;
-        Some((Path::new(text.trim_end()).parent()?.to_owned(), admin))
+        let text = private_file::read(&admin.join("gitdir"), MOST_BYTES).ok()?;
+        Some((Path::new(OsStr::from_bytes(text.trim_ascii_end())).parent()?.to_owned(), admin))
     };
     entries.filter_map(|entry| named(entry.ok()?.path())).collect()
 }
@@ -163,6 +175,7 @@ fn named(admin: &Path) -> String {
 
 /// Whether a plain file says what is wanted.
 fn names_well(own: &Path, wanted: &str) -> bool {
-    own.symlink_metadata().is_ok_and(|meta| meta.is_file())
-        && fs::read_to_string(own).is_ok_and(|text| text == wanted)
+    // Of anything longer nothing is read.
+    own.symlink_metadata().is_ok_and(|meta| meta.is_file() && meta.len() == wanted.len() as u64)
+        && private_file::read(own, MOST_BYTES).is_ok_and(|text| text == wanted.as_bytes())
 }

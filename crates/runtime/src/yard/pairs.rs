@@ -122,7 +122,7 @@ mod tests {
                 b'-' => ChangeKind::Deleted,
                 _ => ChangeKind::Modified,
             };
-            Change { path: text[1..].to_owned(), kind, mode: "100644".to_owned() }
+            Change { path: text[1..].to_owned(), kind, mode: "100644".to_owned(), object: None }
         };
         Side::of(&changes.iter().map(change).collect::<Vec<_>>())
     }

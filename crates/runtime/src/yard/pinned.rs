@@ -151,6 +151,17 @@ impl Pinned {
         Ok(names.into_iter().filter_map(change).collect())
     }
 
+    /// What is not as it was, each as it is now.
+    ///
+    /// # Errors
+    /// A directory cannot be read.
+    pub(super) fn differing(&self, common_dir: &Path) -> io::Result<Vec<(Bytes, Option<Entry>)>> {
+        let now = self.now(common_dir)?;
+        let names: BTreeSet<&Bytes> = self.entries.keys().chain(now.entries.keys()).collect();
+        let differs = names.into_iter().filter(|name| self.entries.get(name) != now.entries.get(name));
+        Ok(differs.map(|name| (name.clone(), now.entries.get(name).cloned())).collect())
+    }
+
     /// Puts back what is not as it was, each by itself: what cannot be keeps nothing else from it. Answers the first that
     /// cannot be put back, and why.
     pub(super) fn restore(&mut self, place: &Place<'_>) -> Option<String> {

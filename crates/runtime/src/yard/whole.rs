@@ -5,6 +5,7 @@
 //! is kept, what may land is judged elsewhere.
 
 use super::forbidden::named;
+use super::own_git::GIT_DEADLINE;
 use super::resolutions::new_index;
 use super::{AttributesError, GITLINK, Ground};
 use crate::git::{Change, ChangeKind, Git, GitError, Oid};
@@ -205,19 +206,17 @@ impl Ground {
         changes: &[Change],
     ) -> Result<Vec<String>, GitError> {
         let links = changes.iter().filter(|change| change.mode == GITLINK);
-        let links: Vec<(&str, bool)> =
-            links.map(|change| (change.path.as_str(), change.kind == ChangeKind::Modified)).collect();
+        let links: Vec<(&str, bool, Option<&Oid>)> = links
+            .map(|change| (change.path.as_str(), change.kind == ChangeKind::Modified, change.object.as_ref()))
+            .collect();
         if links.is_empty() {
             return Ok(Vec::new());
         }
         let named = submodules(git, at)?;
         let mut lost = Vec::new();
-        for (link, was_there) in links {
-            let spec = format!("{at}:{link}");
-            let commit = git.run(&["rev-parse", "--verify", "--end-of-options", &spec])?;
-            let commit = Oid::parse(String::from_utf8_lossy(&commit).trim());
-            let commit = commit.ok_or_else(|| GitError::Answer { command: "rev-parse".to_owned() })?;
-            if !was_there && !named.contains_key(link) || !self.could_be_had(&path.join(link), &commit) {
+        for (link, was_there, commit) in links {
+            let could_be_had = || commit.is_some_and(|commit| self.could_be_had(&path.join(link), commit));
+            if !was_there && !named.contains_key(link) || !could_be_had() {
                 lost.push(link.to_owned());
             }
         }
@@ -229,7 +228,11 @@ impl Ground {
         if path.join(".git").symlink_metadata().is_err() {
             return true;
         }
-        let git = self.repo.git.in_dir(path);
+        // It is the task's: nothing that it names runs, and it does not last.
+        let git = self.repo.git.in_dir(path).within(GIT_DEADLINE);
+        let Ok(git) = self.repo.harmless_as(&git).map(|git| git.in_dir(path).within(GIT_DEADLINE)) else {
+            return false;
+        };
         let args = ["for-each-ref", "--count=1", "--contains", commit.as_str(), "refs/remotes", "refs/tags"];
         git.run(&args).is_ok_and(|refs| !refs.is_empty())
     }

@@ -13,8 +13,9 @@ use crate::git::Oid;
 use crate::{private_file, synced_lines};
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// The directory in that of a run: a file for each worktree.
 const WORKERS: &str = "workers";
@@ -22,6 +23,14 @@ const WORKERS: &str = "workers";
 const SPOILED: &str = "spoiled";
 /// What git keeps for a worktree that says how it is looked at.
 const OWN: [&str; 2] = [OWN_SETTINGS, "info/sparse-checkout"];
+
+/// So much of each, in bytes,
+const MOST_OWN_BYTES: u64 = 1 << 20;
+/// and so much of what is written down, in which they are lists of numbers.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// Held by whoever adds to a list of ours: a line that was cut off goes first.
+static ADDS: Mutex<()> = Mutex::new(());
 
 /// Who works in a worktree.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -58,17 +67,13 @@ impl Ground {
     ) -> io::Result<()> {
         let path = self.path(task);
         let Some(admin) = self.admin(&path) else { return Err(io::ErrorKind::NotFound.into()) };
-        let [settings, cone] = OWN.map(|name| content(&admin.join(name)));
+        let [settings, cone] = OWN.map(|name| content(&admin.join(name), MOST_OWN_BYTES));
         let base = base.map_or_else(String::new, |base| base.as_str().to_owned());
         let (task, note) = (task.to_owned(), note.map(str::to_owned));
         let worker = Worker { task, attempt, base, note, own: [settings?, cone?] };
         let record = self.record_of_worker(&path);
-        let new = record.with_extension("new");
         fs::create_dir_all(self.run_dir.join(WORKERS))?;
-        let mut file = private_file::create(&new)?;
-        file.write_all(&serde_json::to_vec(&worker)?)?;
-        file.sync_all()?;
-        fs::rename(new, record)
+        private_file::replace(&record, &serde_json::to_vec(&worker)?)
     }
 
     /// What people are to be told of an attempt that began under an earlier orchestrator.
@@ -88,7 +93,7 @@ impl Ground {
     pub(super) fn last_worker(&self, task: &str) -> Last {
         let path = self.path(task);
         let read = match self.is_there(&path) {
-            true => content(&self.record_of_worker(&path)),
+            true => content(&self.record_of_worker(&path), MOST_BYTES),
             false => Ok(None),
         };
         let Ok(text) = read else { return Last::Unclear };
@@ -118,7 +123,7 @@ impl Ground {
         for (name, before) in OWN.iter().zip(&worker.own) {
             let file = admin.join(name);
             // What cannot be read is no file that was there.
-            if content(&file).is_ok_and(|now| now == *before) {
+            if content(&file, MOST_OWN_BYTES).is_ok_and(|now| now == *before) {
                 continue;
             }
             take_away(&file)?;
@@ -140,7 +145,12 @@ impl Ground {
     /// # Errors
     /// That cannot be written down.
     pub(crate) fn spoiled(&self, attempt: u64) -> io::Result<()> {
-        synced_lines::add(&self.record_of_spoiled(), &[attempt])
+        let _adds = ADDS.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = self.record_of_spoiled();
+        match synced_lines::take_over::<u64>(&record)?.contains(&attempt) {
+            true => Ok(()),
+            false => synced_lines::add(&record, &[attempt]),
+        }
     }
 
     pub(super) fn is_spoiled(&self, attempt: u64) -> io::Result<bool> {
@@ -153,10 +163,9 @@ impl Ground {
 }
 
 /// What is in a plain file, if there is one.
-fn content(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let mut text = Vec::new();
-    match private_file::open(path).and_then(|mut file| file.read_to_end(&mut text)) {
-        Ok(_) => Ok(Some(text)),
+fn content(path: &Path, most_bytes: u64) -> io::Result<Option<Vec<u8>>> {
+    match private_file::read(path, most_bytes) {
+        Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

@@ -22,6 +22,9 @@ pub(super) const GIT: &str = ".git";
 /// Rights of new directories, before the mask of the user.
 const DIRECTORY: Mode = Mode::RWXU.union(Mode::RWXG).union(Mode::RWXO);
 
+/// So often a path is looked for anew when something was renamed meanwhile.
+const MOST_TRIES: u32 = 1_000;
+
 /// What a path is wanted for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum For {
@@ -144,13 +147,14 @@ impl Place {
     }
 
     fn beneath(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
-        loop {
+        for _ in 0..MOST_TRIES {
             // EAGAIN: something was renamed meanwhile, so the kernel could not tell.
             match openat2(&self.root, path, flags | OFlags::CLOEXEC, Mode::empty(), BENEATH) {
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 other => return other,
             }
         }
+        Err(Errno::AGAIN)
     }
 
     /// Refuses what is Regatta's, and writing what is git's.
