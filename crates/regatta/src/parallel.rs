@@ -18,7 +18,7 @@ use regatta_engine::report::Report;
 use regatta_engine::state::Phase;
 use regatta_journal::{StoredEvent, rfc3339};
 use regatta_plan::model::Dialect;
-use regatta_plan::{Code, Fact, Loaded, NAMES_NO_TASK};
+use regatta_plan::{Code, Fact, Loaded};
 use regatta_runtime::{collect, workspace};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -353,11 +353,9 @@ const CODES: [(Code, &str); 4] = [
 ];
 
 fn problem(fact: &Fact) -> Value {
-    let code = CODES.iter().find(|(code, _)| code.name() == fact.code);
     // A reference is a dependency too.
-    let is_missing = fact.code == Code::BadReference.name() && fact.message.ends_with(NAMES_NO_TASK);
-    let code =
-        if is_missing { CODES.iter().find(|(code, _)| *code == Code::MissingDependency) } else { code };
+    let wanted = if fact.missing_task { Code::MissingDependency.name() } else { fact.code };
+    let code = CODES.iter().find(|(code, _)| code.name() == wanted);
     let code = code.map_or("PARALLEL_EXECUTION_ERROR", |(_, name)| name);
     let mut out = json!({ "code": code, "message": fact.message, "line": fact.line, "column": fact.column });
     if let Some(help) = &fact.help {
