@@ -84,6 +84,7 @@ mod mcp_http;
 mod mcp_http_guard;
 mod mcp_http_server;
 mod mcp_looks;
+mod mcp_words;
 mod meanwhile;
 mod mending;
 mod merging;
