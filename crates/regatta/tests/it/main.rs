@@ -83,6 +83,7 @@ mod mcp_fixture;
 mod mcp_http;
 mod mcp_http_guard;
 mod mcp_http_server;
+mod mcp_large;
 mod mcp_looks;
 mod mcp_words;
 mod meanwhile;
