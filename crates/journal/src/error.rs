@@ -7,14 +7,14 @@ use crate::record::{RecordError, RecordVersion};
 use crate::run_id::RunId;
 use crate::version::SchemaVersion;
 use regatta_engine::ids::AttemptId;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The operating system refused.
-    #[error("cannot {action} `{}`: {source}", path.display())]
+    #[error("cannot {action} `{}`: {source}", shown(path))]
     Io {
         /// What was tried, as a verb.
         action: &'static str,
@@ -24,13 +24,13 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// No room left.
-    #[error("no space left to write the journal `{}`", path.display())]
+    #[error("no space left to write the journal `{}`", shown(path))]
     DiskFull {
         /// The database.
         path: PathBuf,
     },
     /// A link or special file stands where a file or directory of ours belongs.
-    #[error("`{}` is {found}, not {wanted}", path.display())]
+    #[error("`{}` is {found}, not {wanted}", shown(path))]
     NotOurs {
         /// The place.
         path: PathBuf,
@@ -40,15 +40,31 @@ pub enum StoreError {
         wanted: &'static str,
     },
     /// The journal would lie on a network file system.
-    #[error("`{}` is on a network file system ({kind}), where locks and syncs cannot be trusted", path.display())]
+    #[error(
+        "`{}` is on a network file system ({kind}), where locks and syncs cannot be trusted",
+        shown(path)
+    )]
     NetworkFileSystem {
         /// The directory.
         path: PathBuf,
         /// The file system.
         kind: &'static str,
     },
+    /// SQLite takes no path that is so long.
+    #[error("the path `{}` has {bytes} bytes, and that of a journal {most} at most", shown(path))]
+    PathTooLong {
+        /// The database.
+        path: PathBuf,
+        /// The length of its path in bytes.
+        bytes: usize,
+        /// The longest that there may be, in bytes.
+        most: usize,
+    },
     /// The database was written by a newer Regatta.
-    #[error("journal `{}` has schema version {found}, this regatta knows versions up to {known}", path.display())]
+    #[error(
+        "journal `{}` has schema version {found}, this regatta knows versions up to {known}",
+        shown(path)
+    )]
     NewerSchema {
         /// The database.
         path: PathBuf,
@@ -68,13 +84,13 @@ pub enum StoreError {
         known: RecordVersion,
     },
     /// An SQLite database of something else.
-    #[error("`{}` is not a regatta journal", path.display())]
+    #[error("`{}` is not a regatta journal", shown(path))]
     Foreign {
         /// The database.
         path: PathBuf,
     },
     /// The journal is not what was written.
-    #[error("journal `{}` is damaged: {detail}", path.display())]
+    #[error("journal `{}` is damaged: {detail}", shown(path))]
     Damaged {
         /// The database.
         path: PathBuf,
@@ -84,7 +100,7 @@ pub enum StoreError {
         detail: String,
     },
     /// The leases of the workspace are not what was written.
-    #[error("`{}` {detail}", path.display())]
+    #[error("`{}` {detail}", shown(path))]
     LeasesUnusable {
         /// Their file.
         path: PathBuf,
@@ -110,19 +126,19 @@ pub enum StoreError {
         current: u64,
     },
     /// An earlier call failed.
-    #[error("journal `{}` failed earlier and takes nothing more", path.display())]
+    #[error("journal `{}` failed earlier and takes nothing more", shown(path))]
     Poisoned {
         /// The database.
         path: PathBuf,
     },
     /// Another process kept the database locked for too long.
-    #[error("journal `{}` stayed locked by another process for {} s", path.display(), crate::limits::BUSY_MS / 1000)]
+    #[error("journal `{}` stayed locked by another process for {} s", shown(path), crate::limits::BUSY_MS / 1000)]
     Busy {
         /// The database.
         path: PathBuf,
     },
     /// Any other failure of SQLite.
-    #[error("cannot {action} journal `{}`: {source}", path.display())]
+    #[error("cannot {action} journal `{}`: {source}", shown(path))]
     Sqlite {
         /// What was tried, as a verb.
         action: &'static str,
@@ -132,7 +148,7 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// Another process removes runs.
-    #[error("another process removes runs: it has `{}`", path.display())]
+    #[error("another process removes runs: it has `{}`", shown(path))]
     Removing {
         /// The lock file.
         path: PathBuf,
@@ -144,7 +160,7 @@ pub enum StoreError {
         id: String,
     },
     /// No run matches.
-    #[error("no run `{run}` in journal `{}`", path.display())]
+    #[error("no run `{run}` in journal `{}`", shown(path))]
     NoSuchRun {
         /// The id or prefix, escaped.
         run: String,
@@ -152,7 +168,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// There is no run at all.
-    #[error("no run in journal `{}` yet", path.display())]
+    #[error("no run in journal `{}` yet", shown(path))]
     NoRuns {
         /// The database.
         path: PathBuf,
@@ -168,7 +184,7 @@ pub enum StoreError {
         second: RunId,
     },
     /// The id is taken.
-    #[error("run {run} exists already in journal `{}`", path.display())]
+    #[error("run {run} exists already in journal `{}`", shown(path))]
     RunExists {
         /// The run.
         run: RunId,
@@ -206,6 +222,15 @@ pub enum StoreError {
     },
 }
 
+/// A path in one line, whatever its name is; who shows it escapes the rest.
+fn shown(path: &Path) -> String {
+    path.display().to_string().replace('\n', "\\n")
+}
+
+fn bytes_of(bytes: usize) -> String {
+    if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
+}
+
 impl StoreError {
     /// What a person can do about it, as one sentence for the `hint:` line.
     #[must_use]
@@ -213,28 +238,32 @@ impl StoreError {
         let text = match self {
             StoreError::DiskFull { .. } => "make room, then `regatta resume`; what is recorded stays".into(),
             StoreError::NotOurs { path, .. } => {
-                format!("move `{}` away; regatta follows no links there", path.display())
+                format!("move `{}` away; regatta follows no links there", shown(path))
             }
             StoreError::NetworkFileSystem { .. } => {
                 "use a workspace on a local disk (`--workspace DIR`)".into()
             }
+            StoreError::PathTooLong { bytes, most, .. } => format!(
+                "use a workspace whose path is {} shorter (`--workspace DIR`); a link does not shorten it",
+                bytes_of(bytes - most)
+            ),
             StoreError::NewerSchema { .. } | StoreError::NewerRecords { .. } => {
                 "use the regatta that wrote it, or a newer one".into()
             }
-            StoreError::Foreign { path } => format!("move `{}` away to begin a new journal", path.display()),
+            StoreError::Foreign { path } => format!("move `{}` away to begin a new journal", shown(path)),
             StoreError::Damaged { path, copy: Some(copy), .. } => format!(
                 "nothing was started; a copy is in `{}`; restore `{}` from a backup, or move it, its -wal and `{}` \
                  away to begin anew",
-                copy.display(),
-                path.display(),
-                path.with_file_name("runs").display()
+                shown(copy),
+                shown(path),
+                shown(&path.with_file_name("runs"))
             ),
             StoreError::Damaged { path, copy: None, .. } => {
                 let runs = path.with_file_name("runs");
                 format!(
                     "nothing was started; restore `{}` from a backup, or move it and `{}` away to begin anew",
-                    path.display(),
-                    runs.display()
+                    shown(path),
+                    shown(&runs)
                 )
             }
             StoreError::LeasesUnusable { .. } => {
@@ -255,11 +284,11 @@ impl StoreError {
                 "a run id is 1 to 64 letters, digits, `-` and `_`; `regatta ls` lists the runs".into()
             }
             StoreError::Io { path, .. } => {
-                format!("check that `{}` exists and that you may write there", path.display())
+                format!("check that `{}` exists and that you may write there", shown(path))
             }
             StoreError::Sqlite { path, .. } => format!(
                 "check the disk of `{}`, and that you may write there; then `regatta resume`: what is recorded stays",
-                path.display()
+                shown(path)
             ),
             StoreError::RunExists { .. }
             | StoreError::Record { .. }

@@ -23,6 +23,8 @@ use std::path::{Path, PathBuf};
 
 /// Name of the directory of ours in a workspace.
 const HOME: &str = ".regatta";
+/// SQLite takes paths of 512 bytes, and needs 8 of them for the names beside the database.
+const MAX_DATABASE_PATH_BYTES: usize = 504;
 const PRIVATE_DIR: Mode = Mode::RWXU;
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 const OPEN_DIR: OFlags =
@@ -38,13 +40,16 @@ impl Place {
     /// The place of a workspace if there is one already, made private again if it had become wider.
     ///
     /// # Errors
-    /// `.regatta` is a link or no directory, lies on a network file system, or cannot be looked at.
+    /// `.regatta` is a link or no directory, lies on a network file system or so deep that SQLite takes no path there, or
+    /// cannot be looked at.
     pub fn find(workspace: &Path) -> Result<Option<Place>, StoreError> {
         let home = canonical(workspace)?.join(HOME);
         match fs::openat(fs::CWD, &home, OPEN_DIR, Mode::empty()) {
             Ok(dir) => {
                 check_home(&dir, &home)?;
-                Ok(Some(Place { home }))
+                let place = Place { home };
+                place.refuse_long()?;
+                Ok(Some(place))
             }
             Err(Errno::NOENT) => Ok(None),
             Err(e) => Err(not_a_dir(&home, e)),
@@ -54,10 +59,12 @@ impl Place {
     /// The place of a workspace, made if it is missing.
     ///
     /// # Errors
-    /// As [`Place::find`]; also where the workspace is missing or read-only. Nothing is made on a network file system.
+    /// As [`Place::find`]; also where the workspace is missing or read-only. Nothing is made on a network file system, or
+    /// where the path is too long.
     pub fn create(workspace: &Path) -> Result<Place, StoreError> {
         let workspace = canonical(workspace)?;
         let home = workspace.join(HOME);
+        Place { home: home.clone() }.refuse_long()?;
         let parent =
             fs::openat(fs::CWD, &workspace, OPEN_DIR, Mode::empty()).map_err(|e| not_a_dir(&workspace, e))?;
         refuse_network(&parent, &workspace)?;
@@ -69,6 +76,17 @@ impl Place {
             fs::fsync(&parent).map_err(|e| io_error("sync", &workspace, e.into()))?;
         }
         Ok(Place { home })
+    }
+
+    /// Refuses what SQLite would say unclear things of.
+    fn refuse_long(&self) -> Result<(), StoreError> {
+        let path = self.database();
+        match path.as_os_str().len() {
+            bytes if bytes > MAX_DATABASE_PATH_BYTES => {
+                Err(StoreError::PathTooLong { path, bytes, most: MAX_DATABASE_PATH_BYTES })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The directory `.regatta`, absolute.

@@ -13,7 +13,7 @@ use crate::ids::{self, Ids, is_id};
 use crate::isolation;
 use crate::maps;
 use crate::model::{Action, Agent, Plan, Unbuilt};
-use crate::names::{check_caps, check_names, check_order, check_servers};
+use crate::names::{check_caps, check_names, check_order, check_servers, check_wave_cap};
 use crate::ownership::{check_owners, check_patterns, lock_files};
 use crate::placed::{MAX_TASKS, Placed};
 use crate::placing::place_all;
@@ -130,6 +130,7 @@ fn check_all(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
             isolation::check_forward((placed, at), &reach, problems);
         }
         isolation::check_seen(placed, &reach, problems);
+        check_wave_cap(draft, placed, &reach, problems);
     }
     isolation::check_merge(draft, placed, problems);
     gate_tasks::check_merge(draft, placed, problems);

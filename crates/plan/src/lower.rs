@@ -92,12 +92,20 @@ fn asked((plan, index): (&Plan, &Index<'_>), task: &Task) -> Option<Asked> {
     Some(Asked { gate: gate.name.clone(), question, needs })
 }
 
-/// The pinned order; all items of a map are where its first one was put.
+/// The pinned order; items of a map that are not named are where its first one was put.
 fn pinned(plan: &Plan, maps: &[Vec<u32>], index: &Index<'_>) -> Vec<u32> {
+    let named: Vec<u32> = plan.order.iter().filter_map(|id| index.find(id)).collect();
+    if maps.is_empty() {
+        return named;
+    }
     let all: BTreeMap<u32, &Vec<u32>> =
         maps.iter().filter_map(|slots| Some((*slots.first()?, slots))).collect();
-    let named = plan.order.iter().filter_map(|id| index.find(id));
-    named.flat_map(|at| all.get(&at).map_or_else(|| vec![at], |slots| (*slots).clone())).collect()
+    let apart: BTreeSet<u32> = named.iter().copied().collect();
+    let at_once = |at: u32| {
+        let others = all.get(&at).into_iter().flat_map(|slots| slots.iter().copied());
+        std::iter::once(at).chain(others.filter(|slot| !apart.contains(slot)))
+    };
+    named.iter().flat_map(|at| at_once(*at)).collect()
 }
 
 /// The place of each task, by id.

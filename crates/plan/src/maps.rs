@@ -1,8 +1,10 @@
 //! Maps in a plan (`for_each`): a task for each item that there may be, which are the slots of the engine.
 //!
-//! Knows no items.
+//! Knows the number of items where it stands in the plan.
 
 use crate::model::{Plan, Task};
+use crate::reference::{Part, Template, follow};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -42,17 +44,33 @@ impl Plan {
         maps.into_iter().map(in_order).collect()
     }
 
-    /// The number of tasks as far as it is known before anything has run: a map counts as one.
+    /// The number of tasks as the schedule has them: a map counts as one.
     #[must_use]
     pub fn sure_tasks(&self) -> usize {
         self.tasks.iter().filter(|task| !is_further(task)).count()
     }
 
-    /// Leaves of each map its first item alone. A run knows how many there are when it has come to them; a view of a
-    /// plan shows one.
-    pub fn keep_first_items(&mut self) {
-        let further = self.tasks.iter().filter(|task| is_further(task));
-        let gone: BTreeSet<String> = further.map(|task| task.id.clone()).collect();
+    /// The number of tasks as far as it is known before anything has run: a map counts as its items where its list stands
+    /// in the plan or in an input, else as one.
+    #[must_use]
+    pub fn known_tasks(&self) -> usize {
+        let doubtful = |slots: &Vec<u32>| slots.len() - self.known_slots(slots);
+        self.tasks.len() - self.maps().iter().map(doubtful).sum::<usize>()
+    }
+
+    /// Leaves of each map the items that are known before anything has run, and of any other the first one, which stands
+    /// for all. That of a list without items takes no time.
+    pub fn keep_known_items(&mut self) {
+        let maps = self.maps();
+        let mut gone = BTreeSet::new();
+        for slots in &maps {
+            let further = slots.iter().skip(self.known_slots(slots));
+            gone.extend(further.map(|slot| self.tasks[*slot as usize].id.clone()));
+            let first = slots.first().map(|slot| *slot as usize);
+            if let Some(first) = first.filter(|first| self.known_items(&self.tasks[*first]) == Some(0)) {
+                self.tasks[first].estimate_ms = Some(0);
+            }
+        }
         if gone.is_empty() {
             return;
         }
@@ -63,6 +81,27 @@ impl Plan {
                 let families = &mut Arc::make_mut(&mut task.terms).families;
                 families.values_mut().for_each(|members| members.retain(|member| !gone.contains(member)));
             }
+        }
+    }
+
+    /// How many slots of a map are to be counted on: those of its items, and one where they are unknown, none or too many.
+    fn known_slots(&self, slots: &[u32]) -> usize {
+        let items = slots.first().and_then(|first| self.known_items(&self.tasks[*first as usize]));
+        items.filter(|items| (1..=slots.len()).contains(items)).unwrap_or(1)
+    }
+
+    /// How many items a map has, if that is known before anything has run.
+    fn known_items(&self, task: &Task) -> Option<usize> {
+        match task.for_each.as_ref()? {
+            Value::Array(items) => Some(items.len()),
+            Value::String(text) => {
+                let template = Template::parse(text).ok()?;
+                let [Part::Ref(of)] = &template.parts[..] else { return None };
+                let [name, path @ ..] = &of.path[..] else { return None };
+                let input = self.inputs.get(name).filter(|_| of.head == "inputs")?;
+                Some(follow(input, path, name).ok()?.as_array()?.len())
+            }
+            _ => None,
         }
     }
 }

@@ -6,8 +6,9 @@ use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::Draft;
 use crate::fields::nearest;
 use crate::guesses::Guesses;
-use crate::model::{Action, Agent, BUILT_IN, Claim, built_in};
+use crate::model::{Action, Agent, BUILT_IN, Claim, Task, built_in};
 use crate::placed::Placed;
+use crate::reach::Reach;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Locks, agents, tools, gates and resources that are named must exist, and be enough.
@@ -180,14 +181,39 @@ pub(crate) fn check_order(draft: &Draft<'_>, placed: &[Placed], problems: &mut P
     }
 }
 
-/// A cap that is at least the number of its tasks never binds. The default of `max_parallel` is nobody's mistake.
+/// Tasks that caps count: a person's gate holds nothing while it waits.
+fn counted(placed: &[Placed]) -> impl Iterator<Item = (usize, &Task)> {
+    let of = placed.iter().map(|p| &p.task).enumerate();
+    of.filter(|(_, task)| task.gate.as_ref().is_none_or(|gate| gate.person.is_none()))
+}
+
+/// `per_wave` never binds where no wave has more tasks.
+pub(crate) fn check_wave_cap(draft: &Draft<'_>, placed: &[Placed], reach: &Reach, problems: &mut Problems) {
+    let Some(cap) = draft.limits.per_wave.filter(|_| draft.caps_waves && !placed.is_empty()) else { return };
+    let depths = reach.depths();
+    let mut waves: BTreeMap<usize, usize> = BTreeMap::new();
+    for (at, _) in counted(placed) {
+        *waves.entry(depths[at]).or_insert(0) += 1;
+    }
+    let widest = waves.into_values().max().unwrap_or(0);
+    if cap as usize >= widest {
+        let message = format!(
+            "cap `per_wave: {cap}` can never bind: no wave has more than {widest} {}",
+            if widest == 1 { "task" } else { "tasks" }
+        );
+        problems.push(Diagnostic::warning(Code::IdleCap, draft.limits_span.clone(), message));
+    }
+}
+
+/// A cap that is at least the number of its tasks never binds. `max_parallel` is what the machine takes, and nobody's mistake.
 pub(crate) fn check_caps(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
     let limits = &draft.limits;
-    let tags = placed.iter().flat_map(|p| p.task.tags.iter().map(String::as_str));
+    let tasks = || counted(placed).map(|(_, task)| task);
+    let tags = tasks().flat_map(|task| task.tags.iter().map(String::as_str));
     let kinds = [
-        ("per_priority", &limits.per_priority, tally(placed.iter().map(|p| p.task.priority.as_str()))),
+        ("per_priority", &limits.per_priority, tally(tasks().map(|task| task.priority.as_str()))),
         ("per_tag", &limits.per_tag, tally(tags)),
-        ("per_agent", &limits.per_agent, tally(placed.iter().filter_map(|p| p.task.action.agent()))),
+        ("per_agent", &limits.per_agent, tally(tasks().filter_map(|task| task.action.agent()))),
     ];
     for (kind, caps, counts) in kinds {
         for (name, cap) in caps.iter().filter(|_| !placed.is_empty()) {

@@ -8,9 +8,18 @@ use crate::{Format, json, toml, yaml};
 /// Columns that a line of ids may take.
 const COLUMNS: usize = 100;
 
+/// The text of a plan with another order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ordered {
+    /// The text.
+    pub text: String,
+    /// Comments stood inside the order that was replaced, and are gone.
+    pub lost_comments: bool,
+}
+
 /// `source` with `order` in place of the order that it has, else before its tasks; `None` where no place can be found.
 #[must_use]
-pub fn with_order(source: &str, format: Format, order: &[String]) -> Option<String> {
+pub fn with_order(source: &str, format: Format, order: &[String]) -> Option<Ordered> {
     let mut problems = Vec::new();
     let unmarked = if format == Format::Json { json::unmarked(source) } else { source.into() };
     let tree = match format {
@@ -22,28 +31,39 @@ pub fn with_order(source: &str, format: Format, order: &[String]) -> Option<Stri
     let Value::Map(pairs) = root.value() else { return None };
     let find = |name: &str| pairs.iter().find(|(key, _)| key.text == name);
     if let Some((key, value)) = find("order") {
-        let between = if format == Format::Toml { " = " } else { ": " };
-        let new = format!("{between}{}", list(order, column(source, key.span().start)));
-        return spliced(source, key.span().end..end(source, value), &new);
+        let list = list(order, column(source, key.span().start));
+        let (range, new) = match is_flow(source, value) {
+            true => (value.span(), list),
+            false => (key.span().end..end(value), format!(": {list}")),
+        };
+        // No id holds what begins a comment.
+        let mark = if format == Format::Json { '/' } else { '#' };
+        let lost_comments = source.get(range.clone())?.contains(mark);
+        return Some(Ordered { text: spliced(source, range, &new)?, lost_comments });
     }
+    let whole = |text: Option<String>| Some(Ordered { text: text?, lost_comments: false });
     if format == Format::Toml {
         // Below the header of a table it would be a key of that table.
-        return spliced(source, 0..0, &format!("order = {}\n", list(order, 0)));
+        return whole(spliced(source, 0..0, &format!("order = {}\n", list(order, 0))));
     }
     let span = find("tasks")?.0.span();
     let column = column(source, span.start);
     let flow = source.get(root.span().start..)?.starts_with('{');
     let (key, after) = if flow { ("\"order\"", ",") } else { ("order", "") };
     let new = format!("{key}: {}{after}\n{}", list(order, column), " ".repeat(column));
-    spliced(source, span.start..span.start, &new)
+    whole(spliced(source, span.start..span.start, &new))
+}
+
+/// A list in brackets, not one of YAML with a line for each item.
+fn is_flow(source: &str, value: Item<'_>) -> bool {
+    source.get(value.span().start..).is_some_and(|rest| rest.starts_with('['))
 }
 
 /// Where a value ends: a block list of YAML ends with its last item, not where the next key begins.
-fn end(source: &str, value: Item<'_>) -> usize {
+fn end(value: Item<'_>) -> usize {
     let span = value.span();
-    let is_flow = source.get(span.start..).is_some_and(|rest| rest.starts_with('['));
     match value.value() {
-        Value::List(items) if !is_flow => items.iter().last().map_or(span.end, |item| item.span().end),
+        Value::List(items) => items.iter().last().map_or(span.end, |item| item.span().end),
         _ => span.end,
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::error::CliError;
 use regatta_runtime::escape::escape_json;
+use regatta_runtime::escape::escape_path;
 use regatta_runtime::workspace::{self, Origin};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
@@ -54,9 +55,9 @@ impl Context {
         let from_env = std::env::var_os("REGATTA_WORKSPACE").map(PathBuf::from);
         let (found, origin) = workspace::find(given, from_env.as_deref(), &cwd);
         let workspace = std::fs::canonicalize(&found)
-            .map_err(|e| CliError::environment(format!("workspace `{}`: {e}", found.display())))?;
+            .map_err(|e| CliError::environment(format!("workspace `{}`: {e}", escape_path(&found))))?;
         if !workspace.is_dir() {
-            let message = format!("workspace `{}` is not a directory", workspace.display());
+            let message = format!("workspace `{}` is not a directory", escape_path(&workspace));
             return Err(CliError::environment(message));
         }
         let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())

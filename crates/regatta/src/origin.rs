@@ -2,6 +2,7 @@
 //!
 //! Knows no setting.
 
+use regatta_runtime::escape::escape_path;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -43,7 +44,7 @@ impl Origin {
             Origin::Default => None,
             Origin::User(path, line) | Origin::Project(path, line) | Origin::Plan(path, line) => {
                 let line = if *line == 0 { String::new() } else { format!(":{line}") };
-                Some(format!("{}{line}", path.display()))
+                Some(format!("{}{line}", escape_path(path)))
             }
             Origin::Variable(name) => Some(format!("${name}")),
             Origin::Flag(name) => Some(name.clone()),

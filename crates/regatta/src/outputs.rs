@@ -4,6 +4,7 @@
 //! Knows names and texts only.
 
 use crate::error::CliError;
+use regatta_runtime::escape::escape_path;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ pub fn directory(workspace: &Path, dir: &str) -> Result<PathBuf, CliError> {
         match fs::symlink_metadata(&path) {
             Ok(meta) if meta.is_dir() => {}
             Ok(_) => {
-                let message = format!("`{}` is no directory; nothing was written", path.display());
+                let message = format!("`{}` is no directory; nothing was written", escape_path(&path));
                 return Err(CliError::usage(message).hint("move it away"));
             }
             Err(_) => match fs::create_dir(&path) {
@@ -45,7 +46,7 @@ pub fn refuse_present(paths: &[PathBuf]) -> Result<(), CliError> {
     let there: Vec<String> = paths
         .iter()
         .filter(|path| path.symlink_metadata().is_ok())
-        .map(|path| format!("`{}`", path.display()))
+        .map(|path| format!("`{}`", escape_path(path)))
         .collect();
     if there.is_empty() {
         return Ok(());
@@ -83,5 +84,5 @@ fn place(path: &Path, beside: &Path, (text, force): (&str, bool)) -> Result<(), 
 }
 
 fn unwritten(path: &Path, e: &std::io::Error) -> CliError {
-    CliError::environment(format!("cannot write `{}`: {e}", path.display()))
+    CliError::environment(format!("cannot write `{}`: {e}", escape_path(path)))
 }

@@ -3,7 +3,7 @@
 //!
 //! Stored as JSON with the run, so that a resume runs under the same.
 
-use crate::args::CapArgs;
+use crate::args::{CapArgs, SCHEDULES};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::origin::Origin;
@@ -141,11 +141,10 @@ impl Overrides {
                 return Err(CliError::usage(format!("`{} 0` would let nothing run", name(i))));
             }
         }
-        if let Some(other) =
-            args.schedule.as_ref().filter(|s| !["dataflow", "waves", "sequential"].contains(&s.as_str()))
-        {
+        // An option was looked at before; a variable was not.
+        if let Some(other) = args.schedule.as_ref().filter(|s| !SCHEDULES.contains(&s.as_str())) {
             let message = format!("`{} {}` is not a schedule", name(5), other.escape_debug());
-            return Err(CliError::usage(message).hint("schedules are dataflow, waves, sequential"));
+            return Err(CliError::usage(message).hint(format!("schedules are {}", SCHEDULES.join(", "))));
         }
         let per_priority = pairs(&name(2), &args.per_priority)?;
         if let Some(other) = per_priority.keys().find(|p| !["P0", "P1", "P2", "P3"].contains(&p.as_str())) {

@@ -21,6 +21,7 @@ use regatta_engine::state::Phase;
 use regatta_journal::{RunJournal, Which};
 use regatta_plan::Plan;
 use regatta_runtime::agents::Dialect;
+use regatta_runtime::escape::escape_path;
 use regatta_runtime::keeper::{Containment, KeeperError, Program, Terms};
 use regatta_runtime::observer::{Observer, Told};
 use regatta_runtime::on_end;
@@ -179,7 +180,7 @@ pub fn vault(context: &Context, plan: &Plan) -> Result<Vault, CliError> {
     let opened = Vault::open(plan, &context.workspace).map_err(|error| {
         let hint = match &error {
             VaultError::NoVariable { variable, .. } => format!("set {variable}, then try again"),
-            VaultError::Open { path, .. } => format!("chmod 600 {}", path.display()),
+            VaultError::Open { path, .. } => format!("chmod 600 {}", escape_path(path)),
             VaultError::File { .. } | VaultError::Command { .. } | VaultError::Value { .. } => {
                 "see `vault` of the plan".to_owned()
             }

@@ -9,6 +9,7 @@ use regatta_engine::canonical::CanonicalLog;
 use regatta_engine::event::Event;
 use regatta_engine::schedule;
 use regatta_fault as fault;
+use regatta_runtime::escape::escape_path;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -56,7 +57,7 @@ impl Collector {
                 continue;
             }
             write_whole(&path, &bytes)
-                .map_err(|e| CliError::environment(format!("cannot write `{}`: {e}", path.display())))?;
+                .map_err(|e| CliError::environment(format!("cannot write `{}`: {e}", escape_path(&path))))?;
         }
         Ok(())
     }

@@ -7,11 +7,13 @@ use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::found_agents;
 use crate::parallel;
 use crate::plain_file::{NotPlain, open};
 use crate::session::Show;
 use regatta_plan::model::Dialect;
 use regatta_plan::{Defaults, Format, Given, Loaded, MAX_PLAN_BYTES, Part, PartError, Plan};
+use regatta_runtime::escape::escape_path;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
@@ -53,7 +55,7 @@ pub fn load(
         }
         None => {
             let what = crate::render::count(count as u64, "error");
-            Err(CliError::new(Exit::InvalidPlan, format!("plan `{}` has {what}", path.display())))
+            Err(CliError::new(Exit::InvalidPlan, format!("plan `{}` has {what}", escape_path(path))))
         }
     }
 }
@@ -94,6 +96,7 @@ pub fn given<'a>(config: &Config, inputs: &'a [(String, String)]) -> Given<'a> {
         defaults: config.defaults(),
         mcp_servers: config.mcp_servers.clone(),
         drivers: BTreeSet::new(),
+        is_program: Some(|word| found_agents::find(word).is_some()),
     }
 }
 
@@ -125,7 +128,7 @@ fn read(cwd: &Path, path: &Path) -> Result<Vec<u8>, CliError> {
     if path == Path::new("-") {
         return bounded(std::io::stdin().lock(), path);
     }
-    let fail = |what: String| CliError::new(Exit::Usage, format!("plan `{}` {what}", path.display()));
+    let fail = |what: String| CliError::new(Exit::Usage, format!("plan `{}` {what}", escape_path(path)));
     let (file, meta) = open(&cwd.join(path)).map_err(|e| match e {
         NotPlain::Unopened(e) => fail(format!("cannot be opened: {e}")),
         NotPlain::Special => {
@@ -133,7 +136,7 @@ fn read(cwd: &Path, path: &Path) -> Result<Vec<u8>, CliError> {
         }
     })?;
     if meta.len() > MAX_PLAN_BYTES {
-        let message = format!("plan `{}` has {} bytes, more than 256 MiB", path.display(), meta.len());
+        let message = format!("plan `{}` has {} bytes, more than 256 MiB", escape_path(path), meta.len());
         return Err(CliError::new(Exit::InvalidPlan, message));
     }
     bounded(file, path)
@@ -143,7 +146,7 @@ fn bounded(from: impl Read, path: &Path) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
     from.take(MAX_PLAN_BYTES + 1)
         .read_to_end(&mut bytes)
-        .map_err(|e| CliError::environment(format!("plan `{}` cannot be read: {e}", path.display())))?;
+        .map_err(|e| CliError::environment(format!("plan `{}` cannot be read: {e}", escape_path(path))))?;
     Ok(bytes)
 }
 

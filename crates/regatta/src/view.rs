@@ -16,8 +16,9 @@ use regatta_engine::outcome::AttemptOutcome;
 use regatta_engine::report::Report;
 use regatta_engine::spec::GraphSpec;
 use regatta_journal::{Holder, Reader, RunId, RunRecord, RunState, StoreError, StoredEvent, Which};
-use regatta_plan::Plan;
+use regatta_plan::{Hidden, Plan};
 use regatta_runtime::escalation::Story;
+use regatta_runtime::escape::escape_path;
 use regatta_runtime::keeper;
 use regatta_runtime::landing::{Approval, Report as Landing};
 use regatta_runtime::metrics::Metrics;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 pub struct RunView {
     /// Its record.
     pub record: RunRecord,
-    /// Its plan, caps of the command line included.
+    /// Its plan as it may be shown, caps of the command line included.
     pub plan: Plan,
     /// The engine as the journal leaves it.
     pub engine: Engine,
@@ -105,7 +106,7 @@ pub fn reader(workspace: &Path) -> Result<Reader, CliError> {
 }
 
 fn nothing_here(workspace: &Path) -> CliError {
-    CliError::usage(format!("no run was ever started in `{}`", workspace.display()))
+    CliError::usage(format!("no run was ever started in `{}`", escape_path(workspace)))
         .hint("`regatta run PLAN` starts one; `--workspace DIR` names another place")
 }
 
@@ -140,17 +141,35 @@ pub fn store_error(error: StoreError) -> CliError {
     }
 }
 
-/// The plan of a record with its caps.
+/// The plan of a record with its caps, for whoever looks: what it repeats of a secret is replaced. For whoever acts there is
+/// [`plan_to_run`].
 ///
 /// # Errors
 /// The record cannot be read, for instance because another version wrote it.
 pub fn plan_of(record: &RunRecord) -> Result<(Plan, Overrides), CliError> {
-    let unreadable = |what: &str, e: serde_json::Error| {
-        CliError::environment(format!("the {what} of run {} cannot be read: {e}", record.summary.run_id))
-    };
-    let mut plan: Plan = serde_json::from_str(&record.run.plan).map_err(|e| unreadable("plan", e))?;
+    let flags: Flags = serde_json::from_str(&record.run.flags).unwrap_or_default();
+    laid(record, flags.hidden.show(&record.run.plan))
+}
+
+/// The plan of a record with its caps, as it was written: it is run, and not shown.
+///
+/// # Errors
+/// As [`plan_of`].
+pub fn plan_to_run(record: &RunRecord) -> Result<(Plan, Overrides), CliError> {
+    laid(record, serde_json::from_str(&record.run.plan))
+}
+
+/// What of the flags of a record is asked for here.
+#[derive(Default, serde::Deserialize)]
+struct Flags {
+    #[serde(default)]
+    hidden: Hidden,
+}
+
+fn laid(record: &RunRecord, plan: Result<Plan, serde_json::Error>) -> Result<(Plan, Overrides), CliError> {
+    let mut plan = plan.map_err(|e| unreadable(record, "plan", &e))?;
     let overrides: Overrides =
-        serde_json::from_str(&record.run.config).map_err(|e| unreadable("settings", e))?;
+        serde_json::from_str(&record.run.config).map_err(|e| unreadable(record, "settings", &e))?;
     overrides.apply(&mut plan);
     Ok((plan, overrides))
 }
@@ -411,7 +430,15 @@ pub fn status(state: RunState, held: bool) -> &'static str {
 /// # Errors
 /// The record cannot be read.
 pub fn stored_plan(record: &RunRecord) -> Result<Plan, CliError> {
-    serde_json::from_str(&record.run.plan).map_err(|e| {
-        CliError::environment(format!("the plan of run {} cannot be read: {e}", record.summary.run_id))
-    })
+    serde_json::from_str(&record.run.plan).map_err(|e| unreadable(record, "plan", &e))
+}
+
+/// A record that another version wrote in another shape.
+fn unreadable(record: &RunRecord, what: &str, e: &serde_json::Error) -> CliError {
+    let (id, version) = (&record.summary.run_id, &record.run.engine_version);
+    let ours = env!("CARGO_PKG_VERSION");
+    let message = format!("the {what} of run {id} cannot be read by regatta {ours}: {e}");
+    CliError::environment(message).hint(format!(
+        "regatta {version} stored it and can read it; `regatta run PLAN` starts a new run, whatever becomes of this one"
+    ))
 }

@@ -2,7 +2,7 @@
 //!
 //! The only place of the runtime that reads the plan. Knows no process, and of the engine only outcomes.
 
-use crate::asking::{Conditions, actions_of, asked, texts};
+use crate::asking::{Conditions, Expression, actions_of, asked, texts};
 use crate::environment::{Environment, Passing};
 use crate::lists::Lists;
 use crate::outputs::Outputs;
@@ -72,19 +72,6 @@ pub struct Bounds {
     pub grace_ms: u64,
 }
 
-/// The plan does not hold what validation promised.
-#[derive(Debug, thiserror::Error)]
-pub enum ActionsError {
-    /// A condition does not parse.
-    #[error("the condition of task `{task}` does not parse: {why}")]
-    Condition {
-        /// The task.
-        task: String,
-        /// Why not.
-        why: String,
-    },
-}
-
 /// The actions of a run.
 #[derive(Debug)]
 pub struct Actions {
@@ -124,15 +111,12 @@ impl Actions {
     }
 
     /// The actions of `plan`, with the variables of this process that it passes on.
-    ///
-    /// # Errors
-    /// The plan is not a validated one.
     pub fn new(
         plan: Arc<Plan>,
         workspace: &Path,
         (run_id, first_run): (&str, &str),
         (vars, vault): (impl Iterator<Item = (OsString, OsString)>, Vault),
-    ) -> Result<Actions, ActionsError> {
+    ) -> Actions {
         let passing = plan.env.clone().map_or(Passing::Inherit, Passing::Names);
         let index: BTreeMap<String, NodeId> =
             plan.tasks.iter().zip(0..).map(|(t, i)| (t.id.clone(), NodeId(i))).collect();
@@ -159,14 +143,14 @@ impl Actions {
             plan,
         };
         for (task, i) in actions.plan.clone().tasks.iter().zip(0..) {
-            actions.note(task, NodeId(i))?;
+            actions.note(task, NodeId(i));
         }
-        actions.note_merge()?;
-        Ok(actions)
+        actions.note_merge();
+        actions
     }
 
     /// Notes the condition of a task and whom it asks about.
-    fn note(&mut self, task: &Task, node: NodeId) -> Result<(), ActionsError> {
+    fn note(&mut self, task: &Task, node: NodeId) {
         match &task.action {
             Action::Argv(_) | Action::Shell { .. } | Action::Tool { .. } => {}
             // What its predecessors say goes into its prompt, or into its value.
@@ -177,11 +161,11 @@ impl Actions {
             Action::Gate { .. } => self.referenced.extend([node]),
         }
         if let Some(source) = task.gate.as_ref().and_then(|gate| gate.expr.as_ref()) {
-            let condition = self.condition(task, source)?;
+            let condition = self.condition(task, source);
             self.conditions.gates.insert(node, condition);
         }
         if let Some(source) = &task.when {
-            let condition = self.condition(task, source)?;
+            let condition = self.condition(task, source);
             self.conditions.when.insert(node, condition);
         }
         let mut refs: Vec<Ref> = Vec::new();
@@ -202,32 +186,27 @@ impl Actions {
         if !refs.is_empty() {
             self.refs.insert(node, refs);
         }
-        Ok(())
     }
 
     /// Notes the expressions among the gates of the merge, and whom they ask about.
-    fn note_merge(&mut self) -> Result<(), ActionsError> {
+    fn note_merge(&mut self) {
         let plan = Arc::clone(&self.plan);
         for check in plan.merge.iter().flat_map(|merge| &merge.gates) {
             let Some(expr) = &check.expr else { continue };
-            let parsed = Condition::parse(expr);
-            let condition =
-                parsed.map_err(|why| ActionsError::Condition { task: check.name.clone(), why })?;
-            let asked: Vec<NodeId> =
-                self.asked_of_merge(&condition).into_iter().filter_map(|id| self.node_of(id)).collect();
+            let expression = Condition::parse(expr);
+            let of = expression.iter().flat_map(|condition| self.asked_of_merge(condition));
+            let asked: Vec<NodeId> = of.filter_map(|id| self.node_of(id)).collect();
             self.referenced.extend(asked);
-            self.conditions.merge.insert(check.name.clone(), (expr.clone(), condition));
+            self.conditions.merge.insert(check.name.clone(), (expr.clone(), expression));
         }
-        Ok(())
     }
 
     /// Parses an expression over results, and notes whom it asks about.
-    fn condition(&mut self, task: &Task, source: &str) -> Result<Condition, ActionsError> {
-        let parsed = Condition::parse(source);
-        let condition = parsed.map_err(|why| ActionsError::Condition { task: task.id.clone(), why })?;
-        let asked = asked(&condition, task);
-        self.referenced.extend(asked.into_iter().filter_map(|id| self.index.get(id)));
-        Ok(condition)
+    fn condition(&mut self, task: &Task, source: &str) -> Expression {
+        let expression = Condition::parse(source);
+        let asked = expression.iter().flat_map(|condition| asked(condition, task));
+        self.referenced.extend(asked.filter_map(|id| self.index.get(id)));
+        expression
     }
 
     /// A secret of the vault.

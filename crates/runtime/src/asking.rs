@@ -8,15 +8,18 @@ use regatta_plan::when::Condition;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// An expression, or why there is none: a stored plan may hold one that an earlier version accepted and this one does not.
+pub(crate) type Expression = Result<Condition, String>;
+
 /// The expressions of a plan, by the node that is asked.
 #[derive(Debug, Default)]
 pub(crate) struct Conditions {
     /// Of `when`.
-    pub(crate) when: BTreeMap<NodeId, Condition>,
+    pub(crate) when: BTreeMap<NodeId, Expression>,
     /// Of tasks that are gates.
-    pub(crate) gates: BTreeMap<NodeId, Condition>,
+    pub(crate) gates: BTreeMap<NodeId, Expression>,
     /// Of gates of the merge, by their names, each as it is written and parsed.
-    pub(crate) merge: BTreeMap<String, (String, Condition)>,
+    pub(crate) merge: BTreeMap<String, (String, Expression)>,
 }
 
 /// The tasks that a condition asks about: named ones, and for `tasks` as a whole all predecessors.

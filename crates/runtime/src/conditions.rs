@@ -3,7 +3,7 @@
 //! Both see the same. An evaluation needs 8 MiB of stack. Decides nothing.
 
 use crate::action::Actions;
-use crate::asking::asked;
+use crate::asking::{Expression, asked};
 use crate::outputs::Outputs;
 use regatta_engine::ids::NodeId;
 use regatta_engine::input::ConditionAnswer;
@@ -27,13 +27,14 @@ impl Actions {
     /// Whether an expression is true of what tasks left.
     ///
     /// # Errors
-    /// It cannot be evaluated, or is neither true nor false; why, redacted: what it compares may be in it.
+    /// It cannot be parsed or evaluated, or is neither true nor false; why, redacted: what it compares may be in it.
     pub(crate) fn holds(
         &self,
-        condition: &Condition,
+        expression: &Expression,
         task: &Task,
         outputs: &Outputs,
     ) -> Result<bool, String> {
+        let condition = expression.as_ref().map_err(Clone::clone)?;
         let others = self.beside_tasks(task, outputs).map_err(|why| why.0);
         let held = others
             .and_then(|others| condition.evaluate(&self.all_facts(asked(condition, task), outputs), &others));
@@ -43,9 +44,11 @@ impl Actions {
     /// What the gates of the merge that are expressions say of what all tasks left: by name, whether they pass, and why.
     /// Needs 8 MiB of stack.
     pub(crate) fn merge_gates(&self, outputs: &Outputs) -> BTreeMap<String, (bool, String)> {
-        let tell = |(name, (expr, condition)): (&String, &(String, Condition))| {
-            let tasks = self.all_facts(self.asked_of_merge(condition), outputs);
-            let held = condition.evaluate(&tasks, &self.beside_all());
+        let tell = |(name, (expr, expression)): (&String, &(String, Expression))| {
+            let held = expression.as_ref().map_err(Clone::clone).and_then(|condition| {
+                let tasks = self.all_facts(self.asked_of_merge(condition), outputs);
+                condition.evaluate(&tasks, &self.beside_all())
+            });
             let said = match &held {
                 Ok(answer) => answer.to_string(),
                 Err(why) => self.redactor().text(why.clone()),

@@ -4,11 +4,18 @@
 //! terminal.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 /// Escapes everything that could steer a terminal or mislead a reader; newlines and tabs are escaped too.
 #[must_use]
 pub fn escape(text: &str) -> String {
     escape_with(text, |_| false)
+}
+
+/// A path in one line, whatever its name is.
+#[must_use]
+pub fn escape_path(path: &Path) -> String {
+    escape(&path.display().to_string())
 }
 
 /// As [`escape`], but newlines and tabs stay: for whole outputs.

@@ -2,7 +2,7 @@
 //!
 //! Knows no exit codes; the binary maps them.
 
-use crate::action::ActionsError;
+use crate::escape::escape_path;
 use crate::git::RepoError;
 use crate::keeper::KeeperError;
 use regatta_engine::build::GraphError;
@@ -21,9 +21,6 @@ pub enum RunError {
     /// The plan is no graph, which validation should have said.
     #[error("the plan is not a graph: {0}")]
     Graph(#[from] GraphError),
-    /// A task cannot be prepared, which validation should have said.
-    #[error(transparent)]
-    Actions(#[from] ActionsError),
     /// There is no keeper.
     #[error(transparent)]
     Keeper(#[from] KeeperError),
@@ -62,7 +59,7 @@ pub enum RunError {
         what: String,
     },
     /// A directory of the run could not be made or read.
-    #[error("cannot use `{}`: {source}", path.display())]
+    #[error("cannot use `{}`: {source}", escape_path(path))]
     Directory {
         /// The directory.
         path: PathBuf,

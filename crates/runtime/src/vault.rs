@@ -3,10 +3,11 @@
 //! Values are read by the process that runs or resumes, kept in its memory and handed to the calls that name them. They
 //! are written nowhere. Knows no task.
 
+use crate::escape::escape_path;
 use crate::private_file;
 use crate::tools::variables_of;
 use regatta_plan::model::{Plan, SecretSource};
-use regatta_redact::{MIN_DECLARED_BYTES, Value, is_secret_name};
+use regatta_redact::{MIN_DECLARED_BYTES, Redactor, Value, is_secret_name};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeMap;
@@ -36,7 +37,7 @@ pub enum VaultError {
         variable: String,
     },
     /// Its file cannot be read.
-    #[error("the secret `{name}` of the vault cannot be read from `{}`: {source}", path.display())]
+    #[error("the secret `{name}` of the vault cannot be read from `{}`: {source}", escape_path(path))]
     File {
         /// The secret.
         name: String,
@@ -46,7 +47,10 @@ pub enum VaultError {
         source: io::Error,
     },
     /// Others may read its file.
-    #[error("the file `{}` of the secret `{name}` is open to others (mode {mode:04o}, it must be 0600)", path.display())]
+    #[error(
+        "the file `{}` of the secret `{name}` is open to others (mode {mode:04o}, it must be 0600)",
+        escape_path(path)
+    )]
     Open {
         /// The secret.
         name: String,
@@ -110,6 +114,28 @@ impl Vault {
     /// marker.
     pub fn hide(&mut self, name: &str, value: &str) {
         self.hidden.push(Value { name: name.to_owned(), bytes: value.as_bytes().to_vec() });
+    }
+
+    /// The secrets of a plan that can be had without that a command is run, and without asking anybody: for whoever only
+    /// shows the plan.
+    #[must_use]
+    pub fn at_hand(plan: &Plan, workspace: &Path) -> Vault {
+        let fetch = |(name, source): (&String, &SecretSource)| {
+            let value = match source {
+                SecretSource::Env(variable) => of_variable(name, variable).ok()?,
+                SecretSource::File(path) => of_file(name, &workspace.join(path)).ok()?,
+                SecretSource::Command(_) => return None,
+            };
+            Some((name.clone(), text(name, value).ok()?))
+        };
+        Vault { secrets: plan.vault.iter().filter_map(fetch).collect(), hidden: Vec::new() }
+    }
+
+    /// What looks for everything that a run of a plan in this process would declare to be secret.
+    #[must_use]
+    pub fn redactor(&self, plan: &Plan) -> Redactor {
+        let vars: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+        Redactor::new(&declared(plan, self, &vars))
     }
 
     /// In the place of each secret its name, for what is compared and stored.

@@ -178,6 +178,8 @@ pub(crate) struct Draft<'t> {
     pub(crate) on_failure: String,
     pub(crate) limits: Limits,
     pub(crate) limits_span: Span,
+    /// `per_wave` is its own, not of settings.
+    pub(crate) caps_waves: bool,
     pub(crate) resources: BTreeMap<String, u32>,
     /// Counted leases, of which the document says nothing.
     pub(crate) leases: BTreeMap<String, u32>,

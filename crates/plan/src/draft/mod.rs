@@ -140,6 +140,7 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
         on_failure: text("on_failure", "continue"),
         limits: limits(f.inside("limits"), (f.inside("limits").small("max_parallel"), 4), defaults),
         limits_span: f.get("limits").map_or(0..0, |i| i.span()),
+        caps_waves: f.inside("limits").small("per_wave").is_some(),
         resources: f.counts("resources"),
         leases: BTreeMap::new(),
         retry: retry(f.inside("retry")).or(defaults),

@@ -5,6 +5,48 @@
 use crate::world::{as_format, check, yaml};
 use regatta_plan::{Format, Given};
 
+/// A cap is told if it is at least the number of the tasks that it counts, and only then.
+#[track_caller]
+fn caps_that_never_bind() {
+    let cap = |limits: &str, tasks: &str, expect: &str| {
+        let gates = "gates: { ok: { person: look }, fast: { run: x } }\nagents: { bot: { command: [x] } }\n";
+        let text = format!("version: 1\nlimits: {{ {limits} }}\n{gates}tasks: [ {tasks} ]\n");
+        let expect = if expect.is_empty() { String::new() } else { format!("RG103 2:9 cap `{expect}") };
+        check(&text, &expect);
+    };
+    let two = "{ id: a, tags: [db, db], run: x }, { id: b, needs: [a], tags: [db], run: x }";
+    let bot = "{ id: a, agent: bot, prompt: x, accept: [y] }";
+    cap("per_tag: { db: 1 }", two, "");
+    cap("per_tag: { db: 2 }", two, "per_tag.db: 2` can never bind: 2 tasks count for it");
+    cap("per_tag: { none: 1 }", two, "per_tag.none: 1` can never bind: 0 tasks count for it");
+    cap("per_priority: { P2: 1 }", two, "");
+    cap("per_priority: { P2: 2 }", two, "per_priority.P2: 2` can never bind: 2 tasks count for it");
+    cap("per_priority: { P0: 1 }", two, "per_priority.P0: 1` can never bind: 0 tasks count for it");
+    cap("per_agent: { bot: 1 }", bot, "per_agent.bot: 1` can never bind: 1 task counts for it");
+    cap("per_agent: { bot: 1 }", &format!("{bot}, {}", bot.replace("id: a", "id: b")), "");
+    // Waves: what counts is the widest.
+    cap("per_wave: 1", two, "per_wave: 1` can never bind: no wave has more than 1 task");
+    cap("per_wave: 1", &format!("{two}, {{ id: c, run: x }}"), "");
+    cap(
+        "per_wave: 2",
+        &format!("{two}, {{ id: c, run: x }}"),
+        "per_wave: 2` can never bind: no wave has more than 2 tasks",
+    );
+    // Cells and items count; of a list that is not there yet, as many as there may be.
+    let map = |list: &str| format!("{{ id: l, run: x }}, {{ id: m, tags: [db], for_each: {list}, run: x }}");
+    cap("per_tag: { db: 2 }", &map("[u, v, w]"), "");
+    cap("per_tag: { db: 3 }", &map("[u, v, w]"), "per_tag.db: 3` can never bind: 3 tasks count for it");
+    cap("per_tag: { db: 9 }, per_wave: 99", &map("'${l.result}'"), "");
+    cap("per_tag: { db: 1 }", "{ id: a, matrix: { os: [l, m] }, tags: [db], run: x }", "");
+    // A person's gate holds nothing, a command is a task like any other.
+    let gate = |id: &str| format!("{{ id: a, tags: [db], run: x }}, {{ id: g, tags: [db], gate: {id} }}");
+    cap("per_tag: { db: 1 }", &gate("ok"), "per_tag.db: 1` can never bind: 1 task counts for it");
+    cap("per_tag: { db: 1 }", &gate("fast"), "");
+    // What the machine takes is no statement about the plan, and an empty plan says nothing.
+    cap("max_parallel: 64", two, "");
+    cap("per_wave: 4, per_tag: { db: 4 }", "", "");
+}
+
 #[test]
 fn every_code_has_its_words_and_its_place() {
     check("version: 1\ntasks: [ !x { id: a, run: b } ]", "RG001 2:13 tags are not part of the plan language");
@@ -57,6 +99,7 @@ fn every_warning_has_its_words() {
         "version: 1\nlimits: { per_tag: { db: 3 } }\ntasks: [ { id: a, tags: [db], run: x } ]",
         "RG103 2:9 cap `per_tag.db: 3` can never bind: 1 task counts for it",
     );
+    caps_that_never_bind();
     check(
         "version: 1\nagents: { bot: { preset: codex } }\ntasks: [ { id: a, agent: bot, prompt: x } ]",
         "RG104 3:16 task `a` gives an agent no acceptance criteria",

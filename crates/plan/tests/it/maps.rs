@@ -41,10 +41,47 @@ fn a_view_of_a_plan_shows_one_item_of_each_map() {
     let text = task("run: x, for_each: '${a.result}'") + "  - { id: z, run: [y, '${m.results}'] }\n";
     let mut plan = plan(&text);
     assert_eq!((plan.tasks.len(), plan.sure_tasks()), (102, 3));
-    plan.keep_first_items();
+    plan.keep_known_items();
     let shown: Vec<String> = plan.tasks.iter().map(|t| format!("{}<{}", t.id, t.needs.join(","))).collect();
     assert_eq!(shown, ["a<", "m[0]<a", "z<m[0]"]);
     assert_eq!(plan.tasks[2].families["m"], ["m[0]"]);
+}
+
+#[test]
+fn a_view_of_a_plan_shows_each_item_of_a_list_that_is_known() {
+    let known = |inputs: &str, list: &str| {
+        let text = task(&format!("run: x, for_each: {list}")).replace("list: [1]", inputs);
+        let mut plan = plan(&text);
+        let counted = plan.known_tasks();
+        plan.keep_known_items();
+        assert_eq!(counted, plan.tasks.len());
+        let shown = |t: &regatta_plan::model::Task| {
+            format!("{}{}", t.id, t.estimate_ms.map_or(String::new(), |ms| format!("={ms}")))
+        };
+        plan.tasks.iter().map(shown).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(known("", "[u, v, w]"), "a m[0] m[1] m[2]");
+    assert_eq!(known("", "['${a.result}', v]"), "a m[0] m[1]");
+    assert_eq!(known("l: [1, 2]", "'${inputs.l}'"), "a m[0] m[1]");
+    assert_eq!(known("o: { l: [1, 2, 3] }", "'${inputs.o.l}'"), "a m[0] m[1] m[2]");
+    // Of an empty list nothing runs; of one that is not there yet, or too long, nobody can tell.
+    assert_eq!(known("", "[]"), "a m[0]=0");
+    assert_eq!(known("l: []", "'${inputs.l}'"), "a m[0]=0");
+    assert_eq!(known("l: [1, 2, 3]", "'${inputs.l}', max_items: 2"), "a m[0]");
+    assert_eq!(known("l: 3", "'${inputs.l}'"), "a m[0]");
+    assert_eq!(known("", "'${a.result}'"), "a m[0]");
+}
+
+#[test]
+fn an_order_may_put_each_item_of_a_map_at_a_place_of_its_own() {
+    let order = |order: &str| {
+        let plan = plan(&(task("run: x, for_each: [u, v, w]") + &format!("order: [{order}]\n")));
+        let (spec, _) = lower(&plan);
+        spec.pinned.iter().map(|at| plan.tasks[*at as usize].id.clone()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(order("'m[0]', a"), "m[0] m[1] m[2] a");
+    assert_eq!(order("'m[2]', a, 'm[0]', 'm[1]'"), "m[2] a m[0] m[1]");
+    assert_eq!(order("'m[1]', a, 'm[0]'"), "m[1] a m[0] m[2]");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The order of a plan and measured durations: what they become for the engine, what is refused.
 
 use crate::world::{as_format, check, plan};
-use regatta_plan::{Format, canonical, lower, with_order};
+use regatta_plan::{Format, Ordered, canonical, lower, with_order};
 
 const TASKS: &str = "tasks: [ {id: a, run: x}, {id: b, run: x, estimate: 2s}, {id: c, run: x} ]";
 
@@ -66,7 +66,8 @@ fn a_measured_duration_stands_in_for_an_estimate_that_is_missing_and_is_not_stor
 fn writes(format: Format, text: &str, expect: &str) {
     let order = ["c".to_owned(), "a".to_owned(), "b".to_owned()];
     let written = with_order(text, format, &order).unwrap();
-    assert_eq!(written, expect);
+    assert_eq!((written.text.as_str(), written.lost_comments), (expect, false));
+    let written = written.text;
     let mut before = as_format(text, format).plan.unwrap();
     before.order = order.to_vec();
     assert_eq!(as_format(&written, format).plan.unwrap(), before);
@@ -107,7 +108,7 @@ fn an_order_is_written_into_a_plan_and_every_other_letter_stays() {
     writes(
         Format::Json,
         &format!("{{\"version\":1,\"order\":[\"a\"],{json}"),
-        &format!("{{\"version\":1,\"order\": {list},{json}"),
+        &format!("{{\"version\":1,\"order\":{list},{json}"),
     );
     let toml =
         "[[tasks]]\nid = 'a'\nrun = 'x'\n[[tasks]]\nid = 'b'\nrun = 'x'\n[[tasks]]\nid = 'c'\nrun = 'x'\n";
@@ -124,9 +125,37 @@ fn an_order_is_written_into_a_plan_and_every_other_letter_stays() {
 }
 
 #[test]
+fn comments_around_an_order_stay_and_of_those_inside_it_is_told() {
+    let order = ["b".to_owned()];
+    let written = |format, text: &str| {
+        let Ordered { text, lost_comments } = with_order(text, format, &order).unwrap();
+        (text, lost_comments)
+    };
+    let list = "[\n  \"b\" ]";
+    let json =
+        |order: &str| format!("{{ // top\n\"version\": 1, {order}, /* all */ \"tasks\": [] }} // end\n");
+    assert_eq!(
+        written(Format::Json, &json("\"order\" /* o */ : /* p */ [\"a\", \"b\"] /* r */")),
+        (json("\"order\" /* o */ : /* p */ [\n   \"b\" ] /* r */"), false)
+    );
+    assert_eq!(
+        written(Format::Json, &json("\"order\": [\"a\", // slow\n \"b\"]")),
+        (json("\"order\": [\n   \"b\" ]"), true)
+    );
+    assert_eq!(
+        written(Format::Yaml, "order: # mine\n- a\n# slow\n- b # last\ntasks: []\n"),
+        (format!("order: {list} # last\ntasks: []\n"), true)
+    );
+    assert_eq!(
+        written(Format::Toml, "order   = ['a', # slow\n 'b'] # o\n"),
+        (format!("order   = {list} # o\n"), true)
+    );
+}
+
+#[test]
 fn a_long_order_is_broken_into_lines() {
     let order: Vec<String> = (0..40).map(|i| format!("task-{i}")).collect();
-    let text = with_order("version: 1\ntasks: []\n", Format::Yaml, &order).unwrap();
+    let text = with_order("version: 1\ntasks: []\n", Format::Yaml, &order).unwrap().text;
     assert!(text.lines().count() > 4 && text.lines().all(|line| line.len() <= 102), "{text}");
     assert_eq!(with_order("- a", Format::Yaml, &order), None);
 }

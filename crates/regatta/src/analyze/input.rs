@@ -7,6 +7,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::plain_file::{NotPlain, open};
 use regatta_plan::{Format, MAX_PLAN_BYTES};
+use regatta_runtime::escape::escape_path;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
@@ -70,7 +71,7 @@ pub fn task_list(cwd: &Path, path: &Path) -> Result<PathBuf, CliError> {
     }
     let found = TASK_LISTS.iter().map(|name| path.join(name)).find(|file| cwd.join(file).is_file());
     found.ok_or_else(|| {
-        CliError::usage(format!("`{}` has no task list", path.display()))
+        CliError::usage(format!("`{}` has no task list", escape_path(path)))
             .hint(format!("looked for {}", TASK_LISTS.map(|name| format!("`{name}`")).join(" and ")))
     })
 }
@@ -100,7 +101,7 @@ fn unnamed(context: &Context, name: String, bytes: Vec<u8>) -> Result<Input, Cli
 pub fn files(context: &Context, names: &[PathBuf]) -> Result<Input, CliError> {
     let (mut found, mut told) = (BTreeSet::new(), Vec::new());
     for name in names {
-        let shown = name.display();
+        let shown = escape_path(name);
         match below(&context.workspace, &context.cwd, name) {
             _ if context.cwd.join(name).is_dir() => {
                 told.push(format!("`{shown}` is a directory: name its files"))
@@ -143,7 +144,7 @@ pub fn bytes(cwd: &Path, path: &Path) -> Result<Vec<u8>, CliError> {
     if path == Path::new("-") {
         return bounded(std::io::stdin().lock(), path);
     }
-    let fail = |what: String| CliError::usage(format!("`{}` {what}", path.display()));
+    let fail = |what: String| CliError::usage(format!("`{}` {what}", escape_path(path)));
     let (file, _) = open(&cwd.join(path)).map_err(|e| match e {
         NotPlain::Unopened(e) => fail(format!("cannot be opened: {e}")),
         NotPlain::Special => fail("is not a plain file".to_owned()).hint("`-` reads from standard input"),
@@ -155,9 +156,9 @@ fn bounded(from: impl Read, path: &Path) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
     from.take(MAX_PLAN_BYTES + 1)
         .read_to_end(&mut bytes)
-        .map_err(|e| CliError::usage(format!("`{}` cannot be read: {e}", path.display())))?;
+        .map_err(|e| CliError::usage(format!("`{}` cannot be read: {e}", escape_path(path))))?;
     if bytes.len() as u64 > MAX_PLAN_BYTES {
-        let message = format!("`{}` has more than 256 MiB", path.display());
+        let message = format!("`{}` has more than 256 MiB", escape_path(path));
         return Err(CliError::new(Exit::InvalidPlan, message));
     }
     Ok(bytes)

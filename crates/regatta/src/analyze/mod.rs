@@ -17,6 +17,7 @@ use crate::plain_file::small_text;
 use regatta_plan::analysis::Helper;
 use regatta_plan::domains::Domains;
 use regatta_plan::is_id;
+use regatta_runtime::escape::escape_path;
 use std::collections::BTreeMap;
 
 /// A briefing holds at most this many bytes.
@@ -47,7 +48,7 @@ pub fn briefings(context: &Context, domains: &[String]) -> Result<BTreeMap<Strin
             continue;
         }
         let text = small_text(&path, MAX_BRIEFING_BYTES).map_err(|why| {
-            CliError::new(Exit::InvalidPlan, format!("briefing `{}`: {why}", path.display()))
+            CliError::new(Exit::InvalidPlan, format!("briefing `{}`: {why}", escape_path(&path)))
                 .hint("mend it, or move it away: without it the built-in one holds")
         })?;
         found.insert(domain.clone(), text);

@@ -20,8 +20,10 @@ pub use running::*;
 pub use schedule::*;
 pub use serving::*;
 
-use clap::{Args, Command, CommandFactory as _, Parser, Subcommand};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, Args, Command, CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// Runs a plan of agent, tool and shell tasks in parallel: deterministic, durable, isolated, observable.
 #[derive(Parser, Debug)]
@@ -32,7 +34,8 @@ use std::path::PathBuf;
     propagate_version = true,
     after_help = "\
 Exit codes: 0 success, 1 some task failed, 2 usage, 3 invalid plan, 4 environment, 5 escalated or \
-waiting for a person, 130 interrupted.
+waiting for a person, 130 interrupted. Output that cannot be written, such as to a full disk, is 4; output that nobody \
+reads any more (a closed pipe, `>&-`) is no error.
 
 Examples:
   regatta init                   write a first plan for this repository
@@ -136,6 +139,9 @@ pub enum Verb {
     ToolHost(ToolHostArgs),
 }
 
+/// Names of schedules.
+pub const SCHEDULES: [&str; 3] = ["dataflow", "waves", "sequential"];
+
 /// Caps that override the plan's.
 #[derive(Args, Debug, Default, Clone, PartialEq, Eq)]
 pub struct CapArgs {
@@ -154,8 +160,8 @@ pub struct CapArgs {
     /// Tasks alive at once by tag.
     #[arg(long, value_name = "TAG=N")]
     pub per_tag: Vec<String>,
-    /// `dataflow`, `waves` or `sequential`.
-    #[arg(long, value_name = "SCHEDULE")]
+    /// What decides when a task may start.
+    #[arg(long, value_name = "SCHEDULE", value_parser = PossibleValuesParser::new(SCHEDULES))]
     pub schedule: Option<String>,
 }
 
@@ -174,7 +180,21 @@ pub struct PartArgs {
 #[must_use]
 pub fn shown() -> Command {
     let whole = Cli::command();
-    let verbs: Vec<Command> = whole.get_subcommands().filter(|verb| !verb.is_hide_set()).cloned().collect();
+    let seen = || whole.get_subcommands().filter(|verb| !verb.is_hide_set());
+    // What is declared lives as long as the program.
+    static VERBS: OnceLock<Vec<String>> = OnceLock::new();
+    let names = VERBS.get_or_init(|| seen().map(|verb| verb.get_name().to_owned()).collect());
+    // A shell completes them; a text that lists them is the help itself.
+    let a_verb = |arg: Arg| {
+        arg.value_parser(PossibleValuesParser::new(names.iter().map(String::as_str)))
+            .hide_possible_values(true)
+    };
+    let verbs: Vec<Command> = seen()
+        .map(|verb| match verb.get_name() {
+            "man" => verb.clone().mut_arg("verb", a_verb),
+            _ => verb.clone(),
+        })
+        .collect();
     let mut shown = Command::new("regatta")
         .version(env!("CARGO_PKG_VERSION"))
         .propagate_version(true)

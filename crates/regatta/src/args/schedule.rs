@@ -41,7 +41,8 @@ Examples:
   regatta plan plan.yaml
   regatta plan plan.yaml --json | jq .predicted.makespan_ms
   regatta plan plan.yaml --optimise 20                     how much better can the order be?
-  regatta plan plan.yaml --optimise 20 --out better.yaml   write the order into the plan")]
+  regatta plan plan.yaml --optimise 20 --out better.yaml   write the plan with that order
+  regatta plan plan.yaml --optimise 20 --out plan.yaml --force")]
 pub struct PlanArgs {
     /// The plan.
     pub plan: PathBuf,
@@ -60,6 +61,9 @@ pub struct PlanArgs {
     /// Write the plan with the order that was found to a file.
     #[arg(long, value_name = "FILE", requires = "optimise", conflicts_with_all = ["only", "until"])]
     pub out: Option<PathBuf>,
+    /// Replace the file if it is there, also the plan itself.
+    #[arg(long, requires = "out")]
+    pub force: bool,
     /// Start the servers whose tools tasks name, and check calls against what they say of their tools.
     #[arg(long)]
     pub connect: bool,

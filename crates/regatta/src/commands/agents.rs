@@ -7,7 +7,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::found_agents::{Found, all, find};
 use crate::origin::Valued;
-use crate::render::escape::escape;
+use crate::render::escape::{escape, escape_path};
 use regatta_plan::model::{PRESETS, Permissions};
 use regatta_runtime::agents::Verified;
 use serde_json::{Value, json};
@@ -96,7 +96,7 @@ fn text(found: &Found) -> String {
         (None, _) => "not found".to_owned(),
         (Some(path), version) => {
             let version = version.as_deref().unwrap_or("version not told");
-            format!("{}  {}", escape(version), escape(&path.display().to_string()))
+            format!("{}  {}", escape(version), escape_path(path))
         }
     };
     let logins = found.variables.iter().map(|name| format!("${name}"));

@@ -11,7 +11,7 @@ use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::outputs::{dir_of, directory, refuse_present, write};
-use crate::render::escape::{escape, escape_block};
+use crate::render::escape::{escape, escape_block, escape_path};
 use regatta_plan::analysis::{
     Division, Frame, Helper, Knobs, Verdict, divide, execution_plan, judge, parallel_analysis, sketch,
 };
@@ -148,7 +148,7 @@ fn written(
         told.push_str(&format!("wrote {}\n", escape(&format!("{dir}/{name}"))));
     }
     let shown = paths.last().map_or(Path::new(""), |path| path.strip_prefix(&context.cwd).unwrap_or(path));
-    let shown = escape(&shown.display().to_string());
+    let shown = escape_path(shown);
     told.push_str(&format!("next: regatta check {shown}\nthen: regatta run {shown}\n"));
     Ok(told)
 }

@@ -9,7 +9,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::overrides::{Asked, by_flag, by_variable};
 use crate::render::count;
-use crate::render::escape::escape;
+use crate::render::escape::{escape, escape_path};
 use crate::source;
 use crate::variables;
 use serde_json::{Value, json};
@@ -88,7 +88,7 @@ fn settings(context: &Context, args: &DoctorArgs, asked: Asked) -> Result<Exit, 
         err(&loaded.render(context.color));
         let Some(plan) = &loaded.plan else {
             let what = count(loaded.errors() as u64, "error");
-            return Err(CliError::new(Exit::InvalidPlan, format!("plan `{}` has {what}", path.display())));
+            return Err(CliError::new(Exit::InvalidPlan, format!("plan `{}` has {what}", escape_path(path))));
         };
         // Names that the plan does not have are refused as `run` refuses them.
         asked.clone().of(plan)?;
@@ -118,11 +118,11 @@ fn settings_text(context: &Context, config: &Config, rows: &[Row]) -> String {
         };
         text.push_str(&format!("{:<key_width$}  {:<width$}  {from}\n", escape(key), shown(value)));
     }
-    let place = escape(&context.workspace.display().to_string());
+    let place = escape_path(&context.workspace);
     text.push_str(&format!("\nworkspace  {place}  ({})\n", context.why()));
     for (path, found) in &config.files {
         let there = if *found { "read" } else { "not there" };
-        text.push_str(&format!("settings   {}  ({there})\n", escape(&path.display().to_string())));
+        text.push_str(&format!("settings   {}  ({there})\n", escape_path(path)));
     }
     for (name, near) in variables::unknown(&context.variables) {
         let near = near.map_or(String::new(), |near| format!("; did you mean ${near}?"));

@@ -8,6 +8,7 @@ use crate::render;
 use crate::view::{RunView, reader};
 use regatta_journal::Which;
 use regatta_runtime::began_on;
+use regatta_runtime::escape::escape_path;
 use regatta_runtime::git::{Oid, Repo};
 use regatta_runtime::landing::forecast::forecast;
 use regatta_runtime::landing::{Approval, Report, target_of};
@@ -79,6 +80,6 @@ fn left_out(landed: Option<&Report>, run_dir: &Path) -> Result<BTreeMap<String, 
         return Ok(report.left_out.iter().filter_map(why).collect());
     }
     let refused = Approval::left_out(run_dir)
-        .map_err(|error| CliError::environment(format!("{}: {error}", run_dir.display())))?;
+        .map_err(|error| CliError::environment(format!("{}: {error}", escape_path(run_dir))))?;
     Ok(refused.into_iter().map(|(task, by)| (task, format!("refused by {by}"))).collect())
 }

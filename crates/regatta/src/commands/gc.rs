@@ -8,7 +8,7 @@ use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::origin::{Origin, Valued};
-use crate::render::escape::escape;
+use crate::render::escape::{escape, escape_path};
 use crate::render::{bytes, count};
 use crate::view::{status, store_error};
 use regatta_journal::{NotRemoved, Reader, rfc3339};
@@ -45,7 +45,7 @@ pub fn run(context: &Context, args: &GcArgs) -> Result<Exit, CliError> {
     let failed = done.iter().flat_map(|done| &done.failed);
     let mut exit = Exit::Success;
     for (path, why) in failed {
-        err(&format!("error: cannot remove `{}`: {why}\n", path.display()));
+        err(&format!("error: cannot remove `{}`: {why}\n", escape_path(path)));
         exit = Exit::Environment;
     }
     Ok(exit)
@@ -117,7 +117,7 @@ fn text(found: &Found, done: Option<&Done>, (policy, again): (&str, &str)) -> St
     for file in &found.files {
         text.push_str(&format!(
             "{verb}  {}  {:>9}  {}\n",
-            escape(&file.path.display().to_string()),
+            escape_path(&file.path),
             bytes(file.bytes),
             file.what
         ));
@@ -131,10 +131,7 @@ fn text(found: &Found, done: Option<&Done>, (policy, again): (&str, &str)) -> St
         }
     }
     for dir in &found.unknown {
-        text.push_str(&format!(
-            "unknown  {}: the journal has no such run; left alone\n",
-            escape(&dir.display().to_string())
-        ));
+        text.push_str(&format!("unknown  {}: the journal has no such run; left alone\n", escape_path(dir)));
     }
     let sum: u64 = gone.iter().map(|fate| fate.bytes).chain(found.files.iter().map(|file| file.bytes)).sum();
     let runs = count(gone.len() as u64, "run");

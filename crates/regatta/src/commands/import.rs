@@ -12,7 +12,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::outputs::{refuse_present, write};
 use crate::render::count;
-use crate::render::escape::{escape, escape_block};
+use crate::render::escape::{escape, escape_block, escape_path};
 use regatta_plan::analysis::{Frame, Helper, divide, of_epic, sketch};
 use regatta_plan::domains::Domains;
 use regatta_plan::epic::Reading;
@@ -87,7 +87,7 @@ fn of_phases(context: &Context, dir: &Path, (to, domains): (&ToArgs, &Domains)) 
 
 /// The phase files of a directory; other documents are told, so that nobody waits for them.
 fn phases(context: &Context, dir: &Path) -> Result<Vec<PhaseFile>, CliError> {
-    let fail = |e: std::io::Error| CliError::usage(format!("`{}` cannot be read: {e}", dir.display()));
+    let fail = |e: std::io::Error| CliError::usage(format!("`{}` cannot be read: {e}", escape_path(dir)));
     let (mut files, mut others) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(context.cwd.join(dir)).map_err(fail)? {
         let name = entry.map_err(fail)?.file_name().to_string_lossy().into_owned();
@@ -102,12 +102,12 @@ fn phases(context: &Context, dir: &Path) -> Result<Vec<PhaseFile>, CliError> {
             others.push(name);
         }
         if files.len() > MAX_PHASES {
-            let message = format!("`{}` has more than {MAX_PHASES} phases", dir.display());
+            let message = format!("`{}` has more than {MAX_PHASES} phases", escape_path(dir));
             return Err(CliError::new(Exit::InvalidPlan, message));
         }
     }
     if files.is_empty() {
-        let message = format!("`{}` has no phases", dir.display());
+        let message = format!("`{}` has no phases", escape_path(dir));
         return Err(CliError::new(Exit::InvalidPlan, message).hint("a phase is called `phase-N-name.md`"));
     }
     others.sort();
@@ -128,7 +128,7 @@ fn put(context: &Context, to: &ToArgs, text: &str) -> Result<Exit, CliError> {
         refuse_present(std::slice::from_ref(&path))?;
     }
     write(&path, text, to.force)?;
-    let shown = escape(&file.display().to_string());
+    let shown = escape_path(file);
     out(&format!("wrote {shown}\nnext: regatta check {shown}\n"));
     Ok(Exit::Success)
 }

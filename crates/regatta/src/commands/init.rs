@@ -9,7 +9,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::init::{Git, Part, Sketch, Survey, sketch, survey};
 use crate::render::count;
-use crate::render::escape::escape;
+use crate::render::escape::{escape, escape_path};
 use crate::view::store_error;
 use regatta_journal::Place;
 use serde_json::json;
@@ -29,7 +29,7 @@ pub fn run(context: &Context, args: &InitArgs) -> Result<Exit, CliError> {
     let found = survey(&context.workspace);
     if found.git == Git::Bare {
         let message =
-            format!("`{}` is a bare repository: it has no files to work on", context.workspace.display());
+            format!("`{}` is a bare repository: it has no files to work on", escape_path(&context.workspace));
         return Err(
             CliError::usage(message).hint("make a work tree of it: `git clone` or `git worktree add`")
         );
@@ -97,7 +97,7 @@ impl Written {
 }
 
 fn unwritten(path: &Path, e: &std::io::Error) -> CliError {
-    CliError::environment(format!("cannot write `{}`: {e}", path.display()))
+    CliError::environment(format!("cannot write `{}`: {e}", escape_path(path)))
 }
 
 /// A settings file that says what holds anyway.

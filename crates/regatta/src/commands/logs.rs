@@ -6,7 +6,7 @@ use crate::args::LogsArgs;
 use crate::context::{Context, out, try_out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::render::escape::escape_block;
+use crate::render::escape::{escape_block, escape_path};
 use crate::view::{RunView, reader, store_error};
 use regatta_engine::event::EventKind;
 use regatta_journal::{Reader, Which};
@@ -116,7 +116,8 @@ fn of_landing(
 /// Raw where it goes to a program, escaped where it goes to a terminal. An attempt that wrote nothing has no file.
 fn print(context: &Context, dir: &Path, name: &str) -> Result<(), CliError> {
     let path = dir.join(name);
-    let fail = |e: std::io::Error| CliError::environment(format!("`{}` cannot be read: {e}", path.display()));
+    let fail =
+        |e: std::io::Error| CliError::environment(format!("`{}` cannot be read: {e}", escape_path(&path)));
     let mut file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),

@@ -6,8 +6,9 @@ use crate::args::{ManArgs, shown};
 use crate::context::out;
 use crate::error::CliError;
 use crate::exit::Exit;
-use clap::Command;
+use clap::{Arg, ArgAction, Command};
 use clap_mangen::Man;
+use regatta_runtime::escape::escape_path;
 use std::path::Path;
 
 /// Runs the verb.
@@ -35,7 +36,7 @@ pub fn run(args: &ManArgs) -> Result<Exit, CliError> {
 
 fn write_all(dir: &Path) -> Result<Exit, CliError> {
     let fail = |path: &Path, e: std::io::Error| {
-        CliError::environment(format!("cannot write `{}`: {e}", path.display()))
+        CliError::environment(format!("cannot write `{}`: {e}", escape_path(path)))
     };
     std::fs::create_dir_all(dir).map_err(|e| fail(dir, e))?;
     let pages = pages();
@@ -43,7 +44,7 @@ fn write_all(dir: &Path) -> Result<Exit, CliError> {
         let path = dir.join(name);
         std::fs::write(&path, text).map_err(|e| fail(&path, e))?;
     }
-    out(&format!("{} pages in {}\n", pages.len(), dir.display()));
+    out(&format!("{} pages in {}\n", pages.len(), escape_path(dir)));
     Ok(Exit::Success)
 }
 
@@ -62,9 +63,64 @@ fn pages() -> Vec<(String, String)> {
 
 fn page(command: Command) -> String {
     let mut text = Vec::new();
+    let name = command.get_bin_name().unwrap_or_else(|| command.get_name()).to_owned();
+    let usage = usage(&command, &name);
+    let command = command.override_usage(usage);
     let version = format!("regatta {}", env!("CARGO_PKG_VERSION"));
     let man = Man::new(command).manual("Regatta").source(version);
     // Writing to memory does not fail.
     let _ = man.render(&mut text);
     String::from_utf8_lossy(&text).into_owned()
+}
+
+/// How a command is called: options with their values, what of it must be given, arguments.
+fn usage(command: &Command, name: &str) -> String {
+    let groups = command.get_groups().filter(|group| group.is_required_set());
+    let one_of: Vec<Vec<&Arg>> = groups
+        .map(|group| group.get_args().filter_map(|id| command.get_arguments().find(|arg| arg.get_id() == id)))
+        .map(Iterator::collect)
+        .collect();
+    let alone =
+        |arg: &&Arg| !arg.is_hide_set() && !one_of.iter().flatten().any(|of| of.get_id() == arg.get_id());
+    let bracketed = |arg: &Arg| match arg.is_required_set() {
+        true => word(arg),
+        false => format!("[{}]", word(arg)),
+    };
+    let mut words = vec![name.to_owned()];
+    words.extend(command.get_arguments().filter(|arg| !arg.is_positional()).filter(alone).map(bracketed));
+    words.extend(
+        one_of
+            .iter()
+            .map(|args| format!("({})", args.iter().map(|arg| word(arg)).collect::<Vec<_>>().join(" | "))),
+    );
+    words.extend(command.get_positionals().filter(alone).map(bracketed));
+    if command.has_subcommands() {
+        words.push(if command.is_subcommand_required_set() { "COMMAND" } else { "[COMMAND]" }.to_owned());
+    }
+    words.join(" ")
+}
+
+/// An argument with its values: one of few, or the name of what is expected.
+fn word(arg: &Arg) -> String {
+    const FEW: usize = 6;
+    let repeated = if matches!(arg.get_action(), ArgAction::Append) { "..." } else { "" };
+    let possible = arg.get_possible_values();
+    let names: Vec<&str> = match (arg.get_action().takes_values(), possible.len()) {
+        (false, _) => Vec::new(),
+        (true, 1..=FEW) => possible.iter().map(|value| value.get_name()).collect(),
+        (true, _) => arg.get_value_names().into_iter().flatten().map(|name| name.as_str()).collect(),
+    };
+    let between = if (1..=FEW).contains(&possible.len()) { "|" } else { " " };
+    let value = names.join(between);
+    let value = match arg.get_num_args().is_some_and(|n| n.min_values() == 0) && !value.is_empty() {
+        true => format!("[{value}]"),
+        false => value,
+    };
+    let flag = match (arg.get_short(), arg.get_long()) {
+        (Some(short), Some(long)) => format!("-{short}|--{long}"),
+        (Some(short), None) => format!("-{short}"),
+        (None, Some(long)) => format!("--{long}"),
+        (None, None) => return value + repeated,
+    };
+    if value.is_empty() { flag } else { format!("{flag} {value}{repeated}") }
 }

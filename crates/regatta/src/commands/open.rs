@@ -7,7 +7,7 @@ use crate::args::OpenArgs;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::render::escape::escape;
+use crate::render::escape::{escape, escape_path};
 use crate::task_apart::TaskApart;
 use regatta_runtime::agents::{self, AgentRecord};
 use regatta_runtime::workspace;
@@ -23,7 +23,7 @@ pub fn run(context: &Context, args: &OpenArgs) -> Result<Exit, CliError> {
     let (path, branch) = found.place(&context.workspace);
     let run_dir = found.reader.place().run_dir(&found.run.run_id);
     if !path.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
-        let message = format!("the worktree of task `{}` is not there: `{}`", args.task, path.display());
+        let message = format!("the worktree of task `{}` is not there: `{}`", args.task, escape_path(&path));
         let hint = format!("`regatta worktree adopt {} {}` makes it again", found.run_id(), args.task);
         return Err(CliError::environment(message).hint(hint));
     }

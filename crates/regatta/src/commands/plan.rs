@@ -7,6 +7,7 @@ use crate::connected;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::outputs::{self, refuse_present};
 use crate::overrides::{Asked, Overrides};
 use crate::prediction::{self, Improved, Predicted};
 use crate::render::conflicts;
@@ -16,8 +17,12 @@ use crate::source::{self, Source};
 use regatta_engine::json::{self, Object};
 use regatta_engine::schedule;
 use regatta_plan::model::Dialect;
-use regatta_plan::{Format, Plan};
+use regatta_plan::{Format, Ordered, Plan};
+use regatta_runtime::escape::escape_path;
+use regatta_runtime::told_plan::told;
+use regatta_runtime::vault::Vault;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Runs the verb.
 ///
@@ -31,15 +36,35 @@ pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
     if args.connect {
         connected::refuse(context, &plan)?;
     }
+    if let Some(out) = args.out.as_ref().filter(|_| !args.force) {
+        refuse_present(&[context.cwd.join(out)])?;
+    }
     // The text of a large plan is large.
     let whole = args.out.as_ref().map(|path| (path, plan.clone(), text));
     let part = source::part(plan, source::part_asked(&args.part).as_ref())?;
     let (plan, improved) = prepared(context, (part, &mut overrides), &args.optimise)?;
     if let Some((path, whole, text)) = whole {
         let ordered = Plan { order: plan.order.clone(), ..whole };
-        write_order(context, (&ordered, &text), (&args.plan, &inputs), path)?;
+        let text = match &improved {
+            Some(improved) if !improved.order.is_empty() => {
+                with_order(context, (&ordered, &text), (&args.plan, &inputs))?
+            }
+            _ => {
+                refuse_orderless(&ordered, &args.plan)?;
+                err("no better order was found: the plan is written as it is\n");
+                text
+            }
+        };
+        replace(&context.cwd.join(path), &text, args.force)?;
     }
-    print(plan, improved.as_ref(), args.json)
+    print(told_of(context, plan), improved.as_ref(), args.json)
+}
+
+/// A plan without the values of secrets that are at hand in what is told of it.
+#[must_use]
+pub fn told_of(context: &Context, plan: Plan) -> Plan {
+    let redactor = Vault::at_hand(&plan, &context.workspace).redactor(&plan);
+    Arc::unwrap_or_clone(told(Arc::new(plan), &redactor))
 }
 
 /// Prints the schedule of a plan and what is predicted of it.
@@ -47,7 +72,7 @@ pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
 /// # Errors
 /// The graph cannot be made.
 pub fn print(mut plan: Plan, improved: Option<&Improved>, as_json: bool) -> Result<Exit, CliError> {
-    plan.keep_first_items();
+    plan.keep_known_items();
     out(&match as_json {
         true => json_of(&plan, improved)? + "\n",
         false => shown::text(&plan, improved)?,
@@ -80,12 +105,11 @@ pub fn prepared(
 fn json_of(plan: &Plan, improved: Option<&Improved>) -> Result<String, CliError> {
     let found = regatta_plan::conflicts(plan);
     let predicted = Predicted::of(plan)?;
-    let graph = predicted.graph();
-    let mut bytes = schedule::canonical(graph);
+    let mut bytes = schedule::canonical(predicted.scheduled());
     bytes.pop();
     let mut more = Vec::new();
     let mut object = Object::open(&mut more);
-    object.text("schedulePlanHash", &schedule::hash(graph));
+    object.text("schedulePlanHash", &schedule::hash(predicted.scheduled()));
     object.key("conflicts").extend_from_slice(conflicts::json(&found).to_string().as_bytes());
     object.key("conflictsComplete").extend_from_slice(found.complete.to_string().as_bytes());
     prediction::json::predicted(object.key("predicted"), &predicted);
@@ -99,33 +123,54 @@ fn json_of(plan: &Plan, improved: Option<&Improved>) -> Result<String, CliError>
     String::from_utf8(bytes).map_err(|e| CliError::environment(format!("the schedule is no text: {e}")))
 }
 
-/// Writes the text of a plan with its order to a file; what is written must say the same as the plan with it.
-fn write_order(
+/// A request has no place for an order.
+fn refuse_orderless(plan: &Plan, name: &Path) -> Result<(), CliError> {
+    if plan.dialect == Dialect::Plan {
+        return Ok(());
+    }
+    Err(CliError::usage(format!("`{}` is a request, which has no order", escape_path(name))))
+}
+
+/// The text of a plan with its order; it must say the same as the plan with it.
+fn with_order(
     context: &Context,
     (plan, source): (&Plan, &str),
-    (name, inputs): (&Path, &[(String, String)]),
-    path: &Path,
-) -> Result<(), CliError> {
-    let name = name.display().to_string();
-    if plan.dialect != Dialect::Plan {
-        return Err(CliError::usage(format!("`{name}` is a request, which has no order")));
-    }
-    if plan.order.is_empty() {
-        err("no better order was found: the plan is written as it is\n");
-        return write(context, path, source);
-    }
+    (path, inputs): (&Path, &[(String, String)]),
+) -> Result<String, CliError> {
+    refuse_orderless(plan, path)?;
+    let name = path.display().to_string();
     let format = Format::detect(&name, source.as_bytes());
     let config = Config::read(context)?;
     let given = source::given(&config, inputs);
-    let same = |text: &String| {
-        let read = regatta_plan::load((&name, text.as_bytes()), format, &given);
+    let same = |ordered: &Ordered| {
+        let read = regatta_plan::load((&name, ordered.text.as_bytes()), format, &given);
         read.plan.is_some_and(|read| read == *plan)
     };
-    let text = regatta_plan::with_order(source, format, &plan.order).filter(same).ok_or_else(|| {
+    let ordered = regatta_plan::with_order(source, format, &plan.order).filter(same).ok_or_else(|| {
         let message = format!("the order cannot be written into `{name}`");
         CliError::environment(message).hint("`--json` prints it; add it as `order: [ … ]`")
     })?;
-    write(context, path, &text)
+    if ordered.lost_comments {
+        err("note: comments inside the `order` that was replaced are gone\n");
+    }
+    Ok(ordered.text)
+}
+
+/// Writes a file whole, through a link to where it leads; what is there is replaced with `force` only, and keeps who may
+/// read it.
+///
+/// # Errors
+/// It is there, or no plain file (2), or cannot be written (4).
+fn replace(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
+    let Ok(there) = std::fs::canonicalize(path) else { return outputs::write(path, text, force) };
+    let cannot =
+        |e: std::io::Error| CliError::environment(format!("cannot write `{}`: {e}", escape_path(path)));
+    let meta = there.metadata().map_err(cannot)?;
+    if !meta.is_file() {
+        return Err(CliError::usage(format!("`{}` is not a plain file", escape_path(path))));
+    }
+    outputs::write(&there, text, force)?;
+    std::fs::set_permissions(&there, meta.permissions()).map_err(cannot)
 }
 
 /// Writes a file that the command line names.
@@ -134,5 +179,5 @@ fn write_order(
 /// It cannot be written.
 pub fn write(context: &Context, path: &Path, text: &str) -> Result<(), CliError> {
     std::fs::write(context.cwd.join(path), text)
-        .map_err(|e| CliError::environment(format!("cannot write `{}`: {e}", path.display())))
+        .map_err(|e| CliError::environment(format!("cannot write `{}`: {e}", escape_path(path))))
 }

@@ -6,7 +6,7 @@ use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::post_mortem::{self, Gathered, kept, refuse_kept};
-use crate::render::escape::escape;
+use crate::render::escape::{escape, escape_path};
 use crate::view::{RunView, reader};
 use regatta_journal::Which;
 
@@ -44,6 +44,6 @@ pub fn run(context: &Context, args: &PostMortemArgs) -> Result<Exit, CliError> {
         return Ok(Exit::Success);
     };
     std::fs::write(context.cwd.join(path), text)
-        .map_err(|e| CliError::environment(format!("cannot write `{}`: {e}", path.display())))?;
+        .map_err(|e| CliError::environment(format!("cannot write `{}`: {e}", escape_path(path))))?;
     Ok(Exit::Success)
 }

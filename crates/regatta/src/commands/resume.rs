@@ -7,25 +7,26 @@ use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::render::escape::escape;
+use crate::render::escape::{escape, escape_path};
 use crate::session::{self, Show, Watchers};
 use crate::source;
 use crate::state_view::{self, StateFile};
-use crate::view::{self, plan_of, reader_to_write, writing};
+use crate::view::{self, plan_to_run, reader_to_write, writing};
 use regatta_journal::{Journal, Reader, RunId, RunRecord, StoreError, Which};
-use regatta_plan::{Part, Plan};
+use regatta_plan::{Fact, Loaded, Part, Plan, Severity};
 use regatta_runtime::control::Command;
 use regatta_runtime::driven::Drivers;
 use regatta_runtime::leases;
 use regatta_runtime::orchestrator::{self, Work, now_wall_ms};
+use regatta_runtime::vault::Vault;
 use serde_json::Value;
 use std::path::Path;
 
-/// The version of this program.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 const STORED: &str = "`regatta resume --stored` goes on with the plan that was validated";
 /// Lines of a difference that are shown.
 const MAX_DIFFERENCES: usize = 20;
+/// Errors of a plan that changed that are shown.
+const MAX_ERRORS: usize = 5;
 
 /// Runs the verb.
 ///
@@ -76,7 +77,7 @@ fn take_up(
         let _ = leases::forget(&context.workspace, id.as_str());
         return session::tell(context, id.as_str(), &watchers).map(Some);
     }
-    let (plan, overrides) = plan_of(&record)?;
+    let (plan, overrides) = plan_to_run(&record)?;
     if !args.stored {
         refuse_changed(context, (&record, &plan), STORED)?;
     }
@@ -121,6 +122,18 @@ fn tell_changed_variables(plan: &Plan, record: &RunRecord) {
     }
 }
 
+/// The first errors of a plan, a line each.
+fn first_errors(loaded: &Loaded) -> String {
+    let all = loaded.facts();
+    let errors = all.iter().filter(|fact| fact.severity == Severity::Error);
+    let line = |fact: &Fact| format!("line {}: {} [{}]", fact.line, escape(&fact.message), fact.code);
+    let mut lines: Vec<String> = errors.clone().take(MAX_ERRORS).map(line).collect();
+    if let more @ 1.. = errors.count().saturating_sub(MAX_ERRORS) {
+        lines.push(format!("and {more} more"));
+    }
+    lines.join("\n  ")
+}
+
 /// The file may be gone; if it is there it must say what was validated. `plan` is that of the record.
 ///
 /// # Errors
@@ -140,24 +153,26 @@ pub fn refuse_changed(
     let mut given = source::given(&Config::read(context)?, &inputs);
     // What is told is what changed, not who is there to do it.
     given.drivers.extend(plan.drivers.iter().cloned());
+    given.is_program = None;
     // Settings that changed since are no change of the plan: it was validated under those of its run.
     given.defaults = serde_json::from_value(flags["defaults"].clone()).unwrap_or_default();
-    // The same version reads the same letters alike, and has done so already.
-    let as_written = |text: &String| {
-        record.run.engine_version == VERSION
-            && given.leases == plan.leases
-            && source::says(context, path, text)
-    };
-    if record.run.plan_source.as_ref().is_some_and(as_written) {
+    // What was validated is what runs, however another version would read the same letters.
+    let is_unchanged = record.run.plan_source.as_ref().is_some_and(|text| source::says(context, path, text));
+    if is_unchanged && given.leases == plan.leases {
         return Ok(());
     }
     let loaded = source::load_raw(context, path, &given)?;
     let part: Option<Part> = serde_json::from_value(flags["part"].clone()).unwrap_or_default();
-    let now = loaded.plan.map(|plan| source::part(plan, part.as_ref())).transpose();
-    let Some(now) = now.ok().flatten() else {
-        let message = format!("plan `{}` has changed and has errors now", path.display());
+    let errors = first_errors(&loaded);
+    let Some(now) = loaded.plan else {
+        let why = if is_unchanged { "has errors under the settings" } else { "has changed and has errors" };
+        let message = format!("plan `{}` {why} now:\n  {errors}", escape_path(path));
         return Err(CliError::new(Exit::InvalidPlan, message).hint(hint));
     };
+    let now = source::part(now, part.as_ref()).map_err(|error| {
+        let message = format!("plan `{}` has changed: {}", escape_path(path), error.message);
+        CliError::new(Exit::InvalidPlan, message).hint(hint)
+    })?;
     let stored: Plan = view::stored_plan(record)?;
     if stored == now {
         return Ok(());
@@ -167,9 +182,11 @@ pub fn refuse_changed(
     if lines.is_empty() {
         return Ok(());
     }
+    let redactor = Vault::at_hand(&stored, &context.workspace).redactor(&stored);
+    let lines: Vec<String> = lines.into_iter().map(|line| redactor.text(line)).collect();
     let message = format!(
         "plan `{}` has changed since run {}:\n  {}",
-        path.display(),
+        escape_path(path),
         record.summary.run_id,
         lines.join("\n  ")
     );

@@ -5,6 +5,7 @@
 use crate::args::ToolHostArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
+use regatta_runtime::escape::escape_path;
 use regatta_runtime::tools;
 
 /// Runs the verb.
@@ -14,5 +15,5 @@ use regatta_runtime::tools;
 pub fn run(args: &ToolHostArgs) -> Result<Exit, CliError> {
     tools::host(&args.run)
         .map(|()| Exit::Success)
-        .map_err(|e| CliError::environment(format!("tool host of `{}`: {e}", args.run.display())))
+        .map_err(|e| CliError::environment(format!("tool host of `{}`: {e}", escape_path(&args.run))))
 }

@@ -20,6 +20,7 @@ use crate::origin::{Origin, Valued};
 use crate::plain_file::small_text;
 use regatta_plan::Defaults;
 use regatta_plan::model::McpServer;
+use regatta_runtime::escape::escape_path;
 use regatta_runtime::keeper::Containment;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -138,7 +139,7 @@ fn text(path: &Path) -> Result<Option<String>, CliError> {
         return Ok(None);
     }
     small_text(path, MAX_BYTES).map(Some).map_err(|what| {
-        CliError::new(Exit::InvalidPlan, format!("settings `{}`: {what}", path.display()))
+        CliError::new(Exit::InvalidPlan, format!("settings `{}`: {what}", escape_path(path)))
             .hint("mend it, or move it away: without it the defaults hold")
     })
 }

@@ -1,6 +1,7 @@
 //! Could each attempt have a cgroup (version 2) of its own, and be killed with it? Tried with one that is removed
 //! again.
 
+use regatta_runtime::escape::escape_path;
 use regatta_runtime::owner::own_cgroup;
 use std::fs;
 use std::io;
@@ -14,11 +15,12 @@ const KILL: i32 = 9;
 /// Our cgroup, below which that works; or why not.
 pub(super) fn tried() -> Result<String, String> {
     let ours = own_cgroup().ok_or("no cgroup of version 2 is mounted")?;
-    let shown = format!("`{}`", ours.display());
+    let shown = format!("`{}`", escape_path(&ours));
     let made = ours.join(format!("regatta-doctor-{}", uuid::Uuid::new_v4().simple()));
     fs::create_dir(&made).map_err(|e| format!("no cgroup can be made in {shown}: {e}"))?;
     let killed = kill_one_in(&made);
-    let removed = fs::remove_dir(&made).map_err(|e| format!("`{}` cannot be removed: {e}", made.display()));
+    let removed =
+        fs::remove_dir(&made).map_err(|e| format!("`{}` cannot be removed: {e}", escape_path(&made)));
     killed.and(removed).map(|()| shown)
 }
 

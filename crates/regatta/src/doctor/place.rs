@@ -6,6 +6,7 @@ use super::Finding;
 use crate::context::Context;
 use crate::render::count;
 use regatta_journal::{StoreError, examine_store, network_file_system};
+use regatta_runtime::escape::escape_path;
 use regatta_runtime::workspace::DOT_DIR;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
@@ -44,7 +45,7 @@ pub(super) fn probing_ground(workspace: &Path) -> PathBuf {
 }
 
 fn workspace(context: &Context) -> Finding {
-    Finding::ok("workspace", format!("{}, {}", context.workspace.display(), context.why()))
+    Finding::ok("workspace", format!("{}, {}", escape_path(&context.workspace), context.why()))
 }
 
 /// Looked at before anything opens the store, which makes it private again.
@@ -56,12 +57,12 @@ fn rights(home: &Path) -> Finding {
             return Finding::ok(NAME, "no `.regatta` yet; the first run makes it");
         }
         Err(error) => {
-            return Finding::problem(NAME, format!("`{}` cannot be looked at: {error}", home.display()));
+            return Finding::problem(NAME, format!("`{}` cannot be looked at: {error}", escape_path(home)));
         }
     };
     if !meta.is_dir() {
         let what = if meta.is_symlink() { "a link" } else { "no directory" };
-        return Finding::problem(NAME, format!("`{}` is {what}", home.display()))
+        return Finding::problem(NAME, format!("`{}` is {what}", escape_path(home)))
             .hint("move it away; Regatta follows no link there");
     }
     let (owner, me) = (meta.uid(), rustix::process::geteuid().as_raw());
@@ -109,7 +110,7 @@ fn file_system(ground: &Path) -> Finding {
     let (magic, network) = match File::open(ground).and_then(network_file_system) {
         Ok(told) => told,
         Err(error) => {
-            return Finding::problem(NAME, format!("`{}` cannot be looked at: {error}", ground.display()));
+            return Finding::problem(NAME, format!("`{}` cannot be looked at: {error}", escape_path(ground)));
         }
     };
     if let Some(kind) = network {

@@ -3,6 +3,7 @@
 //! Where files without a name are unknown, it is made and unlinked at once, as the owner of processes does.
 
 use super::Finding;
+use regatta_runtime::escape::escape_path;
 use rustix::fs::{self, AtFlags, CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -22,7 +23,7 @@ pub(super) fn examine(ground: &Path) -> Vec<Finding> {
     let (file, unnamed) = match make(ground) {
         Ok(made) => made,
         Err(error) => {
-            let told = format!("no file can be made in `{}`: {error}", ground.display());
+            let told = format!("no file can be made in `{}`: {error}", escape_path(ground));
             return vec![Finding::problem(WRITES, told).hint("a run writes there; look at rights and room")];
         }
     };

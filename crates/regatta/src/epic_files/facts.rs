@@ -11,6 +11,7 @@ use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::NodeOutcome;
 use regatta_journal::{Reader, StoredEvent, rfc3339};
 use regatta_runtime::began_on;
+use regatta_runtime::escape::escape_path;
 use regatta_runtime::git::{Change, Git, GitError, Head, Oid};
 use regatta_runtime::landing::Report as Landing;
 use regatta_runtime::merge_order::merge_order;
@@ -106,7 +107,7 @@ impl Facts {
         let run = &view.record.summary;
         let run_dir = reader.place().run_dir(&run.run_id);
         let repo = began_on::as_it_began(repository(&context.workspace)?, &run_dir)
-            .map_err(|error| CliError::environment(format!("{}: {error}", run_dir.display())))?;
+            .map_err(|error| CliError::environment(format!("{}: {error}", escape_path(&run_dir))))?;
         let pasts = past(reader, &run.run_id, &view.plan).map_err(store_error)?;
         let names = Names::of(run.run_id.as_str());
         let rules = view.plan.worktrees.as_ref();

@@ -5,6 +5,7 @@
 
 use crate::context;
 use crate::error::CliError;
+use regatta_runtime::escape::escape_path;
 use rustix::fs::OFlags;
 use std::fmt;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -13,6 +14,9 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
+
+/// The variable in which clients are told to have it.
+pub const VARIABLE: &str = "REGATTA_MCP_TOKEN";
 
 /// A token has so many characters at least, also one that somebody wrote into the file.
 const SHORTEST: usize = 32;
@@ -38,7 +42,7 @@ impl Token {
     /// # Errors
     /// It cannot be made or read, is no plain file of ours, others may read it, or what stands in it is no token.
     pub fn at(path: &Path) -> Result<Token, CliError> {
-        let fail = |e: io::Error| CliError::environment(format!("token `{}`: {e}", path.display()));
+        let fail = |e: io::Error| CliError::environment(format!("token `{}`: {e}", escape_path(path)));
         match read(path) {
             Err(e) if e.kind() == ErrorKind::NotFound => make(path).map_err(fail)?,
             found => return found.map_err(fail).and_then(|text| checked(path, &text)),
@@ -122,7 +126,7 @@ fn checked(path: &Path, text: &str) -> Result<Token, CliError> {
     if fits {
         return Ok(Token(token.to_owned()));
     }
-    let message = format!("token `{}`: what stands there is no token", path.display());
+    let message = format!("token `{}`: what stands there is no token", escape_path(path));
     let hint = format!("at least {SHORTEST} visible characters; remove the file, and a new one is made");
     Err(CliError::environment(message).hint(hint))
 }

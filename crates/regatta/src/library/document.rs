@@ -4,6 +4,7 @@
 
 use super::builder::PlanBuilder;
 use super::error::{Error, ErrorKind};
+use regatta_runtime::escape::escape_path;
 use std::path::{Path, PathBuf};
 
 /// Where the text of a plan is.
@@ -50,7 +51,7 @@ impl Plan {
     pub fn from_file(path: impl AsRef<Path>) -> Result<Plan, Error> {
         let path = path.as_ref();
         let absolute = std::path::absolute(path).map_err(|e| {
-            Error::new(ErrorKind::Refused, format!("plan `{}` cannot be found: {e}", path.display()))
+            Error::new(ErrorKind::Refused, format!("plan `{}` cannot be found: {e}", escape_path(path)))
         })?;
         Ok(Plan { text: Text::File(absolute), inputs: Vec::new() })
     }

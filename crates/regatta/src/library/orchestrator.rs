@@ -18,6 +18,7 @@ use crate::source::{self, Source};
 use crate::view::{reader, store_error};
 use regatta_journal::{RunId, Which};
 use regatta_plan::{Defaults, Loaded};
+use regatta_runtime::escape::escape_path;
 use regatta_runtime::keeper::{self, Terms};
 use regatta_runtime::orchestrator::Work;
 use regatta_runtime::workspace::Origin;
@@ -53,7 +54,7 @@ impl Orchestrator {
     pub fn new(workspace: impl AsRef<Path>, config: Config) -> Result<Orchestrator, Error> {
         let given = workspace.as_ref();
         let wrong = |what: String| {
-            Error::new(ErrorKind::Environment, format!("workspace `{}`{what}", given.display()))
+            Error::new(ErrorKind::Environment, format!("workspace `{}`{what}", escape_path(given)))
         };
         let workspace = std::fs::canonicalize(given).map_err(|e| wrong(format!(": {e}")))?;
         if !workspace.is_dir() {
@@ -180,8 +181,9 @@ impl Desk {
         })?;
         let mut laid = source.plan.clone();
         overrides.apply(&mut laid);
-        let Begun { run, vault, warning } = begin(&self.context, (&source, &laid, &overrides), &plan.inputs)?;
-        Ok(Begin { journal: run, work: self.work(laid, vault), notes: warning.into_iter().collect() })
+        let Begun { run, vault, warnings } =
+            begin(&self.context, (&source, &laid, &overrides), &plan.inputs)?;
+        Ok(Begin { journal: run, work: self.work(laid, vault), notes: warnings })
     }
 
     pub(super) fn work(&self, plan: regatta_plan::Plan, vault: regatta_runtime::vault::Vault) -> Work {

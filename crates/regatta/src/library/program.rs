@@ -8,6 +8,7 @@
 use super::error::{Error, ErrorKind};
 use super::serving::ABOUT;
 use crate::found_agents::is_program;
+use regatta_runtime::escape::escape_path;
 use regatta_runtime::keeper::{HELPER, OLDEST_PROTOCOL, PROTOCOL};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -91,7 +92,7 @@ fn places() -> Vec<PathBuf> {
 
 fn none(looked: &[(PathBuf, String)]) -> Error {
     let places: Vec<String> =
-        looked.iter().map(|(path, why)| format!("`{}` ({why})", path.display())).collect();
+        looked.iter().map(|(path, why)| format!("`{}` ({why})", escape_path(path))).collect();
     let message = format!("no program serves as the keeper of runs: {}", places.join(", "));
     Error::new(ErrorKind::NoProgram, message).hinted(format!(
         "call `regatta::serve_itself` first thing in `main`, or install regatta {} and name it by `Config::program`",

@@ -7,8 +7,8 @@ use crate::config::Config;
 use crate::context::{Context, err};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::render::escape::escape;
-use crate::view::{RunView, graph_of, plan_of, reader, store_error};
+use crate::render::escape::{escape, escape_path};
+use crate::view::{RunView, graph_of, plan_of, plan_to_run, reader, store_error};
 use regatta_engine::ids::NodeId;
 use regatta_journal::{Payload, Which};
 use regatta_plan::model::{Agent, Driver};
@@ -38,22 +38,18 @@ pub fn judged(
     let run_id = run(&desk, name, &plan(&report, (name, &agent)))?;
     let failed = |why: String| {
         CliError::new(Exit::Failed, format!("agent `{name}` gave no judgement in run {run_id}: {why}"))
-            .hint(format!("`regatta logs {TASK}` in {}", desk.display()))
+            .hint(format!("`regatta logs {TASK}` in {}", escape_path(&desk)))
     };
     let answer = answer(&desk, &run_id)?.map_err(&failed)?;
     let judgement = Judgement::read(&answer).map_err(failed)?;
-    err(&format!(
-        "judged by {} in run {run_id}, kept in {}\n",
-        escape(name),
-        escape(&desk.display().to_string())
-    ));
+    err(&format!("judged by {} in run {run_id}, kept in {}\n", escape(name), escape_path(&desk)));
     Ok(report.judged(judgement, (name, &run_id)))
 }
 
 /// The agent as the plan of the run has it, else as the settings have it now.
 fn agent(context: &Context, view: &RunView, name: &str) -> Result<Agent, CliError> {
-    if let Some(agent) = view.plan.agents.get(name) {
-        return Ok(agent.clone());
+    if let Some(agent) = plan_to_run(&view.record)?.0.agents.remove(name) {
+        return Ok(agent);
     }
     let fail = |why: &str| {
         CliError::new(Exit::InvalidPlan, format!("agent `{name}` cannot be asked: {why}"))
@@ -101,11 +97,11 @@ fn desk(context: &Context, view: &RunView) -> Result<PathBuf, CliError> {
             Ok(()) => return Ok(desk),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => {
-                return Err(CliError::environment(format!("cannot make `{}`: {error}", desk.display())));
+                return Err(CliError::environment(format!("cannot make `{}`: {error}", escape_path(&desk))));
             }
         }
     }
-    Err(CliError::environment(format!("`{}` is full", all.display())))
+    Err(CliError::environment(format!("`{}` is full", escape_path(&all))))
 }
 
 /// Runs the plan in a workspace, and answers the id of the run.

@@ -78,6 +78,8 @@ pub struct Predicted {
     /// One task after the other, in milliseconds.
     pub sequential_ms: u64,
     predictor: Predictor,
+    /// With its maps, which the predictor takes for so many tasks; none if there are none.
+    with_maps: Option<Graph>,
 }
 
 impl Predicted {
@@ -88,6 +90,7 @@ impl Predicted {
     pub fn of(plan: &Plan) -> Result<Predicted, CliError> {
         let (spec, config) = regatta_plan::lower(plan);
         let graph = Graph::build(spec).map_err(no_graph)?;
+        let with_maps = (graph.maps() > 0).then(|| graph.clone());
         let predictor = Predictor::new(graph, config);
         let schedule = predictor.predict().ok_or_else(stuck)?;
         let graph = predictor.graph();
@@ -98,10 +101,17 @@ impl Predicted {
             lower_bound_ms: schedule::lower_bound_ms(graph, &predictor.config().limits),
             sequential_ms: schedule::sequential_ms(graph),
             predictor,
+            with_maps,
         })
     }
 
-    /// The graph.
+    /// The graph of the schedule that a run of the plan has, in which a map is its first item.
+    #[must_use]
+    pub fn scheduled(&self) -> &Graph {
+        self.with_maps.as_ref().unwrap_or_else(|| self.graph())
+    }
+
+    /// The graph that was played: each item of a map that is known is a node.
     #[must_use]
     pub fn graph(&self) -> &Graph {
         self.predictor.graph()
@@ -171,12 +181,12 @@ pub fn improve(plan: &Plan, effort: Effort) -> Result<Improved, CliError> {
         let message = format!("`--optimise` improves `schedule: dataflow`, not `{}`", plan.schedule);
         return Err(CliError::usage(message).hint("under the others the order of tasks is fixed"));
     }
-    // Nobody knows how many items there will be: a map is played as one.
-    let mut sure = Cow::Borrowed(plan);
+    // Of a list that is not there yet nobody knows how many items it will have.
+    let mut known = Cow::Borrowed(plan);
     if plan.sure_tasks() < plan.tasks.len() {
-        sure.to_mut().keep_first_items();
+        known.to_mut().keep_known_items();
     }
-    let (spec, config) = regatta_plan::lower(&sure);
+    let (spec, config) = regatta_plan::lower(&known);
     let mut rng = Rng::of(effort.seed);
     let mut draw = |below| rng.below(below);
     let found = optimise::optimise(&spec, &config, effort.perturbations, &mut draw).map_err(no_graph)?;

@@ -3,7 +3,7 @@
 //! Knows what was found, not how.
 
 use super::count;
-use super::escape::escape;
+use super::escape::{escape, escape_path};
 use regatta_plan::{Conflict, ConflictKind, Conflicts};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -17,7 +17,7 @@ pub fn line(conflicts: &Conflicts, plan: &Path) -> Option<String> {
     if conflicts.found.is_empty() && conflicts.complete {
         return None;
     }
-    let shown = escape(&plan.display().to_string());
+    let shown = escape_path(plan);
     Some(format!("conflicts: {}; `regatta plan {shown}` shows them\n", tally(conflicts)))
 }
 

@@ -3,8 +3,11 @@
 //! For summaries and `status`. Writes nothing; the files are made by the runtime.
 
 use super::escape::escape;
+use super::lines::gate_lines;
+use super::looking::look;
 use crate::view::{RunView, Stand};
 use regatta_engine::escalation::Escalation;
+use regatta_engine::ids::NodeId;
 use regatta_engine::scope::Scope;
 use regatta_runtime::escalation::{file_stem, remedies};
 use regatta_runtime::workspace::DOT_DIR;
@@ -13,9 +16,10 @@ use serde_json::{Value, json};
 /// At most this many are listed one by one.
 const MAX_LISTED: usize = 20;
 
-/// The escalations that nobody has dealt with, two lines each; nothing if there are none.
+/// The escalations that nobody has dealt with, each with the commands that go on, but those of tasks that `elsewhere` says
+/// are told with theirs in another place; nothing if there are none.
 #[must_use]
-pub fn text(stand: Stand<'_>) -> String {
+pub fn text(stand: Stand<'_>, elsewhere: &dyn Fn(NodeId) -> bool) -> String {
     let open = &stand.engine.state().scopes.escalations;
     let mut out = String::new();
     for (about, escalation) in open.iter().take(MAX_LISTED) {
@@ -25,12 +29,24 @@ pub fn text(stand: Stand<'_>) -> String {
             "  escalated: {words} ({class}: {cause}), see {}\n",
             escape(&file(stand, *about))
         ));
-        out.push_str(&format!("    next: {}\n", next(stand, *about, *escalation)));
+        out.push_str(&match *about {
+            Scope::Node(node) if elsewhere(node) => String::new(),
+            Scope::Node(node) if stand.engine.graph().asked(node).is_some() => {
+                gate_lines((stand.run_id, stand.engine.graph().name(node)), "    ")
+            }
+            about => format!("    next: {}\n", next(stand, about, *escalation)),
+        });
     }
     if open.len() > MAX_LISTED {
         out.push_str(&format!("  … and {} more escalations\n", open.len() - MAX_LISTED));
     }
     out
+}
+
+/// The same below [`questions`](super::questions::text), which say how gates are answered.
+#[must_use]
+pub fn below_questions(stand: Stand<'_>) -> String {
+    text(stand, &|node| stand.engine.graph().asked(node).is_some())
 }
 
 /// The escalations that nobody has dealt with, for programs.
@@ -59,5 +75,8 @@ pub fn file(stand: Stand<'_>, about: Scope) -> String {
 
 fn next(stand: Stand<'_>, about: Scope, escalation: Escalation) -> String {
     let first = remedies(stand.run_id, stand.engine.graph(), (about, escalation.cause)).into_iter().next();
-    first.map(|remedy| remedy.command).unwrap_or_default()
+    match (about, first.map(|remedy| remedy.command).unwrap_or_default()) {
+        (Scope::Node(node), command) if command.starts_with("regatta logs ") => look(stand, node),
+        (_, command) => command,
+    }
 }

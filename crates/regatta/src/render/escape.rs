@@ -2,7 +2,7 @@
 //!
 //! What is escaped is decided in the runtime, which writes files that people read too.
 
-pub use regatta_runtime::escape::{escape, escape_block};
+pub use regatta_runtime::escape::{escape, escape_block, escape_path};
 
 /// At most `columns` characters, with `…` where something was cut.
 #[must_use]

@@ -10,6 +10,7 @@ pub mod forecast;
 pub mod landing;
 pub mod lines;
 pub mod live;
+pub mod looking;
 pub mod questions;
 pub mod schedule;
 pub mod standing;

@@ -35,7 +35,7 @@ pub fn text(plan: &Plan, improved: Option<&Improved>) -> Result<String, CliError
         let mut out = head(plan, predicted.graph());
         out.push_str(&path(predicted.graph(), &predicted.critical_path, Some(&predicted)));
         out.push_str(&times(plan, &predicted, improved));
-        out.push_str(&tail(plan, predicted.graph()));
+        out.push_str(&tail(plan, predicted.scheduled()));
         return Ok(out);
     }
     let graph = graph_of(plan)?;

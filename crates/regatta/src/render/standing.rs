@@ -112,7 +112,7 @@ impl Standing {
         let stand = Stand { engine, failures, reused, refused, run_id, held: true };
         tasks(stand)
             + &questions::text(stand)
-            + &escalations::text(stand)
+            + &escalations::below_questions(stand)
             + &summary::warnings(engine, warnings)
     }
 }

@@ -6,6 +6,7 @@ use super::escalations;
 use super::escape::escape;
 use super::landing;
 use super::lines;
+use super::looking::{explain, look};
 use super::questions;
 use super::usage;
 use super::waits;
@@ -66,7 +67,8 @@ pub fn text(view: &RunView) -> String {
         let reason = lines::reason(Some(*cause), report);
         out.push_str(&format!("  {}: its undo failed{reason}\n", escape(engine.graph().name(*node))));
     }
-    out.push_str(&escalations::text(view.stand()));
+    let answered_below = to_answer(view);
+    out.push_str(&escalations::text(view.stand(), &|node| answered_below == Some(node)));
     out.push_str(&next(view));
     out
 }
@@ -152,34 +154,47 @@ fn failures(view: &RunView) -> String {
     out
 }
 
+/// The task that a person must answer for before the run goes on.
+fn to_answer(view: &RunView) -> Option<NodeId> {
+    let engine = &view.engine;
+    let waits =
+        matches!(engine.state().phase, Phase::Paused(PauseReason::Waiting | PauseReason::Interrupted));
+    let asked = |node: &NodeId| engine.graph().asked(*node).is_some();
+    // A conflict is resolved where it stands, and no answer.
+    let conflicts = |node: &NodeId| why::left_to_person(engine, &view.failures, *node).is_some();
+    let doubt = || engine.state().in_doubt().find(|node| !asked(node) && !conflicts(node));
+    let gate = || engine.state().in_doubt().find(asked);
+    waits.then(|| doubt().or_else(gate)).flatten()
+}
+
 /// The command that goes on, as a line; nothing where there is none.
 #[must_use]
 pub fn next(view: &RunView) -> String {
     let (engine, run_id) = (&view.engine, view.record.summary.run_id.as_str());
-    let name = |node: NodeId| shell_word(engine.graph().name(node));
-    let asked = |node: &NodeId| engine.graph().asked(*node).is_some();
-    // A conflict is resolved where it stands, and no answer.
-    let conflicts = |node: &NodeId| why::left_to_person(engine, &view.failures, *node).is_some();
-    let gate = engine.state().in_doubt().find(asked).map(name);
-    let doubt = engine.state().in_doubt().find(|node| !asked(node) && !conflicts(node)).map(name);
+    if let Some(node) = to_answer(view) {
+        let name = engine.graph().name(node);
+        let answer = match engine.graph().asked(node) {
+            Some(_) => {
+                let command = |allow| lines::gate_command((run_id, name), allow);
+                format!("{}\nor:   {}", command(true), command(false))
+            }
+            None => {
+                format!("regatta answer {run_id} {} --again  (or --succeeded, or --failed)", shell_word(name))
+            }
+        };
+        return format!("next: {answer}\nthen: regatta resume {run_id}\n");
+    }
     let landing_waits = view.landing.as_ref().is_some_and(|report| report.waits.is_some());
-    match (engine.state().phase, doubt) {
-        (Phase::Paused(PauseReason::Waiting | PauseReason::Interrupted), None) if gate.is_some() => format!(
-            "next: regatta answer {run_id} {gate} --allow\nor:   regatta answer {run_id} {gate} --deny\nthen: regatta resume {run_id}\n",
-            gate = gate.unwrap_or_default()
-        ),
-        (Phase::Paused(PauseReason::Waiting | PauseReason::Interrupted), Some(task)) => format!(
-            "next: regatta answer {run_id} {task} --again  (or --succeeded, or --failed)\nthen: regatta resume {run_id}\n"
-        ),
+    match engine.state().phase {
         // What it waits for was said with the command that goes on.
-        (Phase::Paused(PauseReason::Waiting), None) if landing_waits => String::new(),
-        (Phase::New | Phase::Running | Phase::Paused(_), _) => format!("next: regatta resume {run_id}\n"),
-        (Phase::Ended(RunStatus::Succeeded), _) => String::new(),
+        Phase::Paused(PauseReason::Waiting) if landing_waits => String::new(),
+        Phase::New | Phase::Running | Phase::Paused(_) => format!("next: regatta resume {run_id}\n"),
+        Phase::Ended(RunStatus::Succeeded) => String::new(),
         // Each has said where to look.
-        (Phase::Ended(_), _) if !engine.state().scopes.escalations.is_empty() => {
+        Phase::Ended(_) if !engine.state().scopes.escalations.is_empty() => {
             format!("then: regatta retry {run_id}\n")
         }
-        (Phase::Ended(_), _) => {
+        Phase::Ended(_) => {
             // What failed only where it was merged has no output that tells why.
             let merged = |node: &NodeId| {
                 matches!(view.cause(*node), Some("merge_conflict" | "gate" | "not_landed" | "upstream"))
@@ -190,8 +205,8 @@ pub fn next(view: &RunView) -> String {
             let look = match (tried, first) {
                 (None, _) if conflict => format!("next: regatta merge {run_id} --dry-run\n"),
                 (None, _) if view.landing.is_some() => format!("next: regatta status {run_id}\n"),
-                (Some(node), _) => format!("next: regatta logs --run {run_id} {} --stderr\n", name(node)),
-                (None, Some(node)) => format!("next: regatta explain --run {run_id} {}\n", name(node)),
+                (Some(node), _) => format!("next: {}\n", look(view.stand(), node)),
+                (None, Some(node)) => format!("next: {}\n", explain(view.stand(), node)),
                 (None, None) => String::new(),
             };
             format!("{look}then: regatta retry {run_id}\n")

@@ -10,10 +10,10 @@ use super::sealed;
 use super::track::Track;
 use crate::context::err;
 use crate::error::CliError;
-use crate::render::escape::escape;
 use crate::view::{RunView, store_error};
 use regatta_engine::Engine;
 use regatta_journal::{Reader, Which};
+use regatta_runtime::escape::escape_path;
 use regatta_runtime::observer::Told;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ impl StateFile {
         if self.told.swap(true, Ordering::Relaxed) {
             return;
         }
-        let path = escape(&self.path.display().to_string());
+        let path = escape_path(&self.path);
         let (what, hint) = match why {
             NotWritten::Other(what) => ((*what).to_owned(), "name another place with `--state-file PATH`"),
             NotWritten::System(error) => {

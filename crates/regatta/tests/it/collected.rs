@@ -214,9 +214,17 @@ fn what_an_agents_result_says_fails_the_attempt_with_that_cause_and_on_partial_a
     let said = world.regatta(&["run", "plan.yaml"]).exits(1);
     let (cause, message) = failure(&world, "blocked");
     assert!(cause == "partial" && message.contains("`blocked`: no key"), "{cause} {message}");
-    let flag = "its result says `partial`: no key";
+    let flag = "its result says `partial`: no key (taken, because the plan says `on_partial: accept`)";
     assert!(said.out.contains(flag), "{}", said.out);
-    assert!(world.regatta(&["events"]).out.contains(flag));
+    for verb in [&["events"][..], &["status"], &["explain", "partly"]] {
+        let told = world.regatta(verb).out;
+        assert!(told.contains(flag), "{verb:?}: {told}");
+    }
+    let post_mortem = world.regatta(&["post-mortem"]).exits(0).out;
+    assert!(
+        post_mortem.contains("task partly") && post_mortem.contains("on\\_partial: accept"),
+        "{post_mortem}"
+    );
 }
 
 #[test]
@@ -265,4 +273,57 @@ tasks:
     }
     assert_eq!(git(&world, &["show", "main:src/link"]), "../src/a.txt");
     assert_eq!(git(&world, &["ls-tree", "-r", "--name-only", "main", "--", "passwd", "d", "p"]), "");
+}
+
+#[test]
+fn a_change_that_a_task_hid_from_git_is_its_change_like_any_other() {
+    for hide in ["--assume-unchanged", "--skip-worktree"] {
+        let world = with_plan(&format!(
+            "worktree: {{ ownership: reject }}
+tasks:
+  - {{ id: a, files: [new.txt], run: 'git update-index {hide} src/a.txt src/b.txt; echo sly >src/a.txt; rm src/b.txt; echo new >new.txt' }}
+"
+        ));
+        world.regatta(&["run", "plan.yaml"]).exits(1);
+        let said = world.regatta(&["explain", "a"]).out;
+        assert!(said.contains("not its own: src/a.txt, src/b.txt"), "{hide}: {said}");
+        let left = format!("refs/regatta/{}/a/1:src/a.txt", world.run_id());
+        assert_eq!(git(&world, &["show", &left]), "sly", "{hide}");
+    }
+}
+
+#[test]
+fn real_paths_of_tasks_without_an_order_are_compared_when_they_are_collected() {
+    let plan = |ownership: &str| {
+        format!(
+            "worktree: {{ ownership: {ownership} }}
+tasks:
+  - {{ id: a, files: ['src/**'], run: 'echo one >>src/a.txt; echo a >src/new.md' }}
+  - {{ id: b, files: ['**/*.md'], run: 'echo b >b.md' }}
+  - {{ id: c, files: [link/a.txt], run: 'echo c >link/a.txt' }}
+  - {{ id: d, needs: [a], files: [link/b.txt], run: 'echo d >link/b.txt' }}
+"
+        )
+    };
+    let run = |ownership: &str| {
+        let world = with_plan(&plan(ownership));
+        std::os::unix::fs::symlink("src", world.path("link")).unwrap();
+        git(&world, &["add", "link"]);
+        git(&world, &["commit", "-q", "-m", "link"]);
+        let said = world.regatta(&["run", "plan.yaml"]);
+        (world, said)
+    };
+    let (world, _) = run("reject");
+    let (cause, said) = failure(&world, "a");
+    let wanted = "other tasks own, too, without an order: src/a.txt (of `c`), src/new.md (of `b`)";
+    assert!(cause == "ownership" && said.contains(wanted), "{cause}: {said}");
+    let (cause, said) = failure(&world, "c");
+    assert!(cause == "ownership" && said.contains("src/a.txt (of `a`)"), "{cause}: {said}");
+    // What nobody else owns without an order is its own, whatever it is called.
+    let (world, said) = run("warn");
+    assert!(said.out.contains(wanted), "{}", said.out);
+    let tasks = world.regatta(&["status", "--json"]).json()["tasks"].clone();
+    assert!(tasks["d"]["warning"].is_null() && tasks["b"]["warning"].is_null(), "{tasks}");
+    let (_, said) = run("allow");
+    assert!(!said.out.contains("without an order"), "{}", said.out);
 }

@@ -60,6 +60,26 @@ fn the_command_that_goes_on_can_be_run() {
 }
 
 #[test]
+fn the_command_that_goes_on_shows_something() {
+    for (script, escalated, next) in [
+        ("exit 3", false, "explain --run RUN a"),
+        ("echo; exit 3", false, "logs --run RUN a"),
+        ("echo >&2; exit 3", false, "logs --run RUN a --stderr"),
+        ("echo; echo >&2; exit 3", false, "logs --run RUN a --stderr"),
+        ("exit 3", true, "explain --run RUN a"),
+        ("echo; exit 3", true, "logs --run RUN a"),
+    ] {
+        let retry = if escalated { ", retry: { max_attempts: 2, backoff: 1ms }" } else { "" };
+        let world = World::with(&format!("version: 1\ntasks: [ {{ id: a, run: '{script}'{retry} }} ]\n"));
+        let said = world.regatta(&["run", "plan.yaml"]).exits(if escalated { 5 } else { 1 });
+        let line = format!("next: regatta {}\n", next.replace("RUN", &world.run_id()));
+        assert!(said.out.contains(&line), "{script}: {}", said.out);
+        let words: Vec<&str> = line.trim().split(' ').skip(2).collect();
+        assert!(!world.regatta(&words).exits(0).out.is_empty());
+    }
+}
+
+#[test]
 fn output_beyond_its_limit_is_not_kept() {
     let world = World::with(
         "version: 1\nlimits: { output: 1MiB }\ntimeout: { grace: 0 }\ntasks: [ { id: flood, run: 'head -c 9000000 /dev/zero; sleep 30' } ]",

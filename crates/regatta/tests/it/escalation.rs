@@ -124,7 +124,10 @@ fn a_task_in_doubt_is_escalated_with_the_answers_and_an_answer_settles_it() {
     );
     let said = world.regatta(&["resume"]).exits(5);
     let id = world.run_id();
-    assert!(said.out.contains(&format!("    next: regatta answer {id} deploy --again\n")), "{}", said.out);
+    let answer = format!("regatta answer {id} deploy --again");
+    assert!(said.out.contains(&format!("\nnext: {answer}  (or --succeeded, or --failed)\n")), "{}", said.out);
+    assert_eq!(said.out.matches(&answer).count(), 1, "{}", said.out);
+    assert!(world.regatta(&["status"]).exits(0).out.contains(&format!("    next: {answer}\n")));
     assert!(
         text.contains("- `regatta answer RUN deploy --again` allows exactly one more attempt\n"),
         "{text}"

@@ -230,6 +230,42 @@ fn errors_show_what_is_wrong_escaped_with_the_names_of_files_too() {
 }
 
 #[test]
+fn no_name_of_a_file_makes_lines_of_its_own_in_an_error() {
+    const FORGED: &str = "plan\nerror: forged\rx.yaml";
+    let world = World::with("version: 1\ntasks: [ { id: a, run: 'true' } ]\n");
+    std::fs::create_dir(world.path(FORGED)).unwrap();
+    world.write("no-list.md", "nothing");
+    let below = format!("{FORGED}/below");
+    for (args, code) in [
+        (&["check", FORGED][..], 2),
+        (&["run", &below], 2),
+        (&["plan", "plan.yaml", "--optimise", "1", "--out", FORGED], 2),
+        (&["export", "plan.yaml", "--out", FORGED], 4),
+        (&["analyze", &below], 2),
+        (&["import", "prd", &below], 2),
+        (&["check", "--state", FORGED], 2),
+        (&["man", "--out", "plan.yaml"], 4),
+        (&["--workspace", &below, "ls"], 4),
+        (&["--workspace", FORGED, "status"], 2),
+        (&["--workspace", FORGED, "logs", "a"], 2),
+    ] {
+        let said = world.regatta(args).exits(code);
+        assert!(!said.err.contains("\nerror: forged") && !said.err.contains('\r'), "{args:?}: {}", said.err);
+        assert!(said.err.starts_with("error: "), "{args:?}: {}", said.err);
+    }
+    // Where the whole workspace is called so, its journal too.
+    world.regatta(&["--workspace", FORGED, "run", "plan.yaml"]).exits(0);
+    std::fs::write(world.path(FORGED).join(".regatta/regatta.db"), "no database at all, but long enough")
+        .unwrap();
+    let said = world.regatta(&["--workspace", FORGED, "status"]).exits(4);
+    assert!(
+        said.err.contains("plan\\nerror: forged") && !said.err.contains("\nerror: forged"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
 fn a_message_is_bounded_however_long_what_it_names_is() {
     let world = World::new();
     let long = "x".repeat(200_000);

@@ -62,6 +62,53 @@ fn bash_completes_verbs_options_and_values_and_no_verb_of_our_own() {
 }
 
 #[test]
+fn bash_completes_the_values_of_every_option_that_takes_one_of_few() {
+    let world = World::new();
+    let script = world.regatta(&["completions", "bash"]).exits(0).out;
+    let all = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<BTreeSet<_>>();
+    for verb in ["run", "plan", "export", "doctor"] {
+        let offer = offered(&script, &["regatta", verb, "--schedule", ""]);
+        assert_eq!(offer, all(&["dataflow", "sequential", "waves"]), "{verb}");
+    }
+    let offer = offered(&script, &["regatta", "export", "--format", ""]);
+    assert_eq!(offer, all(&["dot", "mermaid", "svg"]));
+    assert_eq!(offered(&script, &["regatta", "export", "--view", ""]), all(&["gantt", "graph"]));
+    assert_eq!(offered(&script, &["regatta", "man", "post"]), all(&["post-mortem"]));
+    let documents = offered(&script, &["regatta", "schema", ""]);
+    assert!(all(&["batch", "plan", "request", "settings"]).is_subset(&documents), "{documents:?}");
+}
+
+#[test]
+fn the_synopsis_of_a_manual_page_says_what_each_option_takes() {
+    let world = World::new();
+    let synopsis = |verb: &str| {
+        let page = world.regatta(&["man", verb]).exits(0).out.replace('\\', "");
+        page.split(".SH SYNOPSIS\n")
+            .nth(1)
+            .unwrap()
+            .split("\n.SH ")
+            .next()
+            .unwrap()
+            .replace("fB", "")
+            .replace("fR", "")
+    };
+    let has = |verb: &str, words: &[&str]| {
+        let synopsis = synopsis(verb);
+        for word in words {
+            assert!(synopsis.contains(word), "{verb}: {word}: {synopsis}");
+        }
+    };
+    has("plan", &["regatta plan ", "[--max-parallel N]", "[--per-tag TAG=N...]", "[--out FILE]", "[--json]"]);
+    has("plan", &["[--schedule dataflow|waves|sequential]", "[-h|--help]", " PLAN"]);
+    has("run", &["[--state-file [PATH]]", "[--input NAME=VALUE...]", " PLAN"]);
+    has("export", &["[--format mermaid|dot|svg]", "[--view gantt|graph]"]);
+    has("answer", &["(--again | --succeeded | --failed | --allow | --deny)", "[--result JSON|@FILE]"]);
+    has("analyze", &["--files FILE", "[--min-files N]"]);
+    has("import", &["COMMAND"]);
+    has("man", &["[--out DIR]", "[VERB]"]);
+}
+
+#[test]
 fn completions_of_every_shell_know_the_verbs_and_need_no_workspace() {
     let mut world = World::new();
     world.set("REGATTA_WORKSPACE", "/nowhere/at/all");

@@ -88,24 +88,61 @@ tasks:
 }
 
 #[test]
-fn a_list_may_stand_in_the_plan_and_check_and_plan_count_a_map_as_one() {
+fn a_list_may_stand_in_the_plan_and_check_and_plan_count_its_items() {
     let world = World::with(
-        "version: 1\ntasks:\n  - { id: m, for_each: [u, v], run: [sh, -c, 'printf %s \"$1\" >>got-$1', x, '${item}'] }\n  - { id: z, needs: [m], run: 'true' }\n",
+        "version: 1\nlimits: { max_parallel: 2 }\ntasks:\n  - { id: m, for_each: [u, v, w], estimate: 10s, run: [sh, -c, 'printf %s \"$1\" >>got-$1', x, '${item}'] }\n  - { id: z, needs: [m], estimate: 5s, run: 'true' }\n",
     );
     let said = world.regatta(&["check", "plan.yaml"]).exits(0);
-    assert!(said.out.contains("valid: 2 tasks"), "{}", said.out);
+    assert!(said.out.contains("valid: 4 tasks"), "{}", said.out);
     let plan = world.regatta(&["plan", "plan.yaml", "--json"]).exits(0).json();
+    // The schedule knows a map as its first item, as that of the run does; what is predicted is what will run.
     let ids: Vec<&str> =
         plan["nodes"].as_array().unwrap().iter().map(|n| n["nodeId"].as_str().unwrap()).collect();
     assert_eq!(ids, ["m[0]", "z"]);
+    let predicted = &plan["predicted"];
+    assert_eq!([&predicted["makespan_ms"], &predicted["sequential_ms"]], [25_000, 35_000]);
+    assert_eq!(predicted["nodes"].as_object().unwrap().len(), 4);
+    assert_eq!(predicted["nodes"]["m[2]"]["start_ms"], 10_000);
+    let text = world.regatta(&["plan", "plan.yaml"]).exits(0).out;
+    assert!(text.contains(": 4 tasks in 2 waves") && text.contains("wave 1 of 2  m[0] m[1] m[2]"), "{text}");
+    assert!(text.contains(plan["schedulePlanHash"].as_str().unwrap()), "{text}");
     let summary = world.run();
-    assert_eq!((world.read("got-u"), world.read("got-v")), ("u".into(), "v".into()), "{summary:#}");
+    let got = ["got-u", "got-v", "got-w"].map(|name| world.read(name));
+    assert_eq!(got, ["u", "v", "w"], "{summary:#}");
     let first = world.regatta(&["events"]).exits(0).out;
     let hash = first.lines().find(|l| l.contains("run_started")).unwrap();
     assert!(
         hash.contains(plan["schedulePlanHash"].as_str().unwrap()),
         "the run has the schedule that was shown"
     );
+}
+
+#[test]
+fn what_is_predicted_of_a_map_over_an_input_follows_the_input() {
+    let world = World::with(
+        "version: 1\ninputs: { list: [1] }\ntasks: [ { id: m, for_each: '${inputs.list}', estimate: 10s, run: 'true' } ]\n",
+    );
+    let sequential = |list: &str| {
+        let input = format!("list={list}");
+        let said = world.regatta(&["plan", "plan.yaml", "--json", "--input", &input]).exits(0);
+        said.json()["predicted"]["sequential_ms"].as_u64().unwrap()
+    };
+    assert_eq!(["[]", "[1]", "[1, 2, 3]"].map(sequential), [0, 10_000, 30_000]);
+}
+
+#[test]
+fn a_better_order_puts_each_known_item_of_a_map_at_its_own_place_and_predicts_what_is_shown() {
+    let world = World::with(
+        "version: 1\nlimits: { max_parallel: 2, per_tag: { db: 1 } }\ntasks:\n  - { id: m, for_each: [u, v, w], tags: [db], estimate: 10s, run: 'true' }\n  - { id: y, needs: ['m[2]'], estimate: 40s, run: 'true' }\n  - { id: z, tags: [db], estimate: 30s, run: 'true' }\n",
+    );
+    let out = world
+        .regatta(&["plan", "plan.yaml", "--optimise", "5", "--out", "new.yaml", "--json"])
+        .exits(0)
+        .json();
+    assert_eq!(out["optimised"]["after_ms"], out["predicted"]["makespan_ms"], "{out:#}");
+    let again = world.regatta(&["plan", "new.yaml", "--json"]).exits(0).json();
+    assert_eq!(again["predicted"], out["predicted"]);
+    assert_eq!(again["order"], out["order"]);
 }
 
 #[test]
@@ -325,7 +362,7 @@ fn a_reference_to_the_item_inside_single_quotes_is_warned_of() {
 
 #[test]
 fn the_command_that_goes_on_names_an_item_as_one_word_of_a_shell() {
-    let world = World::with("version: 1\ntasks:\n  - { id: m, for_each: [a], run: 'exit 3' }\n");
+    let world = World::with("version: 1\ntasks:\n  - { id: m, for_each: [a], run: 'echo >&2; exit 3' }\n");
     let said = world.command(&["run", "plan.yaml"]).output().unwrap().stdout;
     let said = String::from_utf8(said).unwrap();
     assert!(said.contains(" 'm[0]' --stderr\n"), "{said}");

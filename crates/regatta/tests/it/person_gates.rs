@@ -25,7 +25,33 @@ fn asked() -> World {
         "next: regatta answer {run} g --allow\nor:   regatta answer {run} g --deny\nthen: regatta resume {run}\n"
     );
     assert!(said.out.contains(&next), "{}", said.out);
+    // When it asks and in the end: once each, and whole.
+    assert_eq!(said.out.matches("next:").count(), 1, "{}", said.out);
+    for word in ["--allow", "--deny"] {
+        assert_eq!(said.out.matches(&format!("regatta answer {run} g {word}")).count(), 2, "{}", said.out);
+    }
     world
+}
+
+#[test]
+fn of_several_gates_that_wait_each_is_told_once_with_both_answers() {
+    let world = World::with(
+        "version: 1\ngates: { ok: { person: really } }\ntasks: [ { id: g, gate: ok }, { id: h, gate: ok } ]\n",
+    );
+    let said = world.regatta(&["run", "plan.yaml"]).exits(5).out;
+    let run = world.run_id();
+    let summary = said.split("\n\n").nth(1).unwrap();
+    let status = world.regatta(&["status"]).exits(0).out;
+    for (text, next) in [(summary, 1), (&status, 0)] {
+        assert_eq!(text.matches("next:").count(), next, "{text}");
+        for command in ["g --allow", "g --deny", "h --allow", "h --deny"] {
+            assert_eq!(
+                text.matches(&format!("regatta answer {run} {command}")).count(),
+                1,
+                "{command}: {text}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -97,3 +97,75 @@ fn the_workspace_of_a_work_tree_is_found_from_below_and_never_above_it() {
     assert_eq!(run(&["run", "../../../plan.yaml"]).status.code(), Some(0));
     assert!(world.path("repo/src/here").exists(), "the nearest directory that has one");
 }
+
+#[test]
+fn worktrees_are_made_of_the_whole_repository_so_a_workspace_below_its_top_is_refused_for_them() {
+    let world = crate::repo_world::repository();
+    world.write(
+        "sub/plan.yaml",
+        "version: 1\neffect: idempotent\ntasks: [ { id: a, run: 'pwd >here.log' } ]\n",
+    );
+    std::fs::create_dir_all(world.path("sub/.regatta")).unwrap();
+    let run = |given: &[&str]| world.regatta(&[given, &["run", "sub/plan.yaml"]].concat());
+    // Without worktrees it is a workspace like any other.
+    run(&["--workspace", "sub"]).exits(0);
+    assert!(world.read("sub/here.log").trim_end().ends_with("/sub"));
+    let apart = world.read("sub/plan.yaml").replace("effect:", "isolation: worktree\neffect:");
+    world.write("sub/plan.yaml", &apart);
+    let said = run(&["--workspace", "sub"]).exits(4).err;
+    assert!(
+        said.contains("is not the top of its repository") && said.contains("`--workspace` names the top"),
+        "{said}"
+    );
+    assert!(!world.path("sub/.regatta/worktrees").exists());
+    // The top may be called by another name.
+    std::os::unix::fs::symlink(world.root(), world.path("top.log")).unwrap();
+    run(&["--workspace", "top.log"]).exits(0);
+}
+
+/// A directory of that many bytes in its path.
+fn deep(world: &World, bytes: usize) -> PathBuf {
+    let mut path = std::fs::canonicalize(world.root()).unwrap();
+    while path.as_os_str().len() < bytes {
+        let left = bytes - path.as_os_str().len() - 1;
+        // One more name needs two bytes at least.
+        let name = if left <= 200 { left } else { 200.min(left - 2) };
+        path.push("x".repeat(name));
+    }
+    assert_eq!(path.as_os_str().len(), bytes);
+    std::fs::create_dir_all(&path).unwrap();
+    path
+}
+
+#[test]
+fn a_workspace_with_a_path_that_no_socket_takes_works_and_one_that_no_database_takes_is_told_before_anything_is_made()
+ {
+    let binary = env!("CARGO_BIN_EXE_regatta");
+    let plan = format!(
+        "version: 1\ntasks:\n  - {{ id: a, run: '{binary} lock acquire db && {binary} lock release && echo up >up && read -r word <go' }}\n  \
+         - {{ id: t, tool: file_list, params: {{ path: . }} }}\n"
+    );
+    let world = World::with(&plan);
+    // 20 bytes are those of /.regatta/regatta.db.
+    let longest = deep(&world, 504 - 20);
+    let at = longest.to_str().unwrap();
+    for name in ["up", "go"] {
+        assert!(std::process::Command::new("mkfifo").arg(longest.join(name)).status().unwrap().success());
+    }
+    let mut child = world.start(&["--workspace", at, "run", "plan.yaml"]);
+    std::fs::read_to_string(longest.join("up")).unwrap();
+    assert!(world.regatta(&["--workspace", at, "pause"]).exits(0).out.contains("is paused"));
+    assert!(world.regatta(&["--workspace", at, "resume"]).exits(0).out.contains("goes on"));
+    std::fs::write(longest.join("go"), "on\n").unwrap();
+    assert_eq!(ends(&mut child), Some(0));
+    world.regatta(&["--workspace", at, "replay"]).exits(0);
+
+    let longer = deep(&world, 504 - 20 + 3);
+    let said = world.regatta(&["--workspace", longer.to_str().unwrap(), "run", "plan.yaml"]).exits(4);
+    let database = longer.join(".regatta/regatta.db");
+    let told =
+        format!("error: the path `{}` has 507 bytes, and that of a journal 504 at most", database.display());
+    assert!(said.err.contains(&told), "{}", said.err);
+    assert!(said.err.contains("hint: use a workspace whose path is 3 bytes shorter"), "{}", said.err);
+    assert!(!longer.join(".regatta").exists(), "nothing is half made");
+}

@@ -3,6 +3,8 @@
 
 use crate::world::{Said, World};
 use serde_json::{Value, json};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 
 /// Two slots; the longest task first wastes one of them.
 const PACK: &str = "version: 1
@@ -207,4 +209,34 @@ fn only_dataflow_has_an_order_to_improve() {
     world.regatta(&["plan", "plan.yaml", "--out", "x"]).exits(2);
     world.regatta(&["plan", "plan.yaml", "--optimise", "1", "--only", "a", "--out", "x"]).exits(2);
     assert!(!world.path(".regatta").exists() && !world.path("x").exists());
+}
+
+#[test]
+fn a_file_that_is_there_is_replaced_with_force_only_also_the_plan_itself() {
+    let text = "{ // mine\n \"version\": 1, \"limits\": {\"max_parallel\": 2},\n \"order\": /* by hand */ [\"a\", \"b\", \"c\"],\n         \"tasks\": [ {\"id\": \"a\", \"run\": \"x\", \"estimate\": \"1s\"}, {\"id\": \"b\", \"run\": \"x\", \"estimate\": \"1s\"}, // short\n         {\"id\": \"c\", \"run\": \"x\", \"estimate\": \"2s\"} ] }\n";
+    let world = World::new();
+    world.write("plan.json", text);
+    world.write("there.json", "mine");
+    let optimise = |out: &str, more: &[&str]| {
+        world.regatta(&[&["plan", "plan.json", "--optimise", "5", "--out", out], more].concat())
+    };
+    for out in ["there.json", "plan.json"] {
+        let said = optimise(out, &[]).exits(2);
+        assert!(said.err.contains("is there already; nothing was written"), "{}", said.err);
+        assert!(said.err.contains("hint: `--force`"), "{}", said.err);
+        assert_eq!(said.out, "");
+    }
+    assert_eq!((world.read("there.json").as_str(), world.read("plan.json").as_str()), ("mine", text));
+    assert!(optimise("/dev/null", &["--force"]).exits(2).err.contains("is not a plain file"));
+    world.regatta(&["plan", "plan.json", "--force"]).exits(2);
+    // A link is followed, and who may read the file stays.
+    std::os::unix::fs::symlink("there.json", world.path("link.json")).unwrap();
+    std::fs::set_permissions(world.path("there.json"), Permissions::from_mode(0o640)).unwrap();
+    optimise("link.json", &["--force"]).exits(0);
+    assert!(world.path("link.json").symlink_metadata().unwrap().is_symlink());
+    assert_eq!(world.path("there.json").metadata().unwrap().permissions().mode() & 0o777, 0o640);
+    optimise("plan.json", &["--force"]).exits(0);
+    let written = world.read("plan.json");
+    assert_eq!(written, world.read("there.json"));
+    assert_eq!(written.replace("[\n   \"b\", \"c\", \"a\" ]", "[\"a\", \"b\", \"c\"]"), text);
 }

@@ -85,7 +85,7 @@ fn bad_arguments_are_usage_errors_before_anything_starts() {
         (&["--per-tag", "db"], "is not NAME=NUMBER"),
         (&["--per-tag", "db=x"], "is not NAME=NUMBER"),
         (&["--per-priority", "P9=1"], "`P9` is no priority"),
-        (&["--schedule", "random"], "is not a schedule"),
+        (&["--schedule", "random"], "[possible values: dataflow, waves, sequential]"),
         (&["--input", "who"], "has no `=`"),
         (&["--frobnicate"], "--frobnicate"),
         (&["second.yaml"], "second.yaml"),

@@ -32,7 +32,6 @@ pub fn preview(plan: &Plan, workspace: &Path, task: &str) -> Result<Prompt, Stri
     let whole = Arc::new(plan.clone());
     let actions =
         Actions::new(whole, workspace, ("preview", "preview"), (std::env::vars_os(), Vault::default()));
-    let actions = actions.map_err(|e| e.to_string())?;
     let outputs = Outputs::new(&BTreeSet::new(), PathBuf::new());
     let scope = actions.scope(task, &outputs);
     let written = prompt.clone().or_else(|| task.title.clone()).unwrap_or_default();

@@ -55,7 +55,8 @@ impl Ground {
         Ok((tree, out))
     }
 
-    /// Paths that never belong into a commit and are in one of those between two, sorted.
+    /// Paths that were put into a worktree and are in one of the commits between two, sorted, each with one that has it. The last
+    /// of these may not show them any more: with them they would be in the history of whatever they land in.
     ///
     /// # Errors
     /// Git fails.
@@ -63,13 +64,21 @@ impl Ground {
         &self,
         git: &Git,
         (base, head): (&Oid, &Oid),
-    ) -> Result<Vec<String>, GitError> {
+    ) -> Result<Vec<(String, Oid)>, GitError> {
+        if base == head {
+            return Ok(Vec::new());
+        }
         let written = git.written_between(base, head)?;
-        Ok(written.into_keys().filter(|path| self.is_given(path)).collect())
+        Ok(written.into_iter().filter(|(path, _)| self.is_given(path)).collect())
+    }
+
+    /// Whether a path was put into the worktree by us.
+    pub(super) fn is_given(&self, path: &str) -> bool {
+        is_ours(path) || is_copied(&self.copies, path)
     }
 }
 
 /// Whether a path is in our own directory.
-pub(super) fn is_ours(path: &str) -> bool {
+fn is_ours(path: &str) -> bool {
     path.strip_prefix(TASK_DIR).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

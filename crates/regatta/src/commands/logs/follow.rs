@@ -11,7 +11,7 @@ use crate::args::LogsArgs;
 use crate::context::{Context, err, try_out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::render::escape::escape_block;
+use crate::render::escape::{escape_block, escape_path};
 use crate::view::{engine_of, plan_of, store_error};
 use regatta_engine::event::EventKind;
 use regatta_engine::ids::NodeId;
@@ -227,7 +227,7 @@ impl Shown<'_> {
         };
         let path = dir.join(if self.args.stderr { collect::STDERR } else { collect::STDOUT });
         let fail = |path: &Path, e: std::io::Error| {
-            CliError::environment(format!("`{}` cannot be read: {e}", path.display()))
+            CliError::environment(format!("`{}` cannot be read: {e}", escape_path(path)))
         };
         match File::open(&path) {
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
