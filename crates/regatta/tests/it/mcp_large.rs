@@ -18,7 +18,7 @@ fn at_gates(gates: usize) -> World {
 
 #[test]
 fn however_much_waits_for_a_person_every_event_is_told_once() {
-    let world = at_gates(200);
+    let world = at_gates(120);
     let mut client = Client::new(&world, &[]);
     let (mut seen, mut cursor) = (0, 0);
     loop {
@@ -33,7 +33,7 @@ fn however_much_waits_for_a_person_every_event_is_told_once() {
         cursor = told["cursor"].as_u64().unwrap();
         let questions = told["questions"].as_array().unwrap();
         assert!(!questions.is_empty(), "{told:#}");
-        assert_eq!(told["omitted"]["questions"], 200 - questions.len(), "{told:#}");
+        assert_eq!(told["omitted"]["questions"], 120 - questions.len(), "{told:#}");
         let run = told["run_id"].as_str().unwrap();
         assert_eq!(said["content"][1]["uri"], format!("regatta://runs/{run}"), "{said:#}");
         let next = told.get("next").map(|next| &next["arguments"]["cursor"]);
