@@ -2,6 +2,7 @@
 //!
 //! The rules say what counts; this only asks.
 
+use crate::window::line_of;
 use aho_corasick::AhoCorasick;
 use regex::bytes::RegexSet;
 
@@ -35,22 +36,26 @@ pub(crate) struct Allow {
 pub(crate) struct Found<'t> {
     pub(crate) secret: &'t [u8],
     pub(crate) all: &'t [u8],
-    pub(crate) line: &'t [u8],
+    /// The text, and where the match begins in it: hardly any list asks for the line.
+    pub(crate) within: (&'t [u8], usize),
     pub(crate) name: &'t [u8],
     pub(crate) bare: bool,
 }
 
 impl Allow {
     pub(crate) fn allows(&self, found: Found<'_>) -> bool {
-        let text = match self.target {
-            Target::Secret => found.secret,
-            Target::Match => found.all,
-            Target::Line => found.line,
-            Target::Name => found.name,
-        };
         if self.bare && !found.bare {
             return false;
         }
+        let text = match self.target {
+            Target::Secret => found.secret,
+            Target::Match => found.all,
+            Target::Line => {
+                let (text, at) = found.within;
+                &text[line_of(text, at)]
+            }
+            Target::Name => found.name,
+        };
         let stopped = |words: &AhoCorasick| words.is_match(found.secret);
         self.regexes.is_match(text) || self.stopwords.as_ref().is_some_and(stopped)
     }

@@ -135,7 +135,7 @@ impl Redactor {
         }
     }
 
-    fn look_at<'a>(&'a self, seen: &Seen, wrappings: usize, spans: &mut Vec<Span<'a>>) {
+    fn look_at<'a>(&'a self, seen: &Seen<'_>, wrappings: usize, spans: &mut Vec<Span<'a>>) {
         let mut found = Vec::new();
         self.look_through(&seen.text, wrappings, &mut found);
         for mut span in found {

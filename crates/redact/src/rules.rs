@@ -7,7 +7,7 @@
 use crate::allow::{Allow, Found, Target, entropy, is_made_of_rows};
 use crate::private_key;
 use crate::span::{MARKER, Open, Span, rank};
-use crate::window::{Reach, Windows, end_of_token, line_of};
+use crate::window::{Reach, Windows, end_of_token};
 use aho_corasick::AhoCorasick;
 use regex::bytes::{Regex, RegexBuilder, RegexSetBuilder};
 use std::cmp::Reverse;
@@ -108,7 +108,7 @@ struct RuleSet {
 static RULES: LazyLock<RuleSet> = LazyLock::new(RuleSet::load);
 
 /// The version of the rules, as it is written into a run: that of the public set, and of ours.
-pub const VERSION: &str = "gitleaks-b58d3f102cf3+own-3";
+pub const VERSION: &str = "gitleaks-b58d3f102cf3+own-4";
 
 /// What a rule found in a text.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -246,7 +246,7 @@ impl Rule {
             let found = Found {
                 secret: &hay[from..to],
                 all: all.as_bytes(),
-                line: &text[line_of(text, all.start())],
+                within: (text, all.start()),
                 name: &hay[start_of_name(hay, all.start())..from],
                 bare: !matches!(hay[..from].last(), Some(b'"' | b'\'' | b'`')),
             };
@@ -264,10 +264,10 @@ impl Rule {
         let common =
             Some(&set.common).filter(|_| self.rank != rank::NAME).into_iter().flat_map(Shared::ready);
         let shared = self.data.lists.iter().filter_map(|name| set.lists.get(name)).flat_map(Shared::ready);
-        let allowed = common.chain(allow).chain(shared).any(|list| list.allows(found));
-        let rows = !self.data.chosen && is_made_of_rows(found.secret);
-        let marked = found.secret.windows(MARKER.len()).any(|part| part == MARKER.as_bytes());
-        !(poor || allowed || rows || marked)
+        let allowed = || common.chain(allow).chain(shared).any(|list| list.allows(found));
+        let rows = || !self.data.chosen && is_made_of_rows(found.secret);
+        let marked = || found.secret.windows(MARKER.len()).any(|part| part == MARKER.as_bytes());
+        !(poor || rows() || marked() || allowed())
     }
 
     /// A secret that reaches the end of its window is longer than it.

@@ -45,6 +45,16 @@ pub(crate) struct Job {
     pub(crate) content_key: Option<[u8; 32]>,
     /// It was told to end, so that its own end says nothing.
     pub(crate) told_to_end: bool,
+    /// What the evidence of a gate says that has ended well.
+    pub(crate) evidence: Option<Vec<evidence::Told>>,
+}
+
+impl Job {
+    /// One that is to begin.
+    pub(crate) fn new((attempt, node, kind): (AttemptId, NodeId, Kind), dir: AttemptDir) -> Job {
+        let (adopted, told_to_end) = (false, false);
+        Job { attempt, node, kind, dir, adopted, content_key: None, told_to_end, evidence: None }
+    }
 }
 
 /// What an attempt left in its worktree.
@@ -127,7 +137,7 @@ pub(crate) fn judge(
     }
     let verdict = weigh((ended, job, redactor), (verdict, told.as_ref()), &mut facts);
     let (verdict, word) = match check {
-        Some(check) => of_gate((actions, job, check), (ended, verdict, finding), &mut facts)?,
+        Some(check) => of_gate((actions, job, check), (ended, verdict, finding), &mut facts),
         None => (blame((tool, finding), verdict, (&mut facts, redactor)), None),
     };
     finish((actions, job), (verdict, told.as_ref(), streams[0].as_ref()), (facts, word))
@@ -161,23 +171,23 @@ fn of_gate(
     (actions, job, check): (&Actions, &Job, &Check),
     (ended, verdict, finding): (&keeper::Ended, Verdict, Option<Finding>),
     facts: &mut Facts,
-) -> Result<(Verdict, Option<Word>), NoRoom> {
+) -> (Verdict, Option<Word>) {
     let redactor = actions.redactor();
     if let Some(Finding { cause, message }) = finding {
         facts.message = Some(shorten(redactor, &message));
-        return Ok((Verdict::Failed(cause), None));
+        return (Verdict::Failed(cause), None);
     }
     let ours = ended.deadline || job.told_to_end;
     let late = ours || ended.ran_ms >= check.timeout_ms;
     let word = match verdict {
-        Verdict::RateLimited { .. } => return Ok((verdict, None)),
-        Verdict::Failed(cause) if cause != Cause::Exit && check.blocking => return Ok((verdict, None)),
+        Verdict::RateLimited { .. } => return (verdict, None),
+        Verdict::Failed(cause) if cause != Cause::Exit && check.blocking => return (verdict, None),
         // It said 0 to that. Of one that blocks, the engine says how it ended.
         Verdict::Succeeded if ours && !check.blocking => Word::late(),
         Verdict::Succeeded => {
-            let places = (actions.workspace(), job.dir.path.as_path());
-            let told = evidence::judged(&check.evidence, places, redactor);
-            Word::of_evidence(told.map_err(|error| unkept(job, &error))?)
+            // It was read where the gate looked, before anything there was put back.
+            let told = job.evidence.clone().or_else(|| check.evidence.is_empty().then(Vec::new));
+            told.map_or_else(|| Word::red("its evidence was not read".to_owned()), Word::of_evidence)
         }
         Verdict::Failed(_) if ended.output_limit => {
             Word::red("it wrote more than `limits.output`".to_owned())
@@ -191,7 +201,7 @@ fn of_gate(
         (facts.exit, facts.signal) = (None, None);
     }
     facts.message = word.message(check).map(|text| shorten(redactor, &text)).or(facts.message.take());
-    Ok((word.verdict(check), Some(word)))
+    (word.verdict(check), Some(word))
 }
 
 /// What the evidence of a gate says could not be kept.

@@ -222,10 +222,8 @@ impl Local {
                 self.adopt_apart((attempt, node, number));
             }
             let dir = AttemptDir::found(self.dir(attempt, kind));
-            self.jobs.insert(
-                attempt.0,
-                Job { attempt, node, kind, dir, adopted: true, content_key: None, told_to_end: false },
-            );
+            let job = Job { adopted: true, ..Job::new((attempt, node, kind), dir) };
+            self.jobs.insert(attempt.0, job);
         }
         let (known, unknown): (Vec<u64>, Vec<u64>) = found.iter().partition(|id| self.jobs.contains_key(id));
         for id in unknown {

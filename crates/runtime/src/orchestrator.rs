@@ -62,7 +62,7 @@ pub enum Message {
     /// A worker has done an errand in the worktrees.
     Yard(Box<Done>),
     /// The evidence of an attempt was read, or what it says could not be kept.
-    Read(u64, std::io::Result<()>),
+    Read(u64, std::io::Result<Vec<crate::evidence::Told>>),
     /// What a landing says.
     Landing(Word),
     /// Leases that the run waits for may be free now.

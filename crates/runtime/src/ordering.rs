@@ -45,15 +45,7 @@ impl Local {
     /// Makes the directory of an attempt, resolves what it needs, and orders it from the keeper.
     pub(crate) fn start(&mut self, attempt: AttemptId, (node, number): (NodeId, u32), kind: Kind) {
         let path = self.dir(attempt, kind);
-        let mut job = Job {
-            attempt,
-            node,
-            kind,
-            dir: AttemptDir::found(path.clone()),
-            adopted: false,
-            content_key: None,
-            told_to_end: false,
-        };
+        let mut job = Job::new((attempt, node, kind), AttemptDir::found(path.clone()));
         match self.dirs.begin(path) {
             Ok(dir) => job.dir = dir,
             Err(error) => {

@@ -1,9 +1,10 @@
 //! Ends of gates that are tasks, and the thread that reads what they wrote: a report may have 64 MiB, and others have their
 //! times.
 //!
-//! What the evidence says is kept in the directory of the attempt, where the judgement finds it. Knows no loop and no engine.
+//! What the evidence says goes to the judgement with the job, and is kept in the directory of the attempt for whoever takes the
+//! attempt over. Knows no loop and no engine.
 
-use crate::evidence;
+use crate::evidence::{self, Told};
 use crate::judge::Job;
 use crate::keeper::Ended;
 use crate::redact::{Raw, Redactor};
@@ -17,7 +18,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 /// Takes what was read of an attempt back to the loop.
-pub(crate) type Back = Arc<dyn Fn(u64, io::Result<()>) + Send + Sync>;
+pub(crate) type Back = Arc<dyn Fn(u64, io::Result<Vec<Told>>) + Send + Sync>;
 
 /// What is to be read.
 pub(crate) struct Order {
@@ -93,7 +94,7 @@ impl Order {
     ///
     /// # Errors
     /// It cannot be kept.
-    pub(crate) fn read(&self) -> io::Result<()> {
-        evidence::judged(&self.evidence, (&self.root, &self.dir), &self.redactor).map(drop)
+    pub(crate) fn read(&self) -> io::Result<Vec<Told>> {
+        evidence::judged(&self.evidence, (&self.root, &self.dir), &self.redactor)
     }
 }

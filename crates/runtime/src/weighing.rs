@@ -7,6 +7,7 @@
 //! A part of the driver. Until it is judged the end is not acknowledged: whoever takes the run up hears it again.
 
 use crate::action::Kind;
+use crate::evidence::Told;
 use crate::judge::{Job, unkept};
 use crate::keeper::{Ended, How};
 use crate::local::{Broken, Local};
@@ -38,10 +39,13 @@ impl Local {
     }
 
     /// The evidence of an attempt was read, or what it says could not be kept.
-    pub(crate) fn evidence_read(&mut self, attempt: u64, told: io::Result<()>) {
-        let Some((job, ended, streams)) = self.reading.take(attempt) else { return };
+    pub(crate) fn evidence_read(&mut self, attempt: u64, told: io::Result<Vec<Told>>) {
+        let Some((mut job, ended, streams)) = self.reading.take(attempt) else { return };
         match told {
-            Ok(()) => self.go_on(job, (ended, streams)),
+            Ok(told) => {
+                job.evidence = Some(told);
+                self.go_on(job, (ended, streams));
+            }
             Err(error) => {
                 self.broken = Some(Broken::NoRoom(unkept(&job, &error).0));
                 self.jobs.insert(attempt, job);

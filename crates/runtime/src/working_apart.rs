@@ -179,10 +179,7 @@ impl Local {
 
     fn order_step(&mut self, (attempt, node): (AttemptId, NodeId), kind: Kind, prepared: Prepared) {
         let dir = AttemptDir::found(self.dir(attempt, kind));
-        self.order(
-            Job { attempt, node, kind, dir, adopted: false, content_key: None, told_to_end: false },
-            prepared,
-        );
+        self.order(Job::new((attempt, node, kind), dir), prepared);
     }
 
     /// It ends without having worked.

@@ -16,6 +16,10 @@ fn secrets_that_commands_and_files_carry_go() {
         "ldapsearch -D cn=admin -w SECRET -b dc=x",
         "htpasswd -b .htpasswd deploy SECRET",
         "openssl enc -aes-256-cbc -k SECRET -in x",
+        "openssl aes-256-cbc -d -k SECRET -in x",
+        "docker --config /x -D login -u ci -p SECRET registry.example.org",
+        "helm registry login r.example.org -u ci -p SECRET",
+        "multi-tenant_pass = SECRET",
         "openssl rsa -passin pass:SECRET -in key",
         "keytool -list -storepass SECRET -keystore x",
         "sqlplus app/SECRET@db",
@@ -37,7 +41,13 @@ fn secrets_that_commands_and_files_carry_go() {
         let said = clean(&[], &text.replace("SECRET", secret));
         assert!(!said.contains(&secret[..10]) && said.contains("[REDACTED:"), "{text}: {said}");
     }
-    for text in ["passphrase: \"correct horse battery staple\"", "{'password': 'correct horse battery'}"] {
+    for text in [
+        "passphrase: \"correct horse battery staple\"",
+        "{'password': 'correct horse battery'}",
+        "password: correct-horse-battery-staple",
+        "  password=correct-horse-battery-staple\r\nnext",
+        "passphrase: correct-horse-battery-staple # of the team",
+    ] {
         assert!(!clean(&[], text).contains("horse"), "{text}");
     }
 }
@@ -46,6 +56,18 @@ fn secrets_that_commands_and_files_carry_go() {
 fn commands_and_sentences_without_a_secret_stay_as_they_are() {
     for text in [
         "docker run -p 8080:80 app",
+        "docker run --name login -p 127.0.0.1:8080:80 app",
+        "docker run -d --name login -p 8080:80 app",
+        "docker --debug run --name login -p 8080:80/tcp app",
+        "docker exec login sh -p 12345",
+        "multi-pass = optimizer1",
+        "render_pass: shadowmap2",
+        "openssl dgst -k file.key x",
+        "redis-cli -a localhost:6379",
+        "redis-cli -a cache.example.org:6379 ping",
+        "password: must-not-be-left-empty",
+        "password: one-two-three",
+        "secret: app-database-login-data",
         "mysql -u root -P 3306 -h db.example.org app",
         "unzip -p x.zip notes.txt",
         "openssl req -keyout key.pem -out csr.pem",

@@ -257,6 +257,32 @@ fn where_work_is_merged_a_red_gate_lets_nothing_land() {
 }
 
 #[test]
+fn a_report_however_long_its_names_is_not_taken_for_an_older_one_of_the_user() {
+    let out = World::new();
+    let name = "n".repeat(2_000_000);
+    out.write(
+        "report.xml",
+        &format!("<testsuite><testcase name=\"{name}\"><failure/></testcase></testsuite>"),
+    );
+    let world = with_plan(&format!(
+        "merge: {{ gates: ['true'] }}
+gates: {{ unit: {{ run: 'cp {} report.xml', evidence: ['junit:report.xml'] }} }}
+tasks:
+  - {{ id: a, run: 'echo new >new.txt' }}
+  - {{ id: g, needs: [a], gate: unit }}
+",
+        out.path("report.xml").display()
+    ));
+    world.write("report.xml", &JUNIT.replace("CASE", ""));
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let summary = world.regatta(&["status", "--json"]).json();
+    assert_eq!(summary["tasks"]["g"]["cause"], "red_gate", "{summary:#}");
+    let why = world.regatta(&["explain", "g"]).exits(0).out;
+    assert!(why.contains("1 of 1 tests failed: nnn"), "{why}");
+    assert!(why.len() < 10_000, "{} bytes", why.len());
+}
+
+#[test]
 fn a_gate_task_that_says_what_makes_no_sense_is_a_plan_error_with_help() {
     let check = |gates: &str, task: &str, expect: &str| {
         let world = World::with(&format!(

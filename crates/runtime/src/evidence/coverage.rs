@@ -15,10 +15,28 @@ const BRANCHES_PERCENT: u32 = 75;
 /// What is covered, by file and line.
 #[derive(Debug, Default)]
 pub(super) struct Coverage {
-    /// Whether it ran.
-    lines: BTreeMap<(String, u64), bool>,
-    /// The branches of each, taken and all, by what tells them apart.
-    branches: BTreeMap<(String, u64, String), (u64, u64)>,
+    /// Texts that are told with many lines: names of files and of branches.
+    texts: Numbers,
+    /// Whether it ran, by the number of its file.
+    lines: BTreeMap<(u32, u64), bool>,
+    /// The branches of each, taken and all, by the number of what tells them apart.
+    branches: BTreeMap<(u32, u64, u32), (u64, u64)>,
+}
+
+/// Texts by numbers, each kept once.
+#[derive(Debug, Default)]
+struct Numbers(BTreeMap<String, u32>);
+
+impl Numbers {
+    fn of(&mut self, text: &str) -> u32 {
+        if let Some(number) = self.0.get(text) {
+            return *number;
+        }
+        // A report has fewer bytes than there are numbers.
+        let number = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        self.0.insert(text.to_owned(), number);
+        number
+    }
 }
 
 impl Coverage {
@@ -27,19 +45,20 @@ impl Coverage {
     /// # Errors
     /// A line of it is no such line; which.
     pub(super) fn of_lcov(reader: impl BufRead) -> Result<Coverage, String> {
-        let (mut found, mut file) = (Coverage::default(), String::new());
+        let mut found = Coverage::default();
+        let mut file = found.texts.of("");
         for (n, line) in reader.split(b'\n').enumerate() {
             let line = line.map_err(|error| error.to_string())?;
             // Names of files need not be UTF-8.
             let line = String::from_utf8_lossy(&line);
             let bad = || format!("line {} is none of a tracefile", n + 1);
             match line.trim().split_once(':') {
-                Some(("SF", name)) => file = name.to_owned(),
+                Some(("SF", name)) => file = found.texts.of(name),
                 Some(("DA", rest)) => {
                     let mut words = rest.split(',');
                     let at = words.next().and_then(|at| at.parse().ok()).ok_or_else(bad)?;
                     let count: i128 = words.next().and_then(|count| count.parse().ok()).ok_or_else(bad)?;
-                    found.line((&file, at), count > 0);
+                    found.line((file, at), count > 0);
                 }
                 Some(("BRDA", rest)) => {
                     // `LINE,[e]BLOCK,BRANCH,TAKEN`; a branch can be named by an expression, with commas of its own.
@@ -47,7 +66,8 @@ impl Coverage {
                     let (branch, taken) = rest.rsplit_once(',').ok_or_else(bad)?;
                     let at = at.parse().map_err(|_| bad())?;
                     let taken: i128 = if taken == "-" { 0 } else { taken.parse().map_err(|_| bad())? };
-                    found.branch((&file, at, branch.to_owned()), (u64::from(taken > 0), 1));
+                    let which = found.texts.of(branch);
+                    found.branch((file, at, which), (u64::from(taken > 0), 1));
                 }
                 _ => {}
             }
@@ -60,7 +80,8 @@ impl Coverage {
     /// # Errors
     /// It is no XML.
     pub(super) fn of_cobertura(reader: impl BufRead) -> Result<Coverage, String> {
-        let (mut found, mut file) = (Coverage::default(), String::new());
+        let mut found = Coverage::default();
+        let mut file = found.texts.of("");
         walk(reader, |step| match step {
             Step::Open(tag) => found.tag(tag, &mut file),
             Step::Close => Ok(()),
@@ -68,10 +89,10 @@ impl Coverage {
         Ok(found)
     }
 
-    fn tag(&mut self, tag: &BytesStart<'_>, file: &mut String) -> Result<(), String> {
+    fn tag(&mut self, tag: &BytesStart<'_>, file: &mut u32) -> Result<(), String> {
         let text = |name: &str| attribute(tag, name);
         match tag.local_name().as_ref() {
-            b"class" => *file = text("filename")?.unwrap_or_default(),
+            b"class" => *file = self.texts.of(&text("filename")?.unwrap_or_default()),
             b"line" => {
                 let number =
                     |name: &str| Ok::<_, String>(text(name)?.and_then(|n| n.trim().parse::<i128>().ok()));
@@ -79,14 +100,14 @@ impl Coverage {
                     return Err("a line has no number or no hits".to_owned());
                 };
                 let at = u64::try_from(at).map_err(|_| format!("a line has the number {at}"))?;
-                self.line((file, at), hits > 0);
+                self.line((*file, at), hits > 0);
                 // `50% (1/2)`
                 let taken = text("condition-coverage")?.and_then(|told| {
                     let (taken, all) = told.split_once('(')?.1.strip_suffix(')')?.split_once('/')?;
                     Some((taken.parse().ok()?, all.parse().ok()?))
                 });
                 if let Some(taken) = taken {
-                    self.branch((file, at, String::new()), taken);
+                    self.branch((*file, at, 0), taken);
                 }
             }
             _ => {}
@@ -95,12 +116,12 @@ impl Coverage {
     }
 
     /// A line that is told several times has run if it has run once.
-    fn line(&mut self, (file, at): (&str, u64), ran: bool) {
-        *self.lines.entry((file.to_owned(), at)).or_default() |= ran;
+    fn line(&mut self, place: (u32, u64), ran: bool) {
+        *self.lines.entry(place).or_default() |= ran;
     }
 
-    fn branch(&mut self, (file, at, which): (&str, u64, String), (taken, all): (u64, u64)) {
-        let told = self.branches.entry((file.to_owned(), at, which)).or_default();
+    fn branch(&mut self, place: (u32, u64, u32), (taken, all): (u64, u64)) {
+        let told = self.branches.entry(place).or_default();
         *told = (told.0.max(taken.min(all)), told.1.max(all));
     }
 
@@ -109,9 +130,11 @@ impl Coverage {
     /// # Errors
     /// It is not, or nothing was measured.
     pub(super) fn judge(&self, (lines, branches): (Option<u32>, Option<u32>)) -> Result<String, String> {
-        let ran = self.lines.values().filter(|ran| **ran).count() as u64;
-        let lines = part("lines", (ran, self.lines.len() as u64), lines.unwrap_or(LINES_PERCENT));
-        let sum = self.branches.values().fold((0, 0), |(a, b), (taken, all)| (a + taken, b + all));
+        let ran = self.lines.values().filter(|ran| **ran).count() as u128;
+        let lines = part("lines", (ran, self.lines.len() as u128), lines.unwrap_or(LINES_PERCENT));
+        // A report has fewer branches than would make this overflow, however many each tells of.
+        let add = |(a, b), (taken, all): &(u64, u64)| (a + u128::from(*taken), b + u128::from(*all));
+        let sum = self.branches.values().fold((0, 0), add);
         let branches = match (sum, branches) {
             // Many tools measure none; who asks for them by name wants them measured.
             ((_, 0), None) => Ok("no branches measured".to_owned()),
@@ -125,12 +148,12 @@ impl Coverage {
     }
 }
 
-fn part(what: &str, (hit, all): (u64, u64), percent: u32) -> Result<String, String> {
+fn part(what: &str, (hit, all): (u128, u128), percent: u32) -> Result<String, String> {
     if all == 0 {
         return Err(format!("no {what} were measured"));
     }
     let told = format!("{hit} of {all} {what} covered");
-    if hit.saturating_mul(100) >= all.saturating_mul(u64::from(percent)) {
+    if hit.saturating_mul(100) >= all.saturating_mul(u128::from(percent)) {
         Ok(told)
     } else {
         Err(format!("{told}, less than {percent} %"))
@@ -206,5 +229,31 @@ mod tests {
         assert!(Coverage::of_cobertura(&b"<coverage><class"[..]).is_err());
         assert_eq!(Coverage::of_cobertura(&b"<coverage>"[..]).unwrap_err(), "it ends too early");
         assert!(Coverage::of_cobertura(&b"<c><line number=\"1\"/></c>"[..]).is_err());
+    }
+
+    #[test]
+    fn the_name_of_a_file_is_kept_once_however_many_lines_it_has() {
+        let name = "f".repeat(10_000);
+        let lines: String = (0..1_000).map(|n| format!("DA:{n},1\nBRDA:{n},0,0,1\n")).collect();
+        let text = format!("SF:{name}\n{lines}end_of_record\nSF:{name}\n{lines}");
+        let found = Coverage::of_lcov(text.as_bytes()).unwrap();
+        assert!(found.texts.0.keys().map(String::len).sum::<usize>() < 20_000);
+        assert_eq!(
+            found.judge((None, None)).unwrap(),
+            "1000 of 1000 lines covered, 1000 of 1000 branches covered"
+        );
+    }
+
+    #[test]
+    fn branches_are_added_up_however_many_each_line_tells_of() {
+        let line = |n: u64, taken: u64| {
+            format!("<line number=\"{n}\" hits=\"1\" condition-coverage=\"9% ({taken}/{})\"/>", u64::MAX)
+        };
+        let judge = |second: u64| {
+            let text = format!("<coverage>{}{}</coverage>", line(1, u64::MAX), line(2, second));
+            Coverage::of_cobertura(text.as_bytes()).unwrap().judge((None, Some(75)))
+        };
+        assert!(judge(u64::MAX).unwrap().contains("36893488147419103230 branches covered"));
+        assert!(judge(0).unwrap_err().contains("less than 75 %"));
     }
 }

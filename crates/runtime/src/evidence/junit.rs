@@ -3,6 +3,7 @@
 //! There is no one form: suites nest or stand alone, times have zones or have none, names are left out. Only what says whether
 //! a case is good is read. Knows no gate.
 
+use super::names::{Names, begin};
 use super::xml::{Step, attribute, walk};
 use quick_xml::events::BytesStart;
 use std::io::BufRead;
@@ -15,9 +16,18 @@ pub(super) struct Tests {
     /// did not run,
     pub(super) skipped: u64,
     /// and failed or broke; a suite that broke as a whole is here too.
-    pub(super) bad: Vec<String>,
-    /// Suites whose own sums tell of failures, in their order, as what follows in a sentence.
-    pub(super) told: Vec<String>,
+    pub(super) bad: Names,
+    /// The first suite whose own sums tell of failures.
+    pub(super) told: Option<Sum>,
+}
+
+/// What a suite tells of itself.
+#[derive(Debug)]
+pub(super) struct Sum {
+    /// Its name; it may have none.
+    pub(super) suite: String,
+    pub(super) number: String,
+    pub(super) what: &'static str,
 }
 
 /// An element that has begun.
@@ -27,16 +37,26 @@ enum Open {
     Other,
 }
 
+/// The elements that have begun and not ended.
+#[derive(Default)]
+struct Path {
+    open: Vec<Open>,
+    /// Which of them are cases,
+    cases: Vec<usize>,
+    /// and which suites.
+    suites: Vec<usize>,
+}
+
 /// Counts cases.
 ///
 /// # Errors
 /// It is no report of tests, or not a whole one.
 pub(super) fn count(reader: impl BufRead) -> Result<Tests, String> {
-    let (mut tests, mut open) = (Tests::default(), Vec::new());
+    let (mut tests, mut path) = (Tests::default(), Path::default());
     walk(reader, |step| match step {
-        Step::Open(tag) => tests.begin(tag, &mut open),
+        Step::Open(tag) => tests.begin(tag, &mut path),
         Step::Close => {
-            tests.end(open.pop());
+            tests.end(path.pop());
             Ok(())
         }
     })?;
@@ -44,7 +64,7 @@ pub(super) fn count(reader: impl BufRead) -> Result<Tests, String> {
 }
 
 impl Tests {
-    fn begin(&mut self, tag: &BytesStart<'_>, open: &mut Vec<Open>) -> Result<(), String> {
+    fn begin(&mut self, tag: &BytesStart<'_>, path: &mut Path) -> Result<(), String> {
         let kind = tag.local_name();
         let begun = match kind.as_ref() {
             b"testsuites" | b"testsuite" => {
@@ -52,24 +72,24 @@ impl Tests {
                 self.sums(tag, &name)?;
                 Open::Suite { name, bad: false }
             }
-            other if open.is_empty() => {
+            other if path.open.is_empty() => {
                 let name = String::from_utf8_lossy(other).escape_debug().to_string();
                 return Err(format!("its root is `{name}`, neither `testsuites` nor `testsuite`"));
             }
             b"testcase" => case(tag)?,
             b"failure" | b"error" | b"rerunFailure" | b"rerunError" => {
-                worsen(open);
+                path.worsen();
                 Open::Other
             }
             b"skipped" => {
-                if let Some(Open::Case { skipped, .. }) = open.last_mut() {
+                if let Some(Open::Case { skipped, .. }) = path.open.last_mut() {
                     *skipped = true;
                 }
                 Open::Other
             }
             _ => Open::Other,
         };
-        open.push(begun);
+        path.push(begun);
         Ok(())
     }
 
@@ -81,9 +101,8 @@ impl Tests {
             let number = if number.is_empty() { Some(0.0) } else { number.parse::<f64>().ok() };
             match number {
                 Some(n) if n > 0.0 => {
-                    let who =
-                        if name.is_empty() { "a suite".to_owned() } else { format!("the suite `{name}`") };
-                    self.told.push(format!("{who} tells of {} {what}", text.trim()));
+                    let (suite, number) = (begin(name).to_owned(), begin(text.trim()).to_owned());
+                    self.told.get_or_insert(Sum { suite, number, what });
                 }
                 Some(_) => {}
                 None => return Err(format!("`{what}` is `{}`, no number", text.escape_debug())),
@@ -94,7 +113,9 @@ impl Tests {
 
     fn end(&mut self, ended: Option<Open>) {
         match ended {
-            Some(Open::Suite { name, bad: true } | Open::Case { name, bad: true, .. }) => self.bad.push(name),
+            Some(Open::Suite { name, bad: true } | Open::Case { name, bad: true, .. }) => {
+                self.bad.push(&name)
+            }
             Some(Open::Case { skipped: true, .. }) => self.skipped += 1,
             Some(Open::Case { .. }) => self.passed += 1,
             Some(Open::Suite { .. } | Open::Other) | None => {}
@@ -115,12 +136,32 @@ fn case(tag: &BytesStart<'_>) -> Result<Open, String> {
     })
 }
 
-/// What tells of a failure belongs to the case in which it stands, else to the suite.
-fn worsen(open: &mut [Open]) {
-    let case = open.iter().rposition(|open| matches!(open, Open::Case { .. }));
-    let at = case.or_else(|| open.iter().rposition(|open| matches!(open, Open::Suite { .. })));
-    match at.and_then(|at| open.get_mut(at)) {
-        Some(Open::Case { bad, .. } | Open::Suite { bad, .. }) => *bad = true,
-        Some(Open::Other) | None => {}
+impl Path {
+    fn push(&mut self, begun: Open) {
+        match begun {
+            Open::Case { .. } => self.cases.push(self.open.len()),
+            Open::Suite { .. } => self.suites.push(self.open.len()),
+            Open::Other => {}
+        }
+        self.open.push(begun);
+    }
+
+    fn pop(&mut self) -> Option<Open> {
+        let ended = self.open.pop();
+        match ended {
+            Some(Open::Case { .. }) => drop(self.cases.pop()),
+            Some(Open::Suite { .. }) => drop(self.suites.pop()),
+            Some(Open::Other) | None => {}
+        }
+        ended
+    }
+
+    /// What tells of a failure belongs to the case in which it stands, else to the suite.
+    fn worsen(&mut self) {
+        let at = self.cases.last().or(self.suites.last());
+        match at.and_then(|at| self.open.get_mut(*at)) {
+            Some(Open::Case { bad, .. } | Open::Suite { bad, .. }) => *bad = true,
+            Some(Open::Other) | None => {}
+        }
     }
 }

@@ -4,7 +4,9 @@
 //! A report that is missing or cannot be read is no pass. Knows no gate.
 
 mod coverage;
+mod json;
 mod junit;
+mod names;
 mod of_task;
 mod place;
 mod sarif;
@@ -12,8 +14,10 @@ mod xml;
 
 pub(crate) use of_task::{Told, judged, remember};
 
+use crate::redact::Redactor;
 use coverage::Coverage;
-use junit::Tests;
+use junit::{Sum, Tests};
+use names::{Names, said, shown};
 use regatta_plan::model::Evidence;
 use regatta_plan::when::Condition;
 use serde_json::Value;
@@ -25,8 +29,6 @@ use std::path::Path;
 const MOST_BYTES: u64 = 64 << 20;
 /// The stack of a thread that evaluates an expression.
 const STACK_BYTES: usize = 8 << 20;
-/// So many cases or findings are named.
-const MOST_NAMES: usize = 5;
 
 /// Deletes what an earlier run of a gate wrote: it is no evidence of the next.
 pub(crate) fn forget(evidence: &[Evidence], dir: &Path) {
@@ -36,11 +38,18 @@ pub(crate) fn forget(evidence: &[Evidence], dir: &Path) {
     }
 }
 
-/// Reads a report.
+/// Reads a report. What is said of it is redacted, for its names are what a process wrote, and short.
 ///
 /// # Errors
 /// It does not say that the gate passed; why, for people.
-pub(crate) fn read(evidence: &Evidence, dir: &Path) -> Result<String, String> {
+pub(crate) fn read(evidence: &Evidence, dir: &Path, redactor: &Redactor) -> Result<String, String> {
+    match look(evidence, dir, redactor) {
+        Ok(text) => Ok(said(&text, redactor)),
+        Err(why) => Err(said(&why, redactor)),
+    }
+}
+
+fn look(evidence: &Evidence, dir: &Path, redactor: &Redactor) -> Result<String, String> {
     let unread = |why: String| format!("evidence `{}` cannot be read: {why}", evidence.path);
     let file = place::read(dir, &evidence.path).map_err(|error| unread(error.to_string()))?;
     let bytes = file.metadata().map_or(0, |meta| meta.len());
@@ -49,12 +58,12 @@ pub(crate) fn read(evidence: &Evidence, dir: &Path) -> Result<String, String> {
     }
     let reader = without_mark(BufReader::new(file.take(MOST_BYTES))).map_err(|e| unread(e.to_string()))?;
     let told = match evidence.kind.as_str() {
-        "junit" => junit::count(reader).map(tests),
+        "junit" => junit::count(reader).map(|found| tests(found, redactor)),
         "lcov" | "cobertura" => coverage(evidence, reader),
-        "json" => {
-            serde_json::from_reader(reader).map_err(|e| e.to_string()).map(|report| holds(evidence, report))
-        }
-        _ => serde_json::from_reader(reader).map_err(|e| e.to_string()).and_then(|log| findings(&log)),
+        "json" => json::read(reader, None).map(|report| holds(evidence, report)),
+        _ => json::read(reader, Some(sarif::KEYS))
+            .and_then(|log| sarif::errors(&log))
+            .map(|bad| findings(&bad, redactor)),
     };
     told.map_err(unread)?
 }
@@ -92,32 +101,30 @@ fn holds(evidence: &Evidence, report: Value) -> Result<String, String> {
 }
 
 /// At least one case, none failed or broken, and no sum that says otherwise.
-fn tests(found: Tests) -> Result<String, String> {
+fn tests(found: Tests, redactor: &Redactor) -> Result<String, String> {
     let Tests { passed, skipped, bad, told } = found;
-    if !bad.is_empty() {
-        let all = passed + bad.len() as u64;
-        return Err(format!("{} of {all} tests failed: {}", bad.len(), named(&bad)));
+    if bad.count() > 0 {
+        let all = passed + bad.count();
+        return Err(format!("{} of {all} tests failed: {}", bad.count(), bad.told(redactor)));
     }
-    match (told.first(), passed) {
-        (Some(told), _) => Err(format!("{told}, though no case of the report failed")),
+    match (told, passed) {
+        (Some(Sum { suite, number, what }), _) => {
+            let who = match shown(&suite, redactor) {
+                name if name.is_empty() => "a suite".to_owned(),
+                name => format!("the suite `{name}`"),
+            };
+            let number = shown(&number, redactor);
+            Err(format!("{who} tells of {number} {what}, though no case of the report failed"))
+        }
         (None, 0) => Err(format!("no test passed, {skipped} were skipped")),
         (None, _) => Ok(format!("{passed} tests passed, {skipped} were skipped")),
     }
 }
 
-fn findings(log: &Value) -> Result<Result<String, String>, String> {
-    let bad = sarif::errors(log)?;
-    Ok(match bad.len() {
+fn findings(bad: &Names, redactor: &Redactor) -> Result<String, String> {
+    match bad.count() {
         0 => Ok("no finding of level `error`".to_owned()),
-        n => Err(format!("{n} findings of level `error`: {}", named(&bad))),
-    })
-}
-
-fn named(names: &[String]) -> String {
-    let shown: Vec<&str> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
-    match names.len().checked_sub(MOST_NAMES) {
-        Some(more) if more > 0 => format!("{} and {more} more", shown.join(", ")),
-        _ => shown.join(", "),
+        n => Err(format!("{n} findings of level `error`: {}", bad.told(redactor))),
     }
 }
 
@@ -134,13 +141,13 @@ mod tests {
         let expression = (!expression.is_empty()).then(|| expression.to_owned());
         let evidence =
             Evidence { kind: kind.to_owned(), path: "r".to_owned(), expression, ..Evidence::default() };
-        let found = read(&evidence, dir.path());
+        let found = read(&evidence, dir.path(), &Redactor::default());
         match (&found, expect) {
             (Ok(said), Ok(part)) | (Err(said), Err(part)) => assert!(said.contains(part), "{said}"),
             _ => panic!("{found:?}"),
         }
         forget(std::slice::from_ref(&evidence), dir.path());
-        assert!(read(&evidence, dir.path()).unwrap_err().contains("cannot be read"));
+        assert!(read(&evidence, dir.path(), &Redactor::default()).unwrap_err().contains("cannot be read"));
     }
 
     #[test]
@@ -176,7 +183,7 @@ mod tests {
                 expression: Some("report".to_owned()),
                 ..Evidence::default()
             };
-            let said = read(&evidence, &root).unwrap_err();
+            let said = read(&evidence, &root, &Redactor::default()).unwrap_err();
             assert!(said.contains(&format!("evidence `{path}` cannot be read")), "{said}");
             forget(std::slice::from_ref(&evidence), &root);
         }
@@ -191,7 +198,7 @@ mod tests {
             expression: Some("report == true".to_owned()),
             ..Evidence::default()
         };
-        assert_eq!(read(&evidence, &root).unwrap(), "report == true: true");
+        assert_eq!(read(&evidence, &root, &Redactor::default()).unwrap(), "report == true: true");
     }
 
     #[test]
@@ -373,5 +380,78 @@ mod tests {
             &run("\"results\": [], \"invocations\": [{\"executionSuccessful\": true}]"),
             Ok("no finding"),
         );
+    }
+
+    #[test]
+    fn a_report_that_is_made_to_be_hard_to_read_is_told_and_never_takes_long() {
+        let deep = format!("<testsuite>{}", "<a>".repeat(2_000_000));
+        check("junit", &deep, Err("its elements stand more than 1000 deep in each other"));
+        let flat = "<error/>".repeat(200_000);
+        let nested = format!("<testsuite name=\"s\"><testcase name=\"c\">{}{flat}", "<a>".repeat(900));
+        check("junit", &nested, Err("it ends too early"));
+        let ends = format!("{nested}{}</testcase></testsuite>", "</a>".repeat(900));
+        check("junit", &ends, Err("1 of 1 tests failed: c"));
+        check(
+            "json true",
+            &format!("[{}0]", "{\"a\":0},".repeat(500_000)),
+            Err("more than 256 MiB of memory"),
+        );
+        let slashes = "a/".repeat(700_000);
+        let log = |rules: &str, results: &str| {
+            format!(
+                "{{\"runs\": [{{\"results\": [{results}], \"tool\": {{\"driver\": {{\"rules\": [{rules}]}}}}}}]}}"
+            )
+        };
+        let finding = format!("{{\"ruleId\": \"{slashes}\"}}");
+        check("sarif", &log("", &finding), Err("the id of a rule has 1400000 bytes, more than 1024"));
+        let own = finding.replace('}', ", \"level\": \"error\"}");
+        check("sarif", &log("", &own), Err("1 findings of level `error`: a/a/a/"));
+        let rules: Vec<String> = (0..20_000).map(|n| format!("{{\"id\": \"r{n:05}\"}}")).collect();
+        let results: Vec<String> = (0..20_000).map(|n| format!("{{\"ruleId\": \"r{n:05}/x/y\"}}")).collect();
+        check("sarif", &log(&rules.join(","), &results.join(",")), Ok("no finding"));
+    }
+
+    #[test]
+    fn what_nobody_asks_for_in_a_log_of_findings_takes_no_memory() {
+        let flows = "{\"message\": {\"text\": \"m\"}},".repeat(500_000);
+        let result = format!("{{\"ruleId\": \"x\", \"level\": \"error\", \"codeFlows\": [{flows}0]}}");
+        let log = format!("{{\"runs\": [{{\"artifacts\": [{flows}0], \"results\": [{result}]}}]}}");
+        check("sarif", &log, Err("1 findings of level `error`: x"));
+    }
+
+    #[test]
+    fn a_rule_is_found_by_the_longest_part_of_an_id_that_some_rule_has() {
+        let rule = |id: &str, level: &str| {
+            format!("{{\"id\": \"{id}\", \"defaultConfiguration\": {{\"level\": \"{level}\"}}}}")
+        };
+        let log = |driver: &[String], extension: &[String], result: &str| {
+            format!(
+                "{{\"runs\": [{{\"tool\": {{\"driver\": {{\"rules\": [{}]}}, \"extensions\": [{{\"rules\": [{}]}}]}}, \"results\": [{result}]}}]}}",
+                driver.join(","),
+                extension.join(",")
+            )
+        };
+        let driver = [rule("a", "error"), rule("a/b/c", "note"), rule("a/b!", "note"), rule("b", "note")];
+        let extension = [rule("a/b", "note"), rule("b", "error"), rule("c", "error")];
+        for (id, red) in [
+            ("a", true),
+            ("a/x", true),
+            ("a/c", true),
+            ("a/b", false),
+            ("a/b/x", false),
+            ("a/b/c", false),
+            ("a/b/c/d", false),
+            ("a/bx/y", true),
+            ("ab", false),
+            ("b/x", false),
+            ("c/x", true),
+            ("", false),
+            ("/", false),
+        ] {
+            let by_id = log(&driver, &extension, &format!("{{\"ruleId\": \"{id}\"}}"));
+            check("sarif", &by_id, if red { Err("findings of level `error`") } else { Ok("no finding") });
+        }
+        let of_part = "{\"rule\": {\"id\": \"b/x\", \"toolComponent\": {\"index\": 0}}}";
+        check("sarif", &log(&driver, &extension, of_part), Err("findings of level `error`: b/x"));
     }
 }

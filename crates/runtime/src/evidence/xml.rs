@@ -6,6 +6,9 @@ use quick_xml::events::{BytesStart, BytesText, Event};
 use quick_xml::reader::Reader;
 use std::io::BufRead;
 
+/// Reports nest a few steps deep.
+const MOST_OPEN: u64 = 1_000;
+
 /// What is met.
 pub(super) enum Step<'a> {
     /// An element begins.
@@ -29,6 +32,9 @@ pub(super) fn walk(
             Event::Start(tag) => {
                 alone(open, begun)?;
                 (open, begun) = (open + 1, true);
+                if open > MOST_OPEN {
+                    return Err(format!("its elements stand more than {MOST_OPEN} deep in each other"));
+                }
                 step(Step::Open(&tag))?;
             }
             Event::Empty(tag) => {
