@@ -163,6 +163,8 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// The cycle, for [`Code::Cycle`]: first = last.
     pub cycle: Vec<String>,
+    /// It names a task that there is none of, where another one would do.
+    pub missing_task: bool,
 }
 
 impl Diagnostic {
@@ -177,6 +179,7 @@ impl Diagnostic {
             also: Vec::new(),
             help: None,
             cycle: Vec::new(),
+            missing_task: code == Code::MissingDependency,
         }
     }
 

@@ -12,10 +12,43 @@ use crate::reference::{Ref, RefError, Script, Template};
 use crate::tree::Span;
 use crate::when::Condition;
 use serde_json::Value as Json;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How the message ends about a reference to a task that there is none of.
-pub const NAMES_NO_TASK: &str = "names no task";
+/// How the message ends about a name of a task that there is none of.
+const NAMES_NO_TASK: &str = "names no task";
+
+/// What is wrong with a reference.
+enum Wrong {
+    /// There is no such task.
+    NoTask,
+    /// Something else, in words.
+    Other(Cow<'static, str>),
+}
+
+impl Wrong {
+    fn words(&self) -> &str {
+        match self {
+            Wrong::NoTask => NAMES_NO_TASK,
+            Wrong::Other(words) => words,
+        }
+    }
+}
+
+impl From<&'static str> for Wrong {
+    fn from(words: &'static str) -> Wrong {
+        Wrong::Other(words.into())
+    }
+}
+
+impl From<String> for Wrong {
+    fn from(words: String) -> Wrong {
+        Wrong::Other(words.into())
+    }
+}
+
+/// What is wrong, and what to do.
+type Amiss = (Wrong, Option<String>);
 
 /// Everything that references may name.
 pub(crate) struct Names<'n> {
@@ -148,18 +181,19 @@ impl<'a> Edges<'a> {
 
     fn reference(&mut self, reference: &Ref, span: &Span, problems: &mut Problems) {
         if let Err((why, help)) = self.follow(reference, span) {
-            let message = format!("`${{{}}}` in task `{}` {why}", reference.name(), self.id);
+            let message = format!("`${{{}}}` in task `{}` {}", reference.name(), self.id, why.words());
             let mut problem = Diagnostic::error(Code::BadReference, span.clone(), message);
             problem.help = help;
+            problem.missing_task = matches!(why, Wrong::NoTask);
             problems.push(problem);
         }
     }
 
-    fn follow(&mut self, reference: &Ref, span: &Span) -> Result<(), (String, Option<String>)> {
+    fn follow(&mut self, reference: &Ref, span: &Span) -> Result<(), Amiss> {
         let first = reference.path.first().map(String::as_str).unwrap_or_default();
         if matches!(reference.head.as_str(), "vault" | "env" | "matrix") && reference.path.len() > 1 {
             let help = format!("write `${{{}.{first}}}`", reference.head);
-            return Err((format!("goes into `{first}`, which is one text"), Some(help)));
+            return Err((format!("goes into `{first}`, which is one text").into(), Some(help)));
         }
         match reference.head.as_str() {
             "inputs" if self.names.inputs.contains(first) => Ok(()),
@@ -188,7 +222,7 @@ impl<'a> Edges<'a> {
         }
     }
 
-    fn follow_task(&mut self, reference: &Ref, span: &Span) -> Result<(), (String, Option<String>)> {
+    fn follow_task(&mut self, reference: &Ref, span: &Span) -> Result<(), Amiss> {
         let id = &reference.head;
         let field = reference.path.first().map(String::as_str).unwrap_or_default();
         if id == self.id && !self.free {
@@ -204,11 +238,11 @@ impl<'a> Edges<'a> {
             return Ok(());
         }
         if self.names.tasks.find(id).is_none() {
-            return Err((NAMES_NO_TASK.into(), self.guesses.help(id, self.names.tasks.iter())));
+            return Err((Wrong::NoTask, self.guesses.help(id, self.names.tasks.iter())));
         }
         if !["result", "status", "duration_ms", "stdout", "exit_code"].contains(&field) {
             let help = "a task has `result`, `status`, `duration_ms`, `stdout` and `exit_code`";
-            return Err((format!("asks for `{field}`"), Some(help.to_owned())));
+            return Err((format!("asks for `{field}`").into(), Some(help.to_owned())));
         }
         if !self.free {
             self.on(id, span);

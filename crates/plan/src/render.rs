@@ -34,6 +34,9 @@ pub struct Fact {
     /// The cycle, first = last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cycle: Vec<String>,
+    /// It names a task that there is none of: as one that is needed, or in a reference.
+    #[serde(skip)]
+    pub missing_task: bool,
 }
 
 /// A problem as a fact.
@@ -71,6 +74,7 @@ fn fact_on(problem: &Diagnostic, source: &str, line: usize) -> Fact {
         column: source[line_start..at].chars().count() + 1,
         help: problem.help.as_deref().map(safe),
         cycle: problem.cycle.iter().map(|id| safe(id)).collect(),
+        missing_task: problem.missing_task,
     }
 }
 

@@ -18,7 +18,7 @@ use regatta_engine::report::Report;
 use regatta_engine::state::Phase;
 use regatta_journal::{StoredEvent, rfc3339};
 use regatta_plan::model::Dialect;
-use regatta_plan::{Code, Fact, Loaded, NAMES_NO_TASK};
+use regatta_plan::{Code, Fact, Loaded};
 use regatta_runtime::{collect, workspace};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -30,8 +30,16 @@ use std::sync::Arc;
 /// Of a stream that is longer, this many bytes of its head and as many of its tail are told.
 const MAX_SHOWN_BYTES: u64 = 32 << 10;
 
+/// A result that is not told whole has about so many bytes of results and streams, over all its tasks.
+const MAX_TOLD_BYTES: u64 = 8 << 20;
+/// And of each at least so many of head and tail.
+const MIN_SHOWN_BYTES: u64 = 1 << 10;
+
 /// Of what a command that failed wrote as errors, so many bytes of the end are part of the message.
 const MAX_LAST_WORDS_BYTES: usize = 500;
+
+/// What is told in part only, if it is no stream.
+pub const RESULT: &str = "result";
 
 /// A moment: wall clock in milliseconds since the Unix epoch, and engine time.
 type Moment = (u64, Timestamp);
@@ -43,23 +51,63 @@ struct Entry {
     ended: Option<Moment>,
     attempt: Option<AttemptId>,
     report: Option<Report>,
-    result: Option<Arc<[u8]>>,
+    result: Option<Kept>,
     cause: Option<Cause>,
     undone: Option<bool>,
     reused: bool,
 }
 
+/// A result that stands in the journal.
+#[derive(Debug)]
+enum Kept {
+    Whole(Arc<[u8]>),
+    /// Head and tail of it, and its bytes.
+    Part(String, u64),
+}
+
+impl Kept {
+    fn of(bytes: &Arc<[u8]>, shown: Option<u64>) -> Kept {
+        let most = shown.and_then(|shown| usize::try_from(shown).ok()).filter(|most| bytes.len() > 2 * most);
+        match most {
+            None => Kept::Whole(Arc::clone(bytes)),
+            Some(most) => {
+                let ends = (&bytes[..most], &bytes[bytes.len() - most..]);
+                Kept::Part(head_and_tail(ends, bytes.len() as u64), bytes.len() as u64)
+            }
+        }
+    }
+}
+
+/// The ends of something that has so many bytes.
+fn head_and_tail((head, tail): (&[u8], &[u8]), of: u64) -> String {
+    let omitted = of - (head.len() + tail.len()) as u64;
+    let (head, tail) = (String::from_utf8_lossy(head), String::from_utf8_lossy(tail));
+    format!("{head}\n[{omitted} bytes omitted]\n{tail}")
+}
+
 /// Gathers the events of a run.
 #[derive(Debug, Default)]
 pub struct Collector {
+    /// So many bytes of head and tail are told of a longer result; without it results are told whole.
+    shown: Option<u64>,
     entries: BTreeMap<NodeId, Entry>,
     first: Option<Moment>,
     last: Option<Moment>,
 }
 
 impl Collector {
+    /// For an answer that is bounded whatever the tasks resulted in: of long results head and tail are told, and nothing more
+    /// of them is read.
+    #[must_use]
+    pub fn bounded(tasks: usize) -> Collector {
+        let each = MAX_TOLD_BYTES / (2 * tasks.max(1) as u64);
+        Collector { shown: Some(each.clamp(MIN_SHOWN_BYTES, MAX_SHOWN_BYTES)), ..Collector::default() }
+    }
+
     /// Takes the next event.
     pub fn push(&mut self, stored: &StoredEvent) {
+        let shown = self.shown;
+        let kept = || stored.payload.as_ref().map(|bytes| Kept::of(bytes, shown));
         let moment = (stored.wall_ms, stored.event.at);
         self.first.get_or_insert(moment);
         self.last = Some(moment);
@@ -73,15 +121,15 @@ impl Collector {
             }
             EventKind::DispatchEnded { report, cause, .. } => {
                 (entry.report, entry.cause) = (Some((**report).clone()), *cause);
-                entry.result.clone_from(&stored.payload);
+                entry.result = kept();
             }
             EventKind::NodeReused { attempt, reused, .. } => {
                 entry.started.get_or_insert(moment);
                 (entry.attempt, entry.reused) = (Some(*attempt), true);
                 entry.report = Some(reused.report.clone());
-                entry.result.clone_from(&stored.payload);
+                entry.result = kept();
             }
-            EventKind::Answered { .. } => entry.result.clone_from(&stored.payload),
+            EventKind::Answered { .. } => entry.result = kept(),
             EventKind::NodeEnded { cause, .. } => {
                 (entry.ended, entry.cause) = (Some(moment), cause.or(entry.cause));
             }
@@ -111,7 +159,7 @@ impl Collector {
             .map(NodeId)
             .map(|node| {
                 let entry = self.entries.get(&node).unwrap_or(&nothing);
-                let row = Row { view, node, entry, run_dir, first };
+                let row = Row { view, node, entry, run_dir, first, shown: self.shown };
                 count("total", 1);
                 count(row.status().1, 1);
                 (graph.name(node).to_owned(), if request { row.task() } else { row.command() })
@@ -187,6 +235,7 @@ struct Row<'a> {
     entry: &'a Entry,
     run_dir: &'a Path,
     first: Moment,
+    shown: Option<u64>,
 }
 
 impl Row<'_> {
@@ -206,7 +255,11 @@ impl Row<'_> {
     fn task(&self) -> Value {
         let mut out = self.times(json!({ "taskId": self.id(), "status": self.status().0 }));
         if self.status().0 == "success" {
-            out["result"] = self.result();
+            let (result, cut) = self.result();
+            out["result"] = result;
+            if let Some(bytes) = cut {
+                (out["truncated"], out["resultBytes"]) = (true.into(), bytes.into());
+            }
         } else {
             out["error"] = self.error();
         }
@@ -242,12 +295,23 @@ impl Row<'_> {
         out
     }
 
-    /// Its result; without one, what the command said.
-    fn result(&self) -> Value {
-        let stored = self.entry.result.as_ref().map(|bytes| bytes.to_vec());
-        let bytes = stored.or_else(|| std::fs::read(self.file(collect::LARGE_RESULT)?).ok());
+    /// Its result; without one, what the command said. If only head and tail of it are told, also how long it is.
+    fn result(&self) -> (Value, Option<u64>) {
         let said = || self.streams(json!({ "exitCode": self.exit_code() }));
-        bytes.and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_else(said)
+        let read = |bytes: &[u8]| serde_json::from_slice(bytes).ok();
+        let large = || match self.shown {
+            None => Some((read(&std::fs::read(self.file(collect::LARGE_RESULT)?).ok()?), None)),
+            Some(_) => match self.stream(collect::LARGE_RESULT).ok()? {
+                (text, None) => Some((read(text.as_bytes()), None)),
+                (text, cut) => Some((Some(text.into()), cut)),
+            },
+        };
+        let (told, cut) = match &self.entry.result {
+            Some(Kept::Whole(bytes)) => (read(bytes), None),
+            Some(Kept::Part(text, bytes)) => (Some(text.as_str().into()), Some(*bytes)),
+            None => large().unwrap_or_default(),
+        };
+        (told.unwrap_or_else(said), cut)
     }
 
     fn error(&self) -> Value {
@@ -303,32 +367,34 @@ impl Row<'_> {
     fn stream(&self, name: &str) -> std::io::Result<(String, Option<u64>)> {
         let mut file = File::open(self.file(name).ok_or(std::io::ErrorKind::NotFound)?)?;
         let bytes = file.metadata()?.len();
+        let shown = self.shown.unwrap_or(MAX_SHOWN_BYTES);
         let mut head = Vec::new();
-        if bytes <= 2 * MAX_SHOWN_BYTES {
+        if bytes <= 2 * shown {
             file.read_to_end(&mut head)?;
             return Ok((String::from_utf8_lossy(&head).into_owned(), None));
         }
-        file.by_ref().take(MAX_SHOWN_BYTES).read_to_end(&mut head)?;
-        file.seek(SeekFrom::Start(bytes - MAX_SHOWN_BYTES))?;
+        file.by_ref().take(shown).read_to_end(&mut head)?;
+        file.seek(SeekFrom::Start(bytes - shown))?;
         let mut tail = Vec::new();
-        file.take(MAX_SHOWN_BYTES).read_to_end(&mut tail)?;
-        let omitted = bytes - 2 * MAX_SHOWN_BYTES;
-        let (head, tail) = (String::from_utf8_lossy(&head), String::from_utf8_lossy(&tail));
-        Ok((format!("{head}\n[{omitted} bytes omitted]\n{tail}"), Some(bytes)))
+        file.take(shown).read_to_end(&mut tail)?;
+        Ok((head_and_tail((&head, &tail), bytes), Some(bytes)))
     }
 }
 
-/// What of a result is told in part only: tasks and their streams.
+/// What of a result is told in part only: tasks, and their streams or `result`.
 #[must_use]
 pub fn cut_streams(result: &Value) -> Vec<(&str, &'static str)> {
     let tasks = ["tasks", "commands"].iter().filter_map(|key| result.get(key)?.as_object()).flatten();
     let streams = [(collect::STDOUT, "stdoutBytes"), (collect::STDERR, "stderrBytes")];
     tasks
         .flat_map(|(id, told)| {
+            let result = told["truncated"] == true && told.get("resultBytes").is_some();
+            let result = result.then_some((id.as_str(), RESULT));
             // The result of a request is what its command said, if it said nothing else.
             let told = if told.get("taskId").is_some() { &told["result"] } else { told };
             let cut = |length: &str| told["truncated"] == true && told.get(length).is_some();
-            streams.into_iter().filter(move |(_, length)| cut(length)).map(|(name, _)| (id.as_str(), name))
+            let streams = streams.into_iter().filter(move |(_, length)| cut(length));
+            streams.map(|(name, _)| (id.as_str(), name)).chain(result)
         })
         .collect()
 }
@@ -353,11 +419,9 @@ const CODES: [(Code, &str); 4] = [
 ];
 
 fn problem(fact: &Fact) -> Value {
-    let code = CODES.iter().find(|(code, _)| code.name() == fact.code);
     // A reference is a dependency too.
-    let is_missing = fact.code == Code::BadReference.name() && fact.message.ends_with(NAMES_NO_TASK);
-    let code =
-        if is_missing { CODES.iter().find(|(code, _)| *code == Code::MissingDependency) } else { code };
+    let wanted = if fact.missing_task { Code::MissingDependency.name() } else { fact.code };
+    let code = CODES.iter().find(|(code, _)| code.name() == wanted);
     let code = code.map_or("PARALLEL_EXECUTION_ERROR", |(_, name)| name);
     let mut out = json!({ "code": code, "message": fact.message, "line": fact.line, "column": fact.column });
     if let Some(help) = &fact.help {

@@ -206,63 +206,88 @@ impl RunView {
         each: &mut dyn FnMut(&StoredEvent),
     ) -> Result<RunView, CliError> {
         let summary = reader.resolve(which).map_err(store_error)?;
-        let record = reader.run(&summary.run_id).map_err(store_error)?;
+        let mut view = RunView::begin(reader, &summary.run_id)?;
+        let mut wrong = Ok(());
+        let folded = reader.fold(&summary.run_id, &mut |stored| {
+            if wrong.is_ok() {
+                wrong = view.absorb(&stored);
+            }
+            each(&stored);
+            Ok(())
+        });
+        folded.map_err(store_error)?;
+        wrong?;
+        view.look_around(reader)?;
+        Ok(view)
+    }
+
+    /// A run of which no event has been read yet.
+    ///
+    /// # Errors
+    /// No such run, or its record cannot be read.
+    pub fn begin(reader: &Reader, id: &RunId) -> Result<RunView, CliError> {
+        let record = reader.run(id).map_err(store_error)?;
         let (plan, _) = plan_of(&record)?;
-        let mut engine = engine_of(&plan)?;
-        let mut metrics = Metrics::default();
-        let (mut illegal, mut failures, mut failed_undos) = (None, BTreeMap::new(), BTreeMap::new());
-        let (mut reused, mut reuse_missed) = (BTreeMap::new(), BTreeMap::new());
-        let (mut story, mut batches) = (Story::default(), Vec::new());
-        let mut warnings = BTreeMap::new();
-        reader
-            .fold(&summary.run_id, &mut |stored| {
-                if let Err(error) = engine.apply(&stored.event) {
-                    illegal.get_or_insert((stored.pos, error));
-                }
-                metrics.push(&stored.event);
-                story.absorb(engine.graph(), &stored.event);
-                note(&mut failures, &stored.event.kind);
-                warn(&mut warnings, &stored.event.kind);
-                match &stored.event.kind {
-                    EventKind::UndoEnded { node, cause: Some(cause), report, .. } => {
-                        failed_undos.insert(*node, (*cause, report.clone()));
-                    }
-                    EventKind::NodeReused { node, reused: found, .. } => {
-                        reused.insert(*node, found.clone());
-                    }
-                    EventKind::BatchTested(batch) => batches.push((**batch).clone()),
-                    EventKind::ReuseMissed(node, why) => {
-                        reuse_missed.insert(*node, why.clone());
-                    }
-                    _ => {}
-                }
-                each(&stored);
-                Ok(())
-            })
-            .map_err(store_error)?;
-        if let Some((pos, error)) = illegal {
-            let message = format!("the journal of run {} is damaged at event {pos}: {error}", summary.run_id);
-            return Err(CliError::environment(message));
-        }
-        let holder = reader.holder(&summary.run_id).map_err(store_error)?;
-        let run_dir = reader.place().run_dir(&summary.run_id);
         Ok(RunView {
-            landing: landing(&run_dir, summary.state.has_ended()),
-            // What cannot be read is told by the landing.
-            refused: Approval::left_out(&run_dir).unwrap_or_default(),
+            engine: engine_of(&plan)?,
             record,
             plan,
-            engine,
-            metrics,
-            holder,
-            failures,
-            warnings,
-            reused,
-            reuse_missed,
-            batches,
-            failed_undos,
-            story,
+            metrics: Metrics::default(),
+            holder: None,
+            failures: BTreeMap::new(),
+            warnings: BTreeMap::new(),
+            reused: BTreeMap::new(),
+            reuse_missed: BTreeMap::new(),
+            batches: Vec::new(),
+            failed_undos: BTreeMap::new(),
+            story: Story::default(),
+            refused: BTreeMap::new(),
+            landing: None,
         })
+    }
+
+    /// Takes its next event.
+    ///
+    /// # Errors
+    /// The journal is damaged.
+    pub fn absorb(&mut self, stored: &StoredEvent) -> Result<(), CliError> {
+        if let Err(error) = self.engine.apply(&stored.event) {
+            let (id, pos) = (&self.record.summary.run_id, stored.pos);
+            let message = format!("the journal of run {id} is damaged at event {pos}: {error}");
+            return Err(CliError::environment(message));
+        }
+        self.metrics.push(&stored.event);
+        self.story.absorb(self.engine.graph(), &stored.event);
+        note(&mut self.failures, &stored.event.kind);
+        warn(&mut self.warnings, &stored.event.kind);
+        match &stored.event.kind {
+            EventKind::UndoEnded { node, cause: Some(cause), report, .. } => {
+                self.failed_undos.insert(*node, (*cause, report.clone()));
+            }
+            EventKind::NodeReused { node, reused: found, .. } => {
+                self.reused.insert(*node, found.clone());
+            }
+            EventKind::BatchTested(batch) => self.batches.push((**batch).clone()),
+            EventKind::ReuseMissed(node, why) => {
+                self.reuse_missed.insert(*node, why.clone());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Looks at what stands beside its events: who has it, and how its work was brought together.
+    ///
+    /// # Errors
+    /// That cannot be read.
+    pub fn look_around(&mut self, reader: &Reader) -> Result<(), CliError> {
+        let summary = &self.record.summary;
+        self.holder = reader.holder(&summary.run_id).map_err(store_error)?;
+        let run_dir = reader.place().run_dir(&summary.run_id);
+        self.landing = landing(&run_dir, summary.state.has_ended());
+        // What cannot be read is told by the landing.
+        self.refused = Approval::left_out(&run_dir).unwrap_or_default();
+        Ok(())
     }
 
     /// The state for people: a run whose orchestrator is dead is interrupted.
@@ -348,7 +373,7 @@ fn landing(run_dir: &Path, has_ended: bool) -> Option<Landing> {
 }
 
 /// Remembers what is to be said of the last attempt of a node, if that ended well.
-fn warn(warnings: &mut BTreeMap<NodeId, Box<str>>, kind: &EventKind) {
+pub(crate) fn warn(warnings: &mut BTreeMap<NodeId, Box<str>>, kind: &EventKind) {
     let EventKind::DispatchEnded { node, outcome, report, .. } = kind else { return };
     match report.message.clone().filter(|_| *outcome == AttemptOutcome::Succeeded) {
         Some(said) => warnings.insert(*node, said),

@@ -41,6 +41,16 @@ fn a_reference_where_the_shell_would_not_expand_it_is_an_error() {
 }
 
 #[test]
+fn a_reference_to_no_task_says_so_as_a_fact_and_not_in_words_alone() {
+    let loaded = yaml(
+        "version: 1\ntasks: [ { id: a, run: [echo, '${b.result}'] }, { id: c, run: [echo, '${a.nothing}'] }, { id: d, run: x, needs: [e] } ]",
+    );
+    let facts = loaded.facts();
+    let missing: Vec<_> = facts.iter().map(|fact| (fact.code, fact.missing_task)).collect();
+    assert_eq!(missing, [("RG013", true), ("RG013", false), ("RG011", true)], "{facts:#?}");
+}
+
+#[test]
 fn in_other_texts_an_unknown_head_is_an_error_and_a_double_dollar_is_literal() {
     assert!(Template::parse("${HOME}").is_err());
     assert!(Template::parse("$${HOME} ${inputs.x}").is_ok());

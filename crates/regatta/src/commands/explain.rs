@@ -5,7 +5,7 @@ use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape;
-use crate::render::{questions, why};
+use crate::render::{questions, standing, why};
 use crate::view::{RunView, reader};
 use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::NodeOutcome;
@@ -50,7 +50,7 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-/// The task that is asked for, else all that did not end well.
+/// The task that is asked for, else all that did not end well, those that a person looks for first.
 ///
 /// # Errors
 /// There is no such task.
@@ -69,7 +69,9 @@ fn unwell(view: &RunView) -> Vec<NodeId> {
         let outcome = view.engine.state().node(*n).outcome();
         matches!(outcome, Some(NodeOutcome::Succeeded | NodeOutcome::Skipped))
     };
-    view.engine.shown().filter(|n| !well(n)).collect()
+    let mut unwell: Vec<NodeId> = view.engine.shown().filter(|n| !well(n)).collect();
+    unwell.sort_by_key(|node| standing::rank(view.engine.state().node(*node).state_name()));
+    unwell
 }
 
 /// The batches of merges that a task was in, and whether their gates passed.

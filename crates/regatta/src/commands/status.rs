@@ -86,9 +86,9 @@ fn text(view: &RunView, live: u64, said: &str) -> String {
     }
     text.push_str(&questions::text(view.stand()));
     text.push_str(&escalations::below_questions(view.stand()));
+    text.push_str(&summary::warnings(&view.engine, &view.warnings));
     let id = view.record.summary.run_id.as_str();
     text.push_str(&view.landing.as_ref().map(|report| landing::text(report, id)).unwrap_or_default());
-    text.push_str(&summary::warnings(view));
     if view.status() == "interrupted" {
         if live > 0 {
             let go = if live == 1 { "goes" } else { "go" };

@@ -85,6 +85,12 @@ pub fn json(stand: Stand<'_>) -> Value {
     open(stand.engine).map(row).chain(at_gates(stand.engine).map(at_gate)).collect()
 }
 
+/// Whether anybody asks a person.
+#[must_use]
+pub fn any(engine: &Engine) -> bool {
+    open(engine).next().is_some() || at_gates(engine).next().is_some()
+}
+
 /// Gates that wait for a person.
 fn at_gates(engine: &Engine) -> impl Iterator<Item = (NodeId, &Asked)> {
     engine.state().in_doubt().filter_map(|node| Some((node, engine.graph().asked(node)?)))

@@ -2,8 +2,8 @@
 //!
 //! The same text whether it is made from the journal or by the orchestrator that is asked for it.
 
-use super::{escalations, questions, why};
-use crate::view::{Failure, Stand, note};
+use super::{escalations, questions, summary, why};
+use crate::view::{Failure, Stand, note, warn};
 use regatta_engine::Engine;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::ids::NodeId;
@@ -54,7 +54,7 @@ fn first_of_many(stand: Stand<'_>) -> (String, Vec<NodeId>) {
     let mut counts: BTreeMap<(usize, &str), usize> = BTreeMap::new();
     for node in stand.engine.shown() {
         let state = stand.engine.state().node(node).state_name();
-        let rank = STATES.iter().position(|some| some.contains(&state)).unwrap_or(STATES.len());
+        let rank = rank(state);
         *counts.entry((rank, state)).or_insert(0) += 1;
         if found[rank].len() < MAX_LISTED {
             found[rank].push(node);
@@ -65,25 +65,38 @@ fn first_of_many(stand: Stand<'_>) -> (String, Vec<NodeId>) {
     (format!("  {}\n", counts.join(", ")), listed)
 }
 
+/// How soon a person looks for a task in that state.
+#[must_use]
+pub fn rank(state: &str) -> usize {
+    STATES.iter().position(|some| some.contains(&state)).unwrap_or(STATES.len())
+}
+
 /// What an orchestrator remembers of its run, beside the engine, to say where it stands.
 #[derive(Debug)]
 pub struct Standing {
     run_id: String,
     failures: BTreeMap<NodeId, Failure>,
     reused: BTreeMap<NodeId, Box<Reused>>,
+    warnings: BTreeMap<NodeId, Box<str>>,
 }
 
 impl Standing {
     /// Of a run that has not begun.
     #[must_use]
     pub fn new(run_id: &str) -> Standing {
-        Standing { run_id: run_id.to_owned(), failures: BTreeMap::new(), reused: BTreeMap::new() }
+        Standing {
+            run_id: run_id.to_owned(),
+            failures: BTreeMap::new(),
+            reused: BTreeMap::new(),
+            warnings: BTreeMap::new(),
+        }
     }
 
     /// Takes durable events, all of them from the first.
     pub fn take(&mut self, events: &[Event]) {
         for event in events {
             note(&mut self.failures, &event.kind);
+            warn(&mut self.warnings, &event.kind);
             if let EventKind::NodeReused { node, reused, .. } = &event.kind {
                 self.reused.insert(*node, reused.clone());
             }
@@ -93,9 +106,13 @@ impl Standing {
     /// The text between head and end of `status`.
     #[must_use]
     pub fn text(&self, engine: &Engine) -> String {
-        let Standing { run_id, failures, reused } = self;
+        let Standing { run_id, failures, reused, warnings } = self;
+        // Work is refused while nobody has the run, and who takes that up has not seen it from its beginning.
         let refused = &BTreeMap::new();
         let stand = Stand { engine, failures, reused, refused, run_id, held: true };
-        tasks(stand) + &questions::text(stand) + &escalations::below_questions(stand)
+        tasks(stand)
+            + &questions::text(stand)
+            + &escalations::below_questions(stand)
+            + &summary::warnings(engine, warnings)
     }
 }

@@ -21,6 +21,7 @@ use regatta_journal::RunId;
 use regatta_runtime::escalation::shell_word;
 use regatta_runtime::metrics::Metrics;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// At most this many tasks are listed one by one.
 const MAX_LISTED: usize = 20;
@@ -60,7 +61,7 @@ pub fn text(view: &RunView) -> String {
     out.push_str(&format!("  most at once {peak}\n"));
     out.push_str(&view.landing.as_ref().map(|report| landing::text(report, run_id)).unwrap_or_default());
     out.push_str(&usage::text(view));
-    out.push_str(&warnings(view));
+    out.push_str(&warnings(engine, &view.warnings));
     out.push_str(&failures(view));
     for (node, (cause, report)) in &view.failed_undos {
         let reason = lines::reason(Some(*cause), report);
@@ -128,14 +129,14 @@ fn unwell(engine: &Engine) -> impl Iterator<Item = NodeId> + '_ {
 
 /// What people should know of tasks that ended well, a line each.
 #[must_use]
-pub fn warnings(view: &RunView) -> String {
+pub fn warnings(engine: &Engine, warnings: &BTreeMap<NodeId, Box<str>>) -> String {
     let mut out = String::new();
-    for (node, said) in view.warnings.iter().take(MAX_LISTED) {
-        let name = escape(view.engine.graph().name(*node));
+    for (node, said) in warnings.iter().take(MAX_LISTED) {
+        let name = escape(engine.graph().name(*node));
         out.push_str(&format!("  note         {name}: {}\n", escape(said)));
     }
-    if view.warnings.len() > MAX_LISTED {
-        out.push_str(&format!("  … and {} more notes\n", view.warnings.len() - MAX_LISTED));
+    if warnings.len() > MAX_LISTED {
+        out.push_str(&format!("  … and {} more notes\n", warnings.len() - MAX_LISTED));
     }
     out
 }
@@ -236,6 +237,10 @@ pub fn json(view: &RunView) -> Value {
         })
         .collect();
     let slots = engine.state().limits.max_parallel;
+    let mut counts = BTreeMap::new();
+    for node in engine.shown() {
+        *counts.entry(engine.state().node(node).state_name()).or_insert(0_u32) += 1;
+    }
     json!({
         "run_id": run_id,
         "retry_of": view.record.run.retry_of.as_ref().map(RunId::as_str),
@@ -256,6 +261,7 @@ pub fn json(view: &RunView) -> Value {
         "questions": questions::json(view.stand()),
         "escalations": escalations::json(view),
         "landing": view.landing.as_ref().map(landing::json),
+        "counts": counts,
         "tasks": tasks,
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! Knows nobody who asks.
 
-use super::why::why;
+use super::why::{left_to_person, why};
 use super::{escalations, questions};
 use crate::view::RunView;
 use regatta_engine::ids::NodeId;
@@ -12,23 +12,29 @@ use serde_json::{Value, json};
 /// Adds what there is of it to what is told of a run, and in `hint` what to do if nothing goes on before a person has answered.
 /// Answers whether it is so.
 pub fn tell(view: &RunView, told: &mut Value) -> bool {
-    let mut any = false;
     let lists = [
         ("doubts", doubts(view)),
         ("questions", questions::json(view.stand())),
         ("escalations", escalations::json(view)),
     ];
+    let mut said = Vec::new();
     for (key, list) in lists {
         if list.as_array().is_some_and(|list| !list.is_empty()) {
             told[key] = list;
-            any = true;
+            said.push(key);
         }
     }
-    let stands = any && view.status() == "waiting";
-    if stands {
-        told["hint"] = hint(view).into();
+    if view.status() != "waiting" {
+        return false;
     }
-    stands
+    // Who has something to answer does that first.
+    let answers = said.iter().any(|key| *key != "escalations");
+    let conflict = view.engine.state().in_doubt().find_map(|node| conflict(view, node)).filter(|_| !answers);
+    if said.is_empty() && conflict.is_none() {
+        return false;
+    }
+    told["hint"] = conflict.map_or_else(|| hint(view), str::to_owned).into();
+    true
 }
 
 /// Tasks of which nobody can tell whether their attempt had its effect.
@@ -46,9 +52,16 @@ pub fn doubts(view: &RunView) -> Value {
             "failed": answer("failed"),
         })
     };
-    // What a gate asks a person is a question.
-    let doubted = view.engine.state().in_doubt().filter(|node| view.engine.graph().asked(*node).is_none());
+    // What a gate asks a person is a question, and a conflict is resolved where it stands.
+    let asked = |node: NodeId| view.engine.graph().asked(node).is_some();
+    let doubted =
+        view.engine.state().in_doubt().filter(|&node| !asked(node) && conflict(view, node).is_none());
     doubted.map(row).collect()
+}
+
+/// Where a conflict stands that a node would begin from, with what goes on.
+fn conflict(view: &RunView, node: NodeId) -> Option<&str> {
+    left_to_person(&view.engine, &view.failures, node)
 }
 
 /// What to do about a run that stands still because it waits for a person.

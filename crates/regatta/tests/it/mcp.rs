@@ -347,7 +347,7 @@ fn what_is_no_message_ends_nothing_and_only_the_protocol_is_on_standard_output()
     client.send("[1, 2");
     client.send("{\"jsonrpc\":\"2.0\",\"id\":77,\"method\":7}");
     let said = client.hear();
-    assert_eq!(said["error"]["code"], -32600, "{said}");
+    assert_eq!((&said["error"]["code"], &said["id"]), (&json!(-32600), &json!(77)), "{said}");
     let said = client.ask("no/such", json!({}));
     assert_eq!(said["error"]["code"], -32601, "{said}");
     let said = client.ask("tools/call", json!({ "name": "nope", "arguments": {} }));

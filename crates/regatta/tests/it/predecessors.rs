@@ -213,15 +213,18 @@ fn after_kill_9_while_an_agent_resolves_its_attempt_is_made_again_and_a_resoluti
 }
 
 #[test]
-fn a_person_may_answer_for_a_task_instead_and_what_has_left_nothing_does_not_hold_up_the_landing() {
+fn a_person_may_give_a_task_up_instead_and_what_has_left_nothing_does_not_hold_up_the_landing() {
     let world = with_plan(&format!(
         "merge: {{ policy: merge-succeeded, on_conflict: manual-escalation, gates: ['true'] }}\n{}",
         TASKS.replace("src/b.txt; echo a", "x.txt; echo a").replace("echo B >src/b.txt", "echo B >x.txt")
     ));
     world.regatta(&["run", "plan.yaml"]).exits(5);
     let run = world.run_id();
-    world.regatta(&["answer", &run, "c", "--succeeded"]);
-    world.regatta(&["answer", &run, "d", "--failed"]);
+    // It never started, so it has not succeeded.
+    world.regatta(&["answer", &run, "c", "--succeeded"]).exits(2);
+    for task in ["c", "d"] {
+        world.regatta(&["answer", &run, task, "--failed"]).exits(0);
+    }
     // The work of the two conflicts where it lands, too.
     world.regatta(&["resume"]).exits(5);
     let place = integration_worktree(&world).unwrap();
@@ -230,7 +233,7 @@ fn a_person_may_answer_for_a_task_instead_and_what_has_left_nothing_does_not_hol
     world.regatta(&["merge", "--continue"]).exits(1);
     assert_eq!(world.read("x.txt"), "both\n");
     let both = [task(&world, "c")["status"].clone(), task(&world, "d")["status"].clone()];
-    assert_eq!(both, [json!("succeeded"), json!("failed")]);
+    assert_eq!(both, [json!("failed"), json!("failed")]);
 }
 
 /// What a death left where the conflict before `d` was resolved goes once another has resolved the same.

@@ -1,7 +1,9 @@
 //! What is told of a landing: who is to blame, what waits and for whom, and the one command that goes on.
 
+use crate::mcp::Client;
 use crate::repo_world::{branches, with_plan, worktree_at};
-use crate::world::World;
+use crate::world::{World, ends, signal};
+use rustix::process::Signal;
 use serde_json::Value;
 
 const BOTH: &str = "tasks: [ { id: a, run: 'echo A >src/b.txt' }, { id: b, run: 'echo B >src/b.txt' } ]\n";
@@ -95,6 +97,18 @@ tasks:
             assert_eq!(line, format!("regatta resume {run}"));
         }
     }
+    // Nor is it a doubt for programs: what is no attempt has not had its effect, and cannot be tried again.
+    assert_eq!(status(&world)["doubts"], serde_json::json!([]));
+    for word in ["--again", "--succeeded"] {
+        let said = world.regatta(&["answer", "c", word]).exits(2).err;
+        assert!(said.contains("resolve it") && said.contains("regatta resume"), "{said}");
+        assert!(said.contains(&format!("regatta status {run}")), "{said}");
+    }
+    let mut client = Client::new(&world, &[]);
+    let said = client.call("run_wait", serde_json::json!({}));
+    assert_eq!((said.get("doubts"), said.get("next")), (None, None), "{said:#}");
+    assert!(said["hint"].as_str().unwrap().contains(&resolve), "{said:#}");
+    world.regatta(&["answer", "c", "--failed"]).exits(0);
 }
 
 #[test]
@@ -138,4 +152,27 @@ fn what_is_in_the_way_is_told_in_one_line_with_what_mends_it_and_leaves_no_branc
         world.regatta(&["resume"]).exits(0);
         assert_eq!((world.read("a.txt").as_str(), result(&world)), ("a\n", false), "{put}");
     }
+}
+
+#[test]
+fn what_people_should_know_of_a_task_is_told_while_its_run_goes_on() {
+    let world = with_plan(
+        "tasks:
+  - { id: a, files: [src/a.txt], run: 'echo x >other.txt' }
+  - { id: b, files: [src/b.txt], needs: [a], run: 'echo up >$REGATTA_WORKSPACE/up; read word <$REGATTA_WORKSPACE/gate' }
+",
+    );
+    world.fifo("up");
+    world.fifo("gate");
+    let mut child = world.start(&["run", "plan.yaml"]);
+    assert_eq!(world.hear("up"), "up");
+    assert!(regatta_runtime::control::stands(&world.run_dir()).is_some());
+    let said = world.regatta(&["status"]).exits(0).out;
+    assert!(said.contains("note         a: it changed files that are not its own: other.txt"), "{said}");
+    // One that stands still says nothing, so its journal is read.
+    signal(&child, Signal::STOP);
+    assert_eq!(world.regatta(&["status"]).exits(0).out, said);
+    signal(&child, Signal::CONT);
+    std::fs::write(world.path("gate"), "go\n").unwrap();
+    assert_eq!(ends(&mut child), Some(0));
 }

@@ -6,6 +6,7 @@ use crate::collect::{INLINE_RESULT_BYTES, TaskResult, from_value};
 use crate::redact::Redactor;
 use crate::turn::Arrival;
 use regatta_engine::Engine;
+use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::{Answer, Input};
 use regatta_engine::spec::Asked;
@@ -29,6 +30,9 @@ pub enum Settle {
 /// Other words mean nothing to a gate.
 const YES_OR_NO: &str =
     "is a gate that a person decides: there is nothing to be tried again, and its result is what they say";
+
+/// What a task would begin from is not there before a person has made it.
+const RESOLVE: &str = "waits for no such answer: work that it would begin from conflicts; resolve it where `regatta status` says, `git commit` there, then: regatta resume (or answer --failed)";
 
 /// The answer to the only question that a gate asks.
 ///
@@ -86,6 +90,10 @@ pub(super) fn answer(engine: &Engine, node: NodeId, settle: &Settle) -> Result<(
             Settle::Again | Settle::Succeeded(Some(_)) => Err(YES_OR_NO),
         };
         return decide((node, doubt.attempt), asked, yes?);
+    }
+    // It never started, so it has not had its effect, and another attempt would find the same conflict.
+    if doubt.cause == Cause::MergeConflict && !matches!(settle, Settle::Failed) {
+        return Err(RESOLVE.to_owned());
     }
     let (answer, result, said) = match settle {
         Settle::Again => (Answer::Again, None, "gets exactly one more attempt"),

@@ -15,7 +15,7 @@ pub(super) fn uri(run: &str, part: &str) -> String {
     format!("{PREFIX}{run}{part}")
 }
 
-/// The address of what a task wrote.
-pub(super) fn stream_uri(run: &str, task: &str, stream: &str) -> String {
-    uri(run, &format!("/tasks/{}/{stream}", utf8_percent_encode(task, ESCAPED)))
+/// The address of what a task wrote, or resulted in.
+pub(super) fn task_uri(run: &str, task: &str, part: &str) -> String {
+    uri(run, &format!("/tasks/{}/{part}", utf8_percent_encode(task, ESCAPED)))
 }

@@ -49,9 +49,9 @@ impl Answer {
 
     /// In the words of the protocol: the text first, which is the structured result once more.
     pub(super) fn into_result(self) -> CallToolResult {
-        let (value, shortened) = fitting(self.value, MAX_BYTES);
-        // The one way out: refusals repeat what a client said. What a task wrote was searched when it was kept.
-        let value = Redactor::default().value(value);
+        // The one way out: refusals repeat what a client said. What a task wrote was searched when it was kept. Half a secret
+        // looks like none, so nothing is cut before.
+        let (value, shortened) = fitting(Redactor::default().value(self.value), MAX_BYTES);
         let mut content = vec![ContentBlock::text(escape_json(&value.to_string()))];
         let whole = self.whole.filter(|_| shortened);
         let more = self.more.into_iter().filter(|uri| whole.as_ref() != Some(uri)).collect::<Vec<_>>();
@@ -93,6 +93,17 @@ mod tests {
         assert_eq!(result.structured_content, Some(json!({ "a": [1, "x"] })));
         assert_eq!(result.content, [ContentBlock::text(r#"{"a":[1,"x"]}"#)]);
         assert_eq!(result.is_error, Some(false));
+    }
+
+    #[test]
+    fn a_secret_is_found_before_it_is_cut_in_the_middle() {
+        // Put together here, so that no scanner of this source finds it.
+        let token = format!("gh{}_{}", 'p', "R4nD0mQ7vXk2LsT9bWzYc5HdJfMgPe8AuNi3");
+        // Head and tail of the text that is left have 8 KiB each: the first ends inside of the token.
+        let said = format!("{}{token}{}", "- ".repeat(4_086), "- ".repeat(200_000));
+        let value = Answer::of(json!({ "said": said })).into_result().structured_content.unwrap();
+        let told = value["said"].as_str().unwrap();
+        assert!(!told.contains("R4nD0m") && value["truncated"] == true, "{}", &told[8_000..8_400]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::CliError;
+use crate::exit::Exit;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -37,18 +38,21 @@ pub struct Refused {
     pub message: String,
     /// What to do.
     pub hint: Option<String>,
+    /// Nothing that the client said is wrong: something here cannot be read or started.
+    pub is_ours: bool,
 }
 
 impl From<CliError> for Refused {
     fn from(error: CliError) -> Refused {
-        Refused { message: error.message, hint: error.hint }
+        let is_ours = error.exit == Exit::Environment;
+        Refused { message: error.message, hint: error.hint, is_ours }
     }
 }
 
 impl Refused {
     /// Without a hint.
     pub fn new(message: impl Into<String>) -> Refused {
-        Refused { message: message.into(), hint: None }
+        Refused { message: message.into(), hint: None, is_ours: false }
     }
 }
 

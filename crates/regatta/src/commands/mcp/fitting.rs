@@ -1,5 +1,5 @@
 //! An answer within its bound. Its shape stays, so that whoever reads its fields goes on: long texts keep head and tail, long
-//! lists and maps their first entries, and `omitted` counts what is missing of them.
+//! lists and maps their first entries, and `omitted` counts what is missing of them. What a person pastes is whole or not there.
 //!
 //! Pure. Knows no tool.
 
@@ -9,15 +9,18 @@ use std::collections::BTreeMap;
 /// Bytes of a text where shortening begins, and where it ends.
 const LONGEST_BYTES: usize = 16_384;
 const SHORTEST_BYTES: usize = 128;
-/// Entries of a list where shortening begins, and where it ends.
+/// Entries of a list where shortening begins, and where what tasks put into their results is told as text first.
 const MOST_ENTRIES: usize = 1_024;
-const FEWEST_ENTRIES: usize = 16;
+const FEW_ENTRIES: usize = 16;
 /// More fields than that has no object whose fields have names of ours.
 const MOST_FIELDS: usize = 64;
 /// What lies deeper than that is nobody's shape but of the task that said it: in the end it is told as text.
 const DEEP: usize = 4;
 /// In the end a list or map stays if it has at most so many bytes.
 const SMALL_BYTES: usize = 1_000;
+/// Names and commands that somebody pastes: half of one is worse than none.
+const WHOLE: [&str; 11] =
+    ["task", "question", "allow", "deny", "again", "succeeded", "failed", "next", "hint", "file", "name"];
 /// Places of which is told how much is missing lie so deep at most: `dag.levels`.
 const COUNTED_DEPTH: usize = 2;
 
@@ -29,16 +32,18 @@ struct Measure {
     depth: usize,
 }
 
-/// From hardly to strictly: texts first, then lists, then what tasks put into their results.
+/// From hardly to strictly: texts first, then lists, then what tasks put into their results, then lists to their last entry.
 fn measures() -> impl Iterator<Item = Measure> {
     let halves =
         |from: usize, to: usize| std::iter::successors(Some(from), move |n| Some(n / 2).filter(|n| *n >= to));
     let (all, shortest) = (usize::MAX, SHORTEST_BYTES);
     let texts = halves(LONGEST_BYTES, SHORTEST_BYTES);
     let texts = texts.map(move |text_bytes| Measure { text_bytes, entries: all, depth: all });
-    let lists = halves(MOST_ENTRIES, FEWEST_ENTRIES);
+    let lists = halves(MOST_ENTRIES, FEW_ENTRIES);
     let lists = lists.map(move |entries| Measure { text_bytes: shortest, entries, depth: all });
-    texts.chain(lists).chain([Measure { text_bytes: shortest, entries: FEWEST_ENTRIES, depth: DEEP }])
+    let last = halves(FEW_ENTRIES, 1);
+    let last = last.map(move |entries| Measure { text_bytes: shortest, entries, depth: DEEP });
+    texts.chain(lists).chain(last)
 }
 
 /// The value within so many bytes of JSON, and whether something is missing; then it says `truncated`.
@@ -93,6 +98,24 @@ fn shorter(name: &str, most_bytes: usize) -> String {
     }
 }
 
+/// Whether a text is a command or a name of ours: a field of the answer, or of an entry of one of its lists.
+fn is_whole(path: &[String]) -> bool {
+    match path {
+        [name] => WHOLE.contains(&name.as_str()),
+        [_, entry, name] => entry.is_empty() && WHOLE.contains(&name.as_str()),
+        _ => false,
+    }
+}
+
+/// A name that no other field has: those of two long ones may be alike when they are shortened.
+fn unlike(name: String, fields: &Map<String, Value>) -> String {
+    let alike = |n: &usize| fields.contains_key(&format!("{name} ({n})"));
+    match fields.contains_key(&name) {
+        false => name,
+        true => format!("{name} ({})", (2..).find(|n| !alike(n)).unwrap_or_default()),
+    }
+}
+
 struct Cut {
     measure: Measure,
     omitted: BTreeMap<String, usize>,
@@ -101,6 +124,7 @@ struct Cut {
 impl Cut {
     fn value(&mut self, value: &Value, path: &mut Vec<String>) -> Value {
         match value {
+            Value::String(_) if is_whole(path) => value.clone(),
             Value::String(said) => text(said, self.measure.text_bytes),
             Value::Array(_) | Value::Object(_) if path.len() >= self.measure.depth => {
                 let said = value.to_string();
@@ -115,16 +139,18 @@ impl Cut {
                 items.iter().take(most).map(|item| self.inside(item, "", path)).collect()
             }
             Value::Object(fields) => {
-                let most = self.most(fields);
+                // The fields of the answer itself have names of ours, and so has what it tells of each task.
+                let most = if path.is_empty() { usize::MAX } else { self.most(fields) };
                 if fields.len() > most {
                     self.count(path, fields.len());
                 }
-                let kept = kept(fields, most);
-                let longest = self.measure.text_bytes;
-                let field = |(name, value): (&String, &Value)| {
-                    (shorter(name, longest), self.inside(value, name, path))
-                };
-                Value::Object(kept.map(field).collect::<Map<_, _>>())
+                let longest = if path.len() < COUNTED_DEPTH { usize::MAX } else { self.measure.text_bytes };
+                let mut left = Map::new();
+                for (name, value) in kept(fields, most) {
+                    let name_left = unlike(shorter(name, longest), &left);
+                    left.insert(name_left, self.inside(value, name, path));
+                }
+                Value::Object(left)
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
         }
@@ -151,16 +177,23 @@ impl Cut {
     }
 }
 
-/// Entries of a map that stay, in its order: those that did not end well before those that did.
+/// Entries of a map that stay, in its order: of tasks those that went wrong before those that are open, and these before those
+/// that ended well.
 fn kept(fields: &Map<String, Value>, most: usize) -> impl Iterator<Item = (&String, &Value)> {
-    let is_well = |value: &Value| {
-        matches!(value.get("status").and_then(Value::as_str), Some("success" | "succeeded" | "skipped"))
+    let rank = |value: &Value| match value.get("status").and_then(Value::as_str) {
+        Some("failed" | "timed_out" | "exhausted" | "in_doubt") => 0,
+        Some("success" | "succeeded" | "skipped") => 2,
+        _ => 1,
     };
-    let unwell = if fields.len() > most { fields.values().filter(|v| !is_well(v)).count() } else { 0 };
-    let (mut bad, mut good) = (most.min(unwell), most.saturating_sub(unwell));
+    let (mut stay, mut left) = ([0; 3], most);
+    for (of, stay) in stay.iter_mut().enumerate().filter(|_| fields.len() > most) {
+        *stay = left.min(fields.values().filter(|value| rank(value) == of).count());
+        left -= *stay;
+    }
+    let all = fields.len() <= most;
     fields.iter().filter(move |(_, value)| {
-        let left = if unwell > 0 && !is_well(value) { &mut bad } else { &mut good };
-        let stays = *left > 0;
+        let left = &mut stay[rank(value)];
+        let stays = all || *left > 0;
         *left = left.saturating_sub(1);
         stays
     })
@@ -172,7 +205,7 @@ fn bare(value: &Value, omitted: &mut BTreeMap<String, usize>) -> Value {
     let mut field = |(name, value): (&String, &Value)| {
         let count = value.as_array().map(Vec::len).or_else(|| value.as_object().map(Map::len));
         let left = match (value, count) {
-            (Value::String(said), _) => text(said, SHORTEST_BYTES),
+            (Value::String(said), _) if !WHOLE.contains(&name.as_str()) => text(said, SHORTEST_BYTES),
             (_, Some(count)) if value.to_string().len() > SMALL_BYTES => {
                 omitted.insert(name.clone(), count);
                 if value.is_array() { json!([]) } else { json!({}) }
@@ -249,10 +282,56 @@ mod tests {
 
     #[test]
     fn what_no_measure_makes_fit_is_every_field_with_empty_lists() {
-        let long: Vec<Value> =
-            (0..16).map(|_| (0..16).map(|_| vec!["x".repeat(128); 16]).collect()).collect();
-        let (value, _) = fitting(json!({ "id": "r", "a": long, "b": long }), 20_000);
-        assert_eq!((&value["id"], &value["truncated"]), (&json!("r"), &json!(true)));
-        assert!(value.to_string().len() <= 20_000 && value["a"].is_array(), "{value}");
+        let fields: Map<String, Value> = (0..60).map(|n| (format!("k{n}"), json!("x".repeat(400)))).collect();
+        let hint = "y".repeat(600);
+        let given = json!({ "id": "r", "hint": hint, "a": [fields], "b": { "c": fields }, "d": fields });
+        let (value, _) = fitting(given, 20_000);
+        assert_eq!(
+            (&value["id"], &value["truncated"], &value["hint"]),
+            (&json!("r"), &json!(true), &json!(hint))
+        );
+        assert!(value.to_string().len() <= 20_000 && value["a"] == json!([]), "{value}");
+    }
+
+    #[test]
+    fn a_command_is_whole_or_not_there() {
+        let command = |word: &str, n: usize| format!("regatta answer r {n}{} --{word}", "x".repeat(300));
+        let question = |n: usize| json!({ "task": "x".repeat(300), "title": "é".repeat(600), "allow": command("allow", n), "deny": command("deny", n) });
+        let given = json!({ "questions": (0..400).map(question).collect::<Value>() });
+        for most in [50_000, 10_000, 2_000] {
+            let (value, shortened) = fitting(given.clone(), most);
+            let left = value["questions"].as_array().unwrap();
+            assert!(shortened && value.to_string().len() <= most && !left.is_empty(), "{value}");
+            for (n, told) in left.iter().enumerate() {
+                assert_eq!(
+                    (&told["allow"], &told["deny"]),
+                    (&json!(command("allow", n)), &json!(command("deny", n)))
+                );
+            }
+            assert_eq!(value["omitted"]["questions"], 400 - left.len());
+        }
+    }
+
+    #[test]
+    fn what_went_wrong_stays_before_what_is_open_and_that_before_what_ended_well() {
+        let status = |n: usize| ["succeeded", "pending", "failed", "in_doubt"][n % 1_000 / 250];
+        let tasks: Map<String, Value> = (0..1_000)
+            .map(|n| (format!("t{n:04}"), json!({ "status": status(n), "why": "x".repeat(60) })))
+            .collect();
+        let (value, _) = fitting(json!({ "tasks": tasks }), 30_000);
+        let left = value["tasks"].as_object().unwrap();
+        assert!(
+            left.len() > 100 && left.values().all(|t| t["status"] == "failed" || t["status"] == "in_doubt")
+        );
+    }
+
+    #[test]
+    fn names_that_are_alike_when_they_are_shortened_are_two() {
+        let name = |middle: &str| format!("{}{middle}{}", "a".repeat(300), "b".repeat(300));
+        let result = json!({ name("x"): 1, name("y"): 2, name("z"): 3, "text": "x".repeat(60_000) });
+        let (value, _) =
+            fitting(json!({ "tasks": { "t": { "status": "success", "result": { "k": result } } } }), 2_000);
+        let result = value["tasks"]["t"]["result"]["k"].as_object().unwrap();
+        assert_eq!(result.len(), 4, "{value}");
     }
 }

@@ -6,12 +6,14 @@ use super::addresses::{PREFIX, uri};
 use super::desk::Refused;
 use super::requests::result;
 use super::runs::{markdown, standing};
+use crate::commands::status;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::view::{RunView, engine_of, plan_of, store_error};
+use crate::parallel::RESULT;
+use crate::view::{RunView, graph_of, plan_of, store_error};
 use percent_encoding::percent_decode_str;
 use regatta_engine::event::EventKind;
-use regatta_journal::{PublicRun, Reader, RunId, StoreError, Which, event_json};
+use regatta_journal::{PublicRun, Reader, RunId, StoreError, StoredEvent, Which, event_json};
 use regatta_runtime::{collect, workspace};
 use rmcp::model::{MetaObject, Resource, ResourceContents, ResourceTemplate};
 use serde_json::json;
@@ -28,15 +30,16 @@ const MAX_BYTES: usize = 8 << 20;
 /// What a page begins with, behind the name of its resource.
 const OFFSET: &str = "?offset=";
 /// Each part of a run, what it is, and its kind.
-const PARTS: [(&str, &str, &str); 6] = [
+const PARTS: [(&str, &str, &str); 7] = [
     ("", "where the run stands", "application/json"),
     (
         "/result",
-        "the whole result of the run, but for output of which head and tail are told",
+        "the whole result of the run, but for output and results of tasks of which head and tail are told",
         "application/json",
     ),
     ("/events", "all events of the run, one a line", "application/jsonl"),
     ("/report", "what the journal knows of the run, for people", "text/markdown"),
+    ("/tasks/{task}/result", "what a task resulted in", "application/json"),
     ("/tasks/{task}/stdout", "what the last attempt of a task wrote", "text/plain"),
     ("/tasks/{task}/stderr", "what the last attempt of a task wrote as errors", "text/plain"),
 ];
@@ -120,13 +123,17 @@ fn piece(
     if let Some((task, stream)) = part.strip_prefix("/tasks/").and_then(|rest| rest.split_once('/')) {
         let task = percent_decode_str(task).decode_utf8_lossy().into_owned();
         let found = written(reader, id, (&task, stream), from)?;
-        return Ok(found.map(|piece| (piece, "text/plain")));
+        let kind = if stream == RESULT { "application/json" } else { "text/plain" };
+        return Ok(found.map(|piece| (piece, kind)));
     }
     let Some((_, _, kind)) = PARTS.into_iter().find(|(name, ..)| *name == part) else { return Ok(None) };
     let text = match part {
         "/events" => return Ok(Some((events(reader, id, from)?, kind))),
         "/report" => markdown(reader, id)?,
-        "/result" => result(reader, id)?.map_or_else(|| standing(reader, id), Ok)?.to_string(),
+        "/result" => {
+            let view = RunView::load(reader, Which::Named(id.as_str()), &mut |_| {})?;
+            result(reader, &view)?.unwrap_or_else(|| status::facts(reader, &view)).to_string()
+        }
         _ => standing(reader, id)?.to_string(),
     };
     Ok(Some((Piece::of(&text, from), kind)))
@@ -134,9 +141,9 @@ fn piece(
 
 fn events(reader: &Reader, id: &RunId, from: u64) -> Result<Piece, Refused> {
     let record = reader.run(id).map_err(store_error)?;
-    let engine = engine_of(&plan_of(&record)?.0)?;
+    let graph = graph_of(&plan_of(&record)?.0)?;
     let hash = &record.summary.schedule_plan_hash;
-    let public = PublicRun { run_id: id.as_str(), schedule_plan_hash: hash, graph: engine.graph() };
+    let public = PublicRun { run_id: id.as_str(), schedule_plan_hash: hash, graph: &graph };
     let (mut text, mut pos, mut at, mut next) = (String::new(), 1, 0, None);
     loop {
         let page = reader.events(id, pos, PAGE).map_err(store_error)?;
@@ -157,34 +164,44 @@ fn events(reader: &Reader, id: &RunId, from: u64) -> Result<Piece, Refused> {
     Ok(Piece { text, of: at, next })
 }
 
-/// A piece of what the last attempt of a task wrote.
+/// A piece of what the last attempt of a task wrote, or resulted in.
 fn written(
     reader: &Reader,
     id: &RunId,
-    (task, stream): (&str, &str),
+    (task, part): (&str, &str),
     from: u64,
 ) -> Result<Option<Piece>, Refused> {
-    let Some(name) = [collect::STDOUT, collect::STDERR].into_iter().find(|name| *name == stream) else {
-        return Ok(None);
+    let files = [(collect::STDOUT, collect::STDOUT), (collect::STDERR, collect::STDERR)];
+    let files = files.into_iter().chain([(RESULT, collect::LARGE_RESULT)]);
+    let Some((_, name)) = files.into_iter().find(|(asked, _)| *asked == part) else { return Ok(None) };
+    let record = reader.run(id).map_err(store_error)?;
+    let Some(wanted) = graph_of(&plan_of(&record)?.0)?.find(task) else { return Ok(None) };
+    let (run_dir, mut dir, mut payload) = (reader.place().run_dir(id), None, None);
+    let each = &mut |stored: StoredEvent| {
+        if stored.event.kind.node() == Some(wanted) {
+            match stored.event.kind {
+                EventKind::DispatchStarted { attempt, .. } => {
+                    dir = Some(workspace::attempt_dir(&run_dir, attempt.0));
+                }
+                EventKind::NodeReused { attempt, .. } => {
+                    dir = Some(workspace::reused_dir(&run_dir, attempt.0));
+                    payload = stored.payload;
+                }
+                EventKind::DispatchEnded { .. } | EventKind::Answered { .. } => payload = stored.payload,
+                _ => {}
+            }
+        }
+        Ok(())
     };
-    let mut last = None;
-    let run_dir = reader.place().run_dir(id);
-    let mut attempts = Vec::new();
-    let view = RunView::load(reader, Which::Named(id.as_str()), &mut |stored| match stored.event.kind {
-        EventKind::DispatchStarted { node, attempt, .. } => attempts.push((node, attempt, false)),
-        EventKind::NodeReused { node, attempt, .. } => attempts.push((node, attempt, true)),
-        _ => {}
-    })?;
-    let Some(wanted) = view.engine.graph().find(task) else { return Ok(None) };
-    for (_, attempt, reused) in attempts.into_iter().filter(|(node, ..)| *node == wanted) {
-        last = Some(match reused {
-            true => workspace::reused_dir(&run_dir, attempt.0),
-            false => workspace::attempt_dir(&run_dir, attempt.0),
-        });
+    reader.fold(id, each).map_err(store_error)?;
+    // A result that is not long stands in the journal.
+    if let Some(bytes) = payload.filter(|_| part == RESULT) {
+        return Ok(Some(Piece::of(&String::from_utf8_lossy(&bytes), from)));
     }
-    let Some(dir) = last else { return Ok(None) };
+    let Some(dir) = dir else { return Ok(None) };
     match File::open(dir.join(name)) {
         Ok(file) => Ok(Some(piece_of(file, from).map_err(unreadable)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && part == RESULT => Ok(None),
         // An attempt that wrote nothing has no file.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(Piece::of("", 0))),
         Err(error) => Err(unreadable(error)),

@@ -4,8 +4,8 @@ use super::addresses::uri;
 use super::answer::{Answer, MAX_BYTES};
 use super::desk::{Arguments, Desk, Refused, read};
 use super::fitting::fitting;
-use super::requests::{next, rest, result};
-use super::waiting::{Waited, wait};
+use super::requests::{next, rest, result, wait_again};
+use super::waiting::{Followed, Waited, wait};
 use crate::args::CapArgs;
 use crate::commands::{check, control, explain, run, status};
 use crate::config::Config;
@@ -14,8 +14,9 @@ use crate::overrides::Asked;
 use crate::post_mortem::{self, Gathered};
 use crate::render::{count, waits};
 use crate::source::{self, Source};
-use crate::view::{RunView, engine_of, plan_of, reader, store_error};
-use regatta_journal::{PublicRun, Reader, RunId, Which, event_json};
+use crate::view::{RunView, graph_of, plan_of, reader, store_error};
+use regatta_engine::graph::Graph;
+use regatta_journal::{PublicRun, Reader, RunId, RunRecord, Which, event_json};
 use regatta_plan::Loaded;
 use regatta_runtime::control::Command;
 use regatta_runtime::tools::Findings;
@@ -169,9 +170,9 @@ pub(super) fn run_wait(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer, 
     let RunWait { run_id, cursor, wait_ms } = read(arguments)?;
     let (reader, id) = found(desk, run_id.as_deref())?;
     let at_most = wait_ms.map_or(desk.wait, Duration::from_millis);
-    let waited = wait(desk, &reader, (&id, at_most), cursor)?;
-    let (events, cursor, more) = events(&reader, &id, (cursor.unwrap_or(0), MAX_EVENTS))?;
-    let view = RunView::load(&reader, Which::Named(id.as_str()), &mut |_| {})?;
+    let (waited, Followed { view, .. }) = wait(desk, &reader, (&id, at_most), cursor)?;
+    let (events, cursor, more) =
+        events((&reader, &view.record), view.engine.graph(), (cursor.unwrap_or(0), MAX_EVENTS))?;
     let mut value = json!({
         "run_id": id.as_str(),
         "ended": waited == Waited::Ended,
@@ -183,16 +184,35 @@ pub(super) fn run_wait(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer, 
     if waited == Waited::Ended {
         return told_to_the_end((&reader, &view), value);
     }
-    let asks = waits::tell(&view, &mut value);
-    next((&view, waited), asks, Some(cursor)).into_iter().for_each(|next| value["next"] = next);
-    Ok(Answer::about(id.as_str(), "/events", value))
+    // The cursor has passed the events, so what waits for a person is what is shortened.
+    let mut asked = json!({});
+    let asks = waits::tell(&view, &mut asked);
+    // What has happened already is told before anything else is of use.
+    let next = match more {
+        true => Some(wait_again(id.as_str(), Some(cursor))),
+        false => next((&view, waited), asks, Some(cursor)),
+    };
+    next.into_iter().for_each(|next| value["next"] = next);
+    let shortened = beside(&mut value, asked);
+    let more = if shortened { vec![uri(id.as_str(), "")] } else { Vec::new() };
+    Ok(Answer::about(id.as_str(), "/events", value).with(more))
+}
+
+/// Adds fields to an answer, shortened to the room that it leaves. Tells whether something of them is missing.
+fn beside(value: &mut Value, fields: Value) -> bool {
+    let room = MAX_BYTES.saturating_sub(value.to_string().len() + FRAME_BYTES);
+    let (fields, shortened) = fitting(fields, room);
+    if let (Value::Object(value), Value::Object(fields)) = (value, fields) {
+        value.extend(fields);
+    }
+    shortened
 }
 
 /// What is told of a run that has ended: its events stay as they are, for nobody tells them again, so the result is what is
 /// shortened.
 fn told_to_the_end((reader, view): (&Reader, &RunView), mut value: Value) -> Result<Answer, Refused> {
     let id = &view.record.summary.run_id;
-    let result = result(reader, id)?.unwrap_or_else(|| status::facts(reader, view));
+    let result = result(reader, view)?.unwrap_or_else(|| status::facts(reader, view));
     let mut more = rest(id, &result);
     let room = MAX_BYTES.saturating_sub(value.to_string().len() + FRAME_BYTES);
     let (result, shortened) = fitting(result, room);
@@ -209,8 +229,10 @@ pub(super) fn run_events(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer
     let RunEvents { run_id, cursor, limit } = read(arguments)?;
     let (reader, id) = found(desk, run_id.as_deref())?;
     let most = limit.unwrap_or(MAX_EVENTS).clamp(1, MAX_EVENTS);
-    let (events, cursor, more) = events(&reader, &id, (cursor.unwrap_or(0), most))?;
-    let ended = reader.summary(&id).map_err(store_error)?.state.has_ended();
+    let record = reader.run(&id).map_err(store_error)?;
+    let graph = graph_of(&plan_of(&record)?.0)?;
+    let (events, cursor, more) = events((&reader, &record), &graph, (cursor.unwrap_or(0), most))?;
+    let ended = record.summary.state.has_ended();
     let value =
         json!({ "run_id": id.as_str(), "ended": ended, "events": events, "cursor": cursor, "more": more });
     Ok(Answer::about(id.as_str(), "/events", value))
@@ -218,14 +240,13 @@ pub(super) fn run_events(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer
 
 /// The events behind a cursor, where the next ones begin, and whether there are more already.
 fn events(
-    reader: &Reader,
-    id: &RunId,
+    (reader, record): (&Reader, &RunRecord),
+    graph: &Graph,
     (cursor, most): (u64, usize),
 ) -> Result<(Vec<Value>, u64, bool), Refused> {
-    let record = reader.run(id).map_err(store_error)?;
-    let engine = engine_of(&plan_of(&record)?.0)?;
+    let id = &record.summary.run_id;
     let hash = &record.summary.schedule_plan_hash;
-    let public = PublicRun { run_id: id.as_str(), schedule_plan_hash: hash, graph: engine.graph() };
+    let public = PublicRun { run_id: id.as_str(), schedule_plan_hash: hash, graph };
     let page = reader.events(id, cursor.saturating_add(1), most + 1).map_err(store_error)?;
     let (mut told, mut last, mut bytes) = (Vec::new(), cursor, 0);
     for stored in page.iter().take(most) {
@@ -284,7 +305,7 @@ pub(super) fn run_resume(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer
             let asks = waits::tell(&view, &mut value);
             let doubts = value["doubts"].as_array().map_or(0, Vec::len);
             value["said"] = match doubts as u64 {
-                0 if asks => "it waits for a person: see `hint`".to_owned(),
+                0 if asks => "it goes on as far as a person has done their part: see `hint`".to_owned(),
                 0 => "it goes on".to_owned(),
                 n => format!("it waits for a person: {} in doubt, see `doubts`", count(n, "task")),
             }

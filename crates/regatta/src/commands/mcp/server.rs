@@ -66,6 +66,9 @@ pub(super) fn serve<O: Offer>(shared: Shared<O>) -> Result<(), CliError> {
         match server.serve((spoken::lines(stdin), stdout)).await {
             // Somebody who leaves before the first word wanted nothing.
             Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
+            Err(ServerInitializeError::ExpectedInitializeRequest(_)) => {
+                Err(fail(&"the client did not begin with `initialize`"))
+            }
             Err(error) => Err(fail(&error)),
             Ok(running) => running.waiting().await.map(drop).map_err(|e| fail(&e)),
         }
@@ -177,7 +180,10 @@ impl<O: Offer> Server<O> {
         request: &RequestContext<RoleServer>,
         look: impl FnOnce(&O, &Context) -> Result<T, Refused> + Send + 'static,
     ) -> Result<T, ErrorData> {
-        let refused = |refused: Refused| ErrorData::invalid_params(safe(refused.message), None);
+        let refused = |Refused { message, is_ours, .. }: Refused| match is_ours {
+            true => ErrorData::internal_error(safe(message), None),
+            false => ErrorData::invalid_params(safe(message), None),
+        };
         let busy =
             || format!("{MAX_LOOKS_WAITING} readings wait for their turn; try again when one has ended");
         let context = self.context(request).await.map_err(refused)?;
@@ -249,6 +255,9 @@ impl<O: Offer> ServerHandler for Server<O> {
         asked: CustomRequest,
         _: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
+        if asked.method == spoken::NO_METHOD {
+            return Err(ErrorData::invalid_request(spoken::NO_MESSAGE_TEXT, None));
+        }
         // A request of a known method is one of its own only if its parameters are not those of the method.
         if METHODS.contains(&asked.method.as_str()) {
             let message = format!("the parameters of `{}` are missing or do not fit", asked.method);

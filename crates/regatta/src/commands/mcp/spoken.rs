@@ -8,9 +8,10 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use rmcp::model::{ClientJsonRpcMessage, ErrorCode};
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ErrorCode, GetMeta as _, ProtocolVersion};
 use serde_json::error::Category;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader, DuplexStream, duplex};
 
 /// A line or a body has at most so many bytes.
@@ -19,15 +20,23 @@ const MAX_BYTES: usize = crate::http::guard::MAX_BODY_BYTES;
 const MAX_DEPTH: usize = 126;
 /// Bytes between reading and the library.
 const BUFFER_BYTES: usize = 64 << 10;
+/// Some put it before their first word.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// JSON that is no message: the library answers it with -32600 and no id.
 const NO_MESSAGE: &[u8] = b"{}\n";
+/// What a client is told of such a message.
+pub(super) const NO_MESSAGE_TEXT: &str = "this is no message of the protocol";
+/// The method of a request that stands for one that is no message, so that it is answered by its id.
+pub(super) const NO_METHOD: &str = "regatta/no-message";
 
-/// Lines of a client, where each that cannot be read is one that is refused.
+/// Lines of a client, where each that cannot be read is one that is refused. What wants no answer is told only when the first
+/// request has been: the library goes away at the sight of it.
 pub(super) fn lines(from: impl AsyncRead + Unpin + Send + 'static) -> DuplexStream {
     let (mut to, lines) = duplex(BUFFER_BYTES);
     tokio::spawn(async move {
         let (mut from, mut line, mut is_long) =
             (BufReader::with_capacity(BUFFER_BYTES, from), Vec::new(), false);
+        let mut begun = false;
         loop {
             let Ok(chunk) = from.fill_buf().await else { return };
             if chunk.is_empty() {
@@ -46,8 +55,14 @@ pub(super) fn lines(from: impl AsyncRead + Unpin + Send + 'static) -> DuplexStre
             if end.is_none() {
                 continue;
             }
-            let told = if is_long || is_deep(&line) { NO_MESSAGE } else { &line };
-            if to.write_all(told).await.is_err() {
+            let told = if is_long || is_deep(&line) {
+                Some(Cow::Borrowed(NO_MESSAGE))
+            } else {
+                told(&line, &mut begun)
+            };
+            if let Some(told) = told
+                && to.write_all(&told).await.is_err()
+            {
                 return;
             }
             is_long = false;
@@ -55,6 +70,44 @@ pub(super) fn lines(from: impl AsyncRead + Unpin + Send + 'static) -> DuplexStre
         }
     });
     lines
+}
+
+/// What the library is told of a line; nothing of one that wants no answer before anything has `begun`.
+fn told<'a>(line: &'a [u8], begun: &mut bool) -> Option<Cow<'a, [u8]>> {
+    let message = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+    match serde_json::from_slice::<ClientJsonRpcMessage>(message) {
+        Ok(ClientJsonRpcMessage::Request(asked)) => *begun |= begins(&asked.request),
+        Ok(_) if !*begun => return None,
+        Err(error) if error.classify() == Category::Data => {
+            if let Some(id) = asker(message) {
+                let refused = json!({ "jsonrpc": "2.0", "id": id, "method": NO_METHOD }).to_string() + "\n";
+                return Some(Cow::Owned(refused.into_bytes()));
+            }
+        }
+        // The library ignores what is no JSON.
+        Ok(_) | Err(_) => {}
+    }
+    Some(Cow::Borrowed(line))
+}
+
+/// Whether the library serves from a request on: it has shaken hands, or the request has all that is needed without that.
+fn begins(request: &ClientRequest) -> bool {
+    match request {
+        ClientRequest::InitializeRequest(_) => true,
+        ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
+        other => {
+            let meta = other.get_meta();
+            let known = meta.protocol_version().is_some_and(|v| ProtocolVersion::KNOWN_VERSIONS.contains(&v));
+            known && meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
+        }
+    }
+}
+
+/// The id by which JSON that is no message can be answered. Whoever answers us wants no answer.
+fn asker(said: &[u8]) -> Option<Value> {
+    let said = serde_json::from_slice::<Value>(said).ok()?;
+    let answers = said.get("result").is_some() || said.get("error").is_some();
+    said.get("id").filter(|id| !answers && (id.is_string() || id.is_number())).cloned()
 }
 
 /// Whether what may be JSON is nested deeper than anybody reads.
@@ -99,12 +152,10 @@ fn refusal(bytes: &[u8]) -> Option<Value> {
     let error = serde_json::from_slice::<ClientJsonRpcMessage>(bytes).err()?;
     let (code, message) = match error.classify() {
         Category::Syntax | Category::Eof | Category::Io => (ErrorCode::PARSE_ERROR, "this is no JSON"),
-        Category::Data => (ErrorCode::INVALID_REQUEST, "this is no message of the protocol"),
+        Category::Data => (ErrorCode::INVALID_REQUEST, NO_MESSAGE_TEXT),
     };
     // Whoever can be told which of its requests it was is told.
-    let said = serde_json::from_slice::<Value>(bytes).unwrap_or_default();
-    let id = said.get("id").filter(|id| id.is_string() || id.is_number());
-    Some(json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code.0, "message": message } }))
+    Some(json!({ "jsonrpc": "2.0", "id": asker(bytes), "error": { "code": code.0, "message": message } }))
 }
 
 #[cfg(test)]

@@ -1,14 +1,11 @@
 //! Waiting for a run: until it has ended, somebody must do something, the client has enough, or the time is over.
 
 use super::desk::{Desk, Progress, Refused};
-use crate::view::{self, plan_of, store_error};
-use regatta_engine::cause::Cause;
+use crate::render::questions;
+use crate::view::{self, RunView, store_error};
 use regatta_engine::event::EventKind;
-use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::input::Expansion;
-use regatta_engine::permission::PermissionTold;
 use regatta_journal::{Reader, RunId};
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Between two looks at a run.
@@ -31,8 +28,9 @@ pub(super) enum Waited {
     GoesOn,
 }
 
-/// Waits for a run and tells how far it is. Who has heard of everything up to the event `since` is not told at once that the run
-/// stands: something must change first, or the time be over.
+/// Waits for a run, tells how far it is, and answers how it stands then. Who has heard of everything up to the event `since` is
+/// not told at once that the run stands: something must change first, or the time be over. A call that was taken back is
+/// answered with whatever is known.
 ///
 /// # Errors
 /// The journal cannot be read.
@@ -41,18 +39,20 @@ pub(super) fn wait(
     reader: &Reader,
     (id, at_most): (&RunId, Duration),
     since: Option<u64>,
-) -> Result<Waited, Refused> {
+) -> Result<(Waited, Followed), Refused> {
     let (until, mut alone) = (Instant::now() + at_most.min(desk.wait), None);
     let mut teller = Teller::new(reader, id)?;
     loop {
-        let state = reader.summary(id).map_err(store_error)?.state;
+        let summary = reader.summary(id).map_err(store_error)?;
+        let state = summary.state;
+        teller.followed.view.record.summary = summary;
+        teller.look(desk, reader, id)?;
         if state.has_ended() {
-            return Ok(Waited::Ended);
+            return teller.found(reader, Waited::Ended);
         }
-        teller.look(reader, id)?;
         let held = reader.holder(id).map_err(store_error)?.is_some();
         let goes_on = ["created", "running"].contains(&view::status(state, held));
-        let mut stands = held && !(teller.asking.is_empty() && teller.gates.is_empty());
+        let mut stands = held && teller.asks;
         if held && goes_on {
             alone = None;
         } else {
@@ -60,17 +60,25 @@ pub(super) fn wait(
             let since = *alone.get_or_insert_with(Instant::now);
             stands |= since.elapsed() >= if goes_on || !held { ABANDONED } else { LOOK };
         }
-        let is_new = since.is_none_or(|cursor| teller.next > cursor.saturating_add(1));
+        let is_new = since.is_none_or(|cursor| teller.followed.last > cursor);
         let is_over = Instant::now() >= until || (desk.is_over)();
         if stands && (is_new || is_over) {
-            return Ok(Waited::Stands);
+            return teller.found(reader, Waited::Stands);
         }
         if is_over {
-            return Ok(Waited::GoesOn);
+            return teller.found(reader, Waited::GoesOn);
         }
         teller.tell(desk);
         std::thread::sleep(LOOK);
     }
+}
+
+/// A run as far as it was followed.
+pub(super) struct Followed {
+    /// How it stands.
+    pub(super) view: RunView,
+    /// Its last event.
+    pub(super) last: u64,
 }
 
 /// Tasks that were not known before an event.
@@ -81,14 +89,12 @@ fn further(kind: &EventKind) -> i32 {
     }
 }
 
-/// Tells how many tasks have ended, when that changes and from time to time.
+/// Follows a run, and tells how many tasks have ended, when that changes and from time to time.
 struct Teller {
-    /// Questions of running attempts that nobody has answered.
-    asking: BTreeSet<(AttemptId, u32)>,
-    /// Gates that wait for a person.
-    gates: BTreeSet<NodeId>,
+    followed: Followed,
+    /// An agent or a gate asks a person.
+    asks: bool,
     total: u32,
-    next: u64,
     ended: u32,
     told: Option<(u32, Instant)>,
     beats: u32,
@@ -96,49 +102,40 @@ struct Teller {
 
 impl Teller {
     fn new(reader: &Reader, id: &RunId) -> Result<Teller, Refused> {
-        let record = reader.run(id).map_err(store_error)?;
-        let total = plan_of(&record)?.0.sure_tasks();
-        Ok(Teller {
-            asking: BTreeSet::new(),
-            gates: BTreeSet::new(),
-            total: u32::try_from(total).unwrap_or(u32::MAX),
-            next: 1,
-            ended: 0,
-            told: None,
-            beats: 0,
-        })
-    }
-
-    /// Takes note of who asks and who does not any more.
-    fn note(&mut self, kind: &EventKind) {
-        match kind {
-            EventKind::Permission(_, attempt, told) => match **told {
-                PermissionTold::Asked(ref question) => drop(self.asking.insert((*attempt, question.number))),
-                PermissionTold::Answered { number, .. } => drop(self.asking.remove(&(*attempt, number))),
-            },
-            EventKind::NodeInDoubt { node, cause: Cause::Person, .. } => drop(self.gates.insert(*node)),
-            EventKind::Answered { node, .. } | EventKind::NodeEnded { node, .. } => {
-                self.gates.remove(node);
-            }
-            EventKind::DispatchEnding { attempt, .. } | EventKind::DispatchEnded { attempt, .. } => {
-                self.asking.retain(|(of, _)| of != attempt);
-            }
-            _ => {}
-        }
+        let view = RunView::begin(reader, id)?;
+        let total = u32::try_from(view.plan.sure_tasks()).unwrap_or(u32::MAX);
+        let followed = Followed { view, last: 0 };
+        Ok(Teller { followed, asks: false, total, ended: 0, told: None, beats: 0 })
     }
 
     /// Takes note of what has happened meanwhile.
-    fn look(&mut self, reader: &Reader, id: &RunId) -> Result<(), Refused> {
+    fn look(&mut self, desk: &Desk<'_>, reader: &Reader, id: &RunId) -> Result<(), Refused> {
+        let before = self.followed.last;
         loop {
-            let page = reader.events(id, self.next, PAGE).map_err(store_error)?;
-            let Some(last) = page.last() else { return Ok(()) };
-            self.next = last.pos + 1;
-            self.total =
-                page.iter().fold(self.total, |total, e| total.saturating_add_signed(further(&e.event.kind)));
-            let ended = page.iter().filter(|e| matches!(e.event.kind, EventKind::NodeEnded { .. })).count();
-            self.ended += u32::try_from(ended).unwrap_or(0);
-            page.iter().for_each(|e| self.note(&e.event.kind));
+            let page = reader.events(id, self.followed.last + 1, PAGE).map_err(store_error)?;
+            let Some(last) = page.last() else { break };
+            self.followed.last = last.pos;
+            for stored in &page {
+                self.followed.view.absorb(stored)?;
+                self.total = self.total.saturating_add_signed(further(&stored.event.kind));
+                self.ended += u32::from(matches!(stored.event.kind, EventKind::NodeEnded { .. }));
+            }
+            // The journal of a large run is long.
+            if (desk.is_over)() {
+                break;
+            }
+            self.tell(desk);
         }
+        if self.followed.last > before {
+            self.asks = questions::any(&self.followed.view.engine);
+        }
+        Ok(())
+    }
+
+    /// How the run stands at the end of a wait.
+    fn found(mut self, reader: &Reader, waited: Waited) -> Result<(Waited, Followed), Refused> {
+        self.followed.view.look_around(reader)?;
+        Ok((waited, self.followed))
     }
 
     fn tell(&mut self, desk: &Desk<'_>) {

@@ -1,0 +1,104 @@
+//! Spec 10 "MCP server": what a client says too early or wrongly ends nothing, and is answered by its id.
+
+use crate::world::World;
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdout, Stdio};
+
+/// A client that says what it likes.
+struct Wild(Child, BufReader<ChildStdout>);
+
+impl Wild {
+    fn new(world: &World) -> Wild {
+        let mut command = world.command(&["mcp"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Wild(child, stdout)
+    }
+
+    fn says(&mut self, line: &str) {
+        // The server may have gone; then it is silent.
+        let _ = writeln!(self.0.stdin.as_mut().unwrap(), "{line}");
+    }
+
+    fn hears(&mut self) -> Value {
+        let mut line = String::new();
+        self.1.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("the server has gone"))
+    }
+
+    fn greets(&mut self) -> Value {
+        let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } });
+        self.says(
+            &json!({ "jsonrpc": "2.0", "id": "hello", "method": "initialize", "params": hello }).to_string(),
+        );
+        self.hears()
+    }
+
+    fn leaves(mut self) {
+        drop(self.0.stdin.take());
+        let said = self.0.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(said.status.success() && stderr.is_empty(), "{:?}: {stderr}", said.status);
+    }
+}
+
+#[test]
+fn what_wants_no_answer_before_the_first_request_ends_nothing() {
+    let world = World::new();
+    let early = [
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+        r#"{"jsonrpc":"2.0","method":"nonsense"}"#,
+        r#"{"jsonrpc":"2.0","id":3,"result":{}}"#,
+        r#"{"jsonrpc":"2.0","id":3,"error":{"code":-32601,"message":"no"}}"#,
+    ];
+    for line in early {
+        let mut client = Wild::new(&world);
+        client.says(line);
+        let said = client.greets();
+        assert_eq!(
+            (&said["id"], &said["result"]["serverInfo"]["name"]),
+            (&json!("hello"), &json!("regatta")),
+            "{line}: {said}"
+        );
+        client.leaves();
+    }
+    // Nor after a word that begins nothing.
+    let mut client = Wild::new(&world);
+    client.says(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
+    assert_eq!(client.hears()["result"], json!({}));
+    client.says(r#"{"jsonrpc":"2.0","id":2,"method":"tools/list","params":{}}"#);
+    let said = client.hears();
+    assert!(said["id"] == 2 && said["error"].is_object(), "{said}");
+    early.iter().for_each(|line| client.says(line));
+    assert_eq!(client.greets()["id"], "hello");
+    client.leaves();
+}
+
+#[test]
+fn a_request_that_is_no_message_is_answered_by_its_id() {
+    let world = World::new();
+    let mut client = Wild::new(&world);
+    let wrong = [
+        (r#"{"jsonrpc":"2.0","id":14,"method":"tools/list","params":7}"#, json!(14)),
+        (r#"{"jsonrpc":"2.0","id":"x","method":7}"#, json!("x")),
+        (r#"{"id":15,"method":"ping"}"#, json!(15)),
+        ("{}", Value::Null),
+    ];
+    // Before the first word the library has a code of its own for whatever is not that word.
+    client.says(wrong[0].0);
+    let said = client.hears();
+    assert!(said["id"] == 14 && said["error"].is_object(), "{said}");
+    assert_eq!(client.greets()["id"], "hello");
+    client.says(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+    for (line, id) in wrong {
+        client.says(line);
+        let said = client.hears();
+        assert_eq!((&said["error"]["code"], &said["id"]), (&json!(-32600), &id), "{line}: {said}");
+    }
+    client.says(r#"{"jsonrpc":"2.0","id":16,"method":"ping"}"#);
+    assert_eq!(client.hears()["id"], 16);
+    client.leaves();
+}
