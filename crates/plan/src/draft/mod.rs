@@ -4,6 +4,7 @@
 
 mod agent;
 mod apart;
+mod author;
 mod entry;
 mod evidence;
 mod gates;
