@@ -127,6 +127,7 @@ mod told;
 mod tools;
 mod traces;
 mod trees;
+mod unresolved;
 mod unwritten;
 mod web_servers;
 mod worktree_verbs;

@@ -10,7 +10,7 @@ use super::forbidden::named;
 use super::making::TASK_DIR;
 use super::own_git::OwnGitError;
 use super::whole::Whole;
-use super::{AttributesError, Ground, author, patterns};
+use super::{AttributesError, Ground, author, patterns, unresolved};
 use crate::collect;
 use crate::git::{Change, Git, GitError, Oid, Stamp};
 use crate::private_file;
@@ -106,6 +106,8 @@ impl Ground {
         self.unlock(&path, &self.names.branch(&ended.task.id)).map_err(|source| locked(&path, source))?;
         let git = self.git_in(&path)?;
         findings.extend(self.mend_after(ended.attempt, &path)?.then(changed_git));
+        let unresolved = self.note_unresolved((&git, &path), ended.attempt);
+        findings.extend(unresolved::finding(&unresolved.map_err(|source| locked(&path, source))?));
         let (head, inner) = self.commit_left((&git, &path), ended, &base)?;
         fault::point("collect.committed");
         self.keep_half_done(&path, &ended.task.id)?;

@@ -55,9 +55,14 @@ impl Ground {
         Ok(findings)
     }
 
+    /// Whether a path is that of a file of the user's which worktrees get. What is tracked is there anyway.
+    pub(super) fn is_copy(&self, path: &str) -> bool {
+        is_copied(&self.copies, path) && !self.tracked.contains(path)
+    }
+
     /// Whether a path was put into the worktree by us.
     pub(super) fn is_given(&self, path: &str) -> bool {
-        is_ours(path) || is_copied(&self.copies, path)
+        is_ours(path) || self.is_copy(path)
     }
 
     /// What was put into a worktree and is in one of the commits that were made there, although their last one may not show

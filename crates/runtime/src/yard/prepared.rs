@@ -70,16 +70,16 @@ impl Ground {
         let found = self.differs_from((&git, &path), &base, &inner)?;
         let new = found.iter().filter(|differs| differs.before.is_none()).map(|differs| differs.path.clone());
         let new = new.chain(inner.iter().map(|path| path.to_string_lossy().into_owned()));
-        let mut excludes = fs::read_to_string(&self.excludes).unwrap_or_default();
-        new.for_each(|path| excludes.push_str(&format!("/{}\n", literally(&path))));
+        let failed = |source| MakeError::File { path: record_path.clone(), source };
+        let mut excludes = fs::read(&self.excludes).map_err(failed)?;
+        new.for_each(|path| excludes.extend(format!("/{}\n", literally(&path)).into_bytes()));
         let mut found: Found =
             found.into_iter().map(|differs| (differs.path, (differs.before, differs.after))).collect();
         found.extend(special.into_iter().map(|path| (path, (None, Some(SPECIAL.to_owned())))));
         let text = serde_json::to_string(&found).unwrap_or_default();
-        let failed = |source| MakeError::File { path: record_path.clone(), source };
         fs::create_dir_all(self.run_dir.join(DIR)).map_err(failed)?;
         write(&record(&self.run_dir, &path, EXCLUDE), &excludes).map_err(failed)?;
-        write(&record_path, &text).map_err(failed)
+        write(&record_path, text.as_bytes()).map_err(failed)
     }
 
     /// What stands in a worktree and not in `base`, read beside its index.
@@ -215,6 +215,6 @@ fn literally(path: &str) -> String {
     pattern
 }
 
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    private_file::create(path)?.write_all(text.as_bytes())
+fn write(path: &Path, text: &[u8]) -> io::Result<()> {
+    private_file::create(path)?.write_all(text)
 }

@@ -3,7 +3,7 @@
 //! Tasks, and git of ours, are told by a setting what is excluded. A person's git has no such setting: for it our directory
 //! excludes itself, and what was copied in is found where it was committed.
 
-use super::making::{TASK_DIR, is_copied};
+use super::making::TASK_DIR;
 use super::resolutions::new_index;
 use super::{AttributesError, Ground};
 use crate::git::{Change, ChangeKind, Git, GitError, Oid};
@@ -12,8 +12,7 @@ impl Ground {
     /// The paths among changes that never belong into a commit.
     pub(super) fn never_committed<'a>(&self, changes: &'a [Change]) -> Vec<&'a str> {
         let never = |change: &&Change| {
-            is_ours(&change.path) && change.kind != ChangeKind::Deleted
-                || is_copied(&self.copies, &change.path)
+            is_ours(&change.path) && change.kind != ChangeKind::Deleted || self.is_copy(&change.path)
         };
         changes.iter().filter(never).map(|change| change.path.as_str()).collect()
     }
