@@ -95,7 +95,7 @@ impl Standing {
     pub fn text(&self, engine: &Engine) -> String {
         let Standing { run_id, failures, reused } = self;
         let refused = &BTreeMap::new();
-        let stand = Stand { engine, failures, reused, refused, run_id, held: true };
+        let stand = Stand { engine, failures, reused, refused, run_id, landing: None, held: true };
         tasks(stand) + &questions::text(stand) + &escalations::below_questions(stand)
     }
 }

@@ -88,6 +88,7 @@ mod meanwhile;
 mod mending;
 mod merging;
 mod model;
+mod not_landed;
 mod on_end;
 mod outcomes;
 mod part;

@@ -43,6 +43,14 @@ pub enum RepoError {
         /// The repository.
         dir: PathBuf,
     },
+    /// What work is to land on is no branch.
+    #[error("`merge.target` names `{name}`, which is no branch of {}", dir.display())]
+    NoBranch {
+        /// The name.
+        name: String,
+        /// The repository.
+        dir: PathBuf,
+    },
     /// Something is under way.
     #[error("{what} is under way in {}", dir.display())]
     UnderWay {
@@ -78,6 +86,9 @@ impl RepoError {
             RepoError::Bare(_) => "run it in a clone of the repository",
             RepoError::Unborn(_) => "commit something first: `git commit --allow-empty -m start`",
             RepoError::NoCommit { .. } => "name a branch, a tag or a commit that exists",
+            RepoError::NoBranch { .. } => {
+                "name a branch that exists (`git branch` lists them): a tag or a commit cannot move"
+            }
             RepoError::UnderWay { .. } => "finish or abort it first",
             RepoError::Name => "rename it: git branch -m regatta OTHER",
             RepoError::Lfs(_) => {
@@ -250,8 +261,10 @@ impl Repo {
             (None, Head::Branch(branch)) => Some(branch.clone()),
             (None, Head::Detached) => None,
         };
-        if let Some(branch) = &branch {
-            repo.commit(branch)?;
+        if let Some(branch) = branch.as_ref().filter(|_| merge.target.is_some()) {
+            let name = || branch.trim_start_matches("refs/heads/").to_owned();
+            let missing = || RepoError::NoBranch { name: name(), dir: repo.top.clone() };
+            repo.git.commit(branch)?.ok_or_else(missing)?;
         }
         repo.check_quiet(branch.as_deref())
     }

@@ -5,6 +5,7 @@
 //! taken over once: a run goes on with what it began with, whatever is changed meanwhile.
 
 use super::making::TASK_DIR;
+use crate::git::Repo;
 use crate::private_file;
 use std::fs;
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -17,15 +18,16 @@ const IGNORED: &str = "ignored";
 /// More than that lists no paths that a person ignores.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Writes the file of a run; `ignored` is where the person lists what they ignore. Answers where it is.
+/// Writes the file of a run. Answers where it is.
 ///
 /// # Errors
 /// It cannot be written, or the person's file is too large to be taken over.
-pub(super) fn write(run_dir: &Path, ignored: Option<&Path>, copies: &[String]) -> io::Result<PathBuf> {
+pub(super) fn write(run_dir: &Path, repo: &Repo, copies: &[String]) -> io::Result<PathBuf> {
     let pinned = run_dir.join(IGNORED);
     if !pinned.exists() {
         let new = run_dir.join(format!("{IGNORED}.new"));
-        private_file::create(&new)?.write_all(&ignored.map(read).transpose()?.unwrap_or_default())?;
+        let ignored = repo.ignored_by_person().as_deref().map(read).transpose()?;
+        private_file::create(&new)?.write_all(&ignored.unwrap_or_default())?;
         fs::rename(&new, &pinned)?;
     }
     let mut text = fs::read(&pinned)?;

@@ -157,7 +157,7 @@ impl Ground {
         // Git names worktrees by their real paths.
         let dir = std::fs::canonicalize(dir)?;
         delete_gone(&dir, run);
-        let excludes = excludes::write(run_dir, repo.ignored_by_person().as_deref(), &rules.copy)?;
+        let excludes = excludes::write(run_dir, &repo, &rules.copy)?;
         let indexes = run_dir.join("indexes");
         std::fs::create_dir_all(&indexes)?;
         // Where git does not say, nothing is lost but time.
