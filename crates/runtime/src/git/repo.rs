@@ -355,7 +355,7 @@ pub(crate) fn line_ends(checkout: &Path) -> Vec<String> {
     let args = ["config", "--null", "--get-regexp", r"^core\.(autocrlf|eol)$"];
     let said = ask_as_person(checkout, &args).unwrap_or_default();
     said.split('\0')
-        .filter_map(|entry| Some(entry.split_once('\n')?))
+        .filter_map(|entry| entry.split_once('\n'))
         .map(|(key, value)| format!("{key}={value}"))
         .collect()
 }
