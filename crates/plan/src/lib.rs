@@ -40,6 +40,7 @@ mod maps;
 pub mod model;
 mod names;
 mod overlap;
+mod owners;
 mod ownership;
 mod part;
 mod patterns;
@@ -54,6 +55,7 @@ pub mod reference;
 mod render;
 mod settings;
 mod settings_file;
+mod shown;
 mod task;
 mod toml;
 mod tools;
@@ -78,6 +80,7 @@ pub use language::{Document, reference as reference_markdown, schema};
 pub use lower::lower;
 pub use model::Plan;
 pub use overlap::{Overlap, overlaps};
+pub use owners::Owners;
 pub use ownership::FILES_LOCK;
 pub use part::{Part, PartError, part_of};
 pub use placed::{MAX_EDGES, MAX_TASKS};
@@ -85,6 +88,7 @@ pub use prose::MAX_DOCUMENT_BYTES;
 pub use render::{Fact, fact, render};
 pub use settings::{Defaults, Setting};
 pub use settings_file::{Settings, settings};
+pub use shown::{Clean, Hidden, Place};
 pub use unassigned::unassigned;
 pub use with_order::{Ordered, with_order};
 pub use with_worktrees::with_worktrees;
@@ -176,6 +180,8 @@ pub struct Given<'a> {
     pub mcp_servers: BTreeMap<String, McpServer>,
     /// Names of drivers that the embedding program brings: a tool may be `driver/name`.
     pub drivers: BTreeSet<String>,
+    /// Whether a word is a program here; none where nobody can tell.
+    pub is_program: Option<fn(&str) -> bool>,
 }
 
 /// Reads a plan. `name` is shown in problems.
@@ -231,6 +237,9 @@ fn read(
         about.1 = settings::of_plan(root, source);
     }
     literals::check(root, problems);
+    if let Some((is_program, apart)) = given.is_program.zip(draft.apart.as_ref()) {
+        apart.check_words(is_program, problems);
+    }
     draft.leases.clone_from(&given.leases);
     draft.drivers.clone_from(&given.drivers);
     for (name, server) in &given.mcp_servers {

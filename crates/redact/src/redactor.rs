@@ -39,6 +39,18 @@ impl Redactor {
         String::from_utf8_lossy(&out).into_owned()
     }
 
+    /// A text with every secret replaced, if a declared value stands in it; what only a rule would find is left.
+    #[must_use]
+    pub fn declared(&self, text: &str) -> Option<String> {
+        self.holds_declared(text.as_bytes()).then(|| self.text(text.to_owned()))
+    }
+
+    /// Whether a declared value stands in a text.
+    #[must_use]
+    pub fn holds_declared(&self, text: &[u8]) -> bool {
+        self.declared.as_ref().is_some_and(|declared| declared.is_in(text))
+    }
+
     /// The end of a longer text: without the line that it begins within, and without what may be the rest of a secret
     /// that began before it.
     #[must_use]

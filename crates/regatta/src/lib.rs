@@ -76,7 +76,6 @@ pub mod export;
 #[doc(hidden)]
 pub mod found_agents;
 #[doc(hidden)]
-pub mod found_gates;
 pub mod http;
 #[doc(hidden)]
 pub mod init;

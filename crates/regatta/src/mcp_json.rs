@@ -1,10 +1,11 @@
 //! `.mcp.json` of a workspace: servers of tools as other clients write them down.
 //!
-//! Takes what it knows of an entry and leaves out the rest. A server is started only when a task names it. Values of
+//! Takes what it knows of an entry and leaves out the rest, and our own server over HTTP: a run never calls us. A server is started only when a task names it. Values of
 //! variables are not read here but by whoever starts the server.
 
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::http::token;
 use crate::plain_file::small_text;
 use regatta_plan::model::McpServer;
 use regatta_runtime::escape::escape_path;
@@ -48,9 +49,14 @@ fn server(entry: &Map<String, Value>, set: &dyn Fn(&str) -> bool) -> Option<McpS
         return Some(McpServer::Program { argv, env: map("env") });
     }
     let url = entry.get("url").and_then(text)?;
+    let headers = map("headers");
+    if headers.values().any(|text| text.contains(&format!("${{env.{}}}", token::VARIABLE))) {
+        // Our own server, which a run never calls; and not everybody who runs one has set the variable.
+        return None;
+    }
     let kind = entry.get("type").and_then(Value::as_str).unwrap_or("http");
     let http = url.starts_with("http://") || url.starts_with("https://");
-    (kind != "sse" && http).then(|| McpServer::Address { url, headers: map("headers") })
+    (kind != "sse" && http).then_some(McpServer::Address { url, headers })
 }
 
 /// `${X}` and `${X:-otherwise}`, as those files have them, in our language.
@@ -87,8 +93,11 @@ mod tests {
         check("${a.b} ${", "$${a.b} $${");
     }
 
+    /// Our own server, as `regatta mcp --http` tells clients to write it down.
+    const OURS: &str = r#"{"type":"http","url":"http://127.0.0.1:7420/mcp","headers":{"Authorization":"Bearer ${REGATTA_MCP_TOKEN}"}}"#;
+
     #[test]
-    fn an_entry_is_a_program_or_an_address_and_one_that_is_neither_is_left_out() {
+    fn an_entry_is_a_program_or_an_address_and_one_that_is_neither_or_we_ourselves_is_left_out() {
         let read = |text: &str| {
             server(serde_json::from_str::<Value>(text).unwrap().as_object().unwrap(), &|_| false)
         };
@@ -102,7 +111,7 @@ mod tests {
         let address =
             read(r#"{"type":"http","url":"https://x.test/mcp","headers":{"Authorization":"Bearer ${T}"}}"#);
         assert!(matches!(address, Some(McpServer::Address { .. })));
-        for text in [r#"{"type":"sse","url":"https://x.test"}"#, "{}", r#"{"url":"file:///x"}"#] {
+        for text in [OURS, r#"{"type":"sse","url":"https://x.test"}"#, "{}", r#"{"url":"file:///x"}"#] {
             assert!(read(text).is_none(), "{text}");
         }
     }

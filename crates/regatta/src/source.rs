@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::found_agents;
 use crate::parallel;
 use crate::plain_file::{NotPlain, open};
 use crate::session::Show;
@@ -95,6 +96,7 @@ pub fn given<'a>(config: &Config, inputs: &'a [(String, String)]) -> Given<'a> {
         defaults: config.defaults(),
         mcp_servers: config.mcp_servers.clone(),
         drivers: BTreeSet::new(),
+        is_program: Some(|word| found_agents::find(word).is_some()),
     }
 }
 

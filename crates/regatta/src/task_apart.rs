@@ -3,7 +3,7 @@
 //! For verbs that look. Knows no output.
 
 use crate::error::CliError;
-use crate::view::{plan_of, reader, store_error};
+use crate::view::{plan_to_run, reader, store_error};
 use regatta_journal::{Reader, RunSummary, Which};
 use regatta_plan::Plan;
 use regatta_runtime::git::{Repo, RepoError};
@@ -36,7 +36,7 @@ impl TaskApart {
         let reader = reader(workspace)?;
         let run = reader.resolve(run.map_or(Which::Newest, Which::Named)).map_err(store_error)?;
         let record = reader.run(&run.run_id).map_err(store_error)?;
-        let (plan, _) = plan_of(&record)?;
+        let (plan, _) = plan_to_run(&record)?;
         let id = &run.run_id;
         let Some(index) = plan.tasks.iter().position(|known| known.id == task) else {
             let message = format!("run {id} has no task `{}`", task.escape_debug());

@@ -16,7 +16,7 @@ use regatta_engine::outcome::AttemptOutcome;
 use regatta_engine::report::Report;
 use regatta_engine::spec::GraphSpec;
 use regatta_journal::{Holder, Reader, RunId, RunRecord, RunState, StoreError, StoredEvent, Which};
-use regatta_plan::Plan;
+use regatta_plan::{Hidden, Plan};
 use regatta_runtime::escalation::Story;
 use regatta_runtime::escape::escape_path;
 use regatta_runtime::keeper;
@@ -32,7 +32,7 @@ use std::sync::Arc;
 pub struct RunView {
     /// Its record.
     pub record: RunRecord,
-    /// Its plan, caps of the command line included.
+    /// Its plan as it may be shown, caps of the command line included.
     pub plan: Plan,
     /// The engine as the journal leaves it.
     pub engine: Engine,
@@ -143,12 +143,33 @@ pub fn store_error(error: StoreError) -> CliError {
     }
 }
 
-/// The plan of a record with its caps.
+/// The plan of a record with its caps, for whoever looks: what it repeats of a secret is replaced. For whoever acts there is
+/// [`plan_to_run`].
 ///
 /// # Errors
 /// The record cannot be read, for instance because another version wrote it.
 pub fn plan_of(record: &RunRecord) -> Result<(Plan, Overrides), CliError> {
-    let mut plan = stored_plan(record)?;
+    let flags: Flags = serde_json::from_str(&record.run.flags).unwrap_or_default();
+    laid(record, flags.hidden.show(&record.run.plan))
+}
+
+/// The plan of a record with its caps, as it was written: it is run, and not shown.
+///
+/// # Errors
+/// As [`plan_of`].
+pub fn plan_to_run(record: &RunRecord) -> Result<(Plan, Overrides), CliError> {
+    laid(record, serde_json::from_str(&record.run.plan))
+}
+
+/// What of the flags of a record is asked for here.
+#[derive(Default, serde::Deserialize)]
+struct Flags {
+    #[serde(default)]
+    hidden: Hidden,
+}
+
+fn laid(record: &RunRecord, plan: Result<Plan, serde_json::Error>) -> Result<(Plan, Overrides), CliError> {
+    let mut plan = plan.map_err(|e| unreadable(record, "plan", &e))?;
     let overrides: Overrides =
         serde_json::from_str(&record.run.config).map_err(|e| unreadable(record, "settings", &e))?;
     overrides.apply(&mut plan);

@@ -19,7 +19,7 @@ use crate::redact::Raw;
 use crate::reuse::Footing;
 use crate::run_error::RunError;
 use crate::works::Works;
-use crate::yard::{Collected, Done, Finding, Ground, Names, TASK_DIR, Workers, cone};
+use crate::yard::{Collected, Done, Finding, Ground, Names, TASK_DIR, Workers, cone, links};
 use regatta_engine::cause::Cause;
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
@@ -156,7 +156,10 @@ pub(crate) fn of_run(
     let began_earlier = earlier.is_some();
     let pinned = match earlier {
         Some(pinned) => pinned,
-        None => repo.commit(&rules.base)?,
+        None => {
+            repo.check_top(workspace)?;
+            repo.commit(&rules.base)?
+        }
     };
     let failed = |source| RunError::Directory { path: workspace.join(&rules.dir), source };
     // Recorded before the ref: whoever finds that knows what was begun with.
@@ -171,6 +174,7 @@ pub(crate) fn of_run(
     let ground = Ground::of((repo, pinned), (workspace, run_dir, run_id), rules.clone());
     let mut ground = ground.map_err(failed)?;
     ground.cones = cone::of_plan(plan);
+    ground.owners = links::owners((&ground.repo.git, &ground.pinned), plan).map_err(RepoError::Git)?;
     ground.look_after_lfs(lfs);
     let workers = Workers::start(Arc::new(ground), tell);
     let works = Works::new(Arc::clone(plan), Arc::clone(graph));

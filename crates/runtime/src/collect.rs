@@ -3,6 +3,7 @@
 //! Reads unnamed files that the process owner hands over; writes only below the attempt's directory. Knows no
 //! engine and no plan.
 
+use crate::exact;
 use crate::private_file;
 use crate::rate_limit;
 use crate::redact::{Raw, Redactor};
@@ -177,7 +178,7 @@ fn read_json(from: impl Read, bytes: u64, redactor: &Redactor) -> Result<TaskRes
     }
     let mut text = String::new();
     from.take(MAX_RESULT_BYTES).read_to_string(&mut text)?;
-    match redactor.json(&text) {
+    match redactor.json(&exact::kept(&text)) {
         Some(value) => from_value(&value),
         // What is wrong with it is said of what may be shown.
         None => Err(serde_json::from_str::<serde_json::Value>(&text)

@@ -3,7 +3,7 @@
 //! Knows no call.
 
 use crate::calling::resolve;
-use crate::tools::{Listed, Server, is_ours, list_all};
+use crate::tools::{Listed, OURSELVES, Server, is_ours, list_all};
 use crate::vault::Vault;
 use regatta_plan::Plan;
 use regatta_plan::reference::{Ref, Scope, Unresolved};
@@ -25,7 +25,9 @@ pub fn connect(plan: &Plan, vault: &Vault, workspace: &Path) -> Listed {
             Err(why) => drop(listed.insert(name.clone(), Err(why.0))),
         }
     }
-    listed.extend(list_all(servers, workspace));
+    let mut asked = list_all(servers, workspace);
+    asked.retain(|name, said| is_named(plan, name) || said.as_ref().err().is_none_or(|why| why != OURSELVES));
+    listed.extend(asked);
     listed
 }
 

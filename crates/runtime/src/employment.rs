@@ -38,7 +38,7 @@ impl Orchestrator {
         self.check_room()?;
         // What never came to a keeper that lived all the time was never started.
         let again = if fresh { Vec::new() } else { self.local.begin_again(self.engine.state(), &ids) };
-        let in_hand: BTreeSet<u64> = again.into_iter().chain(self.local.apart_under_way()).collect();
+        let in_hand: BTreeSet<u64> = again.into_iter().chain(self.local.in_hand()).collect();
         let live = live.into_iter().filter(|id| known.contains(id)).collect::<BTreeSet<u64>>();
         let live = live.union(&in_hand).copied().collect();
         let judged: Vec<Arrival> = self.local.take_arrivals().collect();

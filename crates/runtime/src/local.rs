@@ -21,6 +21,7 @@ use crate::looking::Looks;
 use crate::observer::{Observer, Told};
 use crate::outputs::Outputs;
 use crate::private_file::is_no_room;
+use crate::reading::Reading;
 use crate::redact::Raw;
 use crate::reuse::Memory;
 use crate::turn::{Arrival, Driver, When};
@@ -107,6 +108,7 @@ pub struct Local {
     pub(crate) driven: Driven,
     /// Connections to servers of tools.
     pub(crate) hosting: Hosting,
+    pub(crate) reading: Reading,
     /// Ends that were judged and wait for the turn that takes them, and those that the present turn has taken.
     to_ack: (Vec<Judged>, Vec<Judged>),
     /// Reconcile commands under way and when they have had their time.
@@ -156,6 +158,7 @@ impl Local {
             waiting: Waiting::default(),
             driven: Driven::default(),
             hosting: Hosting::default(),
+            reading: Reading::default(),
             to_ack: (Vec::new(), Vec::new()),
             asking: BTreeMap::new(),
             now: Timestamp(0),
@@ -340,14 +343,12 @@ impl Local {
             return;
         }
         let Some(job) = self.jobs.remove(&id) else {
-            if self.apart_under_way().contains(&id) {
-                return; // heard again from another keeper while it is being collected
+            if self.in_hand().contains(&id) {
+                return; // heard again from another keeper while it is looked at here
             }
             return self.to_ack.0.push(Judged { id, dir: None }); // nobody asks about it any more
         };
-        if let Some((job, ended, streams)) = self.ended_apart(job, (ended.clone(), streams)) {
-            self.judge(job, (&ended, streams), None);
-        }
+        self.weigh(job, (ended.clone(), streams));
     }
 
     /// The keeper may forget an end when the next turn is durable.

@@ -18,7 +18,10 @@ impl Local {
     /// Deletes the raw results of what is lost: nobody's input, and never redacted. `kept` are those that live on or
     /// have ended and are to be judged.
     pub fn forget_results(&self, state: &State, kept: &[u64]) {
-        let lives = |attempt: AttemptId| kept.contains(&attempt.0) || self.driven.has(attempt);
+        let read: Vec<u64> = self.reading.under_way().collect();
+        let lives = |attempt: AttemptId| {
+            kept.contains(&attempt.0) || self.driven.has(attempt) || read.contains(&attempt.0)
+        };
         let lost = state.live().filter(|(attempt, _)| !lives(*attempt));
         let lost = lost.map(|(attempt, _)| self.dir(attempt, Kind::Attempt));
         let asked = state.in_doubt().filter_map(|node| {

@@ -68,7 +68,7 @@ pub fn run(
         .envs(environment.iter())
         .env("REGATTA_RUN_ID", run_id)
         .env("REGATTA_RUN_STATUS", status)
-        .env("REGATTA_PLAN_NAME", &plan.name)
+        .env("REGATTA_PLAN_NAME", redactor.declared(&plan.name).unwrap_or_else(|| plan.name.clone()))
         .stdin(Stdio::null())
         .stdout(theirs.try_clone().map_err(fail)?)
         .stderr(theirs)

@@ -24,6 +24,7 @@ use crate::recovery::{self, recover};
 use crate::redact::Redactor;
 use crate::reuse::{Memory, Reuse};
 use crate::run_error::RunError;
+use crate::told_plan::told;
 use crate::turn::{Arrival, When, turn};
 use crate::vault::Vault;
 use crate::workspace;
@@ -60,6 +61,8 @@ pub enum Message {
     Input(Box<Arrival>),
     /// A worker has done an errand in the worktrees.
     Yard(Box<Done>),
+    /// The evidence of an attempt was read, or what it says could not be kept.
+    Read(u64, std::io::Result<()>),
     /// What a landing says.
     Landing(Word),
     /// Leases that the run waits for may be free now.
@@ -170,6 +173,7 @@ impl Orchestrator {
         observer: Observer,
     ) -> Result<Orchestrator, RunError> {
         fault::point("run.created");
+        let plan = told(Arc::clone(&plan), &vault.redactor(&plan));
         let (spec, config) = regatta_plan::lower(&plan);
         let graph = Arc::new(Graph::build(spec)?);
         let (sender, inbox) = sync_channel(INBOX);
@@ -200,6 +204,9 @@ impl Orchestrator {
             let _ = ends.try_send(Message::Driven);
         };
         local.driven = Driven::new(&drivers, Arc::new(ring));
+        let reads = sender.clone();
+        // A loop that is gone hears the end once more when it is taken up.
+        local.reading.back = Some(Arc::new(move |id, told| drop(reads.send(Message::Read(id, told)))));
         let lands = sender.clone();
         local.tell = Some(Arc::new(move |word| lands.send(Message::Landing(word)).is_ok()));
         local.apart = apart::of_run(
@@ -361,6 +368,7 @@ impl Orchestrator {
             Message::Input(arrival) => self.first.push(*arrival),
             Message::Landing(word) => self.local.landing_says(word),
             Message::Yard(done) => self.local.yard_done(*done),
+            Message::Read(attempt, told) => self.local.evidence_read(attempt, told),
             // What they wake for is looked at when all of them are taken.
             Message::LeasesFreed | Message::Driven => {}
             Message::Asked(request) => self.asked(request),

@@ -7,7 +7,7 @@ use crate::escape::escape_path;
 use crate::private_file;
 use crate::tools::variables_of;
 use regatta_plan::model::{Plan, SecretSource};
-use regatta_redact::{MIN_DECLARED_BYTES, Value, is_secret_name};
+use regatta_redact::{MIN_DECLARED_BYTES, Redactor, Value, is_secret_name};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeMap;
@@ -114,6 +114,28 @@ impl Vault {
     /// marker.
     pub fn hide(&mut self, name: &str, value: &str) {
         self.hidden.push(Value { name: name.to_owned(), bytes: value.as_bytes().to_vec() });
+    }
+
+    /// The secrets of a plan that can be had without that a command is run, and without asking anybody: for whoever only
+    /// shows the plan.
+    #[must_use]
+    pub fn at_hand(plan: &Plan, workspace: &Path) -> Vault {
+        let fetch = |(name, source): (&String, &SecretSource)| {
+            let value = match source {
+                SecretSource::Env(variable) => of_variable(name, variable).ok()?,
+                SecretSource::File(path) => of_file(name, &workspace.join(path)).ok()?,
+                SecretSource::Command(_) => return None,
+            };
+            Some((name.clone(), text(name, value).ok()?))
+        };
+        Vault { secrets: plan.vault.iter().filter_map(fetch).collect(), hidden: Vec::new() }
+    }
+
+    /// What looks for everything that a run of a plan in this process would declare to be secret.
+    #[must_use]
+    pub fn redactor(&self, plan: &Plan) -> Redactor {
+        let vars: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+        Redactor::new(&declared(plan, self, &vars))
     }
 
     /// In the place of each secret its name, for what is compared and stored.

@@ -6,11 +6,10 @@ use crate::action::{Kind, Prepared, Site};
 use crate::apart::{Apart, InFlight, Kept, Stage};
 use crate::attempt_dirs::AttemptDir;
 use crate::collect;
-use crate::evidence;
-use crate::judge::{self, Job, refusal, unkept};
+use crate::judge::{self, Job, refusal};
 use crate::keeper::{self, Ask, How};
 use crate::kept_id;
-use crate::local::{Broken, Local};
+use crate::local::Local;
 use crate::redact::Raw;
 use crate::yard::{Collected, Done, Ended, Errand, Finding};
 use regatta_engine::cause::Cause;
@@ -212,16 +211,6 @@ impl Local {
         let handed = apart.works.handed(job.node);
         if !apart.in_flight.contains_key(&attempt) {
             return Some((job, ended, streams));
-        }
-        if let Some(check) = self.actions.gate(job.node) {
-            // The files are gone when its worktree has been put back.
-            let places = (apart.site(job.node).path, job.dir.path.clone());
-            let told = evidence::judged(&check.evidence, (&places.0, &places.1), self.actions.redactor());
-            if let Err(error) = told {
-                self.broken = Some(Broken::NoRoom(unkept(&job, &error).0));
-                self.jobs.insert(attempt.0, job);
-                return None;
-            }
         }
         let flight = apart.in_flight.get_mut(&attempt)?;
         let errand = Ended {

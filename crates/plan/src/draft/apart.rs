@@ -47,8 +47,23 @@ pub(crate) struct ApartDraft {
     pub(crate) gates: BTreeMap<String, Check>,
     /// The ids of all that stand there, also of those that cannot be used.
     pub(crate) gate_ids: BTreeSet<String>,
+    /// Words of `merge.gates` that are no gates, each where it stands.
+    pub(crate) words: Vec<(String, Span)>,
     /// Names of what is not built yet.
     pub(crate) unbuilt: Vec<String>,
+}
+
+impl ApartDraft {
+    /// Tells words of `merge.gates` that are neither gates nor programs: they would be red after all the work.
+    pub(crate) fn check_words(&self, is_program: fn(&str) -> bool, problems: &mut Problems) {
+        for (word, span) in self.words.iter().filter(|(word, _)| !is_program(word)) {
+            let message = format!("`{word}` in `merge.gates` is neither a gate of the plan nor a program");
+            let problem = Diagnostic::error(Code::UnknownName, span.clone(), message);
+            let near = nearest(word, self.gate_ids.iter().map(String::as_str));
+            let declare = || "declare it under `gates`, or write the command that it is to run".to_owned();
+            problems.push(problem.help(near.map_or_else(declare, |near| format!("did you mean `{near}`?"))));
+        }
+    }
 }
 
 /// Reads all three.
@@ -65,14 +80,18 @@ pub(super) fn read(f: Fields<'_>, agents: &BTreeMap<String, Agent>, problems: &m
             unbuilt.push(format!("{block}.{key}: {value}"));
         }
     }
-    let gate_ids = f.inside("gates").pairs().map(|(key, _)| key.text.to_owned()).collect();
+    let gate_ids: BTreeSet<String> = f.inside("gates").pairs().map(|(key, _)| key.text.to_owned()).collect();
     let forward = merge.as_ref().is_some_and(|merge| merge.strategy == FF_ONLY);
     let forward_only = f.inside("merge").get("strategy").filter(|_| forward).map(|item| item.span());
     let named = |key: &&str| spanned(f.inside("merge").inside(key).get("agent"));
     let helpers = ["fix", "resolver"].iter().filter(|_| merge.is_some()).filter_map(named);
     let helpers = helpers.map(|agent| (agent.value, agent.span)).collect();
     let worktrees = worktrees(f.inside("worktree"), problems);
-    ApartDraft { worktrees, merge, merges, forward_only, helpers, gates, gate_ids, unbuilt }
+    let listed = f.inside("merge").list("gates");
+    let words =
+        listed.iter().filter(|_| merge.is_some()).filter_map(|item| Some((fields::text(item)?, item.span())));
+    let words = words.filter(|(text, _)| gates::is_word(text) && !gate_ids.contains(text)).collect();
+    ApartDraft { worktrees, merge, merges, forward_only, helpers, gates, gate_ids, words, unbuilt }
 }
 
 /// A scalar as YAML has it, in every format.

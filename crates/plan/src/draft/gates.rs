@@ -132,6 +132,11 @@ fn cycle(gates: &BTreeMap<String, Check>) -> Option<Vec<String>> {
     }
 }
 
+/// One word that a shell takes for the name of a program.
+pub(super) fn is_word(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c))
+}
+
 /// What `merge.gates` lists: gates by id, each after what it needs, and commands.
 pub(super) fn listed(
     items: List<'_>,

@@ -1,14 +1,20 @@
-//! What a person is to know of their checkout when a run in worktrees begins.
+//! What a person is to know when a run begins: of their checkout, and of secrets that stand in the plan.
 
 use crate::context::{Context, err};
+use crate::error::CliError;
 use crate::render::escape::escape;
-use regatta_plan::Plan;
+use regatta_plan::{Hidden, Place, Plan};
 use regatta_runtime::git::{Head, Repo};
+use regatta_runtime::redact::rules_of_markers;
+use regatta_runtime::vault::Vault;
 use regatta_runtime::yard::Names;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// So many paths are named.
 const MOST_PATHS: usize = 3;
+/// So many places of a secret are.
+const MOST_PLACES: usize = 12;
 
 /// Says that what is not committed is not seen, and where the work lands of a checkout that is on no branch. `plan_file` is
 /// the plan's own, if it has one.
@@ -38,6 +44,52 @@ pub fn tell(context: &Context, plan: &Plan, (run, plan_file): (&str, Option<&Pat
         let named = escape(&named.join(", "));
         err(&format!("not committed, so tasks in worktrees do not see it: {named}{more}\n"));
     }
+}
+
+/// What a plan, as it is to be stored, repeats of the secrets that it declares: how it is to be shown, and lines for
+/// people that name the places. `file` is the plan's own, if it has one.
+///
+/// # Errors
+/// The stored plan is no JSON.
+pub fn literals(
+    (plan, stored): (&Plan, &[u8]),
+    vault: &Vault,
+    file: Option<&str>,
+) -> Result<(Hidden, Vec<String>), CliError> {
+    let redactor = vault.redactor(plan);
+    if !redactor.holds_declared(stored) {
+        return Ok((Hidden::default(), Vec::new()));
+    }
+    let hidden = Hidden::find(stored, &|text| redactor.declared(text))
+        .map_err(|e| CliError::environment(format!("the plan cannot be recorded: {e}")))?;
+    let (places, names) = hidden.places();
+    let of_plan = file.map_or_else(|| "the plan".to_owned(), |file| format!("plan `{}`", escape(file)));
+    let line = |(rule, at): (String, Vec<&str>), what: &str| {
+        let more = match at.len().saturating_sub(MOST_PLACES) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let at = at[..at.len().min(MOST_PLACES)].join(", ");
+        let line = format!("warning: a secret ({rule}) stands in {of_plan} at {at}{more}; {what}\n");
+        // The place may be named by what is a secret.
+        escape(redactor.text(line).trim_end()) + "\n"
+    };
+    let kept = "it is stored with the run, and hidden where the plan is shown: let tasks have it by `vault`";
+    let open = "a name is shown as it is: call it something else";
+    let mut lines: Vec<String> = by_rule(places).into_iter().map(|found| line(found, kept)).collect();
+    lines.extend(by_rule(names).into_iter().map(|found| line(found, open)));
+    Ok((hidden, lines))
+}
+
+/// The places of each secret.
+fn by_rule(places: &[Place]) -> BTreeMap<String, Vec<&str>> {
+    let mut found: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for place in places {
+        for rule in rules_of_markers(&place.shown) {
+            found.entry(rule.to_owned()).or_default().push(&place.words);
+        }
+    }
+    found
 }
 
 /// The pathspec that leaves out a path, if it is in the checkout.

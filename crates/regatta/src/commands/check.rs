@@ -6,7 +6,6 @@ use crate::connected;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::found_gates;
 use crate::plain_file;
 use crate::render::escape::{escape, escape_path};
 use crate::render::{conflicts, count};
@@ -37,18 +36,17 @@ fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliErr
     let loaded = source::load_raw(context, path, &source::given(&Config::read(context)?, &inputs))?;
     let errors = loaded.errors();
     let valid = loaded.plan.is_some();
-    let unknown = loaded.plan.as_ref().map(found_gates::unknown).unwrap_or_default();
     let asked = loaded.plan.as_ref().filter(|_| args.connect && valid);
     let by_servers = asked.map(|plan| connected::findings(context, plan)).transpose()?.unwrap_or_default();
     let doubted = &by_servers.warnings;
-    let unknown = [unknown, by_servers.errors.clone()].concat();
-    let (valid, errors) = (valid && unknown.is_empty(), errors + unknown.len());
+    let refused = &by_servers.errors;
+    let (valid, errors) = (valid && refused.is_empty(), errors + refused.len());
     let found = loaded.plan.as_ref().map(regatta_plan::conflicts).unwrap_or_default();
     if args.json {
         out(&format!("{}\n", facts(&loaded, &by_servers)));
     } else {
         err(&loaded.render(context.color));
-        unknown.iter().for_each(|line| err(&format!("error: {}\n", escape(line))));
+        refused.iter().for_each(|line| err(&format!("error: {}\n", escape(line))));
         doubted.iter().for_each(|line| err(&format!("warning: {}\n", escape(line))));
         let warnings = loaded.problems.len() - loaded.errors() + doubted.len();
         let verdict = match (&loaded.plan, errors) {
@@ -68,15 +66,14 @@ fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliErr
 /// What is to be said of a plan, for programs; also what its servers say, if they were asked.
 #[must_use]
 pub fn facts(loaded: &Loaded, by_servers: &Findings) -> Value {
-    let unknown = loaded.plan.as_ref().map(found_gates::unknown).unwrap_or_default();
-    let unknown = [unknown, by_servers.errors.clone()].concat();
+    let refused = &by_servers.errors;
     let conflicts = loaded.plan.as_ref().map(regatta_plan::conflicts).unwrap_or_default();
     let mut problems = json!(loaded.facts());
-    let told = unknown.iter().map(|message| json!({ "severity": "error", "message": message }));
+    let told = refused.iter().map(|message| json!({ "severity": "error", "message": message }));
     let doubts =
         by_servers.warnings.iter().map(|message| json!({ "severity": "warning", "message": message }));
     problems.as_array_mut().into_iter().for_each(|list| list.extend(told.clone().chain(doubts.clone())));
-    let valid = loaded.plan.is_some() && unknown.is_empty();
+    let valid = loaded.plan.is_some() && refused.is_empty();
     json!({ "valid": valid, "problems": problems, "conflicts": conflicts.found.len() })
 }
 

@@ -1,7 +1,7 @@
 //! `regatta export`: a plan drawn, for a document.
 
 use crate::args::ExportArgs;
-use crate::commands::plan::{prepared, write};
+use crate::commands::plan::{prepared, told_of, write};
 use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -23,6 +23,7 @@ pub fn run(context: &Context, args: &ExportArgs) -> Result<Exit, CliError> {
     let part = source::part(source.plan, source::part_asked(&args.part).as_ref())?;
     let (mut plan, _) = prepared(context, (part, &mut overrides), &args.optimise)?;
     plan.keep_known_items();
+    let plan = told_of(context, plan);
     let predicted = Predicted::of(&plan)?;
     let text = Drawing::new(&plan, &predicted).draw(args.format, view)?;
     match &args.out {

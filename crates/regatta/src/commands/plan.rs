@@ -19,7 +19,10 @@ use regatta_engine::schedule;
 use regatta_plan::model::Dialect;
 use regatta_plan::{Format, Ordered, Plan};
 use regatta_runtime::escape::escape_path;
+use regatta_runtime::told_plan::told;
+use regatta_runtime::vault::Vault;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Runs the verb.
 ///
@@ -54,7 +57,14 @@ pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
         };
         replace(&context.cwd.join(path), &text, args.force)?;
     }
-    print(plan, improved.as_ref(), args.json)
+    print(told_of(context, plan), improved.as_ref(), args.json)
+}
+
+/// A plan without the values of secrets that are at hand in what is told of it.
+#[must_use]
+pub fn told_of(context: &Context, plan: Plan) -> Plan {
+    let redactor = Vault::at_hand(&plan, &context.workspace).redactor(&plan);
+    Arc::unwrap_or_clone(told(Arc::new(plan), &redactor))
 }
 
 /// Prints the schedule of a plan and what is predicted of it.

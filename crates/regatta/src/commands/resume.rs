@@ -11,13 +11,14 @@ use crate::render::escape::{escape, escape_path};
 use crate::session::{self, Show, Watchers};
 use crate::source;
 use crate::state_view::{self, StateFile};
-use crate::view::{self, plan_of, reader_to_write, writing};
+use crate::view::{self, plan_to_run, reader_to_write, writing};
 use regatta_journal::{Journal, Reader, RunId, RunRecord, StoreError, Which};
 use regatta_plan::{Fact, Loaded, Part, Plan, Severity};
 use regatta_runtime::control::Command;
 use regatta_runtime::driven::Drivers;
 use regatta_runtime::leases;
 use regatta_runtime::orchestrator::{self, Work, now_wall_ms};
+use regatta_runtime::vault::Vault;
 use serde_json::Value;
 use std::path::Path;
 
@@ -76,7 +77,7 @@ fn take_up(
         let _ = leases::forget(&context.workspace, id.as_str());
         return session::tell(context, id.as_str(), &watchers).map(Some);
     }
-    let (plan, overrides) = plan_of(&record)?;
+    let (plan, overrides) = plan_to_run(&record)?;
     if !args.stored {
         refuse_changed(context, (&record, &plan), STORED)?;
     }
@@ -152,6 +153,7 @@ pub fn refuse_changed(
     let mut given = source::given(&Config::read(context)?, &inputs);
     // What is told is what changed, not who is there to do it.
     given.drivers.extend(plan.drivers.iter().cloned());
+    given.is_program = None;
     // Settings that changed since are no change of the plan: it was validated under those of its run.
     given.defaults = serde_json::from_value(flags["defaults"].clone()).unwrap_or_default();
     // What was validated is what runs, however another version would read the same letters.
@@ -180,6 +182,8 @@ pub fn refuse_changed(
     if lines.is_empty() {
         return Ok(());
     }
+    let redactor = Vault::at_hand(&stored, &context.workspace).redactor(&stored);
+    let lines: Vec<String> = lines.into_iter().map(|line| redactor.text(line)).collect();
     let message = format!(
         "plan `{}` has changed since run {}:\n  {}",
         escape_path(path),

@@ -12,7 +12,7 @@ use crate::overrides::Overrides;
 use crate::render::count;
 use crate::session::{self, Show, Watchers};
 use crate::task_apart::repository;
-use crate::view::{plan_of, reader_to_write, store_error, writing};
+use crate::view::{plan_to_run, reader_to_write, store_error, writing};
 use regatta_engine::ids::NodeId;
 use regatta_journal::{Journal, Keeping, NewRun, Reader, RunId, RunRecord, Which};
 use regatta_plan::Plan;
@@ -20,6 +20,7 @@ use regatta_runtime::driven::Drivers;
 use regatta_runtime::orchestrator::{Work, now_wall_ms};
 use regatta_runtime::redact;
 use regatta_runtime::reuse::{Earlier, Reuse, Selection, select};
+use regatta_runtime::vault::Vault;
 use regatta_runtime::yard::Names;
 use serde_json::Value;
 use std::path::Path;
@@ -40,7 +41,7 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
         let message = format!("run {id} has not ended");
         return Err(CliError::usage(message).hint(format!("regatta resume {id}")));
     }
-    let (mut plan, mut overrides) = plan_of(&record)?;
+    let (mut plan, mut overrides) = plan_to_run(&record)?;
     let selection = selection((context, &reader), (&record.summary.run_id, &plan), &args.task)?;
     if !args.stored {
         let hint = format!(
@@ -56,9 +57,10 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
     let tasks = args.task.clone();
     overrides.reuse = Some(Reuse::Retry { run: id.to_owned(), first_run, tasks });
     overrides.apply(&mut plan);
-    let next = next_run(&record, &plan, &overrides)?;
     run::check_repository(context, &plan)?;
     let vault = session::vault(context, &plan)?;
+    let (next, warnings) = next_run(&record, (&plan, &overrides), &vault)?;
+    warnings.iter().for_each(|line| err(line));
     drop(reader);
     let journal = Journal::open(&context.workspace).map_err(writing(&context.workspace))?;
     let run = journal.create_run(&next).map_err(store_error)?;
@@ -125,14 +127,25 @@ fn selection(
 }
 
 /// The record of the new run: that of the old one with an id, a time and variables of its own.
-fn next_run(record: &RunRecord, plan: &Plan, overrides: &Overrides) -> Result<NewRun, CliError> {
+fn next_run(
+    record: &RunRecord,
+    (plan, overrides): (&Plan, &Overrides),
+    vault: &Vault,
+) -> Result<(NewRun, Vec<String>), CliError> {
     let run_id = uuid::Uuid::new_v4().to_string();
     let mut flags: Value = serde_json::from_str(&record.run.flags).unwrap_or_default();
     // Who watched that run did not ask for this one.
     flags.as_object_mut().map(|flags| flags.remove("state_file"));
     flags["redaction"] = redact::VERSION.into();
     flags["env"] = serde_json::json!(run::fingerprints(plan, &run_id));
-    Ok(NewRun {
+    let file = record.run.source_path.as_deref();
+    let (mut hidden, warnings) = beginning::literals((plan, record.run.plan.as_bytes()), vault, file)?;
+    // What that run knew to be a secret is one, though its value may be another now.
+    hidden.with(serde_json::from_value(flags["hidden"].clone()).unwrap_or_default());
+    if !hidden.is_empty() {
+        flags["hidden"] = serde_json::json!(hidden);
+    }
+    let next = NewRun {
         run_id: RunId::new(&run_id).map_err(store_error)?,
         config: serde_json::to_string(overrides)
             .map_err(|e| CliError::environment(format!("the run cannot be recorded: {e}")))?,
@@ -140,6 +153,8 @@ fn next_run(record: &RunRecord, plan: &Plan, overrides: &Overrides) -> Result<Ne
         engine_version: env!("CARGO_PKG_VERSION").to_owned(),
         retry_of: Some(record.summary.run_id.clone()),
         created_wall_ms: now_wall_ms(),
+        plan_name: hidden.text("/name").unwrap_or(&record.run.plan_name).to_owned(),
         ..record.run.clone()
-    })
+    };
+    Ok((next, warnings))
 }

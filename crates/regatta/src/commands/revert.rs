@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::overrides::Overrides;
 use crate::session::Show;
 use crate::source::Source;
-use crate::view::{RunView, reader, store_error};
+use crate::view::{RunView, plan_to_run, reader, store_error};
 use regatta_journal::{Reader, Which};
 use regatta_plan::{Defaults, Format, Given, Plan};
 use regatta_runtime::git::{Git, GitError, Oid, Repo};
@@ -48,7 +48,7 @@ pub fn run(context: &Context, args: &RevertArgs) -> Result<Exit, CliError> {
     let target = target(report, id.as_str());
     let commits = landed_commits(&repo, report, &target)?;
     let text = plan_text(id.as_str(), &target, &repo.commit(&target).map_err(run::unusable)?, &commits);
-    let plan = with_gates(load(&text)?, &view.plan);
+    let plan = with_gates(load(&text)?, &plan_to_run(&view.record)?.0);
     drop(reader);
     let unwritten = |e: serde_json::Error| CliError::environment(format!("the plan cannot be recorded: {e}"));
     let text = regatta_plan::canonical(&plan).map_err(unwritten)?;

@@ -4,12 +4,11 @@
 
 use crate::args::RunArgs;
 use crate::commands::beginning;
-use crate::commands::plan::{prepared, print};
+use crate::commands::plan::{prepared, print, told_of};
 use crate::connected;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::found_gates;
 use crate::overrides::{Asked, Overrides};
 use crate::owners;
 use crate::prediction::Predicted;
@@ -62,11 +61,10 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     source.plan = source::part(source.plan, part.as_ref())?;
     refuse_unassigned(&source.plan)?;
     refuse_unbuilt(&source.plan)?;
-    refuse_unknown_gates(&source.plan)?;
     connected::refuse_open_names(context, &source.plan, show)?;
     let (plan, improved) = prepared(context, (source.plan.clone(), &mut overrides), &args.optimise)?;
     if args.dry_run {
-        return print(plan, improved.as_ref(), args.json);
+        return print(told_of(context, plan), improved.as_ref(), args.json);
     }
     check_repository(context, &plan)?;
     if let Some(improved) = improved.filter(|_| show == Show::People) {
@@ -77,7 +75,9 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     }
     let vault = session::vault(context, &plan)?;
     let state_file = state_view::asked(context, args.state_file.as_ref())?;
-    let record = record(&source, (&plan, &overrides), (&inputs, state_file.as_deref(), part.as_ref()))?;
+    let asked = (inputs.as_slice(), state_file.as_deref(), part.as_ref());
+    let (record, warnings) = record(&source, (&plan, &overrides), asked, &vault)?;
+    warnings.iter().for_each(|line| err(line));
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     let run = journal.create_run(&record).map_err(store_error)?;
     drop(keeping);
@@ -104,7 +104,8 @@ pub fn launch(
     (show, detached): (Show, bool),
 ) -> Result<Exit, CliError> {
     let vault = session::vault(context, &source.plan)?;
-    let record = record(source, (&source.plan, &overrides), (&[], None, None))?;
+    let (record, warnings) = record(source, (&source.plan, &overrides), (&[], None, None), &vault)?;
+    warnings.iter().for_each(|line| err(line));
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     let run = journal.create_run(&record).map_err(store_error)?;
     beginning::tell(context, &source.plan, (run.run_id().as_str(), None));
@@ -140,8 +141,8 @@ pub fn submit(
     inputs: &[(String, String)],
 ) -> Result<RunId, CliError> {
     // The other process opens the vault again: what cannot be had is told before there is a run.
-    let Begun { run, warning, .. } = begin(context, (source, &source.plan, overrides), inputs)?;
-    warning.into_iter().for_each(|warning| err(&warning));
+    let Begun { run, warnings, .. } = begin(context, (source, &source.plan, overrides), inputs)?;
+    warnings.iter().for_each(|line| err(line));
     let id = run.run_id().clone();
     run.close().map_err(store_error)?;
     take_up(context, id.as_str(), None)?;
@@ -155,8 +156,8 @@ pub struct Begun {
     pub run: RunJournal,
     /// Its secrets.
     pub vault: Vault,
-    /// A line for people.
-    pub warning: Option<String>,
+    /// Lines for people.
+    pub warnings: Vec<String>,
 }
 
 /// Records a plan as a new run, which the caller runs; prints nothing. `plan` is that of the source with what is laid
@@ -171,12 +172,12 @@ pub fn begin(
 ) -> Result<Begun, CliError> {
     refuse_unassigned(&source.plan)?;
     refuse_unbuilt(&source.plan)?;
-    refuse_unknown_gates(&source.plan)?;
     let warning = owned(context, plan)?;
     let vault = session::vault(context, plan)?;
-    let record = record(source, (plan, overrides), (inputs, None, None))?;
+    let (record, mut warnings) = record(source, (plan, overrides), (inputs, None, None), &vault)?;
+    warnings.extend(warning);
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
-    Ok(Begun { run: journal.create_run(&record).map_err(store_error)?, vault, warning })
+    Ok(Begun { run: journal.create_run(&record).map_err(store_error)?, vault, warnings })
 }
 
 /// Starts a process that takes the run up by itself, and tells the id, as JSON or bare.
@@ -287,29 +288,25 @@ fn refuse_unbuilt(plan: &Plan) -> Result<(), CliError> {
     Err(CliError::usage(message).hint("`regatta check` accepts it; nothing was started"))
 }
 
-/// A word that is neither gate nor program would be red after all the work.
-fn refuse_unknown_gates(plan: &Plan) -> Result<(), CliError> {
-    match found_gates::unknown(plan)[..] {
-        [] => Ok(()),
-        ref lines => Err(CliError::new(Exit::InvalidPlan, lines.join(", ")).hint("nothing was started")),
-    }
-}
-
 /// Salted hashes of the variables that the plan names, as they are now.
 pub fn fingerprints(plan: &Plan, run_id: &str) -> BTreeMap<String, String> {
     let names = plan.env.clone().unwrap_or_default();
     Environment::read(&Passing::Names(names.clone()), std::env::vars_os()).fingerprints(&names, run_id)
 }
 
+/// The record of a run, and lines for people about what of it is a secret.
 fn record(
     source: &Source,
     (plan, overrides): (&Plan, &Overrides),
     (inputs, state_file, part): (&[(String, String)], Option<&str>, Option<&Part>),
-) -> Result<NewRun, CliError> {
+    vault: &Vault,
+) -> Result<(NewRun, Vec<String>), CliError> {
     let bug = |e: String| CliError::environment(format!("the plan cannot be recorded: {e}"));
     let (spec, _) = regatta_plan::lower(plan);
     let graph = Graph::build(spec).map_err(|e: GraphError| bug(e.to_string()))?;
     let text = regatta_plan::canonical(&source.plan).map_err(|e| bug(e.to_string()))?;
+    let file = source.path.as_deref();
+    let (hidden, warnings) = beginning::literals((&source.plan, &text), vault, file)?;
     let inputs: BTreeMap<&str, &str> = inputs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let run_id = uuid::Uuid::new_v4().to_string();
     let env = fingerprints(&source.plan, &run_id);
@@ -321,9 +318,12 @@ fn record(
     if let Some(part) = part {
         flags["part"] = json!(part);
     }
-    Ok(NewRun {
+    if !hidden.is_empty() {
+        flags["hidden"] = json!(hidden);
+    }
+    let record = NewRun {
         run_id: RunId::new(&run_id).map_err(store_error)?,
-        plan_name: source.plan.name.clone(),
+        plan_name: hidden.text("/name").unwrap_or(&source.plan.name).to_owned(),
         plan_digest: regatta_plan::digest_of(&text),
         plan: String::from_utf8(text).map_err(|e| bug(e.to_string()))?,
         plan_source: Some(source.text.clone()),
@@ -339,5 +339,6 @@ fn record(
         flags: flags.to_string(),
         retry_of: None,
         created_wall_ms: now_wall_ms(),
-    })
+    };
+    Ok((record, warnings))
 }

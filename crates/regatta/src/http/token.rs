@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
+/// The variable in which clients are told to have it.
+pub const VARIABLE: &str = "REGATTA_MCP_TOKEN";
+
 /// A token has so many characters at least, also one that somebody wrote into the file.
 const SHORTEST: usize = 32;
 /// And so many at most.

@@ -13,7 +13,7 @@ use super::progress::Progress;
 use super::starting::{Begin, start};
 use crate::commands::{control, resume};
 use crate::session;
-use crate::view::{RunView, plan_of, reader, reader_to_write, store_error, writing};
+use crate::view::{RunView, plan_to_run, reader, reader_to_write, store_error, writing};
 use regatta_journal::{Journal, RunId, StoreError, Which};
 use regatta_runtime::control::{Command, Settle};
 use regatta_runtime::orchestrator::{Work, now_wall_ms};
@@ -269,7 +269,7 @@ impl RunHandle {
             let error = Error::new(ErrorKind::Refused, format!("run {id} has ended"));
             return Err(error.hinted(format!("a part of it can be run again: regatta retry {id}")));
         }
-        let (plan, overrides) = plan_of(&record)?;
+        let (plan, overrides) = plan_to_run(&record)?;
         resume::refuse_changed(self.context(), (&record, &plan), CHANGED)?;
         let journal = Journal::open(workspace).map_err(writing(workspace))?;
         let run = match journal.open_run(id, now_wall_ms()) {

@@ -181,8 +181,9 @@ impl Desk {
         })?;
         let mut laid = source.plan.clone();
         overrides.apply(&mut laid);
-        let Begun { run, vault, warning } = begin(&self.context, (&source, &laid, &overrides), &plan.inputs)?;
-        Ok(Begin { journal: run, work: self.work(laid, vault), notes: warning.into_iter().collect() })
+        let Begun { run, vault, warnings } =
+            begin(&self.context, (&source, &laid, &overrides), &plan.inputs)?;
+        Ok(Begin { journal: run, work: self.work(laid, vault), notes: warnings })
     }
 
     pub(super) fn work(&self, plan: regatta_plan::Plan, vault: regatta_runtime::vault::Vault) -> Work {

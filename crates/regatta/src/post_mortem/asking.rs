@@ -8,7 +8,7 @@ use crate::context::{Context, err};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::{escape, escape_path};
-use crate::view::{RunView, graph_of, plan_of, reader, store_error};
+use crate::view::{RunView, graph_of, plan_of, plan_to_run, reader, store_error};
 use regatta_engine::ids::NodeId;
 use regatta_journal::{Payload, Which};
 use regatta_plan::model::{Agent, Driver};
@@ -48,8 +48,8 @@ pub fn judged(
 
 /// The agent as the plan of the run has it, else as the settings have it now.
 fn agent(context: &Context, view: &RunView, name: &str) -> Result<Agent, CliError> {
-    if let Some(agent) = view.plan.agents.get(name) {
-        return Ok(agent.clone());
+    if let Some(agent) = plan_to_run(&view.record)?.0.agents.remove(name) {
+        return Ok(agent);
     }
     let fail = |why: &str| {
         CliError::new(Exit::InvalidPlan, format!("agent `{name}` cannot be asked: {why}"))

@@ -214,9 +214,17 @@ fn what_an_agents_result_says_fails_the_attempt_with_that_cause_and_on_partial_a
     let said = world.regatta(&["run", "plan.yaml"]).exits(1);
     let (cause, message) = failure(&world, "blocked");
     assert!(cause == "partial" && message.contains("`blocked`: no key"), "{cause} {message}");
-    let flag = "its result says `partial`: no key";
+    let flag = "its result says `partial`: no key (taken, because the plan says `on_partial: accept`)";
     assert!(said.out.contains(flag), "{}", said.out);
-    assert!(world.regatta(&["events"]).out.contains(flag));
+    for verb in [&["events"][..], &["status"], &["explain", "partly"]] {
+        let told = world.regatta(verb).out;
+        assert!(told.contains(flag), "{verb:?}: {told}");
+    }
+    let post_mortem = world.regatta(&["post-mortem"]).exits(0).out;
+    assert!(
+        post_mortem.contains("task partly") && post_mortem.contains("on\\_partial: accept"),
+        "{post_mortem}"
+    );
 }
 
 #[test]
@@ -268,61 +276,54 @@ tasks:
 }
 
 #[test]
-fn what_the_user_ignores_wherever_they_are_is_never_committed_by_us_or_by_an_agent_that_adds_everything() {
-    let tasks = "merge: { gates: ['true'] }
+fn a_change_that_a_task_hid_from_git_is_its_change_like_any_other() {
+    for hide in ["--assume-unchanged", "--skip-worktree"] {
+        let world = with_plan(&format!(
+            "worktree: {{ ownership: reject }}
 tasks:
-  - { id: a, run: 'mkdir -p .venv deep/.claude; echo x >.venv/x; echo s >.env.local; echo l >deep/.claude/settings.local.json; echo a >a' }
-  - { id: b, needs: [a], run: 'echo x >.env.local; echo b >b; git add -A; git commit -qm b' }
-";
-    let ignored = ".venv/\n.env.local\n**/.claude/settings.local.json";
-    for named in [false, true] {
-        let mut world = with_plan(tasks);
-        let person = "[user]\n name = P\n email = p@x\n";
-        let config = format!("{person}[core]\n excludesFile = ~/my ignores\n");
-        let files = match named {
-            true => [(".gitconfig", &*config), ("my ignores", ignored)],
-            false => [(".gitconfig", person), (".config/git/ignore", ignored)],
-        };
-        world.lives_at_home(&files);
-        world.regatta(&["run", "plan.yaml"]).exits(0);
-        let tree = git(&world, &["ls-tree", "-r", "--name-only", "main"]);
-        assert_eq!(tree, ".gitignore\na\nb\nsrc/a.txt\nsrc/b.txt", "{named}");
+  - {{ id: a, files: [new.txt], run: 'git update-index {hide} src/a.txt src/b.txt; echo sly >src/a.txt; rm src/b.txt; echo new >new.txt' }}
+"
+        ));
+        world.regatta(&["run", "plan.yaml"]).exits(1);
+        let said = world.regatta(&["explain", "a"]).out;
+        assert!(said.contains("not its own: src/a.txt, src/b.txt"), "{hide}: {said}");
+        let left = format!("refs/regatta/{}/a/1:src/a.txt", world.run_id());
+        assert_eq!(git(&world, &["show", &left]), "sly", "{hide}");
     }
 }
 
 #[test]
-fn what_the_user_ignored_when_a_run_began_is_ignored_when_it_is_gone_on_with() {
-    let mut world = with_plan(
-        "merge: { gates: ['true'] }
-gates: { ok: { person: go on } }
+fn real_paths_of_tasks_without_an_order_are_compared_when_they_are_collected() {
+    let plan = |ownership: &str| {
+        format!(
+            "worktree: {{ ownership: {ownership} }}
 tasks:
-  - { id: a, run: 'echo a >a; echo s >.secret' }
-  - { id: ask, needs: [a], gate: ok }
-  - { id: b, needs: [ask], run: 'echo b >b; echo s >.secret' }
-",
-    );
-    let person = "[user]\n name = P\n email = p@x\n";
-    world.lives_at_home(&[(".gitconfig", person), (".config/git/ignore", ".secret\n")]);
-    world.regatta(&["run", "plan.yaml"]).exits(5);
-    std::fs::write(world.at_home(".config/git/ignore"), "").unwrap();
-    world.regatta(&["answer", &world.run_id(), "ask", "--succeeded"]);
-    world.regatta(&["resume"]).exits(0);
-    let tree = git(&world, &["ls-tree", "-r", "--name-only", "main"]);
-    assert_eq!(tree, ".gitignore\na\nb\nsrc/a.txt\nsrc/b.txt");
-}
-
-#[test]
-fn a_file_of_the_users_that_is_ignored_is_not_overwritten_by_what_lands() {
-    let world = with_plan(
-        "merge: { gates: ['true'] }
-tasks: [ { id: a, run: 'echo theirs >x.log; git add -f x.log; git commit -qm log' } ]
-",
-    );
-    world.write("x.log", "mine\n");
-    let said = world.regatta(&["run", "plan.yaml"]).exits(5);
-    assert!(said.err.contains("x.log") || said.out.contains("x.log"), "{} {}", said.out, said.err);
-    assert_eq!(world.read("x.log"), "mine\n");
-    std::fs::remove_file(world.path("x.log")).unwrap();
-    world.regatta(&["resume"]).exits(0);
-    assert_eq!(world.read("x.log"), "theirs\n");
+  - {{ id: a, files: ['src/**'], run: 'echo one >>src/a.txt; echo a >src/new.md' }}
+  - {{ id: b, files: ['**/*.md'], run: 'echo b >b.md' }}
+  - {{ id: c, files: [link/a.txt], run: 'echo c >link/a.txt' }}
+  - {{ id: d, needs: [a], files: [link/b.txt], run: 'echo d >link/b.txt' }}
+"
+        )
+    };
+    let run = |ownership: &str| {
+        let world = with_plan(&plan(ownership));
+        std::os::unix::fs::symlink("src", world.path("link")).unwrap();
+        git(&world, &["add", "link"]);
+        git(&world, &["commit", "-q", "-m", "link"]);
+        let said = world.regatta(&["run", "plan.yaml"]);
+        (world, said)
+    };
+    let (world, _) = run("reject");
+    let (cause, said) = failure(&world, "a");
+    let wanted = "other tasks own, too, without an order: src/a.txt (of `c`), src/new.md (of `b`)";
+    assert!(cause == "ownership" && said.contains(wanted), "{cause}: {said}");
+    let (cause, said) = failure(&world, "c");
+    assert!(cause == "ownership" && said.contains("src/a.txt (of `a`)"), "{cause}: {said}");
+    // What nobody else owns without an order is its own, whatever it is called.
+    let (world, said) = run("warn");
+    assert!(said.out.contains(wanted), "{}", said.out);
+    let tasks = world.regatta(&["status", "--json"]).json()["tasks"].clone();
+    assert!(tasks["d"]["warning"].is_null() && tasks["b"]["warning"].is_null(), "{tasks}");
+    let (_, said) = run("allow");
+    assert!(!said.out.contains("without an order"), "{}", said.out);
 }

@@ -101,6 +101,35 @@ fn what_lay_there_before_a_gate_ran_is_no_evidence_and_is_not_deleted() {
 }
 
 #[test]
+fn a_long_report_of_a_gate_is_read_while_others_are_started_and_have_their_times() {
+    // `s` ends when the command of the gate does, which holds the other end of its pipe.
+    let world = World::with(
+        "version: 1
+gates: { unit: { run: 'exec 9>pipe; cp report.in report.xml', evidence: ['junit:report.xml'] } }
+tasks:
+  - { id: g, gate: unit }
+  - { id: s, run: 'cat pipe' }
+  - { id: t, needs: [s], run: 'sleep 300', timeout: { attempt: 50ms, grace: 0s } }
+  - { id: u, needs: [g], run: 'true' }
+",
+    );
+    world.fifo("pipe");
+    world.write("report.in", &JUNIT.replace("CASE", &"<testcase name=\"one of many\"/>".repeat(1_500_000)));
+    let summary = world.run();
+    let all = ["g", "t", "u"].map(|task| status(&summary, task).to_owned());
+    assert_eq!(all, ["succeeded", "timed_out", "succeeded"], "{summary:#}");
+    let events = world.regatta(&["events"]).exits(0).out;
+    let at = |kind: &str, task: &str| {
+        let is_it =
+            |line: &str| line.contains(&format!("\"{kind}\"")) && line.contains(&format!("\"{task}\""));
+        events.lines().position(is_it).unwrap_or_else(|| panic!("no {kind} of {task}: {events}"))
+    };
+    assert!(at("dispatch_timed_out", "t") < at("dispatch_succeeded", "g"), "{events}");
+    let said = world.regatta(&["explain", "u"]).exits(0);
+    assert!(!said.out.contains("red"), "{}", said.out);
+}
+
+#[test]
 fn a_gate_may_be_tried_again() {
     let world = World::with(
         "version: 1
@@ -157,6 +186,32 @@ fn a_gate_outlives_its_orchestrator() {
     std::fs::write(world.path("go"), "go\n").unwrap();
     assert_eq!(ends(&mut resumed), Some(0));
     assert_eq!(said(&world)["passed"], true);
+    assert_eq!(world.kinds().iter().filter(|kind| *kind == "dispatch_started").count(), 3);
+    world.regatta(&["replay"]).exits(0);
+}
+
+#[test]
+fn a_gate_whose_report_is_being_read_when_its_orchestrator_dies_is_judged_by_the_next_one() {
+    let world = World::with(
+        "version: 1
+gates: { unit: { run: 'echo ran >>ran; exec 9>pipe; cp report.in report.xml', evidence: ['junit:report.xml'] } }
+tasks:
+  - { id: g, gate: unit }
+  - { id: s, run: 'cat pipe' }
+  - { id: t, needs: [s], run: 'echo up >up; cat hold' }
+",
+    );
+    ["pipe", "up", "hold"].iter().for_each(|name| world.fifo(name));
+    world.write("report.in", &JUNIT.replace("CASE", &"<testcase name=\"one of many\"/>".repeat(1_500_000)));
+    let mut child = world.start(&["run", "plan.yaml"]);
+    assert_eq!(world.hear("up"), "up");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut resumed = world.start(&["resume"]);
+    world.follow("dispatch_adopted", 1);
+    std::fs::write(world.path("hold"), "").unwrap();
+    assert_eq!(ends(&mut resumed), Some(0));
+    assert_eq!(world.read("ran"), "ran\n", "its command is not run again");
     assert_eq!(world.kinds().iter().filter(|kind| *kind == "dispatch_started").count(), 3);
     world.regatta(&["replay"]).exits(0);
 }

@@ -264,12 +264,17 @@ tasks: [ { id: a, run: 'echo new >new.txt' } ]
     );
     for verb in ["run", "check"] {
         let said = world.regatta(&[verb, "plan.yaml"]).exits(3);
-        assert!(
-            said.err.contains("`unti` in `merge.gates` is neither a gate of the plan nor"),
-            "{}",
-            said.err
-        );
+        for part in [
+            "error[RG015]: `unti` in `merge.gates` is neither a gate of the plan nor a program",
+            " --> plan.yaml:4:18",
+            "did you mean `unit`?",
+        ] {
+            assert!(said.err.contains(part), "{part} is not in {}", said.err);
+        }
     }
+    let said = world.regatta(&["check", "plan.yaml", "--json"]).exits(3).json();
+    let problem = &said["problems"][0];
+    assert_eq!((&problem["line"], &problem["column"]), (&4.into(), &18.into()), "{said:#}");
     assert!(!world.path(".regatta").exists());
 }
 

@@ -60,6 +60,54 @@ fn both_revisions_are_spoken_on_standard_input() {
 }
 
 #[test]
+fn a_wait_that_is_taken_back_on_standard_input_is_not_answered_in_the_revision_without_a_session_either() {
+    let world = World::new();
+    let mut command = world.command(&["mcp", "--workspace", world.root().to_str().unwrap()]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut stdin = child.stdin.take().unwrap();
+    let meta = json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {}, "io.modelcontextprotocol/clientInfo": { "name": "t", "version": "1" } });
+    let mut call = |id: u64, tool: &str, arguments: Value| {
+        let mut params = json!({ "name": tool, "arguments": arguments, "_meta": meta });
+        params["_meta"]["progressToken"] = id.into();
+        let line = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+        writeln!(stdin, "{line}").unwrap();
+        if id == 3 {
+            let back = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 2 } });
+            writeln!(stdin, "{back}").unwrap();
+        }
+    };
+    let mut hear = |id: u64, seen: &mut Vec<Value>| -> Value {
+        loop {
+            let said: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+            seen.push(said["id"].clone());
+            if said["id"] == id {
+                return said["result"]["structuredContent"].clone();
+            }
+            if said["params"]["progressToken"] == id {
+                return said;
+            }
+        }
+    };
+    let mut seen = Vec::new();
+    call(1, "run_start", json!({ "plan": waiting(&world) }));
+    let run = hear(1, &mut seen)["run_id"].clone();
+    call(2, "run_wait", json!({ "run_id": run }));
+    hear(2, &mut seen);
+    call(3, "run_status", json!({ "run_id": run }));
+    assert_eq!(hear(3, &mut seen)["status"], "running", "the run is not touched");
+    std::fs::write(world.path("go"), "now\n").unwrap();
+    for id in [4, 5] {
+        call(id, "run_wait", json!({ "run_id": run }));
+        while hear(id, &mut seen)["status"] != "succeeded" {}
+    }
+    assert!(!seen.contains(&json!(2)), "nobody waits for that answer any more: {seen:?}");
+    drop(stdin);
+    assert_eq!(ends(&mut child), Some(0));
+}
+
+#[test]
 fn several_clients_at_once_see_the_same_runs_and_nobody_waits_for_another() {
     let world = World::new();
     let server = Server::start(&world, &[]);
@@ -102,6 +150,38 @@ fn a_call_that_is_taken_back_or_lost_over_http_leaves_the_run_alone() {
     assert_eq!(session.call("run_status", json!({ "run_id": run }))["status"], "running");
     std::fs::write(world.path("go"), "now\n").unwrap();
     assert_eq!(session.call("run_wait", json!({ "run_id": run }))["status"], "succeeded");
+}
+
+#[test]
+fn a_run_never_calls_our_own_server_over_http_wherever_it_is_written_down() {
+    let mut world = World::new();
+    let server = Server::start(&world, &[]);
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/server.py");
+    let header = json!({ "Authorization": format!("Bearer {}", server.token) });
+    let url = format!("http://{}/mcp", server.address);
+    let ours = json!({ "type": "http", "url": url, "headers": header });
+    let told =
+        json!({ "type": "http", "url": url, "headers": { "Authorization": "Bearer ${REGATTA_MCP_TOKEN}" } });
+    let others = json!({ "command": "python3", "args": [script, "log"] });
+    let servers = json!({ "mcpServers": { "ours": ours, "told": told, "s": others } });
+    world.write(".mcp.json", &servers.to_string());
+    world.unset("REGATTA_MCP_TOKEN");
+    // A bare name is looked for among the others.
+    world.write("plan.yaml", "version: 1\ntasks: [ { id: a, tool: text, params: { text: hi } } ]\n");
+    world.regatta(&["check", "plan.yaml", "--connect"]).exits(0);
+    assert_eq!(world.run()["status"], "succeeded", "{}", world.regatta(&["explain", "a"]).out);
+    world.write("plan.yaml", "version: 1\ntasks: [ { id: a, tool: run_status } ]\n");
+    let said = world.regatta(&["run", "plan.yaml"]).exits(3).err;
+    assert!(said.contains("run_status"), "{said}");
+    // One that is named is refused.
+    world.write("plan.yaml", "version: 1\ntasks: [ { id: a, tool: ours/run_status } ]\n");
+    let said = world.regatta(&["check", "plan.yaml", "--connect"]).exits(3).err;
+    assert!(said.contains("it is Regatta itself, which a run never calls"), "{said}");
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let why = world.regatta(&["explain", "a"]).out;
+    assert!(why.contains("it is Regatta itself, which a run never calls"), "{why}");
+    world.write("plan.yaml", "version: 1\ntasks: [ { id: a, tool: told/run_status } ]\n");
+    world.regatta(&["check", "plan.yaml"]).exits(3);
 }
 
 #[test]

@@ -293,3 +293,31 @@ tasks: [ {{ id: a, run: 'echo new >new.txt' }} ]
         assert_eq!(world.path(".git/calls").exists(), called, "{gates}");
     }
 }
+
+#[test]
+fn what_an_agent_leaves_that_no_task_may_leave_is_refused_and_the_next_attempt_is_told() {
+    for (deed, said) in [
+        ("git init -q inside; echo x >inside/x.txt", "it made a repository of its own inside"),
+        (
+            "git init -q inside; git -C inside commit -q --allow-empty -m x; git add inside 2>/dev/null",
+            "of its own inside",
+        ),
+        (
+            "git commit -qam mine --allow-empty; git update-ref refs/heads/main HEAD",
+            "it put its work on refs/heads/main",
+        ),
+    ] {
+        let world = with_agent(
+            &format!(
+                "cp \"$1\" $top/prompt.$REGATTA_ATTEMPT; echo good >new.txt; [ $REGATTA_ATTEMPT = 2 ] || {{ {deed}; }}"
+            ),
+            RED,
+        );
+        world.regatta(&["run", "plan.yaml"]).exits(0);
+        let second = world.read(".git/prompt.2");
+        assert!(second.contains(said), "{deed}: {second}");
+        assert!(!git(&world, &["ls-tree", "-r", "main"]).contains("inside"), "{deed}");
+        assert!(!git(&world, &["log", "--format=%s", "main"]).contains("mine"), "{deed}");
+        assert_eq!(world.read("new.txt"), "good\n");
+    }
+}

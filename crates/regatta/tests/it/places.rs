@@ -98,6 +98,31 @@ fn the_workspace_of_a_work_tree_is_found_from_below_and_never_above_it() {
     assert!(world.path("repo/src/here").exists(), "the nearest directory that has one");
 }
 
+#[test]
+fn worktrees_are_made_of_the_whole_repository_so_a_workspace_below_its_top_is_refused_for_them() {
+    let world = crate::repo_world::repository();
+    world.write(
+        "sub/plan.yaml",
+        "version: 1\neffect: idempotent\ntasks: [ { id: a, run: 'pwd >here.log' } ]\n",
+    );
+    std::fs::create_dir_all(world.path("sub/.regatta")).unwrap();
+    let run = |given: &[&str]| world.regatta(&[given, &["run", "sub/plan.yaml"]].concat());
+    // Without worktrees it is a workspace like any other.
+    run(&["--workspace", "sub"]).exits(0);
+    assert!(world.read("sub/here.log").trim_end().ends_with("/sub"));
+    let apart = world.read("sub/plan.yaml").replace("effect:", "isolation: worktree\neffect:");
+    world.write("sub/plan.yaml", &apart);
+    let said = run(&["--workspace", "sub"]).exits(4).err;
+    assert!(
+        said.contains("is not the top of its repository") && said.contains("`--workspace` names the top"),
+        "{said}"
+    );
+    assert!(!world.path("sub/.regatta/worktrees").exists());
+    // The top may be called by another name.
+    std::os::unix::fs::symlink(world.root(), world.path("top.log")).unwrap();
+    run(&["--workspace", "top.log"]).exits(0);
+}
+
 /// A directory of that many bytes in its path.
 fn deep(world: &World, bytes: usize) -> PathBuf {
     let mut path = std::fs::canonicalize(world.root()).unwrap();

@@ -147,6 +147,13 @@ fn what_a_person_committed_in_the_worktree_of_a_task_is_its_work_after_adopt() {
     git_in(&bad, &["commit", "-q", "-m", "too much"]);
     assert!(world.regatta(&adopt).exits(2).err.contains("protected paths: .github/w"));
     git_in(&bad, &["reset", "-q", "--hard", "HEAD~"]);
+    git_in(&bad, &["init", "-q", "inside"]);
+    git_in(&bad.join("inside"), &["commit", "-q", "--allow-empty", "-m", "nobody else has it"]);
+    git_in(&bad, &["add", "-A"]);
+    git_in(&bad, &["commit", "-q", "-m", "a link to nothing"]);
+    assert!(world.regatta(&adopt).exits(2).err.contains("a repository of its own inside"));
+    git_in(&bad, &["reset", "-q", "--hard", "HEAD~"]);
+    std::fs::remove_dir_all(bad.join("inside")).unwrap();
     let said = world.regatta(&adopt).exits(0).out;
     assert!(said.starts_with("adopted  bad: 1 commit, 1 path from "), "{said}");
     assert!(said.ends_with(&format!("next: regatta retry {run}\n")), "{said}");

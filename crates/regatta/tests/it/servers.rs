@@ -40,6 +40,67 @@ fn a_call_answers_structured_content_or_text_or_blocks_and_one_server_serves_the
     assert_eq!(world.regatta(&["logs", "b"]).out.trim(), "n is 1, first true");
 }
 
+/// 2^53 + 1, the ends of what 64 bits hold, and one that they do not hold: `${a.result…}` of each.
+const WHOLE: &str = "[9007199254740993, -9223372036854775808, 9223372036854775807, 18446744073709551615]";
+
+#[test]
+fn whole_numbers_of_64_bits_pass_unchanged_from_result_to_result() {
+    let world = world(
+        "",
+        &"  - { id: a, run: 'echo NUMBERS >\"$REGATTA_RESULT\"' }
+  - { id: b, tool: s/echo, params: { all: '${a.result}', one: 9007199254740993, text: 'is ${a.result.0}' } }
+  - { id: c, tool: s/echo, params: { all: '${b.result.args.all}', one: '${b.result.args.one}' } }
+  - { id: e, for_each: '${c.result.args.all}', tool: s/echo, params: { item: '${item}' } }
+  - { id: q, tool: json_query, params: { data: '${c.result}', path: '$.args.all[0, 2, 3]' } }
+  - { id: j, needs: [q], join: { conflict: fail-fast } }
+  - { id: w, when: 'a.result[0] == 9007199254740993 && a.result[0] != 9007199254740992 && a.result[2] == 9223372036854775807 && a.result[1] < a.result[2]', run: 'true' }
+  - { id: t, tool: template, params: { text: '{{ n[0] }} {{ n[3] }}', vars: { n: '${a.result}' } } }
+  - { id: d, run: [sh, -c, 'printf \"%s|\" \"$@\" >out', x, '${a.result}', '${b.result.args.text}', '${c.result.args.one}', '${e.results}', '${q.result}', '${j.result.value}', '${t.result}'] }
+  - { id: i, needs: [w], inputs: { n: '${a.result}' }, run: 'printf %s \"$REGATTA_INPUTS\" >inputs' }
+"
+        .replace("NUMBERS", WHOLE),
+    );
+    let summary = world.run();
+    assert_eq!(summary["status"], "succeeded", "{summary:#}");
+    let whole = WHOLE.replace(' ', "");
+    let said = world.read("out");
+    let parts: Vec<&str> = said.split('|').collect();
+    assert_eq!(parts[0], whole);
+    assert_eq!(parts[1..3], ["is 9007199254740993", "9007199254740993"], "{said}");
+    for number in whole.trim_matches(['[', ']']).split(',') {
+        assert!(parts[3].contains(&format!("{{\"item\":{number}}}")), "{number} {said}");
+    }
+    let large = "[9007199254740993,9223372036854775807,18446744073709551615]";
+    assert_eq!(parts[4..7], [large, large, "9007199254740993 18446744073709551615"], "{said}");
+    assert_eq!(world.read("inputs"), format!("{{\"n\":{whole}}}"));
+    let mut client = Client::new(&world, &[]);
+    let request = json!({ "tasks": [
+        { "id": "a", "tool": "template", "params": { "text": "{{ n }}", "vars": { "n": u64::MAX } } },
+        { "id": "b", "tool": "json_query", "params": { "data": { "n": i64::MIN, "m": 9_007_199_254_740_993_i64 }, "path": "$" } } ] });
+    let said = client.call("parallel_execute", request);
+    assert_eq!(said["tasks"]["a"]["result"], u64::MAX.to_string(), "{said:#}");
+    let expect = json!({ "n": i64::MIN, "m": 9_007_199_254_740_993_i64 });
+    assert_eq!(said["tasks"]["b"]["result"], expect, "{said:#}");
+    let run = json!({ "run_id": said["executionId"] });
+    assert_eq!(client.call("run_wait", run)["result"]["tasks"]["b"]["result"], expect);
+}
+
+#[test]
+fn a_whole_number_that_64_bits_do_not_hold_is_kept_as_text_with_every_digit() {
+    let world = world(
+        "",
+        "  - { id: a, run: 'echo {\\\"n\\\": 123456789012345678901234567890} >\"$REGATTA_RESULT\"' }
+  - { id: b, result: stdout-json, run: 'echo [-9223372036854775809, 1e3]' }
+  - { id: c, tool: s/huge }
+  - { id: d, run: [sh, -c, 'printf \"%s|\" \"$@\" >out', x, '${a.result}', '${b.result}', '${c.result}'] }\n",
+    );
+    let summary = world.run();
+    assert_eq!(summary["status"], "succeeded", "{summary:#}");
+    let expect = "{\"n\":\"123456789012345678901234567890\"}|[\"-9223372036854775809\",1000.0]|\
+                  {\"n\":\"18446744073709551616\",\"m\":18446744073709551615}|";
+    assert_eq!(world.read("out"), expect);
+}
+
 #[test]
 fn progress_and_what_a_server_logs_are_told_while_it_works() {
     let world = world(", noisy", "  - { id: a, tool: s/progress }\n");

@@ -35,6 +35,8 @@ def call(id, name, args, meta):
         return text("said", structuredContent={"args": args, "key": meta.get("regatta/idempotencyKey")})
     if name == "text":
         return text(args.get("text", "words"))
+    if name == "huge":
+        return text("said", structuredContent={"n": 2**64, "m": 2**64 - 1})
     if name == "blocks":
         return {"content": [{"type": "text", "text": "a"}, {"type": "image", "data": "AA==", "mimeType": "image/png"}]}
     if name == "fail":
@@ -86,7 +88,7 @@ def call(id, name, args, meta):
     raise KeyError(name)
 
 
-TOOLS = ["echo", "text", "blocks", "fail", "large", "pid", "env", "cwd", "progress", "slow", "crash", "crash_once", "flood",
+TOOLS = ["echo", "text", "huge", "blocks", "fail", "large", "pid", "env", "cwd", "progress", "slow", "crash", "crash_once", "flood",
          "notices", "nonsense", "empty", "rubbish"]
 HINTS = {
     "text": {"readOnlyHint": True},

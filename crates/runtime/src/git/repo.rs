@@ -35,6 +35,14 @@ pub enum RepoError {
     /// It has no commit.
     #[error("{} has no commit yet", .0.display())]
     Unborn(PathBuf),
+    /// Paths of a plan would mean something else in a worktree than in the workspace.
+    #[error("{} is not the top of its repository, and worktrees are made of all of {}", workspace.display(), top.display())]
+    NotTop {
+        /// The workspace.
+        workspace: PathBuf,
+        /// The top of the checkout in which it is.
+        top: PathBuf,
+    },
     /// A name is no commit.
     #[error("`{name}` is no commit of {}", dir.display())]
     NoCommit {
@@ -85,6 +93,9 @@ impl RepoError {
             RepoError::NoRepository(_) => "run `git init` and commit, or use `isolation: none`",
             RepoError::Bare(_) => "run it in a clone of the repository",
             RepoError::Unborn(_) => "commit something first: `git commit --allow-empty -m start`",
+            RepoError::NotTop { .. } => {
+                "run it there (`--workspace` names the top; `cwd: DIR` is where a task works), with paths from the top, or use `isolation: none`"
+            }
             RepoError::NoCommit { .. } => "name a branch, a tag or a commit that exists",
             RepoError::NoBranch { .. } => {
                 "name a branch that exists (`git branch` lists them): a tag or a commit cannot move"
@@ -164,6 +175,19 @@ impl Repo {
         let who = committer.clone().unwrap_or_else(Person::nobody);
         let git = git.with([format!("user.name={}", who.name), format!("user.email={}", who.email)]);
         Ok(Repo { git, top, common_dir, head, committer })
+    }
+
+    /// Whether a workspace is the top of its checkout. In a worktree paths count from there, so in a directory below they would
+    /// mean other files than the plan does.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn check_top(&self, workspace: &Path) -> Result<(), RepoError> {
+        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if real(workspace) == real(&self.top) {
+            return Ok(());
+        }
+        Err(RepoError::NotTop { workspace: workspace.to_owned(), top: self.top.clone() })
     }
 
     /// The commit that a name means.
@@ -250,6 +274,7 @@ impl Repo {
     pub fn check(workspace: &Path, plan: &Plan) -> Result<(), RepoError> {
         let Some(rules) = &plan.worktrees else { return Ok(()) };
         let repo = Repo::find(workspace)?;
+        repo.check_top(workspace)?;
         let base = repo.commit(&rules.base)?;
         lfs::looked_after(&repo, &rules.lfs, &base)?;
         let Some(merge) = &plan.merge else { return Ok(()) };

@@ -362,9 +362,11 @@ impl<'a> Round<'a> {
     fn settle(&mut self, i: usize, stand: Stand, ran: Ran) {
         let check = self.checks[i];
         self.stands[i] = stand;
+        // A gate without an id is called by its command.
+        let name = self.dock.redactor.declared(&check.name).unwrap_or_else(|| check.name.clone());
         self.results[i] = Some(GateResult {
-            gate: check.title.clone().unwrap_or_else(|| check.name.clone()),
-            id: check.name.clone(),
+            gate: check.title.clone().unwrap_or_else(|| name.clone()),
+            id: name,
             after: self.after.clone(),
             with: self.with.clone(),
             passed: stand == Stand::Passed,

@@ -14,7 +14,7 @@ use crate::collect;
 use crate::git::{Change, Oid, Stamp};
 use crate::private_file;
 use crate::redact::{Redactor, safe};
-use crate::yard::{TASK_DIR, author};
+use crate::yard::{LANDING, TASK_DIR, author, inside};
 use regatta_plan::model::Helper;
 use regatta_plan::prompt::{Item, Part, Trust, compose};
 use serde::{Deserialize, Serialize};
@@ -183,9 +183,10 @@ impl Dock {
         let mut findings = self.ground.tampered();
         let mended = self.ground.mend(&bench.path)?;
         self.ground.unlock(&bench.path, bench.branch.trim_start_matches("refs/heads/"))?;
-        bench.git.run(&["add", "--all"])?;
-        let tree = bench.git.run(&["write-tree"])?;
-        let tree = Oid::parse(String::from_utf8_lossy(&tree).trim()).unwrap_or_else(|| ask.finds.clone());
+        let (blame, note) = self.ground.refs_after(LANDING, (&bench.git, &bench.path))?;
+        note.into_iter().for_each(|note| self.ground.to_be_said(note));
+        let whole = self.ground.everything((&bench.git, &bench.path), &ask.finds)?;
+        let tree = whole.tree;
         let seconds = bench.git.seconds(&bench.tip)?;
         let stamp = Stamp {
             author: author(Some(&ask.helper.agent)),
@@ -196,9 +197,10 @@ impl Dock {
         self.ground.repo.git.set_ref(&self.ground.names.helped(ask.role, number), &commit)?;
         let changes = bench.git.changes(&ask.finds, &tree)?;
         findings.extend(self.ground.forbidden(&bench.git, (&tree, &changes))?);
+        let nested = (!whole.inner.is_empty()).then(|| inside(&whole.inner));
         // Entries in the stash are no reason to refuse what is in the worktree.
         let _ = self.ground.tidy_stash(bench.branch.trim_start_matches("refs/heads/"));
-        let finding = findings.into_iter().next().map(|finding| finding.message);
+        let finding = findings.into_iter().map(|finding| finding.message).chain(blame).chain(nested).next();
         let mended = mended.then(|| "it changed `.git` of the worktree; that was put back".to_owned());
         let why = finding
             .or(mended)

@@ -18,11 +18,14 @@ mod order;
 mod said;
 mod wire;
 
+/// What our own server of the protocol calls itself: a run knows it by that, wherever it is.
+pub const SERVER_NAME: &str = "regatta";
+
 pub(crate) use built_in::{Contribution, JOIN, Stored, literal_origin};
 pub use call::call;
 pub use facts::{Findings, Listed, ToolFacts, judge};
 pub use host::host;
-pub(crate) use host::{is_ours, list_all};
+pub(crate) use host::{OURSELVES, is_ours, list_all};
 pub(crate) use names::variables_of;
 pub(crate) use order::{Order, Server};
 pub(crate) use said::{Class, Said};

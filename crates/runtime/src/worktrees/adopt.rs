@@ -216,12 +216,16 @@ fn take(ground: &Ground, (place, past): (&Place, &Past), run_dir: &Path) -> Resu
         return Err(AdoptError::History(base));
     }
     let changes = git.changes(&base, &head)?;
-    let paths = ground.committed_copies(&git, (&base, &head))?;
+    let copies = ground.committed_copies(&git, (&base, &head))?;
+    let paths: Vec<String> = copies.into_iter().map(|(path, _)| path).collect();
     if !paths.is_empty() {
         return Err(AdoptError::Copies { path, base, paths });
     }
     if let Some(finding) = ground.forbidden(&git, (&head, &changes))?.into_iter().next() {
         return Err(AdoptError::Forbidden(finding.message));
+    }
+    if let Some(said) = ground.links_elsewhere((&git, &path), (&head, &changes))? {
+        return Err(AdoptError::Forbidden(said));
     }
     let commits = git.commits_between(&base, &head)?.len();
     ground.put_on_branch(&git, &task, &head)?;

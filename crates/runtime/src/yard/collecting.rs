@@ -9,8 +9,8 @@ use super::base::{Base, base};
 use super::forbidden::named;
 use super::making::TASK_DIR;
 use super::own_git::OwnGitError;
-use super::whole::Whole;
-use super::{AttributesError, Ground, author, patterns, unresolved};
+use super::whole::{Whole, inside};
+use super::{AttributesError, Ground, author, patterns};
 use crate::collect;
 use crate::git::{Change, Git, GitError, Oid, Stamp};
 use crate::private_file;
@@ -21,6 +21,9 @@ use regatta_plan::model::{InWorktree, Task};
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Component, Path, PathBuf};
+
+/// So many files that others own are named.
+const MOST_SHARED: usize = 5;
 
 /// What somebody found out about an attempt that makes it a failure.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -106,8 +109,7 @@ impl Ground {
         self.unlock(&path, &self.names.branch(&ended.task.id)).map_err(|source| locked(&path, source))?;
         let git = self.git_in(&path)?;
         findings.extend(self.mend_after(ended.attempt, &path)?.then(changed_git));
-        let unresolved = self.note_unresolved((&git, &path), ended.attempt);
-        findings.extend(unresolved::finding(&unresolved.map_err(|source| locked(&path, source))?));
+        findings.extend(self.unresolved((&git, &path), ended.attempt)?);
         let (head, inner) = self.commit_left((&git, &path), ended, &base)?;
         fault::point("collect.committed");
         self.keep_half_done(&path, &ended.task.id)?;
@@ -120,8 +122,10 @@ impl Ground {
             let message = format!("its work does not descend from {}", base.short());
             findings.push(Finding { cause: Cause::HistoryRewritten, message });
         }
+        // Its worktree may have stood on one of them.
+        let of_refs = self.compare_refs(ended.attempt, (&git, &path), &mut findings)?;
         let changes = git.changes(&base, &head)?;
-        let mut warnings: Vec<String> = told.note.into_iter().collect();
+        let mut warnings: Vec<String> = told.note.into_iter().chain(of_refs).collect();
         warnings.extend(self.tidy_stash(&self.names.branch(&ended.task.id)));
         if descends {
             if !inner.is_empty() {
@@ -129,16 +133,13 @@ impl Ground {
                 findings.push(apart_inside(&inner, (&path, &kept)));
             }
             findings.extend(self.refused((&git, &path), (&base, &head), &changes)?);
-            let foreign = self.foreign(&ended.task, &changes);
-            match (foreign, self.rules.ownership.as_str()) {
-                (Some(message), "reject") => findings.push(Finding { cause: Cause::Ownership, message }),
-                (Some(message), "warn") => warnings.insert(0, message),
-                _ => {}
-            }
+            self.compare_owners((&ended.task, &changes), (&mut findings, &mut warnings));
         }
         match take_result(&path, &ended.dir) {
             // It says so itself, and the plan takes that.
-            Ok(Some((status, said))) if status == "partial" && own.accept_partial => warnings.push(said),
+            Ok(Some((status, said))) if status == "partial" && own.accept_partial => {
+                warnings.push(format!("{said} (taken, because the plan says `on_partial: accept`)"));
+            }
             Ok(said) => {
                 findings.extend(said.map(|(_, message)| Finding { cause: Cause::Partial, message }));
             }
@@ -158,6 +159,37 @@ impl Ground {
         Ok(Collected { work, changes, findings, warning })
     }
 
+    /// Whether the user's refs are what they were; what is nobody's fault is answered.
+    fn compare_refs(
+        &self,
+        attempt: u64,
+        worktree: (&Git, &Path),
+        findings: &mut Vec<Finding>,
+    ) -> Result<Option<String>, GitError> {
+        let (blame, note) = self.refs_after(attempt, worktree)?;
+        // Whoever collects again is told already.
+        let known = |said: &String| findings.iter().any(|finding| finding.message.contains(said));
+        if let Some(said) = blame.filter(|said| !known(said)) {
+            findings.insert(0, tampered(said));
+        }
+        Ok(note)
+    }
+
+    /// Whether a task changed what is its own alone.
+    fn compare_owners(
+        &self,
+        (task, changes): (&Task, &[Change]),
+        (findings, warnings): (&mut Vec<Finding>, &mut Vec<String>),
+    ) {
+        for message in [self.shared_with(task, changes), self.foreign(task, changes)].into_iter().flatten() {
+            match self.rules.ownership.as_str() {
+                "reject" => findings.push(Finding { cause: Cause::Ownership, message }),
+                "warn" => warnings.insert(0, message),
+                _ => {}
+            }
+        }
+    }
+
     /// What of its changes, of its history and of what stands there cannot be taken, whatever the task owns.
     fn refused(
         &self,
@@ -172,7 +204,7 @@ impl Ground {
             let message = format!("it left what is no file and cannot be committed: {}", named(&special));
             findings.push(Finding { cause: Cause::Ownership, message });
         }
-        findings.extend(self.hidden(git, (base, head))?);
+        findings.extend(self.copies_in_history(git, (base, head))?);
         Ok(findings)
     }
 
@@ -224,13 +256,34 @@ impl Ground {
         git.run(&["symbolic-ref", "HEAD", &full]).map(|_| ())
     }
 
+    /// Paths of its own that another task owns as well and that has no order with it, for people: where the plan was checked
+    /// they were not there, or were called otherwise.
+    fn shared_with(&self, task: &Task, changes: &[Change]) -> Option<String> {
+        let mut named: Vec<String> = Vec::new();
+        let mut more = 0_usize;
+        for path in changes.iter().map(|change| change.path.as_str()) {
+            let own = self.owners.owns(&task.id, path) && !self.shared.is_match(path);
+            let others = if own { self.owners.beside(&task.id, path) } else { Vec::new() };
+            match others.is_empty() {
+                true => {}
+                false if named.len() == MOST_SHARED => more += 1,
+                false => named.push(format!("{} (of `{}`)", path.escape_debug(), others.join("`, `"))),
+            }
+        }
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let named = named.join(", ");
+        (!named.is_empty())
+            .then(|| format!("it changed files that other tasks own, too, without an order: {named}{more}"))
+    }
+
     /// Paths that the task does not own, for people.
     fn foreign(&self, task: &Task, changes: &[Change]) -> Option<String> {
         if task.files.is_empty() {
             return None;
         }
         let own = patterns(&task.files);
-        let foreign = |path: &&str| !own.is_match(path) && !self.shared.is_match(path);
+        let is_own = |path: &str| own.is_match(path) || self.owners.owns(&task.id, path);
+        let foreign = |path: &&str| !is_own(path) && !self.shared.is_match(path);
         let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).filter(foreign).collect();
         (!paths.is_empty()).then(|| format!("it changed files that are not its own: {}", named(&paths)))
     }
@@ -255,15 +308,10 @@ pub(super) fn nothing(base: &Oid) -> Collected {
     Collected { work, changes: Vec::new(), findings: Vec::new(), warning: None }
 }
 
-/// Repositories inside a worktree: a link to a commit that nobody else has would land.
+/// The files of repositories inside a worktree are kept.
 fn apart_inside(inner: &[String], (path, kept): (&Path, &str)) -> Finding {
-    let inner: Vec<&str> = inner.iter().map(String::as_str).collect();
-    let message = format!(
-        "it made a repository of its own inside, which would land as a link to nothing: {}; remove its `.git`, ignore it, or \
-         make it a submodule; its files are kept by {kept}, and it stands in {}",
-        named(&inner),
-        path.display()
-    );
+    let said = inside(inner);
+    let message = format!("{said}; its files are kept by {kept}, and it stands in {}", path.display());
     Finding { cause: Cause::Ownership, message }
 }
 

@@ -5,9 +5,7 @@
 
 use super::Ground;
 use super::collecting::Finding;
-use super::making::is_copied;
 use super::strange::links_out;
-use super::uncommitted::is_ours;
 use crate::git::{Change, ChangeKind, Git, GitError, Oid, lfs};
 use regatta_engine::cause::Cause;
 
@@ -55,29 +53,18 @@ impl Ground {
         Ok(findings)
     }
 
-    /// Whether a path is that of a file of the user's which worktrees get. What is tracked is there anyway.
-    pub(super) fn is_copy(&self, path: &str) -> bool {
-        is_copied(&self.copies, path) && !self.tracked.contains(path)
-    }
-
-    /// Whether a path was put into the worktree by us.
-    pub(super) fn is_given(&self, path: &str) -> bool {
-        is_ours(path) || self.is_copy(path)
-    }
-
-    /// What was put into a worktree and is in one of the commits that were made there, although their last one may not show
-    /// it any more: with them it would be in the history of whatever they land in.
+    /// What was put into a worktree and was committed there, also where a later commit took it out again.
     ///
     /// # Errors
     /// Git fails.
-    pub(crate) fn hidden(&self, git: &Git, (base, head): (&Oid, &Oid)) -> Result<Option<Finding>, GitError> {
-        if base == head {
-            return Ok(None);
-        }
-        let written = git.written_between(base, head)?;
-        let mut given = written.iter().filter(|(path, _)| self.is_given(path));
-        let Some((path, commit)) = given.next() else { return Ok(None) };
-        let more = match given.count() {
+    pub(super) fn copies_in_history(
+        &self,
+        git: &Git,
+        between: (&Oid, &Oid),
+    ) -> Result<Option<Finding>, GitError> {
+        let given = self.committed_copies(git, between)?;
+        let Some((path, commit)) = given.first() else { return Ok(None) };
+        let more = match given.len() - 1 {
             0 => String::new(),
             more => format!(" and {more} more"),
         };

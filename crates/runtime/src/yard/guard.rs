@@ -10,8 +10,7 @@
 //! last one left, and whoever takes the run over finds the pinned copy in the directory of the run, and a file that says
 //! that it is open. While another run of the store is at work (`neighbours`), what that one pinned counts for both, and what is
 //! found is nobody's fault. What one left open that broke off is told, and put back by nobody but itself. Whoever compares has
-//! the turn. What is to be told is written down first (`owed`). Refs are not looked at: what moves them outside of a run's own
-//! names is the user's business.
+//! the turn. What is to be told is written down first (`owed`). Of refs `refs` knows.
 
 use super::Ground;
 use super::lock::Lock;
@@ -133,6 +132,11 @@ impl Guard {
             watched: Mutex::new(watched),
             owes: Mutex::new(owes),
         })
+    }
+
+    /// Somebody may have been at work before whose changes nobody has compared.
+    pub(super) fn is_open(&self) -> bool {
+        self.watched().open
     }
 
     fn watched(&self) -> MutexGuard<'_, Watched> {
@@ -385,15 +389,18 @@ impl Ground {
     /// hooks are pinned as they are now; what those changed who left without being looked at is put back before.
     pub(crate) fn begins_work(&self, who: u64) {
         self.guard.begin(who, false);
+        self.refs_begin(who, false);
     }
 
     /// The same for what an earlier orchestrator began: what it pinned stands, unless another run works by something else.
     pub(crate) fn goes_on_working(&self, who: u64) {
         self.guard.begin(who, true);
+        self.refs_begin(who, true);
     }
 
     /// It has ended. If it is the last one, what is not as it was is put back now.
     pub(crate) fn ends_work(&self, who: u64) {
+        self.refs_end(who);
         self.guard.end(who);
     }
 
@@ -456,8 +463,15 @@ impl Ground {
         }
     }
 
+    /// Something other than settings and hooks that speaks against an attempt, before it is put back.
+    pub(super) fn is_blamed(&self, attempt: u64, what: String) {
+        let _turn = self.guard.neighbours.turn();
+        owed::add(&self.guard.run_dir, Owed { attempt: Some(attempt), blames: true, ..Owed::note(what) });
+        self.guard.owes().telling.insert(attempt);
+    }
+
     /// Something that is nobody's fault is said with the next attempt that ends.
-    pub(super) fn to_be_said(&self, what: String) {
+    pub(crate) fn to_be_said(&self, what: String) {
         let _watched = self.guard.watched();
         let _turn = self.guard.neighbours.turn();
         owed::add(&self.guard.run_dir, Owed::note(what));

@@ -9,6 +9,7 @@
 //!                                |- prepared           what `setup` left is nobody's work
 //!                                |- whole              everything in a worktree as a tree, also repositories inside
 //!                                |- forbidden          what nobody may commit (`strange`: links out, pipes)
+//!                                |- links              what patterns mean by real paths
 //!                                |- cone               only the directories that a task needs
 //!                                |- recycling          instead of making, where a task is done
 //!                                |- resolutions       conflicts that were resolved before
@@ -18,8 +19,9 @@
 //!                                |- attributes        those of "ours", for a merge without a checkout
 //!                                |- pairs             which pieces of work conflict with each other
 //!                                |- own_git           git in a worktree, whatever was done to it
-//!                                `- guard             settings and hooks of the repository are what they were (`pinned`, `entries`,
+//!                                |- guard             settings and hooks of the repository are what they were (`pinned`, `entries`,
 //!                                                  `lock`, `neighbours`, `owed`)
+//!                                `- refs              branches and tags of the user, told and put back
 //! ```
 //! Knows no engine state and starts no task.
 
@@ -33,6 +35,7 @@ mod excludes;
 mod forbidden;
 mod going_on;
 mod guard;
+pub(crate) mod links;
 mod lock;
 mod making;
 mod names;
@@ -43,6 +46,7 @@ mod pairs;
 mod pinned;
 pub(crate) mod prepared;
 mod recycling;
+mod refs;
 mod resolutions;
 mod saving;
 mod settled;
@@ -70,12 +74,15 @@ pub(crate) use resolutions::{BY_ROLE, GITLINK, REGENERATE};
 pub use resolutions::{Clash, Known, Resolutions};
 pub(crate) use stood::Stood;
 pub(crate) use unresolved::is_marked;
+pub(crate) use whole::inside;
 pub use workers::{Again, Done, Errand, Failed, Workers};
 
 use crate::git::{Oid, Person, Repo, is_gone, lfs};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use guard::Guard;
 use recycling::Pool;
+use refs::WatchedRefs;
+use regatta_plan::Owners;
 use regatta_plan::model::Worktrees;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -105,6 +112,7 @@ pub struct Ground {
     shared: GlobSet,
     protect: GlobSet,
     guard: Guard,
+    refs: WatchedRefs,
     /// Paths that never belong into a commit, as a file for git.
     excludes: PathBuf,
     /// Tasks have one worktree, one after the other.
@@ -114,6 +122,8 @@ pub struct Ground {
     indexes: PathBuf,
     /// The directories of tasks that are to have less than everything.
     pub(crate) cones: BTreeMap<String, BTreeSet<String>>,
+    /// Who owns what by the plan; nothing where no run asks.
+    pub(crate) owners: Owners,
     /// At which commits we let worktrees stand in which work is merged.
     pub(crate) stood: Stood,
     /// Large files are looked after.
@@ -168,9 +178,11 @@ impl Ground {
             false => repo.git.paths(&pinned).map_err(std::io::Error::other)?.into_iter().collect(),
         };
         let tracked = tracked.into_iter().filter(|path: &String| making::is_copied(&copies, path)).collect();
+        let guard = Guard::of(&repo.common_dir, (run_dir, run))?;
         let ground = Ground {
             committer: repo.committer.clone().unwrap_or_else(Person::nobody),
-            guard: Guard::of(&repo.common_dir, (run_dir, run))?,
+            refs: WatchedRefs::of(&repo.common_dir, (run_dir, guard.is_open())),
+            guard,
             names: Names::of(run),
             copies,
             tracked,
@@ -185,6 +197,7 @@ impl Ground {
             pool: Pool::default(),
             indexes,
             cones: BTreeMap::new(),
+            owners: Owners::default(),
             stood: Stood::of(run_dir),
             lfs: false,
             settles,

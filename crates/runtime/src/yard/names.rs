@@ -4,7 +4,7 @@
 //! regatta/RUN/t/TASK         the branch of a task        regatta/RUN/integration, regatta/RUN/result   ours
 //! regatta/RUN/base/TASK       where a conflict is resolved that a task would begin from
 //! refs/regatta/RUN/TASK/N    what attempt N left         DIR/RUN-TASK-xxxxxxxx                         its worktree
-//! refs/regatta/RUN/+ROLE/…   what others than tasks left: agents that help, persons, resolutions, stashes
+//! refs/regatta/RUN/+ROLE/…   what others than tasks left: agents that help, persons, resolutions, stashes, refs
 //! ```
 //! Pure. The grammar of ids leaves little to mend: what git refuses in a name is written as `%` and two digits.
 
@@ -123,6 +123,12 @@ impl Names {
     #[must_use]
     pub fn stashed(&self, commit: &str) -> String {
         format!("refs/regatta/{}/+stash/{commit}", self.run)
+    }
+
+    /// The full ref of what a ref held that changed while something of the run worked.
+    #[must_use]
+    pub fn held(&self, object: &str) -> String {
+        format!("refs/regatta/{}/+ref/{object}", self.run)
     }
 
     /// The prefix of what persons committed so.

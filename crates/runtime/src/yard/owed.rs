@@ -135,7 +135,10 @@ pub(super) fn settle(run_dir: &Path, ended: &BTreeSet<u64>) {
     change(run_dir, |all| {
         for owed in all.iter_mut().filter(|owed| owed.attempt.is_none_or(|a| !ended.contains(&a))) {
             if owed.blames {
-                owed.who = "an attempt that broke off".to_owned();
+                let who = "an attempt that broke off";
+                // Without names it says itself what happened.
+                owed.who =
+                    if owed.names.is_empty() { format!("{who}: {}", owed.who) } else { who.to_owned() };
             }
             (owed.attempt, owed.blames) = (None, false);
         }

@@ -277,15 +277,17 @@ impl Pinned {
     }
 }
 
+/// Whether what git keeps for a worktree is of one of a run.
+pub(super) fn is_of_a_run(admin: &Path) -> bool {
+    let mut text = String::new();
+    let read = private_file::open(&admin.join("locked"));
+    let read = read.and_then(|file| file.take(REASON.len() as u64 + 2).read_to_string(&mut text));
+    read.is_ok() && text.trim_end() == REASON
+}
+
 /// The worktrees that are no run's, by the name of what git keeps for them.
 fn theirs(common_dir: &Path) -> BTreeSet<Bytes> {
     let entries = fs::read_dir(common_dir.join(WORKTREES)).into_iter().flatten().flatten();
-    let is_of_a_run = |admin: &Path| {
-        let mut text = String::new();
-        let read = private_file::open(&admin.join("locked"));
-        let read = read.and_then(|file| file.take(REASON.len() as u64 + 2).read_to_string(&mut text));
-        read.is_ok() && text.trim_end() == REASON
-    };
     // What has no such file yet is being made.
     let whole = entries.filter(|entry| entry.path().join("gitdir").exists());
     let found = whole.filter(|entry| !is_of_a_run(&entry.path()));

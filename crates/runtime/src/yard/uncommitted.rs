@@ -3,7 +3,7 @@
 //! Tasks, and git of ours, are told by a setting what is excluded. A person's git has no such setting: for it our directory
 //! excludes itself, and what was copied in is found where it was committed.
 
-use super::making::TASK_DIR;
+use super::making::{TASK_DIR, is_copied};
 use super::resolutions::new_index;
 use super::{AttributesError, Ground};
 use crate::git::{Change, ChangeKind, Git, GitError, Oid};
@@ -54,7 +54,8 @@ impl Ground {
         Ok((tree, out))
     }
 
-    /// Paths that never belong into a commit and are in one of those between two, sorted.
+    /// Paths that were put into a worktree and are in one of the commits between two, sorted, each with one that has it. The last
+    /// of these may not show them any more: with them they would be in the history of whatever they land in.
     ///
     /// # Errors
     /// Git fails.
@@ -62,13 +63,26 @@ impl Ground {
         &self,
         git: &Git,
         (base, head): (&Oid, &Oid),
-    ) -> Result<Vec<String>, GitError> {
+    ) -> Result<Vec<(String, Oid)>, GitError> {
+        if base == head {
+            return Ok(Vec::new());
+        }
         let written = git.written_between(base, head)?;
-        Ok(written.into_keys().filter(|path| self.is_given(path)).collect())
+        Ok(written.into_iter().filter(|(path, _)| self.is_given(path)).collect())
+    }
+
+    /// Whether a path is that of a file of the user's which worktrees get. What is tracked is there anyway.
+    fn is_copy(&self, path: &str) -> bool {
+        is_copied(&self.copies, path) && !self.tracked.contains(path)
+    }
+
+    /// Whether a path was put into the worktree by us.
+    pub(super) fn is_given(&self, path: &str) -> bool {
+        is_ours(path) || self.is_copy(path)
     }
 }
 
 /// Whether a path is in our own directory.
-pub(super) fn is_ours(path: &str) -> bool {
+fn is_ours(path: &str) -> bool {
     path.strip_prefix(TASK_DIR).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -5,8 +5,9 @@
 //! without having met a conflict: text may look like them.
 
 use super::Ground;
-use super::collecting::Finding;
+use super::collecting::{Finding, locked};
 use super::forbidden::named;
+use super::own_git::OwnGitError;
 use crate::git::{Git, GitError};
 use crate::private_file;
 use regatta_engine::cause::Cause;
@@ -58,6 +59,22 @@ impl Ground {
         Ok(paths.into_iter().collect())
     }
 
+    /// The same as a finding about an attempt, for people and for the attempt that follows.
+    pub(super) fn unresolved(
+        &self,
+        (git, path): (&Git, &Path),
+        attempt: u64,
+    ) -> Result<Option<Finding>, OwnGitError> {
+        let left = self.note_unresolved((git, path), attempt).map_err(|source| locked(path, source))?;
+        let paths: Vec<&str> = left.iter().map(String::as_str).collect();
+        let message = format!(
+            "it left conflicts of a merge, rebase or the like unresolved: {}; edit them so that no markers are left, \
+             and `git add` them",
+            named(&paths)
+        );
+        Ok((!paths.is_empty()).then_some(Finding { cause: Cause::Partial, message }))
+    }
+
     /// A worktree is made anew: nobody has left anything there.
     ///
     /// # Errors
@@ -74,19 +91,6 @@ impl Ground {
         name.push(".json");
         self.run_dir.join(DIR).join(name)
     }
-}
-
-/// What is said of them to people, and to the attempt that follows.
-pub(super) fn finding(paths: &[String]) -> Option<Finding> {
-    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-    (!paths.is_empty()).then(|| {
-        let message = format!(
-            "it left conflicts of a merge, rebase or the like unresolved: {}; edit them so that no markers are left, \
-             and `git add` them",
-            named(&paths)
-        );
-        Finding { cause: Cause::Partial, message }
-    })
 }
 
 /// Paths that git would not commit, because what met there was not resolved.

@@ -4,6 +4,7 @@
 //! all. Here its files are taken instead, each level with an index of its own, and whoever asks is told: what is to be kept
 //! is kept, what may land is judged elsewhere.
 
+use super::forbidden::named;
 use super::resolutions::new_index;
 use super::{AttributesError, GITLINK, Ground};
 use crate::git::{Change, ChangeKind, Git, GitError, Oid};
@@ -20,19 +21,74 @@ const MODULES: &str = ".gitmodules";
 
 /// What stands in a worktree.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Whole {
+pub(crate) struct Whole {
     /// All of it, with the files of `inner` as files.
-    pub(super) tree: Oid,
+    pub(crate) tree: Oid,
     /// Repositories inside that are no submodules, by path; those of which only a link was committed, too.
-    pub(super) inner: Vec<String>,
+    pub(crate) inner: Vec<String>,
 }
 
 impl Ground {
+    /// The same where work is merged, which differs from `base` by what somebody did there.
+    ///
+    /// # Errors
+    /// Git fails, or a file of ours cannot be written.
+    pub(crate) fn everything(
+        &self,
+        (git, path): (&Git, &Path),
+        base: &Oid,
+    ) -> Result<Whole, AttributesError> {
+        self.unhide(git)?;
+        let unsaved = git.each_unsaved()?.into_iter().filter(|(_, inner)| *inner);
+        let inner: Vec<PathBuf> = unsaved.map(|(path, _)| PathBuf::from(OsStr::from_bytes(&path))).collect();
+        add_all(git, &inner, &[])?;
+        self.with_inner((git, path), (base, &write_tree(git, &[])?), inner)
+    }
+
+    /// Why what was committed cannot be taken: links to commits of other repositories that nobody could follow.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn links_elsewhere(
+        &self,
+        (git, path): (&Git, &Path),
+        (at, changes): (&Oid, &[Change]),
+    ) -> Result<Option<String>, GitError> {
+        let links = self.links_to_nothing((git, path), at, changes)?;
+        Ok((!links.is_empty()).then(|| inside(&links)))
+    }
+
+    /// Git looks at every file of a worktree again: its index could say of some that they are not to be looked at. In a cone that
+    /// holds for files that are there only, since the others are meant to be missing.
+    fn unhide(&self, git: &Git) -> Result<(), GitError> {
+        let path = git.dir();
+        let is_cone = self.admin(path).is_some_and(|admin| admin.join("info/sparse-checkout").exists());
+        let listed = git.run(&["ls-files", "-v", "-z"])?;
+        let (mut assumed, mut skipped) = (Vec::new(), Vec::new());
+        for entry in listed.split(|b| *b == 0) {
+            let (Some(tag), Some(name)) = (entry.first(), entry.get(2..)) else { continue };
+            let is_there = || path.join(OsStr::from_bytes(name)).symlink_metadata().is_ok();
+            if tag.is_ascii_lowercase() {
+                assumed.extend([name, b"\0"].concat());
+            }
+            if tag.eq_ignore_ascii_case(&b'S') && (!is_cone || is_there()) {
+                skipped.extend([name, b"\0"].concat());
+            }
+        }
+        for (flag, names) in [("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)] {
+            if !names.is_empty() {
+                git.feed(&["update-index", flag, "-z", "--stdin"], &names)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The index of a worktree gets everything in it, but for repositories inside. Answers the tree, and those.
     ///
     /// # Errors
     /// Git fails.
     pub(super) fn stage(&self, git: &Git, head: &Oid) -> Result<(Oid, Vec<PathBuf>), GitError> {
+        self.unhide(git)?;
         let unsaved = git.each_unsaved()?;
         if unsaved.is_empty() {
             return Ok((git.tree(head)?, Vec::new()));
@@ -177,6 +233,16 @@ impl Ground {
         let args = ["for-each-ref", "--count=1", "--contains", commit.as_str(), "refs/remotes", "refs/tags"];
         git.run(&args).is_ok_and(|refs| !refs.is_empty())
     }
+}
+
+/// Repositories inside a worktree, for people: a link to a commit that nobody else has would land.
+pub(crate) fn inside(inner: &[String]) -> String {
+    let inner: Vec<&str> = inner.iter().map(String::as_str).collect();
+    format!(
+        "it made a repository of its own inside, which would land as a link to nothing: {}; remove its `.git`, ignore it, or \
+         make it a submodule",
+        named(&inner)
+    )
 }
 
 /// Paths of the submodules that a tree names, each with its name.

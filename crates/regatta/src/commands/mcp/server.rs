@@ -10,6 +10,7 @@ use super::place;
 use super::spoken;
 use crate::context::Context;
 use crate::error::CliError;
+use regatta_runtime::tools::SERVER_NAME;
 use regatta_runtime::workspace;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult, ErrorCode,
@@ -209,7 +210,7 @@ impl<O: Offer> ServerHandler for Server<O> {
     fn get_info(&self) -> ServerConfig {
         let can = ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts().build();
         let mut info = ServerConfig::new(can);
-        info.server_info = Implementation::new("regatta", env!("CARGO_PKG_VERSION")).with_title("Regatta");
+        info.server_info = Implementation::new(SERVER_NAME, env!("CARGO_PKG_VERSION")).with_title("Regatta");
         info.instructions = Some(self.shared.offer.instructions());
         info
     }

@@ -6,6 +6,7 @@
 //! A redirect to another origin takes no header and no body of the caller with it.
 
 use super::addresses::is_public;
+use crate::exact;
 use crate::rate_limit;
 use crate::tools::said::Answer;
 use regatta_plan::reference::{Part, Template, as_text};
@@ -212,7 +213,7 @@ async fn answer(mut response: Response) -> Result<Value, Failure> {
     }
     let text = text?;
     let mut value = json!({ "status": status.as_u16(), "headers": headers });
-    if is_json && let Ok(parsed) = serde_json::from_str::<Value>(&text) {
+    if is_json && let Ok(parsed) = serde_json::from_str::<Value>(&exact::kept(&text)) {
         value["json"] = parsed;
     } else {
         value["body"] = text.into();

@@ -2,6 +2,7 @@
 //!
 //! Pure.
 
+use crate::exact;
 use regatta_plan::reference::follow;
 use serde_json::Value;
 use serde_json_path::JsonPath;
@@ -11,7 +12,8 @@ pub(super) fn query(data: &Value, path: &str) -> Result<Value, String> {
     let parsed;
     let data = match data {
         Value::String(text) => {
-            parsed = serde_json::from_str(text).map_err(|error| format!("`data` is no JSON: {error}"))?;
+            parsed = serde_json::from_str(&exact::kept(text))
+                .map_err(|error| format!("`data` is no JSON: {error}"))?;
             &parsed
         }
         other => other,

@@ -7,6 +7,7 @@ use super::ears::{Ears, NO_RESULT, News};
 use super::lines::{Lines, Trouble};
 use super::process::Process;
 use super::{Stop, http, result};
+use crate::tools::SERVER_NAME;
 use crate::tools::facts::ToolFacts;
 use crate::tools::order::Server;
 use regatta_plan::nearest;
@@ -31,6 +32,8 @@ const LIST: Duration = Duration::from_secs(30);
 const MOST_TOOLS: usize = 10_000;
 /// A list that is only wanted for a better message comes within so much time.
 const HINT: Duration = Duration::from_secs(5);
+/// What is said of a server that is this program, wherever it runs.
+pub(crate) const OURSELVES: &str = "it is Regatta itself, which a run never calls";
 /// A server that is closed is left alone after so much time.
 const CLOSE: Duration = Duration::from_secs(1);
 
@@ -85,6 +88,13 @@ impl Connection {
                 (None, begin(Ears(news.clone()), http::transport(url, headers)?, way).await?)
             }
         };
+        // One that is started is known by its program.
+        let info = service.peer_info();
+        if process.is_none()
+            && info.and_then(|info| info.server_info.clone()).is_some_and(|info| info.name == SERVER_NAME)
+        {
+            return Err(OURSELVES.to_owned().into());
+        }
         let spoken = service.peer_info().map(|info| info.protocol_version.clone());
         if let Some(unknown) = spoken.filter(|version| !ProtocolVersion::KNOWN_VERSIONS.contains(version)) {
             let why =

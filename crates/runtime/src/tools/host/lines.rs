@@ -3,6 +3,7 @@
 //! Progress and logs are taken out here, before the crate of the protocol starts a task for each of them. Knows no call.
 
 use super::ears::{NO_RESULT, News};
+use crate::exact;
 use rmcp::RoleClient;
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
@@ -75,7 +76,9 @@ impl Lines {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(None);
         }
-        let value = serde_json::from_slice::<Value>(&line).ok().filter(|value| value["jsonrpc"] == "2.0");
+        let text = std::str::from_utf8(&line).unwrap_or_default();
+        let value =
+            serde_json::from_str::<Value>(&exact::kept(text)).ok().filter(|value| value["jsonrpc"] == "2.0");
         if let Some(value) = &value
             && self.news.hear(value)
         {

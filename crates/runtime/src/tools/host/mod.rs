@@ -18,6 +18,7 @@ mod pool;
 mod process;
 mod result;
 
+pub(crate) use connection::OURSELVES;
 pub(crate) use listing::list_all;
 pub(crate) use process::is_ours;
 

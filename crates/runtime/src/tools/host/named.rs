@@ -4,7 +4,7 @@
 //! may stand among them for the sake of other clients, are left out.
 
 use super::super::wire::{Call, End};
-use super::connection::Connection;
+use super::connection::{Connection, OURSELVES};
 use super::pool::{Key, Pool};
 use super::process::is_ours;
 use regatta_plan::nearest;
@@ -17,7 +17,10 @@ pub(super) async fn find(call: &Call, pool: &Pool) -> Result<(Key, String, Conne
     }
     let (mut found, mut near, mut candidates) = (None, Vec::new(), Vec::new());
     for (name, _) in call.servers.iter().filter(|(_, server)| !is_ours(server, &call.root)) {
-        let (key, mut connection) = open(call, pool, name).await?;
+        let (key, mut connection) = match open(call, pool, name).await {
+            Err(End::Failed(why)) if why.ends_with(OURSELVES) => continue,
+            opened => opened?,
+        };
         let tools = connection.tools().await.map_err(|why| End::Failed(format!("server `{name}`: {why}")))?;
         if tools.contains(&call.tool) {
             candidates.push(format!("`{name}/{}`", call.tool));
