@@ -59,7 +59,7 @@ pub enum Cause {
     MissingOutput,
     /// It changed the settings or the hooks of the repository.
     Tampered,
-    /// Its own result says that it did only a part, or could not go on.
+    /// It did only a part, or could not go on: its own result says so, or conflicts that it left unresolved.
     Partial,
     /// A command that was to confirm its work failed.
     Verify,

@@ -1,4 +1,5 @@
-//! What a task of a map says of its items where the shell or a lock reads it: `${item}` in its script and in its files.
+//! What a task says of what it is one of, where the shell or a lock reads it: `${item}` in the script and in the files of a map,
+//! `${matrix.AXIS}` in the files of a cell.
 //!
 //! Knows no values of references.
 
@@ -7,6 +8,10 @@ use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::TaskDraft;
 use crate::reference::Script;
 use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// How a pattern names an axis of a matrix.
+const AXIS: &str = "${matrix.";
 
 /// The files of an item are its own where its list stands in the plan: `${item}` and `${index}` in `files` and `reads` are replaced
 /// before anything is compared. Of another list nobody knows them in time.
@@ -31,6 +36,26 @@ pub(crate) fn own_files(task: &mut TaskDraft, problems: &mut Problems) {
     });
     for pattern in task.files.iter_mut().chain(&mut task.reads) {
         *pattern = pattern.replace("${item}", &item).replace("${index}", &index.to_string());
+    }
+}
+
+/// The files of a cell are its own: `${matrix.AXIS}` in `files`, `reads` and `outputs` is replaced before anything is compared.
+pub(crate) fn files_of_cell(
+    task: &mut TaskDraft,
+    values: &BTreeMap<String, String>,
+    problems: &mut Problems,
+) {
+    let outputs = task.outputs.iter_mut().map(|output| &mut output.value);
+    let patterns = task.files.iter_mut().chain(&mut task.reads).chain(outputs);
+    for pattern in patterns.filter(|pattern| pattern.contains(AXIS)) {
+        for (axis, value) in values {
+            *pattern = pattern.replace(&format!("{AXIS}{axis}}}"), value);
+        }
+        let Some((_, rest)) = pattern.split_once(AXIS) else { continue };
+        let name = rest.split_once('}').map_or(rest, |(name, _)| name).escape_debug();
+        let message =
+            format!("`{AXIS}{name}}}` in the files of task `{}` names no axis of its matrix", task.id);
+        problems.push(Diagnostic::error(Code::BadReference, task.id_span.clone(), message));
     }
 }
 

@@ -73,6 +73,8 @@ pub struct Stand<'a> {
     pub refused: &'a BTreeMap<String, String>,
     /// The run.
     pub run_id: &'a str,
+    /// How its work was brought together, where that is known.
+    pub landing: Option<&'a Landing>,
     /// Somebody orchestrates it.
     pub held: bool,
 }
@@ -305,6 +307,7 @@ impl RunView {
             reused: &self.reused,
             refused: &self.refused,
             run_id: self.record.summary.run_id.as_str(),
+            landing: self.landing.as_ref(),
             held: self.holder.is_some(),
         }
     }

@@ -1,6 +1,6 @@
 //! Finds the workspace: the directory that holds `.regatta/`.
 //!
-//! `--workspace`, `$REGATTA_WORKSPACE`, the nearest ancestor of the working directory with `.regatta/` inside the
+//! `--workspace`, `$REGATTA_WORKSPACE`, from a worktree of a run the workspace of that run, the nearest ancestor of the working directory with `.regatta/` inside the
 //! same git work tree, that work tree's root, else the working directory (spec 3 "Plan").
 
 use std::path::{Path, PathBuf};
@@ -35,11 +35,21 @@ pub fn find(given: Option<&Path>, from_env: Option<&Path>, cwd: &Path) -> (PathB
     let Some(root) = cwd.ancestors().find(|dir| dir.join(".git").exists()) else {
         return (cwd.to_owned(), Origin::WorkingDirectory);
     };
+    if let Some(above) = above_worktrees(root) {
+        return (above.to_owned(), Origin::Found);
+    }
     let holds = |dir: &&Path| dir.join(DOT_DIR).is_dir();
     match cwd.ancestors().take_while(|dir| dir.starts_with(root)).find(holds) {
         Some(found) => (found.to_owned(), Origin::Found),
         None => (root.to_owned(), Origin::WorkTree),
     }
+}
+
+/// The workspace whose runs made a worktree, by where it lies: `WORKSPACE/.regatta/worktrees/NAME`. What is typed there is about
+/// that run, also where the repository has a `.regatta/` of its own.
+fn above_worktrees(root: &Path) -> Option<&Path> {
+    let worktrees = root.parent().filter(|dir| dir.ends_with(Path::new(DOT_DIR).join("worktrees")))?;
+    worktrees.parent()?.parent()
 }
 
 /// The directory of a run.

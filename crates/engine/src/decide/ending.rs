@@ -83,7 +83,7 @@ impl Decider<'_> {
         // What an earlier run did is not this one's to undo.
         let undoes = |n: &NodeId| {
             let node = self.node(*n);
-            graph.policy(*n).undo && !node.reused && node.outcome() == Some(NodeOutcome::Succeeded)
+            graph.policy(*n).undo && !node.reused && node.ended_well()
         };
         graph.order()[..end].iter().rev().copied().find(undoes)
     }

@@ -158,6 +158,7 @@ impl State {
                     attempts: 0,
                     lost: 0,
                     reused: false,
+                    was_collected: false,
                 })
                 .collect(),
             waves: (0..graph.waves())

@@ -93,6 +93,8 @@ pub struct Node {
     pub lost: u32,
     /// The outcome of an earlier run stands for it.
     pub reused: bool,
+    /// It was collected in this run, whatever came of it when it was to land.
+    pub was_collected: bool,
 }
 
 impl Node {
@@ -108,6 +110,12 @@ impl Node {
             | NodeState::InDoubt(_)
             | NodeState::Collected => None,
         }
+    }
+
+    /// True if it is terminal and its work was done, also where that did not land: what it did besides is there.
+    #[must_use]
+    pub fn ended_well(&self) -> bool {
+        self.outcome().is_some_and(|outcome| outcome == NodeOutcome::Succeeded || self.was_collected)
     }
 
     /// Why it ended as it did.

@@ -94,3 +94,32 @@ fn what_an_agent_that_helped_landing_used_counts_for_the_budget_of_the_run() {
     let told = world.only(&["helper_spent", "budget_exhausted"]);
     assert!(told.contains("helper_spent") && told.contains("budget_exhausted of the run"), "{told}");
 }
+
+#[test]
+fn collected_counts_as_ended_well_for_rollback_whatever_came_of_it_when_it_was_to_land() {
+    let mut world = World::ran(
+        "! rollback; a collects undo; b(a) collects undo; c collects undo; x(a) takes=40 does=fail",
+    );
+    assert_eq!(world.only(&["undo_started"]), "");
+    world.send(Input::NotLanded { node: world.node("a"), cause: Cause::NotLanded });
+    world.send(Input::NotLanded { node: world.node("b"), cause: Cause::Gate });
+    world.send(Input::Landed { node: world.node("c") });
+    world.run();
+    let undone: Vec<String> =
+        world.canonical().lines().filter(|l| l.contains("undo_started")).map(of).collect();
+    assert_eq!(undone, ["b", "c", "a"]);
+    assert!(world.result().ends_with("failed"), "{}", world.result());
+}
+
+#[test]
+fn a_red_gate_of_a_landing_rolls_back_what_was_collected() {
+    let mut world = World::ran("! rollback; a collects undo; b collects");
+    world.send(Input::NotLanded { node: world.node("a"), cause: Cause::Gate });
+    world.send(Input::NotLanded { node: world.node("b"), cause: Cause::NotLanded });
+    world.run();
+    assert_eq!(world.canonical().matches("undo_succeeded").count(), 1);
+}
+
+fn of(line: &str) -> String {
+    line.split(r#""node_id":""#).nth(1).unwrap().split('"').next().unwrap().to_owned()
+}

@@ -3,10 +3,10 @@
 //! What the declarations cannot say is reported here: contradictions. What is not built yet is told by name.
 
 use super::commands::commands;
-use super::gates;
 use super::idle;
 use super::placeholders;
 use super::spanned;
+use super::{author, gates};
 use crate::agents::{Agent, Permissions};
 use crate::apart::{Check, Helper, Merge, MergeRule, Worktrees};
 use crate::diagnostic::{Code, Diagnostic, Problems};
@@ -179,12 +179,12 @@ fn merge(
         order: f.texts("order"),
         on_conflict: text("on_conflict", "fail-fast"),
         rules: f.list("rules").iter().map(|item| rule(item, problems)).collect(),
-        gates: gates::listed(f.list("gates"), gates),
+        gates: gates::listed(f.list("gates"), gates, problems),
         batch: f.small("batch").unwrap_or(1),
         gate_each: f.flag("gate_each").unwrap_or(true),
         on_gate_failure: text("on_gate_failure", "stop"),
         message: f.text("message"),
-        author: f.inside("commit").text("author"),
+        author: author::read(f, problems),
         sign: f.inside("commit").flag("sign").unwrap_or(false),
         keep_branches: f.flag("keep_branches").unwrap_or(false),
         approve: f.flag("approve").unwrap_or(false),

@@ -138,9 +138,18 @@ pub(super) fn is_word(text: &str) -> bool {
 }
 
 /// What `merge.gates` lists: gates by id, each after what it needs, and commands.
-pub(super) fn listed(items: List<'_>, gates: &BTreeMap<String, Check>) -> Vec<Check> {
+pub(super) fn listed(
+    items: List<'_>,
+    gates: &BTreeMap<String, Check>,
+    problems: &mut Problems,
+) -> Vec<Check> {
     let (mut checks, mut placed) = (Vec::new(), BTreeSet::new());
-    for text in items.iter().filter_map(fields::text) {
+    for (item, text) in items.iter().filter_map(|item| Some((item, fields::text(item)?))) {
+        if text.trim().is_empty() {
+            let message = "a gate of `merge` is empty: a command that says nothing is never red";
+            let problem = Diagnostic::error(Code::BadValue, item.span(), message);
+            problems.push(problem.help("write the command that must pass, or the id of a gate"));
+        }
         if !gates.contains_key(&text) {
             if placed.insert(text.clone()) {
                 checks.push(of_command(text));

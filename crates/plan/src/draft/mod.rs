@@ -4,6 +4,7 @@
 
 mod agent;
 mod apart;
+mod author;
 mod commands;
 mod entry;
 mod evidence;

@@ -148,3 +148,29 @@ fn a_gate_that_needs_what_is_no_gate_is_told_with_the_name_that_was_meant() {
         Some("did you mean `lint`?"),
     );
 }
+
+#[test]
+fn the_author_of_merges_is_somebody_whom_git_takes() {
+    for (author, why) in [
+        ("", "is not `Name <address>`"),
+        ("no mail", "is not `Name <address>`"),
+        ("<a@b>", "has no name"),
+        ("., <a@b>", "has no name"),
+        ("A < >", "has no address"),
+        ("A <b> <c>", "has a sign in it that git does not take"),
+    ] {
+        let keys = format!("merge: {{ gates: [x], commit: {{ author: '{author}' }} }}");
+        let help = "write it as `Name <address>`, or leave it out: then you are the author";
+        told(&keys, &format!("RG006 2:40 `commit.author` of `merge`, `{author}`, {why}"), Some(help));
+    }
+    assert!(plan(&with("merge: { gates: [x], commit: { author: 'É. <é@x>' } }")).merge.is_some());
+}
+
+#[test]
+fn a_gate_that_says_nothing_is_none() {
+    told(
+        "merge: { gates: ['  '] }",
+        "RG006 2:18 a gate of `merge` is empty: a command that says nothing is never red",
+        Some("write the command that must pass, or the id of a gate"),
+    );
+}

@@ -144,3 +144,19 @@ fn files_of_a_map_are_those_of_each_item_where_its_list_stands_in_the_plan() {
     let same = told(&text.replace("src/${item}/**", "src/**"));
     assert!(same.contains("tasks `m[0]` and `m[1]` both own `src/**`"), "{same}");
 }
+
+#[test]
+fn files_of_a_cell_name_the_axes_of_its_matrix() {
+    let text = "version: 1\nisolation: worktree\nmerge: { gates: ['true'] }\ntasks:\n  - { id: m, matrix: { f: [x, y], g: [p] }, files: ['out/${matrix.f}-${matrix.g}'], reads: ['in/${matrix.f}/*'], outputs: ['out/${matrix.f}-p'], run: x }\n";
+    let plan = plan(text);
+    let of = |i: usize| {
+        let task = &plan.tasks[i];
+        let outputs = &task.worktree.as_ref().unwrap().outputs;
+        format!("{}: {} {} {}", task.id, task.files.join(" "), task.reads.join(" "), outputs.join(" "))
+    };
+    assert_eq!([of(0), of(1)], ["m[x][p]: out/x-p in/x/* out/x-p", "m[y][p]: out/y-p in/y/* out/y-p"]);
+    let facts = yaml(&text.replace("${matrix.g}", "${matrix.h}")).facts();
+    let said: Vec<&str> = facts.iter().map(|fact| fact.message.as_str()).collect();
+    let wanted = "`${matrix.h}` in the files of task `m[x][p]` names no axis of its matrix";
+    assert!(said.contains(&wanted), "{said:?}");
+}

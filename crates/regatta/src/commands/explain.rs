@@ -5,7 +5,7 @@ use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape;
-use crate::render::{questions, standing, why};
+use crate::render::{landed, questions, standing, why};
 use crate::view::{RunView, reader};
 use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::NodeOutcome;
@@ -38,6 +38,9 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
         }
         if let Some(said) = view.warnings.get(&node) {
             out(&format!("  note: {}\n", escape(said)));
+        }
+        for said in landed::lines(&view, node) {
+            out(&format!("  {said}\n"));
         }
         for (with, passed) in tested(&view, node) {
             let word = if passed { "passed" } else { "red" };
@@ -92,6 +95,7 @@ fn row(view: &RunView, node: NodeId) -> Value {
         "batches": tested(view, node)
             .map(|(with, passed)| json!({ "tasks": with, "passed": passed }))
             .collect::<Vec<_>>(),
+        "landing": landed::lines(view, node),
         "warning": view.warnings.get(&node),
         "last_attempt": view.failures.get(&node).map(why::last),
     })

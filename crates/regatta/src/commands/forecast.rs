@@ -54,7 +54,10 @@ pub fn run(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
         CliError::environment(format!("how conflicts of run {id} were resolved cannot be read: {error}"))
     })?;
     let merger = Merger { repo: &repo, scratch: &scratch, resolutions: &resolutions };
-    let left_out = left_out(landed, &run_dir)?;
+    let mut left_out = left_out(landed, &run_dir)?;
+    if let Some(report) = view.landing.as_ref().filter(|report| !report.landed) {
+        left_out.extend(failed_rules(report));
+    }
     let seen = forecast(merger, &from, (&works.all(), merge, &left_out))
         .map_err(|error| CliError::environment(format!("the merge cannot be foreseen: {error}")))?;
     if args.json {
@@ -63,6 +66,16 @@ pub fn run(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
         out(&render::forecast::text(&seen, (id.as_str(), target.as_deref(), merge), landed.is_some()));
     }
     Ok(if seen.is_clean() { Exit::Success } else { Exit::Failed })
+}
+
+/// Tasks whose conflicts the rules were to resolve, and a command failed: it is not known to go better the next time.
+fn failed_rules(report: &Report) -> impl Iterator<Item = (String, String)> {
+    report.conflicts.iter().filter_map(|conflict| {
+        let failed = conflict.failed.as_ref()?;
+        let (paths, run) = (conflict.paths.join(", "), &failed.run);
+        let said = format!("conflicts in {paths}, and the rule `{run}` failed there: {}", failed.said);
+        Some((conflict.task.clone(), said))
+    })
 }
 
 /// Tasks that were left out of what landed, or that somebody wants to be, each with why.

@@ -92,6 +92,9 @@ fn of_landing(
                 .rev()
                 .filter(|row| row.id == *gate || row.gate == *gate)
                 .find_map(|row| row.log);
+            // A command of a rule is named by itself.
+            let rules = || report.conflicts.iter().rev().filter_map(|conflict| conflict.failed.as_ref());
+            let log = log.or_else(|| rules().filter(|rule| rule.run == *gate).find_map(|rule| rule.log));
             let name = if args.stderr { collect::STDERR } else { collect::STDOUT };
             log.map(|log| (workspace::landing_dir(&run_dir), format!("{log}.{name}")))
         }

@@ -18,6 +18,18 @@ use regatta_runtime::git::{Git, GitError, Oid, Repo};
 use regatta_runtime::landing::Report;
 use regatta_runtime::yard::Names;
 
+/// Makes an inverse commit. Where it conflicts, that and the files are what the task says of itself; git writes names as ASCII.
+const REVERT: &str = r#"take_back() {
+  commit=$1; shift
+  git -c core.hooksPath=/dev/null -c commit.gpgSign=false revert --no-edit "$@" "$commit" && return
+  files=$(git -c core.quotePath=true diff --name-only --diff-filter=U | head -n 5 | sed 's/[\"]/\&/g' | tr '\n' ' ')
+  test -n "$files" || exit 1
+  git revert --abort
+  printf '{"status":"failed","summary":"taking back %s conflicts with what came after it, in %s"}' "$commit" "${files% }" >"$REGATTA_RESULT"
+  exit 0
+}
+"#;
+
 /// Runs the verb.
 ///
 /// # Errors
@@ -109,12 +121,10 @@ fn first_parents(git: &Git, (from, tip): (&Oid, &Oid)) -> Result<Vec<(Oid, bool)
 
 /// The plan: one task that makes the inverse commits where the target is now.
 fn plan_text(id: &str, target: &str, now: &Oid, commits: &[(Oid, bool)]) -> String {
-    let mut script = String::from("set -e\n");
+    let mut script = String::from(REVERT);
     for (commit, is_merge) in commits {
-        let keep = if *is_merge { "-m 1 " } else { "" };
-        script.push_str(&format!(
-            "git -c core.hooksPath=/dev/null -c commit.gpgSign=false revert --no-edit {keep}{commit}\n"
-        ));
+        let keep = if *is_merge { " -m 1" } else { "" };
+        script.push_str(&format!("take_back {commit}{keep}\n"));
     }
     let branch = target.strip_prefix("refs/heads/").unwrap_or(target);
     let plan = serde_json::json!({

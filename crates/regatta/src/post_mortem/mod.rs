@@ -180,7 +180,9 @@ fn recommendations(view: &RunView) -> Vec<Recommendation> {
     let (graph, run_id) = (view.engine.graph(), view.record.summary.run_id.as_str());
     let open = view.engine.state().scopes.escalations.iter().take(MAX_LISTED);
     open.filter_map(|(about, escalation)| {
-        let first = remedies(run_id, graph, (*about, escalation.cause)).into_iter().next()?;
+        let first = remedies((run_id, view.landing.as_ref()), graph, (*about, escalation.cause))
+            .into_iter()
+            .next()?;
         Some(Recommendation { about: plain(graph, *about), command: first.command, does: first.does })
     })
     .collect()

@@ -6,6 +6,7 @@ use super::escape::escape;
 use super::lines::gate_lines;
 use super::looking::look;
 use crate::view::{RunView, Stand};
+use regatta_engine::cause::Cause;
 use regatta_engine::escalation::Escalation;
 use regatta_engine::ids::NodeId;
 use regatta_engine::scope::Scope;
@@ -74,9 +75,14 @@ pub fn file(stand: Stand<'_>, about: Scope) -> String {
 }
 
 fn next(stand: Stand<'_>, about: Scope, escalation: Escalation) -> String {
-    let first = remedies(stand.run_id, stand.engine.graph(), (about, escalation.cause)).into_iter().next();
+    let landing = (stand.run_id, stand.landing);
+    let first = remedies(landing, stand.engine.graph(), (about, escalation.cause)).into_iter().next();
     match (about, first.map(|remedy| remedy.command).unwrap_or_default()) {
-        (Scope::Node(node), command) if command.starts_with("regatta logs ") => look(stand, node),
+        (Scope::Node(node), command)
+            if command.starts_with("regatta logs ") && escalation.cause != Cause::Gate =>
+        {
+            look(stand, node)
+        }
         (_, command) => command,
     }
 }

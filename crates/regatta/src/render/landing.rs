@@ -3,7 +3,8 @@
 //! As text for people and as JSON for programs; both from the report of the landing.
 
 use super::escape::escape;
-use regatta_runtime::landing::{Batch, GateResult, Report};
+use regatta_runtime::escalation::shell_text;
+use regatta_runtime::landing::{Batch, Conflict, GateResult, Report};
 use regatta_runtime::yard::Names;
 use serde_json::{Value, json};
 
@@ -21,9 +22,9 @@ pub fn branch(target: Option<&str>, run: &str) -> String {
 
 /// The report of a run for people.
 #[must_use]
-pub fn text(report: &Report, run: &str) -> String {
+pub fn text(report: &Report, run_id: &str) -> String {
     let mut out = String::new();
-    let target = &branch(report.target.as_deref(), run);
+    let target = &branch(report.target.as_deref(), run_id);
     let (merged, tip) = (report.merged.len(), report.tip.get(..10).unwrap_or_default());
     let tasks = if merged == 1 { "task" } else { "tasks" };
     if report.landed {
@@ -74,8 +75,12 @@ pub fn text(report: &Report, run: &str) -> String {
     }
     for conflict in report.conflicts.iter().take(MAX_LISTED) {
         let how = if conflict.resolved.is_empty() { "conflict" } else { "resolved" };
-        let paths = escape(&conflict.paths.join(", "));
-        out.push_str(&format!("  {how:<12} {} in {paths}\n", escape(&conflict.task)));
+        out.push_str(&format!("  {how:<12} {} {}\n", escape(&conflict.task), where_it_is(conflict)));
+        if let Some(failed) = &conflict.failed {
+            let (run, said) = (escape(&failed.run), escape(&failed.said));
+            out.push_str(&format!("    the rule `{run}` failed: {said}\n"));
+            out.push_str(&format!("    next: {}\n", log_of(run_id, &failed.run)));
+        }
     }
     for finding in report.findings.iter().take(MAX_LISTED) {
         out.push_str(&format!("  note         {}: {}\n", escape(&finding.task), escape(&finding.said)));
@@ -84,6 +89,22 @@ pub fn text(report: &Report, run: &str) -> String {
         out.push_str(&format!("  waits        {}\n    next: {}\n", escape(what), escape(command)));
     }
     out
+}
+
+/// The paths of a conflict, and whose work it meets there.
+#[must_use]
+pub fn where_it_is(conflict: &Conflict) -> String {
+    let with = match conflict.with.is_empty() {
+        true => String::new(),
+        false => format!(", with the work of {}", escape(&conflict.with.join(", "))),
+    };
+    format!("in {}{with}", escape(&conflict.paths.join(", ")))
+}
+
+/// The command that shows what a gate wrote, or a rule's command.
+#[must_use]
+pub fn log_of(run: &str, gate: &str) -> String {
+    escape(&format!("regatta logs --run {run} --gate {}", shell_text(gate)))
 }
 
 /// After which merges a gate ran, for people.

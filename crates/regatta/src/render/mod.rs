@@ -7,6 +7,7 @@ pub mod conflicts;
 pub mod escalations;
 pub mod escape;
 pub mod forecast;
+pub mod landed;
 pub mod landing;
 pub mod lines;
 pub mod live;

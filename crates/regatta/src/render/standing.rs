@@ -109,7 +109,7 @@ impl Standing {
         let Standing { run_id, failures, reused, warnings } = self;
         // Work is refused while nobody has the run, and who takes that up has not seen it from its beginning.
         let refused = &BTreeMap::new();
-        let stand = Stand { engine, failures, reused, refused, run_id, held: true };
+        let stand = Stand { engine, failures, reused, refused, run_id, landing: None, held: true };
         tasks(stand)
             + &questions::text(stand)
             + &escalations::below_questions(stand)

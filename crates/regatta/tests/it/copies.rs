@@ -116,3 +116,19 @@ fn a_task_that_commits_our_own_directory_by_force_fails() {
     let said = world.regatta(&["status"]).out;
     assert!(said.contains("it committed what was put into its worktree"), "{said}");
 }
+
+#[test]
+fn a_tracked_file_that_a_pattern_of_copies_means_too_may_be_changed_by_who_owns_it() {
+    let world = with_plan(
+        "worktree: { copy: ['conf/*'] }
+merge: { gates: ['true'] }
+tasks: [ { id: a, files: ['conf/app.yaml'], run: 'grep -q mine conf/local.yaml && echo new >conf/app.yaml' } ]\n",
+    );
+    world.write("conf/app.yaml", "old\n");
+    git(&world, &["add", "conf"]);
+    git(&world, &["commit", "-qm", "conf"]);
+    world.write("conf/local.yaml", "mine\n");
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert_eq!(world.read("conf/app.yaml"), "new\n");
+    assert_eq!(files(&world, "main:conf"), "app.yaml");
+}

@@ -172,3 +172,20 @@ fn git_that_outlives_its_orchestrator_is_waited_for_by_the_next_one() {
     assert_eq!(ends(&mut resumed), Some(0));
     assert_eq!((world.read("new.txt").as_str(), worktrees(&world)), ("new\n", 0));
 }
+
+#[test]
+fn what_part_of_the_tree_the_user_has_checked_out_is_no_matter_of_a_worktrees() {
+    for sparse in ["", "worktree: { sparse: false }\n"] {
+        let world = with_plan(&format!(
+            "{sparse}merge: {{ gates: ['test -e src/a.txt'] }}
+tasks: [ {{ id: a, run: 'test -e src/b.txt && git sparse-checkout list && exit 1; echo a >>src/a.txt' }} ]
+"
+        ));
+        git(&world, &["sparse-checkout", "set", "--no-cone", "/*", "!src"]);
+        assert!(!world.path("src").exists());
+        world.regatta(&["run", "plan.yaml"]).exits(0);
+        assert_eq!(git(&world, &["show", "main:src/a.txt"]), "one\ntwo\nthree\na");
+        assert!(!world.path("src").exists());
+        assert_eq!(git(&world, &["sparse-checkout", "list"]), "/*\n!src");
+    }
+}

@@ -314,3 +314,67 @@ fn eight_agents_at_once_in_each_of_two_runs_meet_no_lock_of_git_and_all_their_wo
     assert_eq!((branches(&world), worktrees(&world)), (vec![], 0));
     assert_eq!(git(&world, &["rev-list", "--count", "--no-merges", "main"]), "65");
 }
+
+#[test]
+fn rollback_undoes_what_was_collected_and_did_not_land() {
+    for (gate, last) in [("true", "exit 1"), ("false", "true")] {
+        let world = with_plan(&format!(
+            "on_failure: rollback
+merge: {{ gates: ['{gate}'] }}
+tasks:
+  - {{ id: u, run: 'touch $REGATTA_WORKSPACE/side.log; echo u >u1', undo: 'rm $REGATTA_WORKSPACE/side.log' }}
+  - {{ id: x, needs: [u], run: '{last}' }}
+"
+        ));
+        world.regatta(&["run", "plan.yaml"]).exits(1);
+        assert!(!world.path("side.log").exists(), "{gate}");
+        let undone: Vec<String> = world.kinds().into_iter().filter(|kind| kind.contains("undo")).collect();
+        assert_eq!(undone, ["undo_started", "undo_succeeded"], "{gate}");
+        assert_eq!(git(&world, &["log", "--format=%s", "main"]), "first");
+    }
+}
+
+#[test]
+fn files_whose_line_ends_are_the_users_are_as_committed_and_what_lands_gets_such_line_ends() {
+    let mut world = with_plan(
+        "merge: { gates: ['true'] }
+tasks: [ { id: a, run: 'grep -q one src/a.txt; echo four >>src/a.txt' } ]
+",
+    );
+    let person = "[user]\n name = P\n email = p@x\n[core]\n autocrlf = true\n";
+    world.lives_at_home(&[(".gitconfig", person)]);
+    // As git checks it out for them, and touched since.
+    std::fs::remove_file(world.path("src/a.txt")).unwrap();
+    git(&world, &["-c", "core.autocrlf=true", "checkout", "--", "src/a.txt"]);
+    assert_eq!(world.read("src/a.txt"), "one\r\ntwo\r\nthree\r\n");
+    std::fs::remove_file(world.path("src/a.txt")).unwrap();
+    world.write("src/a.txt", "one\r\ntwo\r\nthree\r\n");
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(!said.err.contains("not committed"), "{}", said.err);
+    assert_eq!(git(&world, &["show", "main:src/a.txt"]), "one\ntwo\nthree\nfour");
+    assert_eq!(world.read("src/a.txt"), "one\r\ntwo\r\nthree\r\nfour\r\n");
+}
+
+#[test]
+fn no_rule_resolves_a_file_that_meets_a_directory_and_the_conflict_has_the_name_of_both() {
+    for rule in ["ours", "theirs", "by-role"] {
+        let world = with_plan(&format!(
+            "merge: {{ policy: merge-succeeded, on_conflict: merge-with-rules, rules: [{{ paths: '**', use: {rule} }}], gates: ['true'] }}
+tasks:
+  - {{ id: a, run: 'echo a >b.txt' }}
+  - {{ id: z, run: 'mkdir b.txt; echo z >b.txt/x' }}
+"
+        ));
+        world.regatta(&["run", "plan.yaml"]).exits(1);
+        let conflict = &landing(&world)["conflicts"][0];
+        assert_eq!(
+            (&conflict["task"], &conflict["paths"]),
+            (&"z".into(), &vec!["b.txt"].into()),
+            "{conflict}"
+        );
+        assert_eq!(
+            git(&world, &["ls-tree", "-r", "--name-only", "main"]),
+            ".gitignore\nb.txt\nsrc/a.txt\nsrc/b.txt"
+        );
+    }
+}

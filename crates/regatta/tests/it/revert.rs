@@ -68,6 +68,7 @@ fn what_does_not_fit_any_more_is_refused_or_fails_and_moves_nothing() {
     let tip = git(&world, &["rev-parse", "main"]);
     let said = world.regatta(&["revert", &id]).exits(1);
     assert!(said.out.contains("failed     revert"), "{}", said.out);
+    assert!(said.out.contains("conflicts with what came after it, in src/a.txt"), "{}", said.out);
     assert_eq!(git(&world, &["rev-parse", "main"]), tip);
     git(&world, &["reset", "-q", "--hard", "main~3"]);
     let said = world.regatta(&["revert", &id]).exits(4);

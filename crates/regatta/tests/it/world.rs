@@ -49,10 +49,18 @@ impl World {
     pub fn lives_at_home(&mut self, files: &[(&str, &str)]) {
         let home = tempfile::tempdir().unwrap();
         for (name, text) in files {
-            std::fs::write(home.path().join(name), text).unwrap();
+            let path = home.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
         }
         self.set("HOME", home.path().to_str().unwrap());
+        self.set("XDG_CONFIG_HOME", home.path().join(".config").to_str().unwrap());
         self.home = Some(home);
+    }
+
+    /// A file of the user's own, in the home that they were given.
+    pub fn at_home(&self, name: &str) -> PathBuf {
+        self.home.as_ref().unwrap().path().join(name)
     }
 
     /// Sets a variable for every further command.

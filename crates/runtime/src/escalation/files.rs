@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_command_names_a_cell_of_a_matrix_as_one_word() {
         let graph = graph(&["build[a][b]"], "t");
-        let all = remedies("RUN", &graph, (Scope::Node(NodeId(0)), Cause::Lost));
+        let all = remedies(("RUN", None), &graph, (Scope::Node(NodeId(0)), Cause::Lost));
         assert_eq!(all[0].command, "regatta answer RUN 'build[a][b]' --again");
     }
 

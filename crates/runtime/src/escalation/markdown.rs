@@ -17,8 +17,11 @@ pub(super) fn text(case: &Case) -> String {
     out.push_str(&format!("- cause class: {}\n", case.class.replace('_', " ")));
     out.push_str(&format!("- cause: {}\n", code(case.cause)));
     out.push_str("\n## Evidence\n\n");
-    if case.attempts.is_empty() {
+    if case.attempts.is_empty() && case.merging.is_empty() {
         out.push_str("No attempt is known.\n");
+    }
+    for said in &case.merging {
+        out.push_str(&format!("- {}\n", markdown(said)));
     }
     for tried in &case.attempts {
         out.push_str(&format!("- {}\n", attempt(case, tried)));
@@ -62,6 +65,7 @@ fn what(case: &Case) -> &'static str {
         ("task", "lost") => "in doubt: an attempt was lost and may have had its effect",
         ("task", "max_lost") => "in doubt: too many attempts in a row were lost",
         ("task", "merge_conflict") => "what its predecessors left conflicts, and nobody has resolved that",
+        ("task", "gate") => "its work was good, and gates are red where it is merged: nobody could mend that",
         ("task", "join_conflict") => "the results that it joins disagree, and a person is to give its result",
         ("task", "person") => "a person is to say whether what needs it may go on",
         ("task", "rate_limit") => "held by rate limits too many times in a row",

@@ -11,9 +11,11 @@ mod remedies;
 mod story;
 
 pub use files::{file_stem, write, write_missing};
-pub use remedies::{Remedy, remedies, shell_word};
+pub use remedies::{Remedy, remedies, shell_text, shell_word};
 pub use story::{Story, Tried};
 
+use crate::landing::Report as Landing;
+use regatta_engine::cause::Cause;
 use regatta_engine::escalation::Escalation;
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
@@ -66,6 +68,9 @@ pub struct Case {
     attempts: Vec<Tried>,
     /// How many there were in all.
     attempts_in_all: u32,
+    /// What was said where its work was merged: red gates, and agents that were to mend that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    merging: Vec<String>,
     /// The last lines of the last attempt.
     output: Option<Output>,
     /// What waits for it.
@@ -94,11 +99,15 @@ impl Case {
         };
         waiting.retain(|node| story.is_shown(run.graph, *node));
         let name = |node: &NodeId| run.graph.name(*node).to_owned();
+        let of_landing = matches!(about, Scope::Node(_)) && escalation.cause == Cause::Gate;
+        let landing = of_landing.then(|| Landing::read(run.run_dir)).flatten();
+        let named = about.name(run.graph).unwrap_or_default();
         Case {
+            merging: landing.as_ref().map(|landing| merging(landing, named)).unwrap_or_default(),
             version: VERSION,
             run_id: run.run_id.to_owned(),
             about: about.kind(),
-            name: about.name(run.graph).unwrap_or_default().to_owned(),
+            name: named.to_owned(),
             title: about.node().and_then(|node| run.plan.tasks.get(node.index())?.title.clone()),
             question: about.node().and_then(|node| Some(run.graph.asked(node)?.words())),
             class: escalation.class.name(),
@@ -109,9 +118,19 @@ impl Case {
             attempts_in_all,
             blocks: waiting.iter().take(MAX_NAMED).map(name).collect(),
             blocks_in_all: waiting.len(),
-            remedies: remedies(run.run_id, run.graph, (about, escalation.cause)),
+            remedies: remedies((run.run_id, landing.as_ref()), run.graph, (about, escalation.cause)),
         }
     }
+}
+
+/// What gates and helpers said of the work of a task where it was merged, oldest first.
+fn merging(landing: &Landing, task: &str) -> Vec<String> {
+    let (gates, tries) = landing.against(task);
+    let gates = gates.iter().map(|red| format!("gate {} was red: {}", red.gate, red.said));
+    let tries = tries.iter().map(|tried| {
+        format!("helper {}, agent {}, was to mend it: {}", tried.number, tried.agent, tried.said)
+    });
+    gates.chain(tries).collect()
 }
 
 /// Everything that needs a node, directly or not, in order key; a worklist, never recursion.

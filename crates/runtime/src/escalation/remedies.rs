@@ -2,6 +2,7 @@
 //!
 //! Ids of tasks and runs are safe words of a shell but for brackets, which are quoted. Runs nothing.
 
+use crate::landing::{GateResult, Report as Landing};
 use regatta_engine::cause::Cause;
 use regatta_engine::graph::Graph;
 use regatta_engine::scope::Scope;
@@ -18,7 +19,11 @@ pub struct Remedy {
 
 /// What can be done about an escalation.
 #[must_use]
-pub fn remedies(run_id: &str, graph: &Graph, (about, cause): (Scope, Cause)) -> Vec<Remedy> {
+pub fn remedies(
+    (run_id, landing): (&str, Option<&Landing>),
+    graph: &Graph,
+    (about, cause): (Scope, Cause),
+) -> Vec<Remedy> {
     let Scope::Node(node) = about else {
         return vec![
             remedy(format!("regatta explain --run {run_id}"), "says what waits, and until when"),
@@ -63,18 +68,49 @@ pub fn remedies(run_id: &str, graph: &Graph, (about, cause): (Scope, Cause)) -> 
             logs,
         ];
     }
-    vec![
-        logs,
-        explain,
-        remedy(
-            format!("regatta retry {run_id} --task {task}"),
-            "runs it and what it blocks again as a new run, with the results of what succeeded",
-        ),
-    ]
+    let retry = remedy(
+        format!("regatta retry {run_id} --task {task}"),
+        "runs it and what it blocks again as a new run, with the results of what succeeded",
+    );
+    if cause == Cause::Gate {
+        let mut looks = of_landing(run_id, landing, graph.name(node));
+        looks.extend([explain, retry]);
+        return looks;
+    }
+    vec![logs, explain, retry]
+}
+
+/// Where work was merged, no attempt of its task tells why it does not land: gates do, and agents that were to mend it.
+fn of_landing(run_id: &str, landing: Option<&Landing>, task: &str) -> Vec<Remedy> {
+    let (gates, tries) = landing.map(|landing| landing.against(task)).unwrap_or_default();
+    let gate = |gate: &&GateResult| format!("regatta logs --run {run_id} --gate {}", shell_text(&gate.id));
+    let gates = gates.iter().map(|red| remedy(gate(red), "shows what the gate wrote"));
+    let tries = tries.iter().map(|tried| {
+        let command = format!("regatta logs --run {run_id} --helper {}", tried.number);
+        remedy(command, "shows what the agent wrote that was to mend it")
+    });
+    let mut found: Vec<Remedy> = gates.chain(tries).collect();
+    if found.is_empty() {
+        found.push(remedy(
+            format!("regatta status {run_id}"),
+            "shows which gates were red, and what they said",
+        ));
+    }
+    found
 }
 
 fn remedy(command: String, does: &'static str) -> Remedy {
     Remedy { command, does }
+}
+
+/// Any text as one word of a shell.
+#[must_use]
+pub fn shell_text(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:=,+@%".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
 }
 
 /// The id of a task as one word of a shell: cells of a matrix and items of a map have brackets.

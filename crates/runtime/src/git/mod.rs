@@ -25,6 +25,7 @@ pub use call::{Git, GitError};
 pub use changes::{Change, ChangeKind, Difference, LineCounts};
 pub use history::Written;
 pub use objects::{Merged, Met, Oid, Person, Stamp};
+pub(crate) use repo::line_ends;
 pub use repo::{Head, Repo, RepoError};
 pub use signing::Signing;
 pub use worktrees::{Listed, REASON, is_gone};

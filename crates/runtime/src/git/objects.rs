@@ -118,6 +118,17 @@ pub struct Met {
     pub theirs: Option<String>,
 }
 
+impl Met {
+    /// How its side calls the path: git moves a file in whose place a directory stands, and `b.txt~COMMIT` was `b.txt`.
+    #[must_use]
+    pub fn called(&self) -> &str {
+        let Some((name, rest)) = self.path.rsplit_once('~') else { return &self.path };
+        let commit = rest.split_once('_').map_or(rest, |(commit, _)| commit);
+        let is_id = [40, 64].contains(&commit.len()) && commit.bytes().all(|b| b.is_ascii_hexdigit());
+        if is_id { name } else { &self.path }
+    }
+}
+
 impl Git {
     /// The commit that a name means, if it means one.
     ///
@@ -256,7 +267,8 @@ impl Git {
             return Ok(Merged::Clean(tree));
         }
         let met = meetings(parts).ok_or_else(answer)?;
-        Ok(Merged::Conflict { tree, paths: met.iter().map(|met| met.path.clone()).collect(), met })
+        let paths: BTreeSet<String> = met.iter().map(|met| met.called().to_owned()).collect();
+        Ok(Merged::Conflict { tree, paths: paths.into_iter().collect(), met })
     }
 
     /// A commit with the tree of `commit` whose only parent is `base`; the same one whenever it is asked for.

@@ -51,6 +51,14 @@ pub enum RepoError {
         /// The repository.
         dir: PathBuf,
     },
+    /// What work is to land on is no branch.
+    #[error("`merge.target` names `{name}`, which is no branch of {}", dir.display())]
+    NoBranch {
+        /// The name.
+        name: String,
+        /// The repository.
+        dir: PathBuf,
+    },
     /// Something is under way.
     #[error("{what} is under way in {}", dir.display())]
     UnderWay {
@@ -89,6 +97,9 @@ impl RepoError {
                 "run it there (`--workspace` names the top; `cwd: DIR` is where a task works), with paths from the top, or use `isolation: none`"
             }
             RepoError::NoCommit { .. } => "name a branch, a tag or a commit that exists",
+            RepoError::NoBranch { .. } => {
+                "name a branch that exists (`git branch` lists them): a tag or a commit cannot move"
+            }
             RepoError::UnderWay { .. } => "finish or abort it first",
             RepoError::Name => "rename it: git branch -m regatta OTHER",
             RepoError::Lfs(_) => {
@@ -228,8 +239,9 @@ impl Repo {
     /// # Errors
     /// Git fails.
     pub fn uncommitted(&self, besides: &[String]) -> Result<Vec<String>, GitError> {
-        let ignored = ask_as_person(&self.top, &["config", "--type=path", "--get", "core.excludesFile"]);
-        let git = self.harmless()?.with(ignored.map(|path| format!("core.excludesFile={path}")));
+        let ignored = self.ignored_by_person();
+        let git = self.harmless()?.with(ignored.map(|path| format!("core.excludesFile={}", path.display())));
+        let git = git.with(line_ends(&self.top));
         let mut args = vec!["status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames"];
         args.extend(["--ignore-submodules=all", "--", ":(top)"]);
         args.extend(besides.iter().map(String::as_str));
@@ -237,6 +249,22 @@ impl Repo {
         // Two letters and a blank stand before each path.
         let paths = out.split(|b| *b == 0).filter_map(|entry| entry.get(3..));
         Ok(paths.map(|path| String::from_utf8_lossy(path).into_owned()).collect())
+    }
+
+    /// The file that lists what git ignores for the person wherever they are: the one that their settings name, else the one
+    /// that git reads without any. It need not be there.
+    #[must_use]
+    pub fn ignored_by_person(&self) -> Option<PathBuf> {
+        let named = ask_as_person(&self.top, &["config", "--type=path", "--get", "core.excludesFile"]);
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        match named {
+            // They say that there is none.
+            Some(path) if path.is_empty() => None,
+            Some(path) => Some(self.top.join(path)),
+            None => set("XDG_CONFIG_HOME")
+                .or_else(|| Some(set("HOME")?.join(".config")))
+                .map(|dir| dir.join("git/ignore")),
+        }
     }
 
     /// Whether the worktrees of a plan can be made in a workspace, and their work can land.
@@ -258,8 +286,10 @@ impl Repo {
             (None, Head::Branch(branch)) => Some(branch.clone()),
             (None, Head::Detached) => None,
         };
-        if let Some(branch) = &branch {
-            repo.commit(branch)?;
+        if let Some(branch) = branch.as_ref().filter(|_| merge.target.is_some()) {
+            let name = || branch.trim_start_matches("refs/heads/").to_owned();
+            let missing = || RepoError::NoBranch { name: name(), dir: repo.top.clone() };
+            repo.git.commit(branch)?.ok_or_else(missing)?;
         }
         repo.check_quiet(branch.as_deref())
     }
@@ -342,6 +372,17 @@ pub(super) fn ask_as_person(dir: &Path, args: &[&str]) -> Option<String> {
     command.current_dir(dir).args(["-c", "core.fsmonitor=false"]).args(args).stdin(Stdio::null());
     let output = command.output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned())
+}
+
+/// How the ends of lines stand in a person's checkout, by their own settings: files that only differ in that are as they were
+/// committed, and are written so.
+pub(crate) fn line_ends(checkout: &Path) -> Vec<String> {
+    let args = ["config", "--null", "--get-regexp", r"^core\.(autocrlf|eol)$"];
+    let said = ask_as_person(checkout, &args).unwrap_or_default();
+    said.split('\0')
+        .filter_map(|entry| entry.split_once('\n'))
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect()
 }
 
 /// The person whose checkout it is, if they said who they are.

@@ -11,6 +11,7 @@ use super::{GitError, Oid, Repo};
 use crate::private_file;
 use regatta_fault as fault;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The file by whose lock calls take turns.
@@ -38,7 +39,8 @@ impl Repo {
         let mut args = vec!["worktree", "add", "--quiet", "--no-track", "--no-checkout"];
         args.extend(["--lock", "--reason", REASON, "-b", branch, "--", &path, commit.as_str()]);
         let _turn = self.turn()?;
-        self.git.run(&args).map(|_| ())
+        self.git.run(&args)?;
+        self.see_everything(Path::new(&*path))
     }
 
     /// As [`Repo::add_worktree`], on a branch that may be there: it stands at `commit` afterwards.
@@ -50,7 +52,30 @@ impl Repo {
         let mut args = vec!["worktree", "add", "--quiet", "--no-track", "--no-checkout"];
         args.extend(["--lock", "--reason", REASON, "-B", branch, "--", &path, commit.as_str()]);
         let _turn = self.turn()?;
-        self.git.run(&args).map(|_| ())
+        self.git.run(&args)?;
+        self.see_everything(Path::new(&*path))
+    }
+
+    /// Which part of the tree a person has in their checkout is theirs: git hands that on to a new worktree, and it is taken away
+    /// there.
+    fn see_everything(&self, path: &Path) -> Result<(), GitError> {
+        let Ok(text) = fs::read_to_string(path.join(".git")) else { return Ok(()) };
+        let admin = Path::new(text.trim_end().trim_start_matches("gitdir: ")).to_owned();
+        let (part, settings) = (admin.join("info/sparse-checkout"), admin.join("config.worktree"));
+        match fs::remove_file(&part) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                return Err(GitError::Turn { path: part, source });
+            }
+            _ => {}
+        }
+        if settings.exists() {
+            let file = settings.to_string_lossy();
+            for key in ["core.sparseCheckout", "core.sparseCheckoutCone", "index.sparse"] {
+                // 5: it is not set.
+                self.git.ask(&["config", "--file", &file, "--unset-all", key], &[0, 5])?;
+            }
+        }
+        Ok(())
     }
 
     /// Every worktree of the repository, the user's own first.

@@ -16,7 +16,7 @@ use super::{Conflict, Dock, Finding, LandError, Piece, Report, Try, Verdict};
 use crate::git::Oid;
 use crate::yard::{Base, Clash, LEFT, TASK_DIR, base};
 use regatta_fault as fault;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
@@ -140,28 +140,27 @@ impl Dock {
         let mut bench = self.bench_at((place.clone(), &branch), &clash.sides[0])?;
         bench.before = Some(task.to_owned());
         fault::point("landing.base.stands");
-        if let Some(solved) = self.by_others((piece, merged), &bench, (clash, notes))? {
-            return Ok(solved);
-        }
+        let rules = match self.by_others((piece, merged), &bench, (clash, notes))? {
+            Ok(solved) => return Ok(solved),
+            Err(why) => why,
+        };
         if !self.merge.asks_person() {
             self.ground.clear(&place)?;
             self.ground.repo.git.drop_refs(&[format!("refs/heads/{branch}")])?;
-            let rules = "the rules do not resolve that";
             return Ok(Solved::No(format!("{}; {rules}", conflicts((piece, clash)))));
         }
         self.leave_to_person(&bench, piece)?;
         Ok(Solved::No(left_to_person((piece, clash), &place, self.run_id())))
     }
 
-    /// Rules, or an agent. Nothing if that is not what they can do.
+    /// Rules, or an agent; or why that is not what they can do.
     fn by_others(
         &self,
         (piece, merged): (&Piece, &[Piece]),
         bench: &Bench,
         (clash, notes): (&Clash, &mut Vec<String>),
-    ) -> Result<Option<Solved>, LandError> {
-        let paths = clash.paths();
-        let mut conflict = Conflict { task: piece.task.clone(), paths, resolved: BTreeMap::new() };
+    ) -> Result<Result<Solved, String>, LandError> {
+        let mut conflict = Conflict::of(&piece.task, clash.paths());
         let names = merged.iter().map(|piece| piece.task.clone()).collect();
         let mut report = Report { merged: names, ..Report::default() };
         let merged: Vec<&Piece> = merged.iter().collect();
@@ -182,14 +181,17 @@ impl Dock {
         notes.extend(report.findings.into_iter().map(of));
         let resolved = match resolved {
             Ok(resolved) => resolved,
-            Err(solved) => return Ok(Some(solved)),
+            Err(solved) => return Ok(Ok(solved)),
         };
         Ok(match resolved {
-            Resolved::Tree(tree) => Some(Solved::By(tree, conflict.resolved)),
-            Resolved::Left => Some(Solved::Left),
+            Resolved::Tree(tree) => Ok(Solved::By(tree, conflict.resolved)),
+            Resolved::Left => Ok(Solved::Left),
             // A command that was ended with the run says nothing about the rules.
-            Resolved::No if self.stop.load(Ordering::SeqCst) => Some(Solved::Left),
-            Resolved::No => None,
+            Resolved::No if self.stop.load(Ordering::SeqCst) => Ok(Solved::Left),
+            Resolved::No => Err(match conflict.failed {
+                Some(rule) => format!("the rule `{}` failed: {}", rule.run, rule.said),
+                None => "the rules do not resolve that".to_owned(),
+            }),
         })
     }
 
@@ -200,7 +202,7 @@ impl Dock {
         (piece, clash): (&Piece, &Clash),
     ) -> Result<String, LandError> {
         let git = &self.ground.repo.git;
-        let owned: BTreeSet<String> = clash.paths().into_iter().collect();
+        let owned = clash.paths_there();
         let (tree, _) = self.ground.without_copies(git, (&clash.tree, &git.tree(commit)?))?;
         let changes = git.changes(&clash.tree, &tree)?;
         let other = changes.iter().find(|change| !owned.contains(&change.path));

@@ -133,10 +133,13 @@ fn in_order(
                 tip = joiner.commit(&merger.git_at(&tip)?, &known.tree, (&tip, piece))?;
             }
             Joined::Conflict(clash) => {
+                let is_by_path = clash.paths_there().into_iter().eq(clash.paths());
                 let (paths, tree) = (clash.paths(), clash.tree);
                 let ruled = merge
                     .filter(|merge| merge.on_conflict == "merge-with-rules")
                     .is_some_and(|merge| paths.iter().all(|path| matching(&merge.rules, path).is_some()));
+                // A file and a directory that meet are nobody's to choose by rule.
+                let ruled = ruled && is_by_path;
                 seen.merge = if ruled { Step::ByRules } else { Step::Conflict };
                 seen.paths = paths;
                 if ruled {

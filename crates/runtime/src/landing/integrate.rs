@@ -174,7 +174,7 @@ impl Dock {
             Joined::Known(clash, known) => {
                 // What a person commits where it was left to them stands above what was known.
                 let mut conflict =
-                    Conflict { task: piece.task.clone(), paths: clash.paths(), resolved: known.by };
+                    Conflict { resolved: known.by, ..Conflict::of(&piece.task, clash.paths()) };
                 let person = self.resolved_by_person((bench, piece), report)?;
                 let tree = match person {
                     Some(tree) => self.by_person((bench, &clash), tree, &mut conflict)?,
@@ -185,8 +185,8 @@ impl Dock {
                 joiner.commit(&bench.git, &tree, (&before, piece))?
             }
             Joined::Conflict(clash) => {
-                let paths = clash.paths();
-                let mut conflict = Conflict { task: piece.task.clone(), paths, resolved: BTreeMap::new() };
+                let mut conflict = Conflict::of(&piece.task, clash.paths());
+                conflict.with = self.others_in(&conflict.paths, merged)?;
                 bench.stand()?;
                 let solved = self.resolve((piece, merged), bench, (&mut conflict, report))?;
                 by_agent = self.is_by_agent(&conflict);
@@ -210,6 +210,21 @@ impl Dock {
         bench.behind.set(true);
         fault::point("landing.merged");
         Ok(Step::In { by_agent })
+    }
+
+    /// The tasks among what was merged whose work changes one of some paths, or what stands below it.
+    fn others_in(&self, paths: &[String], merged: &[&Piece]) -> Result<Vec<String>, LandError> {
+        let meets = |changed: &str| {
+            let below =
+                |at: &str, path: &str| path.strip_prefix(at).is_some_and(|rest| rest.starts_with('/'));
+            paths.iter().any(|path| path == changed || below(path, changed) || below(changed, path))
+        };
+        let mut others = Vec::new();
+        for other in merged {
+            let changes = self.ground.repo.git.changes(&other.base, &other.head)?;
+            others.extend(changes.iter().any(|change| meets(&change.path)).then(|| other.task.clone()));
+        }
+        Ok(others)
     }
 
     /// Whether an agent resolved a part of a conflict: then gates decide, and a person where they are red.

@@ -77,6 +77,32 @@ pub struct Conflict {
     pub paths: Vec<String>,
     /// By which rules it was resolved, by path; empty if it was not.
     pub resolved: BTreeMap<String, String>,
+    /// Tasks merged before whose work changes these paths, too; none where what is on the target does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<String>,
+    /// The command of a rule that failed, so that it is not resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<FailedRule>,
+}
+
+/// A command that was to make a file anew, and failed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FailedRule {
+    /// The command.
+    pub run: String,
+    /// How it ended, and its last words.
+    pub said: String,
+    /// The number of its log among those of the landing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<u64>,
+}
+
+impl Conflict {
+    /// One that nobody has resolved yet.
+    fn of(task: &str, paths: Vec<String>) -> Conflict {
+        let (task, resolved) = (task.to_owned(), BTreeMap::new());
+        Conflict { task, paths, resolved, with: Vec::new(), failed: None }
+    }
 }
 
 /// Something that people should know about the work of a task, for the report.
@@ -169,6 +195,21 @@ pub struct Report {
 pub const REPORT: &str = "landing.json";
 
 impl Report {
+    /// What speaks against the work of a task where it was merged: the last word of each red gate, and the agents that were to
+    /// mend that, oldest first. What looked at all merges speaks against each of them.
+    #[must_use]
+    pub fn against(&self, task: &str) -> (Vec<&GateResult>, Vec<&Try>) {
+        let about = |after: &Option<String>| after.as_deref().is_none_or(|after| after == task);
+        let mut gates: Vec<&GateResult> = Vec::new();
+        let meant = |gate: &&GateResult| about(&gate.after) || gate.with.iter().any(|with| with == task);
+        for gate in self.gates.iter().filter(meant) {
+            gates.retain(|before| before.id != gate.id);
+            gates.extend((!gate.passed && gate.ran).then_some(gate));
+        }
+        let mends = |tried: &&Try| tried.role == "fix" && about(&tried.after);
+        (gates, self.tries.iter().filter(mends).collect())
+    }
+
     /// Takes findings about a piece in, once each.
     fn found(&mut self, piece: &Piece, findings: Vec<String>) {
         findings.into_iter().for_each(|said| self.note(&piece.task, Some(said)));

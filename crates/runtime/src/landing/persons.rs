@@ -133,7 +133,7 @@ impl Dock {
         let (git, merger) = (&self.ground.repo.git, self.ground.merger());
         let met = merger.merge(&merger.git_at(ours)?, None, [ours, theirs])?;
         let Meeting::Clash(clash) = met else { return Ok(()) };
-        let owned: BTreeSet<String> = clash.paths().into_iter().collect();
+        let owned = clash.paths_there();
         let (tree, _) = self.ground.without_copies(git, (&clash.tree, &git.tree(commit)?))?;
         if git.changes(&clash.tree, &tree)?.iter().all(|change| owned.contains(&change.path)) {
             let by = owned.into_iter().map(|path| (path, A_PERSON.to_owned())).collect();

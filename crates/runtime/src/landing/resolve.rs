@@ -4,10 +4,11 @@
 
 use super::integrate::{Bench, matching};
 use super::resolver::Resolved;
-use super::{Conflict, Dock, LandError, Piece, Report};
+use super::{Conflict, Dock, FailedRule, LandError, Piece, Report};
 use crate::git::{Change, Oid};
 use crate::yard::{BY_ROLE, GITLINK, REGENERATE};
 use regatta_plan::model::{Action, MergeRule};
+use std::collections::BTreeSet;
 
 /// Who resolves where everybody else has given up,
 pub(super) const A_PERSON: &str = "a person";
@@ -54,6 +55,11 @@ impl Dock {
         let rules: Vec<(String, MergeRule)> =
             rules.into_iter().map(|(path, rule)| (path.clone(), rule.clone())).collect();
         self.meet(bench, piece, &["--no-commit"])?;
+        if !bench.meets_in(&conflict.paths)? {
+            // A file and a directory, for instance: no side of a path can be taken.
+            bench.stand_at_tip()?;
+            return Ok(None);
+        }
         let tree = self.apply((piece, merged), bench, &rules, (conflict, report));
         if !matches!(tree, Ok(Some(_))) {
             conflict.resolved.clear();
@@ -105,6 +111,7 @@ impl Dock {
             let Some(ran) = ran else { return Ok(None) };
             report.note("rules", ran.put_back);
             if ran.code != Some(0) {
+                conflict.failed = Some(FailedRule { run: script.clone(), said: ran.said, log: ran.log });
                 return Ok(None);
             }
         }
@@ -170,6 +177,15 @@ fn take(bench: &Bench, path: &str, side: &str) -> Result<bool, LandError> {
 }
 
 impl Bench {
+    /// Whether these paths are the ones in which the sides meet, by the index.
+    fn meets_in(&self, paths: &[String]) -> Result<bool, LandError> {
+        let out = self.git.run(&["ls-files", "--unmerged", "-z"])?;
+        let text = String::from_utf8_lossy(&out).into_owned();
+        let met: BTreeSet<&str> =
+            text.split('\0').filter_map(|entry| Some(entry.split_once('\t')?.1)).collect();
+        Ok(met == paths.iter().map(String::as_str).collect())
+    }
+
     /// The content of a path at a stage of the index, if it is there.
     fn blob(&self, spec: &str) -> Result<Option<Vec<u8>>, LandError> {
         let (code, id) =

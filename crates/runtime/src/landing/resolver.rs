@@ -7,9 +7,9 @@ use super::resolve::BY_AGENT;
 use super::tries::{Ask, Tried, foreign};
 use super::{Conflict, Dock, LandError, Piece, Report};
 use crate::git::{Change, Oid};
+use crate::yard::is_marked;
 use regatta_plan::prompt::{Item, Part};
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 /// What an agent made of a conflict.
@@ -100,41 +100,16 @@ impl Dock {
 
 /// Why what an agent left is refused, if it is.
 fn refused(changes: &[Change], owned: &BTreeSet<&str>, worktree: &Path) -> Option<String> {
+    // Where a file and a directory meet, what stands below that path is meant, too.
+    let is_owned = |path: &str| {
+        owned.contains(path) || path.match_indices('/').any(|(at, _)| owned.contains(&path[..at]))
+    };
     let others: Vec<&str> =
-        changes.iter().map(|change| change.path.as_str()).filter(|path| !owned.contains(path)).collect();
+        changes.iter().map(|change| change.path.as_str()).filter(|path| !is_owned(path)).collect();
     if let Some(first) = others.first() {
         let more = if others.len() > 1 { format!(" and {} more", others.len() - 1) } else { String::new() };
         return Some(format!("it changed {}{more}, which does not conflict", first.escape_debug()));
     }
-    let marked = owned.iter().find(|path| {
-        let path = worktree.join(path);
-        let plain = path.symlink_metadata().is_ok_and(|meta| meta.is_file());
-        plain && fs::read(&path).is_ok_and(|bytes| has_markers(&bytes))
-    });
+    let marked = owned.iter().find(|path| is_marked(&worktree.join(path)));
     marked.map(|path| format!("markers of the conflict are left in {}", path.escape_debug()))
-}
-
-/// Whether a line is a marker of a conflict. A row of `=` alone is no sign: it underlines headings.
-fn has_markers(bytes: &[u8]) -> bool {
-    let marker = |line: &[u8], sign: u8| {
-        line.len() >= 7
-            && line[..7].iter().all(|b| *b == sign)
-            && line.get(7).is_none_or(|b| matches!(b, b' ' | b'\r'))
-    };
-    bytes.split(|b| *b == b'\n').any(|line| b"<>|".iter().any(|sign| marker(line, *sign)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::has_markers;
-
-    #[test]
-    fn markers_are_told_from_what_looks_like_them() {
-        for text in ["<<<<<<< ours\na\n", "a\n>>>>>>> theirs", "a\n||||||| base\r\n", "<<<<<<<"] {
-            assert!(has_markers(text.as_bytes()), "{text}");
-        }
-        for text in ["Title\n=======\n", "a << b", "<<<<<<<<< nine", " <<<<<<< indented", ""] {
-            assert!(!has_markers(text.as_bytes()), "{text}");
-        }
-    }
 }

@@ -3,7 +3,7 @@
 //! It moves once, by a fast-forward, in every situation of spec 6 "Landing"; or not at all.
 
 use super::{Cargo, Dock, LandError, Landing, Report, done};
-use crate::git::{Git, GitError, Head, Oid, Repo};
+use crate::git::{Git, GitError, Head, Oid, Repo, line_ends};
 use regatta_engine::cause::Cause;
 use regatta_plan::model::Merge;
 use std::collections::BTreeMap;
@@ -107,7 +107,7 @@ impl Dock {
                 Err(_) => Ok(Moved::Elsewhere),
             };
         };
-        let there = self.ground.git()?.in_dir(&checkout);
+        let there = self.ground.git()?.in_dir(&checkout).with(line_ends(&checkout));
         // Two runs that land in one checkout do it one after the other.
         let _turn = self.ground.repo.turn()?;
         let (_, on) = there.ask(&["symbolic-ref", "--quiet", "HEAD"], &[0, 1])?;
@@ -203,7 +203,8 @@ impl Dock {
 /// Moves a checkout to a commit that descends from where it stands. Somebody else's git, an editor's for instance, may have
 /// the index for a moment: that is waited for.
 fn forward(there: &Git, tip: &Oid) -> Result<(), GitError> {
-    let args = ["merge", "--ff-only", "--no-autostash", "--quiet", tip.as_str()];
+    // What is ignored is the user's all the same.
+    let args = ["merge", "--ff-only", "--no-autostash", "--no-overwrite-ignore", "--quiet", tip.as_str()];
     for _ in 0..MOST_WAITS {
         match there.run(&args) {
             Err(GitError::Failed { said, .. }) if said.contains(INDEX_LOCK) => thread::sleep(A_MOMENT),

@@ -14,7 +14,8 @@
 //!                                |- recycling          instead of making, where a task is done
 //!                                |- resolutions       conflicts that were resolved before
 //!                                |- settled            so that the first look at it is quick
-//!                                |- uncommitted        what never belongs into a commit
+//!                                |- uncommitted        what never belongs into a commit (`excludes`: the same as a file for git)
+//!                                |- unresolved         conflicts that a task met and left
 //!                                |- attributes        those of "ours", for a merge without a checkout
 //!                                |- pairs             which pieces of work conflict with each other
 //!                                |- own_git           git in a worktree, whatever was done to it
@@ -31,6 +32,7 @@ mod collecting;
 pub(crate) mod cone;
 mod discarding;
 mod entries;
+mod excludes;
 mod forbidden;
 mod going_on;
 mod guard;
@@ -53,6 +55,7 @@ mod stash;
 mod stood;
 mod strange;
 mod uncommitted;
+mod unresolved;
 mod whole;
 mod worked;
 mod workers;
@@ -71,6 +74,7 @@ pub use pairs::{Pair, Sides, with_others};
 pub(crate) use resolutions::{BY_ROLE, GITLINK, REGENERATE};
 pub use resolutions::{Clash, Known, Resolutions};
 pub(crate) use stood::Stood;
+pub(crate) use unresolved::is_marked;
 pub(crate) use whole::inside;
 pub use workers::{Again, Done, Errand, Failed, Workers};
 
@@ -104,6 +108,8 @@ pub struct Ground {
     /// Who commits.
     pub committer: Person,
     copies: GlobSet,
+    /// Files of the commit that the run began from which `copies` means, too: those are nobody's copies.
+    tracked: BTreeSet<String>,
     shared: GlobSet,
     protect: GlobSet,
     guard: Guard,
@@ -162,19 +168,25 @@ impl Ground {
         // Git names worktrees by their real paths.
         let dir = std::fs::canonicalize(dir)?;
         delete_gone(&dir, run);
-        let excludes = run_dir.join("exclude");
-        std::fs::write(&excludes, exclude_text(&rules.copy))?;
+        let excludes = excludes::write(run_dir, &repo, &rules.copy)?;
         let indexes = run_dir.join("indexes");
         std::fs::create_dir_all(&indexes)?;
         // Where git does not say, nothing is lost but time.
         let settles = recycling::settles(&repo.git).unwrap_or(false);
+        let copies = patterns(&rules.copy);
+        let tracked = match rules.copy.is_empty() {
+            true => BTreeSet::new(),
+            false => repo.git.paths(&pinned).map_err(std::io::Error::other)?.into_iter().collect(),
+        };
+        let tracked = tracked.into_iter().filter(|path: &String| making::is_copied(&copies, path)).collect();
         let guard = Guard::of(&repo.common_dir, (run_dir, run))?;
         let ground = Ground {
             committer: repo.committer.clone().unwrap_or_else(Person::nobody),
             refs: WatchedRefs::of(&repo.common_dir, (run_dir, guard.is_open())),
             guard,
             names: Names::of(run),
-            copies: patterns(&rules.copy),
+            copies,
+            tracked,
             shared: patterns(&rules.shared),
             protect: patterns(&rules.protect),
             dir,
@@ -265,13 +277,4 @@ fn delete_gone(dir: &Path, run: &str) {
 /// Who is the author of what a task left.
 pub(crate) fn author(agent: Option<&str>) -> Person {
     Person { name: format!("{} (regatta)", agent.unwrap_or("run")), email: "regatta@localhost".to_owned() }
-}
-
-/// What is never committed: our own directory, and what was copied in.
-fn exclude_text(copies: &[String]) -> String {
-    let mut text = format!("/{TASK_DIR}/\n.aider*\n");
-    for pattern in copies {
-        text.push_str(&format!("/{}\n", pattern.strip_prefix("./").unwrap_or(pattern)));
-    }
-    text
 }

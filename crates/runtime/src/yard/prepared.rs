@@ -96,7 +96,8 @@ impl Ground {
         let found = self.differs_from((&git, &path), &base, &inner)?;
         let new = found.iter().filter(|differs| differs.before.is_none()).map(|differs| differs.path.clone());
         let new = new.chain(inner.iter().map(|path| path.as_os_str().as_bytes().to_vec()));
-        let mut excludes = fs::read(&self.excludes).unwrap_or_default();
+        let failed = |source| MakeError::File { path: record_path.clone(), source };
+        let mut excludes = fs::read(&self.excludes).map_err(failed)?;
         new.for_each(|path| excludes.extend(literally(&path)));
         let mut found: Found =
             found.into_iter().map(|differs| (differs.path, (differs.before, differs.after))).collect();
@@ -104,7 +105,6 @@ impl Ground {
         found.extend(special.map(|path| (path, (None, Some(SPECIAL.to_owned())))));
         let record: BTreeMap<String, _> = found.iter().map(|(path, found)| (key(path), found)).collect();
         let text = serde_json::to_vec(&record).unwrap_or_default();
-        let failed = |source| MakeError::File { path: record_path.clone(), source };
         fs::create_dir_all(self.run_dir.join(DIR)).map_err(failed)?;
         private_file::replace(&exclude_path, &excludes).map_err(failed)?;
         private_file::replace(&record_path, &text).map_err(failed)

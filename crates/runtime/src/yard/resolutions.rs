@@ -11,7 +11,7 @@ use super::{AttributesError, Ground};
 use crate::git::{Git, GitError, Met, Oid, Person, Stamp};
 use crate::synced_lines;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -59,9 +59,15 @@ pub struct Clash {
 }
 
 impl Clash {
-    /// The paths.
+    /// The paths, sorted: as the two sides call them.
     #[must_use]
     pub fn paths(&self) -> Vec<String> {
+        let paths: BTreeSet<String> = self.met.iter().map(|met| met.called().to_owned()).collect();
+        paths.into_iter().collect()
+    }
+
+    /// The paths in the tree with markers.
+    pub(crate) fn paths_there(&self) -> BTreeSet<String> {
         self.met.iter().map(|met| met.path.clone()).collect()
     }
 }
@@ -150,7 +156,7 @@ impl Ground {
         let Some(left) = left_in(git, tree, clash)? else { return Ok(false) };
         let at = clash.sides.clone().map(|side| side.to_string());
         let new = |met: &Met| {
-            let by = by.get(&met.path).cloned().unwrap_or_default();
+            let by = by.get(&met.path).or_else(|| by.get(met.called())).cloned().unwrap_or_default();
             let at = [REGENERATE, BY_ROLE].contains(&by.as_str()).then(|| at.clone());
             Resolution { at, left: left.get(&met.path).cloned(), met: met.clone(), by }
         };

@@ -12,8 +12,7 @@ impl Ground {
     /// The paths among changes that never belong into a commit.
     pub(super) fn never_committed<'a>(&self, changes: &'a [Change]) -> Vec<&'a str> {
         let never = |change: &&Change| {
-            is_ours(&change.path) && change.kind != ChangeKind::Deleted
-                || is_copied(&self.copies, &change.path)
+            is_ours(&change.path) && change.kind != ChangeKind::Deleted || self.is_copy(&change.path)
         };
         changes.iter().filter(never).map(|change| change.path.as_str()).collect()
     }
@@ -72,9 +71,14 @@ impl Ground {
         Ok(written.into_iter().filter(|(path, _)| self.is_given(path)).collect())
     }
 
+    /// Whether a path is that of a file of the user's which worktrees get. What is tracked is there anyway.
+    fn is_copy(&self, path: &str) -> bool {
+        is_copied(&self.copies, path) && !self.tracked.contains(path)
+    }
+
     /// Whether a path was put into the worktree by us.
     pub(super) fn is_given(&self, path: &str) -> bool {
-        is_ours(path) || is_copied(&self.copies, path)
+        is_ours(path) || self.is_copy(path)
     }
 }
 

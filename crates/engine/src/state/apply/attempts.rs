@@ -6,7 +6,7 @@ use super::{Applied, Fact, IllegalEvent, illegal};
 use crate::budget::Level;
 use crate::event::EventKind;
 use crate::ids::{AttemptId, NodeId};
-use crate::outcome::{AttemptOutcome, NodeOutcome};
+use crate::outcome::AttemptOutcome;
 use crate::permission::{PermissionTold, Questions};
 use crate::state::node::{Live, NodeState};
 use crate::state::{Closing, State, Timer, Undo};
@@ -114,7 +114,7 @@ impl State {
 
     pub(super) fn undo_started(&mut self, fact: &Fact<'_>, node: NodeId, attempt: AttemptId) -> Applied {
         let stopping = matches!(self.closing, Closing::Stopping(_));
-        let legal = stopping && self.node(node).outcome() == Some(NodeOutcome::Succeeded);
+        let legal = stopping && self.node(node).ended_well();
         let free = self.rollback.current.is_none() && attempt.0 >= self.next_attempt;
         self.require(fact, legal && free)?;
         self.next_attempt = attempt.0 + 1;

@@ -34,6 +34,7 @@ impl State {
 
     pub(super) fn node_collected(&mut self, fact: &Fact<'_>, node: NodeId) -> Applied {
         self.require(fact, self.node(node).state == NodeState::Ready)?;
+        self.nodes[node.index()].was_collected = true;
         self.set(fact.graph, node, NodeState::Collected);
         Ok(())
     }

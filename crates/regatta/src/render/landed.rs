@@ -1,0 +1,106 @@
+//! Why good work of a task did not land: where it was merged, what it met there, and the command that shows more.
+//!
+//! From the report of the landing and the graph. The text is escaped already.
+
+use super::escape::escape;
+use super::landing::{log_of, where_it_is};
+use crate::view::RunView;
+use regatta_engine::ids::NodeId;
+use regatta_engine::outcome::NodeOutcome;
+use regatta_runtime::escalation::shell_word;
+use regatta_runtime::landing::Report;
+use std::collections::BTreeSet;
+
+/// At most this many are named.
+const MAX_NAMED: usize = 8;
+
+/// What there is to say, line by line; nothing of a task that landed, or never came so far.
+#[must_use]
+pub fn lines(view: &RunView, node: NodeId) -> Vec<String> {
+    let (state, run) = (view.engine.state().node(node), view.record.summary.run_id.as_str());
+    let Some(report) = view.landing.as_ref().filter(|_| state.was_collected || state.reused) else {
+        return Vec::new();
+    };
+    match view.cause(node) {
+        Some("merge_conflict") => conflict(report, (view.engine.graph().name(node), run)),
+        Some("gate") => gates(report, (view.engine.graph().name(node), run)),
+        Some("upstream") => because(view, "its work contains that of", above(view, node)),
+        Some("not_landed") => {
+            let all: Vec<NodeId> = view.engine.shown().filter(|other| is_to_blame(view, *other)).collect();
+            because(view, "nothing lands because of", all)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn conflict(report: &Report, (task, run): (&str, &str)) -> Vec<String> {
+    let met = report.conflicts.iter().rev().find(|met| met.task == task && met.resolved.is_empty());
+    let mut said = Vec::new();
+    if let Some(met) = met {
+        said.push(format!("conflict {}", where_it_is(met)));
+        if let Some(failed) = &met.failed {
+            said.push(format!("the rule `{}` failed: {}", escape(&failed.run), escape(&failed.said)));
+            said.push(format!("next: {}", log_of(run, &failed.run)));
+        }
+    }
+    said.push(format!("next: regatta merge {run} --dry-run"));
+    said
+}
+
+fn gates(report: &Report, (task, run): (&str, &str)) -> Vec<String> {
+    let (red, tries) = report.against(task);
+    let mut said = Vec::new();
+    for gate in red {
+        said.push(format!("gate {} was red: {}", escape(&gate.gate), escape(&gate.said)));
+        if gate.log.is_some() {
+            said.push(format!("next: {}", log_of(run, &gate.id)));
+        }
+    }
+    for tried in tries {
+        let (agent, words) = (escape(&tried.agent), escape(tried.said.lines().next().unwrap_or_default()));
+        said.push(format!("helper {}, agent {agent}, was to mend it: {words}", tried.number));
+        said.push(format!("next: regatta logs --run {run} --helper {}", tried.number));
+    }
+    said
+}
+
+/// Whether a task did not end well by itself, or its own work did not fit.
+fn is_to_blame(view: &RunView, node: NodeId) -> bool {
+    let well = [None, Some(NodeOutcome::Succeeded), Some(NodeOutcome::Skipped)];
+    let outcome = view.engine.state().node(node).outcome();
+    !well.contains(&outcome) && !matches!(view.cause(node), Some("not_landed" | "upstream"))
+}
+
+/// The nearest tasks above one that are to blame.
+fn above(view: &RunView, node: NodeId) -> Vec<NodeId> {
+    let graph = view.engine.graph();
+    let (mut seen, mut open, mut found) = (BTreeSet::new(), vec![node], BTreeSet::new());
+    while let Some(next) = open.pop() {
+        for pred in graph.preds(next) {
+            if is_to_blame(view, pred) {
+                found.insert(pred);
+            } else if seen.insert(pred) {
+                open.push(pred);
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+fn because(view: &RunView, words: &str, blamed: Vec<NodeId>) -> Vec<String> {
+    let (graph, run) = (view.engine.graph(), view.record.summary.run_id.as_str());
+    let Some(first) = blamed.first() else { return Vec::new() };
+    let named = |node: &NodeId| {
+        let cause = view.cause(*node).map_or_else(String::new, |cause| format!(" ({cause})"));
+        format!("{}{cause}", escape(graph.name(*node)))
+    };
+    let some: Vec<String> = blamed.iter().take(MAX_NAMED).map(named).collect();
+    let more = match blamed.len().saturating_sub(MAX_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    vec![
+        format!("{words} {}{more}", some.join(", ")),
+        format!("next: regatta explain --run {run} {}", shell_word(graph.name(*first))),
+    ]
+}
