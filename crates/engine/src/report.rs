@@ -82,6 +82,8 @@ pub struct Report {
     pub usage: Option<Usage>,
     /// How long it ran, in milliseconds, where engine time cannot tell: it was found by a later orchestrator.
     pub ran_ms: Option<NonZeroU64>,
+    /// It had ended by itself before it was told to end: what it says stands, whatever it was to be ended for.
+    pub unasked: bool,
     /// Processes that outlived their leader and had to be ended.
     pub leaked: u32,
     /// What the work was, where later runs may ask for equal work.

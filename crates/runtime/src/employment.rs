@@ -80,18 +80,22 @@ impl Orchestrator {
         self.say_still();
         self.local.leases.sweep_again();
         drop(self.local.release());
+        let gone = self.local.with_keeper();
+        self.local.forget_host();
         self.local.forget_commands();
         let found = self.meet()?;
         if found.fresh {
             self.sweep();
         }
+        let with_heir: Vec<u64> =
+            found.live.iter().copied().chain(found.ended.iter().map(|(e, _)| e.attempt)).collect();
         for (ended, streams) in found.ended {
             self.local.hear(Heard::Ended(ended, streams));
         }
         self.check_room()?;
         self.local.end_again(self.engine.state());
-        let lost = self.local.forget_jobs(&found.live);
-        self.local.forget_results(self.engine.state(), &found.live);
+        let lost = self.local.forget_jobs(&gone, &found.live);
+        self.local.forget_results_of_lost(self.engine.state(), &with_heir);
         self.first.extend(lost);
         self.local.sweep_dead();
         Ok(())

@@ -13,7 +13,8 @@ use crate::docks::{Docking, Leftovers, Tell};
 use crate::driven::Driven;
 use crate::escalation::{self, Case, Story};
 use crate::hosted::Hosting;
-use crate::judge::{Job, Left, NoRoom, judge};
+use crate::judge::Job;
+use crate::judging::Judging;
 use crate::keeper::{Ask, Bytes, Ended, Heard, Keeper};
 use crate::kept_id;
 use crate::leases::Leases;
@@ -36,7 +37,6 @@ use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::input::{Claimed, ConditionAnswer, Expansion, Input};
 use regatta_engine::scope::Scope;
 use regatta_engine::state::State;
-use regatta_fault as fault;
 use regatta_journal::Payload;
 use regatta_plan::Plan;
 use std::cell::RefCell;
@@ -57,9 +57,9 @@ pub enum Broken {
 
 /// An end that was judged: the keeper's id, and where its files are.
 #[derive(Debug)]
-struct Judged {
-    id: u64,
-    dir: Option<AttemptDir>,
+pub(crate) struct Judged {
+    pub(crate) id: u64,
+    pub(crate) dir: Option<AttemptDir>,
 }
 
 /// The run that a driver works for.
@@ -76,7 +76,7 @@ pub struct Place {
 /// The driver of this machine.
 pub struct Local {
     keeper: Option<Keeper>,
-    pub(crate) actions: Actions,
+    pub(crate) actions: Arc<Actions>,
     pub(crate) outputs: Outputs,
     memory: Memory,
     pub(crate) leases: Leases,
@@ -106,11 +106,13 @@ pub struct Local {
     pub(crate) waiting: Waiting,
     /// What is with drivers of the program.
     pub(crate) driven: Driven,
+    /// Large ends that are being judged.
+    pub(crate) judging: Judging,
     /// Connections to servers of tools.
     pub(crate) hosting: Hosting,
     pub(crate) reading: Reading,
     /// Ends that were judged and wait for the turn that takes them, and those that the present turn has taken.
-    to_ack: (Vec<Judged>, Vec<Judged>),
+    pub(crate) to_ack: (Vec<Judged>, Vec<Judged>),
     /// Reconcile commands under way and when they have had their time.
     pub(crate) asking: BTreeMap<u64, Timestamp>,
     pub(crate) now: Timestamp,
@@ -137,7 +139,7 @@ impl Local {
         let outputs = Outputs::new(actions.referenced(), place.run_dir.clone());
         Local {
             keeper: None,
-            actions,
+            actions: Arc::new(actions),
             memory,
             leases,
             epochs: BTreeMap::new(),
@@ -157,6 +159,7 @@ impl Local {
             looks: Looks::default(),
             waiting: Waiting::default(),
             driven: Driven::default(),
+            judging: Judging::default(),
             hosting: Hosting::default(),
             reading: Reading::default(),
             to_ack: (Vec::new(), Vec::new()),
@@ -354,31 +357,6 @@ impl Local {
         self.to_ack.0.push(Judged { id, dir: None });
     }
 
-    /// Judges an end, with what is known of the worktree it was in.
-    pub(crate) fn judge(
-        &mut self,
-        job: Job,
-        (ended, streams): (&Ended, [Option<Raw>; 2]),
-        left: Option<Left>,
-    ) {
-        let id = ended.attempt;
-        let mut left = left.unwrap_or_default();
-        left.warning = left.warning.or_else(|| self.actions.replaced(job.node, &self.outputs));
-        let judged = judge(&self.actions, &job, (ended, streams), left);
-        fault::point("end.judged");
-        match judged {
-            Ok(arrival) => {
-                self.arrivals.push_back(arrival);
-                self.to_ack.0.push(Judged { id, dir: Some(job.dir) });
-            }
-            Err(NoRoom(what)) => {
-                // Nothing is known of it to anybody but the keeper, which still has it.
-                self.jobs.insert(id, job);
-                self.broken = Some(Broken::NoRoom(what));
-            }
-        }
-    }
-
     /// Tells a person. Without room the run stops; else whoever shows the run writes what is missing, or says why not.
     fn escalate(&mut self, about: Scope, escalation: Escalation) {
         let Place { run_id, run_dir, .. } = &self.place;
@@ -457,8 +435,10 @@ impl Driver for Local {
                 self.start(*attempt, (*node, *number), Kind::Reconcile);
             }
             Effect::End { attempt, grace_ms } => {
-                if let Some(job) = self.jobs.get_mut(&attempt.0) {
-                    job.told_to_end = true;
+                // One that has ended is being judged.
+                match self.jobs.get_mut(&attempt.0) {
+                    Some(job) => job.told_to_end = true,
+                    None => self.judging.is_to_end(attempt.0),
                 }
                 if !self.end_apart(*attempt, *grace_ms) && !self.driven.hand(*attempt, effect) {
                     self.asks.push(Ask::End { attempt: attempt.0, grace_ms: *grace_ms });

@@ -11,14 +11,15 @@ use crate::action::Actions;
 use crate::apart;
 use crate::clock::{RunClock, wall_ms};
 use crate::collect;
-use crate::control::{self, Meaning, Reply, ReplyTo};
+use crate::control::{self, Reply, ReplyTo};
 use crate::docks::Word;
-use crate::driven::{Driven, Drivers};
+use crate::driven::{Driven, Drivers, Ring};
+use crate::judging::Judging;
 use crate::keeper::{Heard, Keeper, Program};
 use crate::leases::{Leases, Settled};
 use crate::leasing;
 use crate::local::{Broken, Local, Place};
-use crate::looking::{self, Taker};
+use crate::looking::Taker;
 use crate::observer::Observer;
 use crate::recovery::{self, recover};
 use crate::redact::Redactor;
@@ -32,7 +33,7 @@ use crate::yard::Done;
 use regatta_engine::Engine;
 use regatta_engine::effect::Leave;
 use regatta_engine::graph::Graph;
-use regatta_engine::ids::{AttemptId, NodeId};
+use regatta_engine::ids::AttemptId;
 use regatta_engine::input::Input;
 use regatta_fault as fault;
 use regatta_journal::RunJournal;
@@ -69,7 +70,7 @@ pub enum Message {
     LeasesFreed,
     /// A person wants something, and waits for the answer.
     Asked(control::Request),
-    /// An attempt with a driver of the program has ended.
+    /// An attempt with a driver of the program has ended, or one was judged on a thread.
     Driven,
     /// Somebody looks on while an attempt writes.
     Look(AttemptId, Taker),
@@ -151,9 +152,9 @@ pub struct Orchestrator {
     pub(crate) place: Place,
     pub(crate) first: Vec<Arrival>,
     /// Answers that are given when the turn that obeys is durable.
-    answers: Vec<(ReplyTo, Reply)>,
+    pub(crate) answers: Vec<(ReplyTo, Reply)>,
     /// Answers that are given when everything stands still.
-    still: Vec<(ReplyTo, Reply)>,
+    pub(crate) still: Vec<(ReplyTo, Reply)>,
     /// Leases may be free.
     freed: Arc<AtomicBool>,
     interrupts: u32,
@@ -203,7 +204,9 @@ impl Orchestrator {
             // As above.
             let _ = ends.try_send(Message::Driven);
         };
-        local.driven = Driven::new(&drivers, Arc::new(ring));
+        let ring: Ring = Arc::new(ring);
+        local.judging = Judging::new(Arc::clone(&ring));
+        local.driven = Driven::new(&drivers, ring);
         let reads = sender.clone();
         // A loop that is gone hears the end once more when it is taken up.
         local.reading.back = Some(Arc::new(move |id, told| drop(reads.send(Message::Read(id, told)))));
@@ -337,6 +340,7 @@ impl Orchestrator {
 
     pub(crate) fn drain(&mut self) -> Vec<Arrival> {
         self.local.hear_drivers();
+        self.local.hear_judged();
         let mut arrivals = std::mem::take(&mut self.first);
         arrivals.extend(self.local.take_arrivals());
         arrivals
@@ -363,9 +367,13 @@ impl Orchestrator {
             Message::Heard(..) => {}
             Message::Signal => {
                 self.interrupts += 1;
+                self.keep_the_order();
                 self.first.push(Input::Interrupt { hard: self.interrupts > 1 }.into());
             }
-            Message::Input(arrival) => self.first.push(*arrival),
+            Message::Input(arrival) => {
+                self.keep_the_order();
+                self.first.push(*arrival);
+            }
             Message::Landing(word) => self.local.landing_says(word),
             Message::Yard(done) => self.local.yard_done(*done),
             Message::Read(attempt, told) => self.local.evidence_read(attempt, told),
@@ -376,6 +384,12 @@ impl Orchestrator {
         }
     }
 
+    /// What ended before somebody asked for the end is taken before that.
+    pub(crate) fn keep_the_order(&mut self) {
+        self.local.hear_judged();
+        self.first.extend(self.local.take_arrivals());
+    }
+
     pub(crate) fn say_still(&mut self) {
         for (to, said) in self.still.drain(..) {
             // Whoever asked may have gone away.
@@ -383,7 +397,7 @@ impl Orchestrator {
         }
     }
 
-    fn leases_freed(&mut self) {
+    pub(crate) fn leases_freed(&mut self) {
         for settled in self.local.leases_freed() {
             self.settled(settled);
         }
@@ -392,86 +406,11 @@ impl Orchestrator {
         }
     }
 
-    fn settled(&mut self, settled: Settled) {
+    pub(crate) fn settled(&mut self, settled: Settled) {
         let Some(node) = self.engine.graph().find(&settled.task) else { return };
         let (input, reply) = leasing::told(node, &settled);
         self.first.push(input.into());
         self.answers.push((settled.reply, reply));
-    }
-
-    /// Leases for a running attempt, or back from one.
-    fn lease(&mut self, command: &control::Command, reply: ReplyTo) {
-        let (control::Command::Acquire { task, .. } | control::Command::Release { task, .. }) = command
-        else {
-            return;
-        };
-        let node = self.engine.graph().find(task);
-        let live = |node: &NodeId| self.engine.state().node(*node).live().is_some();
-        let Some(node) = node.filter(live) else {
-            // Whoever asked may have gone away.
-            return drop(reply.send(Reply::Refused(format!("no attempt of task `{task}` runs"))));
-        };
-        match command {
-            control::Command::Acquire { wants, .. } => {
-                let graph = self.engine.graph().clone();
-                let settled = self.local.acquire((&graph, node), wants, reply);
-                settled.into_iter().for_each(|settled| self.settled(settled));
-            }
-            control::Command::Release { names, .. } => {
-                let text = self.local.give_some_back(node, task, names);
-                self.answers.push((reply, Reply::Done(format!("given back: {text}"))));
-            }
-            _ => {}
-        }
-    }
-
-    fn asked(&mut self, control::Request { command, reply, files }: control::Request) {
-        fault::point("control.heard");
-        match &command {
-            control::Command::LeasesFreed => {
-                self.leases_freed();
-                // Whoever poked may have gone away.
-                return drop(reply.send(Reply::Done(String::new())));
-            }
-            control::Command::Acquire { .. } | control::Command::Release { .. } => {
-                return self.lease(&command, reply);
-            }
-            control::Command::Permission { attempt, question, title, tool, always } => {
-                let clean = |text| self.local.actions.redactor().text(text);
-                let question = control::permissions::question((*question, title, tool), *always, &clean);
-                let asked = (AttemptId(*attempt), question);
-                let told = self.local.asks_permission(&self.engine, asked, reply);
-                return self.first.extend(told.map(Arrival::from));
-            }
-            control::Command::Stand => {
-                let text = self.local.standing(&self.engine);
-                let refused = || Reply::Refused("nobody here can tell".to_owned());
-                // Whoever asked may have gone away.
-                return drop(reply.send(text.map_or_else(refused, Reply::Stands)));
-            }
-            control::Command::Look { task } => {
-                let node = self.engine.graph().find(task);
-                let live = node.and_then(|node| self.engine.state().node(node).live());
-                let Some(attempt) = live.map(|live| live.attempt) else {
-                    // Whoever asked may have gone away.
-                    return drop(reply.send(Reply::Refused(format!("no attempt of task `{task}` runs"))));
-                };
-                return self.local.look(attempt, looking::answer(attempt, reply, files));
-            }
-            _ => {}
-        }
-        let answer = match control::interpret(&self.engine, &command) {
-            Meaning::Feed(arrival, said) => {
-                self.first.push(*arrival);
-                let stands_still = command == control::Command::Pause { now: true };
-                let answers = if stands_still { &mut self.still } else { &mut self.answers };
-                return answers.push((reply, Reply::Done(said)));
-            }
-            Meaning::So(said) => Reply::Done(said),
-            Meaning::Refused(why) => Reply::Refused(why),
-        };
-        // Whoever asked may have gone away.
-        let _ = reply.send(answer);
     }
 }
 

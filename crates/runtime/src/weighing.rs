@@ -61,6 +61,7 @@ impl Local {
 
     /// Attempts that have ended and are looked at here, so that no keeper need know of them.
     pub(crate) fn in_hand(&self) -> Vec<u64> {
-        self.apart_under_way().into_iter().chain(self.reading.under_way()).collect()
+        let looked_at = self.reading.under_way().chain(self.judging.attempts());
+        self.apart_under_way().into_iter().chain(looked_at).collect()
     }
 }

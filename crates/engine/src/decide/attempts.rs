@@ -28,7 +28,8 @@ impl Decider<'_> {
             return self.emit(EventKind::ReportIgnored(attempt));
         };
         let told_late = self.graph().policy(node).told_late;
-        let (outcome, cause) = judge(&live, verdict, (self.config.conflicts_wait, told_late));
+        let ending = live.ending.filter(|_| !report.unasked);
+        let (outcome, cause) = judge(ending, verdict, (self.config.conflicts_wait, told_late));
         let retry_after_ms =
             if let Verdict::RateLimited { retry_after_ms } = verdict { retry_after_ms } else { 0 };
         let leaked = report.leaked;
@@ -202,11 +203,11 @@ fn cancels(cause: Cause) -> bool {
 }
 
 fn judge(
-    live: &Live,
+    ending: Option<Cause>,
     verdict: Verdict,
     (conflicts_wait, told_late): (bool, bool),
 ) -> (AttemptOutcome, Option<Cause>) {
-    match (live.ending, verdict) {
+    match (ending, verdict) {
         (Some(Cause::Timeout | Cause::Idle), Verdict::Succeeded) if told_late => {
             (AttemptOutcome::Succeeded, None)
         }

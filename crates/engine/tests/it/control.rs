@@ -1,6 +1,7 @@
 //! Spec 4 "Control", 11 "Runs": pause, cancel, skip, interrupt, and reports that come late.
 
 use crate::world::{World, ended};
+use regatta_engine::cause::Cause;
 use regatta_engine::effect::{Effect, Leave};
 use regatta_engine::ids::AttemptId;
 use regatta_engine::input::{Input, Verdict};
@@ -50,6 +51,24 @@ fn cancel_and_interrupt_and_a_new_orchestrator_let_what_stands_still_go_on() {
     world.crash(true);
     world.run();
     assert_eq!(world.result(), "a succeeded; succeeded");
+}
+
+#[test]
+fn what_had_ended_before_it_was_told_to_keeps_the_end_that_it_came_to() {
+    for (verdict, state) in [(Verdict::Succeeded, "succeeded"), (Verdict::Failed(Cause::Exit), "failed")] {
+        for asked in [Input::Interrupt { hard: false }, Input::Cancel { node: None }] {
+            let mut world = World::at(5, "a takes=15 timeout=20; b(a)");
+            world.send(asked);
+            let mut input = ended(world.attempt("a"), verdict);
+            if let Input::AttemptEnded(ended) = &mut input {
+                ended.report.unasked = true;
+            }
+            world.send(input);
+            world.run();
+            assert_eq!(world.state("a"), state);
+            assert!(!world.starts().contains("b@"), "{}", world.starts());
+        }
+    }
 }
 
 #[test]

@@ -268,6 +268,8 @@ pub(super) struct ReportRecord<'a> {
     work: Option<WorkRecord<'a>>,
     #[serde(default, skip_serializing_if = "is_zero")]
     leaked: u32,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unasked: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Text<'a>,
 }
@@ -291,6 +293,7 @@ impl<'a> From<&'a Report> for ReportRecord<'a> {
             ran_ms: r.ran_ms,
             work: r.work.as_deref().map(Into::into),
             leaked: r.leaked,
+            unasked: r.unasked,
             message: r.message.as_deref().map(Cow::Borrowed),
         }
     }
@@ -311,6 +314,7 @@ impl From<ReportRecord<'_>> for Report {
             ran_ms: r.ran_ms,
             work: r.work.map(|work| Box::new(work.into())),
             leaked: r.leaked,
+            unasked: r.unasked,
             message: r.message.map(|m| m.into_owned().into_boxed_str()),
         }
     }

@@ -40,6 +40,7 @@ fn full_report() -> Report {
             cost_micro_usd: 5,
         }),
         ran_ms: None,
+        unasked: false,
         leaked: 2,
         message: Some("said \"no\"\n\u{1b}[31m ünicode".into()),
         content: None,
@@ -330,6 +331,8 @@ pub(crate) fn inputs() -> Vec<Input> {
     inputs.push(Input::AttemptLost { attempt, why: Some("it closed the connection".into()) });
     inputs.extend(permissions().map(|told| Input::Permission { attempt, told }));
     inputs.extend(later[1..].iter().map(|cause| Input::AttemptEnded(failed(*cause))));
+    let report = Report { unasked: true, ..Report::default() };
+    inputs.push(Input::AttemptEnded(Ended { attempt, verdict: Verdict::Succeeded, report }));
     inputs
 }
 

@@ -38,6 +38,7 @@ mod escalation;
 mod export;
 mod expression_gates;
 mod faces;
+mod floods;
 mod follow;
 mod forecast;
 mod gate_tasks;
@@ -61,6 +62,8 @@ mod joins;
 mod keep_worktree;
 mod keep_worktree_limits;
 mod keeper;
+#[cfg(feature = "faults")]
+mod keeper_deaths;
 mod large_files;
 mod later_keys;
 mod lease_claims;

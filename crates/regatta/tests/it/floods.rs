@@ -1,0 +1,49 @@
+//! Much output: it is looked through beside the loop, which minds timeouts, starts and people meanwhile.
+
+use crate::world::{World, ends, signal};
+use rustix::process::Signal;
+
+/// `big` writes 3 MB; `first` ends when `big` is gone, `second` runs after `first`.
+fn world(more: &str) -> World {
+    let world = World::with(&format!(
+        "version: 1
+limits: {{ max_parallel: 3 }}
+tasks:
+  - {{ id: big, run: 'echo big >>begun; head -c 2000000 /dev/urandom | base64; echo $$ >gate' }}
+  - {{ id: first, run: 'read big <gate; while kill -0 $big; do sleep 0.01; done' }}
+  - {{ id: second, needs: [first], run: 'echo second {more}' }}
+  - {{ id: last, needs: [big, second], run: 'echo last >>begun' }}
+"
+    ));
+    world.fifo("gate");
+    world
+}
+
+#[test]
+fn a_run_goes_on_while_what_a_task_wrote_is_looked_through() {
+    let world = world("");
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let events = world.regatta(&["events"]).out;
+    let place = |task: &str| {
+        let of_task = |line: &str| {
+            line.contains("\"dispatch_succeeded\"") && line.contains(&format!("\"node_id\":\"{task}\""))
+        };
+        events.lines().position(of_task).unwrap_or_else(|| panic!("{task}: {events}"))
+    };
+    assert!(place("second") < place("big"), "{events}");
+    assert_eq!(world.read("begun"), "big\nlast\n");
+}
+
+#[test]
+fn what_had_ended_when_the_run_was_interrupted_is_neither_in_doubt_nor_repeated() {
+    let world = world(">told");
+    world.fifo("told");
+    let mut child = world.start(&["run", "plan.yaml"]);
+    assert_eq!(world.hear("told"), "second");
+    signal(&child, Signal::INT);
+    assert_eq!(ends(&mut child), Some(130));
+    let status = world.regatta(&["status", "--json"]).json();
+    assert_eq!(status["tasks"]["big"]["status"], "succeeded", "{status}");
+    world.regatta(&["resume"]).exits(0);
+    assert_eq!(world.read("begun"), "big\nlast\n");
+}
