@@ -5,7 +5,7 @@
 
 use super::{Unit, Work};
 use crate::domains::{Domains, OTHER};
-use crate::epic::{Epic, FileFacts};
+use crate::epic::{Epic, FileFacts, deletes, only_lists};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The work of a task list.
@@ -29,7 +29,7 @@ pub fn of_epic(epic: &Epic, domains: &Domains) -> Work {
             needed.extend(by_rule);
         }
         for domain in &needed {
-            unit(&mut work, domain).description.push(told(path, facts));
+            unit(&mut work, domain).description.push(told(path, facts, epic));
         }
         work.files.insert(path.clone(), needed.into_iter().map(str::to_owned).collect());
     }
@@ -39,8 +39,8 @@ pub fn of_epic(epic: &Epic, domains: &Domains) -> Work {
         unit.accept.extend(section.accept.iter().cloned());
         let sum = |more: u64| unit.estimate_ms.unwrap_or(0).saturating_add(more);
         unit.estimate_ms = section.estimate_ms.map(sum).or(unit.estimate_ms);
-        if !section.title.is_empty() && section.domain.as_deref() != Some(section.title.to_lowercase().trim())
-        {
+        let is_domain = section.domain.as_deref() == Some(section.title.to_lowercase().trim());
+        if !(section.title.is_empty() || is_domain || only_lists(&section.title)) {
             unit.description.push(section.title.clone());
         }
     }
@@ -82,9 +82,14 @@ fn usual_domains<'a>(epic: &Epic, domains: &'a Domains) -> BTreeMap<usize, &'a s
     files.into_iter().filter_map(|(place, paths)| Some((place, domains.usual(paths)?))).collect()
 }
 
-fn told(path: &str, facts: &FileFacts) -> String {
+fn told(path: &str, facts: &FileFacts, epic: &Epic) -> String {
     let mut notes = facts.notes.clone();
     notes.sort();
+    // That heading is no line of its own.
+    let goes = |place: &usize| epic.sections.get(*place).is_some_and(|section| deletes(&section.title));
+    if facts.sections.iter().any(goes) {
+        notes.insert(0, "to be deleted".to_owned());
+    }
     match notes[..] {
         [] => path.to_owned(),
         _ => format!("{path}: {}", notes.join("; ")),

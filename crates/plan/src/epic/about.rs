@@ -36,6 +36,31 @@ pub(super) fn is_task(heading: &str) -> bool {
     first.is_some_and(|word| TASKS.contains(&word.to_lowercase().as_str()))
 }
 
+/// Words of a heading that says nothing but that files follow, beside `file` and `files`.
+const LISTING: &[&str] = &[
+    "a", "add", "added", "affected", "all", "and", "be", "change", "changed", "changes", "create", "created",
+    "delete", "deleted", "edit", "edited", "existing", "involved", "list", "modified", "modify", "new", "of",
+    "or", "related", "relevant", "remove", "removed", "the", "to", "touch", "touched", "update", "updated",
+];
+
+/// True for a heading that says nothing but that files follow, such as `Files to create`.
+pub(crate) fn only_lists(heading: &str) -> bool {
+    let lower = heading.to_lowercase();
+    let (files, others): (Vec<&str>, Vec<&str>) = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| word.contains(char::is_alphabetic))
+        .partition(|word| ["file", "files"].contains(word));
+    !files.is_empty() && others.iter().all(|word| LISTING.contains(word))
+}
+
+/// True for such a heading whose files shall go.
+pub(crate) fn deletes(heading: &str) -> bool {
+    let goes = |word: &str| ["delete", "deleted", "remove", "removed"].contains(&word);
+    let lower = heading.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric());
+    only_lists(heading) && words.any(goes) && !lower.contains("change") && !lower.contains("create")
+}
+
 /// The id of an epic by where its task list lies: the nearest folder `{EPIC}-{slug}`, such as `EPIC-7-login`, else the name
 /// of the file without its extension. `None` if neither is an id.
 #[must_use]

@@ -49,7 +49,7 @@ pub(super) fn read(source: &str, blocks: &[Block], reading: Reading<'_>, epic: &
         match block.kind {
             Kind::Meta => front_matter(source, &block.span, reader.epic),
             Kind::Heading(level) => reader.heading(block, level),
-            Kind::Item(_) | Kind::Text | Kind::Fence(..) => reader.block(block),
+            Kind::Item(_) | Kind::Text | Kind::Cell | Kind::Fence(..) => reader.block(block),
         }
     }
     reader.finish();
@@ -111,7 +111,9 @@ impl Reader<'_> {
                 }
                 let naming = naming(block, self.source);
                 let line = block.line();
-                if let (Below::About(paths), true) = (&below, naming.files.is_empty() && !line.is_empty()) {
+                // A note is a line; what stands in the cells of a table is none.
+                let says = naming.files.is_empty() && !line.is_empty() && block.kind != Kind::Cell;
+                if let (Below::About(paths), true) = (&below, says) {
                     for path in paths {
                         self.note(path, &line);
                     }

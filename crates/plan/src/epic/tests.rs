@@ -25,7 +25,7 @@ fn problems(text: &str) -> Vec<String> {
 fn files_are_named_in_five_spellings() {
     for (text, expect) in [
         ("- `src/api/a.py`: the login", "src/api/a.py | the login"),
-        ("* [ ] `src/api/a.py` (new)", "src/api/a.py | new)"),
+        ("* [ ] `src/api/a.py` (new)", "src/api/a.py | new"),
         ("1. `Makefile`", "Makefile"),
         ("- src/api/a.py - the login", "src/api/a.py | the login"),
         ("- src/__tests__/a.ts", "src/__tests__/a.ts"),
@@ -41,7 +41,7 @@ fn files_are_named_in_five_spellings() {
         ("**`src/a.py`**", "src/a.py"),
         ("**File:** `x`\n\n**src/a.py**", "src/a.py"),
         ("### src/a.py", "src/a.py"),
-        ("### 1. `src/a.py` (new)", "src/a.py | new)"),
+        ("### 1. `src/a.py` (new)", "src/a.py | new"),
         ("### Task 3: src/a.py", "src/a.py"),
         ("### The model (`src/a.py`)", "src/a.py"),
         ("### src/a.py\n\nThe model\nof users.\n\n- a field", "src/a.py | The model of users. + a field"),
@@ -52,6 +52,69 @@ fn files_are_named_in_five_spellings() {
     ] {
         assert_eq!(files(text), [expect], "{text}");
     }
+}
+
+#[test]
+fn what_brackets_say_about_a_file_stays_whole() {
+    for (text, expect) in [
+        ("- `src/a.py` (new) — REST endpoint", "src/a.py | (new) — REST endpoint"),
+        ("- `src/a.py` (modify)", "src/a.py | modify"),
+        ("- src/a.py (new, for users (of all kinds))", "src/a.py | new, for users (of all kinds)"),
+        ("- `src/a.py` - (new) and (old)", "src/a.py | (new) and (old)"),
+        ("- `src/a.py` (unclosed", "src/a.py | unclosed"),
+        ("- The model (`src/a.py`)\n- `src/a.py`", "src/a.py"),
+    ] {
+        assert_eq!(files(text), [expect], "{text}");
+    }
+}
+
+#[test]
+fn a_table_below_the_heading_of_a_file_is_not_glued_to_what_is_said_about_it() {
+    let text = "### src/a.py\n\nThe model.\n\n| Field | Type |\n|---|---|\n| id | int |\n\n- and more\n";
+    assert_eq!(files(text), ["src/a.py | The model. + and more"]);
+    // What it names is told as before.
+    let told = problems("### src/a.py\n\n| File |\n|---|\n| src/b.py |\n");
+    assert_eq!(told, ["RG006 5:3 `src/b.py` is spoken of, and no unit has it"]);
+}
+
+#[test]
+fn a_file_with_a_line_number_and_the_target_of_a_link_are_files() {
+    for (text, expect) in [
+        ("- `src/q.py:10` fix the bug", "src/q.py | fix the bug"),
+        ("- `server.js:12-40`", "server.js"),
+        ("- `src/a.py:10:5`: there", "src/a.py | there"),
+        ("- src/a.py:12-40 - there", "src/a.py | there"),
+        ("- `src/a.py#L10-L20`", "src/a.py"),
+        ("- [the model](src/api/linked2.py)", "src/api/linked2.py"),
+        ("- [the model](src/api/linked2.py): users", "src/api/linked2.py | users"),
+        ("- [ ] [the **big** `model`](./src/a.py#L3) of users", "src/a.py | of users"),
+        ("- [it](<src/b c.py>), [that](src/a.py#top)", "src/a.py+src/b c.py"),
+        ("- **[it][1]** - x\n\n[1]: src/a.py", "src/a.py | x"),
+        ("### [The model](src/a.py)", "src/a.py"),
+    ] {
+        assert_eq!(files(text).join("+"), expect, "{text}");
+    }
+    assert_eq!(
+        problems(
+            "- `a.py`\n- read [the design](docs/x.md) and [this](../y.md) and [z](http://a.b/c.md)\n- `localhost:80` and `a:b`"
+        ),
+        [
+            "RG006 2:8 `docs/x.md` is spoken of, and no unit has it",
+            "RG006 2:36 `../y.md` is spoken of, and no unit has it",
+        ]
+    );
+}
+
+#[test]
+fn a_heading_that_only_says_that_files_follow_is_no_part_of_the_work() {
+    let text = "# T\n\n## Files to create\n- `src/a.py`\n\n## New files:\n- `src/b.py`\n\n## Files to modify (3)\n- `src/c.py`\n\n## Files to delete\n- `src/c2.py`: old\n\n## Sessions\n- `src/d.py`\n";
+    let domains = Domains::default();
+    let work = crate::analysis::of_epic(&read(text), &domains);
+    let lines: Vec<&String> = work.units.values().flat_map(|unit| &unit.description).collect();
+    assert_eq!(
+        lines,
+        ["Sessions", "src/a.py", "src/b.py", "src/c.py", "src/c2.py: to be deleted; old", "src/d.py"]
+    );
 }
 
 #[test]

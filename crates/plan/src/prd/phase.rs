@@ -62,7 +62,7 @@ impl Reader<'_> {
         match &block.kind {
             Kind::Heading(level) => self.heading(block, *level),
             Kind::Meta => {}
-            Kind::Item(_) | Kind::Text | Kind::Fence(..) => {
+            Kind::Item(_) | Kind::Text | Kind::Cell | Kind::Fence(..) => {
                 let part = self.open.last().map_or(Part::Free, |(_, part)| *part);
                 if matches!(part, Part::Free | Part::Time | Part::Needs) && self.bold(block) {
                     return;
@@ -186,7 +186,7 @@ impl Reader<'_> {
         if found.files.is_empty() && found.doubts.is_empty() {
             let nothing = ["none", "none.", "n/a"].contains(&line.to_lowercase().as_str());
             // What a list says about its last file may stand in paragraphs and lists of its own.
-            let about = matches!(block.kind, Kind::Text) && !self.list(part).is_empty();
+            let about = matches!(block.kind, Kind::Text | Kind::Cell) && !self.list(part).is_empty();
             if !nothing && !about {
                 let help = "begin with the path: `- `src/name.ext` - what it is`".to_owned();
                 self.error(Code::BadValue, &block.span, format!("`{line}` names no file")).help = Some(help);

@@ -3,7 +3,7 @@
 //! In code, what is called or read is no file: only a line that is a name and nothing else counts.
 
 use super::naming::{Doubt, Named, Naming};
-use super::paths::{Look, look, look_code};
+use super::paths::{Look, look, look_code, without_lines};
 use crate::tree::Span;
 
 /// Languages of blocks that list files; in every other one code is expected.
@@ -67,8 +67,9 @@ fn entry(line: &str, start: usize) -> Option<Entry<'_>> {
         rest = rest.strip_prefix(mark).unwrap_or(rest);
     }
     rest = rest.trim_start();
-    let word = rest.split(char::is_whitespace).next()?.trim_end_matches([',', ':']);
-    let after = rest[word.len()..].trim_start_matches([',', ':']).trim();
+    let whole = rest.split(char::is_whitespace).next()?.trim_end_matches([',', ':']);
+    let word = without_lines(whole);
+    let after = rest[whole.len()..].trim_start_matches([',', ':']).trim();
     let mark = COMMENTS.iter().find(|mark| after.starts_with(**mark));
     let parts = after.is_empty() || mark.is_some() || after.starts_with(['-', '–', '—', '(', '[', '*']);
     let sure = matches!(look(word), Look::File(path) if path.contains('/'));

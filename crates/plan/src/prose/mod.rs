@@ -7,13 +7,16 @@
 //! in a path is no emphasis.
 
 pub(crate) mod hours;
+mod judged;
 mod known;
 mod listing;
 pub(crate) mod naming;
 pub(crate) mod paths;
+mod pieces;
 mod words;
 
 use crate::tree::Span;
+use pieces::pieces;
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 /// A document holds at most this many bytes.
@@ -26,8 +29,10 @@ pub(crate) enum Kind {
     Heading(u8),
     /// An entry of a list; whether its box is ticked, if it has one.
     Item(Option<bool>),
-    /// A paragraph, or a cell of a table.
+    /// A paragraph.
     Text,
+    /// A cell of a table.
+    Cell,
     /// A block of code: its language, and its lines.
     Fence(String, Vec<Span>),
     /// Front matter, without its dashes.
@@ -42,6 +47,8 @@ pub(crate) struct Block {
     pub(crate) span: Span,
     /// What it says, in pieces.
     pub(crate) pieces: Vec<Piece>,
+    /// Its links, in order, with what they lead to.
+    pub(crate) links: Vec<(Span, String)>,
 }
 
 /// A stretch of a block.
@@ -83,6 +90,7 @@ struct Open {
     span: Option<Span>,
     codes: Vec<(Span, String)>,
     bolds: Vec<Span>,
+    links: Vec<(Span, String)>,
 }
 
 struct Reader<'a> {
@@ -131,7 +139,7 @@ impl Reader<'_> {
                     self.begin(Kind::Text);
                 }
             }
-            Tag::TableCell => self.begin(Kind::Text),
+            Tag::TableCell => self.begin(Kind::Cell),
             Tag::CodeBlock(CodeBlockKind::Fenced(info)) => {
                 self.begin(Kind::Fence(info.to_string(), Vec::new()))
             }
@@ -144,7 +152,13 @@ impl Reader<'_> {
                 }
                 self.widen(span);
             }
-            Tag::Emphasis | Tag::Strikethrough | Tag::Link { .. } | Tag::Image { .. } => self.widen(span),
+            Tag::Link { dest_url, .. } => {
+                if let Some(open) = &mut self.open {
+                    open.links.push((span.clone(), dest_url.to_string()));
+                }
+                self.widen(span);
+            }
+            Tag::Emphasis | Tag::Strikethrough | Tag::Image { .. } => self.widen(span),
             _ => {}
         }
     }
@@ -162,7 +176,7 @@ impl Reader<'_> {
 
     fn begin(&mut self, kind: Kind) {
         self.close();
-        self.open = Some(Open { kind, span: None, codes: Vec::new(), bolds: Vec::new() });
+        self.open = Some(Open { kind, span: None, codes: Vec::new(), bolds: Vec::new(), links: Vec::new() });
     }
 
     fn widen(&mut self, span: Span) {
@@ -177,47 +191,12 @@ impl Reader<'_> {
         let Some(span) = open.span else { return };
         let pieces = match open.kind {
             Kind::Fence(..) | Kind::Meta => Vec::new(),
-            Kind::Heading(_) | Kind::Item(_) | Kind::Text => {
+            Kind::Heading(_) | Kind::Item(_) | Kind::Text | Kind::Cell => {
                 pieces(self.source, &span, (&open.codes, &open.bolds))
             }
         };
-        self.found.push(Block { kind: open.kind, span, pieces });
+        self.found.push(Block { kind: open.kind, span, pieces, links: open.links });
     }
-}
-
-/// Cuts what a block says where code or bold begins and ends.
-fn pieces(source: &str, span: &Span, (codes, bolds): (&[(Span, String)], &[Span])) -> Vec<Piece> {
-    // Only asterisks: underscores belong to names such as `__init__.py`.
-    let bolds: Vec<&Span> = bolds
-        .iter()
-        .filter(|bold| {
-            let text = source.get((*bold).clone()).unwrap_or_default();
-            text.len() > 4 && text.starts_with("**") && text.ends_with("**")
-        })
-        .collect();
-    let is_bold = |at: usize| bolds.iter().any(|bold| bold.contains(&at));
-    let mut cuts: Vec<usize> = vec![span.start, span.end];
-    cuts.extend(codes.iter().flat_map(|(code, _)| [code.start, code.end]));
-    cuts.extend(bolds.iter().flat_map(|bold| [bold.start, bold.start + 2, bold.end - 2, bold.end]));
-    cuts.sort_unstable();
-    cuts.dedup();
-    let mut pieces = Vec::new();
-    for pair in cuts.windows(2) {
-        let part = pair[0]..pair[1];
-        if bolds.iter().any(|b| part == (b.start..b.start + 2) || part == (b.end - 2..b.end)) {
-            continue;
-        }
-        let code = codes.iter().find(|(code, _)| code.contains(&part.start));
-        let (text, span) = match code {
-            Some((code, _)) if code.start != part.start => continue,
-            Some((code, text)) => (text.clone(), code.clone()),
-            None => (source.get(part.clone()).unwrap_or_default().to_owned(), part.clone()),
-        };
-        if !text.is_empty() {
-            pieces.push(Piece { text, code: code.is_some(), bold: is_bold(span.start), span });
-        }
-    }
-    pieces
 }
 
 fn number(level: HeadingLevel) -> u8 {
@@ -240,7 +219,7 @@ mod tests {
             Kind::Heading(level) => format!("h{level} {}", block.line()),
             Kind::Item(None) => format!("- {}", block.line()),
             Kind::Item(Some(ticked)) => format!("- [{ticked}] {}", block.line()),
-            Kind::Text => format!("p {}", block.line()),
+            Kind::Text | Kind::Cell => format!("p {}", block.line()),
             Kind::Fence(info, lines) => {
                 let lines: Vec<&str> = lines.iter().map(|line| &source[line.clone()]).collect();
                 format!("fence {info}: {}", lines.join("|"))

@@ -2,8 +2,9 @@
 //!
 //! A name elsewhere, and what may be a name and may not, is told, never dropped. Knows neither epics nor phases.
 
-use super::paths::{Look, look, look_code};
-use super::words::{Word, lead_end, words};
+use super::judged::{judged, judged_words};
+use super::paths::{Look, look, without_lines};
+use super::words::{Word, lead_end};
 use super::{Block, Kind, listing};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::tree::Span;
@@ -59,7 +60,7 @@ pub(crate) fn naming(block: &Block, source: &str) -> Naming {
     let mut naming = Naming::default();
     match &block.kind {
         Kind::Fence(info, lines) => listing::read(info, lines, source, &mut naming),
-        Kind::Heading(_) | Kind::Item(_) | Kind::Text => read(block, source, &mut naming),
+        Kind::Heading(_) | Kind::Item(_) | Kind::Text | Kind::Cell => read(block, source, &mut naming),
         Kind::Meta => {}
     }
     naming
@@ -74,9 +75,10 @@ pub(crate) fn mentions(block: &Block, source: &str) -> Naming {
 }
 
 fn read(block: &Block, source: &str, naming: &mut Naming) {
-    let words = words(block);
+    let (words, outside) = judged_words(block, source);
+    naming.mentions.extend(outside);
     let heading = matches!(block.kind, Kind::Heading(_));
-    let only_bold = block.kind == Kind::Text;
+    let only_bold = matches!(block.kind, Kind::Text | Kind::Cell);
     let is_name = |word: &Word| !matches!(judged(word), Look::Other);
     let mut at = lead_end(&words, is_name);
     let before = naming.files.len();
@@ -110,17 +112,13 @@ fn read(block: &Block, source: &str, naming: &mut Naming) {
             }
             Look::Other if word.code => {
                 // The words of a command.
-                let named = |part: &str| matches!(look(part), Look::File(path) if path.contains('/'));
-                let parts = word.text.split_whitespace().filter(|part| named(part));
+                let named = |part: &&str| matches!(look(part), Look::File(path) if path.contains('/'));
+                let parts = word.text.split_whitespace().map(without_lines).filter(named);
                 naming.mentions.extend(parts.map(|part| (part.to_owned(), word.span.clone())));
             }
             _ => {}
         }
     }
-}
-
-fn judged(word: &Word) -> Look {
-    if word.code { look_code(&word.text) } else { look(&word.text) }
 }
 
 /// Words between which no path goes on.
@@ -172,5 +170,20 @@ fn note(rest: &[Word], block: &Block, source: &str) -> String {
     let Some(first) = rest.iter().find(|word| !word.is_mark()) else { return String::new() };
     let text = source.get(first.span.start..block.span.end).unwrap_or_default();
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.trim_start_matches(['(', '-', '–', '—', ':', ' ']).chars().take(MAX_NOTE_CHARS).collect()
+    unbracketed(line.trim_start_matches(['-', '–', '—', ':', ' '])).chars().take(MAX_NOTE_CHARS).collect()
+}
+
+/// Without brackets that stand around all of it, or are never closed.
+fn unbracketed(line: &str) -> &str {
+    let Some(inner) = line.strip_prefix('(') else { return line };
+    let mut open = 1;
+    let close = inner.char_indices().find(|(_, c)| {
+        open += i32::from(*c == '(') - i32::from(*c == ')');
+        open == 0
+    });
+    match close {
+        None => inner,
+        Some((at, _)) if inner[at + 1..].trim_matches(['.', ' ']).is_empty() => &inner[..at],
+        Some(_) => line,
+    }
 }

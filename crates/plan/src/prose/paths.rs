@@ -68,6 +68,23 @@ pub(crate) fn look(word: &str) -> Look {
     }
 }
 
+/// Without the lines that are named behind a name: `a.py:42`, `a.py:12-40`, `a.py:1:5`, `a.py#L10-L20`.
+pub(crate) fn without_lines(text: &str) -> &str {
+    let digits = |part: &str| {
+        let part = part.strip_prefix('L').unwrap_or(part);
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let lines = |part: &str| part.split(['-', '–']).all(digits);
+    if let Some((name, part)) = text.rsplit_once('#') {
+        return if part.starts_with('L') && lines(part) { name } else { text };
+    }
+    let cut = |text| match str::rsplit_once(text, ':') {
+        Some((name, part)) if lines(part) => name,
+        _ => text,
+    };
+    cut(cut(text))
+}
+
 /// Judges what stands between backticks: blanks may belong to a path, or it is a command with its words.
 pub(crate) fn look_code(text: &str) -> Look {
     let mut words = text.split_whitespace();

@@ -2,6 +2,7 @@
 //!
 //! Knows no file; tells words that only lead to a name (`1.`, `File:`, `Create`) from others.
 
+use super::paths::without_lines;
 use super::{Block, Piece};
 use crate::tree::Span;
 
@@ -134,12 +135,7 @@ fn word(part: &str, start: usize, bold: bool) -> Word {
         after.insert(0, last);
         text = &text[..text.len() - last.len_utf8()];
     }
-    // `src/a.py:42` names a line.
-    let text = match text.rsplit_once(':') {
-        Some((name, line)) if !line.is_empty() && line.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => text,
-    };
-    let mut text = unescaped(text);
+    let mut text = unescaped(without_lines(text));
     if text.starts_with('(') && !text.contains('/') {
         text.remove(0);
     }
