@@ -2,6 +2,7 @@
 //!
 //! Bounded; never a device, never a directory but the folder of an epic.
 
+use super::names::names;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -84,14 +85,10 @@ fn unnamed(context: &Context, name: String, bytes: Vec<u8>) -> Result<Input, Cli
         let format = Format::detect(&name, &bytes);
         return Ok(Input::Plan { name, bytes, format });
     }
-    let marked = |line: &str| line.starts_with(['#', '-', '*', '+', '`', '|', '>', '<', '=']);
-    let single = |line: &str| !line.trim().contains(char::is_whitespace) && !marked(line.trim());
-    if text.lines().all(single) {
-        let names: Vec<PathBuf> =
-            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(PathBuf::from).collect();
-        return files(context, &names);
+    match names(&bytes, &context.cwd) {
+        Some(list) => listed(context, &list.names, list.doubts),
+        None => Ok(Input::Epic { name, bytes }),
     }
-    Ok(Input::Epic { name, bytes })
 }
 
 /// Names of files as they were given, relative to the working directory.
@@ -99,10 +96,19 @@ fn unnamed(context: &Context, name: String, bytes: Vec<u8>) -> Result<Input, Cli
 /// # Errors
 /// None of them is one (2).
 pub fn files(context: &Context, names: &[PathBuf]) -> Result<Input, CliError> {
+    listed(context, names, Vec::new())
+}
+
+/// As [`files`], with lines of which nobody can tell.
+fn listed(context: &Context, names: &[PathBuf], doubts: Vec<String>) -> Result<Input, CliError> {
     let (mut found, mut told) = (BTreeSet::new(), Vec::new());
+    let cwd = std::fs::canonicalize(&context.cwd).unwrap_or_else(|_| context.cwd.clone());
     for name in names {
         let shown = escape_path(name);
-        match below(&context.workspace, &context.cwd, name) {
+        match below(&context.workspace, &cwd, name) {
+            _ if name.to_str().is_none() => {
+                told.push(format!("`{shown}` is not UTF-8: plans cannot name it"))
+            }
             _ if context.cwd.join(name).is_dir() => {
                 told.push(format!("`{shown}` is a directory: name its files"))
             }
@@ -112,6 +118,8 @@ pub fn files(context: &Context, names: &[PathBuf]) -> Result<Input, CliError> {
             None => told.push(format!("`{shown}` is not a file of the workspace")),
         }
     }
+    let doubt = |line| format!("`{line}` may be a file or not: write it between double quotes if it is one");
+    told.extend(doubts.into_iter().map(doubt));
     if found.is_empty() {
         let why = told.first().cloned().unwrap_or_else(|| "no file is named".to_owned());
         return Err(CliError::usage(why).hint("name the files that are to be worked on"));
@@ -121,7 +129,6 @@ pub fn files(context: &Context, names: &[PathBuf]) -> Result<Input, CliError> {
 
 /// A path relative to the workspace, by its letters alone: the file need not be there.
 fn below(workspace: &Path, cwd: &Path, name: &Path) -> Option<String> {
-    let cwd = std::fs::canonicalize(cwd).unwrap_or_else(|_| cwd.to_owned());
     let mut parts = PathBuf::new();
     for part in cwd.join(name).components() {
         match part {

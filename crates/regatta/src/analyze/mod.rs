@@ -6,6 +6,7 @@
 //! Opens files and decides nothing.
 
 pub mod input;
+mod names;
 pub mod report;
 pub mod work;
 

@@ -96,6 +96,7 @@ mod meanwhile;
 mod mending;
 mod merging;
 mod model;
+mod name_lists;
 mod not_landed;
 mod on_end;
 mod outcomes;
