@@ -3,7 +3,8 @@
 //! ```text
 //! layer = wave;  an edge over several layers passes a joint in each of them; edges of one node share its joints
 //! order within layers:  sweeps by the mean of the neighbours, the fewest crossings are kept (Sugiyama and others 1981)
-//! places across:        each layer as near to its neighbours as its order and the sizes allow (isotonic regression)
+//! places across:        each layer as near to its neighbours as its order and the sizes allow (isotonic regression),
+//!                       then bands in which nothing stands are closed
 //! ```
 //! Knows no picture: sizes and places are numbers along the layers and across them. Deterministic; nothing recurses.
 
@@ -215,12 +216,32 @@ fn place(
             settle(layer, layout, &wishes, gap);
         }
     }
+    close(layout, gap);
     let edge = |item: &Item, sign: f64| item.across + sign * item.size / 2.0;
     let first = layout.items.iter().map(|item| edge(item, -1.0)).fold(f64::INFINITY, f64::min);
     let last = layout.items.iter().map(|item| edge(item, 1.0)).fold(f64::NEG_INFINITY, f64::max);
     if first.is_finite() {
         layout.items.iter_mut().for_each(|item| item.across -= first);
         layout.across = last - first;
+    }
+}
+
+/// Closes bands in which nothing stands in any layer: parts that nothing ties to each other drift apart.
+fn close(layout: &mut Layout, gap: f64) {
+    let mut order: Vec<usize> = (0..layout.items.len()).collect();
+    let from = |item: &Item| item.across - item.size / 2.0;
+    order.sort_by(|&a, &b| from(&layout.items[a]).total_cmp(&from(&layout.items[b])));
+    let (mut end, mut closed) = (f64::INFINITY, 0.0);
+    for at in order {
+        let item = &mut layout.items[at];
+        item.across -= closed;
+        let free = from(item) - end - gap;
+        if free > 0.0 {
+            item.across -= free;
+            closed += free;
+        }
+        let to = item.across + item.size / 2.0;
+        end = if end.is_finite() { end.max(to) } else { to };
     }
 }
 
@@ -312,6 +333,17 @@ mod tests {
             };
             assert_eq!(at(one) < at(other), at(below(one)) < at(below(other)));
         }
+    }
+
+    #[test]
+    fn a_task_that_stands_alone_is_as_near_as_others_although_an_edge_passes_several_layers() {
+        // build, tiny, a, b, c, d, e; the edge from build to e passes two joints.
+        let (graph, found) = of("build: tiny: a:0 b:0 c:0 d:2,3,4 e:0,5");
+        let three = 3.0 * SIZES.node + 2.0 * SIZES.gap;
+        let joint = SIZES.joint + SIZES.gap;
+        assert!(found.across <= three + joint + SIZES.node + SIZES.gap + 1e-6, "{}", found.across);
+        let at = |name: &str| found.items.iter().find(|i| i.node == graph.find(name)).unwrap().across;
+        assert!((at("build") - at("tiny")).abs() >= SIZES.node + SIZES.gap - 1e-6);
     }
 
     #[test]
