@@ -161,7 +161,7 @@ fn phases(bytes: &[u8], domains: &Domains) -> Result<Signature, String> {
     let file = |(part, n): (&str, usize)| PhaseFile {
         name: format!("phase-{n}-p.md"),
         shown: format!("prd/phase-{n}-p.md"),
-        bytes: part.as_bytes().to_vec(),
+        bytes: Ok(part.as_bytes().to_vec()),
     };
     let mut files: Vec<PhaseFile> = text.split(BETWEEN).take(MAX_PHASES).zip(1..).map(file).collect();
     let found = prd(&files);

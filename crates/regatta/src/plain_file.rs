@@ -40,11 +40,15 @@ pub fn small_text(path: &Path, most: u64) -> Result<String, String> {
 /// # Errors
 /// As [`small_text`].
 pub fn small_bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
-    let (file, _) = open(path).map_err(|e| match e {
+    let (file, meta) = open(path).map_err(|e| match e {
         NotPlain::Unopened(e) => e.to_string(),
         NotPlain::Special => "it is not a plain file".to_owned(),
     })?;
+    let long = || Err(format!("it has more than {most} bytes"));
+    if meta.len() > most {
+        return long();
+    }
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
-    if bytes.len() as u64 > most { Err(format!("it has more than {most} bytes")) } else { Ok(bytes) }
+    if bytes.len() as u64 > most { long() } else { Ok(bytes) }
 }

@@ -26,8 +26,8 @@ pub struct PhaseFile {
     pub name: String,
     /// As it is shown in problems.
     pub shown: String,
-    /// What is in it.
-    pub bytes: Vec<u8>,
+    /// What is in it, or why it cannot be read.
+    pub bytes: Result<Vec<u8>, String>,
 }
 
 /// All phases, and every problem.
@@ -35,6 +35,8 @@ pub struct PhaseFile {
 pub struct Prd {
     /// The phases that could be read, by number.
     pub(crate) phases: Vec<Phase>,
+    /// Numbers of those that could not: they exist.
+    pub(crate) unread: BTreeSet<u32>,
     /// Each file with its problems.
     files: Vec<Read>,
 }
@@ -120,12 +122,15 @@ impl Prd {
 pub fn prd(files: &[PhaseFile]) -> Prd {
     let mut files: Vec<&PhaseFile> = files.iter().collect();
     files.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut prd = Prd { phases: Vec::new(), files: Vec::new() };
+    let mut prd = Prd { phases: Vec::new(), unread: BTreeSet::new(), files: Vec::new() };
     for (place, file) in files.into_iter().enumerate() {
         let mut problems = Vec::new();
         let phase = phase::read(file, &mut problems);
+        if phase.is_none() {
+            prd.unread.extend(phase::number(file));
+        }
         prd.phases.extend(phase.map(|phase| Phase { file: place, ..phase }));
-        let source = String::from_utf8_lossy(&file.bytes).into_owned();
+        let source = String::from_utf8_lossy(file.bytes.as_deref().unwrap_or_default()).into_owned();
         prd.files.push(Read { shown: file.shown.clone(), source, problems });
     }
     prd.phases.sort_by_key(|phase| (phase.number, phase.file));

@@ -22,13 +22,23 @@ pub(super) fn read(file: &PhaseFile, problems: &mut Problems) -> Option<Phase> {
         problems.push(Diagnostic::error(Code::BadId, 0..0, message).help(help));
         None
     })?;
-    let source = readable(&file.bytes, problems)?;
+    let bytes = file.bytes.as_ref().map_err(|why| {
+        let message = format!("the phase cannot be read: {why}");
+        let help = "a phase is a plain file of at most 4 MiB; call what is none something else";
+        problems.push(Diagnostic::error(Code::BadValue, 0..0, message).help(help));
+    });
+    let source = readable(bytes.ok()?, problems)?;
     let phase = Phase { number, id, ..Phase::default() };
     let mut reader =
         Reader { source, phase, problems, open: Vec::new(), stated: BTreeMap::new(), titled: false };
     let blocks = blocks(source);
     blocks.iter().for_each(|block| reader.block(block));
     Some(reader.finish())
+}
+
+/// The number of a phase by the name of its file.
+pub(super) fn number(file: &PhaseFile) -> Option<u32> {
+    name_of(&file.name).map(|(number, _)| number)
 }
 
 /// Number and id of `phase-3-login.md`.

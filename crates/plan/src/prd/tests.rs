@@ -10,7 +10,7 @@ fn read(files: &[(&str, &str)]) -> Prd {
     let file = |(name, text): &(&str, &str)| PhaseFile {
         name: (*name).to_owned(),
         shown: format!("prd/{name}"),
-        bytes: text.as_bytes().to_vec(),
+        bytes: Ok(text.as_bytes().to_vec()),
     };
     prd(&files.iter().map(file).collect::<Vec<_>>())
 }

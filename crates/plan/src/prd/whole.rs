@@ -15,12 +15,14 @@ type Found = Vec<(usize, Diagnostic)>;
 pub(super) fn check(prd: &mut Prd) {
     let mut found = Found::new();
     numbers(prd, &mut found);
-    let known: BTreeSet<u32> = prd.phases.iter().map(|phase| phase.number).collect();
+    let known: BTreeSet<u32> =
+        prd.phases.iter().map(|phase| phase.number).chain(prd.unread.iter().copied()).collect();
     for phase in &mut prd.phases {
         phase.after = lookup(phase, &known, &mut found);
     }
     let cyclic = cycles(&prd.phases, &mut found);
-    if !cyclic {
+    // Who comes after whom is known only once all of them are.
+    if !cyclic && prd.unread.is_empty() {
         owners(prd, &mut found);
     }
     for (file, problem) in found {

@@ -152,11 +152,18 @@ pub fn bytes(cwd: &Path, path: &Path) -> Result<Vec<u8>, CliError> {
         return bounded(std::io::stdin().lock(), path);
     }
     let fail = |what: String| CliError::usage(format!("`{}` {what}", escape_path(path)));
-    let (file, _) = open(&cwd.join(path)).map_err(|e| match e {
+    let (file, meta) = open(&cwd.join(path)).map_err(|e| match e {
         NotPlain::Unopened(e) => fail(format!("cannot be opened: {e}")),
         NotPlain::Special => fail("is not a plain file".to_owned()).hint("`-` reads from standard input"),
     })?;
+    if meta.len() > MAX_PLAN_BYTES {
+        return Err(long(path));
+    }
     bounded(file, path)
+}
+
+fn long(path: &Path) -> CliError {
+    CliError::new(Exit::InvalidPlan, format!("`{}` has more than 256 MiB", escape_path(path)))
 }
 
 fn bounded(from: impl Read, path: &Path) -> Result<Vec<u8>, CliError> {
@@ -165,8 +172,7 @@ fn bounded(from: impl Read, path: &Path) -> Result<Vec<u8>, CliError> {
         .read_to_end(&mut bytes)
         .map_err(|e| CliError::usage(format!("`{}` cannot be read: {e}", escape_path(path))))?;
     if bytes.len() as u64 > MAX_PLAN_BYTES {
-        let message = format!("`{}` has more than 256 MiB", escape_path(path));
-        return Err(CliError::new(Exit::InvalidPlan, message));
+        return Err(long(path));
     }
     Ok(bytes)
 }

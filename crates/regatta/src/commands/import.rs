@@ -11,8 +11,10 @@ use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::outputs::{refuse_present, write};
+use crate::plain_file::small_bytes;
 use crate::render::count;
 use crate::render::escape::{escape, escape_block, escape_path};
+use regatta_plan::MAX_DOCUMENT_BYTES;
 use regatta_plan::analysis::{Frame, Helper, divide, of_epic, sketch};
 use regatta_plan::domains::Domains;
 use regatta_plan::epic::Reading;
@@ -94,7 +96,7 @@ fn phases(context: &Context, dir: &Path) -> Result<Vec<PhaseFile>, CliError> {
         if is_phase_name(&name) {
             let path = dir.join(&name);
             files.push(PhaseFile {
-                bytes: bytes(&context.cwd, &path)?,
+                bytes: small_bytes(&context.cwd.join(&path), MAX_DOCUMENT_BYTES as u64),
                 shown: path.display().to_string(),
                 name,
             });

@@ -147,6 +147,29 @@ fn all_problems_of_all_phases_come_at_once_with_file_and_line() {
 }
 
 #[test]
+fn every_phase_that_cannot_be_read_is_told_beside_the_problems_of_the_others() {
+    let world = shop();
+    std::fs::create_dir(world.path("prd/phase-8-d.md")).unwrap();
+    world.fifo("prd/phase-9-e.md");
+    std::fs::File::create(world.path("prd/phase-10-f.md")).unwrap().set_len(8 << 30).unwrap();
+    world.write("prd/phase-11-g.md", "# Phase 11: G\n## Dependencies: Phase 8, Phase 12\n");
+    let said = world.regatta(&["import", "prd", "prd"]).exits(3);
+    assert_eq!(said.out, "");
+    for part in [
+        "error[RG006]: the phase cannot be read: it is not a plain file\n --> prd/phase-8-d.md:1:1",
+        "error[RG006]: the phase cannot be read: it is not a plain file\n --> prd/phase-9-e.md:1:1",
+        "error[RG006]: the phase cannot be read: it has more than 4194304 bytes\n --> prd/phase-10-f.md:1:1",
+        "help: a phase is a plain file of at most 4 MiB; call what is none something else",
+        "error[RG011]: phase 11 needs phase 12, which does not exist\n --> prd/phase-11-g.md:2:27",
+        "error: the phases in `prd` have 4 errors",
+    ] {
+        assert!(said.err.contains(part), "{part}\n{}", said.err);
+    }
+    // What is told once is not told again by whoever needs it.
+    assert!(!said.err.contains("needs phase 8"), "{}", said.err);
+}
+
+#[test]
 fn a_directory_without_phases_or_a_missing_one_is_an_error() {
     let world = World::new();
     world.write("empty/a.txt", "");
