@@ -24,6 +24,7 @@ pub(crate) use entry::{Entries, Entry, Map, Matrix, Rare};
 pub(crate) use keys::{Draft, Spanned, TaskDraft};
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
+use crate::epic::no_id;
 use crate::fields::{self, Fields, json};
 use crate::ids::is_id;
 use crate::language::{BATCH, Kind, PLAN, REQUEST, What, check};
@@ -168,7 +169,7 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
         tasks: Vec::new(),
         unbuilt: Vec::new(),
         apart: Some(apart),
-        epic: f.text("epic"),
+        epic: epic(f, problems),
         secrets: f.texts("secrets"),
         vault: vault(f.inside("vault"), problems),
         later: BTreeMap::new(),
@@ -233,6 +234,15 @@ fn passed(f: Fields<'_>, problems: &mut Problems) -> Option<Vec<String>> {
     let names = spanned_texts(f, "env");
     variables::check_passed(names.iter().map(|name| (name.value.as_str(), &name.span)), problems);
     Some(names.into_iter().map(|name| name.value).collect())
+}
+
+/// The epic, whose id names files. That it is not empty is judged before.
+fn epic(f: Fields<'_>, problems: &mut Problems) -> Option<String> {
+    let epic = f.text("epic")?;
+    if let Some(item) = f.get("epic").filter(|_| !epic.is_empty() && !is_id(&epic)) {
+        problems.push(no_id(&epic, item.span()));
+    }
+    Some(epic)
 }
 
 /// Where secrets come from. That each has one source is judged before.

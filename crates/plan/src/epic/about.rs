@@ -81,6 +81,13 @@ fn of_folder(name: &str) -> Option<String> {
     (letters && digits && !slug.is_empty()).then(|| format!("{word}-{number}"))
 }
 
+/// That an epic is called as nothing can be called.
+pub(crate) fn no_id(id: &str, place: Span) -> Diagnostic {
+    let message = format!("`{}` is not an id", id.escape_debug());
+    let help = "ids are 1 to 128 of A-Z a-z 0-9 . _ -, without `..`, not starting with `-` or `.`";
+    Diagnostic::error(Code::BadId, place, message).help(help)
+}
+
 /// Reads the front matter: `epic` or `epic_id`, and `title`; other keys are nobody's business here.
 pub(super) fn front_matter(source: &str, span: &Span, epic: &mut Epic) {
     let text = source.get(span.clone()).unwrap_or_default();
@@ -98,9 +105,7 @@ pub(super) fn front_matter(source: &str, span: &Span, epic: &mut Epic) {
             epic.id = epic.id.take().or(Some(id));
         } else {
             let place = item.span().start + span.start..item.span().end + span.start;
-            let message = format!("`{}` is not an id", id.escape_debug());
-            let help = "ids are 1 to 128 of A-Z a-z 0-9 . _ -, without `..`, not starting with `-` or `.`";
-            epic.problems.push(Diagnostic::error(Code::BadId, place, message).help(help));
+            epic.problems.push(no_id(&id, place));
         }
     }
     epic.title = fields.text("title");

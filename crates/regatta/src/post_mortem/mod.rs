@@ -19,6 +19,7 @@ pub use gathered::Gathered;
 pub use kept::{at_end, kept, refuse_kept};
 pub use markdown::text;
 
+use crate::render::looking::look;
 use crate::render::{count, duration, escalations, summary};
 use crate::snapshots::FILES;
 use crate::view::RunView;
@@ -26,6 +27,7 @@ use challenges::Challenge;
 use judging::Analysis;
 use regatta_engine::graph::Graph;
 use regatta_engine::ids::NodeId;
+use regatta_engine::outcome::{NodeOutcome, RunStatus};
 use regatta_engine::scope::Scope;
 use regatta_engine::state::Phase;
 use regatta_journal::rfc3339;
@@ -178,14 +180,33 @@ fn summary_of(view: &RunView) -> Vec<String> {
 /// The commands that go on where something is open; more would be a judgement.
 fn recommendations(view: &RunView) -> Vec<Recommendation> {
     let (graph, run_id) = (view.engine.graph(), view.record.summary.run_id.as_str());
-    let open = view.engine.state().scopes.escalations.iter().take(MAX_LISTED);
-    open.filter_map(|(about, escalation)| {
+    let open = &view.engine.state().scopes.escalations;
+    let escalated = open.iter().filter_map(|(about, escalation)| {
         let first = remedies((run_id, view.landing.as_ref()), graph, (*about, escalation.cause))
             .into_iter()
             .next()?;
         Some(Recommendation { about: plain(graph, *about), command: first.command, does: first.does })
-    })
-    .collect()
+    });
+    let mut found: Vec<Recommendation> = escalated.take(MAX_LISTED).collect();
+    let ended = |status: RunStatus| view.engine.state().phase == Phase::Ended(status);
+    if matches!(view.engine.state().phase, Phase::Ended(_)) && !ended(RunStatus::Succeeded) {
+        let quiet = |node: &NodeId| {
+            let outcome = view.engine.state().node(*node).outcome();
+            outcome.is_some_and(NodeOutcome::is_failure) && !open.contains_key(&Scope::Node(*node))
+        };
+        let looks = view.engine.shown().filter(quiet).map(|node| Recommendation {
+            about: plain(graph, Scope::Node(node)),
+            command: look(view.stand(), node),
+            does: "shows what it wrote, or where it stands",
+        });
+        found.extend(looks.take(MAX_LISTED));
+        found.push(Recommendation {
+            about: "the run".to_owned(),
+            command: format!("regatta retry {run_id}"),
+            does: "runs what did not succeed again as a new run, with the results of what did",
+        });
+    }
+    found
 }
 
 fn metrics(view: &RunView) -> Numbers {

@@ -122,6 +122,7 @@ fn a_post_mortem_has_the_sections_of_the_format_and_says_what_it_does_not_know()
     ## Recommendations
 
     - task worn: `regatta logs --run RUN worn --stderr` shows what it wrote last
+    - the run: `regatta retry RUN` runs what did not succeed again as a new run, with the results of what did
     - Anything more is not analysed.
 
     ## Metrics
@@ -242,10 +243,42 @@ fn a_run_of_an_epic_leaves_its_post_mortem_and_never_writes_over_one() {
     let said = world.regatta(&["run", "plan.yaml"]).exits(0);
     assert!(said.err.contains("kept .workflow/post-mortem/EPIC-8.md, which was there\n"), "{}", said.err);
     assert_eq!(world.read(".workflow/post-mortem/EPIC-8.md"), text);
-    // An epic that could name another place names no file.
-    let world = World::with("version: 1\nepic: ../../x\ntasks: [ { id: a, run: echo fine } ]");
-    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
-    assert!(said.err.contains("is not an id") && !world.path(".workflow").exists(), "{}", said.err);
+}
+
+#[test]
+fn an_epic_that_is_no_id_is_told_before_anything_runs() {
+    for epic in ["../../x", "É 7", "a b"] {
+        let world = World::with(&format!("version: 1\nepic: {epic}\ntasks: [ {{ id: a, run: echo fine }} ]"));
+        for verb in ["check", "run"] {
+            let said = world.regatta(&[verb, "plan.yaml"]).exits(3);
+            let told = format!("error[RG009]: `{epic}` is not an id\n --> plan.yaml:2:7");
+            assert!(said.err.contains(&told), "{}", said.err);
+        }
+        assert!(!world.path(".regatta").exists() && !world.path(".workflow").exists());
+    }
+}
+
+#[test]
+fn where_a_run_failed_without_an_escalation_the_commands_that_go_on_are_recommended() {
+    let world = World::with(
+        "version: 1\ntasks:\n  - { id: a, run: echo gone >&2; exit 3 }\n  - { id: b, needs: [a], run: 'true' }\n  \
+         - { id: mute, run: exit 4 }\n",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let text = world.regatta(&["post-mortem"]).exits(0).out.replace(&world.run_id(), "RUN");
+    let (_, below) = text.split_once("## Recommendations\n\n").unwrap();
+    assert!(
+        below.starts_with(
+            "- task a: `regatta logs --run RUN a --stderr` shows what it wrote, or where it stands\n\
+             - task mute: `regatta explain --run RUN mute` shows what it wrote, or where it stands\n\
+             - the run: `regatta retry RUN` runs what did not succeed again as a new run, with the results of what did\n\
+             - Anything more is not analysed.\n"
+        ),
+        "{below}"
+    );
+    let world = World::with("version: 1\ntasks: [ { id: a, run: 'true' } ]");
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(!world.regatta(&["post-mortem"]).exits(0).out.contains("regatta retry"));
 }
 
 /// An agent that keeps what it was told, and says what `answer` says.
