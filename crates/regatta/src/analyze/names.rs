@@ -42,7 +42,8 @@ pub(super) fn names(bytes: &[u8], cwd: &Path) -> Option<Names> {
             found.doubts.push(String::from_utf8_lossy(line).into_owned());
         }
     }
-    (!found.names.is_empty()).then_some(found)
+    // Words with a name among them are no list.
+    (!found.names.is_empty() && found.names.len() >= found.doubts.len()).then_some(found)
 }
 
 fn path(bytes: &[u8]) -> PathBuf {
@@ -124,8 +125,8 @@ mod tests {
             ("src/b c.py\nx.py\n", &["src/b c.py", "x.py"], &[]),
             ("my notes.md\n- odd\n", &["my notes.md", "- odd"], &[]),
             (
-                "x.py\ngone notes.md\nsrc/a.py and src/b.py",
-                &["x.py"],
+                "x.py\ngone notes.md\nsrc/a.py and src/b.py\ny.py",
+                &["x.py", "y.py"],
                 &["gone notes.md", "src/a.py and src/b.py"],
             ),
             ("\"src/\\303\\244 \\\"\\\\\\t.py\"\n", &["src/ä \"\\\t.py"], &[]),
@@ -145,6 +146,7 @@ mod tests {
             "- src/a.py",
             "1. src/a.py",
             "We do much\nand more",
+            "Hello\nWe do much\nand more",
             "`a.py`",
             "\0\0",
             "a\0\0b\0",

@@ -188,8 +188,7 @@ fn recommendations(view: &RunView) -> Vec<Recommendation> {
         Some(Recommendation { about: plain(graph, *about), command: first.command, does: first.does })
     });
     let mut found: Vec<Recommendation> = escalated.take(MAX_LISTED).collect();
-    let ended = |status: RunStatus| view.engine.state().phase == Phase::Ended(status);
-    if matches!(view.engine.state().phase, Phase::Ended(_)) && !ended(RunStatus::Succeeded) {
+    if matches!(view.engine.state().phase, Phase::Ended(status) if status != RunStatus::Succeeded) {
         let quiet = |node: &NodeId| {
             let outcome = view.engine.state().node(*node).outcome();
             outcome.is_some_and(NodeOutcome::is_failure) && !open.contains_key(&Scope::Node(*node))
