@@ -15,6 +15,7 @@ pub use sheet::plan_of_prd;
 
 use crate::analysis::Helper;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::ids::is_id;
 use crate::render::{self, Fact};
 use crate::tree::Span;
 use std::collections::BTreeSet;
@@ -127,7 +128,7 @@ pub fn prd(files: &[PhaseFile]) -> Prd {
         let mut problems = Vec::new();
         let phase = phase::read(file, &mut problems);
         if phase.is_none() {
-            prd.unread.extend(phase::number(file));
+            prd.unread.extend(name_of(&file.name).map(|(number, _)| number));
         }
         prd.phases.extend(phase.map(|phase| Phase { file: place, ..phase }));
         let source = String::from_utf8_lossy(file.bytes.as_deref().unwrap_or_default()).into_owned();
@@ -139,6 +140,15 @@ pub fn prd(files: &[PhaseFile]) -> Prd {
         file.problems.sort_by_key(|p| (p.span.start, p.code));
     }
     prd
+}
+
+/// Number and id of `phase-3-login.md`.
+fn name_of(name: &str) -> Option<(u32, String)> {
+    let stem = name.strip_suffix(".md")?;
+    let (number, slug) = stem.strip_prefix("phase-")?.split_once('-')?;
+    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    (digits && !slug.is_empty() && is_id(stem)).then_some(())?;
+    Some((number.parse().ok()?, stem.to_owned()))
 }
 
 /// True for a name that a phase file may have: whoever calls a file so means one.

@@ -4,10 +4,9 @@
 
 use super::needs::{Misread, read as read_needs};
 use super::part::Part;
-use super::{Phase, PhaseFile};
+use super::{Phase, PhaseFile, name_of};
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::epic::readable;
-use crate::ids::is_id;
 use crate::prose::hours::estimate_ms;
 use crate::prose::naming::naming;
 use crate::prose::{Block, Kind, blocks};
@@ -34,20 +33,6 @@ pub(super) fn read(file: &PhaseFile, problems: &mut Problems) -> Option<Phase> {
     let blocks = blocks(source);
     blocks.iter().for_each(|block| reader.block(block));
     Some(reader.finish())
-}
-
-/// The number of a phase by the name of its file.
-pub(super) fn number(file: &PhaseFile) -> Option<u32> {
-    name_of(&file.name).map(|(number, _)| number)
-}
-
-/// Number and id of `phase-3-login.md`.
-fn name_of(name: &str) -> Option<(u32, String)> {
-    let stem = name.strip_suffix(".md")?;
-    let (number, slug) = stem.strip_prefix("phase-")?.split_once('-')?;
-    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
-    (digits && !slug.is_empty() && is_id(stem)).then_some(())?;
-    Some((number.parse().ok()?, stem.to_owned()))
 }
 
 struct Reader<'a> {
