@@ -267,7 +267,7 @@ fn dotted(rest: &str) -> Option<Dotted> {
         return None;
     }
     let near = inner[like..].char_indices().take(MAX_TOLD_CHARS);
-    let close = near.take_while(|(_, c)| !matches!(c, '\n' | '$')).find(|(_, c)| *c == '}');
+    let close = near.take_while(|(_, c)| !matches!(c, '\n' | '$' | '{' | ';')).find(|(_, c)| *c == '}');
     let end = close.map_or(like, |(at, _)| like + at + 1);
     Some(Dotted { text: format!("${{{}", &inner[..end]) })
 }

@@ -15,7 +15,8 @@ const MAX_NESTED: usize = 3;
 /// So many items the macros of a condition go through, in all.
 const MAX_ITEMS: i64 = 100_000;
 
-/// Takes the size of its argument from the budget, and answers the argument; no condition can name it, because no name of the language begins so.
+/// Takes the size of its argument from the budget, and answers the argument; no condition can name it, because no name
+/// of the language begins so.
 const SPEND: &str = "@spend";
 
 /// A function that may answer what it was given without a copy.
