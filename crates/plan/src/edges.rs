@@ -8,7 +8,7 @@ use crate::guesses::Guesses;
 use crate::ids::Ids;
 use crate::model::Action;
 use crate::placed::NeedPlace;
-use crate::reference::{Ref, RefError, Script, Template};
+use crate::reference::{Dotted, Ref, RefError, Script, Template};
 use crate::tree::Span;
 use crate::when::Condition;
 use serde_json::Value as Json;
@@ -146,7 +146,10 @@ impl<'a> Edges<'a> {
         match action {
             Action::Argv(items) => items.iter().for_each(|i| self.text(i, span, problems)),
             Action::Shell { script, .. } => match Script::parse(script) {
-                Ok(script) => script.refs.iter().for_each(|r| self.reference(r, span, problems)),
+                Ok(script) => {
+                    script.refs.iter().for_each(|r| self.reference(r, span, problems));
+                    script.dotted.iter().for_each(|text| self.dotted(text, span, problems));
+                }
                 Err(error) => problems.push(self.malformed(span, error)),
             },
             Action::Agent { prompt, .. } => prompt.iter().for_each(|p| self.text(p, span, problems)),
@@ -172,6 +175,17 @@ impl<'a> Edges<'a> {
                 Json::Null | Json::Bool(_) | Json::Number(_) => {}
             }
         }
+    }
+
+    /// What begins as a reference to a task is none of the shell's.
+    fn dotted(&self, dotted: &Dotted, span: &Span, problems: &mut Problems) {
+        let is_task = |id: &str| self.names.tasks.find(id).is_some() || self.names.families.contains_key(id);
+        let Some(id) = dotted.heads().find(|id| is_task(id)) else { return };
+        let message = format!("`{dotted}` is not one");
+        let help = format!(
+            "`{id}` is a task: write `${{{id}.result}}`, with names or numbers between dots below it"
+        );
+        problems.push(self.malformed(span, RefError { span: span.clone(), message }).help(help));
     }
 
     fn malformed(&self, span: &Span, error: RefError) -> Diagnostic {
@@ -243,6 +257,10 @@ impl<'a> Edges<'a> {
         if !["result", "status", "duration_ms", "stdout", "exit_code"].contains(&field) {
             let help = "a task has `result`, `status`, `duration_ms`, `stdout` and `exit_code`";
             return Err((format!("asks for `{field}`").into(), Some(help.to_owned())));
+        }
+        if ["status", "duration_ms", "exit_code"].contains(&field) && reference.path.len() > 1 {
+            let help = format!("write `${{{id}.{field}}}`");
+            return Err((format!("goes into `{field}`, which is one value").into(), Some(help)));
         }
         if !self.free {
             self.on(id, span);

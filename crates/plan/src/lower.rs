@@ -2,10 +2,12 @@
 //!
 //! Node i is task i of the plan. Names that tasks share become table entries in bytewise order.
 
+use crate::apart::Check as Gate;
 use crate::ids::{self, Ids};
 use crate::model::{
     Action, Breaker as PlanBreaker, Budget as PlanBudget, Claim as PlanClaim, Plan, Share, Task,
 };
+use crate::reach::{Reach, Rows, sort};
 use regatta_engine::breaker::{BreakerPolicy, WhenOpen, Window};
 use regatta_engine::budget::Budget;
 use regatta_engine::spec::{
@@ -28,7 +30,7 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     let mut last = 0;
     let maps = plan.maps();
-    let nodes = plan
+    let nodes: Vec<NodeSpec> = plan
         .tasks
         .iter()
         .map(|task| {
@@ -48,7 +50,6 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
         })
         .collect();
     let spec = GraphSpec {
-        nodes,
         resources: resources
             .keys()
             .map(|name| ResourceSpec {
@@ -63,33 +64,39 @@ pub fn lower(plan: &Plan) -> (GraphSpec, RunConfig) {
         tools: tools.keys().map(|s| (*s).to_owned()).collect(),
         pinned: pinned(plan, &maps, &index),
         maps,
-        persons: plan
-            .tasks
-            .iter()
-            .zip(0..)
-            .filter_map(|(t, i)| Some((i, asked((plan, &index), t)?)))
-            .collect(),
+        persons: persons(plan, &nodes),
+        nodes,
     };
     (spec, config(plan, &tags, &agents))
 }
 
-/// What a person is asked, if the task is a gate that one decides.
-fn asked((plan, index): (&Plan, &Index<'_>), task: &Task) -> Option<Asked> {
-    let gate = task.gate.as_ref()?;
-    let question = gate.person.clone()?;
-    let (mut needs, mut seen, mut open) = (Vec::new(), BTreeSet::new(), vec![task]);
-    // All tasks before it that are a gate that it needs.
-    while let Some(at) = open.pop().filter(|_| !gate.needs.is_empty()) {
-        for before in at.needs.iter().filter_map(|id| index.find(id)).filter(|before| seen.insert(*before)) {
-            let before_it = &plan.tasks[before as usize];
-            if before_it.gate.as_ref().is_some_and(|other| gate.needs.contains(&other.name)) {
-                needs.push(before);
+/// What a person is asked, of each task that is a gate which one decides; with all tasks before it that are a gate which
+/// it needs.
+fn persons(plan: &Plan, nodes: &[NodeSpec]) -> BTreeMap<u32, Asked> {
+    let gates = || plan.tasks.iter().enumerate().filter_map(|(i, task)| Some((i, task.gate.as_ref()?)));
+    let asking: Vec<(usize, &Gate)> = gates().filter(|(_, gate)| gate.person.is_some()).collect();
+    let needed: BTreeSet<&String> = asking.iter().flat_map(|(_, gate)| &gate.needs).collect();
+    let sources: Vec<usize> =
+        gates().filter(|(_, gate)| needed.contains(&gate.name)).map(|(i, _)| i).collect();
+    let mut before: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+    if !sources.is_empty() {
+        let mut preds = Rows::new(nodes.len());
+        nodes.iter().for_each(|node| preds.push(node.needs.iter().copied()));
+        let (order, _) = sort(&preds);
+        let names = |at: usize| plan.tasks[at].gate.as_ref().map(|gate| gate.name.as_str());
+        Reach::new(preds, order).before(&sources, asking.iter().map(|(i, _)| *i), |from, to| {
+            let gate = plan.tasks[to].gate.as_ref();
+            if gate.is_some_and(|gate| gate.needs.iter().any(|need| names(from) == Some(need))) {
+                before.entry(to).or_default().extend(u32::try_from(from));
             }
-            open.push(before_it);
-        }
+        });
     }
-    needs.sort_unstable();
-    Some(Asked { gate: gate.name.clone(), question, needs })
+    let asked = |(i, gate): (usize, &Gate)| {
+        let needs = before.remove(&i).unwrap_or_default();
+        let question = gate.person.clone()?;
+        Some((u32::try_from(i).ok()?, Asked { gate: gate.name.clone(), question, needs }))
+    };
+    asking.into_iter().filter_map(asked).collect()
 }
 
 /// The pinned order; items of a map that are not named are where its first one was put.

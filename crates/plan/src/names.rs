@@ -3,12 +3,13 @@
 //! Looks at names only; edges are checked elsewhere.
 
 use crate::diagnostic::{Code, Diagnostic, Problems};
-use crate::draft::Draft;
+use crate::draft::{Draft, Spanned};
 use crate::fields::nearest;
 use crate::guesses::Guesses;
 use crate::model::{Action, Agent, BUILT_IN, Claim, Task, built_in};
 use crate::placed::Placed;
 use crate::reach::Reach;
+use regatta_engine::spec::Priority;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Locks, agents, tools, gates and resources that are named must exist, and be enough.
@@ -31,9 +32,12 @@ pub(crate) fn check_names(draft: &Draft<'_>, placed: &[Placed], problems: &mut P
             problems.push(problem);
         }
     }
-    for agent in draft.limits.per_agent.keys().filter(|a| !known.agents.contains(*a)) {
-        let message = format!("`per_agent` names agent `{agent}`, which is not among `agents`");
-        problems.push(Diagnostic::error(Code::UnknownName, draft.limits_span.clone(), message));
+    let has_cap = |agent: &&Spanned<String>| draft.limits.per_agent.contains_key(&agent.value);
+    for agent in draft.capped_agents.iter().filter(has_cap).filter(|a| !known.agents.contains(&a.value)) {
+        let message = format!("`per_agent` names agent `{}`, which is not among `agents`", agent.value);
+        let mut problem = Diagnostic::error(Code::UnknownName, agent.span.clone(), message);
+        problem.help = guesses.help(&agent.value, known.agents.iter().map(String::as_str));
+        problems.push(problem);
     }
 }
 
@@ -215,8 +219,14 @@ pub(crate) fn check_caps(draft: &Draft<'_>, placed: &[Placed], problems: &mut Pr
         ("per_tag", &limits.per_tag, tally(tags)),
         ("per_agent", &limits.per_agent, tally(tasks().filter_map(|task| task.action.agent()))),
     ];
+    // What there is not is another problem.
+    let is_known = |kind: &str, name: &String| match kind {
+        "per_priority" => Priority::ALL.iter().any(|known| known.name() == name),
+        "per_agent" => draft.agents.all.contains_key(name),
+        _ => true,
+    };
     for (kind, caps, counts) in kinds {
-        for (name, cap) in caps.iter().filter(|_| !placed.is_empty()) {
+        for (name, cap) in caps.iter().filter(|(name, _)| !placed.is_empty() && is_known(kind, name)) {
             let of = counts.get(name.as_str()).copied().unwrap_or(0);
             if *cap as usize >= of {
                 let message = format!(

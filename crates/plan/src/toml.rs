@@ -12,7 +12,9 @@ pub(crate) fn read<'s>(source: &'s str, problems: &mut Vec<Diagnostic>) -> Optio
     // The parser tells of every bracket beyond its bound.
     if let Some(error) = errors.iter().find(|e| is_too_deep(e.message())) {
         let message = format!("nesting is deeper than {MAX_DEPTH}");
-        problems.push(Diagnostic::error(Code::Limit, error.span().unwrap_or(0..0), message));
+        // Of a deeply dotted key the parser has no place.
+        let span = error.span().or_else(|| deep_key(source)).unwrap_or(0..0);
+        problems.push(Diagnostic::error(Code::Limit, span, message));
         return None;
     }
     for error in &errors {
@@ -35,6 +37,19 @@ pub(crate) fn read<'s>(source: &'s str, problems: &mut Vec<Diagnostic>) -> Optio
 /// The two ways in which the parser says it.
 fn is_too_deep(message: &str) -> bool {
     message.starts_with("recursion limit") || message.starts_with("cannot recurse further")
+}
+
+/// The first line with a key that is dotted too deeply, without its indentation.
+fn deep_key(source: &str) -> Option<Span> {
+    let is_deep = |line: &str| line.split('=').any(|part| part.matches('.').count() >= MAX_DEPTH);
+    let mut at = 0;
+    let line = source.split_inclusive('\n').find(|line| {
+        at += line.len();
+        is_deep(line)
+    })?;
+    let text = line.trim_start();
+    let start = at - text.len();
+    Some(start..start + text.trim_end().len())
 }
 
 struct Reader<'a, 's> {

@@ -1,5 +1,5 @@
-//! Files of formats 5 below `.workflow/`: written whole, never through a link, never over what is there unless that is
-//! asked for.
+//! Files of formats 5 below `.workflow/`, and those that the command line names: written whole, never over what is there
+//! unless that is asked for; the former never through a link.
 //!
 //! Knows names and texts only.
 
@@ -68,6 +68,21 @@ pub fn write(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
     // After a rename it is gone; after a link, or a failure, it is of no use to anybody.
     let _ = fs::remove_file(&beside);
     done
+}
+
+/// Writes a file that the command line names as [`write`] does, but through a link to where it leads; what is replaced
+/// keeps who may read it.
+///
+/// # Errors
+/// It is there, or no plain file (2), or cannot be written (4).
+pub fn replace(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
+    let Ok(there) = fs::canonicalize(path) else { return write(path, text, force) };
+    let meta = there.metadata().map_err(|e| unwritten(path, &e))?;
+    if !meta.is_file() {
+        return Err(CliError::usage(format!("`{}` is not a plain file", escape_path(path))));
+    }
+    write(&there, text, force)?;
+    fs::set_permissions(&there, meta.permissions()).map_err(|e| unwritten(path, &e))
 }
 
 fn place(path: &Path, beside: &Path, (text, force): (&str, bool)) -> Result<(), CliError> {

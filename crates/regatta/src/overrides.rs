@@ -148,8 +148,8 @@ impl Overrides {
         }
         let per_priority = pairs(&name(2), &args.per_priority)?;
         if let Some(other) = per_priority.keys().find(|p| !["P0", "P1", "P2", "P3"].contains(&p.as_str())) {
-            return Err(CliError::usage(format!("`{}` is no priority", other.escape_debug()))
-                .hint("priorities are P0, P1, P2, P3"));
+            let message = format!("`{} {}=…`: there is no such priority", name(2), other.escape_debug());
+            return Err(CliError::usage(message).hint("priorities are P0, P1, P2, P3"));
         }
         Ok(Overrides {
             max_parallel: args.max_parallel,
@@ -228,15 +228,22 @@ fn has_tag(plan: &Plan, tag: &String) -> bool {
 }
 
 fn pairs(flag: &str, given: &[String]) -> Result<BTreeMap<String, u32>, CliError> {
-    given
-        .iter()
-        .map(|pair| {
-            let parsed = pair.split_once('=').and_then(|(name, n)| Some((name.to_owned(), n.parse().ok()?)));
-            match parsed {
-                Some((_, 0)) => Err(CliError::usage(format!("`{flag} {pair}` would let nothing run"))),
-                Some(parsed) => Ok(parsed),
-                None => Err(CliError::usage(format!("`{flag} {}` is not NAME=NUMBER", pair.escape_debug()))),
+    let mut caps = BTreeMap::new();
+    for pair in given {
+        let refuse = |what: &str| Err(CliError::usage(format!("`{flag} {}` {what}", pair.escape_debug())));
+        let parsed = pair.split_once('=').and_then(|(name, n)| Some((name, n.parse().ok()?)));
+        match parsed {
+            Some((_, 0)) => return refuse("would let nothing run"),
+            Some((name, n)) => {
+                if let Some(other) = caps.insert(name.to_owned(), n) {
+                    return refuse(&format!(
+                        "and `{}={other}` are two caps of one name",
+                        name.escape_debug()
+                    ));
+                }
             }
-        })
-        .collect()
+            None => return refuse("is not NAME=NUMBER"),
+        }
+    }
+    Ok(caps)
 }

@@ -158,6 +158,7 @@ fn empty<'t>(
         on_failure: or(config.text("failureMode"), "on_failure", "continue"),
         limits: limits(config, (config.small("maxConcurrent"), slots), defaults),
         limits_span: 0..0,
+        capped_agents: Vec::new(),
         caps_waves: false,
         leases: BTreeMap::new(),
         resources: BTreeMap::new(),

@@ -178,6 +178,8 @@ pub(crate) struct Draft<'t> {
     pub(crate) on_failure: String,
     pub(crate) limits: Limits,
     pub(crate) limits_span: Span,
+    /// The agents that have caps, where they stand.
+    pub(crate) capped_agents: Vec<Spanned<String>>,
     /// `per_wave` is its own, not of settings.
     pub(crate) caps_waves: bool,
     pub(crate) resources: BTreeMap<String, u32>,

@@ -143,6 +143,7 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
         on_failure: text("on_failure", "continue"),
         limits: limits(f.inside("limits"), (f.inside("limits").small("max_parallel"), 4), defaults),
         limits_span: f.get("limits").map_or(0..0, |i| i.span()),
+        capped_agents: names_of(f.inside("limits").inside("per_agent")),
         caps_waves: f.inside("limits").small("per_wave").is_some(),
         resources: f.counts("resources"),
         leases: BTreeMap::new(),
@@ -177,6 +178,11 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
     let unbuilt = draft.apart.iter().flat_map(|apart| apart.unbuilt.clone());
     draft.unbuilt.extend(unbuilt.map(|key| Unbuilt { key, task: None }));
     draft
+}
+
+/// The keys of a map.
+fn names_of(f: Fields<'_>) -> Vec<Spanned<String>> {
+    f.pairs().map(|(key, _)| Spanned { value: key.text.to_owned(), span: key.span() }).collect()
 }
 
 /// Caps; `slots` is what the document says of `max_parallel`, and what holds if nobody says anything.

@@ -122,7 +122,7 @@ impl Merging<'_> {
         let objects: Vec<(usize, &Map<String, Value>)> =
             said.iter().filter_map(|(from, value)| Some((*from, value.as_object()?))).collect();
         // A rule may be for a member of what one source alone says.
-        if objects.len() == said.len() && (said.len() > 1 || self.rules_below(path)) {
+        if objects.len() == said.len() && (said.len() > 1 || path.is_above_one(&self.rules.rules)) {
             return self.merge_members(path, &objects);
         }
         if said.iter().all(|(_, other)| rule::same(other, value)) {
@@ -169,10 +169,6 @@ impl Merging<'_> {
     /// No more is looked at then.
     fn is_too_long(&self) -> bool {
         self.path_bytes > MOST_PATH_BYTES
-    }
-
-    fn rules_below(&self, path: &JsonPath) -> bool {
-        self.rules.rules.keys().any(|rule| path.is_above(rule))
     }
 
     fn rank(&self, from: usize) -> usize {

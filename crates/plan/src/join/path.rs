@@ -2,7 +2,9 @@
 //!
 //! Two ways to write one path are one path.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Bound;
 
 /// A path of member names.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -20,17 +22,28 @@ impl JsonPath {
     /// A member of what is here.
     #[must_use]
     pub fn member(&self, name: &str) -> JsonPath {
-        let text = if is_plain(name) {
-            format!("{}.{name}", self.text)
-        } else {
-            format!("{}[{}]", self.text, serde_json::Value::from(name))
-        };
-        JsonPath { text }
+        let mut path = self.clone();
+        path.enter(name);
+        path
     }
 
-    /// True if `other`, which is a path, leads through here.
-    pub(crate) fn is_above(&self, other: &str) -> bool {
-        other.strip_prefix(&self.text).is_some_and(|rest| rest.starts_with(['.', '[']))
+    /// Goes on to a member of what is here.
+    fn enter(&mut self, name: &str) {
+        if is_plain(name) {
+            self.text.push('.');
+            self.text.push_str(name);
+        } else {
+            self.text.push_str(&format!("[{}]", serde_json::Value::from(name)));
+        }
+    }
+
+    /// True if one of these leads through here.
+    pub(crate) fn is_above_one<T>(&self, paths: &BTreeMap<String, T>) -> bool {
+        [".", "["].iter().any(|next| {
+            let below = format!("{}{next}", self.text);
+            let mut from = paths.range::<str, _>((Bound::Included(below.as_str()), Bound::Unbounded));
+            from.next().is_some_and(|(path, _)| path.starts_with(&below))
+        })
     }
 
     /// Reads a path.
@@ -45,7 +58,7 @@ impl JsonPath {
             if let Some(after) = rest.strip_prefix('.') {
                 let end = after.find(['.', '[']).unwrap_or(after.len());
                 let name = after.get(..end).filter(|name| is_plain(name)).ok_or_else(wrong)?;
-                path = path.member(name);
+                path.enter(name);
                 rest = &after[end..];
                 continue;
             }
@@ -53,7 +66,7 @@ impl JsonPath {
             let mut names = serde_json::Deserializer::from_str(quoted).into_iter::<String>();
             let name = names.next().and_then(Result::ok).ok_or_else(wrong)?;
             rest = quoted.get(names.byte_offset()..).and_then(|r| r.strip_prefix(']')).ok_or_else(wrong)?;
-            path = path.member(&name);
+            path.enter(&name);
         }
         Ok(path)
     }

@@ -124,7 +124,10 @@ fn record((item, pairs): (Item<'_>, Map<'_>), shape: &Shape, what: What<'_>, pro
                 format!("`{}` and `{}` are two spellings of one key in {what}", first.text, key.text);
             problems.push(Diagnostic::error(Code::DuplicateKey, key.span(), message));
         }
-        found.push((field, key));
+        // One of each spelling: a key may stand again and again.
+        if !found.iter().any(|(_, known)| known.text == key.text) {
+            found.push((field, key));
+        }
         check(value, &field.kind, What::Key(key.text), problems);
     }
     let start = item.span().start..item.span().start;

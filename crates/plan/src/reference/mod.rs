@@ -5,7 +5,7 @@
 
 mod script;
 
-pub use script::Script;
+pub use script::{Dotted, Script};
 
 use crate::tree::Span;
 use serde_json::Value;
@@ -207,12 +207,16 @@ fn kind(value: &Value) -> String {
 /// What stands between `${` and `}` has at most this many bytes.
 const MAX_REF_BYTES: usize = 1_024;
 
+/// True for what may stand between `${` and `}`.
+fn in_reference(b: &u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'[' | b']')
+}
+
 /// The reference that begins at `start`, if one does: an id, a dot, a path, `}`. `item` and `index` need no dot.
 fn parse_at(text: &str, start: usize) -> Option<Ref> {
     let body = &text[start + 2..];
-    let ok = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'[' | b']');
     // Looks no further than a reference can reach: a text may hold `${` again and again.
-    let end = body.bytes().take(MAX_REF_BYTES + 1).take_while(ok).count();
+    let end = body.bytes().take(MAX_REF_BYTES + 1).take_while(in_reference).count();
     let inner = &body[..end];
     if inner.is_empty() || !body[end..].starts_with('}') || end > MAX_REF_BYTES {
         return None;

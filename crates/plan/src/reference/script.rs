@@ -2,8 +2,14 @@
 //!
 //! Reads quotes, comments and here-documents as the shell does; knows no values.
 
-use super::{Ref, RefError, parse_at};
+use super::{MAX_REF_BYTES, Ref, RefError, in_reference, parse_at};
 use std::collections::VecDeque;
+use std::fmt;
+
+/// The id of a task has at most this many bytes.
+const MAX_ID_BYTES: usize = 128;
+/// So far behind a malformed reference its brace is sought.
+const MAX_TOLD_CHARS: usize = 40;
 
 /// A script whose references are variables.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,6 +21,34 @@ pub struct Script {
     /// Names of `${name}` inside single quotes and quoted here-documents, where the shell fills in nothing. What stands behind
     /// `-c` is read by another shell, which does.
     pub literal: Vec<String>,
+    /// What begins as a reference (`${`, the characters of an id, a dot) and is none. It is the shell's own, untouched, unless
+    /// what stands before a dot is the id of a task.
+    pub dotted: Vec<Dotted>,
+}
+
+/// A text that begins as a reference and is none.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dotted {
+    /// From `${` on, without what no reference has; to its `}`, if it is closed.
+    text: String,
+}
+
+impl Dotted {
+    /// What may be the id of a task: all before each dot.
+    pub fn heads(&self) -> impl Iterator<Item = &str> {
+        let inner = self.text.strip_prefix("${").unwrap_or_default();
+        let end = inner.bytes().take(MAX_ID_BYTES + 1).take_while(in_reference).count();
+        inner[..end].match_indices('.').map(move |(at, _)| &inner[..at])
+    }
+}
+
+impl fmt::Display for Dotted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.chars().try_for_each(|c| match c {
+            '"' | '\'' => write!(f, "{c}"),
+            _ => write!(f, "{}", c.escape_debug()),
+        })
+    }
 }
 
 /// How the shell would read the text at a place.
@@ -37,6 +71,7 @@ impl Script {
             script: String::with_capacity(text.len()),
             refs: vec![],
             literal: vec![],
+            dotted: vec![],
             is_script: false,
             quote: Quote::None,
             stack: vec![],
@@ -46,7 +81,12 @@ impl Script {
             next_here: VecDeque::new(),
         };
         parser.run()?;
-        Ok(Script { script: parser.script, refs: parser.refs, literal: parser.literal })
+        Ok(Script {
+            script: parser.script,
+            refs: parser.refs,
+            literal: parser.literal,
+            dotted: parser.dotted,
+        })
     }
 }
 
@@ -55,6 +95,7 @@ struct ScriptParser<'a> {
     script: String,
     refs: Vec<Ref>,
     literal: Vec<String>,
+    dotted: Vec<Dotted>,
     /// What stands in these single quotes is for another shell.
     is_script: bool,
     quote: Quote,
@@ -137,6 +178,9 @@ impl ScriptParser<'_> {
         if quoted || self.quote == Quote::Single && !self.is_script {
             self.literal.extend(rest.strip_prefix("${").and_then(name).map(str::to_owned));
         }
+        if self.quote != Quote::Comment {
+            self.dotted.extend(dotted(rest));
+        }
         let c = rest.chars().next().unwrap_or('\0');
         let escaped = c == '\\' && !quoted && matches!(self.quote, Quote::None | Quote::Double);
         let mut length = c.len_utf8();
@@ -213,6 +257,19 @@ fn begins_command(before: &str) -> bool {
 /// In a script, `${x.y}` is ours only if it can be a reference of the plan language; the shell has no dots in names.
 fn belongs_to_us(reference: &Ref) -> bool {
     !reference.path.is_empty()
+}
+
+/// What begins here as a reference that has a dot; it is none. Is told to the brace on its line, if one is near.
+fn dotted(rest: &str) -> Option<Dotted> {
+    let inner = rest.strip_prefix("${")?;
+    let like = inner.bytes().take(MAX_REF_BYTES + 1).take_while(in_reference).count();
+    if !inner[..like].contains('.') || inner.starts_with('.') {
+        return None;
+    }
+    let near = inner[like..].char_indices().take(MAX_TOLD_CHARS);
+    let close = near.take_while(|(_, c)| !matches!(c, '\n' | '$' | '{' | ';')).find(|(_, c)| *c == '}');
+    let end = close.map_or(like, |(at, _)| like + at + 1);
+    Some(Dotted { text: format!("${{{}", &inner[..end]) })
 }
 
 /// The name of a variable before the brace that closes it.

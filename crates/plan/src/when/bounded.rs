@@ -1,10 +1,11 @@
 //! Bounds on what the evaluation of a condition costs: how deep its macros nest, and how many items they go through.
 //!
-//! Counts items, never time, so a condition has the same answer on every machine. The list of each macro is asked for
-//! its size before it is gone through; that is written into the parsed expression.
+//! Counts items, never time, so a condition has the same answer on every machine. What each macro goes through is handed
+//! to a function that takes its size from the budget before; that is written into the parsed expression.
 
-use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, ListExpr, operators};
-use cel::{Context, ExecutionError};
+use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr};
+use cel::common::value::CowVal;
+use cel::{Context, ExecutionError, FunctionContext};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -14,8 +15,14 @@ const MAX_NESTED: usize = 3;
 /// So many items the macros of a condition go through, in all.
 const MAX_ITEMS: i64 = 100_000;
 
-/// Takes a number of items from the budget; no condition can name it, because no name of the language begins so.
+/// Takes the size of its argument from the budget, and answers the argument; no condition can name it, because no name
+/// of the language begins so.
 const SPEND: &str = "@spend";
+
+/// A function that may answer what it was given without a copy.
+type Function = Box<
+    dyn for<'a, 'v> Fn(&mut FunctionContext<'a, 'v>) -> Result<CowVal<'a, 'v>, ExecutionError> + Send + Sync,
+>;
 
 /// Writes into an expression that its macros keep to the budget.
 ///
@@ -33,10 +40,15 @@ impl Budget {
     pub(super) fn of(context: &mut Context<'_, '_>) -> Result<Budget, String> {
         let left = Arc::new(AtomicI64::new(MAX_ITEMS));
         let budget = Budget(Arc::clone(&left));
-        let spend = move |items: i64| match left.fetch_sub(items, Ordering::Relaxed) >= items {
-            true => Ok(true),
-            false => Err(ExecutionError::function_error(SPEND, spent())),
-        };
+        let spend: Function = Box::new(move |call| {
+            let items = call.args.pop().ok_or_else(|| call.error("it has no argument"))?;
+            // What has no size cannot be gone through: the macro says so.
+            let size = items.as_sizer().map_or(0, |sizer| *sizer.size().inner());
+            match left.fetch_sub(size, Ordering::Relaxed) >= size {
+                true => Ok(items),
+                false => Err(call.error(spent())),
+            }
+        });
         context.add_function(SPEND, spend).map_err(|error| error.to_string())?;
         Ok(budget)
     }
@@ -72,14 +84,11 @@ fn walk(expression: &mut IdedExpr) -> Result<usize, String> {
     Ok(deepest)
 }
 
-/// `@spend(size(range)) ? range : []`.
+/// `@spend(range)`, which answers the range as it is: it is evaluated once.
 fn spending(range: IdedExpr) -> IdedExpr {
-    let expr = |expr: Expr| IdedExpr { id: range.id, expr };
-    let call = |name: &str, args: Vec<IdedExpr>| {
-        expr(Expr::Call(CallExpr { func_name: name.to_owned(), target: None, args }))
-    };
-    let spend = call(SPEND, vec![call("size", vec![range.clone()])]);
-    call(operators::CONDITIONAL, vec![spend, range.clone(), expr(Expr::List(ListExpr::new(Vec::new())))])
+    let id = range.id;
+    let call = CallExpr { func_name: SPEND.to_owned(), target: None, args: vec![range] };
+    IdedExpr { id, expr: Expr::Call(call) }
 }
 
 /// The expressions directly in one.
@@ -141,6 +150,11 @@ mod tests {
         assert_eq!(answer("t.result.all(v, v >= 0)", list(100_000)), Ok(true));
         assert_eq!(answer("t.result.all(v, v >= 0)", list(100_001)), spent);
         assert_eq!(answer("size(t.result.map(v, [v])) == 1000", list(1_000)), Ok(true));
+        // What goes through the answer of another does not ask that again.
+        let chained = "size(t.result.filter(v, v >= 0).map(v, v + 1).filter(v, v > 0)) == 20000";
+        assert_eq!(answer(chained, list(20_000)), Ok(true));
+        assert_eq!(answer(&chained.replace("20000", "30000"), list(33_333)), Ok(false));
+        assert_eq!(answer(chained, list(33_334)), spent);
         let both = "t.result.all(a, t.result.all(b, a >= 0 && b >= 0))";
         assert_eq!(answer(both, list(300)), Ok(true));
         assert_eq!(answer(both, list(400)), spent);

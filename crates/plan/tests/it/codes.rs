@@ -21,6 +21,14 @@ fn caps_that_never_bind() {
     cap("per_tag: { none: 1 }", two, "per_tag.none: 1` can never bind: 0 tasks count for it");
     cap("per_priority: { P2: 1 }", two, "");
     cap("per_priority: { P2: 2 }", two, "per_priority.P2: 2` can never bind: 2 tasks count for it");
+    // What there is not has no tasks, which is another problem.
+    let two_of =
+        |limits: &str| yaml(&format!("version: 1\nlimits: {{ {limits} }}\ntasks: [ {two} ]\n")).facts();
+    let said = |limits: &str| {
+        two_of(limits).iter().map(|f| format!("{} {}:{}", f.code, f.line, f.column)).collect::<Vec<_>>()
+    };
+    assert_eq!(said("per_priority: { P9: 1 }"), ["RG003 2:27"]);
+    assert_eq!(said("per_agent: { a: 1, bot: 1 }"), ["RG015 2:24", "RG015 2:30"]);
     cap("per_priority: { P0: 1 }", two, "per_priority.P0: 1` can never bind: 0 tasks count for it");
     cap("per_agent: { bot: 1 }", bot, "per_agent.bot: 1` can never bind: 1 task counts for it");
     cap("per_agent: { bot: 1 }", &format!("{bot}, {}", bot.replace("id: a", "id: b")), "");
@@ -81,7 +89,7 @@ fn every_code_has_its_words_and_its_place() {
     );
     check(
         "version: 1\nlimits: { per_agent: { bob: 1 } }\ntasks: []",
-        "RG015 2:9 `per_agent` names agent `bob`, which is not among `agents`",
+        "RG015 2:24 `per_agent` names agent `bob`, which is not among `agents`",
     );
 }
 
@@ -141,6 +149,17 @@ fn nesting_deeper_than_64_is_refused_with_rg002() {
     check(&deep, "RG002 1:67 nesting is deeper than 64");
     let facts = as_format(&"[".repeat(100_000), Format::Json).facts();
     assert_eq!(facts[0].message, "nesting is deeper than 64");
+    // In TOML, too, with its place: brackets, keys and headers.
+    let dotted = vec!["a"; 100].join(".");
+    for (line, column) in [
+        (format!("x = {}{}", "[".repeat(100), "]".repeat(100)), 85),
+        (format!("  {dotted} = 1"), 3),
+        (format!("[{dotted}]"), 1),
+    ] {
+        let facts = as_format(&format!("version = 1\nname = \"x\"\n{line}\n"), Format::Toml).facts();
+        let said: Vec<_> = facts.iter().map(|f| (f.code, f.line, f.column, f.message.as_str())).collect();
+        assert_eq!(said, [("RG002", 3, column, "nesting is deeper than 64")]);
+    }
 }
 
 #[test]

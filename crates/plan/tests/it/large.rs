@@ -2,7 +2,7 @@
 //!
 //! These tests hang, or run out of memory or stack, when a bound is lost.
 
-use crate::world::{as_format, check, yaml};
+use crate::world::{as_format, check, plan, yaml};
 use regatta_plan::Format;
 
 #[test]
@@ -56,14 +56,51 @@ fn the_names_that_were_probably_meant_are_sought_within_one_bound() {
 #[test]
 fn commands_that_prepare_or_verify_a_worktree_are_at_most_a_hundred() {
     let commands = |n: usize| vec!["x"; n].join(", ");
-    let plan = |setup: usize, verify: usize| {
+    let of = |setup: usize, verify: usize| {
         format!(
             "version: 1\nisolation: worktree\nworktree: {{ setup: [{}] }}\ntasks: [ {{ id: a, run: x, verify: [{}] }} ]",
             commands(setup),
             commands(verify)
         )
     };
-    assert_eq!(yaml(&plan(100, 100)).errors(), 0);
-    check(&plan(101, 1), "RG002 3:321 `setup` has more than 100 commands");
-    check(&plan(1, 101), "RG002 4:336 `verify` has more than 100 commands");
+    assert_eq!(yaml(&of(100, 100)).errors(), 0);
+    check(&of(101, 1), "RG002 3:321 `setup` has more than 100 commands");
+    check(&of(1, 101), "RG002 4:336 `verify` has more than 100 commands");
+}
+
+#[test]
+fn the_rules_of_a_join_are_compared_with_those_above_them_in_one_pass() {
+    let of = |rules: &[String]| {
+        let rules: Vec<String> = rules.iter().map(|path| format!("{path:?}:\"last\"")).collect();
+        let join = format!("{{\"conflict\":\"merge-with-rules\",\"rules\":{{{}}}}}", rules.join(","));
+        let text = format!(
+            "{{\"version\":1,\"tasks\":[{{\"id\":\"a\",\"run\":\"x\"}},{{\"id\":\"j\",\"needs\":[\"a\"],\"join\":{join}}}]}}"
+        );
+        as_format(&text, Format::Json)
+    };
+    let apart: Vec<String> = (0..50_000).map(|n| format!("$.member{n}")).collect();
+    assert_eq!(of(&apart).errors(), 0);
+    let below: Vec<String> = apart.iter().map(|path| format!("{path}.x")).collect();
+    assert_eq!(of(&[apart, below].concat()).errors(), 50_000);
+    assert_eq!(of(&[format!("${}", ".m".repeat(200_000))]).errors(), 0);
+}
+
+#[test]
+fn a_known_key_that_stands_many_times_is_judged_in_one_pass() {
+    let names = vec!["\"name\":\"x\""; 100_000].join(",");
+    assert_eq!(as_format(&format!("{{\"version\":1,\"tasks\":[],{names}}}"), Format::Json).errors(), 99_999);
+}
+
+#[test]
+fn what_must_have_passed_before_persons_are_asked_is_found_in_one_pass() {
+    let mut text = String::from(
+        "version: 1\ngates: { first: { run: 'true' }, ok: { person: go on?, needs: [first] } }\ntasks:\n  - { id: t00000, gate: first }\n",
+    );
+    for n in 1..20_000 {
+        let action = if n % 10 == 0 { "gate: ok" } else { "run: x" };
+        text.push_str(&format!("  - {{ id: t{n:05}, needs: [t{:05}], {action} }}\n", n - 1));
+    }
+    let (spec, _) = regatta_plan::lower(&plan(&text));
+    assert_eq!(spec.persons.len(), 1_999);
+    assert!(spec.persons.values().all(|asked| asked.needs == [0]));
 }

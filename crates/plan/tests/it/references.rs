@@ -117,3 +117,57 @@ fn references_of_prompts_parameters_and_for_each_imply_edges_too() {
         .collect();
     assert_eq!(needs, ["a:", "b:a", "c:b", "d[0]:c"], "{}", loaded.render(false));
 }
+
+#[test]
+fn a_path_below_what_is_one_value_is_an_error() {
+    for field in ["status", "duration_ms", "exit_code"] {
+        for run in [format!("[echo, '${{a.{field}.x}}']"), format!("'echo ${{a.{field}.x}}'")] {
+            let text = format!("version: 1\ntasks: [ {{ id: a, run: x }}, {{ id: b, run: {run} }} ]");
+            let loaded = yaml(&text);
+            let said: Vec<_> = loaded.facts().iter().map(|f| (f.code, f.message.clone())).collect();
+            let message = format!("`${{a.{field}.x}}` in task `b` goes into `{field}`, which is one value");
+            assert_eq!(said, [("RG013", message)]);
+        }
+    }
+}
+
+#[test]
+fn in_a_script_what_begins_as_a_reference_to_a_task_and_is_none_is_an_error() {
+    let of = |script: &str| {
+        let text = serde_json::json!({ "version": 1, "tasks": [
+            { "id": "a", "run": "x" }, { "id": "a.b", "run": "x" },
+            { "id": "m", "matrix": { "os": ["x"] }, "run": "x" }, { "id": "c", "run": script },
+        ] });
+        let loaded = yaml(&text.to_string());
+        loaded.facts().iter().map(|f| format!("{} {}", f.code, f.message)).collect::<Vec<_>>()
+    };
+    for (script, told) in [
+        ("echo ${a.result.}", "${a.result.}"),
+        ("echo ${a.result..x}", "${a.result..x}"),
+        ("echo ${a.result.0.}", "${a.result.0.}"),
+        ("echo ${a.result[\"x\"]}", "${a.result[\"x\"]}"),
+        ("echo \"${a.stdout:-x}\"", "${a.stdout:-x}"),
+        ("echo ${a.stdout } y", "${a.stdout }"),
+        ("echo ${a.result.x", "${a.result.x"),
+        ("echo ${a.result.x and ${m[x].}", "${a.result.x"),
+        ("echo ${a.}", "${a.}"),
+        ("echo ${a.b.result.}", "${a.b.result.}"),
+        ("echo ${m[x].result.}", "${m[x].result.}"),
+        ("echo ${m.results.}", "${m.results.}"),
+        ("sh -c 'echo ${a.result.}'", "${a.result.}"),
+    ] {
+        let said = of(script);
+        let message = format!("RG013 a reference of task `c` cannot be used: `{told}` is not one");
+        assert_eq!(said.first(), Some(&message), "{script}: {said:?}");
+    }
+    for script in [
+        "echo ${x.result.}",
+        "echo ${a:-x.y}",
+        "echo ${a%.*}",
+        "# ${a.result.}",
+        "echo \\${a.result.}",
+        "${ab.c:-x}",
+    ] {
+        assert_eq!(of(script), Vec::<String>::new(), "{script}");
+    }
+}

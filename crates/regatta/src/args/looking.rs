@@ -156,10 +156,10 @@ pub struct PostMortemArgs {
     #[arg(long)]
     pub json: bool,
     /// Write it to a file instead of standard output.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "to_file")]
     pub out: Option<PathBuf>,
     /// Write it into .workflow/post-mortem/, under the id of the epic.
-    #[arg(long, conflicts_with_all = ["out", "json"])]
+    #[arg(long, conflicts_with_all = ["out", "json"], group = "to_file")]
     pub write: bool,
     /// The id of the epic [default: what the plan says, else the run].
     #[arg(long, value_name = "ID")]
@@ -168,7 +168,7 @@ pub struct PostMortemArgs {
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,
     /// Replace the file if it is there.
-    #[arg(long, requires = "write")]
+    #[arg(long, requires = "to_file")]
     pub force: bool,
 }
 

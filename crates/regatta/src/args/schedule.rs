@@ -104,6 +104,9 @@ pub struct ExportArgs {
     /// Write to a file instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Replace the file if it is there.
+    #[arg(long, requires = "out")]
+    pub force: bool,
 }
 
 /// A format of `export`.

@@ -12,6 +12,7 @@ use crate::render::count;
 use crate::render::escape::{escape, escape_path};
 use crate::view::store_error;
 use regatta_journal::Place;
+use regatta_plan::Format;
 use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
@@ -44,6 +45,7 @@ pub fn run(context: &Context, args: &InitArgs) -> Result<Exit, CliError> {
         _ => context.workspace.join(PLAN),
     };
     let shown = shown(&path, context);
+    refuse_format(&shown)?;
     let made = sketch(&found, &name, &word(&shown));
     if print {
         out(&made.text);
@@ -56,6 +58,19 @@ pub fn run(context: &Context, args: &InitArgs) -> Result<Exit, CliError> {
         false => text(&found, &made, (&shown, config_is_new)),
     });
     Ok(Exit::Success)
+}
+
+/// What is written is YAML: under a name that says something else nobody could read it.
+fn refuse_format(shown: &str) -> Result<(), CliError> {
+    let format = match Format::detect(shown, b"") {
+        Format::Yaml => return Ok(()),
+        Format::Json => "JSON",
+        Format::Toml => "TOML",
+    };
+    let message =
+        format!("`{}` is read as {format}, and `init` writes YAML; nothing was written", escape(shown));
+    let yaml = Path::new(shown).with_extension("yaml").display().to_string();
+    Err(CliError::usage(message).hint(format!("`regatta init {}`", word(&escape(&yaml)))))
 }
 
 /// The files that are written.
@@ -100,6 +115,20 @@ fn unwritten(path: &Path, e: &std::io::Error) -> CliError {
     CliError::environment(format!("cannot write `{}`: {e}", escape_path(path)))
 }
 
+/// Caps by name, in the table of the others: there are none by default.
+const NAMED_CAPS: &str = "\
+# # no per_priority by default; for example: per_priority = { P2 = 3, P3 = 1 }
+# # no per_tag by default; for example: per_tag = { db = 1 }
+# # no per_agent by default; for example: per_agent = { reviewer = 2 }
+";
+
+/// Those built in are used where nothing is said.
+const DOMAINS: &str = "
+# Domains for `regatta analyze`, each with patterns of its files, in place of the built-in ones.
+#[domains]
+#web = [\"web/\", \"*.css\"]
+";
+
 /// A settings file that says what holds anyway.
 fn settings() -> String {
     let mut text = "\
@@ -122,12 +151,15 @@ fn settings() -> String {
         }
         text.push_str(&match value {
             // It has no default: an example must not become a limit when everything is uncommented.
-            "none" if key == "per_wave" => format!("# # no {key} by default; for example: {key} = 4\n"),
+            "none" if key == "per_wave" => {
+                format!("# # no {key} by default; for example: {key} = 4\n{NAMED_CAPS}")
+            }
             "none" => format!("# # no {key} by default; for example: {key} = \"10m\"\n"),
             value => format!("# {key} = {}\n", literal(value)),
         });
     }
     text.push_str("\n# Counted leases: units that all runs of this workspace share.\n[leases]\n# gpu = 2\n");
+    text.push_str(DOMAINS);
     text.push_str("\n# An agent for plans that name one which they do not have.\n#[agents.reviewer]\n#preset = \"codex\"\n");
     text
 }
@@ -141,7 +173,9 @@ fn literal(value: &str) -> String {
 fn shown(path: &Path, context: &Context) -> String {
     let cwd = std::fs::canonicalize(&context.cwd).unwrap_or_else(|_| context.cwd.clone());
     if let Ok(below) = path.strip_prefix(&cwd) {
-        return below.display().to_string();
+        let below = below.display().to_string();
+        // No option of the commands that are told.
+        return if below.starts_with('-') { format!("./{below}") } else { below };
     }
     let up = cwd.ancestors().position(|dir| path.parent() == Some(dir));
     match (up, path.file_name()) {

@@ -55,7 +55,7 @@ pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
                 text
             }
         };
-        replace(&context.cwd.join(path), &text, args.force)?;
+        outputs::replace(&context.cwd.join(path), &text, args.force)?;
     }
     print(told_of(context, plan), improved.as_ref(), args.json)
 }
@@ -154,30 +154,4 @@ fn with_order(
         err("note: comments inside the `order` that was replaced are gone\n");
     }
     Ok(ordered.text)
-}
-
-/// Writes a file whole, through a link to where it leads; what is there is replaced with `force` only, and keeps who may
-/// read it.
-///
-/// # Errors
-/// It is there, or no plain file (2), or cannot be written (4).
-fn replace(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
-    let Ok(there) = std::fs::canonicalize(path) else { return outputs::write(path, text, force) };
-    let cannot =
-        |e: std::io::Error| CliError::environment(format!("cannot write `{}`: {e}", escape_path(path)));
-    let meta = there.metadata().map_err(cannot)?;
-    if !meta.is_file() {
-        return Err(CliError::usage(format!("`{}` is not a plain file", escape_path(path))));
-    }
-    outputs::write(&there, text, force)?;
-    std::fs::set_permissions(&there, meta.permissions()).map_err(cannot)
-}
-
-/// Writes a file that the command line names.
-///
-/// # Errors
-/// It cannot be written.
-pub fn write(context: &Context, path: &Path, text: &str) -> Result<(), CliError> {
-    std::fs::write(context.cwd.join(path), text)
-        .map_err(|e| CliError::environment(format!("cannot write `{}`: {e}", escape_path(path))))
 }

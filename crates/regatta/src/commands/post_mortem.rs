@@ -5,15 +5,16 @@ use crate::args::PostMortemArgs;
 use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::outputs::{refuse_present, replace};
 use crate::post_mortem::{self, Gathered, kept, refuse_kept};
-use crate::render::escape::{escape, escape_path};
+use crate::render::escape::escape;
 use crate::view::{RunView, reader};
 use regatta_journal::Which;
 
 /// Runs the verb.
 ///
 /// # Errors
-/// No such run, the journal cannot be read, the file cannot be written, or an agent that is asked gives no judgement.
+/// No such run, the journal cannot be read, the file is there already or cannot be written, or an agent that is asked gives no judgement.
 pub fn run(context: &Context, args: &PostMortemArgs) -> Result<Exit, CliError> {
     let reader = reader(&context.workspace)?;
     let which = args.run.as_deref().map_or(Which::Newest, Which::Named);
@@ -23,6 +24,10 @@ pub fn run(context: &Context, args: &PostMortemArgs) -> Result<Exit, CliError> {
     if args.write {
         // Before an agent is paid.
         refuse_kept(context, report.epic_id(), args.force)?;
+    }
+    let out_path = args.out.as_ref().map(|path| context.cwd.join(path));
+    if let Some(path) = out_path.as_ref().filter(|_| !args.force) {
+        refuse_present(std::slice::from_ref(path))?;
     }
     let report = match &args.agent {
         Some(agent) => post_mortem::judged(context, &view, (report, agent))?,
@@ -39,11 +44,9 @@ pub fn run(context: &Context, args: &PostMortemArgs) -> Result<Exit, CliError> {
         out(&format!("wrote {}\n", escape(&name)));
         return Ok(Exit::Success);
     }
-    let Some(path) = &args.out else {
-        out(&text);
-        return Ok(Exit::Success);
-    };
-    std::fs::write(context.cwd.join(path), text)
-        .map_err(|e| CliError::environment(format!("cannot write `{}`: {e}", escape_path(path))))?;
+    match &out_path {
+        Some(path) => replace(path, &text, args.force)?,
+        None => out(&text),
+    }
     Ok(Exit::Success)
 }

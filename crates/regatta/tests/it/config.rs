@@ -76,6 +76,14 @@ fn what_a_layer_says_is_what_a_run_does() {
     world.set("REGATTA_PER_TAG", "db=2, nobody=1");
     world.set("REGATTA_SCHEDULE", "waves");
     assert_eq!(caps(&world), "caps: max_parallel 3, P1 3, tag db 2");
+    for (name, value, told) in [
+        ("REGATTA_PER_PRIORITY", "P4=1", "`$REGATTA_PER_PRIORITY P4=…`: there is no such priority"),
+        ("REGATTA_PER_TAG", "db=1,db=2", "`$REGATTA_PER_TAG db=2` and `db=1` are two caps of one name"),
+    ] {
+        let said = world.command(&["plan", "plan.yaml"]).env(name, value).output().unwrap();
+        let err = String::from_utf8(said.stderr).unwrap();
+        assert!(said.status.code() == Some(2) && err.contains(told), "{err}");
+    }
     let text = world.regatta(&["plan", "plan.yaml", "--max-parallel", "8"]).exits(0).out;
     assert!(text.contains("max_parallel 8") && text.contains("schedule waves"), "{text}");
 }

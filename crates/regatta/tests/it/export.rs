@@ -199,6 +199,22 @@ fn the_caps_of_the_command_line_and_a_better_order_are_drawn() {
 }
 
 #[test]
+fn a_picture_replaces_what_is_there_with_force_only_also_the_plan_itself() {
+    let plan = layers(2, 2);
+    let world = World::with(&plan);
+    world.write("mine.svg", "mine");
+    for out in ["mine.svg", "plan.yaml"] {
+        let said = world.regatta(&["export", "plan.yaml", "--format", "svg", "--out", out]).exits(2);
+        assert!(said.err.contains("is there already; nothing was written"), "{}", said.err);
+        assert!(said.err.contains("hint: `--force`"), "{}", said.err);
+    }
+    assert_eq!((world.read("mine.svg").as_str(), world.read("plan.yaml")), ("mine", plan));
+    world.regatta(&["export", "plan.yaml", "--format", "svg", "--out", "mine.svg", "--force"]).exits(0);
+    assert!(world.read("mine.svg").starts_with("<svg"), "{}", world.read("mine.svg"));
+    world.regatta(&["export", "plan.yaml", "--force"]).exits(2);
+}
+
+#[test]
 fn an_empty_plan_is_drawn_and_what_cannot_be_drawn_is_refused() {
     let world = World::with("version: 1\ntasks: []");
     for args in [&["--format", "svg"][..], &["--format", "svg", "--view", "graph"], &["--view", "gantt"], &[]]

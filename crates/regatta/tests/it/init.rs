@@ -256,6 +256,34 @@ fn the_settings_file_says_what_holds_anyway_and_every_line_of_it_may_be_used() {
     assert!(after.as_array().unwrap().iter().all(ours), "{after}");
     let same = values(&after).into_iter().filter(|row| before.contains(row)).count();
     assert_eq!((same, before.len()), (17, 17), "all but the lease");
+    // Every key that there is stands in it; whole tables are uncommented with their own lines.
+    let schema = world.regatta(&["schema", "settings"]).exits(0).json();
+    for key in schema["properties"].as_object().unwrap().keys() {
+        assert!(text.contains(&format!("{key} = ")) || text.contains(&format!("[{key}")), "{key}: {text}");
+    }
+    let limits = "max_parallel per_wave per_priority per_tag per_agent output";
+    assert!(limits.split(' ').all(|key| text.contains(&format!("{key} = "))), "{text}");
+    let all: Vec<&str> = text.lines().map(|l| l.split_once(" for example: ").map_or(l, |(_, l)| l)).collect();
+    let all: String = all
+        .iter()
+        .map(|l| {
+            format!(
+                "{}\n",
+                l.strip_prefix('#').filter(|l| l.starts_with('[') || l.contains(" = ")).unwrap_or(l)
+            )
+        })
+        .collect();
+    world.write("repo/.regatta/config.toml", &all);
+    let rows = rows(&world).to_string();
+    for key in [
+        "limits.per_priority.P3",
+        "limits.per_tag.db",
+        "limits.per_agent.reviewer",
+        "domains.web",
+        "agents.reviewer",
+    ] {
+        assert!(rows.contains(&format!("\"{key}\"")), "{key}: {rows}");
+    }
     let mode = std::fs::metadata(world.path("repo/.regatta")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }
@@ -309,4 +337,27 @@ fn a_program_that_is_missing_is_told_before_a_task_fails_for_it() {
     world.set("PATH", empty.to_str().unwrap());
     let said = world.regatta(&["init"]).exits(0).out;
     assert!(said.contains("note: `go` is not on your PATH"), "{said}");
+}
+
+#[test]
+fn a_plan_is_written_under_a_name_by_which_it_is_read_and_the_commands_that_follow_work() {
+    let world = with(&[]);
+    for (name, format, better) in
+        [("x.toml", "TOML", "x.yaml"), ("a b.json", "JSON", "'a b.yaml'"), ("x.jsonc", "JSON", "x.yaml")]
+    {
+        let said = world.regatta(&["init", name]).exits(2);
+        assert!(
+            said.err.contains(&format!("`{name}` is read as {format}, and `init` writes YAML")),
+            "{}",
+            said.err
+        );
+        assert!(said.err.contains(&format!("hint: `regatta init {better}`")), "{}", said.err);
+        assert!(!world.path(name).exists() && !world.path("repo/.regatta").exists());
+    }
+    for name in ["a b.yaml", "./-x.yml", "plain"] {
+        let said = world.regatta(&["init", name]).exits(0).out;
+        let next = said.lines().find_map(|line| line.strip_prefix("next: regatta ")).unwrap();
+        let words: Vec<&str> = next.splitn(2, ' ').map(|word| word.trim_matches('\'')).collect();
+        world.regatta(&words).exits(0);
+    }
 }

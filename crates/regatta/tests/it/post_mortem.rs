@@ -190,7 +190,15 @@ fn a_post_mortem_as_json_has_the_same_facts_and_goes_where_it_is_told() {
     assert_eq!(said.out, "");
     assert_eq!(serde_json::from_str::<Value>(&world.read("report.json")).unwrap(), report);
     let said = world.regatta(&["post-mortem", "--out", "missing/report.md"]).exits(4);
-    assert!(said.err.starts_with("error: cannot write `missing/report.md`: "), "{}", said.err);
+    assert!(said.err.starts_with("error: cannot write `"), "{}", said.err);
+    assert!(said.err.contains("/missing/report.md`: "), "{}", said.err);
+    // What is there is replaced with force only.
+    let said = world.regatta(&["post-mortem", "--out", "report.json"]).exits(2);
+    assert!(said.err.contains("report.json` is there already; nothing was written"), "{}", said.err);
+    assert_eq!(serde_json::from_str::<Value>(&world.read("report.json")).unwrap(), report);
+    world.regatta(&["post-mortem", "--out", "report.json", "--force"]).exits(0);
+    assert!(world.read("report.json").starts_with("---\n"), "{}", world.read("report.json"));
+    world.regatta(&["post-mortem", "--force"]).exits(2);
     world.regatta(&["post-mortem", "nope"]).exits(2);
 }
 
