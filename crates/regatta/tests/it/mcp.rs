@@ -178,6 +178,11 @@ fn a_document_with_problems_is_refused_with_all_of_them_and_nothing_is_started()
     let plan = json!({ "version": 1, "tasks": [ { "id": "a", "run": "true" } ] });
     let said = client.call("parallel_execute", plan.clone());
     assert_eq!(said["error"]["hint"], "a plan is started with `run_start`");
+    let mut deep = json!(1);
+    (0..70).for_each(|_| deep = json!([deep]));
+    let task = json!({ "id": "a", "tool": "json_query", "params": { "data": deep, "path": "$" } });
+    let said = client.call("parallel_execute", json!({ "tasks": [task] }));
+    assert!(said["error"]["message"].as_str().unwrap().contains("deeper than 64"), "{said}");
     let said =
         client.call("plan_check", json!({ "plan": "version: 1\ntasks: [ { id: a, run: x, needs: [b] } ]" }));
     assert_eq!((&said["valid"], &said["problems"][0]["line"]), (&json!(false), &json!(2)));
