@@ -452,6 +452,8 @@ pub(crate) fn cwd_in(root: &Path, task: &Task, scope: &TaskScope<'_>) -> Result<
     let text = resolve_text(text, scope)?;
     let path = Path::new(&text);
     let inside = path.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+    // A whole path is looked at where it leads; a missing one leads nowhere.
+    let inside = inside || path.is_absolute() && path.exists();
     let joined = root.join(path);
     let real = |p: &Path| std::fs::canonicalize(p).ok();
     let stays = match (real(&joined), real(root)) {
