@@ -1,47 +1,68 @@
-//! How ends are judged: small ones at once, large ones on threads. What a task wrote is read, redacted and written once
-//! more, which takes the time that timeouts, starts and people have to be minded in.
+//! Large ends, and the threads that judge them: what a task wrote is read, redacted and written once more, which takes the
+//! time that timeouts, starts and people have to be minded in.
 //!
-//! ```text
-//! ended -> small: judged -------------------------------> input
-//!       `-> large: waits -> a thread judges -> Driven ----'
-//! ```
-//! A part of the driver: it never waits. An attempt whose end is being judged is live to the engine and gone to the
-//! keeper; whatever it is to be ended for by then, it had ended by itself. How an end is judged is known by `judge`.
+//! An attempt whose end is being judged is live to the engine and gone to the keeper; whatever it is to be ended for by then, it
+//! had ended by itself. How an end is judged is known by `judge`. Knows no loop.
 
 use crate::action::{Actions, Kind};
 use crate::collect;
 use crate::driven::Ring;
 use crate::judge::{Job, Left, NoRoom, judge};
 use crate::keeper::Ended;
-use crate::local::{Broken, Judged, Local};
 use crate::redact::Raw;
 use crate::tool_files;
 use crate::turn::Arrival;
 use regatta_engine::input::Input;
-use regatta_fault as fault;
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 /// What is smaller is judged at once, in bytes: some milliseconds at most.
 const LARGE_BYTES: u64 = 256 << 10;
 
 /// Everything that is needed to judge an end.
-struct Large {
-    job: Job,
-    ended: Ended,
-    streams: [Option<Raw>; 2],
-    left: Left,
+pub(crate) struct Large {
+    pub(crate) job: Job,
+    pub(crate) ended: Ended,
+    pub(crate) streams: [Option<Raw>; 2],
+    pub(crate) left: Left,
+}
+
+impl Large {
+    /// Whether there is much to read. What cannot be asked is small: reading it fails, too.
+    fn is_large(&self) -> bool {
+        let written = self.streams.iter().flatten().map(|raw| raw.bytes().unwrap_or_default());
+        let files = [collect::RESULT, tool_files::SAID_FILE].map(|name| self.job.dir.path.join(name));
+        let left = files.iter().filter(|_| self.job.kind == Kind::Attempt);
+        let left = left.map(|path| path.symlink_metadata().map_or(0, |meta| meta.len()));
+        written.chain(left).sum::<u64>() > LARGE_BYTES
+    }
+
+    /// Judges it.
+    pub(crate) fn judge(self, actions: &Actions) -> Done {
+        let Large { job, ended, streams, left } = self;
+        let (id, ran_ms) = (ended.attempt, NonZeroU64::new(ended.ran_ms));
+        let judged = catch_unwind(AssertUnwindSafe(|| judge(actions, &job, (&ended, streams), left)));
+        let judged = judged.unwrap_or_else(|_| {
+            let why = Some("judging its end broke off; this is a bug of regatta".into());
+            Ok(Input::AttemptLost { attempt: job.attempt, why }.into())
+        });
+        Done { id, job, judged, ran_ms, told: false }
+    }
 }
 
 /// An end that was judged.
-struct Done {
-    id: u64,
-    job: Job,
-    judged: Result<Arrival, NoRoom>,
+pub(crate) struct Done {
+    /// The number that the keeper knows.
+    pub(crate) id: u64,
+    pub(crate) job: Job,
+    pub(crate) judged: Result<Arrival, NoRoom>,
     /// How long the attempt ran: it is judged later than it ended.
-    ran_ms: Option<NonZeroU64>,
+    pub(crate) ran_ms: Option<NonZeroU64>,
+    /// It was told to end since.
+    pub(crate) told: bool,
 }
 
 /// The ends that are judged on threads: as many at once as there are cores. Waits for these when it is dropped.
@@ -75,34 +96,56 @@ impl Judging {
         }
     }
 
-    fn takes(&mut self, large: Large, actions: &Arc<Actions>) {
+    /// Takes an end that is better judged beside the loop; gives it back if it is not.
+    pub(crate) fn takes(&mut self, large: Large, actions: &Arc<Actions>) -> Option<Large> {
+        if self.ring.is_none() || !large.is_large() {
+            return Some(large);
+        }
         self.under_way.insert(large.ended.attempt, (large.job.attempt.0, false));
         self.waiting.push_back(large);
         self.goes_on(actions);
+        None
+    }
+
+    /// What was judged since the last call; what waits is begun with instead.
+    pub(crate) fn take_done(&mut self, actions: &Arc<Actions>) -> Vec<Done> {
+        let mut done = std::mem::take(&mut *lock(&self.done));
+        for one in &mut done {
+            one.told = self.under_way.remove(&one.id).is_some_and(|(_, told)| told);
+        }
+        self.goes_on(actions);
+        done
     }
 
     /// Begins with what waits, as far as there are cores.
     fn goes_on(&mut self, actions: &Arc<Actions>) {
+        self.threads.retain(|thread| !thread.is_finished());
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        while self.under_way.len() - self.waiting.len() < cores {
+        while self.under_way.len() - self.waiting.len() - lock(&self.done).len() < cores {
             let Some(large) = self.waiting.pop_front() else { return };
-            self.threads.retain(|thread| !thread.is_finished());
-            let (actions, done, ring) = (Arc::clone(actions), Arc::clone(&self.done), self.ring.clone());
-            self.threads.push(thread::spawn(move || {
-                let Large { job, ended, streams, left } = large;
-                let judged = judge(&actions, &job, (&ended, streams), left);
-                let (id, ran_ms) = (ended.attempt, NonZeroU64::new(ended.ran_ms));
-                done.lock().unwrap_or_else(PoisonError::into_inner).push(Done { id, job, judged, ran_ms });
+            // Where there is no thread to be had it is judged here.
+            let slot = Arc::new(Mutex::new(Some(large)));
+            let (taken, actions) = (Arc::clone(&slot), Arc::clone(actions));
+            let (done, ring) = (Arc::clone(&self.done), self.ring.clone());
+            let work = move || {
+                let Some(large) = lock(&taken).take() else { return };
+                let judged = large.judge(&actions);
+                lock(&done).push(judged);
                 if let Some(ring) = ring {
                     ring();
                 }
-            }));
+            };
+            let again = work.clone();
+            match thread::Builder::new().name("judge".to_owned()).spawn(work) {
+                Ok(thread) => self.threads.push(thread),
+                Err(_) => again(),
+            }
         }
     }
+}
 
-    fn take_done(&mut self) -> Vec<Done> {
-        std::mem::take(&mut *self.done.lock().unwrap_or_else(PoisonError::into_inner))
-    }
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Judging {
@@ -113,64 +156,4 @@ impl Drop for Judging {
             let _ = thread.join();
         }
     }
-}
-
-impl Local {
-    /// Judges an end, with what is known of the worktree it was in.
-    pub(crate) fn judge(
-        &mut self,
-        job: Job,
-        (ended, streams): (&Ended, [Option<Raw>; 2]),
-        left: Option<Left>,
-    ) {
-        let mut left = left.unwrap_or_default();
-        left.warning = left.warning.or_else(|| self.actions.replaced(job.node, &self.outputs));
-        if self.judging.ring.is_some() && is_large(&job, &streams) {
-            let actions = Arc::clone(&self.actions);
-            return self.judging.takes(Large { job, ended: ended.clone(), streams, left }, &actions);
-        }
-        let judged = judge(&self.actions, &job, (ended, streams), left);
-        self.judged(ended.attempt, job, judged);
-    }
-
-    /// Takes what was judged on threads.
-    pub(crate) fn hear_judged(&mut self) {
-        for Done { id, job, judged, ran_ms } in self.judging.take_done() {
-            let told = self.judging.under_way.remove(&id).is_some_and(|(_, told)| told);
-            let judged = judged.map(|mut arrival| {
-                if let Input::AttemptEnded(ended) = &mut arrival.input {
-                    ended.report.ran_ms = ended.report.ran_ms.or(ran_ms);
-                    ended.report.unasked = told;
-                }
-                arrival
-            });
-            self.judged(id, job, judged);
-        }
-        let actions = Arc::clone(&self.actions);
-        self.judging.goes_on(&actions);
-    }
-
-    fn judged(&mut self, id: u64, job: Job, judged: Result<Arrival, NoRoom>) {
-        fault::point("end.judged");
-        match judged {
-            Ok(arrival) => {
-                self.arrivals.push_back(arrival);
-                self.to_ack.0.push(Judged { id, dir: Some(job.dir) });
-            }
-            Err(NoRoom(what)) => {
-                // Nothing is known of it to anybody but the keeper, which still has it.
-                self.jobs.insert(id, job);
-                self.broken = Some(Broken::NoRoom(what));
-            }
-        }
-    }
-}
-
-/// Whether there is much to read. What cannot be asked is small: reading it fails, too.
-fn is_large(job: &Job, streams: &[Option<Raw>; 2]) -> bool {
-    let written = streams.iter().flatten().map(|raw| raw.bytes().unwrap_or_default());
-    let files = [collect::RESULT, tool_files::SAID_FILE].map(|name| job.dir.path.join(name));
-    let left = files.iter().filter(|_| job.kind == Kind::Attempt);
-    let left = left.map(|path| path.symlink_metadata().map_or(0, |meta| meta.len()));
-    written.chain(left).sum::<u64>() > LARGE_BYTES
 }

@@ -200,11 +200,8 @@ impl Orchestrator {
             let _ = tell.send(Message::Yard(Box::new(done)));
         };
         let ends = sender.clone();
-        let ring = move || {
-            // As above.
-            let _ = ends.try_send(Message::Driven);
-        };
-        let ring: Ring = Arc::new(ring);
+        // As above.
+        let ring: Ring = Arc::new(move || drop(ends.try_send(Message::Driven)));
         local.judging = Judging::new(Arc::clone(&ring));
         local.driven = Driven::new(&drivers, ring);
         let reads = sender.clone();

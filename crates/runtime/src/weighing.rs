@@ -1,18 +1,23 @@
-//! How the driver takes the end of an attempt to its judgement: that of a gate by way of what it wrote, which is read beside
-//! the loop.
+//! How the driver takes the end of an attempt to its judgement: that of a gate by way of what it wrote, and whatever is long is
+//! read beside the loop.
 //!
 //! ```text
 //! end of an attempt --Local::weigh--> Reading --evidence::judged--> Message::Read --Local::evidence_read--> as any other end
+//! any other end     --Local::judge--> at once, or Judging --> Message::Driven --Local::hear_judged--> an input
 //! ```
 //! A part of the driver. Until it is judged the end is not acknowledged: whoever takes the run up hears it again.
 
 use crate::action::Kind;
 use crate::evidence::Told;
-use crate::judge::{Job, unkept};
+use crate::judge::{Job, Left, NoRoom, judge, unkept};
+use crate::judging::{Done, Large};
 use crate::keeper::{Ended, How};
-use crate::local::{Broken, Local};
+use crate::local::{Broken, Judged, Local};
 use crate::reading::Order;
 use crate::redact::Raw;
+use crate::turn::Arrival;
+use regatta_engine::input::Input;
+use regatta_fault as fault;
 use std::io;
 use std::sync::Arc;
 
@@ -56,6 +61,51 @@ impl Local {
     fn go_on(&mut self, job: Job, end: (Ended, [Option<Raw>; 2])) {
         if let Some((job, ended, streams)) = self.ended_apart(job, end) {
             self.judge(job, (&ended, streams), None);
+        }
+    }
+
+    /// Judges an end, with what is known of the worktree it was in: at once, or beside the loop if there is much to read.
+    pub(crate) fn judge(
+        &mut self,
+        job: Job,
+        (ended, streams): (&Ended, [Option<Raw>; 2]),
+        left: Option<Left>,
+    ) {
+        let mut left = left.unwrap_or_default();
+        left.warning = left.warning.or_else(|| self.actions.replaced(job.node, &self.outputs));
+        let large = Large { job, ended: ended.clone(), streams, left };
+        if let Some(Large { job, ended, streams, left }) = self.judging.takes(large, &self.actions) {
+            let judged = judge(&self.actions, &job, (&ended, streams), left);
+            self.judged(ended.attempt, job, judged);
+        }
+    }
+
+    /// Takes what was judged beside the loop.
+    pub(crate) fn hear_judged(&mut self) {
+        for Done { id, job, judged, ran_ms, told } in self.judging.take_done(&self.actions) {
+            let judged = judged.map(|mut arrival| {
+                if let Input::AttemptEnded(ended) = &mut arrival.input {
+                    ended.report.ran_ms = ended.report.ran_ms.or(ran_ms);
+                    ended.report.unasked = told;
+                }
+                arrival
+            });
+            self.judged(id, job, judged);
+        }
+    }
+
+    fn judged(&mut self, id: u64, job: Job, judged: Result<Arrival, NoRoom>) {
+        fault::point("end.judged");
+        match judged {
+            Ok(arrival) => {
+                self.arrivals.push_back(arrival);
+                self.to_ack.0.push(Judged { id, dir: Some(job.dir) });
+            }
+            Err(NoRoom(what)) => {
+                // Nothing is known of it to anybody but the keeper, which still has it.
+                self.jobs.insert(id, job);
+                self.broken = Some(Broken::NoRoom(what));
+            }
         }
     }
 
