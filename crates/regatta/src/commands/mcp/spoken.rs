@@ -79,12 +79,13 @@ pub(super) fn lines(from: impl AsyncRead + Unpin + Send + 'static) -> DuplexStre
 /// What the library is told of a line; nothing of one that wants no answer before anything has `begun`.
 fn told<'a>(line: &'a [u8], begun: &mut bool) -> Option<Cow<'a, [u8]>> {
     let message = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+    let fault = fault(message);
     match serde_json::from_slice::<ClientJsonRpcMessage>(message) {
-        Ok(ClientJsonRpcMessage::Request(asked)) => *begun |= begins(&asked.request),
+        Ok(ClientJsonRpcMessage::Request(asked)) => *begun |= fault.is_none() && begins(&asked.request),
         Ok(_) if !*begun => return None,
         Ok(_) | Err(_) => {}
     }
-    let refused = fault(message).and_then(|fault| Some((asker(message)?, fault)));
+    let refused = fault.and_then(|fault| Some((asker(message)?, fault)));
     Some(match refused {
         Some((id, Fault { code, why })) => {
             let params = json!({ "code": code.0, "why": why });
