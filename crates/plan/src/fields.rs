@@ -135,9 +135,16 @@ fn bit(key: &str) -> u64 {
 
 fn whole(item: Item<'_>) -> Option<u64> {
     match item.value() {
-        Value::Plain(digits) | Value::Number(digits) => digits.parse().ok(),
+        Value::Plain(digits) | Value::Number(digits) => parse_whole(digits),
         _ => None,
     }
+}
+
+/// A whole number, also one that is written with nothing but zeros behind a point, as JSON has it.
+pub(crate) fn parse_whole(digits: &str) -> Option<u64> {
+    let is_zeros = |rest: &str| !rest.is_empty() && rest.bytes().all(|b| b == b'0');
+    let whole = digits.split_once('.').filter(|(_, rest)| is_zeros(rest)).map_or(digits, |(whole, _)| whole);
+    whole.parse().ok().filter(|_| whole.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// A free value as JSON: plain scalars become what YAML's core schema makes of them. Depth is bounded by the

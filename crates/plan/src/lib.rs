@@ -177,6 +177,10 @@ pub struct Given<'a> {
     pub defaults: Defaults,
     /// Servers of tools that a plan may name although it does not have them.
     pub mcp_servers: BTreeMap<String, McpServer>,
+    /// Why others of them cannot be named, by name; below the empty name why none of them can.
+    pub mcp_unusable: BTreeMap<String, String>,
+    /// Where the workspace lies, as absolute paths: a `cwd` that begins with one of them is one from there.
+    pub roots: Vec<String>,
     /// Names of drivers that the embedding program brings: a tool may be `driver/name`.
     pub drivers: BTreeSet<String>,
     /// Whether a word is a program here; none where nobody can tell.
@@ -241,6 +245,8 @@ fn read(
     }
     draft.leases.clone_from(&given.leases);
     draft.drivers.clone_from(&given.drivers);
+    draft.mcp_unusable.clone_from(&given.mcp_unusable);
+    draft.roots.clone_from(&given.roots);
     for (name, server) in &given.mcp_servers {
         draft.mcp_servers.entry(name.clone()).or_insert_with(|| server.clone());
     }

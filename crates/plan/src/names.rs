@@ -18,6 +18,7 @@ pub(crate) fn check_names(draft: &Draft<'_>, placed: &[Placed], problems: &mut P
     let known = Known {
         agents: draft.agents.all.keys().cloned().collect(),
         servers: draft.mcp_servers.keys().cloned().collect(),
+        unusable: &draft.mcp_unusable,
         drivers: draft.drivers.clone(),
         gates: draft.apart.as_ref().map(|apart| apart.gate_ids.clone()).unwrap_or_default(),
     };
@@ -49,8 +50,9 @@ pub(crate) fn check_servers(draft: &Draft<'_>, agents: &BTreeMap<String, Agent>,
         let place = draft.agents.servers.iter().find(|(of, place)| of == agent && place.value == *server);
         let lent = if place.is_none() { " of the settings" } else { "" };
         let message = format!(
-            "agent `{agent}`{lent} names MCP server `{}`, which is not among `mcp_servers`",
-            server.escape_debug()
+            "agent `{agent}`{lent} names MCP server `{}`, which is not among `mcp_servers`{}",
+            server.escape_debug(),
+            unusable(&draft.mcp_unusable, server)
         );
         let span = place.map_or(0..0, |(_, place)| place.span.clone());
         let mut problem = Diagnostic::error(Code::UnknownName, span, message);
@@ -59,15 +61,22 @@ pub(crate) fn check_servers(draft: &Draft<'_>, agents: &BTreeMap<String, Agent>,
     }
 }
 
+/// Why a server cannot be had that a plan may name although it does not have it, as the end of a sentence.
+fn unusable(servers: &BTreeMap<String, String>, name: &str) -> String {
+    let why = servers.get(name).or_else(|| servers.get(""));
+    why.map_or_else(String::new, |why| format!(": {}", why.escape_debug()))
+}
+
 /// What actions may name.
-struct Known {
+struct Known<'a> {
+    unusable: &'a BTreeMap<String, String>,
     agents: BTreeSet<String>,
     servers: BTreeSet<String>,
     drivers: BTreeSet<String>,
     gates: BTreeSet<String>,
 }
 
-impl Known {
+impl Known<'_> {
     /// What an action names that is not known, with a name that is like it.
     fn unknown(&self, action: &Action, guesses: &mut Guesses) -> Option<(String, Option<String>)> {
         let mut missing = |what: &str, name: &str, among: &str, known: &BTreeSet<String>| {
@@ -87,13 +96,17 @@ impl Known {
                     self.servers.contains(server).then(|| (both(), None))
                 }
                 Some((server, _)) if self.servers.contains(server) => None,
-                Some((server, _)) => Some(missing("MCP server", server, "mcp_servers", &self.servers)),
+                Some((server, _)) => {
+                    let (what, help) = missing("MCP server", server, "mcp_servers", &self.servers);
+                    Some((what + &unusable(self.unusable, server), help))
+                }
                 None if built_in(tool).is_some() || !self.servers.is_empty() => None,
                 None => {
                     let ours = BUILT_IN.iter().map(|tool| tool.name).chain(["shell"]);
                     let near = nearest(tool, ours);
                     let help = near.map(|near| format!("did you mean `{near}`?"));
-                    Some((format!("tool `{tool}`, which is not built in and of no server"), help))
+                    let why = unusable(self.unusable, "");
+                    Some((format!("tool `{tool}`, which is not built in and of no server{why}"), help))
                 }
             },
             Action::Agent { .. }

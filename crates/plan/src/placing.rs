@@ -89,6 +89,7 @@ impl<'a> Placing<'a> {
         if *task.id != *cell.id {
             task.id = cell.id.to_string();
         }
+        task.cwd.iter_mut().for_each(|cwd| variables::from_workspace(&draft.roots, &mut cwd.value));
         check_variables(&task, problems);
         items::check_quotes(&task, problems);
         items::own_files(&mut task, problems);

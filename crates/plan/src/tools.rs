@@ -40,9 +40,15 @@ impl McpServer {
 
     /// Its templates that only it sees: variables, or headers.
     pub fn private_texts(&self) -> impl Iterator<Item = &String> {
+        self.private().values()
+    }
+
+    /// What only it sees, by name: variables, or headers, as templates.
+    #[must_use]
+    pub fn private(&self) -> &BTreeMap<String, String> {
         match self {
-            McpServer::Program { env, .. } => env.values(),
-            McpServer::Address { headers, .. } => headers.values(),
+            McpServer::Program { env, .. } => env,
+            McpServer::Address { headers, .. } => headers,
         }
     }
 }

@@ -49,6 +49,17 @@ fn refuse_name(name: &str) -> Option<&'static str> {
     }
 }
 
+/// A working directory that is written whole is as good as one from the workspace: tasks may run in copies of it.
+pub(crate) fn from_workspace(roots: &[String], cwd: &mut String) {
+    let below = |root: &String| {
+        let rest = cwd.strip_prefix(root.trim_end_matches('/'))?;
+        (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/').to_owned())
+    };
+    if let Some(rest) = roots.iter().find_map(below) {
+        *cwd = if rest.is_empty() { ".".to_owned() } else { rest };
+    }
+}
+
 /// A working directory is inside the workspace. One with references is looked at when it is known.
 pub(crate) fn check_cwd(id: &str, text: &str, span: &Span, problems: &mut Problems) {
     let why = if text.contains('\0') {

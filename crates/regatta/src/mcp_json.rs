@@ -3,12 +3,9 @@
 //! Takes what it knows of an entry and leaves out the rest, and our own server over HTTP: a run never calls us. A server is started only when a task names it. Values of
 //! variables are not read here but by whoever starts the server.
 
-use crate::error::CliError;
-use crate::exit::Exit;
 use crate::http::token;
 use crate::plain_file::small_text;
 use regatta_plan::model::McpServer;
-use regatta_runtime::escape::escape_path;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,26 +15,56 @@ pub const NAME: &str = ".mcp.json";
 /// It holds at most this many bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The servers of a workspace by name; none without the file.
-///
-/// # Errors
-/// It is no plain file, or no JSON (exit 3).
-pub fn read(workspace: &Path) -> Result<BTreeMap<String, McpServer>, CliError> {
-    let path = workspace.join(NAME);
-    if std::fs::symlink_metadata(&path).is_err() {
-        return Ok(BTreeMap::new());
-    }
-    let wrong = |why: String| CliError::new(Exit::InvalidPlan, format!("`{}`: {why}", escape_path(&path)));
-    let text = small_text(&path, MAX_BYTES).map_err(wrong)?;
-    let value: Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    let set = |name: &str| std::env::var_os(name).is_some();
-    let servers = value.get("mcpServers").and_then(Value::as_object).into_iter().flatten();
-    let named = servers.filter(|(name, _)| !name.is_empty() && !name.contains('/'));
-    Ok(named.filter_map(|(name, entry)| Some((name.clone(), server(entry.as_object()?, &set)?))).collect())
+/// The servers of a workspace.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct McpServers {
+    /// Those that tasks and agents can name.
+    pub servers: BTreeMap<String, McpServer>,
+    /// Why the others cannot be named, by name; below the empty name why none can.
+    pub unusable: BTreeMap<String, String>,
 }
 
-/// One entry; none if it has neither a program nor an address that is spoken to over HTTP.
-fn server(entry: &Map<String, Value>, set: &dyn Fn(&str) -> bool) -> Option<McpServer> {
+/// The servers of a workspace by name; none without the file. What is wrong with it matters only to whoever needs one of them.
+#[must_use]
+pub fn read(workspace: &Path) -> McpServers {
+    let path = workspace.join(NAME);
+    if std::fs::symlink_metadata(&path).is_err() {
+        return McpServers::default();
+    }
+    let text = small_text(&path, MAX_BYTES);
+    match text.and_then(|text| serde_json::from_str::<Value>(&text).map_err(|error| error.to_string())) {
+        Ok(value) => servers(&value, &|name| std::env::var_os(name).is_some()),
+        Err(why) => {
+            let why = format!("`{NAME}` of the workspace cannot be read: {why}");
+            McpServers { unusable: BTreeMap::from([(String::new(), why)]), ..McpServers::default() }
+        }
+    }
+}
+
+fn servers(file: &Value, set: &dyn Fn(&str) -> bool) -> McpServers {
+    let mut found = McpServers::default();
+    let Some(entries) = file.get("mcpServers").and_then(Value::as_object) else {
+        let why = format!("`{NAME}` of the workspace has no object `mcpServers`");
+        return McpServers { unusable: BTreeMap::from([(String::new(), why)]), ..found };
+    };
+    for (name, entry) in entries.iter().filter(|(name, _)| !name.is_empty() && !name.contains('/')) {
+        let read = entry.as_object().ok_or_else(|| "it is no object".to_owned());
+        match read.and_then(|entry| server(entry, set)) {
+            Ok(server) => drop(found.servers.insert(name.clone(), server)),
+            Err(why) => {
+                let why = format!("its entry in `{NAME}` of the workspace cannot be used: {why}");
+                found.unusable.insert(name.clone(), why);
+            }
+        }
+    }
+    found
+}
+
+/// One entry.
+///
+/// # Errors
+/// Why nobody can be spoken to by it, for people.
+fn server(entry: &Map<String, Value>, set: &dyn Fn(&str) -> bool) -> Result<McpServer, String> {
     let text = |value: &Value| value.as_str().map(|text| template(text, set));
     let map = |key: &str| -> BTreeMap<String, String> {
         let pairs = entry.get(key).and_then(Value::as_object).into_iter().flatten();
@@ -46,17 +73,22 @@ fn server(entry: &Map<String, Value>, set: &dyn Fn(&str) -> bool) -> Option<McpS
     if let Some(program) = entry.get("command").and_then(text) {
         let args = entry.get("args").and_then(Value::as_array).into_iter().flatten();
         let argv = std::iter::once(program).chain(args.filter_map(text)).collect();
-        return Some(McpServer::Program { argv, env: map("env") });
+        return Ok(McpServer::Program { argv, env: map("env") });
     }
-    let url = entry.get("url").and_then(text)?;
+    let url = entry.get("url").and_then(text).ok_or("it has neither `command` nor `url`")?;
     let headers = map("headers");
     if headers.values().any(|text| text.contains(&format!("${{env.{}}}", token::VARIABLE))) {
         // Our own server, which a run never calls; and not everybody who runs one has set the variable.
-        return None;
+        return Err("it is Regatta itself, which a run never calls".to_owned());
     }
     let kind = entry.get("type").and_then(Value::as_str).unwrap_or("http");
-    let http = url.starts_with("http://") || url.starts_with("https://");
-    (kind != "sse" && http).then_some(McpServer::Address { url, headers })
+    if kind == "sse" {
+        return Err("`sse` is a way to speak that is not known here: only `stdio` and `http` are".to_owned());
+    }
+    match url.starts_with("http://") || url.starts_with("https://") {
+        true => Ok(McpServer::Address { url, headers }),
+        false => Err("its `url` is no address for HTTP".to_owned()),
+    }
 }
 
 /// `${X}` and `${X:-otherwise}`, as those files have them, in our language.
@@ -110,9 +142,9 @@ mod tests {
         assert_eq!((argv.join(" ").as_str(), env["A"].as_str()), ("npx -y x", "${env.B}"));
         let address =
             read(r#"{"type":"http","url":"https://x.test/mcp","headers":{"Authorization":"Bearer ${T}"}}"#);
-        assert!(matches!(address, Some(McpServer::Address { .. })));
+        assert!(matches!(address, Ok(McpServer::Address { .. })));
         for text in [OURS, r#"{"type":"sse","url":"https://x.test"}"#, "{}", r#"{"url":"file:///x"}"#] {
-            assert!(read(text).is_none(), "{text}");
+            assert!(read(text).is_err(), "{text}");
         }
     }
 }

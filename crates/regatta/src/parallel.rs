@@ -330,7 +330,9 @@ impl Row<'_> {
             }
             _ => String::new(),
         };
-        json!({ "code": code, "message": why(self.view, self.node) + &more })
+        // The code stands beside it.
+        let why = why(self.view, self.node).replacen(&format!("{code}: "), "", 1);
+        json!({ "code": code, "message": why + &more })
     }
 
     /// The end of what it wrote as errors.

@@ -94,7 +94,9 @@ pub fn given<'a>(config: &Config, inputs: &'a [(String, String)]) -> Given<'a> {
         inputs,
         leases: config.leases(),
         defaults: config.defaults(),
-        mcp_servers: config.mcp_servers.clone(),
+        mcp_servers: config.mcp_servers.servers.clone(),
+        mcp_unusable: config.mcp_servers.unusable.clone(),
+        roots: config.roots.clone(),
         drivers: BTreeSet::new(),
         is_program: Some(|word| found_agents::find(word).is_some()),
     }

@@ -451,12 +451,13 @@ pub(crate) fn cwd_in(root: &Path, task: &Task, scope: &TaskScope<'_>) -> Result<
     let Some(text) = &task.cwd else { return Ok(root.to_owned()) };
     let text = resolve_text(text, scope)?;
     let path = Path::new(&text);
-    let inside = path.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+    let inside = path.components().all(|c| c != Component::ParentDir);
     let joined = root.join(path);
     let real = |p: &Path| std::fs::canonicalize(p).ok();
     let stays = match (real(&joined), real(root)) {
         (Some(real), Some(root)) => real.starts_with(root),
-        _ => true, // a missing directory is a spawn error, told by the owner
+        // A missing directory is a spawn error, told by the owner.
+        _ => !path.is_absolute() || path.starts_with(root),
     };
     if inside && stays {
         return Ok(joined);

@@ -40,6 +40,11 @@ impl Actions {
             params: resolved,
             servers: self.servers_of(tool)?,
             own_origin: params.get("url").and_then(Value::as_str).and_then(literal_origin),
+            private: params
+                .iter()
+                .filter(|(_, value)| may_hold_secret(value))
+                .map(|(n, _)| n.clone())
+                .collect(),
             number,
             idempotency_key,
             text_is_json: task.result_is_stdout,
@@ -101,6 +106,12 @@ impl Actions {
             .map(|(name, server)| Ok((name.clone(), resolve(server, &Known(self)).map_err(refuse)?)))
             .collect()
     }
+}
+
+/// Whether a secret may become part of a text: one of the vault, or a variable.
+fn may_hold_secret(value: &Value) -> bool {
+    let Some(Ok(template)) = value.as_str().map(Template::parse) else { return false };
+    template.refs().any(|reference| ["vault", "env"].contains(&reference.head.as_str()))
 }
 
 /// The command line of the process of a call, by the directory of its attempt.

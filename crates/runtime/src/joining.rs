@@ -39,6 +39,7 @@ impl Actions {
             params,
             servers: BTreeMap::new(),
             own_origin: None,
+            private: Vec::new(),
             number,
             idempotency_key,
             text_is_json: false,

@@ -6,7 +6,8 @@
 use crate::escape::escape_path;
 use crate::private_file;
 use crate::tools::variables_of;
-use regatta_plan::model::{Plan, SecretSource};
+use regatta_plan::model::{McpServer, Plan, SecretSource};
+use regatta_plan::reference::{Part, Template};
 use regatta_redact::{MIN_DECLARED_BYTES, Redactor, Value, is_secret_name};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -152,7 +153,7 @@ impl Vault {
 }
 
 /// All values that are declared to be secret: those of the vault, of `secrets:`, of variables that are passed on and have the
-/// name of one, and what no task may have.
+/// name of one, those that stand as they are in `env` and `headers` of servers of tools, and what no task may have.
 pub(crate) fn declared(plan: &Plan, vault: &Vault, vars: &[(OsString, OsString)]) -> Vec<Value> {
     let of_vault = |(name, value): (&String, &String)| Value {
         name: format!("vault.{name}"),
@@ -160,6 +161,7 @@ pub(crate) fn declared(plan: &Plan, vault: &Vault, vars: &[(OsString, OsString)]
     };
     let mut values: Vec<Value> = vault.secrets.iter().map(of_vault).collect();
     values.extend(vault.hidden.iter().cloned());
+    values.extend(plan.mcp_servers.iter().flat_map(literals));
     let of_servers = variables_of(plan.mcp_servers.values());
     let given = |name: &str| {
         let by_agents = plan.agents.values().any(|agent| agent.env.iter().any(|n| n == name));
@@ -177,10 +179,39 @@ pub(crate) fn declared(plan: &Plan, vault: &Vault, vars: &[(OsString, OsString)]
     values
 }
 
+/// Values that stand as they are among what only a server sees, below the name of a secret.
+fn literals((server, of): (&String, &McpServer)) -> Vec<Value> {
+    let named = of.private().iter().filter(|(name, _)| is_secret_name(name) || is_credential(name));
+    let literal = |(name, text): (&String, &String)| {
+        let template = Template::parse(text).ok()?;
+        let [Part::Text(text)] = &template.parts[..] else { return None };
+        // `Bearer` and `Basic` are no secret.
+        let value = match text.split_once(' ') {
+            Some((scheme, value)) if is_credential(name) && is_scheme(scheme) => value.trim(),
+            _ => text,
+        };
+        Some(Value { name: plain_name(&format!("mcp.{server}.{name}")), bytes: value.as_bytes().to_vec() })
+    };
+    named.filter_map(literal).collect()
+}
+
+/// Whether a header is one that says who asks.
+fn is_credential(header: &str) -> bool {
+    let name = header.to_ascii_lowercase();
+    name.ends_with("authorization") || name == "cookie" || name.ends_with("-auth")
+}
+
+fn is_scheme(word: &str) -> bool {
+    ["bearer", "basic", "token", "digest", "apikey"].contains(&word.to_ascii_lowercase().as_str())
+}
+
 /// A variable in a marker; its name may hold what a marker may not.
 fn marker_name(variable: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
-    format!("env.{}", variable.chars().map(plain).collect::<String>())
+    plain_name(&format!("env.{variable}"))
+}
+
+fn plain_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
 }
 
 fn text(name: &str, mut value: Vec<u8>) -> Result<String, VaultError> {

@@ -176,6 +176,8 @@ fn empty<'t>(
         inputs: BTreeMap::new(),
         agents: AgentsDraft::default(),
         mcp_servers: BTreeMap::new(),
+        mcp_unusable: BTreeMap::new(),
+        roots: Vec::new(),
         drivers: BTreeSet::new(),
         task_type: None,
         mode: None,

@@ -199,6 +199,10 @@ pub(crate) struct Draft<'t> {
     pub(crate) inputs: BTreeMap<String, Json>,
     pub(crate) agents: AgentsDraft,
     pub(crate) mcp_servers: BTreeMap<String, McpServer>,
+    /// Why servers that are not among them cannot be had.
+    pub(crate) mcp_unusable: BTreeMap<String, String>,
+    /// Where the workspace lies.
+    pub(crate) roots: Vec<String>,
     /// Drivers of the embedding program.
     pub(crate) drivers: BTreeSet<String>,
     pub(crate) task_type: Option<String>,

@@ -161,6 +161,8 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
         inputs: f.inside("inputs").pairs().map(|(k, v)| (k.text.to_owned(), json(v))).collect(),
         agents,
         mcp_servers: servers::read(f, problems),
+        mcp_unusable: BTreeMap::new(),
+        roots: Vec::new(),
         drivers: BTreeSet::new(),
         task_type: f.text("task_type"),
         mode: f.text("mode"),

@@ -108,6 +108,9 @@ pub(super) fn check_call(f: Fields<'_>, task: &str, problems: &mut Problems) {
     }
 }
 
+/// Parameters that take any value, of which `null` is one.
+const ANY: [&str; 2] = ["content", "data"];
+
 /// Whether a tool of our own gets what it needs and nothing else. Values may be references, so they are judged later.
 pub(super) fn check_params(
     (tool, at): (&BuiltIn, &Span),
@@ -115,8 +118,11 @@ pub(super) fn check_params(
     problems: &mut Problems,
 ) {
     let given = params.map(Fields::of);
+    let has = |given: Fields<'_>, key: &str| {
+        given.get(key).is_some() || ANY.contains(&key) && given.pairs().any(|(k, _)| k.text == key)
+    };
     for key in tool.required {
-        if given.is_none_or(|given| given.get(key).is_none()) {
+        if !given.is_some_and(|given| has(given, key)) {
             let span = params.map_or(at.clone(), |params| params.span());
             let message = format!("task `{task}` calls `{}` without `{key}` in its `params`", tool.name);
             let keys: Vec<&str> = tool.required.iter().chain(tool.optional).copied().collect();

@@ -5,7 +5,7 @@
 use super::Kind;
 use super::check::{What, wrong_type};
 use crate::diagnostic::{Code, Diagnostic, Problems};
-use crate::fields::{nearest, parse_bytes, parse_duration_ms, parse_permille};
+use crate::fields::{nearest, parse_bytes, parse_duration_ms, parse_permille, parse_whole};
 use crate::tree::{Item, Value};
 
 /// Judges a text, number or flag.
@@ -34,8 +34,7 @@ pub(super) fn scalar(item: Item<'_>, kind: &Kind, what: What<'_>, problems: &mut
 type Fits = Result<(), (String, Option<String>)>;
 
 fn whole(digits: &str, (low, high): (u64, u64)) -> Fits {
-    let number = digits.parse::<u64>().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()));
-    match number {
+    match parse_whole(digits) {
         Some(number) if (low..=high).contains(&number) => Ok(()),
         _ if low == high => Err((format!("must be {low}, not `{digits}`"), None)),
         _ => Err((format!("must be a whole number from {low} to {high}, not `{digits}`"), None)),

@@ -24,6 +24,7 @@ fn a_value_is_found_in_every_common_form() {
         "%C3%9Cn%C3%AF%2Fc0de%20%22q%22%20%3Ct%3E%26's".to_owned(),
         "Ünï/c0de &quot;q&quot; &lt;t&gt;&amp;&#39;s".to_owned(),
         r#"Ünï/c0de "q" <t>&'\''s"#.to_owned(),
+        VALUE.escape_debug().to_string(),
     ];
     for form in forms {
         assert_eq!(clean(&[VALUE], &format!("<{form}>")), "<[REDACTED:v0]>", "{form}");

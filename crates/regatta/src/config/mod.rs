@@ -15,11 +15,10 @@ pub use rows::{DEFAULTS, Naming, Row, rows};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::mcp_json;
+use crate::mcp_json::{self, McpServers};
 use crate::origin::{Origin, Valued};
 use crate::plain_file::small_text;
 use regatta_plan::Defaults;
-use regatta_plan::model::McpServer;
 use regatta_runtime::escape::escape_path;
 use regatta_runtime::keeper::Containment;
 use serde_json::Value;
@@ -44,7 +43,9 @@ pub struct Config {
     /// The files that were looked for, the nearest first, and whether they are there.
     pub files: Vec<(PathBuf, bool)>,
     /// The servers of tools that `.mcp.json` of the workspace has.
-    pub mcp_servers: BTreeMap<String, McpServer>,
+    pub mcp_servers: McpServers,
+    /// Where the workspace lies: as it is named, and without links.
+    pub roots: Vec<String>,
 }
 
 impl Config {
@@ -56,7 +57,13 @@ impl Config {
     pub fn read(context: &Context) -> Result<Config, CliError> {
         let project = context.workspace.join(".regatta").join("config.toml");
         let user = context.user_settings.clone();
-        let mut config = Config { mcp_servers: mcp_json::read(&context.workspace)?, ..Config::default() };
+        let real = context.workspace.canonicalize().ok();
+        let roots = [Some(context.workspace.clone()), real].into_iter().flatten();
+        let mut config = Config {
+            mcp_servers: mcp_json::read(&context.workspace),
+            roots: roots.filter_map(|root| root.to_str().map(str::to_owned)).collect(),
+            ..Config::default()
+        };
         for (path, is_user) in user.iter().map(|p| (p, true)).chain([(&project, false)]) {
             let text = text(path)?;
             config.files.insert(0, (path.clone(), text.is_some()));

@@ -60,7 +60,7 @@ fn agent(context: &Context, view: &RunView, name: &str) -> Result<Agent, CliErro
         return Err(fail("neither the run's plan nor the settings have it"));
     }
     let text = asking(name, "judge").to_string();
-    let (defaults, mcp_servers) = (config.defaults(), config.mcp_servers.clone());
+    let (defaults, mcp_servers) = (config.defaults(), config.mcp_servers.servers.clone());
     let given = Given { defaults, mcp_servers, ..Given::default() };
     let mut loaded = regatta_plan::load(("post-mortem", text.as_bytes()), Format::Json, &given);
     let found = loaded.plan.take().and_then(|mut plan| plan.agents.remove(name));

@@ -51,6 +51,8 @@ fn failures_of_a_request_have_their_codes_and_dependants_are_skipped() {
     assert_eq!(error("bad"), (json("\"TASK_ERROR\""), json("\"failed: exit 3\"")));
     assert_eq!(error("slow").0, "TASK_TIMEOUT");
     assert_eq!(error("lost").0, "VARIABLE_RESOLUTION_ERROR");
+    let message = error("lost").1.to_string();
+    assert!(!message.contains("VARIABLE_RESOLUTION_ERROR") && message.contains("nope"), "{message}");
     assert_eq!(answer["tasks"]["after"]["status"], "skipped");
     assert_eq!(answer["summary"], json(r#"{"total":5,"succeeded":1,"failed":3,"skipped":1}"#));
 }

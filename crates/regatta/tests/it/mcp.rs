@@ -178,6 +178,14 @@ fn a_document_with_problems_is_refused_with_all_of_them_and_nothing_is_started()
     let plan = json!({ "version": 1, "tasks": [ { "id": "a", "run": "true" } ] });
     let said = client.call("parallel_execute", plan.clone());
     assert_eq!(said["error"]["hint"], "a plan is started with `run_start`");
+    let wrong = json!({ "version": 1, "tasks": [ { "id": "a", "run": "true", "needs": ["b"] } ] });
+    let said = client.call("run_start", json!({ "plan": wrong }));
+    assert_eq!(said["error"]["code"], "MISSING_DEPENDENCY", "{said}");
+    let mut deep = json!(1);
+    (0..70).for_each(|_| deep = json!([deep]));
+    let task = json!({ "id": "a", "tool": "json_query", "params": { "data": deep, "path": "$" } });
+    let said = client.call("parallel_execute", json!({ "tasks": [task] }));
+    assert!(said["error"]["message"].as_str().unwrap().contains("deeper than 64"), "{said}");
     let said =
         client.call("plan_check", json!({ "plan": "version: 1\ntasks: [ { id: a, run: x, needs: [b] } ]" }));
     assert_eq!((&said["valid"], &said["problems"][0]["line"]), (&json!(false), &json!(2)));
@@ -382,12 +390,11 @@ fn what_is_no_message_ends_nothing_and_only_the_protocol_is_on_standard_output()
     let call = |text: &str| {
         format!("{{\"jsonrpc\":\"2.0\",\"id\":78,\"method\":\"ping\",\"params\":{{\"x\":{text}}}}}")
     };
-    for text in
-        [format!("\"{}\"", "x".repeat(17 << 20)), format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))]
-    {
+    let (long, deep) = ("x".repeat(17 << 20), "[".repeat(100_000) + &"]".repeat(100_000));
+    for (text, code, id) in [(format!("\"{long}\""), -32600, Value::Null), (deep, -32700, json!(78))] {
         client.send(&call(&text));
         let said = client.hear();
-        assert_eq!((&said["error"]["code"], &said["id"]), (&json!(-32600), &Value::Null), "{said}");
+        assert_eq!((&said["error"]["code"], &said["id"]), (&json!(code), &id), "{said}");
     }
     assert_eq!(client.ask("ping", json!({}))["result"], json!({}));
     assert!(client.heard.is_empty(), "{:?}", client.heard);

@@ -102,3 +102,41 @@ fn a_request_that_is_no_message_is_answered_by_its_id() {
     assert_eq!(client.hears()["id"], 16);
     client.leaves();
 }
+
+/// A call whose only argument is this text.
+fn call(id: u32, argument: &str) -> String {
+    let params = format!(r#"{{"name":"parallel_execute","arguments":{{"tasks":{argument}}}}}"#);
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{params}}}"#)
+}
+
+#[test]
+fn a_request_that_cannot_be_read_whole_is_answered_by_its_id_and_says_why() {
+    let world = World::new();
+    let mut client = Wild::new(&world);
+    client.greets();
+    client.says(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    let unreadable =
+        [(r#""cut \ud83d""#, "hex escape"), ("1e400", "out of range"), (deep.as_str(), "nested deeper")];
+    for (id, (argument, why)) in (20..).zip(unreadable) {
+        client.says(&call(id, argument));
+        let said = client.hears();
+        assert_eq!((&said["error"]["code"], &said["id"]), (&json!(-32700), &json!(id)), "{said}");
+        assert!(said["error"]["message"].as_str().unwrap().contains(why), "{said}");
+    }
+    client.leaves();
+}
+
+#[test]
+fn a_request_that_says_a_key_twice_is_refused_and_none_of_both_wins() {
+    let world = World::new();
+    let mut client = Wild::new(&world);
+    client.greets();
+    client.says(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+    client.says(&call(30, r#"[{"id":"a","tool":"sleep","params":{"ms":1,"ms":2}}]"#));
+    let said = client.hears();
+    assert_eq!((&said["error"]["code"], &said["id"]), (&json!(-32602), &json!(30)), "{said}");
+    assert!(said["error"]["message"].as_str().unwrap().contains("`ms`"), "{said}");
+    assert!(!world.path(".regatta").exists(), "nothing was started");
+    client.leaves();
+}

@@ -244,6 +244,23 @@ fn a_server_that_floods_or_answers_rubbish_is_given_up_and_one_that_chatters_is_
 }
 
 #[test]
+fn an_answer_that_cannot_be_read_leaves_the_call_in_doubt_at_once_and_says_why() {
+    let kinds = ["nan", "infinity", "surrogate", "latin", "deep", "spread"];
+    let tasks: String = kinds
+        .iter()
+        .map(|kind| format!("  - {{ id: {kind}, tool: s/unreadable, params: {{ as: {kind} }} }}\n"))
+        .collect();
+    let world = world("", &(tasks + "  - { id: echoing, tool: s/unreadable, params: { as: echoing } }\n"));
+    let said = world.regatta(&["run", "plan.yaml", "--json"]).exits(5).json();
+    for kind in kinds {
+        assert_eq!(said["tasks"][kind]["status"], "in_doubt", "{kind}: {said:#}");
+        let why = world.regatta(&["explain", kind]).out;
+        assert!(why.contains("its answer cannot be read: "), "{kind}: {why}");
+    }
+    assert_eq!(said["tasks"]["echoing"]["status"], "succeeded", "what it logs is no answer: {said:#}");
+}
+
+#[test]
 fn a_server_that_cannot_be_had_is_a_failure_that_may_be_tried_again() {
     let world = world(", dead", "  - { id: a, tool: s/text, retry: { max_attempts: 2, backoff: 1ms } }\n");
     let summary = world.run();
@@ -377,6 +394,89 @@ fn servers_of_the_workspace_serve_a_request_and_only_those_that_are_named_are_st
         "{error}"
     );
     assert!(!world.path("other").exists());
+}
+
+#[test]
+fn a_literal_secret_of_a_server_is_a_declared_value_and_told_by_nobody() {
+    let world = World::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/server.py");
+    let (key, token) = ("three plain words", "another-plain-thing");
+    let env = json!({ "SERVICE_API_KEY": key, "MODE": "a-plain-mode" });
+    let web =
+        json!({ "url": "http://127.0.0.1:9/mcp", "headers": { "Authorization": format!("Bearer {token}") } });
+    let servers = json!({ "mcpServers": { "s": { "command": "python3", "args": [script, "log"], "env": env }, "web": web } });
+    world.write(".mcp.json", &servers.to_string());
+    let request = json!({ "tasks": [
+        { "id": "a", "tool": "s/env", "params": {} },
+        { "id": "b", "tool": "web/x", "params": {} },
+        { "id": "c", "tool": "s/fail", "params": {}, "dependsOn": ["a"] },
+        { "id": "d", "tool": "shell", "params": { "cmd": "cat .mcp.json" } } ] });
+    world.write("r.json", &request.to_string());
+    let said = world.regatta(&["run", "r.json", "--json"]).exits(1);
+    let result = said.json()["tasks"]["a"]["result"].clone();
+    assert_eq!(
+        (&result["MODE"], &result["SERVICE_API_KEY"]),
+        (&json!("a-plain-mode"), &json!("[REDACTED:mcp.s.SERVICE_API_KEY]")),
+        "{result}"
+    );
+    let mut all = vec![said.out, said.err];
+    for args in [
+        &["logs", "a"][..],
+        &["logs", "d"],
+        &["events"],
+        &["status", "--json"],
+        &["explain", "b"],
+        &["plan", "r.json"],
+    ] {
+        let said = world.regatta(args);
+        all.extend([said.out, said.err]);
+    }
+    for told in all {
+        assert!(!told.contains(key) && !told.contains(token), "{told}");
+    }
+}
+
+#[test]
+fn a_bare_name_that_one_server_lists_does_not_suffer_from_another_that_cannot_be_had() {
+    let world = World::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/server.py");
+    let servers = json!({ "mcpServers": {
+        "gone": { "command": "regatta-has-no-such-program" },
+        "s": { "command": "python3", "args": [script, "log"] } } });
+    world.write(".mcp.json", &servers.to_string());
+    let request = |tool: &str| json!({ "tasks": [ { "id": "a", "tool": tool, "params": {} } ] }).to_string();
+    world.write("r.json", &request("text"));
+    let said = world.regatta(&["run", "r.json", "--json"]).exits(0);
+    assert_eq!(said.json()["tasks"]["a"]["result"], "words", "{}", said.err);
+    for tool in ["nobody_has_it", "gone/text"] {
+        world.write("r.json", &request(tool));
+        let said = world.regatta(&["run", "r.json", "--json"]);
+        let all = format!("{}{}", said.out, said.err);
+        assert!(said.code != Some(0) && all.contains("regatta-has-no-such-program"), "{tool}: {all}");
+    }
+}
+
+#[test]
+fn a_list_of_servers_that_cannot_be_read_stops_only_those_who_need_it_and_says_why() {
+    let world = World::new();
+    let request =
+        |tool: &str| json!({ "tasks": [ { "id": "a", "tool": tool, "params": { "ms": 1 } } ] }).to_string();
+    world.write(".mcp.json", "{ \"mcpServers\": { broken");
+    world.write("r.json", &request("sleep"));
+    world.regatta(&["run", "r.json", "--json"]).exits(0);
+    for tool in ["s/text", "text"] {
+        world.write("r.json", &request(tool));
+        let said = world.regatta(&["run", "r.json", "--json"]).exits(3);
+        assert!(said.out.contains(".mcp.json") && said.out.contains("line 1 column"), "{tool}: {}", said.out);
+    }
+    let entries =
+        json!({ "mcpServers": { "s": { "type": "sse", "url": "https://x.test" }, "t": { "cmd": "x" } } });
+    world.write(".mcp.json", &entries.to_string());
+    for (tool, why) in [("s/text", "`sse`"), ("t/text", "neither `command` nor `url`")] {
+        world.write("r.json", &request(tool));
+        let said = world.regatta(&["run", "r.json", "--json"]).exits(3);
+        assert!(said.out.contains(".mcp.json") && said.out.contains(why), "{tool}: {}", said.out);
+    }
 }
 
 #[test]

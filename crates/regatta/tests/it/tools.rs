@@ -119,6 +119,46 @@ fn no_path_leads_out_of_the_workspace_and_that_fails_the_task_alone() {
 }
 
 #[test]
+fn a_whole_path_that_lies_inside_the_workspace_is_as_good_as_one_from_there() {
+    let world = World::new();
+    world.write("sub/x", "x");
+    let root = world.root().canonicalize().unwrap();
+    let whole = |path: &str| root.join(path).display().to_string();
+    assert_eq!(call(&world, "file_glob", &json!({ "pattern": whole("sub/*") })), Ok(json!(["sub/x"])));
+    let batch = json!({ "commands": [
+        { "id": "a", "cmd": "pwd", "cwd": whole("sub") }, { "id": "b", "cmd": "pwd", "cwd": whole("") } ] });
+    world.write("b.json", &batch.to_string());
+    let said = world.regatta(&["run", "b.json", "--json"]).exits(0).json();
+    let found = ["a", "b"].map(|id| said["commands"][id]["stdout"].as_str().unwrap().trim().to_owned());
+    assert_eq!(found, [whole("sub"), root.display().to_string()]);
+    refused(&world, "file_glob", &json!({ "pattern": "/etc/*" }), "is outside the workspace");
+    for cwd in ["/etc".to_owned(), whole("../x"), format!("{}x", root.display())] {
+        world.write("b.json", &json!({ "commands": [{ "id": "a", "cmd": "pwd", "cwd": cwd }] }).to_string());
+        world.regatta(&["run", "b.json", "--json"]).exits(3);
+    }
+    world.write("plan.yaml", &format!("version: 1\ntasks:\n  - {{ id: a, run: 'echo {} >\"$REGATTA_RESULT\"' }}\n  - {{ id: b, cwd: '${{a.result}}', run: pwd }}\n",
+        serde_json::to_string(&whole("sub")).unwrap().replace('"', "\\\"")));
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+}
+
+#[test]
+fn null_is_data_as_good_as_any_and_a_whole_number_may_be_written_with_a_point() {
+    let world = World::new();
+    assert_eq!(call(&world, "json_query", &json!({ "data": null, "path": "$" })), Ok(Value::Null));
+    call(&world, "file_write", &json!({ "path": "out", "content": null })).unwrap();
+    assert_eq!(world.read("out"), "null");
+    world.write(
+        "r.json",
+        r#"{"tasks":[{"id":"a","tool":"template","params":{"text":"x"},"timeout":20000.0,"priority":5.0}]}"#,
+    );
+    world.regatta(&["run", "r.json", "--json"]).exits(0);
+    world.write("r.json", r#"{"tasks":[{"id":"a","tool":"template","params":{"text":"x"},"priority":5.5}]}"#);
+    world.regatta(&["run", "r.json", "--json"]).exits(3);
+    world.write("one.json", r#"{"tasks":[{"id":"a","tool":"file_read","params":{"path":null}}]}"#);
+    world.regatta(&["run", "one.json", "--json"]).exits(3);
+}
+
+#[test]
 fn what_is_too_large_or_no_text_is_refused() {
     let world = World::new();
     std::fs::write(world.path("bytes"), [0xff, 0xfe]).unwrap();
@@ -266,6 +306,34 @@ fn an_address_that_came_from_elsewhere_must_be_public_and_the_plans_own_may_be_a
         let why = world.regatta(&["explain", id]).out;
         assert!(why.contains("is no public address"), "{why}");
     }
+}
+
+#[test]
+fn a_secret_in_the_address_or_the_method_of_a_request_is_in_no_message_whatever_becomes_of_it() {
+    let mut world = World::new();
+    world.set("WHERE", r#"it's-a#Secret\of"us"#);
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = |rest: &str| json!({ "url": rest.replace("PORT", &free.to_string()) });
+    let calls = [
+        url("http://127.0.0.1:PORT/x/${vault.WHERE}?q"),
+        url("http://127.0.0.1:PORT/?q=${vault.WHERE}"),
+        url("http://${vault.WHERE}.test:PORT/"),
+        url("http://127.0.0.1:PORT${vault.WHERE}"),
+        url("${vault.WHERE}"),
+        url("${vault.WHERE}://x.test/"),
+        json!({ "url": "https://x.test/", "method": "${vault.WHERE}" }),
+        json!({ "url": "https://x.test/", "method": "get ${vault.WHERE}" }),
+    ];
+    for params in calls {
+        let request =
+            json!({ "tasks": [{ "id": "a", "tool": "http_request", "vault": "WHERE", "params": params }] });
+        world.write("one.json", &request.to_string());
+        let said = world.regatta(&["run", "one.json", "--json"]).exits(1).json();
+        let message = said["tasks"]["a"]["error"]["message"].as_str().unwrap().to_lowercase();
+        let parts = ["it's", "it%27", "-a#", "a%23", "secret", "%22us", "of\""];
+        assert!(!parts.iter().any(|part| message.contains(part)), "{params}: {message}");
+    }
+    refused(&world, "http_request", &url("http://127.0.0.1:PORT/x"), &format!("http://127.0.0.1:{free}"));
 }
 
 #[test]

@@ -85,11 +85,32 @@ def call(id, name, args, meta):
         for n in range(40):
             raw(f"{{rubbish {n}\n")
         threading.Event().wait()
+    if name == "unreadable":
+        answer = {"jsonrpc": "2.0", "id": id, "result": text("cut")}
+        kind, whole = args["as"], json.dumps(answer)
+        if kind == "nan":
+            raw(whole.replace('"cut"', "NaN") + "\n")
+        if kind == "infinity":
+            raw(whole.replace('"cut"', "-Infinity") + "\n")
+        if kind == "surrogate":
+            raw(whole.replace("cut", "cut \\ud83d") + "\n")
+        if kind == "deep":
+            raw(whole.replace('"cut"', "[" * 130 + "]" * 130) + "\n")
+        if kind == "spread":
+            raw(json.dumps(answer, indent=1) + "\n")
+        if kind == "latin":
+            with OUT:
+                sys.stdout.buffer.write(whole.replace("cut", "caf\xe9").encode("latin-1") + b"\n")
+                sys.stdout.buffer.flush()
+        if kind == "echoing":
+            raw('got {"jsonrpc": "2.0", "id": %s, "method": "tools/call"\n{"method": "x", "id": %s, NaN\n' % (id, id))
+            return text("well")
+        threading.Event().wait()
     raise KeyError(name)
 
 
 TOOLS = ["echo", "text", "huge", "blocks", "fail", "large", "pid", "env", "cwd", "progress", "slow", "crash", "crash_once", "flood",
-         "notices", "nonsense", "empty", "rubbish"]
+         "notices", "nonsense", "empty", "rubbish", "unreadable"]
 HINTS = {
     "text": {"readOnlyHint": True},
     "slow": {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False},

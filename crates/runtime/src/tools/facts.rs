@@ -36,7 +36,8 @@ pub fn judge(plan: &Plan, listed: &Listed) -> Findings {
     let mut found = Findings::default();
     for (server, tools) in listed {
         if let Err(why) = tools {
-            found.errors.push(format!("server `{server}`: {why}"));
+            let line = format!("server `{server}`: {why}");
+            if is_needed(plan, server, listed) { found.errors.push(line) } else { found.warnings.push(line) }
         }
     }
     for (task, action) in plan.calls() {
@@ -57,6 +58,19 @@ pub fn judge(plan: &Plan, listed: &Listed) -> Findings {
         }
     }
     found
+}
+
+/// Whether a plan cannot do without a server that lists nothing: it is named, or may be the one of a bare name that no other
+/// lists.
+fn is_needed(plan: &Plan, server: &str, listed: &Listed) -> bool {
+    let is_listed = |tool: &str| listed.values().flatten().flatten().any(|facts| facts.name == tool);
+    let by_agents = plan.agents.values().any(|agent| agent.mcp.iter().any(|name| name == server));
+    let mut tools = plan.calls().filter_map(|(_, action)| action.tool());
+    by_agents
+        || tools.any(|tool| match tool.split_once('/') {
+            Some((of, _)) => of == server,
+            None => built_in(tool).is_none() && !is_listed(tool),
+        })
 }
 
 /// The tool that a name means; `None` if its server could not be asked.

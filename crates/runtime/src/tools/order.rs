@@ -26,6 +26,9 @@ pub(crate) struct Order {
     /// The origin of the address, if the plan itself says it in full.
     #[serde(default)]
     pub(crate) own_origin: Option<String>,
+    /// Its parameters that a secret may be part of.
+    #[serde(default)]
+    pub(crate) private: Vec<String>,
     /// The number of the attempt.
     #[serde(default)]
     pub(crate) number: u32,

@@ -56,11 +56,13 @@ enum Begun {
 /// # Errors
 /// Settings or variables cannot be read, or the run cannot be started.
 fn begun(desk: &Desk<'_>, arguments: Arguments, wanted: Dialect) -> Result<Begun, CliError> {
+    let key = if wanted == Dialect::Request { "tasks" } else { "commands" };
+    let is_wanted = arguments.contains_key(key) && !arguments.contains_key("version");
     let text = Value::Object(arguments).to_string();
     let config = Config::read(desk.context)?;
     let mut loaded = source::load_text("request.json", &text, &source::given(&config, &[]));
-    if loaded.dialect != wanted {
-        let key = if wanted == Dialect::Request { "tasks" } else { "commands" };
+    // What could not be read is of no dialect, and has a problem that says so.
+    if loaded.dialect != wanted && !is_wanted {
         let message =
             format!("this is not the document that is wanted here: it has `{key}` and no `version`");
         return Ok(Begun::Refused(refusal(&message, Some("a plan is started with `run_start`"))));

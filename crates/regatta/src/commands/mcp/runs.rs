@@ -11,6 +11,7 @@ use crate::commands::{check, control, explain, run, status};
 use crate::config::Config;
 use crate::connected;
 use crate::overrides::Asked;
+use crate::parallel;
 use crate::post_mortem::{self, Gathered};
 use crate::render::{count, waits};
 use crate::source::{self, Source};
@@ -121,7 +122,9 @@ pub(super) fn run_start(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer,
     let (mut loaded, inputs) = load(desk, read(arguments)?)?;
     let facts = check::facts(&loaded, &Findings::default());
     let Some(plan) = loaded.plan.take() else {
-        let error = json!({ "message": "the plan is not valid", "problems": facts["problems"] });
+        let code = &parallel::refusal(&loaded)["error"]["code"];
+        let error =
+            json!({ "code": code, "message": "the plan is not valid", "problems": facts["problems"] });
         return Ok(Answer::error(json!({ "success": false, "error": error })));
     };
     if let Some(refusal) = connected::refusal(&connected::open_names(desk.context, &plan)?) {

@@ -256,7 +256,7 @@ impl<O: Offer> ServerHandler for Server<O> {
         _: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         if asked.method == spoken::NO_METHOD {
-            return Err(ErrorData::invalid_request(spoken::NO_MESSAGE_TEXT, None));
+            return Err(spoken::refused(&asked));
         }
         // A request of a known method is one of its own only if its parameters are not those of the method.
         if METHODS.contains(&asked.method.as_str()) {

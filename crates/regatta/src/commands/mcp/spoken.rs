@@ -2,16 +2,24 @@
 //!
 //! The library ignores a line that is too long or nested too deep, and refuses a body that is no message in words of its own.
 
+use super::answer::safe;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ErrorCode, GetMeta as _, ProtocolVersion};
+use rmcp::ErrorData;
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientRequest, CustomRequest, ErrorCode, GetMeta as _, ProtocolVersion,
+};
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader, DuplexStream, duplex};
 
 /// A line or a body has at most so many bytes.
@@ -25,7 +33,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// JSON that is no message: the library answers it with -32600 and no id.
 const NO_MESSAGE: &[u8] = b"{}\n";
 /// What a client is told of such a message.
-pub(super) const NO_MESSAGE_TEXT: &str = "this is no message of the protocol";
+const NO_MESSAGE_TEXT: &str = "this is no message of the protocol";
 /// The method of a request that stands for one that is no message, so that it is answered by its id.
 pub(super) const NO_METHOD: &str = "regatta/no-message";
 
@@ -55,11 +63,7 @@ pub(super) fn lines(from: impl AsyncRead + Unpin + Send + 'static) -> DuplexStre
             if end.is_none() {
                 continue;
             }
-            let told = if is_long || is_deep(&line) {
-                Some(Cow::Borrowed(NO_MESSAGE))
-            } else {
-                told(&line, &mut begun)
-            };
+            let told = if is_long { Some(Cow::Borrowed(NO_MESSAGE)) } else { told(&line, &mut begun) };
             if let Some(told) = told
                 && to.write_all(&told).await.is_err()
             {
@@ -75,19 +79,112 @@ pub(super) fn lines(from: impl AsyncRead + Unpin + Send + 'static) -> DuplexStre
 /// What the library is told of a line; nothing of one that wants no answer before anything has `begun`.
 fn told<'a>(line: &'a [u8], begun: &mut bool) -> Option<Cow<'a, [u8]>> {
     let message = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+    let fault = fault(message);
     match serde_json::from_slice::<ClientJsonRpcMessage>(message) {
-        Ok(ClientJsonRpcMessage::Request(asked)) => *begun |= begins(&asked.request),
+        Ok(ClientJsonRpcMessage::Request(asked)) => *begun |= fault.is_none() && begins(&asked.request),
         Ok(_) if !*begun => return None,
-        Err(error) if error.classify() == Category::Data => {
-            if let Some(id) = asker(message) {
-                let refused = json!({ "jsonrpc": "2.0", "id": id, "method": NO_METHOD }).to_string() + "\n";
-                return Some(Cow::Owned(refused.into_bytes()));
-            }
-        }
-        // The library ignores what is no JSON.
         Ok(_) | Err(_) => {}
     }
-    Some(Cow::Borrowed(line))
+    let refused = fault.and_then(|fault| Some((asker(message)?, fault)));
+    Some(match refused {
+        Some((id, Fault { code, why })) => {
+            let params = json!({ "code": code.0, "why": why });
+            let stands_in = json!({ "jsonrpc": "2.0", "id": id, "method": NO_METHOD, "params": params });
+            Cow::Owned((stands_in.to_string() + "\n").into_bytes())
+        }
+        None if is_deep(message) => Cow::Borrowed(NO_MESSAGE),
+        // The library ignores what is no JSON.
+        None => Cow::Borrowed(line),
+    })
+}
+
+/// What is wrong with a message.
+struct Fault {
+    code: ErrorCode,
+    /// For people.
+    why: String,
+}
+
+/// Why what a client says is not answered; `None` if it is a message that can be.
+fn fault(said: &[u8]) -> Option<Fault> {
+    let (code, why) = match serde_json::from_slice::<ClientJsonRpcMessage>(said) {
+        // Which of both was meant nobody can tell, and the library would take one of them.
+        Ok(_) => (ErrorCode::INVALID_PARAMS, serde_json::from_slice::<Unique>(said).err()?.to_string()),
+        Err(error) if error.classify() == Category::Data => {
+            (ErrorCode::INVALID_REQUEST, NO_MESSAGE_TEXT.to_owned())
+        }
+        Err(_) if is_deep(said) => (ErrorCode::PARSE_ERROR, format!("it is nested deeper than {MAX_DEPTH}")),
+        Err(error) => (ErrorCode::PARSE_ERROR, format!("this cannot be read as JSON: {error}")),
+    };
+    Some(Fault { code, why: safe(why) })
+}
+
+/// What the library is told of the fault of a request that it never saw.
+pub(super) fn refused(stands_in: &CustomRequest) -> ErrorData {
+    let told = stands_in.params.as_ref();
+    let code = told.and_then(|told| i32::try_from(told["code"].as_i64()?).ok()).map(ErrorCode);
+    let why = told.and_then(|told| told["why"].as_str()).unwrap_or(NO_MESSAGE_TEXT);
+    ErrorData::new(code.unwrap_or(ErrorCode::INVALID_REQUEST), safe(why), None)
+}
+
+/// JSON of whose objects none says a key twice.
+struct Unique;
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Unique, D::Error> {
+        from.deserialize_any(Unique)
+    }
+}
+
+impl<'de> Visitor<'de> for Unique {
+    type Value = Unique;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Unique, A::Error> {
+        while items.next_element::<Unique>()?.is_some() {}
+        Ok(Unique)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Unique, A::Error> {
+        let mut keys = BTreeSet::new();
+        while let Some((key, Unique)) = pairs.next_entry::<String, Unique>()? {
+            if keys.contains(&key) {
+                return Err(A::Error::custom(format!(
+                    "key `{}` stands twice in one object",
+                    key.escape_debug()
+                )));
+            }
+            keys.insert(key);
+        }
+        Ok(Unique)
+    }
 }
 
 /// Whether the library serves from a request on: it has shaken hands, or the request has all that is needed without that.
@@ -103,11 +200,20 @@ fn begins(request: &ClientRequest) -> bool {
     }
 }
 
-/// The id by which JSON that is no message can be answered. Whoever answers us wants no answer.
+/// The id by which what is no message can be answered, also if the rest of it cannot be read. Whoever answers us wants no
+/// answer.
 fn asker(said: &[u8]) -> Option<Value> {
-    let said = serde_json::from_slice::<Value>(said).ok()?;
-    let answers = said.get("result").is_some() || said.get("error").is_some();
-    said.get("id").filter(|id| !answers && (id.is_string() || id.is_number())).cloned()
+    #[derive(Deserialize)]
+    struct Asker {
+        id: Value,
+        result: Option<IgnoredAny>,
+        error: Option<IgnoredAny>,
+    }
+    // A list would be taken for the fields in their order.
+    let said = said.trim_ascii_start();
+    let said = said.starts_with(b"{").then(|| serde_json::from_slice::<Asker>(said).ok())??;
+    let answers = said.result.is_some() || said.error.is_some();
+    (!answers && (said.id.is_string() || said.id.is_number())).then_some(said.id)
 }
 
 /// Whether what may be JSON is nested deeper than anybody reads.
@@ -149,13 +255,9 @@ pub(super) async fn body(request: Request, next: Next) -> Response {
 
 /// What a body is answered that is no message.
 fn refusal(bytes: &[u8]) -> Option<Value> {
-    let error = serde_json::from_slice::<ClientJsonRpcMessage>(bytes).err()?;
-    let (code, message) = match error.classify() {
-        Category::Syntax | Category::Eof | Category::Io => (ErrorCode::PARSE_ERROR, "this is no JSON"),
-        Category::Data => (ErrorCode::INVALID_REQUEST, NO_MESSAGE_TEXT),
-    };
+    let Fault { code, why } = fault(bytes)?;
     // Whoever can be told which of its requests it was is told.
-    Some(json!({ "jsonrpc": "2.0", "id": asker(bytes), "error": { "code": code.0, "message": message } }))
+    Some(json!({ "jsonrpc": "2.0", "id": asker(bytes), "error": { "code": code.0, "message": why } }))
 }
 
 #[cfg(test)]
@@ -185,6 +287,11 @@ mod tests {
             check(body, -32600, Value::Null);
         }
         check(r#"{"jsonrpc":"2.0","id":7,"method":7}"#, -32600, json!(7));
+        let ping = |params: &str| format!(r#"{{"jsonrpc":"2.0","id":7,"method":"ping","params":{params}}}"#);
+        check(&ping(r#"{"x":"\ud83d"}"#), -32700, json!(7));
+        check(&ping(r#"{"x":1e400}"#), -32700, json!(7));
+        check(&ping(&format!("{}{}", "[".repeat(200), "]".repeat(200))), -32700, json!(7));
+        check(&ping(r#"{"x":[{"y":1,"y":2}]}"#), -32602, json!(7));
         assert_eq!(refusal(br#"{"jsonrpc":"2.0","id":7,"method":"ping"}"#), None);
     }
 }

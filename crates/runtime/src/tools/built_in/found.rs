@@ -51,6 +51,8 @@ pub(super) fn list(place: &Place, path: &str) -> Result<Value, String> {
 /// Paths of files, from the workspace, that match a pattern.
 pub(super) fn glob(place: &Place, pattern: &str) -> Result<Value, String> {
     let shown = pattern.escape_debug().to_string();
+    let whole = || place.path().to_str().and_then(|root| pattern.strip_prefix(root)?.strip_prefix('/'));
+    let pattern = whole().unwrap_or(pattern);
     if pattern.starts_with('/') || pattern.split('/').any(|part| part == "..") {
         return Err(format!("`{shown}` is outside the workspace"));
     }

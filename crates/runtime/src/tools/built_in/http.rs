@@ -3,7 +3,8 @@
 //! An address that is built of what others said must be of the world: `literal_origin` tells whether the plan itself
 //! names where a request goes, and only there may be this machine or its neighbourhood. The address is looked at when it
 //! is connected to, after names are resolved, so a name cannot mean one thing to the check and another to the request.
-//! A redirect to another origin takes no header and no body of the caller with it.
+//! A redirect to another origin takes no header and no body of the caller with it. An address that a secret is part of is in no
+//! message of ours: as it is sent it is written otherwise than the value that is looked for.
 
 use super::addresses::is_public;
 use crate::exact;
@@ -58,13 +59,46 @@ impl From<String> for Failure {
     }
 }
 
+/// What the plan says of an address.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<'a> {
+    /// Its origin, if the plan itself says it in full.
+    pub(super) own_origin: Option<&'a str>,
+    /// Parameters that a secret may be part of.
+    pub(super) private: &'a [String],
+}
+
+impl Known<'_> {
+    fn is_private(&self, name: &str) -> bool {
+        self.private.iter().any(|private| private == name)
+    }
+
+    /// How an address is called: by its origin, unless a secret may be part of that.
+    fn called(&self, url: &Url) -> String {
+        let origin = origin(url);
+        match self.is_private("url") && self.own_origin != Some(origin.as_str()) {
+            true => "the address of `url`".to_owned(),
+            false => format!("`{}`", origin.escape_debug()),
+        }
+    }
+
+    /// A text as it was given, unless a secret may be part of it.
+    fn shown(&self, name: &str, text: &str) -> String {
+        if self.is_private(name) {
+            format!("what `{name}` says")
+        } else {
+            format!("`{}`", text.escape_debug())
+        }
+    }
+}
+
 /// Sends a request and answers its status, headers and body.
-pub(super) fn request(params: &Map<String, Value>, own_origin: Option<&str>) -> Answer {
+pub(super) fn request(params: &Map<String, Value>, known: Known<'_>) -> Answer {
     // One that is there already is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let sent = match runtime {
-        Ok(runtime) => runtime.block_on(follow(params, own_origin)),
+        Ok(runtime) => runtime.block_on(follow(params, known)),
         Err(error) => Err(Failure::Failed(error.to_string())),
     };
     match sent {
@@ -84,13 +118,13 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(params: &Map<String, Value>) -> Result<Asked, String> {
+    fn read(params: &Map<String, Value>, known: Known<'_>) -> Result<Asked, String> {
         let url = params.get("url").and_then(Value::as_str).ok_or("`url` must be a text")?;
         let url =
-            Url::parse(url).map_err(|error| format!("`{}` is no address: {error}", url.escape_debug()))?;
-        let method =
-            params.get("method").map(as_text).unwrap_or_else(|| "GET".to_owned()).to_ascii_uppercase();
-        let method = Method::from_bytes(method.as_bytes()).map_err(|_| format!("`{method}` is no method"))?;
+            Url::parse(url).map_err(|error| format!("{} is no address: {error}", known.shown("url", url)))?;
+        let said = params.get("method").map(as_text).unwrap_or_else(|| "GET".to_owned());
+        let method = Method::from_bytes(said.to_ascii_uppercase().as_bytes())
+            .map_err(|_| format!("{} is no method", known.shown("method", &said)))?;
         let mut headers = HeaderMap::new();
         for (name, value) in params.get("headers").and_then(Value::as_object).into_iter().flatten() {
             let parsed =
@@ -108,15 +142,20 @@ impl Asked {
     }
 
     /// Goes where a redirect points to.
-    fn redirected(&mut self, status: StatusCode, to: &str) -> Result<(), String> {
-        let url = self.url.join(to).map_err(|_| format!("it redirects to `{}`", to.escape_debug()))?;
+    fn redirected(&mut self, status: StatusCode, to: &str, known: Known<'_>) -> Result<(), String> {
+        // Whoever redirects may repeat what it was asked.
+        let wrong = |_| match known.is_private("url") {
+            true => "it redirects to what is no address".to_owned(),
+            false => format!("it redirects to `{}`", to.escape_debug()),
+        };
+        let url = self.url.join(to).map_err(wrong)?;
         let kept = [StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT].contains(&status);
         if self.url.scheme() == "https" && url.scheme() != "https" {
-            return Err(format!("it redirects from https to `{}`", origin(&url)));
+            return Err(format!("it redirects from https to {}", known.called(&url)));
         }
         if origin(&url) != origin(&self.url) {
             if kept && self.body.is_some() {
-                return Err(format!("it redirects a request with a body to `{}`", origin(&url)));
+                return Err(format!("it redirects a request with a body to {}", known.called(&url)));
             }
             self.headers = HeaderMap::new();
         }
@@ -129,44 +168,50 @@ impl Asked {
     }
 }
 
-async fn follow(params: &Map<String, Value>, own_origin: Option<&str>) -> Result<Value, Failure> {
-    let mut asked = Asked::read(params)?;
+async fn follow(params: &Map<String, Value>, known: Known<'_>) -> Result<Value, Failure> {
+    let mut asked = Asked::read(params, known)?;
     for _ in 0..=MOST_REDIRECTS {
-        let response = send(&asked, own_origin).await?;
+        let response = send(&asked, known).await?;
         let to = response.headers().get(LOCATION).filter(|_| response.status().is_redirection());
         let Some(to) = to.map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned()) else {
             return answer(response).await;
         };
-        asked.redirected(response.status(), &to)?;
+        asked.redirected(response.status(), &to, known)?;
     }
     Err(Failure::Failed(format!("it redirects more than {MOST_REDIRECTS} times")))
 }
 
-async fn send(asked: &Asked, own_origin: Option<&str>) -> Result<Response, Failure> {
+async fn send(asked: &Asked, known: Known<'_>) -> Result<Response, Failure> {
     if !["http", "https"].contains(&asked.url.scheme()) {
-        return Err(Failure::Failed(format!("`{}` is no address for HTTP", asked.url.scheme())));
+        let scheme = match known.is_private("url") {
+            true => known.called(&asked.url),
+            false => format!("`{}`", asked.url.scheme()),
+        };
+        return Err(Failure::Failed(format!("{scheme} is no address for HTTP")));
     }
-    let free = own_origin == Some(origin(&asked.url).as_str());
+    let free = known.own_origin == Some(origin(&asked.url).as_str());
+    let called = known.called(&asked.url);
     let host = asked.url.host_str().unwrap_or_default();
     let literal: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
     if !free && literal.is_some_and(|address| !is_public(address)) {
-        return Err(Failure::Failed(refused(host)));
+        return Err(Failure::Failed(refused(&called)));
     }
     let client = Client::builder()
         .redirect(Policy::none())
         // A proxy would resolve names for us, and nobody could tell where a request goes.
         .no_proxy()
         .connect_timeout(CONNECT)
-        .dns_resolver(Arc::new(Resolver { free }))
+        .dns_resolver(Arc::new(Resolver { free, called: called.clone() }))
         .build()
-        .map_err(|error| Failure::Failed(deep(&error)))?;
+        .map_err(|error| Failure::Failed(deep(&error.without_url())))?;
     let mut request = client.request(asked.method.clone(), asked.url.clone()).headers(asked.headers.clone());
     if let Some(body) = &asked.body {
         request = request.body(body.clone());
     }
-    request.send().await.map_err(|error| match error.is_connect() || error.is_builder() {
-        true => Failure::Failed(deep(&error)),
-        false => Failure::Lost(deep(&error)),
+    request.send().await.map_err(|error| {
+        let was_sent = !(error.is_connect() || error.is_builder());
+        let why = format!("{called}: {}", deep(&error.without_url()));
+        if was_sent { Failure::Lost(why) } else { Failure::Failed(why) }
     })
 }
 
@@ -189,7 +234,7 @@ async fn answer(mut response: Response) -> Result<Value, Failure> {
     });
     let mut body = Vec::new();
     // The answer has begun, so the request was obeyed: what breaks off is a bad answer, not an unknown one.
-    while let Some(chunk) = response.chunk().await.map_err(|error| deep(&error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| deep(&error.without_url()))? {
         body.extend_from_slice(&chunk);
         if body.len() > MOST_BODY_BYTES {
             return Err(Failure::Failed(format!("the answer has more than {} MiB", MOST_BODY_BYTES >> 20)));
@@ -224,26 +269,27 @@ async fn answer(mut response: Response) -> Result<Value, Failure> {
 /// Resolves names, and tells no address that may not be spoken to.
 struct Resolver {
     free: bool,
+    /// What messages call the address.
+    called: String,
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let free = self.free;
+        let (free, called) = (self.free, self.called.clone());
         Box::pin(async move {
             let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             let allowed: Vec<_> = found.into_iter().filter(|at| free || is_public(at.ip())).collect();
             if allowed.is_empty() {
-                return Err(refused(name.as_str()).into());
+                return Err(refused(&called).into());
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
 }
 
-fn refused(host: &str) -> String {
+fn refused(called: &str) -> String {
     format!(
-        "`{}` is no public address, and the plan does not name it itself: it came from a reference or a redirect",
-        host.escape_debug()
+        "{called} is no public address, and the plan does not name it itself: it came from a reference or a redirect"
     )
 }
 

@@ -66,7 +66,10 @@ pub(super) fn call(order: &Order) -> Option<Answer> {
         "template" => params.text("text").and_then(|text| text::fill(text, order.params.get("vars"))),
         "sleep" => params.value("ms").and_then(sleep),
         JOIN => return Some(joined::joined(&order.params)),
-        "http_request" => return Some(http::request(&order.params, order.own_origin.as_deref())),
+        "http_request" => {
+            let known = http::Known { own_origin: order.own_origin.as_deref(), private: &order.private };
+            return Some(http::request(&order.params, known));
+        }
         _ => return None,
     };
     Some(match said {

@@ -1,4 +1,5 @@
-//! Messages over the pipes of a server: one a line, of bounded length. What is no message is forgiven a few times.
+//! Messages over the pipes of a server: one a line, of bounded length. What is no message is forgiven a few times, unless it is the
+//! answer that is waited for: nobody waits for one that cannot be read.
 //!
 //! Progress and logs are taken out here, before the crate of the protocol starts a task for each of them. Knows no call.
 
@@ -8,6 +9,8 @@ use rmcp::RoleClient;
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -27,6 +30,10 @@ pub(super) struct Lines {
     to: Arc<tokio::sync::Mutex<Option<ChildStdin>>>,
     line: Vec<u8>,
     rubbish: u32,
+    /// Ids of requests that are not answered, as JSON.
+    asked: BTreeSet<String>,
+    /// A message has begun that goes over lines.
+    is_spread: bool,
     news: News,
     trouble: Trouble,
 }
@@ -39,6 +46,8 @@ impl Lines {
             to,
             line: Vec::new(),
             rubbish: 0,
+            asked: BTreeSet::new(),
+            is_spread: false,
             news,
             trouble,
         }
@@ -76,9 +85,20 @@ impl Lines {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(None);
         }
-        let text = std::str::from_utf8(&line).unwrap_or_default();
-        let value =
-            serde_json::from_str::<Value>(&exact::kept(text)).ok().filter(|value| value["jsonrpc"] == "2.0");
+        let text = String::from_utf8_lossy(&line);
+        let read = match &text {
+            Cow::Borrowed(text) => {
+                serde_json::from_str::<Value>(&exact::kept(text)).map_err(|error| error.to_string())
+            }
+            Cow::Owned(_) => Err("it is not UTF-8".to_owned()),
+        };
+        if let Err(why) = &read
+            && self.is_answer(&text)
+        {
+            self.give_up(format!("its answer cannot be read: {why}"));
+            return Err(());
+        }
+        let value = read.ok().filter(|value| value["jsonrpc"] == "2.0");
         if let Some(value) = &value
             && self.news.hear(value)
         {
@@ -87,17 +107,23 @@ impl Lines {
         let message = value.and_then(|value| {
             let answers = !value["id"].is_null() && value["method"].is_null();
             let id = value["id"].clone();
+            if answers {
+                self.asked.remove(&id.to_string());
+            }
             let message = serde_json::from_value(value).ok();
             message.or_else(|| if answers { no_result(id) } else { None })
         });
         match message {
-            Some(message) => Ok(Some(message)),
+            Some(message) => {
+                self.is_spread = false;
+                Ok(Some(message))
+            }
             None if self.rubbish < MAX_RUBBISH => {
                 self.rubbish += 1;
                 Ok(None)
             }
             None => {
-                let shown: String = String::from_utf8_lossy(&line).chars().take(80).collect();
+                let shown: String = text.chars().take(80).collect();
                 self.give_up(format!(
                     "what it sends is no message of the protocol: `{}`",
                     shown.escape_debug()
@@ -106,6 +132,27 @@ impl Lines {
             }
         }
     }
+
+    /// Whether a line that cannot be read is, or has the id of, an answer that is waited for. What a server logs of a request names
+    /// its method.
+    fn is_answer(&mut self, line: &str) -> bool {
+        let line = line.trim();
+        let is_begun = line.starts_with('{');
+        // Of a message that goes over lines the id may stand on one of its own.
+        self.is_spread |= line == "{";
+        (is_begun || self.is_spread && line.starts_with("\"id\""))
+            && !line.contains("\"method\"")
+            && self.asked.iter().any(|id| has_id(line, id))
+    }
+}
+
+/// Whether `"id"` with this value, which is JSON, stands in a text.
+fn has_id(text: &str, id: &str) -> bool {
+    text.split("\"id\"").skip(1).any(|rest| {
+        let value = rest.trim_start().strip_prefix(':').map(str::trim_start);
+        let after = value.and_then(|value| value.strip_prefix(id));
+        after.is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '.'))
+    })
 }
 
 /// An answer that the protocol does not know is an answer all the same: whoever waits for it must not wait for ever.
@@ -122,6 +169,9 @@ impl Transport<RoleClient> for Lines {
         item: TxJsonRpcMessage<RoleClient>,
     ) -> impl Future<Output = Result<(), io::Error>> + Send + 'static {
         let to = Arc::clone(&self.to);
+        if let TxJsonRpcMessage::<RoleClient>::Request(request) = &item {
+            self.asked.extend(serde_json::to_string(&request.id));
+        }
         async move {
             let mut bytes = serde_json::to_vec(&item)?;
             bytes.push(b'\n');

@@ -15,13 +15,24 @@ pub(super) async fn find(call: &Call, pool: &Pool) -> Result<(Key, String, Conne
         let (key, connection) = open(call, pool, name).await?;
         return Ok((key, tool.to_owned(), connection));
     }
-    let (mut found, mut near, mut candidates) = (None, Vec::new(), Vec::new());
+    let (mut found, mut near, mut candidates, mut missing) = (None, Vec::new(), Vec::new(), None);
     for (name, _) in call.servers.iter().filter(|(_, server)| !is_ours(server, &call.root)) {
         let (key, mut connection) = match open(call, pool, name).await {
             Err(End::Failed(why)) if why.ends_with(OURSELVES) => continue,
-            opened => opened?,
+            // Perhaps it is another's.
+            Err(why) => {
+                missing.get_or_insert(why);
+                continue;
+            }
+            Ok(opened) => opened,
         };
-        let tools = connection.tools().await.map_err(|why| End::Failed(format!("server `{name}`: {why}")))?;
+        let tools = match connection.tools().await {
+            Ok(tools) => tools,
+            Err(why) => {
+                missing.get_or_insert(End::Failed(format!("server `{name}`: {why}")));
+                continue;
+            }
+        };
         if tools.contains(&call.tool) {
             candidates.push(format!("`{name}/{}`", call.tool));
             if found.is_none() {
@@ -42,7 +53,7 @@ pub(super) async fn find(call: &Call, pool: &Pool) -> Result<(Key, String, Conne
                 candidates.join(" or ")
             )))
         }
-        (None, _) => Err(End::Failed(unknown(&call.tool, &near))),
+        (None, _) => Err(missing.unwrap_or_else(|| End::Failed(unknown(&call.tool, &near)))),
     }
 }
 
