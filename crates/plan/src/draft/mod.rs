@@ -17,6 +17,7 @@ mod later;
 mod placeholders;
 mod servers;
 mod task;
+mod vault;
 
 pub(crate) use agent::{AgentsDraft, check_agents};
 pub(crate) use apart::ApartDraft;
@@ -28,7 +29,7 @@ use crate::epic::no_id;
 use crate::fields::{self, Fields, json};
 use crate::ids::is_id;
 use crate::language::{BATCH, Kind, PLAN, REQUEST, What, check};
-use crate::model::{Breaker, Dialect, Limits, SecretSource, Share, Unbuilt};
+use crate::model::{Breaker, Dialect, Limits, Share, Unbuilt};
 use crate::settings::Defaults;
 use crate::tree::{Item, Span, Value};
 use crate::variables;
@@ -174,7 +175,7 @@ fn plan<'t>(f: Fields<'t>, defaults: &Defaults, problems: &mut Problems) -> Draf
         apart: Some(apart),
         epic: epic(f, problems),
         secrets: f.texts("secrets"),
-        vault: vault(f.inside("vault"), problems),
+        vault: vault::read(f.inside("vault"), problems),
         later: BTreeMap::new(),
     };
     let unbuilt = draft.apart.iter().flat_map(|apart| apart.unbuilt.clone());
@@ -251,33 +252,6 @@ fn epic(f: Fields<'_>, problems: &mut Problems) -> Option<String> {
         problems.push(no_id(&epic, item.span()));
     }
     Some(epic)
-}
-
-/// Where secrets come from. That each has one source is judged before.
-fn vault(f: Fields<'_>, problems: &mut Problems) -> BTreeMap<String, SecretSource> {
-    let mut vault = BTreeMap::new();
-    for (name, item) in f.pairs().filter(|(name, _)| !name.text.is_empty()) {
-        if !is_id(name.text) {
-            let message = format!("`{}` cannot be the name of a secret", name.text.escape_debug());
-            problems.push(Diagnostic::error(Code::BadId, name.span(), message));
-            continue;
-        }
-        let of = Fields::of(item);
-        let command = of.texts("command");
-        let source = match (of.text("env"), of.text("file")) {
-            (Some(variable), _) => SecretSource::Env(variable),
-            (None, Some(path)) => SecretSource::File(path),
-            (None, None) => SecretSource::Command(command),
-        };
-        if source == SecretSource::Command(Vec::new())
-            && of.get("command").is_some_and(|item| matches!(item.value(), Value::List(_)))
-        {
-            let message = format!("the command of the secret `{}` is empty", name.text);
-            problems.push(Diagnostic::error(Code::BadValue, item.span(), message));
-        }
-        vault.insert(name.text.to_owned(), source);
-    }
-    vault
 }
 
 fn spanned(item: Option<Item<'_>>) -> Option<Spanned<String>> {
