@@ -118,7 +118,7 @@ fn no_number_but_a_whole_one_in_its_range_is_taken_in_any_format() {
         (
             "number.toml",
             "version = 1\ntasks = []\n[limits]\nmax_parallel = N\n",
-            &["nan", "inf", "-inf", "+nan", "'4'", "true", "01", "2020-01-01", "4.0"],
+            &["nan", "inf", "-inf", "+nan", "'4'", "true", "01", "2020-01-01", "4.5"],
         ),
     ];
     for (name, text, more) in formats {
