@@ -35,6 +35,16 @@ tasks:
 }
 
 #[test]
+fn worktrees_of_gates_that_end_with_the_run_are_gone_with_it() {
+    let tasks: String = (0..12).map(|n| format!("  - {{ id: g{n}, gate: t }}\n")).collect();
+    let world = with_plan(&format!(
+        "limits: {{ max_parallel: 12 }}\ngates: {{ t: {{ run: 'true' }} }}\ntasks:\n{tasks}"
+    ));
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert_eq!(worktrees(&world), 0);
+}
+
+#[test]
 fn the_mark_that_an_attempt_tampered_cannot_be_set_aside_by_it() {
     let script = "if test $REGATTA_ATTEMPT = 1; then
         echo bad >bad.txt; git config evil.key x

@@ -123,7 +123,8 @@ struct Line {
 
 type Queue = (Mutex<Line>, Condvar);
 
-/// The workers of a run. They end when this is dropped; an errand under way is brought to its end, which is waited for.
+/// The workers of a run. They end when this is dropped; errands under way are brought to their end, and worktrees that were to go
+/// are removed, which is waited for.
 pub struct Workers {
     ground: Arc<Ground>,
     queue: Arc<Queue>,
@@ -182,7 +183,11 @@ impl Workers {
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        self.with_line(|line| *line = Line { closed: true, ..Line::default() });
+        self.with_line(|line| {
+            line.needed.retain(|errand| matches!(errand, Errand::Remove { .. }));
+            line.ahead.clear();
+            line.closed = true;
+        });
         for thread in self.threads.drain(..) {
             // One that panicked has nothing under way.
             let _ = thread.join();
