@@ -313,12 +313,15 @@ impl Local {
                 self.arrivals.push_back(Input::AttemptIdle { attempt }.into());
             }
             Heard::Idle { attempt } => self.helper_idle(attempt),
-            Heard::Ended(ended, _) if ended.disk_full && self.jobs.contains_key(&ended.attempt) => {
+            Heard::Ended(ended, streams) => match self.jobs.get(&ended.attempt).filter(|_| ended.disk_full) {
                 // It is not acknowledged, so it is heard again by whoever resumes when there is room.
-                let what = format!("attempt {} failed while nothing could be written", ended.attempt);
-                self.broken = Some(Broken::NoRoom(what));
-            }
-            Heard::Ended(ended, streams) => self.ended(&ended, streams),
+                Some(job) => {
+                    let (task, run_dir) = (self.graph.name(job.node), self.place.run_dir.display());
+                    let what = format!("task `{task}` failed while nothing could be written below {run_dir}");
+                    self.broken = Some(Broken::NoRoom(what));
+                }
+                None => self.ended(&ended, streams),
+            },
             Heard::Gone => {
                 self.broken.get_or_insert(Broken::KeeperGone);
             }

@@ -80,6 +80,7 @@ tasks:
     );
     let said = world.regatta(&["--workspace", "small", "run", "plan.yaml"]).exits(4);
     assert!(said.err.contains("the disk is full") && said.err.contains("make room"), "{}", said.err);
+    assert!(said.err.contains("task `a`"), "{}", said.err);
     small.free();
     world.write("go", "");
     let summary = world.regatta(&["--workspace", "small", "resume", "--json"]).exits(0).json();

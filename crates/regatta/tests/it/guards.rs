@@ -1,22 +1,10 @@
 //! Spec 6 "Guard": what an agent changed of the repository's settings and hooks is put back, and is to be had; what a person
 //! changed meanwhile is theirs.
 
-use crate::repo_world::{git, with_plan};
+use crate::repo_world::{failure, git, with_plan};
 use crate::world::{World, ends};
-use serde_json::Value;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::PathBuf;
-
-/// The cause of a task's failure, and what was said of it.
-fn failure(world: &World, task: &str) -> (String, String) {
-    let events = world.regatta(&["events"]).out;
-    let of_task = format!("\"node_id\":\"{task}\"");
-    let failed = |line: &&str| line.contains("\"dispatch_failed\"") && line.contains(&of_task);
-    let line = events.lines().rev().find(failed).unwrap_or_else(|| panic!("{task} did not fail:\n{events}"));
-    let event: Value = serde_json::from_str(line).unwrap();
-    let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
-    (text("cause"), text("message"))
-}
 
 /// The directory that a message names as the place of what was replaced.
 fn place_in(said: &str) -> PathBuf {

@@ -3,6 +3,7 @@
 //! Knows git's commands, and no run.
 
 use crate::world::World;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -102,4 +103,15 @@ pub fn integration_worktree(world: &World) -> Option<PathBuf> {
 /// Commits everything in a worktree as a person does who has resolved a conflict there.
 pub fn commit_by_hand(place: &Path) {
     git_in(place, &["-c", "user.name=P", "-c", "user.email=p@x", "commit", "-qa", "-m", "by hand"]);
+}
+
+/// The cause of a task's last failure, and what was said of it.
+pub fn failure(world: &World, task: &str) -> (String, String) {
+    let events = world.regatta(&["events"]).out;
+    let of_task = format!("\"node_id\":\"{task}\"");
+    let failed = |line: &&str| line.contains("\"dispatch_failed\"") && line.contains(&of_task);
+    let line = events.lines().rev().find(failed).unwrap_or_else(|| panic!("{task} did not fail:\n{events}"));
+    let event: Value = serde_json::from_str(line).unwrap();
+    let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    (text("cause"), text("message"))
 }

@@ -1,19 +1,7 @@
 //! Spec 6 "Worktrees": what a task leaves that is no plain file with a plain name: links, pipes, names that are no text.
 
-use crate::repo_world::{git, with_plan};
+use crate::repo_world::{failure, git, with_plan};
 use crate::world::World;
-use serde_json::Value;
-
-/// The cause of a task's last failure, and what was said of it.
-fn failure(world: &World, task: &str) -> (String, String) {
-    let events = world.regatta(&["events"]).out;
-    let of_task = format!("\"node_id\":\"{task}\"");
-    let failed = |line: &&str| line.contains("\"dispatch_failed\"") && line.contains(&of_task);
-    let line = events.lines().rev().find(failed).unwrap_or_else(|| panic!("{task} did not fail:\n{events}"));
-    let event: Value = serde_json::from_str(line).unwrap();
-    let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
-    (text("cause"), text("message"))
-}
 
 /// A plan with one task of that script.
 fn task(head: &str, script: &str) -> World {

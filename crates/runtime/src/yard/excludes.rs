@@ -8,7 +8,7 @@ use super::making::TASK_DIR;
 use crate::git::Repo;
 use crate::private_file;
 use std::fs;
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 /// The file in the directory of a run that git reads.
@@ -25,10 +25,8 @@ const MOST_BYTES: u64 = 4 * 1024 * 1024;
 pub(super) fn write(run_dir: &Path, repo: &Repo, copies: &[String]) -> io::Result<PathBuf> {
     let pinned = run_dir.join(IGNORED);
     if !pinned.exists() {
-        let new = run_dir.join(format!("{IGNORED}.new"));
         let ignored = repo.ignored_by_person().as_deref().map(read).transpose()?;
-        private_file::create(&new)?.write_all(&ignored.unwrap_or_default())?;
-        fs::rename(&new, &pinned)?;
+        private_file::replace(&pinned, &ignored.unwrap_or_default())?;
     }
     let mut text = fs::read(&pinned)?;
     if text.last().is_some_and(|last| *last != b'\n') {

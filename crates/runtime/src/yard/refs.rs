@@ -16,7 +16,7 @@ use crate::private_file;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -87,10 +87,8 @@ impl Refs {
 
     /// For a successor. Without the file it sees less.
     fn store(&self, run_dir: &Path) {
-        let new = run_dir.join(format!("{FILE}.new"));
         let text = serde_json::to_vec(self).unwrap_or_default();
-        let written = private_file::create(&new).and_then(|mut file| file.write_all(&text));
-        if written.and_then(|()| fs::rename(&new, run_dir.join(FILE))).is_err() {
+        if private_file::replace(&run_dir.join(FILE), &text).is_err() {
             // With an older one it would see what was before.
             let _ = fs::remove_file(run_dir.join(FILE));
         }
