@@ -8,8 +8,8 @@ use crate::keeper::{Ask, Bytes, Ended, How, StartOrder};
 use crate::kept_id;
 use crate::landing::{Dock, Fate, LandError, Landing, Order, Ran, Reply, Report, last_log};
 use crate::local::Local;
-use crate::private_file;
 use crate::redact::Raw;
+use crate::saying::Saying;
 use crate::yard::LANDING;
 use crate::{collect, workspace};
 use regatta_engine::ids::AttemptId;
@@ -17,15 +17,11 @@ use regatta_engine::input::{Batch, Input};
 use regatta_plan::model::Action;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::io::Read as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Between TERM and KILL, in milliseconds.
 const GRACE_MS: u64 = 5_000;
-/// So much of what a command says goes into the report, in bytes.
-const SAID_BYTES: u64 = 2_000;
 
 impl Local {
     /// Begins to land what was collected, unless that is under way.
@@ -150,27 +146,21 @@ impl Local {
             return true;
         }
         self.asks.push(Ask::Ack { attempt: id });
-        let said = self.keep_output(log, streams);
-        let (code, how) = how(ended);
-        let said = if said.is_empty() { how } else { format!("{how}: {said}") };
-        reply.send(Ran { code, said, log: Some(log), ran_ms: ended.ran_ms, ..Ran::default() });
+        let saying = Saying {
+            redactor: Arc::clone(self.actions.redactor()),
+            limit_bytes: self.actions.output_limit_bytes(),
+            streams: std::mem::take(streams),
+            dir: workspace::landing_dir(&self.place.run_dir),
+            names: ["stdout", "stderr"].map(|name| format!("{log}.{name}")),
+        };
+        let ((code, how), ran_ms) = (how(ended), ended.ran_ms);
+        let told = saying.kept_and(move |said| {
+            let said = if said.is_empty() { how } else { format!("{how}: {said}") };
+            reply.send(Ran { code, said, log: Some(log), ran_ms, ..Ran::default() });
+        });
+        // Landing waits for the reply, and whoever leaves the run waits for landing.
+        drop(told);
         true
-    }
-
-    /// Keeps what a command said; answers its last words.
-    fn keep_output(&self, number: u64, streams: &mut [Option<Raw>; 2]) -> String {
-        let dir = workspace::landing_dir(&self.place.run_dir);
-        let mut last = String::new();
-        let made = regatta_journal::private_dir(&dir).is_ok();
-        for (stream, name) in streams.iter_mut().zip(["stdout", "stderr"]) {
-            let name = format!("{number}.{name}");
-            let through = (self.actions.redactor(), self.actions.output_limit_bytes());
-            let kept = made.then(|| collect::stream(stream.as_ref(), (&dir, &name), through));
-            if matches!(kept, Some(Ok(Some(digest))) if digest.bytes > 0) {
-                last = tail(&dir.join(name)).unwrap_or(last);
-            }
-        }
-        last
     }
 
     /// Commands that have had their time.
@@ -266,17 +256,4 @@ pub(crate) fn how(ended: &Ended) -> (Option<i32>, String) {
         How::Signal(signal) => (None, format!("signal {signal}")),
         How::NotStarted { message } => (None, message.clone()),
     }
-}
-
-/// The end of a file, for people.
-fn tail(path: &Path) -> Option<String> {
-    let mut file = private_file::open(path).ok()?;
-    let bytes = file.metadata().ok()?.len();
-    std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(bytes.saturating_sub(SAID_BYTES))).ok()?;
-    let mut text = Vec::new();
-    file.take(SAID_BYTES).read_to_end(&mut text).ok()?;
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    let from = lines.len().saturating_sub(5);
-    Some(lines[from..].join(" | "))
 }

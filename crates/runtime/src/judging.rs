@@ -19,8 +19,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-/// What is smaller is judged at once, in bytes: some milliseconds at most.
-const LARGE_BYTES: u64 = 256 << 10;
+/// What is smaller is looked through at once, in bytes: some milliseconds at most.
+pub(crate) const LARGE_BYTES: u64 = 256 << 10;
 
 /// Everything that is needed to judge an end.
 pub(crate) struct Large {

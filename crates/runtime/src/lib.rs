@@ -73,6 +73,7 @@ pub mod redact;
 mod replaced;
 pub mod reuse;
 pub mod run_error;
+mod saying;
 pub mod scope;
 mod socket;
 mod synced_lines;

@@ -25,6 +25,7 @@ use crate::private_file::is_no_room;
 use crate::reading::Reading;
 use crate::redact::Raw;
 use crate::reuse::Memory;
+use crate::saying::Keepsakes;
 use crate::turn::{Arrival, Driver, When};
 use crate::waiting::Waiting;
 use regatta_engine::Engine;
@@ -108,6 +109,8 @@ pub struct Local {
     pub(crate) driven: Driven,
     /// Large ends that are being judged.
     pub(crate) judging: Judging,
+    /// What commands said, as far as it is still being kept.
+    pub(crate) keepsakes: Keepsakes,
     /// Connections to servers of tools.
     pub(crate) hosting: Hosting,
     pub(crate) reading: Reading,
@@ -160,6 +163,7 @@ impl Local {
             waiting: Waiting::default(),
             driven: Driven::default(),
             judging: Judging::default(),
+            keepsakes: Keepsakes::default(),
             hosting: Hosting::default(),
             reading: Reading::default(),
             to_ack: (Vec::new(), Vec::new()),

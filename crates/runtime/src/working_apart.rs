@@ -11,6 +11,7 @@ use crate::keeper::{self, Ask, How};
 use crate::kept_id;
 use crate::local::Local;
 use crate::redact::Raw;
+use crate::saying::Saying;
 use crate::yard::{Collected, Done, Ended, Errand, Finding};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
@@ -284,20 +285,20 @@ impl Local {
         &mut self,
         (attempt, n): (AttemptId, u8),
         job: &Job,
-        (ended, mut streams): (&keeper::Ended, [Option<Raw>; 2]),
+        (ended, streams): (&keeper::Ended, [Option<Raw>; 2]),
     ) {
         fault::point("step.ended");
         self.asks.push(Ask::Ack { attempt: ended.attempt });
         let word = if matches!(job.kind, Kind::Setup(_)) { "setup" } else { "verify" };
-        let through = (self.actions.redactor(), self.actions.output_limit_bytes());
-        for (stream, name) in streams.iter_mut().zip([collect::STDOUT, collect::STDERR]) {
-            // What cannot be kept of a step is missed by nobody but a person who looks for it.
-            let _ = collect::stream(
-                stream.as_ref(),
-                (&job.dir.path, &collect::step_file((word, n), name)),
-                through,
-            );
-        }
+        let saying = Saying {
+            redactor: Arc::clone(self.actions.redactor()),
+            limit_bytes: self.actions.output_limit_bytes(),
+            streams,
+            dir: job.dir.path.clone(),
+            names: [collect::STDOUT, collect::STDERR].map(|name| collect::step_file((word, n), name)),
+        };
+        // Nothing depends on it but what people see.
+        self.keepsakes.take(saying);
         let good = ended.how == How::Code(0) && !ended.deadline && !ended.output_limit;
         if matches!(job.kind, Kind::Setup(_)) {
             if good {

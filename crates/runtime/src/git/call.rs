@@ -93,6 +93,9 @@ pub enum GitError {
     },
 }
 
+/// So long a call may last unless it is said otherwise: what it waits for may have no end, such as a FIFO among the references.
+const DEADLINE: Duration = Duration::from_mins(15);
+
 /// Most bytes of what git says that are passed on.
 const SAID_BYTES: usize = 600;
 
@@ -107,7 +110,7 @@ pub struct Git {
     /// Held by every call while it lives, also when we are dead.
     held: Option<Arc<File>>,
     /// How long a call may last.
-    within: Option<Duration>,
+    within: Duration,
 }
 
 impl Git {
@@ -124,7 +127,7 @@ impl Git {
             extra: Arc::default(),
             fixed: None,
             held: None,
-            within: None,
+            within: DEADLINE,
         }
     }
 
@@ -148,10 +151,10 @@ impl Git {
         Git { held: Some(Arc::new(file)), ..self.clone() }
     }
 
-    /// The same, and a call that has not ended in time is killed.
-    #[must_use]
-    pub fn within(&self, limit: Duration) -> Git {
-        Git { within: Some(limit), ..self.clone() }
+    /// The same, and a call that has not ended in that time is killed.
+    #[cfg(test)]
+    fn within(&self, limit: Duration) -> Git {
+        Git { within: limit, ..self.clone() }
     }
 
     /// The same with more settings, `key=value`.
@@ -242,10 +245,8 @@ impl Git {
             Some(file) => file.try_clone().map_err(GitError::Start)?.into(),
             None => Stdio::null(),
         });
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        if self.within.is_some() {
-            command.process_group(0);
-        }
+        // A group of its own: it is killed with what it started, and no Ctrl-C meant for us reaches it.
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = command.spawn().map_err(GitError::Start)?;
         let Some(mut pipe) = child.stdin.take() else { return self.awaited(args, child) };
         let fed = stdin.to_vec();
@@ -261,7 +262,7 @@ impl Git {
 
     /// What a call answers; what it started itself is killed with it.
     fn awaited<S: AsRef<OsStr>>(&self, args: &[S], child: Child) -> Result<Output, GitError> {
-        let Some(limit) = self.within else { return child.wait_with_output().map_err(GitError::Start) };
+        let limit = self.within;
         let pid = Pid::from_child(&child);
         // What cannot be watched is waited for, as without a limit.
         let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else {

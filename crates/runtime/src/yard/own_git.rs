@@ -15,15 +15,12 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// The file by which a worktree names its repository.
 const DOT_GIT: &str = ".git";
 /// Settings of one worktree, in the directory that git keeps for it, where the repository allows them.
 pub(crate) const OWN_SETTINGS: &str = "config.worktree";
 
-/// So long a call of git may last where tasks could have left something that it waits for.
-pub(super) const GIT_DEADLINE: Duration = Duration::from_mins(15);
 /// A file that names a directory is no longer, in bytes.
 const MOST_BYTES: u64 = 4_096;
 
@@ -74,7 +71,7 @@ impl Ground {
         let admin = self.admin_of(path)?;
         let places = (path, admin.as_path(), self.repo.common_dir.as_path());
         let mut git = match admin.join(OWN_SETTINGS).exists() {
-            true => self.excluding(&self.repo.git.fixed(places).within(GIT_DEADLINE))?,
+            true => self.excluding(&self.repo.git.fixed(places))?,
             false => self.git()?,
         };
         let excludes = self.excludes_at(path);
@@ -84,7 +81,7 @@ impl Ground {
         if self.rules.sparse.is_some() {
             git = git.with(cone::SETTINGS.map(|(key, value)| format!("{key}={value}")));
         }
-        Ok(git.fixed(places).within(GIT_DEADLINE))
+        Ok(git.fixed(places))
     }
 
     /// Puts back how a worktree names its repository. Answers whether that was needed.

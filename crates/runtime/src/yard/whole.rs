@@ -5,7 +5,6 @@
 //! is kept, what may land is judged elsewhere.
 
 use super::forbidden::named;
-use super::own_git::GIT_DEADLINE;
 use super::resolutions::new_index;
 use super::{AttributesError, GITLINK, Ground};
 use crate::git::{Change, ChangeKind, Git, GitError, Oid};
@@ -229,8 +228,8 @@ impl Ground {
             return true;
         }
         // It is the task's: nothing that it names runs, and it does not last.
-        let git = self.repo.git.in_dir(path).within(GIT_DEADLINE);
-        let Ok(git) = self.repo.harmless_as(&git).map(|git| git.in_dir(path).within(GIT_DEADLINE)) else {
+        let git = self.repo.git.in_dir(path);
+        let Ok(git) = self.repo.harmless_as(&git).map(|git| git.in_dir(path)) else {
             return false;
         };
         let args = ["for-each-ref", "--count=1", "--contains", commit.as_str(), "refs/remotes", "refs/tags"];

@@ -1,0 +1,139 @@
+//! What commands said that are no attempts, `setup`, `verify` and those of a landing: it is redacted and kept for people, on a
+//! thread of its own where there is much of it, so that the loop goes on meanwhile.
+//!
+//! Knows no loop and nothing that ends.
+
+use crate::judging::LARGE_BYTES;
+use crate::redact::{Raw, Redactor};
+use crate::{collect, private_file};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+/// So much of what a command said is answered, in bytes.
+const TOLD_BYTES: u64 = 2_000;
+/// Of that, the last lines.
+const TOLD_LINES: usize = 5;
+
+/// What a command said, and where it is kept.
+pub(crate) struct Saying {
+    pub(crate) redactor: Arc<Redactor>,
+    /// Of more nothing is kept, in bytes.
+    pub(crate) limit_bytes: u64,
+    /// Standard output and standard error.
+    pub(crate) streams: [Option<Raw>; 2],
+    pub(crate) dir: PathBuf,
+    /// Their files there.
+    pub(crate) names: [String; 2],
+}
+
+/// Threads that keep what was said: waited for when this is dropped.
+#[derive(Default)]
+pub(crate) struct Keepsakes(Vec<JoinHandle<()>>);
+
+impl Keepsakes {
+    /// Keeps it with nobody waiting for it.
+    pub(crate) fn take(&mut self, saying: Saying) {
+        self.0.retain(|thread| !thread.is_finished());
+        self.0.extend(saying.kept_and(drop));
+    }
+}
+
+impl Drop for Keepsakes {
+    fn drop(&mut self) {
+        for thread in self.0.drain(..) {
+            // A panic of it was printed there.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Saying {
+    /// Keeps it and tells its last words to `then`; what is much of it on the thread that is answered.
+    pub(crate) fn kept_and(self, then: impl FnOnce(String) + Send + 'static) -> Option<JoinHandle<()>> {
+        if !self.is_large() {
+            then(self.keep());
+            return None;
+        }
+        let slot = Arc::new(Mutex::new(Some((self, then))));
+        let theirs = Arc::clone(&slot);
+        let work = move |slot: &Mutex<Option<(Saying, _)>>| {
+            let taken = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some((saying, then)) = taken {
+                then(saying.keep());
+            }
+        };
+        let thread = thread::Builder::new().name("saying".to_owned()).spawn(move || work(&theirs));
+        if thread.is_err() {
+            // Where there is no thread to be had it is kept here.
+            work(&slot);
+        }
+        thread.ok()
+    }
+
+    fn is_large(&self) -> bool {
+        self.streams.iter().flatten().filter_map(|raw| raw.bytes().ok()).sum::<u64>() > LARGE_BYTES
+    }
+
+    /// Answers the last words. What cannot be kept is missed by nobody but a person who looks for it.
+    fn keep(&self) -> String {
+        let mut last = String::new();
+        if regatta_journal::private_dir(&self.dir).is_err() {
+            return last;
+        }
+        let through = (&self.redactor, self.limit_bytes);
+        for (stream, name) in self.streams.iter().zip(&self.names) {
+            let kept = collect::stream(stream.as_ref(), (&self.dir, name), through);
+            if matches!(kept, Ok(Some(digest)) if digest.bytes > 0) {
+                last = last_lines(&self.dir.join(name)).unwrap_or(last);
+            }
+        }
+        last
+    }
+}
+
+/// The end of a file, for people.
+fn last_lines(path: &Path) -> io::Result<String> {
+    let mut file = private_file::open(path)?;
+    let bytes = file.metadata()?.len();
+    file.seek(SeekFrom::Start(bytes.saturating_sub(TOLD_BYTES)))?;
+    let mut text = Vec::new();
+    file.take(TOLD_BYTES).read_to_end(&mut text)?;
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    Ok(lines[lines.len().saturating_sub(TOLD_LINES)..].join(" | "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::sync::mpsc;
+
+    #[test]
+    fn much_that_a_command_said_is_kept_on_a_thread_of_its_own_and_little_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        for (lines, beside) in [(3, false), (100_000, true)] {
+            let raw = dir.path().join("raw");
+            fs::write(&raw, "said\n".repeat(lines)).unwrap();
+            let saying = Saying {
+                redactor: Arc::default(),
+                limit_bytes: u64::MAX,
+                streams: [Some(Raw::new(fs::File::open(&raw).unwrap())), None],
+                dir: dir.path().join("kept"),
+                names: ["out", "err"].map(str::to_owned),
+            };
+            let (tell, told) = mpsc::channel();
+            let here = thread::current().id();
+            let thread = saying.kept_and(move |last| {
+                tell.send((last, thread::current().id() != here)).unwrap();
+            });
+            assert_eq!(thread.is_some(), beside);
+            drop(Keepsakes(thread.into_iter().collect()));
+            let last = ["said"; TOLD_LINES][..lines.min(TOLD_LINES)].join(" | ");
+            assert_eq!(told.try_recv().unwrap(), (last, beside));
+            assert_eq!(fs::metadata(dir.path().join("kept/out")).unwrap().len(), 5 * lines as u64);
+        }
+    }
+}
