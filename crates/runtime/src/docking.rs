@@ -17,6 +17,7 @@ use regatta_engine::input::{Batch, Input};
 use regatta_plan::model::Action;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 

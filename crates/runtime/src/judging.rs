@@ -1,8 +1,8 @@
 //! Large ends, and the threads that judge them: what a task wrote is read, redacted and written once more, which takes the
 //! time that timeouts, starts and people have to be minded in.
 //!
-//! An attempt whose end is being judged is live to the engine and gone to the keeper; whatever it is to be ended for by then, it
-//! had ended by itself. How an end is judged is known by `judge`. Knows no loop.
+//! An attempt whose end is being judged is live to the engine and gone to the keeper. How an end is judged is known by `judge`.
+//! Knows no loop.
 
 use crate::action::{Actions, Kind};
 use crate::collect;
@@ -49,7 +49,7 @@ impl Large {
             let why = Some("judging its end broke off; this is a bug of regatta".into());
             Ok(Input::AttemptLost { attempt: job.attempt, why }.into())
         });
-        Done { id, job, judged, ran_ms, told: false }
+        Done { id, job, judged, ran_ms }
     }
 }
 
@@ -61,15 +61,13 @@ pub(crate) struct Done {
     pub(crate) judged: Result<Arrival, NoRoom>,
     /// How long the attempt ran: it is judged later than it ended.
     pub(crate) ran_ms: Option<NonZeroU64>,
-    /// It was told to end since.
-    pub(crate) told: bool,
 }
 
 /// The ends that are judged on threads: as many at once as there are cores. Waits for these when it is dropped.
 #[derive(Default)]
 pub(crate) struct Judging {
-    /// By the number that the keeper knows: the attempt, and whether it is to end since.
-    under_way: BTreeMap<u64, (u64, bool)>,
+    /// Their attempts by the numbers that the keeper knows.
+    under_way: BTreeMap<u64, u64>,
     waiting: VecDeque<Large>,
     threads: Vec<JoinHandle<()>>,
     done: Arc<Mutex<Vec<Done>>>,
@@ -86,14 +84,7 @@ impl Judging {
 
     /// The attempts whose ends are not judged yet.
     pub(crate) fn attempts(&self) -> impl Iterator<Item = u64> + '_ {
-        self.under_way.values().map(|(attempt, _)| *attempt)
-    }
-
-    /// An attempt is to end, and had ended.
-    pub(crate) fn is_to_end(&mut self, id: u64) {
-        if let Some((_, told)) = self.under_way.get_mut(&id) {
-            *told = true;
-        }
+        self.under_way.values().copied()
     }
 
     /// Takes an end that is better judged beside the loop; gives it back if it is not.
@@ -101,7 +92,7 @@ impl Judging {
         if self.ring.is_none() || !large.is_large() {
             return Some(large);
         }
-        self.under_way.insert(large.ended.attempt, (large.job.attempt.0, false));
+        self.under_way.insert(large.ended.attempt, large.job.attempt.0);
         self.waiting.push_back(large);
         self.goes_on(actions);
         None
@@ -109,9 +100,9 @@ impl Judging {
 
     /// What was judged since the last call; what waits is begun with instead.
     pub(crate) fn take_done(&mut self, actions: &Arc<Actions>) -> Vec<Done> {
-        let mut done = std::mem::take(&mut *lock(&self.done));
-        for one in &mut done {
-            one.told = self.under_way.remove(&one.id).is_some_and(|(_, told)| told);
+        let done = std::mem::take(&mut *lock(&self.done));
+        for one in &done {
+            self.under_way.remove(&one.id);
         }
         self.goes_on(actions);
         done

@@ -81,6 +81,7 @@ pub mod told_plan;
 mod tool_files;
 pub mod tools;
 pub mod turn;
+mod unasked;
 pub mod vault;
 mod waiting;
 mod weighing;

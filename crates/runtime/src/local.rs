@@ -27,6 +27,7 @@ use crate::redact::Raw;
 use crate::reuse::Memory;
 use crate::saying::Keepsakes;
 use crate::turn::{Arrival, Driver, When};
+use crate::unasked::Unasked;
 use crate::waiting::Waiting;
 use regatta_engine::Engine;
 use regatta_engine::budget::Level;
@@ -109,6 +110,8 @@ pub struct Local {
     pub(crate) driven: Driven,
     /// Large ends that are being judged.
     pub(crate) judging: Judging,
+    /// Ends that nobody had asked for and that are not judged yet.
+    pub(crate) unasked: Unasked,
     /// What commands said, as far as it is still being kept.
     pub(crate) keepsakes: Keepsakes,
     /// Connections to servers of tools.
@@ -163,6 +166,7 @@ impl Local {
             waiting: Waiting::default(),
             driven: Driven::default(),
             judging: Judging::default(),
+            unasked: Unasked::default(),
             keepsakes: Keepsakes::default(),
             hosting: Hosting::default(),
             reading: Reading::default(),
@@ -222,14 +226,17 @@ impl Local {
     /// `found` that are still of interest. The others are ended and forgotten.
     pub fn adopt(&mut self, state: &State, found: &[u64]) -> Vec<u64> {
         let undo = state.rollback.current.map(|u| (u.attempt, u.node, Kind::Undo));
+        let undone = state.rollback.current.and_then(|u| u.ending);
         let live = state.live().map(|(attempt, node)| (attempt, node, Kind::Attempt));
         for (attempt, node, kind) in live.chain(undo).filter(|(a, ..)| found.contains(&a.0)) {
-            let number = state.node(node).live().map_or(1, |live| live.number);
+            let live = state.node(node).live().filter(|_| kind == Kind::Attempt);
+            let number = live.map_or(1, |live| live.number);
+            let told_to_end = live.map_or(undone, |live| live.ending).is_some();
             if kind == Kind::Attempt {
                 self.adopt_apart((attempt, node, number));
             }
             let dir = AttemptDir::found(self.dir(attempt, kind));
-            let job = Job { adopted: true, ..Job::new((attempt, node, kind), dir) };
+            let job = Job { adopted: true, told_to_end, ..Job::new((attempt, node, kind), dir) };
             self.jobs.insert(attempt.0, job);
         }
         let (known, unknown): (Vec<u64>, Vec<u64>) = found.iter().partition(|id| self.jobs.contains_key(id));
@@ -356,6 +363,9 @@ impl Local {
             }
             return self.to_ack.0.push(Judged { id, dir: None }); // nobody asks about it any more
         };
+        if !job.told_to_end && matches!(job.kind, Kind::Attempt | Kind::Undo) {
+            self.unasked.heard(id);
+        }
         self.weigh(job, (ended.clone(), streams));
     }
 
@@ -442,10 +452,9 @@ impl Driver for Local {
                 self.start(*attempt, (*node, *number), Kind::Reconcile);
             }
             Effect::End { attempt, grace_ms } => {
-                // One that has ended is being judged.
                 match self.jobs.get_mut(&attempt.0) {
                     Some(job) => job.told_to_end = true,
-                    None => self.judging.is_to_end(attempt.0),
+                    None => self.unasked.is_to_end(attempt.0),
                 }
                 if !self.end_apart(*attempt, *grace_ms) && !self.driven.hand(*attempt, effect) {
                     self.asks.push(Ask::End { attempt: attempt.0, grace_ms: *grace_ms });

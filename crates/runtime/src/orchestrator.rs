@@ -383,6 +383,7 @@ impl Orchestrator {
 
     /// What ended before somebody asked for the end is taken before that.
     pub(crate) fn keep_the_order(&mut self) {
+        self.local.hear_drivers();
         self.local.hear_judged();
         self.first.extend(self.local.take_arrivals());
     }

@@ -14,6 +14,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
@@ -39,6 +40,8 @@ pub(crate) type End = (Job, Ended, [Option<Raw>; 2]);
 pub(crate) struct Reading {
     pub(crate) back: Option<Back>,
     reader: Option<(Sender<Order>, JoinHandle<()>)>,
+    /// Nobody wants to know any more.
+    over: Arc<AtomicBool>,
     held: BTreeMap<u64, End>,
 }
 
@@ -61,7 +64,9 @@ impl Reading {
         {
             let (sender, orders) = channel();
             let thread = std::thread::Builder::new().name("evidence".to_owned());
-            self.reader = thread.spawn(move || read(&orders, &back)).ok().map(|thread| (sender, thread));
+            let over = Arc::clone(&self.over);
+            self.reader =
+                thread.spawn(move || read(&orders, &over, &back)).ok().map(|thread| (sender, thread));
         }
         match &self.reader {
             Some((sender, _)) => sender.send(order).map_err(|refused| refused.0),
@@ -74,14 +79,19 @@ impl Drop for Reading {
     fn drop(&mut self) {
         if let Some((sender, thread)) = self.reader.take() {
             drop(sender);
+            self.over.store(true, Ordering::SeqCst);
             // One that panicked reads nothing any more.
             let _ = thread.join();
         }
     }
 }
 
-fn read(orders: &Receiver<Order>, back: &Back) {
+/// There are no more orders than attempts that are live, which the caps of the run bound.
+fn read(orders: &Receiver<Order>, over: &AtomicBool, back: &Back) {
     while let Ok(order) = orders.recv() {
+        if over.load(Ordering::SeqCst) {
+            return;
+        }
         let told = catch_unwind(AssertUnwindSafe(|| order.read()));
         let told =
             told.unwrap_or_else(|_| Err(io::Error::other("reading it broke off; this is a bug of regatta")));

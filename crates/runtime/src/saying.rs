@@ -58,16 +58,10 @@ impl Saying {
         }
         let slot = Arc::new(Mutex::new(Some((self, then))));
         let theirs = Arc::clone(&slot);
-        let work = move |slot: &Mutex<Option<(Saying, _)>>| {
-            let taken = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some((saying, then)) = taken {
-                then(saying.keep());
-            }
-        };
-        let thread = thread::Builder::new().name("saying".to_owned()).spawn(move || work(&theirs));
+        let thread = thread::Builder::new().name("saying".to_owned()).spawn(move || keep_and_tell(&theirs));
         if thread.is_err() {
             // Where there is no thread to be had it is kept here.
-            work(&slot);
+            keep_and_tell(&slot);
         }
         thread.ok()
     }
@@ -90,6 +84,13 @@ impl Saying {
             }
         }
         last
+    }
+}
+
+fn keep_and_tell(slot: &Mutex<Option<(Saying, impl FnOnce(String))>>) {
+    let taken = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some((saying, then)) = taken {
+        then(saying.keep());
     }
 }
 

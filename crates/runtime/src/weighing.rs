@@ -13,6 +13,7 @@ use crate::judge::{Job, Left, NoRoom, judge, unkept};
 use crate::judging::{Done, Large};
 use crate::keeper::{Ended, How};
 use crate::local::{Broken, Judged, Local};
+use crate::private_file::is_no_room;
 use crate::reading::Order;
 use crate::redact::Raw;
 use crate::turn::Arrival;
@@ -51,9 +52,14 @@ impl Local {
                 job.evidence = Some(told);
                 self.go_on(job, (ended, streams));
             }
-            Err(error) => {
+            Err(error) if is_no_room(&error) => {
                 self.broken = Some(Broken::NoRoom(unkept(&job, &error).0));
                 self.jobs.insert(attempt, job);
+            }
+            // What cannot be read for another reason cannot be read the next time either.
+            Err(error) => {
+                job.evidence = Some(vec![Told::unread(&error)]);
+                self.go_on(job, (ended, streams));
             }
         }
     }
@@ -82,11 +88,10 @@ impl Local {
 
     /// Takes what was judged beside the loop.
     pub(crate) fn hear_judged(&mut self) {
-        for Done { id, job, judged, ran_ms, told } in self.judging.take_done(&self.actions) {
+        for Done { id, job, judged, ran_ms } in self.judging.take_done(&self.actions) {
             let judged = judged.map(|mut arrival| {
                 if let Input::AttemptEnded(ended) = &mut arrival.input {
                     ended.report.ran_ms = ended.report.ran_ms.or(ran_ms);
-                    ended.report.unasked = told;
                 }
                 arrival
             });
@@ -96,8 +101,12 @@ impl Local {
 
     fn judged(&mut self, id: u64, job: Job, judged: Result<Arrival, NoRoom>) {
         fault::point("end.judged");
+        let unasked = self.unasked.forget(id);
         match judged {
-            Ok(arrival) => {
+            Ok(mut arrival) => {
+                if let Input::AttemptEnded(ended) = &mut arrival.input {
+                    ended.report.unasked = unasked;
+                }
                 self.arrivals.push_back(arrival);
                 self.to_ack.0.push(Judged { id, dir: Some(job.dir) });
             }

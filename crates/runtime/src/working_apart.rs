@@ -18,6 +18,7 @@ use regatta_engine::ids::{AttemptId, NodeId};
 use regatta_engine::state::State;
 use regatta_fault as fault;
 use regatta_plan::MAX_COMMANDS;
+use std::sync::Arc;
 
 impl Local {
     /// The worktrees of the run, if it has any; `node` has one of them.
@@ -57,10 +58,15 @@ impl Local {
     /// An attempt is to end. Answers whether that is done: the keeper has nothing of it.
     pub(crate) fn end_apart(&mut self, attempt: AttemptId, grace_ms: u64) -> bool {
         let epoch = self.place.epoch;
-        let Some(flight) = self.apart.as_mut().and_then(|apart| apart.in_flight.get_mut(&attempt)) else {
-            return false;
-        };
+        let Some(apart) = self.apart.as_mut() else { return false };
+        let Some(flight) = apart.in_flight.get_mut(&attempt) else { return false };
         flight.ending = true;
+        let task = &apart.works.plan.tasks[flight.node.index()];
+        // It has not ended well before it was verified.
+        let verified = task.worktree.as_ref().is_none_or(|own| own.verify.is_empty());
+        if matches!(flight.stage, Stage::Verifying(..)) || !verified {
+            self.unasked.forget(attempt.0);
+        }
         let step = match &flight.stage {
             Stage::Working => return false,
             Stage::Making => {

@@ -29,6 +29,8 @@ impl Decider<'_> {
         };
         let told_late = self.graph().policy(node).told_late;
         let ending = live.ending.filter(|_| !report.unasked);
+        // What had ended by itself keeps that end, but nothing follows that a cancellation forbids.
+        let cancelled = live.ending.filter(|cause| report.unasked && cancels(*cause));
         let (outcome, cause) = judge(ending, verdict, (self.config.conflicts_wait, told_late));
         let retry_after_ms =
             if let Verdict::RateLimited { retry_after_ms } = verdict { retry_after_ms } else { 0 };
@@ -39,6 +41,9 @@ impl Decider<'_> {
         }
         match outcome {
             AttemptOutcome::Succeeded => self.attempt_succeeded(node, live.number),
+            _ if cancelled.is_some() && self.goes_on_after(node, live.number, (outcome, cause)) => {
+                self.end_node(node, NodeOutcome::Cancelled, cancelled);
+            }
             AttemptOutcome::Failed | AttemptOutcome::TimedOut => {
                 let cause = cause.unwrap_or(Cause::Exit);
                 if cause == Cause::JoinConflict && self.graph().policy(node).asks_on_conflict {
@@ -110,6 +115,24 @@ impl Decider<'_> {
             self.after_settled(node);
         } else {
             self.end_node(node, NodeOutcome::Succeeded, None);
+        }
+    }
+
+    /// Whether a node is not at its end with an attempt that came to that.
+    fn goes_on_after(
+        &self,
+        node: NodeId,
+        number: u32,
+        (outcome, cause): (AttemptOutcome, Option<Cause>),
+    ) -> bool {
+        let policy = self.graph().policy(node);
+        match outcome {
+            AttemptOutcome::Failed | AttemptOutcome::TimedOut => {
+                let again = cause.is_some_and(Cause::retryable) && number < policy.retry.max_attempts;
+                again || cause == Some(Cause::JoinConflict) && policy.asks_on_conflict
+            }
+            AttemptOutcome::Succeeded | AttemptOutcome::Cancelled => false,
+            AttemptOutcome::Interrupted | AttemptOutcome::Lost | AttemptOutcome::Held => true,
         }
     }
 

@@ -105,7 +105,7 @@ impl Decider<'_> {
 
     pub(super) fn undo_ended(&mut self, verdict: Verdict, report: Report) {
         let Some(undo) = self.state().rollback.current else { return };
-        let cause = match (undo.ending, verdict) {
+        let cause = match (undo.ending.filter(|_| !report.unasked), verdict) {
             (Some(Cause::Stopped), _) | (None, Verdict::Failed(Cause::DiskFull)) => {
                 return self.undo_gone(AttemptOutcome::Interrupted, report);
             }

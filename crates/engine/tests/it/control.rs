@@ -72,6 +72,29 @@ fn what_had_ended_before_it_was_told_to_keeps_the_end_that_it_came_to() {
 }
 
 #[test]
+fn what_had_ended_before_it_was_cancelled_is_not_tried_again() {
+    let limited = Verdict::RateLimited { retry_after_ms: 5 };
+    for (plan, verdict, result) in [
+        ("a takes=15 retry=3; b", Verdict::Failed(Cause::Exit), "a cancelled (user), b succeeded; partial"),
+        ("a takes=15 retry=3; b", limited, "a cancelled (user), b succeeded; partial"),
+        ("a takes=15 retry=3; b", Verdict::Succeeded, "a succeeded, b succeeded; succeeded"),
+        ("a takes=15; b", Verdict::Failed(Cause::DiskFull), "a cancelled (user), b succeeded; partial"),
+    ] {
+        let mut world = World::at(5, plan);
+        let node = world.engine.graph().find("a").unwrap();
+        world.send(Input::Cancel { node: Some(node) });
+        let mut input = ended(world.attempt("a"), verdict);
+        if let Input::AttemptEnded(ended) = &mut input {
+            ended.report.unasked = true;
+        }
+        world.send(input);
+        world.run();
+        assert_eq!(world.result(), result, "{verdict:?}");
+        assert_eq!(world.starts().matches("a@").count(), 1, "{verdict:?}: {}", world.starts());
+    }
+}
+
+#[test]
 fn a_paused_run_whose_last_attempts_end_well_ends() {
     let mut world = World::at(5, "a");
     world.send(Input::Pause);

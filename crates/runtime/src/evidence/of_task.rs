@@ -36,6 +36,14 @@ pub struct Told {
     pub(crate) said: String,
 }
 
+impl Told {
+    /// What was left cannot be read.
+    pub(crate) fn unread(error: &io::Error) -> Told {
+        let said = format!("its evidence was not read: {error}");
+        Told { kind: "unread".to_owned(), path: String::new(), passed: false, said }
+    }
+}
+
 /// How a file stands; nothing if it is not there. Whoever writes it changes one of these.
 type Mark = Option<[i64; 7]>;
 
