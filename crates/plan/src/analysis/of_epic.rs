@@ -5,13 +5,14 @@
 
 use super::{Unit, Work};
 use crate::domains::{Domains, OTHER};
-use crate::epic::{Epic, FileFacts, deletes, only_lists};
+use crate::epic::{Epic, Fate, FileFacts, fate, only_lists};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The work of a task list.
 #[must_use]
 pub fn of_epic(epic: &Epic, domains: &Domains) -> Work {
     let sections: Vec<Option<&str>> = epic.sections.iter().map(|s| s.domain.as_deref()).collect();
+    let fates: Vec<Fate> = epic.sections.iter().map(|section| fate(&section.title)).collect();
     let usual = usual_domains(epic, domains);
     let mut work = Work { order: domains.order(), ..Work::default() };
     for (path, facts) in &epic.files {
@@ -28,8 +29,9 @@ pub fn of_epic(epic: &Epic, domains: &Domains) -> Work {
         if needed.is_empty() || !by_rule.contains(OTHER) {
             needed.extend(by_rule);
         }
+        let told = told(path, facts, &fates);
         for domain in &needed {
-            unit(&mut work, domain).description.push(told(path, facts, epic));
+            unit(&mut work, domain).description.push(told.clone());
         }
         work.files.insert(path.clone(), needed.into_iter().map(str::to_owned).collect());
     }
@@ -82,12 +84,13 @@ fn usual_domains<'a>(epic: &Epic, domains: &'a Domains) -> BTreeMap<usize, &'a s
     files.into_iter().filter_map(|(place, paths)| Some((place, domains.usual(paths)?))).collect()
 }
 
-fn told(path: &str, facts: &FileFacts, epic: &Epic) -> String {
+/// What is said about a file, by what each section says becomes of its files.
+fn told(path: &str, facts: &FileFacts, fates: &[Fate]) -> String {
     let mut notes = facts.notes.clone();
     notes.sort();
+    let says = |fate: Fate| facts.sections.iter().any(|place| fates.get(*place) == Some(&fate));
     // That heading is no line of its own.
-    let goes = |place: &usize| epic.sections.get(*place).is_some_and(|section| deletes(&section.title));
-    if facts.sections.iter().any(goes) {
+    if says(Fate::Go) && !says(Fate::Stay) {
         notes.insert(0, "to be deleted".to_owned());
     }
     match notes[..] {

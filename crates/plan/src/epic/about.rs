@@ -43,22 +43,51 @@ const LISTING: &[&str] = &[
     "or", "related", "relevant", "remove", "removed", "the", "to", "touch", "touched", "update", "updated",
 ];
 
-/// True for a heading that says nothing but that files follow, such as `Files to create`.
-pub(crate) fn only_lists(heading: &str) -> bool {
-    let lower = heading.to_lowercase();
-    let (files, others): (Vec<&str>, Vec<&str>) = lower
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| word.contains(char::is_alphabetic))
-        .partition(|word| ["file", "files"].contains(word));
-    !files.is_empty() && others.iter().all(|word| LISTING.contains(word))
+/// Those of them that say that the files shall go,
+const GOING: &[&str] = &["delete", "deleted", "remove", "removed"];
+
+/// and those that say that they shall be there.
+const STAYING: &[&str] = &[
+    "add", "added", "change", "changed", "changes", "create", "created", "edit", "edited", "modified",
+    "modify", "new", "touch", "touched", "update", "updated",
+];
+
+/// A heading of more bytes says more than that files follow, and is not looked at.
+const MAX_LISTING_BYTES: usize = 200;
+
+/// What becomes of the files below a heading.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    /// They shall go.
+    Go,
+    /// They shall be there.
+    Stay,
+    /// It does not say.
+    Open,
 }
 
-/// True for such a heading whose files shall go.
-pub(crate) fn deletes(heading: &str) -> bool {
-    let goes = |word: &str| ["delete", "deleted", "remove", "removed"].contains(&word);
-    let lower = heading.to_lowercase();
-    let mut words = lower.split(|c: char| !c.is_alphanumeric());
-    only_lists(heading) && words.any(goes) && !lower.contains("change") && !lower.contains("create")
+/// True for a heading that says nothing but that files follow, such as `Files to create`.
+pub(crate) fn only_lists(heading: &str) -> bool {
+    words_about_files(heading).is_some_and(|words| words.iter().all(|word| LISTING.contains(&word.as_str())))
+}
+
+/// What a heading says becomes of its files: they go only where it says nothing else.
+pub(crate) fn fate(heading: &str) -> Fate {
+    let Some(words) = words_about_files(heading) else { return Fate::Open };
+    let any = |of: &[&str]| words.iter().any(|word| of.contains(&word.as_str()));
+    match (any(GOING), any(STAYING)) {
+        (true, false) if only_lists(heading) => Fate::Go,
+        (false, true) => Fate::Stay,
+        _ => Fate::Open,
+    }
+}
+
+/// The words of a heading beside `file` and `files`, in small letters; none if neither stands there.
+fn words_about_files(heading: &str) -> Option<Vec<String>> {
+    let lower = Some(heading).filter(|heading| heading.len() <= MAX_LISTING_BYTES)?.to_lowercase();
+    let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| word.contains(char::is_alphabetic));
+    let (files, others): (Vec<&str>, Vec<&str>) = words.partition(|word| ["file", "files"].contains(word));
+    (!files.is_empty()).then(|| others.into_iter().map(str::to_owned).collect())
 }
 
 /// The id of an epic by where its task list lies: the nearest folder `{EPIC}-{slug}`, such as `EPIC-7-login`, else the name

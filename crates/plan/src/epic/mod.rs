@@ -9,7 +9,7 @@ mod about;
 mod reader;
 
 pub use about::epic_of_path;
-pub(crate) use about::{deletes, no_id, only_lists};
+pub(crate) use about::{Fate, fate, no_id, only_lists};
 
 use crate::diagnostic::{Code, Diagnostic, Problems, Severity};
 use crate::domains::Domains;

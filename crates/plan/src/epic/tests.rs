@@ -118,6 +118,50 @@ fn a_heading_that_only_says_that_files_follow_is_no_part_of_the_work() {
 }
 
 #[test]
+fn a_file_is_to_be_deleted_only_where_nothing_says_otherwise() {
+    let told = |text: &str| -> String {
+        let work = crate::analysis::of_epic(&read(text), &Domains::default());
+        let lines = work.units.values().flat_map(|unit| unit.description.clone());
+        lines.filter(|line| line.starts_with("src/")).collect::<Vec<_>>().join("|")
+    };
+    for heading in [
+        "Files to add, modify or delete",
+        "Added, modified and removed files",
+        "New and deleted files",
+        "Files to edit / remove",
+        "Deleted and updated files",
+        "Files touched or removed",
+    ] {
+        assert_eq!(told(&format!("# T\n\n## {heading}\n- src/new.py: the login\n")), "src/new.py: the login");
+    }
+    for heading in [
+        "Files to delete",
+        "Removed files",
+        "Existing files to remove",
+        "All affected files to be deleted (2)",
+    ] {
+        let text = format!("# T\n\n## {heading}\n- src/a.py: old\n");
+        assert_eq!(told(&text), "src/a.py: to be deleted; old", "{heading}");
+    }
+    let both = "# T\n\n## Deleted files\n- src/a.py\n- src/b.py\n\n## Files to create\n- src/a.py: new one\n\n## Files\n- src/b.py\n";
+    assert_eq!(told(both), "src/a.py: new one|src/b.py: to be deleted");
+    let with_words =
+        "# T\n\n## Deleted files\n- src/a.py\n\n## Files to create for the login\n- src/a.py: new one\n";
+    assert_eq!(told(with_words), "src/a.py: new one");
+}
+
+#[test]
+fn a_long_heading_only_lists_nothing_and_is_looked_at_once() {
+    let words = "delete ".repeat(300_000);
+    let bullets: String = (0..3_000).map(|i| format!("- src/f{i}.py\n")).collect();
+    let text = format!("# T\n\n## Files to {words}\n{bullets}");
+    let work = crate::analysis::of_epic(&read(&text), &Domains::default());
+    let lines: Vec<&String> = work.units.values().flat_map(|unit| &unit.description).collect();
+    assert!(lines.iter().all(|line| !line.contains("to be deleted")));
+    assert_eq!(lines.iter().filter(|line| line.starts_with("src/")).count(), 3_000);
+}
+
+#[test]
 fn a_path_with_blanks_is_a_file_between_backticks_and_told_elsewhere() {
     assert_eq!(
         files(
