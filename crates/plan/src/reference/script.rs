@@ -21,8 +21,8 @@ pub struct Script {
     /// Names of `${name}` inside single quotes and quoted here-documents, where the shell fills in nothing. What stands behind
     /// `-c` is read by another shell, which does.
     pub literal: Vec<String>,
-    /// What begins as a reference (`${`, the characters of an id, a dot) and is none. It is the shell's own, untouched, unless
-    /// what stands before a dot is the id of a task.
+    /// What begins as a reference (`${`, the characters of an id, a dot) and is none, where the shell would fill it in. It is
+    /// the shell's own, untouched, unless what stands before a dot is the id of a task.
     pub dotted: Vec<Dotted>,
 }
 
@@ -175,10 +175,12 @@ impl ScriptParser<'_> {
         {
             return self.reference(reference, quoted);
         }
-        if quoted || self.quote == Quote::Single && !self.is_script {
+        let in_single = self.quote == Quote::Single;
+        if quoted || in_single && !self.is_script {
             self.literal.extend(rest.strip_prefix("${").and_then(name).map(str::to_owned));
         }
-        if self.quote != Quote::Comment {
+        // Where the shell fills in nothing stands the text of another language, which has `${…}` of its own.
+        if !quoted && !in_single && self.quote != Quote::Comment {
             self.dotted.extend(dotted(rest));
         }
         let c = rest.chars().next().unwrap_or('\0');

@@ -154,7 +154,8 @@ fn in_a_script_what_begins_as_a_reference_to_a_task_and_is_none_is_an_error() {
         ("echo ${a.b.result.}", "${a.b.result.}"),
         ("echo ${m[x].result.}", "${m[x].result.}"),
         ("echo ${m.results.}", "${m.results.}"),
-        ("sh -c 'echo ${a.result.}'", "${a.result.}"),
+        ("cat <<E\n${a.result.}\nE", "${a.result.}"),
+        ("echo 'x' ${a.result.}", "${a.result.}"),
     ] {
         let said = of(script);
         let message = format!("RG013 a reference of task `c` cannot be used: `{told}` is not one");
@@ -167,7 +168,21 @@ fn in_a_script_what_begins_as_a_reference_to_a_task_and_is_none_is_an_error() {
         "# ${a.result.}",
         "echo \\${a.result.}",
         "${ab.c:-x}",
+        // Where the shell fills in nothing, it is the text of another language.
+        "node -e 'console.log(`${a.map(x)}`)'",
+        "node -e 'console.log(`\\${a.map(x)}`)'",
+        "sh -c 'echo ${a.result.}'",
+        "echo '${''a.result}'",
+        "node <<'EOF'\n${a.items | join}\nEOF",
+        "cat <<E\n\\${a.result.}\nE",
     ] {
         assert_eq!(of(script), Vec::<String>::new(), "{script}");
+    }
+    // What can be one is told there as ever: nobody would fill it in.
+    for (script, place) in
+        [("echo '${a.result}'", "single quotes"), ("cat <<'E'\n${a.result}\nE", "a quoted here-document")]
+    {
+        let message = format!("the shell does not expand references inside {place}; use double quotes");
+        assert_eq!(of(script), [format!("RG013 a reference of task `c` cannot be used: {message}")]);
     }
 }
