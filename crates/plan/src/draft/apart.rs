@@ -54,15 +54,13 @@ pub(crate) struct ApartDraft {
 }
 
 impl ApartDraft {
-    /// Tells words of `merge.gates` that are neither gates nor programs: they would be red after all the work.
+    /// Tells words of `merge.gates` that are neither gates nor programs here: they would be red after all the work. What there
+    /// is when they run is not known if `setup` may make it.
     pub(crate) fn check_words(&self, is_program: fn(&str) -> bool, problems: &mut Problems) {
-        for (word, span) in self.words.iter().filter(|(word, _)| !is_program(word)) {
-            let message = format!("`{word}` in `merge.gates` is neither a gate of the plan nor a program");
-            let problem = Diagnostic::error(Code::UnknownName, span.clone(), message);
-            let near = nearest(word, self.gate_ids.iter().map(String::as_str));
-            let declare = || "declare it under `gates`, or write the command that it is to run".to_owned();
-            problems.push(problem.help(near.map_or_else(declare, |near| format!("did you mean `{near}`?"))));
+        if !self.worktrees.setup.is_empty() {
+            return;
         }
+        gates::check_words((&self.words, &self.gate_ids), is_program, problems);
     }
 }
 

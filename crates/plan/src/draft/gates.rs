@@ -10,7 +10,7 @@ use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::fields::{self, Fields, nearest};
 use crate::ids::is_id;
 use crate::model::Action;
-use crate::tree::{Item, Key, List};
+use crate::tree::{Item, Key, List, Span};
 use crate::when::Condition;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -134,7 +134,23 @@ fn cycle(gates: &BTreeMap<String, Check>) -> Option<Vec<String>> {
 
 /// One word that a shell takes for the name of a program.
 pub(super) fn is_word(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c))
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c))
+}
+
+/// Tells words that are neither gates nor programs.
+pub(super) fn check_words(
+    (words, gate_ids): (&[(String, Span)], &BTreeSet<String>),
+    is_program: fn(&str) -> bool,
+    problems: &mut Problems,
+) {
+    for (word, span) in words.iter().filter(|(word, _)| !is_program(word)) {
+        let message =
+            format!("`{word}` in `merge.gates` is neither a gate of the plan nor a program of this machine");
+        let problem = Diagnostic::warning(Code::UnknownName, span.clone(), message);
+        let near = nearest(word, gate_ids.iter().map(String::as_str));
+        let declare = || "declare it under `gates`, or write the command that it is to run".to_owned();
+        problems.push(problem.help(near.map_or_else(declare, |near| format!("did you mean `{near}`?"))));
+    }
 }
 
 /// What `merge.gates` lists: gates by id, each after what it needs, and commands.

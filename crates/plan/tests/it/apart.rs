@@ -1,6 +1,7 @@
 //! What a plan says wrong about worktrees, their merge and its gates is told with its place, and with the way out.
 
 use crate::world::{check, plan, yaml};
+use regatta_plan::{Fact, Format, Given, load};
 
 /// A plan with further keys in line 2.
 fn with(keys: &str) -> String {
@@ -173,4 +174,31 @@ fn a_gate_that_says_nothing_is_none() {
         "RG006 2:18 a gate of `merge` is empty: a command that says nothing is never red",
         Some("write the command that must pass, or the id of a gate"),
     );
+}
+
+/// All problems of a plan where there is no program but `lint`.
+fn with_lint(text: &str) -> Vec<String> {
+    let given = Given { is_program: Some(|word| word == "lint"), ..Given::default() };
+    let loaded = load(("plan", text.as_bytes()), Format::Yaml, &given);
+    let kind = |f: &Fact| if f.severity.is_error() { "error" } else { "warning" };
+    let said = |f: &Fact| format!("{} {} {}:{} {}", kind(f), f.code, f.line, f.column, f.message);
+    loaded.facts().iter().map(said).collect()
+}
+
+#[test]
+fn an_empty_gate_has_one_problem() {
+    let message = "a gate of `merge` is empty: a command that says nothing is never red";
+    assert_eq!(with_lint(&with("merge: { gates: [''] }")), [format!("error RG006 2:18 {message}")]);
+}
+
+#[test]
+fn a_word_that_is_no_program_yet_is_a_warning_for_it_may_be_one_when_gates_run() {
+    let message = "`mylint` in `merge.gates` is neither a gate of the plan nor a program of this machine";
+    let merge = "merge: { gates: [lint, mylint] }";
+    assert_eq!(with_lint(&with(merge)), [format!("warning RG015 2:24 {message}")]);
+    // `setup` may make it before gates run, which are not given what `env` says.
+    let keys = format!("{merge}\nworktree: {{ setup: [make tools] }}");
+    assert_eq!(with_lint(&with(&keys)), Vec::<String>::new());
+    let keys = format!("{merge}\nworktree: {{ env: {{ PATH: /x }} }}");
+    assert_eq!(with_lint(&with(&keys)).len(), 1);
 }
