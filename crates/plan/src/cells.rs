@@ -27,6 +27,15 @@ pub(crate) struct Cell<'e, 't> {
     pub(crate) again: bool,
 }
 
+impl Cell<'_, '_> {
+    /// True for the cell with the first value of each axis, and for a task without a matrix.
+    pub(crate) fn is_first(&self) -> bool {
+        let matrix = self.entry.rare.as_deref().map(|rare| &rare.matrix);
+        let first = |axis: &str| matrix.and_then(|matrix| matrix.get(axis)?.first());
+        self.values.iter().all(|(axis, value)| first(axis) == Some(value))
+    }
+}
+
 /// Adds the cells of a task, and their ids to `families` under the id of the task.
 pub(crate) fn expand<'e, 't>(
     task: &'e Entry<'t>,

@@ -4,11 +4,12 @@
 //! Knows no values of references.
 
 use crate::action::Action;
+use crate::cells::Cell;
 use crate::diagnostic::{Code, Diagnostic, Problems};
 use crate::draft::TaskDraft;
 use crate::reference::Script;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// How a pattern names an axis of a matrix.
 const AXIS: &str = "${matrix.";
@@ -40,21 +41,24 @@ pub(crate) fn own_files(task: &mut TaskDraft, problems: &mut Problems) {
 }
 
 /// The files of a cell are its own: `${matrix.AXIS}` in `files`, `reads` and `outputs` is replaced before anything is compared.
-pub(crate) fn files_of_cell(
-    task: &mut TaskDraft,
-    values: &BTreeMap<String, String>,
-    problems: &mut Problems,
-) {
+/// An axis that there is none of is told by the first cell for all of them.
+pub(crate) fn files_of_cell(task: &mut TaskDraft, cell: &Cell<'_, '_>, problems: &mut Problems) {
+    let (values, mut unknown) = (&cell.values, BTreeSet::new());
     let outputs = task.outputs.iter_mut().map(|output| &mut output.value);
     let patterns = task.files.iter_mut().chain(&mut task.reads).chain(outputs);
     for pattern in patterns.filter(|pattern| pattern.contains(AXIS)) {
         for (axis, value) in values {
             *pattern = pattern.replace(&format!("{AXIS}{axis}}}"), value);
         }
-        let Some((_, rest)) = pattern.split_once(AXIS) else { continue };
-        let name = rest.split_once('}').map_or(rest, |(name, _)| name).escape_debug();
-        let message =
-            format!("`{AXIS}{name}}}` in the files of task `{}` names no axis of its matrix", task.id);
+        if cell.is_first() {
+            unknown.extend(pattern.split(AXIS).skip(1).map(|rest| match rest.split_once('}') {
+                Some((name, _)) => (format!("{AXIS}{name}}}"), "names no axis of its matrix"),
+                None => (format!("{AXIS}{rest}"), "is not closed"),
+            }));
+        }
+    }
+    for (text, why) in unknown {
+        let message = format!("`{}` in the files of task `{}` {why}", text.escape_debug(), cell.entry.id);
         problems.push(Diagnostic::error(Code::BadReference, task.id_span.clone(), message));
     }
 }

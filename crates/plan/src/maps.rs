@@ -54,7 +54,7 @@ impl Plan {
     /// in the plan or in an input, else as one.
     #[must_use]
     pub fn known_tasks(&self) -> usize {
-        let doubtful = |slots: &Vec<u32>| slots.len() - self.known_slots(slots);
+        let doubtful = |slots: &Vec<u32>| slots.len() - self.known_slots(slots).unwrap_or(1);
         self.tasks.len() - self.maps().iter().map(doubtful).sum::<usize>()
     }
 
@@ -64,7 +64,8 @@ impl Plan {
         let maps = self.maps();
         let mut gone = BTreeSet::new();
         for slots in &maps {
-            let further = slots.iter().skip(self.known_slots(slots));
+            // One is left also of a list without items, to be seen.
+            let further = slots.iter().skip(self.known_slots(slots).unwrap_or(1).max(1));
             gone.extend(further.map(|slot| self.tasks[*slot as usize].id.clone()));
             let first = slots.first().map(|slot| *slot as usize);
             if let Some(first) = first.filter(|first| self.known_items(&self.tasks[*first]) == Some(0)) {
@@ -84,10 +85,10 @@ impl Plan {
         }
     }
 
-    /// How many slots of a map are to be counted on: those of its items, and one where they are unknown, none or too many.
-    fn known_slots(&self, slots: &[u32]) -> usize {
+    /// How many slots of a map are to be counted on: those of its items, unless they are unknown or too many.
+    fn known_slots(&self, slots: &[u32]) -> Option<usize> {
         let items = slots.first().and_then(|first| self.known_items(&self.tasks[*first as usize]));
-        items.filter(|items| (1..=slots.len()).contains(items)).unwrap_or(1)
+        items.filter(|items| *items <= slots.len())
     }
 
     /// How many items a map has, if that is known before anything has run.

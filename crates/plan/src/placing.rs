@@ -93,7 +93,7 @@ impl<'a> Placing<'a> {
         check_variables(&task, problems);
         items::check_quotes(&task, problems);
         items::own_files(&mut task, problems);
-        items::files_of_cell(&mut task, &cell.values, problems);
+        items::files_of_cell(&mut task, cell, problems);
         let edges = Edges::of(
             (self.names, &mut self.guesses),
             &cell.id,
