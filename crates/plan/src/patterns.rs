@@ -13,6 +13,9 @@ pub(crate) fn refuse(pattern: &str) -> Option<String> {
 
 /// Why a text is no path of one file.
 pub(crate) fn refuse_path(path: &str) -> Option<String> {
+    if path.contains('\0') {
+        return Some("holds a NUL character".to_owned());
+    }
     let inside = !path.is_empty() && !path.starts_with('/') && path.split('/').all(|part| part != "..");
     (!inside).then(|| "is not a path inside the workspace".to_owned())
 }
@@ -157,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_pattern_outside_the_workspace_or_malformed_is_refused() {
-        for bad in ["", "/etc/passwd", "../x", "a/../b", "a[", "{a"] {
+        for bad in ["", "/etc/passwd", "../x", "a/../b", "a[", "{a", "a\0b", "\0"] {
             assert!(refuse(bad).is_some(), "{bad}");
         }
         for good in ["a", "./a", "a..b", "src/**/*.{rs,toml}", "[ab]?"] {

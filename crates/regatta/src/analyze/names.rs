@@ -1,5 +1,5 @@
 //! A list of names of files, as `git diff --name-only` and `find` print them: a name a line, git's way of quoting
-//! unusual ones, or names that end with a NUL (`-z`, `-print0`).
+//! unusual ones, or names with a NUL between them or behind each (`-z`, `-print0`).
 //!
 //! Told from a task list by its lines: none of them begins as Markdown does. A line that may be a name and may be
 //! words is told, never dropped.
@@ -20,7 +20,10 @@ pub(super) struct Names {
 /// The names of a list; none if it is no list of names. What lies in `cwd` is a name, whatever it looks like.
 #[must_use]
 pub(super) fn names(bytes: &[u8], cwd: &Path) -> Option<Names> {
-    if let Some(list) = bytes.strip_suffix(b"\0") {
+    if bytes.contains(&0) {
+        // No name has one in it.
+        let list = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        let list = list.strip_suffix(b"\0").unwrap_or(list);
         let parts: Vec<&[u8]> = list.split(|byte| *byte == 0).collect();
         // A program or a picture has several of them in a row.
         let whole = parts.iter().all(|part| !part.is_empty());
@@ -43,7 +46,7 @@ pub(super) fn names(bytes: &[u8], cwd: &Path) -> Option<Names> {
         }
     }
     // Words with a name among them are no list.
-    (!found.names.is_empty() && found.names.len() >= found.doubts.len()).then_some(found)
+    (!found.names.is_empty() && found.names.len() > found.doubts.len()).then_some(found)
 }
 
 fn path(bytes: &[u8]) -> PathBuf {
@@ -125,13 +128,16 @@ mod tests {
             ("src/b c.py\nx.py\n", &["src/b c.py", "x.py"], &[]),
             ("my notes.md\n- odd\n", &["my notes.md", "- odd"], &[]),
             (
-                "x.py\ngone notes.md\nsrc/a.py and src/b.py\ny.py",
-                &["x.py", "y.py"],
+                "x.py\ngone notes.md\nsrc/a.py and src/b.py\ny.py\nz.py",
+                &["x.py", "y.py", "z.py"],
                 &["gone notes.md", "src/a.py and src/b.py"],
             ),
             ("\"src/\\303\\244 \\\"\\\\\\t.py\"\n", &["src/ä \"\\\t.py"], &[]),
             ("\"no\\9.py\"\n\"a\"b\"\n", &["\"no\\9.py\"", "\"a\"b\""], &[]),
             ("src/b c.py\0# x\0", &["src/b c.py", "# x"], &[]),
+            ("src/b.tsx\0src/api/a.py", &["src/b.tsx", "src/api/a.py"], &[]),
+            ("src/b.tsx\0src/api/a.py\n", &["src/b.tsx", "src/api/a.py"], &[]),
+            ("src/b.tsx\0\n", &["src/b.tsx"], &[]),
         ] {
             let found = read(text.as_bytes());
             let strings = |of: &[&str]| of.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
@@ -147,9 +153,12 @@ mod tests {
             "1. src/a.py",
             "We do much\nand more",
             "Hello\nWe do much\nand more",
+            "TODO\n\nfix src/b.tsx",
             "`a.py`",
             "\0\0",
             "a\0\0b\0",
+            "a\0\0b",
+            "\0a",
         ] {
             assert_eq!(read(text.as_bytes()), None, "{text:?}");
         }

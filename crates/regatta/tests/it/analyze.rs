@@ -87,6 +87,18 @@ fn what_analyze_prints_is_a_plan_that_check_accepts_with_the_decision_at_its_top
 }
 
 #[test]
+fn names_with_a_nul_between_them_are_as_many_files_and_no_path_holds_one() {
+    let world = World::new();
+    let found = piped(&world, "src/b.tsx\0src/api/a.py", &[]);
+    assert_eq!(found, piped(&world, "src/b.tsx\nsrc/api/a.py\n", &[]));
+    assert_eq!(found["file_count"], 2);
+    let plan = serde_json::json!({ "version": 1, "isolation": "locks", "tasks": [{ "id": "a", "run": "x", "files": ["a\0b"] }] });
+    world.write("plan.json", &plan.to_string());
+    let said = world.regatta(&["check", "plan.json"]).exits(3).err;
+    assert!(said.contains("`a\\0b` of task `a` holds a NUL character"), "{said}");
+}
+
+#[test]
 fn json_is_the_object_alone_and_says_the_same_from_a_pipe() {
     let world = world();
     let found = world.regatta(&["analyze", LIST, "--json"]).exits(0).json();
