@@ -113,14 +113,20 @@ pub(crate) fn check_evidence(placed: &[Placed], reach: &Reach, problems: &mut Pr
         let locks = placed[i].task.locks.iter().filter(|lock| lock.claim == Claim::Exclusive);
         locks.map(|lock| lock.resource.as_str()).collect()
     };
-    for (path, tasks) in writers {
+    let mut together: Vec<(&str, Vec<(usize, usize)>)> = Vec::new();
+    for (path, tasks) in writers.into_iter().filter(|(_, tasks)| tasks.len() > 1) {
         let held = tasks.iter().map(|&i| alone(i)).reduce(|a, b| a.intersection(&b).copied().collect());
         if held.is_some_and(|held| !held.is_empty()) {
             continue;
         }
         let tasks = reach.sorted(tasks);
-        let apart = tasks.windows(2).find(|pair| !reach.reaches(pair[0], pair[1]));
-        let Some([a, b]) = apart.map(|pair| [pair[0], pair[1]].map(|i| &placed[i])) else { continue };
+        together.push((path, tasks.windows(2).map(|pair| (pair[0], pair[1])).collect()));
+    }
+    // Many paths may be those of few pairs, and many pairs stand far from each other.
+    let apart = reach.apart(&together.iter().flat_map(|(_, pairs)| pairs).copied().collect());
+    for (path, pairs) in together {
+        let first = pairs.into_iter().find(|pair| apart.contains(pair));
+        let Some([a, b]) = first.map(|(a, b)| [a, b].map(|i| &placed[i])) else { continue };
         let (first, second, path) = (&a.task.id, &b.task.id, path.escape_debug());
         let message = format!(
             "tasks `{first}` and `{second}` are gates that may run at once, and both have `{path}` as evidence"

@@ -169,6 +169,17 @@ impl Reach {
         (unordered, rest.is_empty())
     }
 
+    /// Those of many pairs, each with the earlier one first, without an order between them: sought from one to the other where
+    /// they stand near each other, else with all at once.
+    pub(crate) fn apart(&self, pairs: &BTreeSet<(usize, usize)>) -> BTreeSet<(usize, usize)> {
+        let looks: usize = pairs.iter().map(|(a, b)| self.position[*b] - self.position[*a]).sum();
+        let passes = pairs.len().div_ceil(SOURCES_A_PASS);
+        if looks > passes.saturating_mul(self.preds.len()) {
+            return self.unordered(pairs.iter().copied(), usize::MAX).0.into_iter().collect();
+        }
+        pairs.iter().copied().filter(|(a, b)| !self.reaches(*a, *b)).collect()
+    }
+
     /// For each node, which of the sources it is or waits for.
     fn marks(&self, sources: &[usize]) -> Vec<u64> {
         let mut marks = vec![0_u64; self.preds.len()];

@@ -104,3 +104,23 @@ fn what_must_have_passed_before_persons_are_asked_is_found_in_one_pass() {
     assert_eq!(spec.persons.len(), 1_999);
     assert!(spec.persons.values().all(|asked| asked.needs == [0]));
 }
+
+#[test]
+fn evidence_of_many_pairs_of_gates_is_judged_wherever_they_stand() {
+    const GATES: usize = 300;
+    let gates: String =
+        (0..GATES).map(|k| format!("  g{k}: {{ run: x, evidence: ['junit:r{k}.xml'] }}\n")).collect();
+    let mut tasks = String::new();
+    for at in 0..2 * GATES {
+        let needs = if at == 0 { String::new() } else { format!(", needs: [t{}]", at - 1) };
+        tasks += &format!("  - {{ id: t{at}, gate: g{}{needs} }}\n", at % GATES);
+    }
+    let said = |more: &str| {
+        let loaded = crate::world::yaml(&format!("version: 1\ngates:\n{gates}tasks:\n{tasks}{more}"));
+        loaded.facts().into_iter().filter(|f| f.severity.is_error()).map(|f| f.message).collect::<Vec<_>>()
+    };
+    assert_eq!(said(""), Vec::<String>::new());
+    let found = said("  - { id: z, gate: g7 }\n");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("`z`") && found[0].contains("both have `r7.xml` as evidence"), "{found:?}");
+}
