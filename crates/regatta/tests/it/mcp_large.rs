@@ -50,6 +50,34 @@ fn however_much_waits_for_a_person_every_event_is_told_once() {
 }
 
 #[test]
+fn a_run_is_said_to_have_ended_when_all_its_events_are_told_and_its_result_is_told_then() {
+    let tasks: String = (0..100).map(|n| format!("  - {{ id: t{n:03}, run: 'true' }}\n")).collect();
+    let world = World::with(&format!("version: 1\ntasks:\n{tasks}"));
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let mut client = Client::new(&world, &[]);
+    let (mut seen, mut asked, mut pages) = (0, json!({}), 0);
+    loop {
+        let said = client.call("run_wait", asked);
+        pages += 1;
+        for event in said["events"].as_array().unwrap() {
+            seen += 1;
+            assert_eq!(event["pos"], seen, "{event}");
+        }
+        assert_eq!((&said["status"], &said["cursor"]), (&json!("succeeded"), &json!(seen)));
+        assert_eq!(said["ended"], said["more"] == false, "{said:#}");
+        assert_eq!(said.get("result").is_some(), said["ended"] == true, "{said:#}");
+        if said["ended"] == true {
+            assert_eq!(said.get("next"), None, "{said:#}");
+            break;
+        }
+        asked = said["next"]["arguments"].clone();
+        assert_eq!((&said["next"]["tool"], &asked["cursor"]), (&json!("run_wait"), &json!(seen)), "{said:#}");
+    }
+    assert!(pages > 1);
+    assert_eq!(seen, world.regatta(&["events"]).exits(0).out.lines().count());
+}
+
+#[test]
 fn a_command_that_a_person_pastes_is_never_cut() {
     let world = at_gates(60);
     let whole = world.regatta(&["status", "--json"]).exits(0).json();

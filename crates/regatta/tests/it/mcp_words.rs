@@ -87,19 +87,41 @@ fn a_request_that_is_no_message_is_answered_by_its_id() {
         (r#"{"id":15,"method":"ping"}"#, json!(15)),
         ("{}", Value::Null),
     ];
-    // Before the first word the library has a code of its own for whatever is not that word.
-    client.says(wrong[0].0);
-    let said = client.hears();
-    assert!(said["id"] == 14 && said["error"].is_object(), "{said}");
+    let check = |client: &mut Wild| {
+        for (line, id) in &wrong {
+            client.says(line);
+            let said = client.hears();
+            assert_eq!((&said["error"]["code"], &said["id"]), (&json!(-32600), id), "{line}: {said}");
+        }
+    };
+    // Before the first word as after it.
+    check(&mut client);
     assert_eq!(client.greets()["id"], "hello");
     client.says(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-    for (line, id) in wrong {
-        client.says(line);
-        let said = client.hears();
-        assert_eq!((&said["error"]["code"], &said["id"]), (&json!(-32600), &id), "{line}: {said}");
-    }
+    check(&mut client);
     client.says(r#"{"jsonrpc":"2.0","id":16,"method":"ping"}"#);
     assert_eq!(client.hears()["id"], 16);
+    client.leaves();
+}
+
+#[test]
+fn a_request_that_is_no_message_is_answered_by_its_id_without_a_session_too() {
+    let world = World::new();
+    let mut client = Wild::new(&world);
+    let meta = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
+    let asks = |client: &mut Wild, id: u32, method: &str| {
+        client.says(&format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{"_meta":{meta}}}}}"#
+        ));
+        client.hears()
+    };
+    for id in [1, 2] {
+        client.says(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":7}}"#));
+        let said = client.hears();
+        assert_eq!((&said["error"]["code"], &said["id"]), (&json!(-32600), &json!(id)), "{said}");
+        assert!(asks(&mut client, 3, "server/discover")["result"].is_object());
+        assert!(asks(&mut client, 4, "tools/list")["result"]["tools"].is_array());
+    }
     client.leaves();
 }
 

@@ -178,14 +178,20 @@ pub(super) fn run_wait(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer, 
         events((&reader, &view.record), view.engine.graph(), (cursor.unwrap_or(0), MAX_EVENTS))?;
     let mut value = json!({
         "run_id": id.as_str(),
-        "ended": waited == Waited::Ended,
+        // Whoever waits until it has ended goes on until all is told.
+        "ended": waited == Waited::Ended && !more,
         "status": view.status(),
         "events": events,
         "cursor": cursor,
         "more": more,
     });
-    if waited == Waited::Ended {
-        return told_to_the_end((&reader, &view), value);
+    match waited {
+        Waited::Ended if more => {
+            value["next"] = wait_again(id.as_str(), Some(cursor));
+            return Ok(Answer::about(id.as_str(), "/events", value));
+        }
+        Waited::Ended => return told_to_the_end((&reader, &view), value),
+        Waited::Stands | Waited::GoesOn => {}
     }
     // The cursor has passed the events, so what waits for a person is what is shortened.
     let mut asked = json!({});

@@ -13,8 +13,8 @@ use crate::error::CliError;
 use regatta_runtime::tools::SERVER_NAME;
 use regatta_runtime::workspace;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult, ErrorCode,
-    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult, DiscoverResult,
+    ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
     ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
     ProgressNotificationParam, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
     ReadResourceResult, ServerCapabilities, ServerConfig, Tool,
@@ -250,14 +250,21 @@ impl<O: Offer> ServerHandler for Server<O> {
         Ok(self.call(params, request).await.into())
     }
 
+    async fn discover(&self, asked: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        match spoken::refused(&asked.meta) {
+            Some(refusal) => Err(refusal),
+            None => Ok(DiscoverResult::from_server_info(
+                self.supported_protocol_versions().into_owned(),
+                self.get_info(),
+            )),
+        }
+    }
+
     async fn on_custom_request(
         &self,
         asked: CustomRequest,
         _: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        if asked.method == spoken::NO_METHOD {
-            return Err(spoken::refused(&asked));
-        }
         // A request of a known method is one of its own only if its parameters are not those of the method.
         if METHODS.contains(&asked.method.as_str()) {
             let message = format!("the parameters of `{}` are missing or do not fit", asked.method);

@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use rmcp::ErrorData;
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientRequest, CustomRequest, ErrorCode, GetMeta as _, ProtocolVersion,
+    ClientJsonRpcMessage, ClientRequest, ErrorCode, GetMeta as _, ProtocolVersion, RequestMetaObject,
 };
 use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -34,8 +34,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 const NO_MESSAGE: &[u8] = b"{}\n";
 /// What a client is told of such a message.
 const NO_MESSAGE_TEXT: &str = "this is no message of the protocol";
-/// The method of a request that stands for one that is no message, so that it is answered by its id.
-pub(super) const NO_METHOD: &str = "regatta/no-message";
+/// What is said beside a request that stands for one that is no message, so that it is answered by its id.
+const STANDS_IN: &str = "regatta/no-message";
 
 /// Lines of a client, where each that cannot be read is one that is refused. What wants no answer is told only when the first
 /// request has been: the library goes away at the sight of it.
@@ -80,22 +80,34 @@ pub(super) fn lines(from: impl AsyncRead + Unpin + Send + 'static) -> DuplexStre
 fn told<'a>(line: &'a [u8], begun: &mut bool) -> Option<Cow<'a, [u8]>> {
     let message = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
     let fault = fault(message);
+    let mut is_request = false;
     match serde_json::from_slice::<ClientJsonRpcMessage>(message) {
-        Ok(ClientJsonRpcMessage::Request(asked)) => *begun |= fault.is_none() && begins(&asked.request),
-        Ok(_) if !*begun => return None,
+        Ok(ClientJsonRpcMessage::Request(asked)) => {
+            is_request = true;
+            *begun |= fault.is_none() && begins(&asked.request);
+        }
+        // Of what says a key twice the library would obey one, and there is nobody to be told.
+        Ok(_) if !*begun || fault.is_some() => return None,
         Ok(_) | Err(_) => {}
     }
-    let refused = fault.and_then(|fault| Some((asker(message)?, fault)));
-    Some(match refused {
-        Some((id, Fault { code, why })) => {
-            let params = json!({ "code": code.0, "why": why });
-            let stands_in = json!({ "jsonrpc": "2.0", "id": id, "method": NO_METHOD, "params": params });
-            Cow::Owned((stands_in.to_string() + "\n").into_bytes())
-        }
-        None if is_deep(message) => Cow::Borrowed(NO_MESSAGE),
+    let asker = fault.as_ref().and_then(|_| asker(message));
+    Some(match (asker, fault) {
+        (Some(id), Some(fault)) => Cow::Owned((stands_in(&id, &fault).to_string() + "\n").into_bytes()),
+        (None, Some(_)) if is_request || is_deep(message) => Cow::Borrowed(NO_MESSAGE),
         // The library ignores what is no JSON.
-        None => Cow::Borrowed(line),
+        _ => Cow::Borrowed(line),
     })
+}
+
+/// The request that is told instead of one with a fault. It is one that the library hands on at any time, also before it has
+/// shaken hands.
+fn stands_in(id: &Value, fault: &Fault) -> Value {
+    let mut meta = json!({ STANDS_IN: { "code": fault.code.0, "why": fault.why } });
+    for key in RequestMetaObject::DRAFT_REQUIRED_KEYS {
+        meta[key] = json!({});
+    }
+    meta["io.modelcontextprotocol/protocolVersion"] = ProtocolVersion::V_2026_07_28.as_str().into();
+    json!({ "jsonrpc": "2.0", "id": id, "method": "server/discover", "params": { "_meta": meta } })
 }
 
 /// What is wrong with a message.
@@ -119,12 +131,12 @@ fn fault(said: &[u8]) -> Option<Fault> {
     Some(Fault { code, why: safe(why) })
 }
 
-/// What the library is told of the fault of a request that it never saw.
-pub(super) fn refused(stands_in: &CustomRequest) -> ErrorData {
-    let told = stands_in.params.as_ref();
-    let code = told.and_then(|told| i32::try_from(told["code"].as_i64()?).ok()).map(ErrorCode);
-    let why = told.and_then(|told| told["why"].as_str()).unwrap_or(NO_MESSAGE_TEXT);
-    ErrorData::new(code.unwrap_or(ErrorCode::INVALID_REQUEST), safe(why), None)
+/// What the library is told of the fault of a request that it never saw; `None` of any other request.
+pub(super) fn refused(said: &RequestMetaObject) -> Option<ErrorData> {
+    let told = said.get(STANDS_IN)?;
+    let code = told["code"].as_i64().and_then(|code| i32::try_from(code).ok()).map(ErrorCode);
+    let why = told["why"].as_str().unwrap_or(NO_MESSAGE_TEXT);
+    Some(ErrorData::new(code.unwrap_or(ErrorCode::INVALID_REQUEST), safe(why), None))
 }
 
 /// JSON of whose objects none says a key twice.
@@ -272,6 +284,18 @@ mod tests {
         assert!(!is_deep("{}".repeat(1_000).as_bytes()));
         let deepest = format!("{{\"jsonrpc\":{}}}", nest(MAX_DEPTH - 1));
         assert!(serde_json::from_str::<Value>(&deepest).is_ok() && !is_deep(deepest.as_bytes()));
+    }
+
+    #[test]
+    fn a_line_that_says_a_key_twice_is_obeyed_by_nobody() {
+        let told = |line: &str| told(line.as_bytes(), &mut true).map(Cow::into_owned);
+        let cancelled = |params: &str| {
+            format!(r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{params}}}"#)
+        };
+        assert_eq!(told(&cancelled(r#"{"requestId":1,"requestId":2}"#)), None);
+        assert_eq!(told(r#"{"jsonrpc":"2.0","id":1,"result":{"roots":[],"roots":[]}}"#), None);
+        let once = cancelled(r#"{"requestId":1}"#);
+        assert_eq!(told(&once), Some(once.into_bytes()));
     }
 
     #[test]
