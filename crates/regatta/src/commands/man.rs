@@ -50,12 +50,14 @@ fn write_all(dir: &Path) -> Result<Exit, CliError> {
 
 /// Every page with the name of its file: `regatta.1`, `regatta-run.1`, `regatta-lock-acquire.1`, …
 fn pages() -> Vec<(String, String)> {
+    // By the words that are typed: a verb may have a dash of its own.
     let mut open = vec![("regatta".to_owned(), shown())];
     let mut pages = Vec::new();
-    while let Some((name, command)) = open.pop() {
+    while let Some((words, command)) = open.pop() {
         let inner = command.get_subcommands().filter(|c| c.get_name() != "help");
-        open.extend(inner.map(|c| (format!("{name}-{}", c.get_name()), c.clone())));
-        pages.push((format!("{name}.1"), page(command.display_name(&name).bin_name(name.replace('-', " ")))));
+        open.extend(inner.map(|c| (format!("{words} {}", c.get_name()), c.clone())));
+        let name = words.replace(' ', "-");
+        pages.push((format!("{name}.1"), page(command.display_name(name).bin_name(words))));
     }
     pages.sort();
     pages

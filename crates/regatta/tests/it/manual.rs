@@ -106,6 +106,8 @@ fn the_synopsis_of_a_manual_page_says_what_each_option_takes() {
     has("analyze", &["--files FILE", "[--min-files N]"]);
     has("import", &["COMMAND"]);
     has("man", &["[--out DIR]", "[VERB]"]);
+    has("post-mortem", &["regatta post-mortem "]);
+    has("lock-acquire", &["regatta lock acquire "]);
 }
 
 #[test]
