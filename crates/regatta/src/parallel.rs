@@ -7,7 +7,7 @@
 use crate::render::duration;
 use crate::render::escape::escape_block;
 use crate::render::waits;
-use crate::render::why::why;
+use crate::render::why::{beside_code, why};
 use crate::view::RunView;
 use regatta_engine::Engine;
 use regatta_engine::cause::Cause;
@@ -330,8 +330,10 @@ impl Row<'_> {
             }
             _ => String::new(),
         };
-        // The code stands beside it.
-        let why = why(self.view, self.node).replacen(&format!("{code}: "), "", 1);
+        let why = match self.entry.cause {
+            Some(Cause::Resolution) => beside_code(self.view, self.node),
+            _ => why(self.view, self.node),
+        };
         json!({ "code": code, "message": why + &more })
     }
 

@@ -5,7 +5,8 @@ use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape;
-use crate::render::{landed, questions, standing, why};
+use crate::render::landed::Landed;
+use crate::render::{questions, standing, why};
 use crate::view::{RunView, reader};
 use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::NodeOutcome;
@@ -28,6 +29,7 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     if nodes.is_empty() {
         out("every task ended well\n");
     }
+    let landed = Landed::of(&view);
     for node in nodes {
         out(&format!("{}: {}\n", view.engine.graph().name(node), why::why(&view, node)));
         out(&questions::next(view.stand(), node));
@@ -39,7 +41,7 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
         if let Some(said) = view.warnings.get(&node) {
             out(&format!("  note: {}\n", escape(said)));
         }
-        for said in landed::lines(&view, node) {
+        for said in landed.lines(node) {
             out(&format!("  {said}\n"));
         }
         for (with, passed) in tested(&view, node) {
@@ -64,7 +66,8 @@ pub fn asked(view: &RunView, task: Option<&str>) -> Result<Vec<NodeId>, CliError
 /// Why some tasks are where they are, for programs.
 #[must_use]
 pub fn rows(view: &RunView, nodes: &[NodeId]) -> Value {
-    Value::Array(nodes.iter().map(|&node| row(view, node)).collect())
+    let landed = Landed::of(view);
+    Value::Array(nodes.iter().map(|&node| row((view, &landed), node)).collect())
 }
 
 fn unwell(view: &RunView) -> Vec<NodeId> {
@@ -84,7 +87,7 @@ fn tested(view: &RunView, node: NodeId) -> impl Iterator<Item = (Vec<&str>, bool
     in_it.map(move |batch| (batch.nodes.iter().map(name).collect(), batch.passed))
 }
 
-fn row(view: &RunView, node: NodeId) -> Value {
+fn row((view, landed): (&RunView, &Landed<'_>), node: NodeId) -> Value {
     json!({
         "task": view.engine.graph().name(node),
         "status": view.engine.state().node(node).state_name(),
@@ -95,7 +98,7 @@ fn row(view: &RunView, node: NodeId) -> Value {
         "batches": tested(view, node)
             .map(|(with, passed)| json!({ "tasks": with, "passed": passed }))
             .collect::<Vec<_>>(),
-        "landing": landed::lines(view, node),
+        "landing": landed.lines(node),
         "warning": view.warnings.get(&node),
         "last_attempt": view.failures.get(&node).map(why::last),
     })

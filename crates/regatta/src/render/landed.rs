@@ -9,27 +9,49 @@ use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::NodeOutcome;
 use regatta_runtime::escalation::shell_word;
 use regatta_runtime::landing::Report;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 /// At most this many are named.
 const MAX_NAMED: usize = 8;
 
-/// What there is to say, line by line; nothing of a task that landed, or never came so far.
-#[must_use]
-pub fn lines(view: &RunView, node: NodeId) -> Vec<String> {
-    let (state, run) = (view.engine.state().node(node), view.record.summary.run_id.as_str());
-    let Some(report) = view.landing.as_ref().filter(|_| state.was_collected || state.reused) else {
-        return Vec::new();
-    };
-    match view.cause(node) {
-        Some("merge_conflict") => conflict(report, (view.engine.graph().name(node), run)),
-        Some("gate") => gates(report, (view.engine.graph().name(node), run)),
-        Some("upstream") => because(view, "its work contains that of", above(view, node)),
-        Some("not_landed") => {
-            let all: Vec<NodeId> = view.engine.shown().filter(|other| is_to_blame(view, *other)).collect();
-            because(view, "nothing lands because of", all)
+/// What kept work of a run from landing. Who is to blame is sought once, however many tasks are asked about.
+#[derive(Debug)]
+pub struct Landed<'a> {
+    view: &'a RunView,
+    all: OnceCell<Vec<NodeId>>,
+    above: OnceCell<Vec<Vec<NodeId>>>,
+}
+
+impl<'a> Landed<'a> {
+    /// Of a run.
+    #[must_use]
+    pub fn of(view: &'a RunView) -> Landed<'a> {
+        Landed { view, all: OnceCell::new(), above: OnceCell::new() }
+    }
+
+    /// What there is to say, line by line; nothing of a task that landed, or never came so far.
+    #[must_use]
+    pub fn lines(&self, node: NodeId) -> Vec<String> {
+        let view = self.view;
+        let (state, run) = (view.engine.state().node(node), view.record.summary.run_id.as_str());
+        let Some(report) = view.landing.as_ref().filter(|_| state.was_collected || state.reused) else {
+            return Vec::new();
+        };
+        match view.cause(node) {
+            Some("merge_conflict") => conflict(report, (view.engine.graph().name(node), run)),
+            Some("gate") => gates(report, (view.engine.graph().name(node), run)),
+            Some("upstream") => {
+                let above = &self.above.get_or_init(|| above(view))[node.index()];
+                because(view, "its work contains that of", above)
+            }
+            Some("not_landed") => {
+                let blamed = || view.engine.shown().filter(|other| is_to_blame(view, *other));
+                let all = self.all.get_or_init(|| blamed().take(MAX_NAMED + 1).collect());
+                because(view, "nothing lands because of", all)
+            }
+            _ => Vec::new(),
         }
-        _ => Vec::new(),
     }
 }
 
@@ -71,23 +93,28 @@ fn is_to_blame(view: &RunView, node: NodeId) -> bool {
     !well.contains(&outcome) && !matches!(view.cause(node), Some("not_landed" | "upstream"))
 }
 
-/// The nearest tasks above one that are to blame.
-fn above(view: &RunView, node: NodeId) -> Vec<NodeId> {
+/// The nearest tasks above each one that are to blame, as many of them as matter.
+fn above(view: &RunView) -> Vec<Vec<NodeId>> {
     let graph = view.engine.graph();
-    let (mut seen, mut open, mut found) = (BTreeSet::new(), vec![node], BTreeSet::new());
-    while let Some(next) = open.pop() {
-        for pred in graph.preds(next) {
-            if is_to_blame(view, pred) {
-                found.insert(pred);
-            } else if seen.insert(pred) {
-                open.push(pred);
+    let mut above: Vec<Vec<NodeId>> = vec![Vec::new(); graph.len()];
+    // Each comes after what it needs.
+    for &node in graph.order() {
+        let mut found = BTreeSet::new();
+        for pred in graph.preds(node) {
+            match is_to_blame(view, pred) {
+                true => found.extend([pred]),
+                false => found.extend(&above[pred.index()]),
+            }
+            while found.len() > MAX_NAMED + 1 {
+                found.pop_last();
             }
         }
+        above[node.index()] = found.into_iter().collect();
     }
-    found.into_iter().collect()
+    above
 }
 
-fn because(view: &RunView, words: &str, blamed: Vec<NodeId>) -> Vec<String> {
+fn because(view: &RunView, words: &str, blamed: &[NodeId]) -> Vec<String> {
     let (graph, run) = (view.engine.graph(), view.record.summary.run_id.as_str());
     let Some(first) = blamed.first() else { return Vec::new() };
     let named = |node: &NodeId| {
@@ -95,10 +122,7 @@ fn because(view: &RunView, words: &str, blamed: Vec<NodeId>) -> Vec<String> {
         format!("{}{cause}", escape(graph.name(*node)))
     };
     let some: Vec<String> = blamed.iter().take(MAX_NAMED).map(named).collect();
-    let more = match blamed.len().saturating_sub(MAX_NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+    let more = if blamed.len() > MAX_NAMED { " and more" } else { "" };
     vec![
         format!("{words} {}{more}", some.join(", ")),
         format!("next: regatta explain --run {run} {}", shell_word(graph.name(*first))),

@@ -311,11 +311,14 @@ pub fn reason(cause: Option<Cause>, report: &Report) -> String {
         (Some(cause), _, _) => format!(": {}", cause.code()),
         (None, _, _) => String::new(),
     };
-    if let Some(message) = &report.message {
-        text.push_str(": ");
-        text.push_str(&escape(message));
-    }
+    text.push_str(&message(report));
     text
+}
+
+/// `: …`, the message of a report; nothing if it has none.
+#[must_use]
+pub fn message(report: &Report) -> String {
+    report.message.as_ref().map_or_else(String::new, |message| format!(": {}", escape(message)))
 }
 
 /// The beginning of a run's id, which is enough for people.

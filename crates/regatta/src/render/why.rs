@@ -19,6 +19,18 @@ pub fn why(view: &RunView, node: NodeId) -> String {
     of(view.stand(), node)
 }
 
+/// As [`why`], for whoever is told the code of the cause besides.
+#[must_use]
+pub fn beside_code(view: &RunView, node: NodeId) -> String {
+    let stand = view.stand();
+    match (stand.engine.explain(node), own_failure(stand.engine, stand.failures, node)) {
+        (Why::Ended { outcome, .. }, Some(Failure::Attempt { report, .. })) => {
+            format!("{}{}", outcome.name().replace('_', " "), lines::message(report))
+        }
+        _ => of(stand, node),
+    }
+}
+
 /// As [`why`], of a run that stands so.
 #[must_use]
 pub fn of(stand: Stand<'_>, node: NodeId) -> String {

@@ -58,6 +58,15 @@ fn failures_of_a_request_have_their_codes_and_dependants_are_skipped() {
 }
 
 #[test]
+fn what_a_tool_says_of_its_failure_stays_as_it_is_beside_the_code() {
+    let (_, answer) = run(r#"{ "tasks": [
+        { "id": "a", "tool": "file_read", "params": { "path": "TASK_ERROR: x" } } ] }"#);
+    let error = &answer["tasks"]["a"]["error"];
+    assert_eq!(error["code"], "TASK_ERROR");
+    assert!(error["message"].as_str().is_some_and(|said| said.contains("TASK_ERROR: x")), "{error:#}");
+}
+
+#[test]
 fn a_request_that_rolls_back_says_what_was_undone() {
     let (code, answer) = run(r#"{ "config": { "enableRollback": true, "maxConcurrent": 1 }, "tasks": [
         { "id": "a", "tool": "shell", "params": { "cmd": "true" }, "undo": { "tool": "shell", "params": { "cmd": "true" } } },

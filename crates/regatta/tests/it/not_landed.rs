@@ -59,6 +59,21 @@ tasks: [ { id: a, run: 'echo a >dep.lock' }, { id: b, run: 'echo b >dep.lock' },
 }
 
 #[test]
+fn whoever_did_not_land_hears_of_some_of_those_who_kept_all_from_it() {
+    let failing: String = (0..10).map(|n| format!("  - {{ id: f{n}, run: 'exit 1' }}\n")).collect();
+    let world = with_plan(&format!(
+        "merge: {{ gates: ['true'] }}\ntasks:\n{failing}  - {{ id: d, run: 'echo d >d' }}\n  - {{ id: e, run: 'echo e >e' }}\n"
+    ));
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let all = world.regatta(&["explain"]).exits(0).out;
+    for task in ["d", "e"] {
+        let said = explained(&world, task);
+        has(&said, &["nothing lands because of f0 (exit), f1 (exit)", "f7 (exit) and more\n"]);
+        has(&all, &[&said]);
+    }
+}
+
+#[test]
 fn explain_names_the_files_of_a_conflict_whose_work_it_met_and_whom_it_kept_from_landing() {
     let world = with_plan(
         "merge: { gates: ['true'] }
