@@ -1,7 +1,8 @@
 //! Much output: it is looked through beside the loop, which minds timeouts, starts and people meanwhile.
 
-use crate::world::{World, ends, signal};
-use rustix::process::Signal;
+use crate::repo_world::repository;
+use crate::world::{World, ends, gone, signal};
+use rustix::process::{Pid, Signal};
 
 /// `big` writes 3 MB; `first` ends when `big` is gone, `second` runs after `first`.
 fn world(second: &str) -> World {
@@ -47,4 +48,58 @@ fn what_had_ended_when_the_run_was_interrupted_is_neither_in_doubt_nor_repeated(
     assert_eq!(status["tasks"]["big"]["status"], "succeeded", "{status}");
     world.regatta(&["resume"]).exits(0);
     assert_eq!(world.read("begun"), "big\nlast\n");
+}
+
+#[test]
+fn who_dies_of_the_first_interrupt_is_interrupted_however_often_one_interrupts() {
+    let world = World::with(
+        "version: 1
+on_failure: stop
+tasks:
+  - { id: big, effect: idempotent, run: 'test -e again && exit 0; touch again; head -c 2000000 /dev/urandom | base64; trap \"echo $$ >gate; exit 1\" TERM; echo ready >gate; while :; do sleep 0.01; done' }
+  - { id: last, needs: [big], run: 'echo last >>begun' }
+",
+    );
+    world.fifo("gate");
+    let mut child = world.start(&["run", "plan.yaml"]);
+    assert_eq!(world.hear("gate"), "ready");
+    signal(&child, Signal::INT);
+    let big = world.hear("gate").parse().unwrap();
+    assert!(gone(Pid::from_raw(big).unwrap()));
+    signal(&child, Signal::INT);
+    assert_eq!(ends(&mut child), Some(130));
+    let status = world.regatta(&["status", "--json"]).json();
+    assert_ne!(status["tasks"]["big"]["status"], "failed", "{status}");
+    world.regatta(&["resume"]).exits(0);
+    assert_eq!(world.read("begun"), "last\n");
+}
+
+#[test]
+fn what_had_ended_well_when_the_run_was_interrupted_is_collected_and_not_repeated() {
+    let world = repository();
+    let root = world.root().display();
+    let plan = format!(
+        "version: 1
+limits: {{ max_parallel: 3 }}
+tasks:
+  - id: big
+    isolation: worktree
+    effect: idempotent
+    run: |
+      echo begun >>'{root}/begun'
+      head -c 40000000 /dev/urandom >large
+      test $(wc -l <'{root}/begun') -gt 1 || echo $$ >'{root}/gate'
+  - {{ id: first, effect: idempotent, run: 'read big <gate; while kill -0 $big; do sleep 0.01; done' }}
+  - {{ id: second, needs: [first], effect: idempotent, run: 'test -e heard || {{ touch heard; echo second >told; exec sleep 60; }}' }}
+"
+    );
+    world.write("plan.yaml", &plan);
+    world.fifo("gate");
+    world.fifo("told");
+    let mut child = world.start(&["run", "plan.yaml"]);
+    assert_eq!(world.hear("told"), "second");
+    signal(&child, Signal::INT);
+    assert_eq!(ends(&mut child), Some(130));
+    world.regatta(&["resume"]).exits(0);
+    assert_eq!(world.read("begun"), "begun\n");
 }

@@ -23,12 +23,15 @@ impl Gate {
         let mut state = self.0.lock().unwrap();
         state.0 += 1;
         state.1 = state.1.max(state.0);
+        self.1.notify_all();
         let mut state = self.1.wait_while(state, |(_, _, open)| !*open).unwrap();
         state.0 -= 1;
     }
 
+    /// When somebody reads.
     fn open(&self) -> usize {
-        let mut state = self.0.lock().unwrap();
+        let state = self.0.lock().unwrap();
+        let mut state = self.1.wait_while(state, |(now, ..)| *now == 0).unwrap();
         state.2 = true;
         self.1.notify_all();
         state.1
