@@ -153,7 +153,7 @@ mod tests {
             "1. src/a.py",
             "We do much\nand more",
             "Hello\nWe do much\nand more",
-            "TODO\n\nfix src/b.tsx",
+            "NOTES\n\nfix src/b.tsx",
             "`a.py`",
             "\0\0",
             "a\0\0b\0",
