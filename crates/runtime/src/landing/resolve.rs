@@ -5,7 +5,7 @@
 use super::integrate::{Bench, matching};
 use super::resolver::Resolved;
 use super::{Conflict, Dock, FailedRule, LandError, Piece, Report};
-use crate::git::{Change, Oid};
+use crate::git::Oid;
 use crate::yard::{BY_ROLE, GITLINK, REGENERATE};
 use regatta_plan::model::{Action, MergeRule};
 use std::collections::BTreeSet;
@@ -135,8 +135,7 @@ impl Dock {
         let mut best = ROLES.len() + 1;
         for other in merged {
             let rank = rank(other);
-            let touches = |change: &Change| change.path == path;
-            if rank < best && self.ground.repo.git.changes(&other.base, &other.head)?.iter().any(touches) {
+            if rank < best && self.ground.changed_by(other)?.has(path) {
                 best = rank;
             }
         }
