@@ -111,7 +111,8 @@ impl Dock {
             let Some(ran) = ran else { return Ok(None) };
             report.note("rules", ran.put_back);
             if ran.code != Some(0) {
-                conflict.failed = Some(FailedRule { run: script.clone(), said: ran.said, log: ran.log });
+                let run = self.shown(script);
+                conflict.failed = Some(FailedRule { run, said: ran.said, log: ran.log });
                 return Ok(None);
             }
         }
