@@ -179,11 +179,14 @@ fn take(bench: &Bench, path: &str, side: &str) -> Result<bool, LandError> {
 impl Bench {
     /// Whether these paths are the ones in which the sides meet, by the index.
     fn meets_in(&self, paths: &[String]) -> Result<bool, LandError> {
+        Ok(self.unmerged()? == paths.iter().cloned().collect())
+    }
+
+    /// The paths in which the sides meet, by the index.
+    pub(super) fn unmerged(&self) -> Result<BTreeSet<String>, LandError> {
         let out = self.git.run(&["ls-files", "--unmerged", "-z"])?;
         let text = String::from_utf8_lossy(&out).into_owned();
-        let met: BTreeSet<&str> =
-            text.split('\0').filter_map(|entry| Some(entry.split_once('\t')?.1)).collect();
-        Ok(met == paths.iter().map(String::as_str).collect())
+        Ok(text.split('\0').filter_map(|entry| Some(entry.split_once('\t')?.1.to_owned())).collect())
     }
 
     /// The content of a path at a stage of the index, if it is there.
