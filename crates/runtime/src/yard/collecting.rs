@@ -168,7 +168,7 @@ impl Ground {
     }
 
     /// Whether the user's refs are what they were; what is nobody's fault is answered.
-    fn compare_refs(
+    pub(super) fn compare_refs(
         &self,
         attempt: u64,
         worktree: (&Git, &Path),
