@@ -53,6 +53,7 @@ impl Actions {
                 Ok(answer) => answer.to_string(),
                 Err(why) => self.redactor().text(why.clone()),
             };
+            let expr = self.redactor().declared(expr).unwrap_or_else(|| expr.clone());
             (name.clone(), (held == Ok(true), format!("{expr}: {said}")))
         };
         self.conditions.merge.iter().map(tell).collect()

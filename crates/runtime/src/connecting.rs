@@ -3,7 +3,7 @@
 //! Knows no call.
 
 use crate::calling::resolve;
-use crate::tools::{Listed, OURSELVES, Server, is_ours, list_all};
+use crate::tools::{Listed, NoServer, Server, is_ours, list_all};
 use crate::vault::Vault;
 use regatta_plan::Plan;
 use regatta_plan::reference::{Ref, Scope, Unresolved};
@@ -26,8 +26,8 @@ pub fn connect(plan: &Plan, vault: &Vault, workspace: &Path) -> Listed {
         }
     }
     let mut asked = list_all(servers, workspace);
-    asked.retain(|name, said| is_named(plan, name) || said.as_ref().err().is_none_or(|why| why != OURSELVES));
-    listed.extend(asked);
+    asked.retain(|name, said| !matches!(said, Err(NoServer::Ourselves)) || is_named(plan, name));
+    listed.extend(asked.into_iter().map(|(name, said)| (name, said.map_err(|why| why.to_string()))));
     listed
 }
 

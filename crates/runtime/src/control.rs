@@ -16,7 +16,7 @@ use crate::socket::wire::Wire;
 use crate::turn::Arrival;
 use regatta_engine::Engine;
 use regatta_engine::ids::NodeId;
-use regatta_engine::input::Input;
+use regatta_engine::input::{Answer, Input};
 use regatta_engine::outcome::PauseReason;
 use regatta_engine::state::Phase;
 use regatta_engine::state::node::NodeState;
@@ -36,6 +36,8 @@ const SOCKET: &str = "c";
 const PAUSE: Duration = Duration::from_millis(2);
 /// Whoever knocks has so long to say what it wants, and to take the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// So many tasks are named in one answer.
+const MOST_NAMED: usize = 10;
 /// The loop has so long to answer: a turn takes milliseconds.
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -166,8 +168,8 @@ pub struct Request {
 /// What a request comes to.
 #[derive(Debug)]
 pub enum Meaning {
-    /// This input, and what to say when it is durable.
-    Feed(Box<Arrival>, String),
+    /// These inputs, in that order, and what to say when they are durable.
+    Feed(Vec<Arrival>, String),
     /// Nothing to do, because it is so already.
     So(String),
     /// It does not fit the state.
@@ -199,10 +201,7 @@ pub fn interpret(engine: &Engine, command: &Command) -> Meaning {
     }
     match command {
         Command::Pause { now } => pause(engine, *now),
-        Command::Resume => match engine.state().phase {
-            Phase::Paused(_) => feed(Input::Unpause, "the run goes on"),
-            Phase::New | Phase::Running | Phase::Ended(_) => Meaning::So("the run is not paused".to_owned()),
-        },
+        Command::Resume => resume(engine),
         Command::Cancel { task: None } => {
             feed(Input::Cancel { node: None }, "what runs is being ended; nothing more starts")
         }
@@ -229,7 +228,27 @@ pub fn interpret(engine: &Engine, command: &Command) -> Meaning {
 }
 
 fn feed(input: Input, said: &str) -> Meaning {
-    Meaning::Feed(Box::new(input.into()), said.to_owned())
+    Meaning::Feed(vec![input.into()], said.to_owned())
+}
+
+/// A pause is over, and what a person may have resolved meanwhile is looked at again, as by whoever takes a run up.
+fn resume(engine: &Engine) -> Meaning {
+    let paused = matches!(engine.state().phase, Phase::Paused(_));
+    let mut said = if paused { "the run goes on" } else { "the run is not paused" }.to_owned();
+    let mut fed: Vec<Arrival> = paused.then(|| Input::Unpause.into()).into_iter().collect();
+    let again = settling::conflicts(engine);
+    if !again.is_empty() {
+        let name = |node: &NodeId| format!("`{}`", engine.graph().name(*node));
+        let names: Vec<String> = again.iter().take(MOST_NAMED).map(name).collect();
+        let more = match again.len().saturating_sub(MOST_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let tasks = if again.len() == 1 { "task" } else { "tasks" };
+        said += &format!("; what {tasks} {}{more} would begin from is looked at again", names.join(", "));
+    }
+    fed.extend(again.into_iter().map(|node| Input::Answered { node, answer: Answer::Again }.into()));
+    if fed.is_empty() { Meaning::So(said) } else { Meaning::Feed(fed, said) }
 }
 
 fn pause(engine: &Engine, now: bool) -> Meaning {
@@ -253,7 +272,7 @@ fn of_task(engine: &Engine, task: &str, what: OfNode<'_>) -> Meaning {
         return Meaning::Refused(format!("task `{}` {why}", task.escape_debug()));
     }
     match what(engine, node) {
-        Ok((arrival, said)) => Meaning::Feed(Box::new(arrival), format!("task `{task}` {said}")),
+        Ok((arrival, said)) => Meaning::Feed(vec![arrival], format!("task `{task}` {said}")),
         Err(why) => Meaning::Refused(format!("task `{task}` {why}")),
     }
 }

@@ -19,7 +19,9 @@ pub(crate) fn kept(text: &str) -> Cow<'_, str> {
             b'-' | b'0'..=b'9' => {
                 let end = at + bytes[at..].iter().take_while(|b| is_of_number(**b)).count();
                 let token = &text[at..end];
-                if is_too_large(token) {
+                // A number in the place of a key is no JSON, and a text there would make it some.
+                let is_key = || bytes[end..].iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':');
+                if is_too_large(token) && !is_key() {
                     out.push_str(&text[copied..at]);
                     out.extend(["\"", token, "\""]);
                     copied = end;
@@ -80,6 +82,8 @@ mod tests {
             "1e30",
             "018446744073709551616",
             "no JSON: x",
+            "{99999999999999999999: 1}",
+            "{\"a\": {99999999999999999999 \t\r\n: 1}}",
         ] {
             check(same, same);
         }

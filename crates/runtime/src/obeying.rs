@@ -72,9 +72,9 @@ impl Orchestrator {
             _ => {}
         }
         let answer = match control::interpret(&self.engine, &command) {
-            Meaning::Feed(arrival, said) => {
+            Meaning::Feed(arrivals, said) => {
                 self.keep_the_order();
-                self.first.push(*arrival);
+                self.first.extend(arrivals);
                 let stands_still = command == control::Command::Pause { now: true };
                 let answers = if stands_still { &mut self.still } else { &mut self.answers };
                 return answers.push((reply, Reply::Done(said)));

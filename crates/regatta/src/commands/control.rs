@@ -208,29 +208,28 @@ fn record(
         let so = format!("nobody orchestrates the run: nothing new starts until: regatta resume {id}");
         return Ok(Some(so));
     }
-    let arrival = match control::interpret(&engine, command) {
-        Meaning::Feed(arrival, _) => arrival,
+    let arrivals = match control::interpret(&engine, command) {
+        Meaning::Feed(arrivals, _) => arrivals,
         Meaning::So(said) => return Ok(Some(said)),
         Meaning::Refused(why) => return Err(refused(id, &why)),
     };
-    let Arrival { input, payloads } = *arrival;
-    if let Input::Permission { attempt, .. } = &input
-        && !living(reader, id).contains(&attempt.0)
-    {
-        let why =
-            format!("attempt {attempt} asks nothing any more: it ended with its orchestrator, or after it");
-        return Err(CliError::usage(why).hint(format!("next: regatta resume {id}")));
+    let (now, wall_ms) = (engine.now(), now_wall_ms());
+    let mut turn =
+        Turn { now, wall_ms, inputs: vec![], events: vec![], payloads: vec![], shared: Vec::new() };
+    for Arrival { input, payloads } in arrivals {
+        if let Input::Permission { attempt, .. } = &input
+            && !living(reader, id).contains(&attempt.0)
+        {
+            let why = format!(
+                "attempt {attempt} asks nothing any more: it ended with its orchestrator, or after it"
+            );
+            return Err(CliError::usage(why).hint(format!("next: regatta resume {id}")));
+        }
+        // No Settle and no effects: nothing may be started or ended here; the next orchestrator does it all again.
+        turn.events.extend(engine.step(now, input.clone()).events);
+        turn.inputs.push(input);
+        turn.payloads.extend(payloads);
     }
-    let step = engine.step(engine.now(), input.clone());
-    // No Settle and no effects: nothing may be started or ended here; the next orchestrator does it all again.
-    let turn = Turn {
-        now: engine.now(),
-        wall_ms: now_wall_ms(),
-        inputs: vec![input],
-        events: step.events,
-        payloads,
-        shared: Vec::new(),
-    };
     run.append(&turn).map_err(writing(&context.workspace))?;
     fault::point("control.recorded");
     run.close().map_err(writing(&context.workspace))?;

@@ -1,6 +1,7 @@
 //! Spec 9 "Secrets": a declared value that also stands in the plan itself, or in an input, is told and shown by nobody.
 
 use crate::mcp::Client;
+use crate::mending::with_agent;
 use crate::repo_world::with_plan;
 use crate::world::{Said, World};
 use serde_json::json;
@@ -163,4 +164,81 @@ fn a_red_gate_that_is_called_by_its_command_is_told_without_the_value() {
     let mut all = vec![("run".to_owned(), said.out + &said.err)];
     all.extend(said_of(&world));
     nowhere(&all);
+}
+
+#[test]
+fn a_rule_whose_command_fails_is_told_without_the_value_and_its_log_is_found_by_what_is_told() {
+    let mut world = with_plan("");
+    world.set("DEPLOY_TOKEN", VALUE);
+    let plan = format!(
+        "env: [DEPLOY_TOKEN]\nmerge: {{ policy: merge-succeeded, on_conflict: merge-with-rules, gates: ['true'],\n  \
+         rules: [ {{ paths: '*.lock', use: regenerate, run: 'T={VALUE} false || {{ echo it failed; exit 3; }}' }} ] }}\n\
+         tasks: [ {{ id: a, run: 'echo a >all.lock' }}, {{ id: b, run: 'echo b >all.lock' }}, \
+         {{ id: c, needs: [a, b], run: 'true' }} ]\n"
+    );
+    world.write("plan.yaml", &(world.read("plan.yaml") + &plan));
+    let said = world.regatta(&["run", "plan.yaml"]);
+    let landing = world.regatta(&["status", "--json"]).json()["landing"].clone();
+    let told = format!("T={MARKER} false || {{ echo it failed; exit 3; }}");
+    assert_eq!(landing["conflicts"][0]["failed"]["run"], told.as_str(), "{landing}");
+    let log = world.regatta(&["logs", "--gate", &told]).exits(0);
+    assert_eq!(log.out, "it failed\n");
+    let mut all = vec![("run".to_owned(), said.out + &said.err)];
+    for args in [&["status"][..], &["explain", "b"], &["explain", "c"], &["merge", "--dry-run"]] {
+        let said = world.regatta(args);
+        all.push((args.join(" "), said.out + &said.err));
+    }
+    all.push((
+        "landing.json".to_owned(),
+        std::fs::read_to_string(world.run_dir().join("landing.json")).unwrap(),
+    ));
+    all.extend(said_of(&world));
+    nowhere(&all);
+}
+
+#[test]
+fn a_gate_of_the_merge_that_is_an_expression_is_told_without_the_value() {
+    let mut world = with_plan("");
+    world.set("DEPLOY_TOKEN", VALUE);
+    let plan = format!(
+        "env: [DEPLOY_TOKEN]\nmerge: {{ gates: [fits] }}\ngates: {{ fits: {{ expr: \"a.status == '{VALUE}'\", name: 'fits {VALUE}' }} }}\n\
+         tasks: [ {{ id: a, run: 'echo new >new.txt' }} ]\n"
+    );
+    world.write("plan.yaml", &(world.read("plan.yaml") + &plan));
+    let said = world.regatta(&["run", "plan.yaml"]);
+    let landing = world.regatta(&["status", "--json"]).json()["landing"].to_string();
+    assert!(landing.contains(&format!("a.status == '{MARKER}': false")), "{landing}");
+    let explained = world.regatta(&["explain", "a"]);
+    let mut all = vec![("run".to_owned(), said.out + &said.err), ("explain".to_owned(), explained.out)];
+    all.push((
+        "landing.json".to_owned(),
+        std::fs::read_to_string(world.run_dir().join("landing.json")).unwrap(),
+    ));
+    all.extend(said_of(&world));
+    nowhere(&all);
+}
+
+#[test]
+fn gates_that_differ_only_in_what_is_not_shown_are_two_and_who_mends_is_told_their_commands() {
+    let mut world = with_agent("cp \"$1\" $top/prompt; touch ok", "");
+    world.set("DEPLOY_TOKEN", VALUE);
+    // The same value once more, as base64 writes it.
+    let encoded = "dmFsdWUtb2YtdGhlLWRlcGxveWVy";
+    let plan = format!(
+        "env: [DEPLOY_TOKEN]\nmerge: {{ fix: {{ agent: bot, attempts: 1 }}, gates: ['T={VALUE} test -e ok', 'T={encoded} test -e ok'] }}\n\
+         tasks: [ {{ id: a, run: 'echo new >new.txt' }} ]\n"
+    );
+    world.write("plan.yaml", &(world.read("plan.yaml") + &plan));
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    let prompt = world.read(".git/prompt");
+    let command = format!("command: T={MARKER} test -e ok");
+    assert_eq!(prompt.matches(&command).count(), 2, "{prompt}");
+    let gates = world.regatta(&["status", "--json"]).json()["landing"]["gates"].clone();
+    let ids: Vec<&str> = gates.as_array().unwrap().iter().map(|gate| gate["id"].as_str().unwrap()).collect();
+    let (one, other) = (format!("T={MARKER} test -e ok"), format!("T={MARKER} test -e ok (2)"));
+    assert_eq!(ids, [&one, &other, &one, &other], "{gates}");
+    let file = std::fs::read_to_string(world.run_dir().join("gates.jsonl")).unwrap();
+    assert_eq!(file.lines().count(), 4, "{file}");
+    world.regatta(&["logs", "--gate", &other]).exits(0);
+    nowhere(&[("run".to_owned(), said.out + &said.err), ("gates.jsonl".to_owned(), file)]);
 }

@@ -38,6 +38,7 @@ mod escalation;
 mod export;
 mod expression_gates;
 mod faces;
+mod file_and_directory;
 mod floods;
 mod follow;
 mod forecast;

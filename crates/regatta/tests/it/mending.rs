@@ -10,7 +10,7 @@ fn landing(world: &World) -> Value {
 }
 
 /// A repository whose plan has the agent `bot`, a script that gets the file of its prompt.
-fn with_agent(script: &str, plan: &str) -> World {
+pub fn with_agent(script: &str, plan: &str) -> World {
     let world = with_plan("");
     let bot = world.path(".git/bot.sh");
     std::fs::write(&bot, format!("#!/bin/sh\ntop=$REGATTA_WORKSPACE/.git\n{script}\n")).unwrap();

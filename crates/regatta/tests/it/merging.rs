@@ -1,10 +1,12 @@
 //! Spec 6 "States of a merging run", "Merge", "Landing": the target moves once, to work that passed its gates, or not at all.
 
+use crate::making::git_that;
 use crate::repo_world::{
     belongings, branches, commit_by_hand, git, git_in, integration_worktree, repository, with_plan, worktrees,
 };
 use crate::world::World;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 fn landing(world: &World) -> Value {
     world.regatta(&["status", "--json"]).json()["landing"].clone()
@@ -377,4 +379,26 @@ tasks:
             ".gitignore\nb.txt\nsrc/a.txt\nsrc/b.txt"
         );
     }
+}
+
+#[test]
+fn what_a_piece_of_work_changed_is_asked_of_git_once_however_many_conflict_with_it() {
+    let tasks: String =
+        (0..8).map(|n| format!("  - {{ id: t{n}, role: docs, run: 'echo {n} >all.lock' }}\n")).collect();
+    let mut world = with_plan(&format!(
+        "merge: {{ on_conflict: merge-with-rules, rules: [{{ paths: '*.lock', use: by-role }}], gates: ['true'] }}
+tasks:\n{tasks}"
+    ));
+    let log = format!("echo \"$*\" >>{}", world.path("log").display());
+    git_that(&mut world, "case \"$*\" in *diff-tree*) : ;; *) false ;; esac", &log);
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let met = landing(&world)["conflicts"].clone();
+    assert_eq!(met[6]["with"].as_array().map(Vec::len), Some(7), "{met}");
+    let mut asked: BTreeMap<String, usize> = BTreeMap::new();
+    for (_, two) in world.read("log").lines().filter_map(|line| line.split_once("--end-of-options ")) {
+        *asked.entry(two.to_owned()).or_default() += 1;
+    }
+    assert!(asked.len() > 7, "{asked:?}");
+    let (pair, most) = asked.iter().max_by_key(|(_, times)| **times).unwrap();
+    assert!(*most < 7, "git was asked {most} times for {pair}");
 }

@@ -136,6 +136,24 @@ tasks: [ { id: a, run: 'echo a >bad' } ]
 }
 
 #[test]
+fn no_log_is_named_of_a_gate_that_wrote_none() {
+    let world = with_plan(
+        "merge: { gates: [good], fix: { agent: bot, attempts: 1 } }
+agents: { bot: { command: [sh, -c, 'echo I cannot'] } }
+gates: { good: { expr: \"a.status == 'failed'\" } }
+tasks: [ { id: a, run: 'echo a >bad' } ]
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let file = std::fs::read_to_string(world.run_dir().join("escalations/a.md")).unwrap();
+    assert!(!file.contains("--gate"), "{file}");
+    has(
+        &file,
+        &[&format!("regatta status {}", world.run_id()), "gate good was red: a.status == 'failed': false"],
+    );
+}
+
+#[test]
 fn what_is_typed_in_a_worktree_of_a_run_is_about_that_run() {
     let world = with_plan(
         "merge: { on_conflict: manual-escalation, gates: ['true'] }

@@ -86,6 +86,52 @@ fn a_person_resolves_once_for_every_dependant_and_for_the_landing() {
 }
 
 #[test]
+fn a_conflict_that_a_person_resolved_is_taken_up_while_the_run_goes_on_with_other_work() {
+    for verb in ["resume", "answer"] {
+        let tasks = TASKS.replace(
+            "echo f >free.txt",
+            "echo up >$REGATTA_WORKSPACE/.git/up; read go <$REGATTA_WORKSPACE/.git/go",
+        );
+        let world =
+            with_plan(&format!("merge: {{ on_conflict: manual-escalation, gates: ['true'] }}\n{tasks}"));
+        world.fifo(".git/go");
+        world.fifo(".git/up");
+        let mut run = world.start(&["run", "plan.yaml"]);
+        assert_eq!(world.hear(".git/up"), "up");
+        world.follow("node_in_doubt", 2);
+        let id = world.run_id();
+        let words: &[&str] = if verb == "resume" { &["resume"] } else { &["answer", &id, "c", "--again"] };
+        // Too early: it is met again.
+        world.regatta(words).exits(0);
+        world.follow("node_in_doubt", if verb == "resume" { 4 } else { 3 });
+        let c = place(&world, "c");
+        std::fs::write(c.join("src/b.txt"), "A and B\n").unwrap();
+        commit_by_hand(&c);
+        let said = world.regatta(words).exits(0).out;
+        let wanted = match verb {
+            "resume" => "the run is not paused; what tasks `c`, `d` would begin from is looked at again\n",
+            _ => "task `c` is tried again with what was committed where the conflict stands\n",
+        };
+        assert_eq!(said, wanted);
+        world.follow("node_collected", if verb == "resume" { 4 } else { 3 });
+        assert_eq!(task(&world, "c")["status"], "collected", "{verb}");
+        assert_eq!(task(&world, "free")["status"], "running", "{verb}");
+        std::fs::write(world.path(".git/go"), "go\n").unwrap();
+        let code = ends(&mut run);
+        if verb == "answer" {
+            // The other one that waits takes the same resolution.
+            assert_eq!(code, Some(5));
+            world.regatta(&["answer", &id, "d", "--again"]).exits(0);
+            world.regatta(&["resume"]).exits(0);
+        } else {
+            assert_eq!(code, Some(0));
+        }
+        assert_eq!([world.read("seen-by-c"), world.read("seen-by-d")], ["A and B\n", "A and B\n"]);
+        world.regatta(&["replay"]).exits(0);
+    }
+}
+
+#[test]
 fn what_a_person_changes_beside_the_conflict_is_left_to_the_task() {
     let world = with_plan(&format!("merge: {{ on_conflict: manual-escalation, gates: ['true'] }}\n{TASKS}"));
     world.regatta(&["run", "plan.yaml"]).exits(5);

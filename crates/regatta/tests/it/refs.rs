@@ -1,6 +1,7 @@
 //! Spec 6 "Guard": branches and tags that are none of the run's. What a task puts its work on is put back; whatever else happens to
 //! them while it works is told, and what they held is kept, because it may have been the user.
 
+use crate::making::git_that;
 use crate::repo_world::{git, with_plan};
 use crate::world::{World, ends};
 use serde_json::Value;
@@ -102,6 +103,45 @@ fn a_branch_that_a_task_put_its_work_on_is_put_back_and_the_attempt_is_tampered(
         let left = format!("refs/regatta/{}/a/1:a.txt", world.run_id());
         assert!(git(&world, &["show", &left]).starts_with('a'), "its work is kept");
     }
+}
+
+#[test]
+fn a_gate_that_is_a_task_and_puts_commits_of_its_own_on_a_branch_is_tampered_as_every_attempt() {
+    let world = with_plan(
+        "gates: { t: { run: 'echo x >x.txt; git add x.txt; git commit -qm x; git branch -f gone HEAD' } }
+tasks: [ { id: a, run: 'echo a >a.txt' }, { id: g, needs: [a], gate: t } ]
+",
+    );
+    let (first, _) = theirs(&world);
+    world.regatta(&["run", "plan.yaml"]);
+    let end = end_of(&world, "g");
+    assert_eq!(end["cause"], "tampered", "{end}");
+    let said = end["message"].as_str().unwrap();
+    assert!(said.contains("it put its work on refs/heads/gone; that was put back"), "{said}");
+    assert_eq!(git(&world, &["rev-parse", "gone"]), first);
+}
+
+#[test]
+fn who_put_its_work_on_one_of_many_branches_that_moved_is_found_without_a_question_for_each() {
+    let mut world = with_plan(
+        "tasks:
+  - id: a
+    run: |
+      for n in $(seq 60); do git branch -f many$n main; done
+      echo a >a.txt; git add a.txt; git commit -qm a; git branch -f many7 HEAD
+",
+    );
+    for n in 1..=60 {
+        git(&world, &["branch", &format!("many{n}")]);
+    }
+    let (first, second) = theirs(&world);
+    let log = world.path("log").display().to_string();
+    git_that(&mut world, "echo \"$*\" | grep -q 'rev-list --max-count'", &format!("echo call >>{log}"));
+    world.regatta(&["run", "plan.yaml"]);
+    assert_eq!(end_of(&world, "a")["cause"], "tampered");
+    assert_eq!(git(&world, &["rev-parse", "many7", "many8"]), format!("{first}\n{second}"));
+    let calls = world.read("log").lines().count();
+    assert!((1..6).contains(&calls), "{calls} calls");
 }
 
 #[test]

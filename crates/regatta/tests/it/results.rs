@@ -82,6 +82,7 @@ fn a_bad_result_file_fails_the_task_whatever_is_wrong_with_it() {
     let bad = [
         ("text", "echo '{\"a\": 1' >\"$REGATTA_RESULT\""),
         ("two", "echo '1 2' >\"$REGATTA_RESULT\""),
+        ("key", "echo '{99999999999999999999: 1}' >\"$REGATTA_RESULT\""),
         ("empty", ": >\"$REGATTA_RESULT\""),
         ("latin", "printf '\"caf\\351\"' >\"$REGATTA_RESULT\""),
         ("directory", "mkdir \"$REGATTA_RESULT\""),

@@ -448,6 +448,8 @@ fn a_bare_name_that_one_server_lists_does_not_suffer_from_another_that_cannot_be
     world.write("r.json", &request("text"));
     let said = world.regatta(&["run", "r.json", "--json"]).exits(0);
     assert_eq!(said.json()["tasks"]["a"]["result"], "words", "{}", said.err);
+    let told = world.regatta(&["logs", "a", "--stderr"]).out;
+    assert!(told.contains("server `gone` could not be asked for `text`"), "{told}");
     for tool in ["nobody_has_it", "gone/text"] {
         world.write("r.json", &request(tool));
         let said = world.regatta(&["run", "r.json", "--json"]);

@@ -1,5 +1,6 @@
 //! Spec 6 "Worktrees": what a task leaves that is no plain file with a plain name: links, pipes, names that are no text.
 
+use crate::making::git_that;
 use crate::repo_world::{failure, git, with_plan};
 use crate::world::World;
 
@@ -40,6 +41,26 @@ fn a_link_that_leads_out_through_another_link_of_the_commit_is_refused() {
     world.regatta(&["run", "plan.yaml"]).exits(1);
     let (cause, said) = failure(&world, "a");
     assert!(cause == "ownership" && said.contains("lead out of its worktree: out"), "{cause}: {said}");
+}
+
+#[test]
+fn however_many_links_a_commit_has_they_are_read_by_one_call_of_git() {
+    let script = "for i in $(seq 300); do ln -s ../src/a.txt many/new$i; done\nln -s top/../x out";
+    let mut world = task("", script);
+    std::fs::create_dir(world.path("many")).unwrap();
+    for n in 0..300 {
+        world.write("many/file", "");
+        std::os::unix::fs::symlink("../src/b.txt", world.path(&format!("many/old{n}"))).unwrap();
+    }
+    std::os::unix::fs::symlink(".", world.path("top")).unwrap();
+    git(&world, &["add", "-A"]);
+    git(&world, &["commit", "-qm", "links"]);
+    let log = world.path("log").display().to_string();
+    git_that(&mut world, "echo \"$*\" | grep -q ' cat-file '", &format!("echo call >>{log}"));
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    assert!(failure(&world, "a").1.ends_with("lead out of its worktree: out"), "{:?}", failure(&world, "a"));
+    let calls = world.read("log").lines().count();
+    assert!(calls < 20, "{calls} calls");
 }
 
 #[test]

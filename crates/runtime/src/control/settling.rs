@@ -27,12 +27,15 @@ pub enum Settle {
     Failed,
 }
 
+/// Whether somebody has resolved it is seen when it begins.
+const TAKEN: &str = "is tried again with what was committed where the conflict stands";
+
 /// Other words mean nothing to a gate.
 const YES_OR_NO: &str =
     "is a gate that a person decides: there is nothing to be tried again, and its result is what they say";
 
 /// What a task would begin from is not there before a person has made it.
-const RESOLVE: &str = "waits for no such answer: work that it would begin from conflicts; resolve it where `regatta status` says, `git commit` there, then: regatta resume (or answer --failed)";
+const RESOLVE: &str = "has not begun, so it has not succeeded: work that it would begin from conflicts; resolve it where `regatta status` says, `git commit` there, then: regatta resume (or answer --again, or --failed)";
 
 /// The answer to the only question that a gate asks.
 ///
@@ -75,6 +78,12 @@ fn decide(
     Ok((Arrival { input, payloads }, format!("passes gate `{}`", asked.gate)))
 }
 
+/// Tasks that have not begun because what they would begin from conflicts, and a person is to resolve that.
+pub(super) fn conflicts(engine: &Engine) -> Vec<NodeId> {
+    let waits = |node: &NodeId| matches!(&engine.state().node(*node).state, NodeState::InDoubt(doubt) if doubt.cause == Cause::MergeConflict);
+    engine.state().in_doubt().filter(waits).collect()
+}
+
 /// An answer about a task in doubt.
 ///
 /// # Errors
@@ -91,11 +100,11 @@ pub(super) fn answer(engine: &Engine, node: NodeId, settle: &Settle) -> Result<(
         };
         return decide((node, doubt.attempt), asked, yes?);
     }
-    // It never started, so it has not had its effect, and another attempt would find the same conflict.
-    if doubt.cause == Cause::MergeConflict && !matches!(settle, Settle::Failed) {
-        return Err(RESOLVE.to_owned());
-    }
+    // It never started, so it has not had its effect.
+    let conflicts = doubt.cause == Cause::MergeConflict;
     let (answer, result, said) = match settle {
+        Settle::Succeeded(_) if conflicts => return Err(RESOLVE.to_owned()),
+        Settle::Again if conflicts => (Answer::Again, None, TAKEN),
         Settle::Again => (Answer::Again, None, "gets exactly one more attempt"),
         Settle::Failed => (Answer::Failed, None, "is recorded as failed"),
         Settle::Succeeded(None) => (Answer::Succeeded(None), None, "is recorded as succeeded"),

@@ -83,19 +83,22 @@ pub fn remedies(
 /// Where work was merged, no attempt of its task tells why it does not land: gates do, and agents that were to mend it.
 fn of_landing(run_id: &str, landing: Option<&Landing>, task: &str) -> Vec<Remedy> {
     let (gates, tries) = landing.map(|landing| landing.against(task)).unwrap_or_default();
-    let gate = |gate: &&GateResult| format!("regatta logs --run {run_id} --gate {}", shell_text(&gate.id));
-    let gates = gates.iter().map(|red| remedy(gate(red), "shows what the gate wrote"));
+    let gate = |gate: &GateResult| format!("regatta logs --run {run_id} --gate {}", shell_text(&gate.id));
+    // An expression, a person's no and what did not run wrote nothing.
+    let gates = gates.iter().filter(|red| red.log.is_some());
+    let gates = gates.map(|red| remedy(gate(red), "shows what the gate wrote"));
     let tries = tries.iter().map(|tried| {
         let command = format!("regatta logs --run {run_id} --helper {}", tried.number);
         remedy(command, "shows what the agent wrote that was to mend it")
     });
-    let mut found: Vec<Remedy> = gates.chain(tries).collect();
+    let (mut found, of_tries): (Vec<Remedy>, Vec<Remedy>) = (gates.collect(), tries.collect());
     if found.is_empty() {
         found.push(remedy(
             format!("regatta status {run_id}"),
             "shows which gates were red, and what they said",
         ));
     }
+    found.extend(of_tries);
     found
 }
 

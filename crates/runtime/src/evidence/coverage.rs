@@ -12,9 +12,20 @@ const LINES_PERCENT: u32 = 80;
 /// and of branches (spec 10 "Gates").
 const BRANCHES_PERCENT: u32 = 75;
 
+/// What is kept of a report may take about so much memory, in bytes:
+const MOST_BYTES: usize = 256 << 20;
+/// a text about so much, without its letters,
+const TEXT_BYTES: usize = 72;
+/// a line,
+const LINE_BYTES: usize = 40;
+/// and what branches are told by.
+const BRANCH_BYTES: usize = 64;
+
 /// What is covered, by file and line.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Coverage {
+    /// What may still be taken of the memory.
+    left_bytes: usize,
     /// Texts that are told with many lines: names of files and of branches.
     texts: Numbers,
     /// Whether it ran, by the number of its file.
@@ -24,41 +35,38 @@ pub(super) struct Coverage {
 }
 
 /// Texts by numbers, each kept once.
-#[derive(Debug, Default)]
-struct Numbers(BTreeMap<String, u32>);
-
-impl Numbers {
-    fn of(&mut self, text: &str) -> u32 {
-        if let Some(number) = self.0.get(text) {
-            return *number;
-        }
-        // A report has fewer bytes than there are numbers.
-        let number = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
-        self.0.insert(text.to_owned(), number);
-        number
-    }
-}
+type Numbers = BTreeMap<String, u32>;
 
 impl Coverage {
+    /// Nothing yet, in so much memory.
+    fn within(most_bytes: usize) -> Coverage {
+        let (texts, lines, branches) = (Numbers::new(), BTreeMap::new(), BTreeMap::new());
+        Coverage { left_bytes: most_bytes, texts, lines, branches }
+    }
+
     /// Reads an lcov tracefile.
     ///
     /// # Errors
-    /// A line of it is no such line; which.
+    /// A line of it is no such line; which. Or it takes too much memory.
     pub(super) fn of_lcov(reader: impl BufRead) -> Result<Coverage, String> {
-        let mut found = Coverage::default();
-        let mut file = found.texts.of("");
+        Coverage::of_lcov_within(reader, MOST_BYTES)
+    }
+
+    fn of_lcov_within(reader: impl BufRead, most_bytes: usize) -> Result<Coverage, String> {
+        let mut found = Coverage::within(most_bytes);
+        let mut file = found.number("")?;
         for (n, line) in reader.split(b'\n').enumerate() {
             let line = line.map_err(|error| error.to_string())?;
             // Names of files need not be UTF-8.
             let line = String::from_utf8_lossy(&line);
             let bad = || format!("line {} is none of a tracefile", n + 1);
             match line.trim().split_once(':') {
-                Some(("SF", name)) => file = found.texts.of(name),
+                Some(("SF", name)) => file = found.number(name)?,
                 Some(("DA", rest)) => {
                     let mut words = rest.split(',');
                     let at = words.next().and_then(|at| at.parse().ok()).ok_or_else(bad)?;
                     let count: i128 = words.next().and_then(|count| count.parse().ok()).ok_or_else(bad)?;
-                    found.line((file, at), count > 0);
+                    found.line((file, at), count > 0)?;
                 }
                 Some(("BRDA", rest)) => {
                     // `LINE,[e]BLOCK,BRANCH,TAKEN`; a branch can be named by an expression, with commas of its own.
@@ -66,8 +74,8 @@ impl Coverage {
                     let (branch, taken) = rest.rsplit_once(',').ok_or_else(bad)?;
                     let at = at.parse().map_err(|_| bad())?;
                     let taken: i128 = if taken == "-" { 0 } else { taken.parse().map_err(|_| bad())? };
-                    let which = found.texts.of(branch);
-                    found.branch((file, at, which), (u64::from(taken > 0), 1));
+                    let which = found.number(branch)?;
+                    found.branch((file, at, which), (u64::from(taken > 0), 1))?;
                 }
                 _ => {}
             }
@@ -78,10 +86,14 @@ impl Coverage {
     /// Reads a Cobertura report.
     ///
     /// # Errors
-    /// It is no XML.
+    /// It is no XML, or takes too much memory.
     pub(super) fn of_cobertura(reader: impl BufRead) -> Result<Coverage, String> {
-        let mut found = Coverage::default();
-        let mut file = found.texts.of("");
+        Coverage::of_cobertura_within(reader, MOST_BYTES)
+    }
+
+    fn of_cobertura_within(reader: impl BufRead, most_bytes: usize) -> Result<Coverage, String> {
+        let mut found = Coverage::within(most_bytes);
+        let mut file = found.number("")?;
         walk(reader, |step| match step {
             Step::Open(tag) => found.tag(tag, &mut file),
             Step::Close => Ok(()),
@@ -92,7 +104,7 @@ impl Coverage {
     fn tag(&mut self, tag: &BytesStart<'_>, file: &mut u32) -> Result<(), String> {
         let text = |name: &str| attribute(tag, name);
         match tag.local_name().as_ref() {
-            b"class" => *file = self.texts.of(&text("filename")?.unwrap_or_default()),
+            b"class" => *file = self.number(&text("filename")?.unwrap_or_default())?,
             b"line" => {
                 let number =
                     |name: &str| Ok::<_, String>(text(name)?.and_then(|n| n.trim().parse::<i128>().ok()));
@@ -100,14 +112,14 @@ impl Coverage {
                     return Err("a line has no number or no hits".to_owned());
                 };
                 let at = u64::try_from(at).map_err(|_| format!("a line has the number {at}"))?;
-                self.line((*file, at), hits > 0);
+                self.line((*file, at), hits > 0)?;
                 // `50% (1/2)`
                 let taken = text("condition-coverage")?.and_then(|told| {
                     let (taken, all) = told.split_once('(')?.1.strip_suffix(')')?.split_once('/')?;
                     Some((taken.parse().ok()?, all.parse().ok()?))
                 });
                 if let Some(taken) = taken {
-                    self.branch((*file, at, 0), taken);
+                    self.branch((*file, at, 0), taken)?;
                 }
             }
             _ => {}
@@ -115,14 +127,40 @@ impl Coverage {
         Ok(())
     }
 
-    /// A line that is told several times has run if it has run once.
-    fn line(&mut self, place: (u32, u64), ran: bool) {
-        *self.lines.entry(place).or_default() |= ran;
+    fn take(&mut self, bytes: usize) -> Result<(), String> {
+        let more = || format!("to read it takes more than {} MiB of memory", MOST_BYTES >> 20);
+        self.left_bytes = self.left_bytes.checked_sub(bytes).ok_or_else(more)?;
+        Ok(())
     }
 
-    fn branch(&mut self, place: (u32, u64, u32), (taken, all): (u64, u64)) {
+    /// The number of a text.
+    fn number(&mut self, text: &str) -> Result<u32, String> {
+        if let Some(number) = self.texts.get(text) {
+            return Ok(*number);
+        }
+        self.take(TEXT_BYTES + text.len())?;
+        // The memory holds fewer texts than there are numbers.
+        let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+        self.texts.insert(text.to_owned(), number);
+        Ok(number)
+    }
+
+    /// A line that is told several times has run if it has run once.
+    fn line(&mut self, place: (u32, u64), ran: bool) -> Result<(), String> {
+        if !self.lines.contains_key(&place) {
+            self.take(LINE_BYTES)?;
+        }
+        *self.lines.entry(place).or_default() |= ran;
+        Ok(())
+    }
+
+    fn branch(&mut self, place: (u32, u64, u32), (taken, all): (u64, u64)) -> Result<(), String> {
+        if !self.branches.contains_key(&place) {
+            self.take(BRANCH_BYTES)?;
+        }
         let told = self.branches.entry(place).or_default();
         *told = (told.0.max(taken.min(all)), told.1.max(all));
+        Ok(())
     }
 
     /// Whether so much is covered; for people either way.
@@ -237,7 +275,7 @@ mod tests {
         let lines: String = (0..1_000).map(|n| format!("DA:{n},1\nBRDA:{n},0,0,1\n")).collect();
         let text = format!("SF:{name}\n{lines}end_of_record\nSF:{name}\n{lines}");
         let found = Coverage::of_lcov(text.as_bytes()).unwrap();
-        assert!(found.texts.0.keys().map(String::len).sum::<usize>() < 20_000);
+        assert!(found.texts.keys().map(String::len).sum::<usize>() < 20_000);
         assert_eq!(
             found.judge((None, None)).unwrap(),
             "1000 of 1000 lines covered, 1000 of 1000 branches covered"
@@ -255,5 +293,44 @@ mod tests {
         };
         assert!(judge(u64::MAX).unwrap().contains("36893488147419103230 branches covered"));
         assert!(judge(0).unwrap_err().contains("less than 75 %"));
+    }
+
+    /// A report without an end: its beginning, then a part for each number.
+    struct Endless<F>(Vec<u8>, u64, F);
+
+    impl<F: Fn(u64) -> String> std::io::Read for Endless<F> {
+        fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+            while self.0.len() < to.len() {
+                let part = (self.2)(self.1);
+                (self.0, self.1) = ([self.0.as_slice(), part.as_bytes()].concat(), self.1 + 1);
+            }
+            to.copy_from_slice(&self.0.drain(..to.len()).collect::<Vec<u8>>());
+            Ok(to.len())
+        }
+    }
+
+    #[test]
+    fn a_report_that_takes_too_much_memory_is_not_read_to_its_end() {
+        let lcov: [fn(u64) -> String; 3] =
+            [|n| format!("SF:file {n}\n"), |n| format!("DA:{n},1\n"), |n| format!("BRDA:1,0,branch {n},1\n")];
+        for part in lcov {
+            let report = std::io::BufReader::new(Endless(Vec::new(), 0, part));
+            let why = Coverage::of_lcov_within(report, 1 << 20).unwrap_err();
+            assert!(why.contains("256 MiB of memory"), "{why}");
+        }
+        let cobertura: [fn(u64) -> String; 2] = [
+            |n| format!("<class filename=\"{n}\"/>"),
+            |n| format!("<line number=\"{n}\" hits=\"1\" condition-coverage=\"50% (1/2)\"/>"),
+        ];
+        for part in cobertura {
+            let report = std::io::BufReader::new(Endless(b"<coverage>".to_vec(), 0, part));
+            let why = Coverage::of_cobertura_within(report, 1 << 20).unwrap_err();
+            assert!(why.contains("256 MiB of memory"), "{why}");
+        }
+        // What is told again and again takes no more.
+        let again = Endless(Vec::new(), 0, |_| "SF:a\nDA:1,1\nBRDA:1,0,0,1\n".to_owned());
+        let report = std::io::BufReader::new(std::io::Read::take(again, 25 * 100_000));
+        let found = Coverage::of_lcov_within(report, 1 << 10).unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(found.lines.len(), 1);
     }
 }

@@ -3,16 +3,18 @@
 //! Knows no subcommand.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// What every call turns off: programs that a repository names, work in the background, and what makes output differ.
@@ -109,8 +111,8 @@ pub struct Git {
     fixed: Option<Arc<[PathBuf; 3]>>,
     /// Held by every call while it lives, also when we are dead.
     held: Option<Arc<File>>,
-    /// How long a call may last.
-    within: Duration,
+    /// How long a call may last, if not for ever.
+    within: Option<Duration>,
 }
 
 impl Git {
@@ -127,7 +129,7 @@ impl Git {
             extra: Arc::default(),
             fixed: None,
             held: None,
-            within: DEADLINE,
+            within: Some(DEADLINE),
         }
     }
 
@@ -154,7 +156,13 @@ impl Git {
     /// The same, and a call that has not ended in that time is killed.
     #[cfg(test)]
     fn within(&self, limit: Duration) -> Git {
-        Git { within: limit, ..self.clone() }
+        Git { within: Some(limit), ..self.clone() }
+    }
+
+    /// The same, and a call lasts as long as it lasts: what writes a checkout of the user's is not to be killed halfway.
+    #[must_use]
+    pub fn without_limit(&self) -> Git {
+        Git { within: None, ..self.clone() }
     }
 
     /// The same with more settings, `key=value`.
@@ -241,43 +249,34 @@ impl Git {
             command.args(["-c", setting]);
         }
         command.args(args).stdin(match &self.held {
-            _ if !stdin.is_empty() => Stdio::piped(),
+            _ if !stdin.is_empty() => told(stdin).map_err(GitError::Start)?.into(),
             Some(file) => file.try_clone().map_err(GitError::Start)?.into(),
             None => Stdio::null(),
         });
         // A group of its own: it is killed with what it started, and no Ctrl-C meant for us reaches it.
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        let mut child = command.spawn().map_err(GitError::Start)?;
-        let Some(mut pipe) = child.stdin.take() else { return self.awaited(args, child) };
-        let fed = stdin.to_vec();
-        // Whoever answers before it has read everything would stand still, and so would we.
-        let feeder = std::thread::spawn(move || {
-            // A call that wants no more of it says so by its exit code.
-            let _ = pipe.write_all(&fed);
-        });
-        let output = self.awaited(args, child);
-        let _ = feeder.join();
-        output
+        let child = command.spawn().map_err(GitError::Start)?;
+        self.awaited(args, child)
     }
 
     /// What a call answers; what it started itself is killed with it.
     fn awaited<S: AsRef<OsStr>>(&self, args: &[S], child: Child) -> Result<Output, GitError> {
-        let limit = self.within;
         let pid = Pid::from_child(&child);
         // What cannot be watched is waited for, as without a limit.
-        let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else {
-            return child.wait_with_output().map_err(GitError::Start);
-        };
-        let watcher = std::thread::spawn(move || {
-            let late = !ends_within(&handle, limit);
-            if late {
-                let _ = kill_process_group(pid, Signal::KILL);
-            }
-            late
+        let watched = self.within.and_then(|limit| Some((limit, pidfd_open(pid, PidfdFlags::empty()).ok()?)));
+        let watcher = watched.and_then(|(limit, handle)| {
+            let watch = move || {
+                let late = !ends_within(&handle, limit);
+                if late {
+                    let _ = kill_process_group(pid, Signal::KILL);
+                }
+                late
+            };
+            Some((limit, thread::Builder::new().name("git deadline".to_owned()).spawn(watch).ok()?))
         });
         let output = child.wait_with_output().map_err(GitError::Start);
-        match watcher.join() {
-            Ok(true) => {
+        match watcher.map(|(limit, watcher)| (limit, watcher.join())) {
+            Some((limit, Ok(true))) => {
                 Err(GitError::Late { command: words(args), dir: self.dir.clone(), seconds: limit.as_secs() })
             }
             _ => output,
@@ -298,6 +297,14 @@ impl Git {
             code: output.status.code(),
         }
     }
+}
+
+/// What a call is fed, as a file without a name: whoever answers before it has read everything stands still for nobody.
+fn told(stdin: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd_create("git", MemfdFlags::CLOEXEC)?);
+    file.write_all(stdin)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 /// Whether a process ends in time.
@@ -335,5 +342,18 @@ mod tests {
         let patient = git.within(Duration::from_secs(600));
         assert_eq!(patient.feed(&["hash-object", "--stdin"], b"").unwrap().len(), 41);
         assert!(matches!(patient.run(&["no-such-command"]), Err(GitError::Failed { .. })));
+        let unlimited = git.within(Duration::ZERO).without_limit();
+        assert_eq!(unlimited.feed(&["hash-object", "--stdin"], b"x").unwrap().len(), 41);
+    }
+
+    #[test]
+    fn who_answers_before_it_has_read_everything_stands_still_for_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let git = Git::at(dir.path());
+        git.run(&["init", "--quiet"]).unwrap();
+        let asked = format!("{}\n", "a".repeat(40)).repeat(20_000);
+        let said = git.feed(&["cat-file", "--batch-check"], asked.as_bytes()).unwrap();
+        assert_eq!(said.iter().filter(|b| **b == b'\n').count(), 20_000);
+        assert_eq!(git.feed(&["hash-object", "--stdin"], b"").unwrap().len(), 41);
     }
 }

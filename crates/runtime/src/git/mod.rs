@@ -24,7 +24,7 @@ mod worktrees;
 pub use call::{Git, GitError};
 pub use changes::{Change, ChangeKind, Difference, LineCounts};
 pub use history::Written;
-pub use objects::{Merged, Met, Oid, Person, Stamp};
+pub use objects::{Merged, Met, Oid, Person, Stamp, given_name};
 pub(crate) use repo::line_ends;
 pub use repo::{Head, Repo, RepoError};
 pub use signing::Signing;

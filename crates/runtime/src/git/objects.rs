@@ -122,11 +122,26 @@ impl Met {
     /// How its side calls the path: git moves a file in whose place a directory stands, and `b.txt~COMMIT` was `b.txt`.
     #[must_use]
     pub fn called(&self) -> &str {
-        let Some((name, rest)) = self.path.rsplit_once('~') else { return &self.path };
-        let commit = rest.split_once('_').map_or(rest, |(commit, _)| commit);
-        let is_id = [40, 64].contains(&commit.len()) && commit.bytes().all(|b| b.is_ascii_hexdigit());
-        if is_id { name } else { &self.path }
+        match given(&self.path) {
+            Some((name, commit)) if commit != "HEAD" => name,
+            _ => &self.path,
+        }
     }
+}
+
+/// What a file was that git has moved beside a directory where files are checked out: `b.txt~HEAD` was `b.txt`, and so was
+/// `b.txt~COMMIT`.
+#[must_use]
+pub fn given_name(path: &str) -> Option<&str> {
+    given(path).map(|(name, _)| name)
+}
+
+/// The name of a file before git moved it, and of which commit it is.
+fn given(path: &str) -> Option<(&str, &str)> {
+    let (name, rest) = path.rsplit_once('~')?;
+    let commit = rest.split_once('_').map_or(rest, |(commit, _)| commit);
+    let is_id = [40, 64].contains(&commit.len()) && commit.bytes().all(|b| b.is_ascii_hexdigit());
+    (is_id || commit == "HEAD").then_some((name, commit))
 }
 
 impl Git {

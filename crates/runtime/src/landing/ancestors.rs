@@ -202,10 +202,9 @@ impl Dock {
         (piece, clash): (&Piece, &Clash),
     ) -> Result<String, LandError> {
         let git = &self.ground.repo.git;
-        let owned = clash.paths_there();
         let (tree, _) = self.ground.without_copies(git, (&clash.tree, &git.tree(commit)?))?;
         let changes = git.changes(&clash.tree, &tree)?;
-        let other = changes.iter().find(|change| !owned.contains(&change.path));
+        let other = changes.iter().find(|change| !clash.owns(&change.path));
         let why = match other {
             Some(other) => format!(
                 "also changes {}, which does not conflict and is left to the task",

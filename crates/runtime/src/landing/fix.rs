@@ -115,23 +115,26 @@ impl Dock {
     /// Whether a gate that blocks is red whatever is committed: an expression over results, or one that needs such a gate.
     fn is_past_mending(&self, red: &[GateResult]) -> bool {
         let mut fixed: BTreeSet<&str> = BTreeSet::new();
-        let told = |name: &str| red.iter().find(|gate| gate.id == name);
         // Each stands after what it needs.
         for check in &self.merge.gates {
-            let Some(gate) = told(&check.name) else { continue };
+            let id = self.called(&check.name);
+            let Some(gate) = red.iter().find(|gate| gate.id == id) else { continue };
             let needs = check.needs.iter().any(|need| fixed.contains(need.as_str()));
             if if gate.ran { check.expr.is_some() } else { needs } {
+                if gate.blocking {
+                    return true;
+                }
                 fixed.insert(&check.name);
             }
         }
-        red.iter().any(|gate| gate.blocking && fixed.contains(gate.id.as_str()))
+        false
     }
 
     /// What each red gate said: its command, how it ended, the end of its output.
     pub(super) fn findings(&self, red: &[GateResult]) -> Vec<Item> {
         let dir = workspace::landing_dir(&self.run_dir);
         let finding = |gate: &GateResult| {
-            let check = self.merge.gates.iter().find(|check| check.name == gate.id);
+            let check = self.merge.gates.iter().find(|check| self.called(&check.name) == gate.id);
             let command = match check.map(|check| &check.action) {
                 Some(Action::Shell { script, .. }) => script.clone(),
                 Some(Action::Argv(argv)) => argv.join(" "),

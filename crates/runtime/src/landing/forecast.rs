@@ -133,7 +133,7 @@ fn in_order(
                 tip = joiner.commit(&merger.git_at(&tip)?, &known.tree, (&tip, piece))?;
             }
             Joined::Conflict(clash) => {
-                let is_by_path = clash.paths_there().into_iter().eq(clash.paths());
+                let is_by_path = clash.is_by_path();
                 let (paths, tree) = (clash.paths(), clash.tree);
                 let ruled = merge
                     .filter(|merge| merge.on_conflict == "merge-with-rules")

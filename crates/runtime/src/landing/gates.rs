@@ -156,6 +156,22 @@ impl Dock {
         }
     }
 
+    /// What a gate is called where it is told: a gate without an id is called by its command, and declared values are not shown.
+    /// Of several that are called the same then, each but the first has its number.
+    pub(super) fn called(&self, name: &str) -> String {
+        let own = self.shown(name);
+        let before = self.merge.gates.iter().take_while(|check| check.name != name);
+        match before.filter(|check| self.shown(&check.name) == own).count() {
+            0 => own,
+            others => format!("{own} ({})", others + 1),
+        }
+    }
+
+    /// A text of the plan without declared values.
+    pub(super) fn shown(&self, text: &str) -> String {
+        self.redactor.declared(text).unwrap_or_else(|| text.to_owned())
+    }
+
     fn approved(&self, gate: Option<&str>, tip: &str) -> Result<Option<Approval>, LandError> {
         Ok(Approval::find(&self.run_dir, (gate, tip))?)
     }
@@ -280,7 +296,7 @@ impl<'a> Round<'a> {
                 check.needs.iter().map(|need| (need.as_str(), self.stand_of(need))).collect();
             let is = |wanted: &[Stand]| needs.iter().find(|(_, stand)| wanted.contains(stand));
             if let Some((need, _)) = is(&[Stand::Red, Stand::NotRun]) {
-                let said = format!("not run: it needs `{need}`");
+                let said = format!("not run: it needs `{}`", self.dock.called(need));
                 self.settle(i, Stand::NotRun, Ran { said, ..Ran::default() });
                 continue;
             }
@@ -301,14 +317,17 @@ impl<'a> Round<'a> {
                     }
                     None => {
                         let gate = Some(check.name.clone());
-                        self.questions.push(Question { gate, text: format!("{}: {ask}", check.name) });
+                        let text = format!("{}: {}", check.name, self.dock.shown(ask));
+                        self.questions.push(Question { gate, text });
                         self.stands[i] = Stand::Asked;
                     }
                 }
             } else if let Some((passed, said)) = self.dock.expressions.get(&check.name) {
                 let stand = if *passed { Stand::Passed } else { Stand::Red };
                 self.settle(i, stand, Ran { said: said.clone(), ..Ran::default() });
-            } else if let Some(told) = bench.paid.find(bench.tip.as_str(), &check.name).cloned() {
+            } else if let Some(told) =
+                bench.paid.find(bench.tip.as_str(), &self.dock.called(&check.name)).cloned()
+            {
                 let Told { passed, said, log, ran_ms, .. } = told;
                 let stand = if passed { Stand::Passed } else { Stand::Red };
                 self.settle(i, stand, Ran { said, log, ran_ms, ..Ran::default() });
@@ -347,7 +366,7 @@ impl<'a> Round<'a> {
         }
         bench.paid.add(Told {
             tip: bench.tip.to_string(),
-            gate: self.checks[i].name.clone(),
+            gate: self.dock.called(&self.checks[i].name),
             passed,
             said: ran.said.clone(),
             log: ran.log,
@@ -361,10 +380,9 @@ impl<'a> Round<'a> {
     fn settle(&mut self, i: usize, stand: Stand, ran: Ran) {
         let check = self.checks[i];
         self.stands[i] = stand;
-        // A gate without an id is called by its command.
-        let name = self.dock.redactor.declared(&check.name).unwrap_or_else(|| check.name.clone());
+        let name = self.dock.called(&check.name);
         self.results[i] = Some(GateResult {
-            gate: check.title.clone().unwrap_or_else(|| name.clone()),
+            gate: check.title.as_ref().map_or_else(|| name.clone(), |title| self.dock.shown(title)),
             id: name,
             after: self.after.clone(),
             with: self.with.clone(),

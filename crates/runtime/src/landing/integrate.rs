@@ -214,15 +214,10 @@ impl Dock {
 
     /// The tasks among what was merged whose work changes one of some paths, or what stands below it.
     fn others_in(&self, paths: &[String], merged: &[&Piece]) -> Result<Vec<String>, LandError> {
-        let meets = |changed: &str| {
-            let below =
-                |at: &str, path: &str| path.strip_prefix(at).is_some_and(|rest| rest.starts_with('/'));
-            paths.iter().any(|path| path == changed || below(path, changed) || below(changed, path))
-        };
         let mut others = Vec::new();
         for other in merged {
-            let changes = self.ground.repo.git.changes(&other.base, &other.head)?;
-            others.extend(changes.iter().any(|change| meets(&change.path)).then(|| other.task.clone()));
+            let side = self.ground.changed_by(other)?;
+            others.extend(paths.iter().any(|path| side.meets(path)).then(|| other.task.clone()));
         }
         Ok(others)
     }

@@ -133,10 +133,9 @@ impl Dock {
         let (git, merger) = (&self.ground.repo.git, self.ground.merger());
         let met = merger.merge(&merger.git_at(ours)?, None, [ours, theirs])?;
         let Meeting::Clash(clash) = met else { return Ok(()) };
-        let owned = clash.paths_there();
         let (tree, _) = self.ground.without_copies(git, (&clash.tree, &git.tree(commit)?))?;
-        if git.changes(&clash.tree, &tree)?.iter().all(|change| owned.contains(&change.path)) {
-            let by = owned.into_iter().map(|path| (path, A_PERSON.to_owned())).collect();
+        if git.changes(&clash.tree, &tree)?.iter().all(|change| clash.owns(&change.path)) {
+            let by = clash.paths().into_iter().map(|path| (path, A_PERSON.to_owned())).collect();
             self.ground.remember((git, &clash), (&tree, &by))?;
         }
         Ok(())

@@ -5,7 +5,7 @@
 use super::integrate::{Bench, matching};
 use super::resolver::Resolved;
 use super::{Conflict, Dock, FailedRule, LandError, Piece, Report};
-use crate::git::{Change, Oid};
+use crate::git::Oid;
 use crate::yard::{BY_ROLE, GITLINK, REGENERATE};
 use regatta_plan::model::{Action, MergeRule};
 use std::collections::BTreeSet;
@@ -111,7 +111,8 @@ impl Dock {
             let Some(ran) = ran else { return Ok(None) };
             report.note("rules", ran.put_back);
             if ran.code != Some(0) {
-                conflict.failed = Some(FailedRule { run: script.clone(), said: ran.said, log: ran.log });
+                let run = self.shown(script);
+                conflict.failed = Some(FailedRule { run, said: ran.said, log: ran.log });
                 return Ok(None);
             }
         }
@@ -135,8 +136,7 @@ impl Dock {
         let mut best = ROLES.len() + 1;
         for other in merged {
             let rank = rank(other);
-            let touches = |change: &Change| change.path == path;
-            if rank < best && self.ground.repo.git.changes(&other.base, &other.head)?.iter().any(touches) {
+            if rank < best && self.ground.changed_by(other)?.has(path) {
                 best = rank;
             }
         }
@@ -179,11 +179,14 @@ fn take(bench: &Bench, path: &str, side: &str) -> Result<bool, LandError> {
 impl Bench {
     /// Whether these paths are the ones in which the sides meet, by the index.
     fn meets_in(&self, paths: &[String]) -> Result<bool, LandError> {
+        Ok(self.unmerged()? == paths.iter().cloned().collect())
+    }
+
+    /// The paths in which the sides meet, by the index.
+    pub(super) fn unmerged(&self) -> Result<BTreeSet<String>, LandError> {
         let out = self.git.run(&["ls-files", "--unmerged", "-z"])?;
         let text = String::from_utf8_lossy(&out).into_owned();
-        let met: BTreeSet<&str> =
-            text.split('\0').filter_map(|entry| Some(entry.split_once('\t')?.1)).collect();
-        Ok(met == paths.iter().map(String::as_str).collect())
+        Ok(text.split('\0').filter_map(|entry| Some(entry.split_once('\t')?.1.to_owned())).collect())
     }
 
     /// The content of a path at a stage of the index, if it is there.

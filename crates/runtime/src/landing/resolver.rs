@@ -1,15 +1,16 @@
 //! A conflict, and the agent that resolves it: it owns exactly the paths that conflict.
 //!
-//! What it leaves is refused if markers stand in those paths or any other changed. Knows no policy.
+//! What it leaves is refused if markers stand in those paths or any other changed. Where a file meets a directory, git gives the
+//! file a name of its own beside it: that is for the agent to move or to delete, and refused if it stays. Knows no policy.
 
 use super::integrate::Bench;
 use super::resolve::BY_AGENT;
 use super::tries::{Ask, Tried, foreign};
 use super::{Conflict, Dock, LandError, Piece, Report};
-use crate::git::{Change, Oid};
+use crate::git::{Change, Oid, given_name};
 use crate::yard::is_marked;
 use regatta_plan::prompt::{Item, Part};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What an agent made of a conflict.
@@ -31,12 +32,12 @@ impl Dock {
         (conflict, report): (&mut Conflict, &mut Report),
     ) -> Result<Resolved, LandError> {
         let Some(helper) = &self.merge.resolver else { return Ok(Resolved::No) };
-        let owned: BTreeSet<&str> = conflict.paths.iter().map(String::as_str).collect();
         let mut failed: Vec<Item> = Vec::new();
         for nth in 0..usize::try_from(helper.attempts).unwrap_or(usize::MAX) {
             bench.stand_at_tip()?;
             self.meet(bench, piece, &["--no-commit"])?;
-            let refuses = |changes: &[Change]| refused(changes, &owned, &bench.path);
+            let owned = Owned::of(bench.unmerged()?, &conflict.paths);
+            let refuses = |changes: &[Change]| owned.refuses(changes, &bench.path);
             let ask = Ask {
                 role: "resolver",
                 helper,
@@ -46,12 +47,8 @@ impl Dock {
                 red: Vec::new(),
                 nth,
                 title: format!("Resolve the conflict of {}", piece.task),
-                instruction: format!(
-                    "Merging the work of `{}` conflicts. Resolve each conflict so that both sides keep what they were to do, \
-                     and leave no marker of a conflict. Change no other file.",
-                    piece.task
-                ),
-                items: self.sides((piece, bench), (conflict, report), &failed),
+                instruction: owned.instruction(&piece.task),
+                items: self.sides((piece, bench), (&owned, report), &failed),
                 finds: self.ground.as_it_stands((&bench.git, &bench.tip))?,
                 refuses: &refuses,
             };
@@ -78,14 +75,12 @@ impl Dock {
     fn sides(
         &self,
         (piece, bench): (&Piece, &Bench),
-        (conflict, report): (&Conflict, &Report),
+        (owned, report): (&Owned, &Report),
         failed: &[Item],
     ) -> Vec<Item> {
-        let paths: String =
-            conflict.paths.iter().map(|path| format!("- {}\n", path.escape_debug())).collect();
         let title = piece.title.as_deref().unwrap_or(&piece.task);
         let mut items = vec![
-            foreign(Part::Owns, "git".to_owned(), paths),
+            foreign(Part::Owns, "git".to_owned(), owned.list()),
             foreign(Part::Before, format!("task {}", piece.task), format!("theirs: {title}")),
         ];
         if !report.merged.is_empty() {
@@ -98,18 +93,71 @@ impl Dock {
     }
 }
 
-/// Why what an agent left is refused, if it is.
-fn refused(changes: &[Change], owned: &BTreeSet<&str>, worktree: &Path) -> Option<String> {
-    // Where a file and a directory meet, what stands below that path is meant, too.
-    let is_owned = |path: &str| {
-        owned.contains(path) || path.match_indices('/').any(|(at, _)| owned.contains(&path[..at]))
-    };
-    let others: Vec<&str> =
-        changes.iter().map(|change| change.path.as_str()).filter(|path| !is_owned(path)).collect();
-    if let Some(first) = others.first() {
-        let more = if others.len() > 1 { format!(" and {} more", others.len() - 1) } else { String::new() };
-        return Some(format!("it changed {}{more}, which does not conflict", first.escape_debug()));
+/// The paths that an agent may change.
+struct Owned {
+    /// As the two sides call them.
+    paths: BTreeSet<String>,
+    /// Names that git gave to files beside directories, each with what it is called by its side.
+    given: BTreeMap<String, String>,
+}
+
+impl Owned {
+    /// Those of a conflict, by what the index says where files are checked out.
+    fn of(unmerged: BTreeSet<String>, paths: &[String]) -> Owned {
+        let paths: BTreeSet<String> = paths.iter().cloned().collect();
+        let given = |path: String| {
+            let name = given_name(&path).filter(|name| paths.contains(*name))?.to_owned();
+            (!paths.contains(&path)).then_some((path, name))
+        };
+        Owned { given: unmerged.into_iter().filter_map(given).collect(), paths }
     }
-    let marked = owned.iter().find(|path| is_marked(&worktree.join(path)));
-    marked.map(|path| format!("markers of the conflict are left in {}", path.escape_debug()))
+
+    fn instruction(&self, task: &str) -> String {
+        let what = format!(
+            "Merging the work of `{task}` conflicts. Resolve each conflict so that both sides keep what they were to do, and \
+             leave no marker of a conflict. Change no other file."
+        );
+        if self.given.is_empty() {
+            return what;
+        }
+        format!(
+            "{what} Where something else stands in the place of a file, such as a directory, git gave the file another name, \
+             which must not stay: move the file to where it belongs, such as below that directory, or put it in the \
+             directory's place, or delete it."
+        )
+    }
+
+    fn list(&self) -> String {
+        let paths = self.paths.iter().map(|path| format!("- {}\n", path.escape_debug()));
+        let given = self.given.iter().map(|(path, name)| {
+            let (path, name) = (path.escape_debug(), name.escape_debug());
+            format!("- {path} (git calls the file `{name}` of one side so)\n")
+        });
+        paths.chain(given).collect()
+    }
+
+    /// Why what an agent left is refused, if it is.
+    fn refuses(&self, changes: &[Change], worktree: &Path) -> Option<String> {
+        // Where a file and a directory meet, what stands below that path is meant, too.
+        let is_owned = |path: &str| {
+            self.given.contains_key(path)
+                || self.paths.contains(path)
+                || path.match_indices('/').any(|(at, _)| self.paths.contains(&path[..at]))
+        };
+        let paths = changes.iter().map(|change| change.path.as_str());
+        let others: Vec<&str> = paths.filter(|path| !is_owned(path)).collect();
+        if let Some(first) = others.first() {
+            let more =
+                if others.len() > 1 { format!(" and {} more", others.len() - 1) } else { String::new() };
+            return Some(format!("it changed {}{more}, which does not conflict", first.escape_debug()));
+        }
+        let stays = self.given.iter().find(|(path, _)| worktree.join(path).symlink_metadata().is_ok());
+        if let Some((path, name)) = stays {
+            let (path, name) = (path.escape_debug(), name.escape_debug());
+            return Some(format!("{path} is left, as git calls the file `{name}` of one side"));
+        }
+        let changed = changes.iter().map(|change| &change.path);
+        let marked = self.paths.iter().chain(changed).find(|path| is_marked(&worktree.join(path)));
+        marked.map(|path| format!("markers of the conflict are left in {}", path.escape_debug()))
+    }
 }

@@ -51,7 +51,8 @@ impl Dock {
         report: &mut Report,
     ) -> Result<Option<Verdict>, LandError> {
         let open = |name: &str| bench.paid.find(bench.tip.as_str(), name).is_none();
-        let wanted = self.merge.gates.iter().any(|check| check.person.is_none() && open(&check.name));
+        let wanted =
+            self.merge.gates.iter().any(|check| check.person.is_none() && open(&self.called(&check.name)));
         if !wanted || self.ground.rules.setup.is_empty() || !locks_changed(bench)? {
             return Ok(None);
         }

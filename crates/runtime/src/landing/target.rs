@@ -203,7 +203,8 @@ impl Dock {
 /// Moves a checkout to a commit that descends from where it stands. Somebody else's git, an editor's for instance, may have
 /// the index for a moment: that is waited for.
 fn forward(there: &Git, tip: &Oid) -> Result<(), GitError> {
-    // What is ignored is the user's all the same.
+    // What is ignored is the user's all the same. Nobody kills it: files and index would be left half moved.
+    let there = there.without_limit();
     let args = ["merge", "--ff-only", "--no-autostash", "--no-overwrite-ignore", "--quiet", tip.as_str()];
     for _ in 0..MOST_WAITS {
         match there.run(&args) {

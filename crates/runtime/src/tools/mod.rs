@@ -25,7 +25,7 @@ pub(crate) use built_in::{Contribution, JOIN, Stored, literal_origin};
 pub use call::call;
 pub use facts::{Findings, Listed, ToolFacts, judge};
 pub use host::host;
-pub(crate) use host::{OURSELVES, is_ours, list_all};
+pub(crate) use host::{NoServer, is_ours, list_all};
 pub(crate) use names::variables_of;
 pub(crate) use order::{Order, Server};
 pub(crate) use said::{Class, Said};

@@ -109,7 +109,7 @@ impl Ground {
         let mut findings: Vec<Finding> = told.blame.into_iter().map(tampered).collect();
         findings.extend(self.calmed(ended, &path)?);
         let git = self.git_in(&path)?;
-        findings.extend(self.unresolved((&git, &path), ended.attempt)?);
+        findings.extend(self.unresolved((&git, &path), (&ended.task.id, ended.attempt))?);
         let (head, inner) = self.commit_left((&git, &path), ended, &base)?;
         fault::point("collect.committed");
         self.keep_half_done(&path, &ended.task.id)?;
@@ -168,7 +168,7 @@ impl Ground {
     }
 
     /// Whether the user's refs are what they were; what is nobody's fault is answered.
-    fn compare_refs(
+    pub(super) fn compare_refs(
         &self,
         attempt: u64,
         worktree: (&Git, &Path),

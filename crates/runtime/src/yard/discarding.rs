@@ -27,11 +27,17 @@ impl Ground {
             let message = format!("its result cannot be read: {error}");
             findings.push(Finding { cause: Cause::BadResult, message });
         }
+        // Its log still tells which commits it made.
+        let of_refs = self.compare_refs(ended.attempt, (&git, &path), &mut findings)?;
         self.move_branch(&git, &ended.task.id, base)?;
         git.run(&["reset", "--hard", "--quiet", "--no-recurse-submodules", base.as_str()])?;
         git.run(&["clean", "-ffdxq"])?;
-        let warnings: Vec<String> =
-            told.note.into_iter().chain(self.tidy_stash(&self.names.branch(&ended.task.id))).collect();
+        let warnings: Vec<String> = told
+            .note
+            .into_iter()
+            .chain(of_refs)
+            .chain(self.tidy_stash(&self.names.branch(&ended.task.id)))
+            .collect();
         let warning = (!warnings.is_empty()).then(|| warnings.join("; "));
         Ok(Collected { findings, warning, ..nothing(base) })
     }

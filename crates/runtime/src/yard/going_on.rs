@@ -120,7 +120,7 @@ impl Ground {
         }
         self.look_as_before(&path, worker)?;
         let git = self.git_in(&path)?;
-        self.note_unresolved((&git, &path), worker.attempt).map_err(mend)?;
+        self.note_unresolved((&git, &path), (task, worker.attempt)).map_err(mend)?;
         self.keep_half_done(&path, task)?;
         self.drop_half_done(&path)?;
         let collected = self.repo.git.commit(&self.names.kept(task, worker.attempt))?;

@@ -2,6 +2,7 @@
 //!
 //! Looks at the commit that a run begins from, since in a worktree a task could make any link. Knows no task.
 
+use super::strange::blobs;
 use crate::git::{Git, GitError, Oid};
 use regatta_plan::{Owners, Plan};
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,11 +65,15 @@ fn links((git, at): (&Git, &Oid), paths: &BTreeSet<&str>) -> Result<BTreeMap<Str
         args.extend(some);
         let listed = git.run_as(&args, (b"", &[("GIT_LITERAL_PATHSPECS", "1".to_owned())]))?;
         let listed = String::from_utf8_lossy(&listed).into_owned();
-        for (head, path) in listed.split('\0').filter_map(|entry| entry.split_once('\t')) {
-            if let Some(blob) = head.strip_prefix(LINK).and_then(|rest| rest.trim().strip_prefix("blob ")) {
-                let said = git.run(&["cat-file", "blob", blob])?;
-                found.insert(path.to_owned(), String::from_utf8_lossy(&said).into_owned());
-            }
+        let link = |entry: &str| {
+            let (head, path) = entry.split_once('\t')?;
+            let blob = head.strip_prefix(LINK)?.trim().strip_prefix("blob ")?;
+            Some((path.to_owned(), blob.to_owned()))
+        };
+        let links: Vec<(String, String)> = listed.split('\0').filter_map(link).collect();
+        let texts = blobs(git, &links.iter().map(|(_, blob)| blob.clone()).collect())?;
+        for (path, blob) in links {
+            found.extend(texts.get(&blob).map(|said| (path, String::from_utf8_lossy(said).into_owned())));
         }
     }
     Ok(found)

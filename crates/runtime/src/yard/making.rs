@@ -56,7 +56,7 @@ impl Ground {
         let branch = self.names.branch(task);
         self.forget_worker(&path)?;
         self.clear(&path)?;
-        let forgotten = self.forget_setup(&path).and_then(|()| self.forget_unresolved(&path));
+        let forgotten = self.forget_setup(&path);
         forgotten.map_err(|source| MakeError::File { path: path.clone(), source })?;
         let full = format!("refs/heads/{branch}");
         // What earlier attempts left their refs keep; what stands on it besides, as in the middle of a rebase, gets one.

@@ -2,11 +2,12 @@
 //!
 //! The same `merge-tree` that merges, under the attributes of the one that is merged into. Writes no ref.
 
-use super::{AttributesError, Merger};
+use super::{AttributesError, Ground, Merger};
 use crate::git::{Change, ChangeKind, Git, GitError, Merged, Oid};
 use crate::works::Piece;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Two pieces that do not fit.
@@ -61,9 +62,19 @@ pub fn with_others(
     Ok(pairs)
 }
 
+impl Ground {
+    /// What a piece changed, asked of git once.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub(crate) fn changed_by(&self, piece: &Piece) -> Result<Arc<Side>, GitError> {
+        self.sides.of(&self.repo.git, piece)
+    }
+}
+
 /// What one piece changed, as far as it matters to others.
 #[derive(Debug)]
-struct Side {
+pub(crate) struct Side {
     paths: BTreeSet<String>,
     /// The directories that it took files from.
     left: BTreeSet<String>,
@@ -82,6 +93,20 @@ impl Side {
             left: above(ChangeKind::Deleted),
             entered: above(ChangeKind::Created),
         }
+    }
+
+    /// Whether it changes a path.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.paths.contains(path)
+    }
+
+    /// Whether it changes a path, what stands below it, or what it stands below.
+    pub(crate) fn meets(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        let next = self.paths.range::<str, _>((Bound::Included(below.as_str()), Bound::Unbounded)).next();
+        self.has(path)
+            || directories(path).any(|dir| self.has(dir))
+            || next.is_some_and(|n| n.starts_with(&below))
     }
 
     /// Whether a merge of the two can conflict at all: they share a path, one's file is the other's directory, or one may

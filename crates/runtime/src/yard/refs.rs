@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The file with what they were, in the directory of the run.
 const FILE: &str = "guard.refs";
@@ -47,6 +47,8 @@ const MOST_LEVELS: usize = 64;
 const MOST_TOLD: usize = 4;
 /// So many commits are compared.
 const MOST_COMMITS: &str = "--max-count=10000";
+/// A command line has an end.
+const MOST_WORDS: usize = 500;
 
 /// Refs at some moment.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -167,7 +169,7 @@ pub(super) struct WatchedRefs(Mutex<Watched>);
 #[derive(Debug)]
 struct Watched {
     /// As they were when somebody began and nobody else was at work.
-    pinned: Refs,
+    pinned: Arc<Refs>,
     written: bool,
     at_work: BTreeSet<u64>,
     /// Somebody began since it was last told what changed, and there are not told changes of a run that broke off.
@@ -180,7 +182,7 @@ impl WatchedRefs {
         let stored: Option<Refs> =
             if open { serde_json::from_str(&text(&run_dir.join(FILE), MOST_BYTES)).ok() } else { None };
         let (written, open) = (stored.is_some(), stored.is_some());
-        let pinned = stored.unwrap_or_else(|| Refs::take(common_dir));
+        let pinned = Arc::new(stored.unwrap_or_else(|| Refs::take(common_dir)));
         WatchedRefs(Mutex::new(Watched { pinned, written, at_work: BTreeSet::new(), open }))
     }
 
@@ -196,10 +198,10 @@ impl Ground {
         if watched.at_work.is_empty() && !found {
             self.tell_refs(&mut watched, "since something of this run broke off");
             let now = Refs::take(&self.repo.common_dir);
-            if !watched.written || now != watched.pinned {
+            if !watched.written || now != *watched.pinned {
                 now.store(&self.run_dir);
             }
-            (watched.pinned, watched.written) = (now, true);
+            (watched.pinned, watched.written) = (Arc::new(now), true);
         }
         watched.open = true;
         watched.at_work.insert(who);
@@ -216,14 +218,15 @@ impl Ground {
     /// What could not be kept is told all the same.
     fn tell_refs(&self, watched: &mut Watched, when: &str) {
         if std::mem::take(&mut watched.open)
-            && let Some(said) = self.refs_since(watched, when)
+            && let Some(said) = self.refs_since(watched, &BTreeSet::new(), when)
         {
             self.to_be_said(said);
         }
     }
 
     /// Somebody has worked in a worktree: refs that it put its work on are put back. Others are told if
-    /// nobody else is at work; else with what ends last. Answers what speaks against it, and what is nobody's fault.
+    /// nobody else is at work; else with what ends last. Answers what speaks against it, and what is nobody's fault. Whoever begins
+    /// meanwhile waits for no git: as long as somebody is at work, nobody else pins anything.
     ///
     /// # Errors
     /// Git fails.
@@ -232,8 +235,8 @@ impl Ground {
         who: u64,
         (git, worktree): (&Git, &Path),
     ) -> Result<(Option<String>, Option<String>), GitError> {
-        let mut watched = self.refs.watched();
-        let changes = watched.pinned.changes(&Refs::take(&self.repo.common_dir));
+        let pinned = Arc::clone(&self.refs.watched().pinned);
+        let changes = pinned.changes(&Refs::take(&self.repo.common_dir));
         let with_work = with_any(git, &changes, &self.made_in(worktree))?;
         let (brought, put): (Vec<&Moved>, Vec<&Moved>) =
             with_work.into_iter().partition(|moved| moved.theirs);
@@ -254,22 +257,35 @@ impl Ground {
             .iter()
             .map(|moved| format!("{} has its work, by a checkout of the user's", moved.name))
             .collect();
-        if watched.at_work.iter().all(|other| *other == who) {
-            notes.extend(self.refs_since(&mut watched, "while it worked"));
+        let alone = |watched: &Watched| watched.at_work.iter().all(|other| *other == who);
+        let is_alone = alone(&self.refs.watched());
+        let kept = if is_alone && !changes.is_empty() { self.kept_of(&pinned) } else { BTreeSet::new() };
+        let mut watched = self.refs.watched();
+        if alone(&watched) {
+            notes.extend(self.refs_since(&mut watched, &kept, "while it worked"));
             watched.open = false;
         }
         Ok((blame, (!notes.is_empty()).then(|| notes.join("; "))))
     }
 
-    /// What happened to refs since, if anything, for people; what they held is kept.
-    fn refs_since(&self, watched: &mut Watched, when: &str) -> Option<String> {
+    /// Keeps what refs held that are not as they were pinned. Answers what of it is kept.
+    fn kept_of(&self, pinned: &Refs) -> BTreeSet<Oid> {
+        let mut changes = pinned.changes(&Refs::take(&self.repo.common_dir));
+        changes.retain(|moved| !moved.theirs);
+        let held = held(&changes);
+        // What cannot be kept is tried, and told, once more.
+        if self.keep_all(&held).is_ok() { held } else { BTreeSet::new() }
+    }
+
+    /// What happened to refs since, if anything, for people; what they held is kept, unless it is already.
+    fn refs_since(&self, watched: &mut Watched, kept: &BTreeSet<Oid>, when: &str) -> Option<String> {
         let now = Refs::take(&self.repo.common_dir);
         let mut changes = watched.pinned.changes(&now);
         changes.retain(|moved| !moved.theirs);
-        watched.written &= watched.pinned == now;
-        watched.pinned = now;
+        watched.written &= *watched.pinned == now;
+        watched.pinned = Arc::new(now);
         // A successor finds the same once more, and tells it.
-        let lost = self.keep_all(&changes).err();
+        let lost = self.keep_all(&held(&changes).difference(kept).cloned().collect()).err();
         let mut said: Vec<String> = changes.iter().take(MOST_TOLD).map(Moved::told).collect();
         let more = changes.len().saturating_sub(MOST_TOLD);
         said.extend((more > 0).then(|| format!("{more} more refs changed")));
@@ -286,10 +302,8 @@ impl Ground {
         Some(format!("{when}, {}{hint}", said.join("; ")))
     }
 
-    /// Keeps what refs held, as far as it is there.
-    fn keep_all(&self, changes: &[Moved]) -> Result<(), GitError> {
-        let held: BTreeSet<Oid> =
-            changes.iter().filter_map(|moved| Oid::parse(moved.was.as_deref()?)).collect();
+    /// Keeps objects, as far as they are there.
+    fn keep_all(&self, held: &BTreeSet<Oid>) -> Result<(), GitError> {
         if held.is_empty() {
             return Ok(());
         }
@@ -330,6 +344,11 @@ fn is_making(how: &str) -> bool {
     words.contains(&word) && !brought || how.contains(": Merge made by")
 }
 
+/// What refs held that are not what they were.
+fn held(changes: &[Moved]) -> BTreeSet<Oid> {
+    changes.iter().filter_map(|moved| Oid::parse(moved.was.as_deref()?)).collect()
+}
+
 /// Branches and tags that have any of some commits, and had not.
 fn with_any<'a>(
     git: &Git,
@@ -346,11 +365,39 @@ fn with_any<'a>(
     let mut found = Vec::new();
     // Of a thousand that somebody fetched none has any, and that is one question.
     if !all.is_empty() && !commits.is_empty() && have(&all)? {
-        for one in all.chunks(1) {
+        let without = without_any(git, &all, commits);
+        for one in all.chunks(1).filter(|one| !without.contains(one[0].0.name.as_str())) {
             found.extend(have(one)?.then_some(one[0].0));
         }
     }
     Ok(found)
+}
+
+/// Names of those that have none of some commits now, at the same object. Answers none where that cannot be told by one question:
+/// each is asked then.
+fn without_any<'a>(
+    git: &Git,
+    all: &[(&'a Moved, (Oid, Oid))],
+    commits: &BTreeSet<String>,
+) -> BTreeSet<&'a str> {
+    if all.len() < 2 || commits.len() > MOST_WORDS {
+        return BTreeSet::new();
+    }
+    let refs = |asked: Vec<&str>| -> Option<BTreeSet<String>> {
+        let mut args = vec!["for-each-ref", "--format=%(objectname) %(refname)"];
+        args.extend(asked);
+        args.extend(["refs/heads", "refs/tags"]);
+        // One of the commits may be gone.
+        let out = git.run(&args).ok()?;
+        Some(String::from_utf8_lossy(&out).lines().map(str::to_owned).collect())
+    };
+    let contain = commits.iter().flat_map(|commit| ["--contains", commit.as_str()]).collect();
+    let (Some(now), Some(having)) = (refs(Vec::new()), refs(contain)) else { return BTreeSet::new() };
+    let without = |(moved, (_, is)): &(&Moved, (Oid, Oid))| {
+        let line = format!("{is} {}", moved.name);
+        now.contains(&line) && !having.contains(&line)
+    };
+    all.iter().filter(|one| without(one)).map(|(moved, _)| moved.name.as_str()).collect()
 }
 
 fn is_looked_at(name: &str) -> bool {

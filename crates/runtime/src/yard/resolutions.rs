@@ -5,10 +5,12 @@
 //! conflict -> every path known? -> the tree without it        else somebody resolves it -> kept by a ref -> recorded
 //! ```
 //! A file of lines in the directory of the run, each synced before anything follows from it. What a command made anew
-//! depends on more than these three, as does what roles decide, so it is taken again only where the same two commits meet. Knows no policy.
+//! depends on more than these three, as does what roles decide, so it is taken again only where the same two commits meet. So is
+//! what was made of a file that meets a directory: where that went is told by no path, so the whole tree is remembered. Knows no
+//! policy.
 
 use super::{AttributesError, Ground};
-use crate::git::{Git, GitError, Met, Oid, Person, Stamp};
+use crate::git::{Git, GitError, Met, Oid, Person, Stamp, given_name};
 use crate::synced_lines;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +45,9 @@ struct Resolution {
     at: Option<[String; 2]>,
     /// Mode and blob of what is left; nothing if the path is gone.
     left: Option<String>,
+    /// The whole tree without the conflict, where paths alone do not tell; then it stands for all paths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tree: Option<String>,
     /// By whom, for people.
     by: String,
 }
@@ -66,9 +71,15 @@ impl Clash {
         paths.into_iter().collect()
     }
 
-    /// The paths in the tree with markers.
-    pub(crate) fn paths_there(&self) -> BTreeSet<String> {
-        self.met.iter().map(|met| met.path.clone()).collect()
+    /// Whether each path is what both sides call it: git has moved none because a directory, for instance, stands there.
+    pub(crate) fn is_by_path(&self) -> bool {
+        self.met.iter().all(|met| met.called() == met.path)
+    }
+
+    /// Whether a path belongs to the conflict: one that meets, also as git calls it where files are checked out, and what stands
+    /// below one that meets a directory.
+    pub(crate) fn owns(&self, path: &str) -> bool {
+        self.met.iter().any(|met| met.path == path || (met.called() != met.path && is_at(path, met.called())))
     }
 }
 
@@ -119,9 +130,10 @@ impl Resolutions {
     /// How each path of a conflict was resolved, if all of them were.
     fn find(&self, clash: &Clash) -> Option<Vec<Resolution>> {
         let (all, at) = (self.all(), clash.sides.clone().map(|side| side.to_string()));
+        let by_path = clash.is_by_path();
         let one = |met: &Met| {
             let found = all.get(&(met.clone(), Some(at.clone()))).or_else(|| all.get(&(met.clone(), None)));
-            found.cloned().filter(|_| is_text(&met.path))
+            found.cloned().filter(|found| is_text(&met.path) && found.tree.is_none() == by_path)
         };
         clash.met.iter().map(one).collect()
     }
@@ -133,18 +145,21 @@ impl Resolutions {
         clash: &Clash,
     ) -> Result<Option<Known>, AttributesError> {
         let Some(found) = self.find(clash) else { return Ok(None) };
+        let by = found.iter().map(|one| (one.met.called().to_owned(), one.by.clone())).collect();
+        if let Some(tree) = found.first().and_then(|one| Oid::parse(one.tree.as_deref()?)) {
+            return Ok(Some(Known { tree, by }));
+        }
         let index = new_index(scratch)?;
         let tree = written(git, (&index, &clash.tree), &found);
         // Nobody else knows its name.
         let _ = std::fs::remove_file(&index);
-        let by = found.into_iter().map(|one| (one.met.path, one.by)).collect();
         Ok(Some(Known { tree: tree?, by }))
     }
 }
 
 impl Ground {
     /// Remembers how a conflict was resolved: `tree` is the merge without it, `by` tells who resolved which path.
-    /// Answers whether it could: what stands in the place of a file has to be a file, or nothing.
+    /// Answers whether it could: what stands in the place of a file has to be a file, or nothing, unless it met a directory.
     ///
     /// # Errors
     /// Git fails, or the file cannot be written.
@@ -153,12 +168,15 @@ impl Ground {
         (git, clash): (&Git, &Clash),
         (tree, by): (&Oid, &BTreeMap<String, String>),
     ) -> Result<bool, AttributesError> {
-        let Some(left) = left_in(git, tree, clash)? else { return Ok(false) };
+        let whole = (!clash.is_by_path()).then(|| tree.to_string());
+        let left = if whole.is_some() { Some(BTreeMap::new()) } else { left_in(git, tree, clash)? };
+        let Some(left) = left else { return Ok(false) };
         let at = clash.sides.clone().map(|side| side.to_string());
         let new = |met: &Met| {
             let by = by.get(&met.path).or_else(|| by.get(met.called())).cloned().unwrap_or_default();
-            let at = [REGENERATE, BY_ROLE].contains(&by.as_str()).then(|| at.clone());
-            Resolution { at, left: left.get(&met.path).cloned(), met: met.clone(), by }
+            let only_there = whole.is_some() || [REGENERATE, BY_ROLE].contains(&by.as_str());
+            let at = only_there.then(|| at.clone());
+            Resolution { at, left: left.get(&met.path).cloned(), tree: whole.clone(), met: met.clone(), by }
         };
         let new: Vec<Resolution> = clash.met.iter().map(new).collect();
         let mut all = self.resolutions.all();
@@ -202,6 +220,12 @@ pub(super) fn new_index(scratch: &Path) -> Result<PathBuf, AttributesError> {
     std::fs::create_dir_all(scratch).map_err(failed)?;
     let n = WRITTEN.fetch_add(1, Ordering::Relaxed);
     Ok(scratch.join(format!("index.{}.{n}", std::process::id())))
+}
+
+/// Whether a path is one, or below it, or the name that git gives a file of it beside a directory.
+fn is_at(path: &str, one: &str) -> bool {
+    let Some(rest) = path.strip_prefix(one) else { return false };
+    rest.is_empty() || rest.starts_with('/') || given_name(path) == Some(one)
 }
 
 /// A path that was not text cannot be told from others.
@@ -283,6 +307,7 @@ mod tests {
             met,
             at,
             left: Some("100644 x".to_owned()),
+            tree: None,
             by: by.to_owned(),
         };
         let at = Some([oid('1').to_string(), oid('2').to_string()]);

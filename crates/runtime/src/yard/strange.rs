@@ -6,6 +6,7 @@
 use super::forbidden::named;
 use super::making::TASK_DIR;
 use crate::git::{Change, Git, GitError, Oid};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
@@ -38,10 +39,14 @@ pub(super) fn links_out(git: &Git, at: &Oid, changes: &[Change]) -> Result<Optio
         return Ok(None);
     }
     let all = links(git, at)?;
+    // Bytes that are no text were replaced in the names of changes.
+    let mut by_name: BTreeMap<Cow<'_, str>, Vec<&[u8]>> = BTreeMap::new();
+    for name in all.keys() {
+        by_name.entry(String::from_utf8_lossy(name)).or_default().push(name);
+    }
     let out = |path: &str| {
-        // Bytes that are no text were replaced.
-        let same = all.keys().filter(|name| String::from_utf8_lossy(name) == path);
-        same.into_iter().any(|name| leads_out(&all, name)) || comes_out(git.dir(), Path::new(path))
+        let mut same = by_name.get(path).into_iter().flatten();
+        same.any(|name| leads_out(&all, name)) || comes_out(git.dir(), Path::new(path))
     };
     let out: Vec<&str> = changed.into_iter().filter(|path| out(path)).collect();
     Ok((!out.is_empty()).then(|| format!("it made links that lead out of its worktree: {}", named(&out))))
@@ -50,15 +55,44 @@ pub(super) fn links_out(git: &Git, at: &Oid, changes: &[Change]) -> Result<Optio
 /// All links of a commit or tree.
 fn links(git: &Git, at: &Oid) -> Result<Links, GitError> {
     let listed = git.run(&["ls-tree", "-r", "-l", "-z", "--full-tree", at.as_str()])?;
-    let mut found = Links::new();
+    let (mut found, mut short) = (BTreeMap::new(), BTreeSet::new());
     for entry in listed.split(|b| *b == 0) {
         let Some(tab) = entry.iter().position(|b| *b == b'\t') else { continue };
         let head = String::from_utf8_lossy(&entry[..tab]);
         let words: Vec<&str> = head.split_ascii_whitespace().collect();
         let [LINK, _, blob, bytes] = words[..] else { continue };
-        let short = bytes.parse::<u64>().is_ok_and(|bytes| bytes <= MOST_BYTES);
-        let said = if short { Some(git.run(&["cat-file", "blob", blob])?) } else { None };
+        let said = bytes.parse::<u64>().is_ok_and(|bytes| bytes <= MOST_BYTES).then(|| blob.to_owned());
+        short.extend(said.clone());
         found.insert(entry[tab + 1..].to_vec(), said);
+    }
+    let texts = blobs(git, &short)?;
+    let text = |blob: String| texts.get(&blob).cloned();
+    Ok(found.into_iter().map(|(path, blob)| (path, blob.and_then(text))).collect())
+}
+
+/// What is in some blobs, by their names, read by one call of git.
+///
+/// # Errors
+/// Git fails, or one of them is not there, or is no blob.
+pub(super) fn blobs(git: &Git, names: &BTreeSet<String>) -> Result<BTreeMap<String, Vec<u8>>, GitError> {
+    let mut found = BTreeMap::new();
+    if names.is_empty() {
+        return Ok(found);
+    }
+    let asked: String = names.iter().map(|name| format!("{name}\n")).collect();
+    let out = git.feed(&["cat-file", "--batch"], asked.as_bytes())?;
+    let mut rest = &out[..];
+    while let Some(end) = rest.iter().position(|b| *b == b'\n') {
+        let head = String::from_utf8_lossy(&rest[..end]).into_owned();
+        rest = &rest[end + 1..];
+        // `NAME blob BYTES`, then so many bytes and the end of a line; or `NAME missing`.
+        let blob = head.split_once(" blob ").and_then(|(name, bytes)| Some((name, bytes.parse().ok()?)));
+        let Some((name, bytes)) = blob.filter(|(_, bytes): &(&str, usize)| *bytes < rest.len()) else {
+            let (command, dir) = ("cat-file --batch".to_owned(), git.dir().to_owned());
+            return Err(GitError::Failed { command, dir, said: head.escape_debug().to_string(), code: None });
+        };
+        found.insert(name.to_owned(), rest[..bytes].to_vec());
+        rest = &rest[bytes + 1..];
     }
     Ok(found)
 }
@@ -214,5 +248,24 @@ mod tests {
             .map(|p| std::str::from_utf8(p).unwrap())
             .collect();
         assert_eq!(out, ["abs", "d/out", "long", "through"]);
+    }
+
+    #[test]
+    fn blobs_are_read_whole_whatever_is_in_them_and_one_that_is_missing_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let git = Git::at(dir.path());
+        git.run(&["init", "-q"]).unwrap();
+        let texts: [&[u8]; 4] = [b"", b"plain", b"two\nlines\n", b"\xff\0 blob 3\nabc\n"];
+        let write = |text: &[u8]| {
+            std::fs::write(dir.path().join("file"), text).unwrap();
+            String::from_utf8(git.run(&["hash-object", "-w", "file"]).unwrap()).unwrap().trim().to_owned()
+        };
+        let wanted: BTreeMap<String, Vec<u8>> =
+            texts.into_iter().map(|text| (write(text), text.to_vec())).collect();
+        let mut names: BTreeSet<String> = wanted.keys().cloned().collect();
+        assert_eq!(blobs(&git, &names).unwrap(), wanted);
+        names.insert("1".repeat(40));
+        let why = blobs(&git, &names).unwrap_err().to_string();
+        assert!(why.contains("missing"), "{why}");
     }
 }

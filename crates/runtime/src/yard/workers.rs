@@ -250,6 +250,10 @@ fn make(
                 ground.save_left(task, attempt.id).map_err(MakeError::from)?;
             }
             ground.make(task, &from)?;
+            // Whoever dies before that forgets it with the next one that is made there.
+            if from == base {
+                ground.forget_unresolved(task)?;
+            }
             Ok(Begin { base, goes_on: false, note })
         }
         Base::Conflict { task, clash } => Err(Failed::Conflict { task, paths: clash.paths() }),

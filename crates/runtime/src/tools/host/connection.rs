@@ -32,10 +32,19 @@ const LIST: Duration = Duration::from_secs(30);
 const MOST_TOOLS: usize = 10_000;
 /// A list that is only wanted for a better message comes within so much time.
 const HINT: Duration = Duration::from_secs(5);
-/// What is said of a server that is this program, wherever it runs.
-pub(crate) const OURSELVES: &str = "it is Regatta itself, which a run never calls";
 /// A server that is closed is left alone after so much time.
 const CLOSE: Duration = Duration::from_secs(1);
+
+/// Why there is no connection to a server.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum NoServer {
+    /// It is this program, wherever it runs.
+    #[error("it is Regatta itself, which a run never calls")]
+    Ourselves,
+    /// Something else; what, for people.
+    #[error("{0}")]
+    Because(String),
+}
 
 /// A connection.
 pub(super) struct Connection {
@@ -53,8 +62,8 @@ impl Connection {
     /// in the revision that has none.
     ///
     /// # Errors
-    /// Why not, for people.
-    pub(super) async fn open(name: &str, server: &Server, root: &Path) -> Result<Connection, String> {
+    /// Why not.
+    pub(super) async fn open(name: &str, server: &Server, root: &Path) -> Result<Connection, NoServer> {
         let by = |way| Connection::open_by(way, (name, server), root);
         match by(ClientLifecycleMode::Initialize).await {
             // What it said first is what people can do something about.
@@ -77,9 +86,9 @@ impl Connection {
                 match begun {
                     Ok(service) => (Some(process), service),
                     Err(no) => {
-                        let why =
-                            trouble.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or(no.why);
-                        let why = with_last_words(why, &mut process).await;
+                        let trouble = trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                        let why = trouble.unwrap_or_else(|| no.why.to_string());
+                        let why = NoServer::Because(with_last_words(why, &mut process).await);
                         return Err(No { why, ..no });
                     }
                 }
@@ -93,7 +102,7 @@ impl Connection {
         if process.is_none()
             && info.and_then(|info| info.server_info.clone()).is_some_and(|info| info.name == SERVER_NAME)
         {
-            return Err(OURSELVES.to_owned().into());
+            return Err(No { why: NoServer::Ourselves, is_of_handshake: false });
         }
         let spoken = service.peer_info().map(|info| info.protocol_version.clone());
         if let Some(unknown) = spoken.filter(|version| !ProtocolVersion::KNOWN_VERSIONS.contains(version)) {
@@ -251,15 +260,14 @@ impl Connection {
 
 /// Why a connection did not begin.
 struct No {
-    /// For people.
-    why: String,
+    why: NoServer,
     /// It may be the handshake alone that the server does not know.
     is_of_handshake: bool,
 }
 
 impl From<String> for No {
     fn from(why: String) -> No {
-        No { why, is_of_handshake: false }
+        No { why: NoServer::Because(why), is_of_handshake: false }
     }
 }
 
@@ -278,9 +286,10 @@ where
     E: std::error::Error + Send + Sync + 'static,
 {
     match timeout(INITIALISE, serve_client_with_lifecycle(ears, transport, way)).await {
-        Ok(begun) => {
-            begun.map_err(|error| No { why: told(&error), is_of_handshake: is_of_handshake(&error) })
-        }
+        Ok(begun) => begun.map_err(|error| No {
+            why: NoServer::Because(told(&error)),
+            is_of_handshake: is_of_handshake(&error),
+        }),
         Err(_) => Err(format!("it did not initialise within {} s", INITIALISE.as_secs()).into()),
     }
 }

@@ -18,7 +18,7 @@ mod pool;
 mod process;
 mod result;
 
-pub(crate) use connection::OURSELVES;
+pub(crate) use connection::NoServer;
 pub(crate) use listing::list_all;
 pub(crate) use process::is_ours;
 
@@ -131,7 +131,7 @@ fn listen(mut from: OwnedReadHalf) -> mpsc::Receiver<Stop> {
 /// Finds the tool, calls it, and gives the connection back or ends it.
 async fn work(call: Call, pool: Arc<Pool>, tell: mpsc::Sender<Tell>, stop: &mut mpsc::Receiver<Stop>) -> End {
     let found = tokio::select! {
-        found = named::find(&call, &pool) => found,
+        found = named::find(&call, &pool, &tell) => found,
         // What was being started is dropped, which ends it.
         _ = stop.recv() => return End::Stopped,
     };

@@ -1,27 +1,38 @@
 //! Which tool of which server a call means.
 //!
-//! `server/tool` says it. A bare name is of the only server that lists it; the others are asked and given back. We ourselves, who
-//! may stand among them for the sake of other clients, are left out.
+//! `server/tool` says it. A bare name is of the only server that lists it; the others are asked and given back. One that cannot be
+//! asked keeps it from nobody, and that is told. We ourselves, who may stand among them for the sake of other clients, are left
+//! out.
 
-use super::super::wire::{Call, End};
-use super::connection::{Connection, OURSELVES};
+use super::super::wire::{Call, End, Tell};
+use super::connection::{Connection, NoServer};
 use super::pool::{Key, Pool};
 use super::process::is_ours;
+use crate::tools::order::Server;
 use regatta_plan::nearest;
+use tokio::sync::mpsc;
 
 /// The connection to the server that has the tool of a call, and the tool's name there.
-pub(super) async fn find(call: &Call, pool: &Pool) -> Result<(Key, String, Connection), End> {
+pub(super) async fn find(
+    call: &Call,
+    pool: &Pool,
+    tell: &mpsc::Sender<Tell>,
+) -> Result<(Key, String, Connection), End> {
     if let Some((name, tool)) = call.tool.split_once('/') {
-        let (key, connection) = open(call, pool, name).await?;
+        let none = || End::Failed(format!("there is no server `{name}`"));
+        let server = call.servers.get(name).ok_or_else(none)?;
+        let opened = open(call, pool, (name, server)).await;
+        let (key, connection) = opened.map_err(|why| failed(name, &why.to_string()))?;
         return Ok((key, tool.to_owned(), connection));
     }
-    let (mut found, mut near, mut candidates, mut missing) = (None, Vec::new(), Vec::new(), None);
-    for (name, _) in call.servers.iter().filter(|(_, server)| !is_ours(server, &call.root)) {
-        let (key, mut connection) = match open(call, pool, name).await {
-            Err(End::Failed(why)) if why.ends_with(OURSELVES) => continue,
-            // Perhaps it is another's.
-            Err(why) => {
-                missing.get_or_insert(why);
+    let (mut found, mut near, mut candidates) = (None, Vec::new(), Vec::new());
+    // Perhaps it is another's.
+    let mut missing: Vec<(&str, String)> = Vec::new();
+    for (name, server) in call.servers.iter().filter(|(_, server)| !is_ours(server, &call.root)) {
+        let (key, mut connection) = match open(call, pool, (name, server)).await {
+            Err(NoServer::Ourselves) => continue,
+            Err(NoServer::Because(why)) => {
+                missing.push((name, why));
                 continue;
             }
             Ok(opened) => opened,
@@ -29,7 +40,7 @@ pub(super) async fn find(call: &Call, pool: &Pool) -> Result<(Key, String, Conne
         let tools = match connection.tools().await {
             Ok(tools) => tools,
             Err(why) => {
-                missing.get_or_insert(End::Failed(format!("server `{name}`: {why}")));
+                missing.push((name, why));
                 continue;
             }
         };
@@ -44,7 +55,14 @@ pub(super) async fn find(call: &Call, pool: &Pool) -> Result<(Key, String, Conne
         pool.give_back(key, connection);
     }
     match (found, candidates.len()) {
-        (Some(found), 1) => Ok(found),
+        (Some(found), 1) => {
+            for (name, why) in missing {
+                let line = format!("server `{name}` could not be asked for `{}`: {why}", call.tool);
+                // Whoever called may be gone.
+                let _ = tell.send(Tell::Line(line)).await;
+            }
+            Ok(found)
+        }
         (Some((key, _, connection)), _) => {
             pool.give_back(key, connection);
             Err(End::Failed(format!(
@@ -53,8 +71,15 @@ pub(super) async fn find(call: &Call, pool: &Pool) -> Result<(Key, String, Conne
                 candidates.join(" or ")
             )))
         }
-        (None, _) => Err(missing.unwrap_or_else(|| End::Failed(unknown(&call.tool, &near)))),
+        (None, _) => Err(match missing.first() {
+            Some((name, why)) => failed(name, why),
+            None => End::Failed(unknown(&call.tool, &near)),
+        }),
     }
+}
+
+fn failed(server: &str, why: &str) -> End {
+    End::Failed(format!("server `{server}`: {why}"))
 }
 
 fn unknown(tool: &str, known: &[(String, String)]) -> String {
@@ -64,12 +89,15 @@ fn unknown(tool: &str, known: &[(String, String)]) -> String {
     format!("no server has a tool `{}`{hint}", tool.escape_debug())
 }
 
-async fn open(call: &Call, pool: &Pool, name: &str) -> Result<(Key, Connection), End> {
-    let server = call.servers.get(name).ok_or_else(|| End::Failed(format!("there is no server `{name}`")))?;
+async fn open(
+    call: &Call,
+    pool: &Pool,
+    (name, server): (&str, &Server),
+) -> Result<(Key, Connection), NoServer> {
     let key = Key::new(server, &call.root);
     if let Some(connection) = pool.take(&key) {
         return Ok((key, connection));
     }
-    let opened = Connection::open(name, server, &call.root).await;
-    opened.map(|connection| (key, connection)).map_err(|why| End::Failed(format!("server `{name}`: {why}")))
+    let connection = Connection::open(name, server, &call.root).await?;
+    Ok((key, connection))
 }
