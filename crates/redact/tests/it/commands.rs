@@ -52,6 +52,53 @@ fn secrets_that_commands_and_files_carry_go() {
     }
 }
 
+/// A variable of the environment is never a pass of a compiler, whatever stands before `_PASS`.
+#[test]
+fn a_variable_called_pass_is_a_password_whatever_the_name_before_it() {
+    let secret = "Tr0ub4dor3xyzQ";
+    for text in [
+        "DB_2_PASS=SECRET",
+        "SMTP_ACCOUNT_1_PASS=SECRET",
+        "VPN_ALL_PASS=\"SECRET\"",
+        "LAST_PASS=SECRET",
+        "export ONE_PASS='SECRET'",
+        "RENDER_PASS=SECRET",
+        "HOST_1ST_PASS=SECRET",
+        "user.2.pass=SECRET",
+        "db_2_pass: SECRET",
+        "vpn_all_pass = SECRET",
+        "Site-Last-2_pass = SECRET",
+    ] {
+        let said = clean(&[], &text.replace("SECRET", secret));
+        assert!(!said.contains(&secret[..10]) && said.contains("[REDACTED:"), "{text}: {said}");
+    }
+}
+
+/// A password may look like a place on the net wherever the program takes no such place behind that option.
+#[test]
+fn a_password_behind_an_option_goes_also_where_it_looks_like_an_address() {
+    for (text, secret) in [
+        ("sshpass -p web.prod:2024 ssh me@h", "web.prod:2024"),
+        ("openssl enc -aes-256-cbc -k abc.com:1234 -in x", "abc.com:1234"),
+        ("redis-cli -a my.secret:99999 ping", "my.secret:99999"),
+        ("zip -P 12345:678 x.zip y", "12345:678"),
+        ("mysql -pab.cd:12345 app", "ab.cd:12345"),
+        ("mysql -u me -p12345:678 app", "12345:678"),
+        ("ldapsearch -D cn=me -w dc.corp:3890", "dc.corp:3890"),
+        ("docker login -u ci -p web.prod:2024 r.example.org", "web.prod:2024"),
+        ("docker login -u ci -p 12345:678", "12345:678"),
+        ("docker.exe login -u ci -p q7ZxKp2mVt9L", "q7ZxKp2m"),
+        ("& \"C:\\Program Files\\docker.exe\" login -p q7ZxKp2mVt9L", "q7ZxKp2m"),
+        ("docker --config \"/my dir\" login -p q7ZxKp2mVt9L", "q7ZxKp2m"),
+        ("docker --config='/my dir' --debug login -p q7ZxKp2mVt9L", "q7ZxKp2m"),
+        ("docker --config /my\\ dir login -p q7ZxKp2mVt9L", "q7ZxKp2m"),
+        ("openssl.exe enc -k q7ZxKp2mVt9L -in x", "q7ZxKp2m"),
+    ] {
+        let said = clean(&[], text);
+        assert!(!said.contains(secret) && said.contains("[REDACTED:"), "{text}: {said}");
+    }
+}
+
 #[test]
 fn commands_and_sentences_without_a_secret_stay_as_they_are() {
     for text in [
@@ -64,6 +111,12 @@ fn commands_and_sentences_without_a_secret_stay_as_they_are() {
         "render_pass: shadowmap2",
         "openssl dgst -k file.key x",
         "redis-cli -a localhost:6379",
+        "docker --debug run --name login -p 127.0.0.1:8080:80 app",
+        "docker --debug run --name login -p 8000-8010:80-90 app",
+        "docker run -d --name mysql -p3307:3306 mysql:8",
+        "1st_pass = optimizer1",
+        "the.2nd.pass: optimizer1",
+        "my_render_pass: shadowmap2",
         "redis-cli -a cache.example.org:6379 ping",
         "password: must-not-be-left-empty",
         "password: one-two-three",
