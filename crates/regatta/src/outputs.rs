@@ -4,10 +4,14 @@
 //! Knows names and texts only.
 
 use crate::error::CliError;
-use regatta_runtime::escape::escape_path;
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use regatta_runtime::escape::{escape_json, escape_path};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+/// So many links are followed, as the system does.
+const MOST_LINKS: usize = 40;
 
 /// Where the files of an epic lie, relative to the workspace.
 #[must_use]
@@ -56,46 +60,108 @@ pub fn refuse_present(paths: &[PathBuf]) -> Result<(), CliError> {
     Err(CliError::usage(message).hint("`--force` replaces what is there"))
 }
 
+/// Refuses a file that the command line names before anything is made for it: what is there is replaced with `force` only, and
+/// only a plain file is. To a pipe or a device such as `/dev/stdout` is written in any case.
+///
+/// # Errors
+/// It is there, or no file that can be written (2).
+pub fn refuse_named(path: &Path, force: bool) -> Result<(), CliError> {
+    if is_stream(path) {
+        return Ok(());
+    }
+    if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        return Err(no_plain_file(path));
+    }
+    if force { Ok(()) } else { refuse_present(&[path.to_owned()]) }
+}
+
 /// Writes a file whole: beside its place first, then into it. What is there is replaced with `force` only, also if it has
 /// just come.
 ///
 /// # Errors
 /// It is there (2), or cannot be written (4).
 pub fn write(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let beside = path.with_file_name(format!(".{name}.{}", uuid::Uuid::new_v4()));
-    let done = place(path, &beside, (text, force));
+    place(path, text, (force, None))
+}
+
+/// Writes a file that the command line names as [`write`] does, but through a link to where it leads, also if nothing is there
+/// yet; what is replaced keeps who may read it. What is a pipe or a device is written to as it is.
+///
+/// # Errors
+/// It is there, or no plain file (2), or cannot be written (4).
+pub fn replace(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
+    if is_stream(path) {
+        return pour(path, text).map_err(|e| unwritten(path, &e));
+    }
+    let there = end_of_links(path).map_err(|e| unwritten(path, &e))?;
+    match there.metadata() {
+        Ok(meta) if !meta.is_file() => Err(no_plain_file(path)),
+        Ok(meta) => place(&there, text, (force, Some(meta.permissions()))),
+        Err(_) => place(&there, text, (force, None)),
+    }
+}
+
+/// What takes bytes and keeps no file: a pipe, a terminal, `/dev/null`, and what this process has open, whatever that is.
+fn is_stream(path: &Path) -> bool {
+    let ours = ["/dev/stdout", "/dev/stderr"].iter().any(|name| path == Path::new(name));
+    let open = path
+        .parent()
+        .is_some_and(|dir| ["/dev/fd", "/proc/self/fd"].iter().any(|name| dir == Path::new(name)));
+    let takes = |meta: fs::Metadata| meta.file_type().is_fifo() || meta.file_type().is_char_device();
+    ours || open || fs::metadata(path).is_ok_and(takes)
+}
+
+/// Where a path leads, whether anything is there or not.
+fn end_of_links(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match fs::read_link(&path) {
+            Ok(to) => path = path.parent().unwrap_or(Path::new("/")).join(to),
+            // It is no link, or nothing is there.
+            Err(e) if matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::NotFound) => return Ok(path),
+            Err(e) => return Err(e),
+        }
+    }
+    Err(io::Error::from_raw_os_error(rustix::io::Errno::LOOP.raw_os_error()))
+}
+
+/// Writes behind what is there. Nothing steers a terminal.
+fn pour(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().append(true).open(path)?;
+    let shown = if file.is_terminal() { escape_json(text) } else { text.into() };
+    file.write_all(shown.as_bytes())
+}
+
+/// Puts a text into its place. Where there are rights to keep, nobody else reads it before it has them.
+fn place(path: &Path, text: &str, (force, rights): (bool, Option<Permissions>)) -> Result<(), CliError> {
+    // A name may be as long as the file system allows: that of the file beside follows from nothing.
+    let beside = path.with_file_name(format!(".regatta-{}", uuid::Uuid::new_v4()));
+    let done = put(&beside, (text, rights)).map_err(|e| unwritten(path, &e)).and_then(|()| {
+        if force {
+            return fs::rename(&beside, path).map_err(|e| unwritten(path, &e));
+        }
+        match fs::hard_link(&beside, path) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => refuse_present(&[path.to_owned()]),
+            linked => linked.map_err(|e| unwritten(path, &e)),
+        }
+    });
     // After a rename it is gone; after a link, or a failure, it is of no use to anybody.
     let _ = fs::remove_file(&beside);
     done
 }
 
-/// Writes a file that the command line names as [`write`] does, but through a link to where it leads; what is replaced
-/// keeps who may read it.
-///
-/// # Errors
-/// It is there, or no plain file (2), or cannot be written (4).
-pub fn replace(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
-    let Ok(there) = fs::canonicalize(path) else { return write(path, text, force) };
-    let meta = there.metadata().map_err(|e| unwritten(path, &e))?;
-    if !meta.is_file() {
-        return Err(CliError::usage(format!("`{}` is not a plain file", escape_path(path))));
+fn put(beside: &Path, (text, rights): (&str, Option<Permissions>)) -> io::Result<()> {
+    let mode = if rights.is_some() { 0o600 } else { 0o666 };
+    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(mode).open(beside)?;
+    file.write_all(text.as_bytes())?;
+    if let Some(rights) = rights {
+        file.set_permissions(rights)?;
     }
-    write(&there, text, force)?;
-    fs::set_permissions(&there, meta.permissions()).map_err(|e| unwritten(path, &e))
+    file.sync_all()
 }
 
-fn place(path: &Path, beside: &Path, (text, force): (&str, bool)) -> Result<(), CliError> {
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).open(beside).map_err(|e| unwritten(path, &e))?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| unwritten(path, &e))?;
-    if force {
-        return fs::rename(beside, path).map_err(|e| unwritten(path, &e));
-    }
-    match fs::hard_link(beside, path) {
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => refuse_present(&[path.to_owned()]),
-        linked => linked.map_err(|e| unwritten(path, &e)),
-    }
+fn no_plain_file(path: &Path) -> CliError {
+    CliError::usage(format!("`{}` is not a plain file", escape_path(path)))
 }
 
 fn unwritten(path: &Path, e: &std::io::Error) -> CliError {

@@ -6,7 +6,7 @@ use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::export::Drawing;
-use crate::outputs::{refuse_present, replace};
+use crate::outputs::{refuse_named, replace};
 use crate::overrides::Asked;
 use crate::prediction::Predicted;
 use crate::session::Show;
@@ -19,8 +19,8 @@ use crate::source;
 pub fn run(context: &Context, args: &ExportArgs) -> Result<Exit, CliError> {
     let view = args.view()?;
     let out_path = args.out.as_ref().map(|path| context.cwd.join(path));
-    if let Some(path) = out_path.as_ref().filter(|_| !args.force) {
-        refuse_present(std::slice::from_ref(path))?;
+    if let Some(path) = &out_path {
+        refuse_named(path, args.force)?;
     }
     let asked = Asked::read(context, &args.caps)?;
     let source = source::load(context, &args.plan, &source::inputs(&args.inputs)?, Show::People)?;

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::outputs::{refuse_present, write};
+use crate::outputs::{refuse_named, replace};
 use crate::plain_file::small_bytes;
 use crate::render::count;
 use crate::render::escape::{escape, escape_block, escape_path};
@@ -126,10 +126,8 @@ fn put(context: &Context, to: &ToArgs, text: &str) -> Result<Exit, CliError> {
         return Ok(Exit::Success);
     };
     let path = context.cwd.join(file);
-    if !to.force {
-        refuse_present(std::slice::from_ref(&path))?;
-    }
-    write(&path, text, to.force)?;
+    refuse_named(&path, to.force)?;
+    replace(&path, text, to.force)?;
     let shown = escape_path(file);
     out(&format!("wrote {shown}\nnext: regatta check {shown}\n"));
     Ok(Exit::Success)

@@ -7,7 +7,7 @@ use crate::connected;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::outputs::{self, refuse_present};
+use crate::outputs::{self, refuse_named};
 use crate::overrides::{Asked, Overrides};
 use crate::prediction::{self, Improved, Predicted};
 use crate::render::conflicts;
@@ -36,8 +36,8 @@ pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
     if args.connect {
         connected::refuse(context, &plan)?;
     }
-    if let Some(out) = args.out.as_ref().filter(|_| !args.force) {
-        refuse_present(&[context.cwd.join(out)])?;
+    if let Some(out) = &args.out {
+        refuse_named(&context.cwd.join(out), args.force)?;
     }
     // The text of a large plan is large.
     let whole = args.out.as_ref().map(|path| (path, plan.clone(), text));

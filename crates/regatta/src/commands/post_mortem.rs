@@ -5,7 +5,7 @@ use crate::args::PostMortemArgs;
 use crate::context::{Context, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::outputs::{refuse_present, replace};
+use crate::outputs::{refuse_named, replace};
 use crate::post_mortem::{self, Gathered, kept, refuse_kept};
 use crate::render::escape::escape;
 use crate::view::{RunView, reader};
@@ -26,8 +26,8 @@ pub fn run(context: &Context, args: &PostMortemArgs) -> Result<Exit, CliError> {
         refuse_kept(context, report.epic_id(), args.force)?;
     }
     let out_path = args.out.as_ref().map(|path| context.cwd.join(path));
-    if let Some(path) = out_path.as_ref().filter(|_| !args.force) {
-        refuse_present(std::slice::from_ref(path))?;
+    if let Some(path) = &out_path {
+        refuse_named(path, args.force)?;
     }
     let report = match &args.agent {
         Some(agent) => post_mortem::judged(context, &view, (report, agent))?,

@@ -2,6 +2,8 @@
 
 use crate::world::World;
 use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 const ORDER: &str = "version: 1
 name: order
@@ -212,6 +214,53 @@ fn a_picture_replaces_what_is_there_with_force_only_also_the_plan_itself() {
     world.regatta(&["export", "plan.yaml", "--format", "svg", "--out", "mine.svg", "--force"]).exits(0);
     assert!(world.read("mine.svg").starts_with("<svg"), "{}", world.read("mine.svg"));
     world.regatta(&["export", "plan.yaml", "--force"]).exits(2);
+}
+
+#[test]
+fn a_file_that_is_replaced_keeps_its_rights_and_links_are_followed_to_their_end() {
+    let world = World::with(&layers(2, 2));
+    let drawn = export(&world, &[]);
+    let put = |out: &str| world.regatta(&["export", "plan.yaml", "--out", out, "--force"]);
+    world.write("private", "mine");
+    std::fs::set_permissions(world.path("private"), Permissions::from_mode(0o600)).unwrap();
+    put("private").exits(0);
+    let mode = world.path("private").metadata().unwrap().permissions().mode();
+    assert_eq!((mode & 0o777, world.read("private")), (0o600, drawn.clone()));
+    std::fs::create_dir(world.path("dir")).unwrap();
+    symlink("dir/next", world.path("link")).unwrap();
+    symlink("end", world.path("dir/next")).unwrap();
+    put("link").exits(0);
+    assert_eq!(world.read("dir/end"), drawn, "nothing was there");
+    assert!(world.path("link").is_symlink() && world.path("dir/next").is_symlink());
+    symlink("round", world.path("round")).unwrap();
+    assert!(put("round").exits(4).err.contains("cannot write"), "a link that leads nowhere");
+    assert!(world.path("round").is_symlink());
+    let long = "x".repeat(255);
+    world.regatta(&["export", "plan.yaml", "--out", &long]).exits(0);
+    put(&long).exits(0);
+    assert_eq!(world.read(&long), drawn);
+    let said = world.regatta(&["export", "plan.yaml", "--out", &"x".repeat(256)]).exits(4);
+    assert!(said.err.contains("too long"), "{}", said.err);
+    let left: Vec<_> =
+        std::fs::read_dir(world.root()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".regatta-")), "{left:?}");
+}
+
+#[test]
+fn what_takes_bytes_is_written_to_and_what_is_no_file_is_refused_at_once() {
+    let world = World::with(&layers(2, 2));
+    let drawn = export(&world, &[]);
+    for force in [&[][..], &["--force"]] {
+        let put = |out: &str| world.regatta(&[&["export", "plan.yaml", "--out", out], force].concat());
+        put("/dev/null").exits(0);
+        assert_eq!(put("/dev/stdout").exits(0).out, drawn);
+        let said = put(".").exits(2);
+        assert!(said.err.contains("is not a plain file") && !said.err.contains("--force"), "{}", said.err);
+    }
+    let to = std::fs::File::create(world.path("kept")).unwrap();
+    let mut command = world.command(&["export", "plan.yaml", "--out", "/dev/stdout"]);
+    assert!(command.stdout(to).status().unwrap().success());
+    assert_eq!(world.read("kept"), drawn);
 }
 
 #[test]
