@@ -14,8 +14,10 @@ use std::sync::OnceLock;
 /// Where a command runs.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// The directory that holds `.regatta/`.
+    /// The directory that holds `.regatta/`, without links.
     pub workspace: PathBuf,
+    /// The same as people name it: whole, perhaps through links.
+    pub named: PathBuf,
     /// Why it is that one.
     pub origin: Origin,
     /// The working directory.
@@ -60,11 +62,13 @@ impl Context {
             let message = format!("workspace `{}` is not a directory", escape_path(&workspace));
             return Err(CliError::environment(message));
         }
+        let named = named(&found, &workspace);
         let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
             || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let terminal = std::io::stdout().is_terminal();
         Ok(Context {
             workspace,
+            named,
             origin,
             cwd,
             terminal,
@@ -74,6 +78,17 @@ impl Context {
             user_settings: user_settings(),
         })
     }
+}
+
+/// How people name a workspace: as it was given, else as the shell names it by which they came to where they are.
+fn named(found: &Path, workspace: &Path) -> PathBuf {
+    let given = std::path::absolute(found).unwrap_or_else(|_| found.to_owned());
+    if given != workspace {
+        return given;
+    }
+    let is_it = |dir: &&Path| std::fs::canonicalize(dir).is_ok_and(|dir| dir == workspace);
+    let shell = std::env::var_os("PWD").map(PathBuf::from).filter(|dir| dir.is_absolute());
+    shell.as_deref().and_then(|dir| dir.ancestors().find(is_it)).unwrap_or(workspace).to_owned()
 }
 
 /// A terminal that says of itself that it is dumb cannot be drawn on.

@@ -57,8 +57,7 @@ impl Config {
     pub fn read(context: &Context) -> Result<Config, CliError> {
         let project = context.workspace.join(".regatta").join("config.toml");
         let user = context.user_settings.clone();
-        let real = context.workspace.canonicalize().ok();
-        let roots = [Some(context.workspace.clone()), real].into_iter().flatten();
+        let roots = [&context.named, &context.workspace].into_iter();
         let mut config = Config {
             mcp_servers: mcp_json::read(&context.workspace),
             roots: roots.filter_map(|root| root.to_str().map(str::to_owned)).collect(),

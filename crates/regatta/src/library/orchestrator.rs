@@ -63,6 +63,7 @@ impl Orchestrator {
         let personal = !config.impersonal;
         let context = Context {
             cwd: workspace.clone(),
+            named: std::path::absolute(given).unwrap_or_else(|_| workspace.clone()),
             workspace,
             origin: Origin::Given,
             terminal: false,

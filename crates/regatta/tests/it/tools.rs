@@ -142,6 +142,41 @@ fn a_whole_path_that_lies_inside_the_workspace_is_as_good_as_one_from_there() {
 }
 
 #[test]
+fn a_whole_path_through_the_link_by_which_the_workspace_is_named_lies_inside_too() {
+    let mut world = World::new();
+    world.write("real/sub/x", "x");
+    std::os::unix::fs::symlink("real", world.path("link")).unwrap();
+    let (real, link) = (world.path("real").canonicalize().unwrap(), world.path("link"));
+    let plan = |cwd: &std::path::Path| {
+        let text = format!("version: 1\ntasks: [ {{ id: a, cwd: '{}', run: pwd }} ]\n", cwd.display());
+        world.write("plan.yaml", &text);
+    };
+    for cwd in [&link, &real] {
+        plan(&cwd.join("sub"));
+        world.regatta(&["run", "plan.yaml", "--workspace", link.to_str().unwrap()]).exits(0);
+        assert_eq!(
+            world.regatta(&["logs", "a", "--workspace", "link"]).out.trim(),
+            real.join("sub").to_str().unwrap()
+        );
+    }
+    plan(&link.join("sub"));
+    world.regatta(&["run", "plan.yaml", "--workspace", "real"]).exits(3);
+    // Whoever came there through the link names it by the link.
+    git_init(&real);
+    world.set("PWD", link.join("sub").to_str().unwrap());
+    let mut there = world.command(&["run", "../../plan.yaml"]);
+    assert!(there.current_dir(real.join("sub")).output().unwrap().status.success());
+    world.set("PWD", "/");
+    let mut there = world.command(&["run", "../../plan.yaml"]);
+    assert!(!there.current_dir(real.join("sub")).output().unwrap().status.success());
+}
+
+fn git_init(dir: &std::path::Path) {
+    let init = std::process::Command::new("git").args(["init", "-q"]).current_dir(dir).status();
+    assert!(init.unwrap().success());
+}
+
+#[test]
 fn null_is_data_as_good_as_any_and_a_whole_number_may_be_written_with_a_point() {
     let world = World::new();
     assert_eq!(call(&world, "json_query", &json!({ "data": null, "path": "$" })), Ok(Value::Null));
