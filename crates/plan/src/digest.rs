@@ -38,11 +38,18 @@ pub fn digest_of(canonical: &[u8]) -> String {
     hex(&Sha256::digest(canonical))
 }
 
-/// What differs between the stored plan and a new one, a line each, at most `most`.
+/// How a text of a plan may be told, whole: it is cut afterwards. `None` if it may not be told.
+pub type Telling<'a> = dyn Fn(String) -> Option<String> + 'a;
+
+/// What differs between the stored plan and a new one, a line each, at most `most`; what may not be told is only named.
 ///
 /// # Errors
 /// As [`canonical`].
-pub fn differences(stored: &Plan, now: &Plan, most: usize) -> Result<Vec<String>, serde_json::Error> {
+pub fn differences(
+    stored: &Plan,
+    now: &Plan,
+    (most, telling): (usize, &Telling<'_>),
+) -> Result<Vec<String>, serde_json::Error> {
     let (mut old, mut new) = (serde_json::to_value(stored)?, serde_json::to_value(now)?);
     let tasks = |plan: &mut Value| -> BTreeMap<String, Value> {
         let list = plan.as_object_mut().and_then(|o| o.remove("tasks"));
@@ -50,11 +57,11 @@ pub fn differences(stored: &Plan, now: &Plan, most: usize) -> Result<Vec<String>
         list.into_iter().filter_map(|t| Some((t["id"].as_str()?.to_owned(), t))).collect()
     };
     let (old_tasks, new_tasks) = (tasks(&mut old), tasks(&mut new));
-    let mut lines = changed_keys("plan", &old, &new);
+    let mut lines = changed_keys("plan", (&old, &new), telling);
     for (id, task) in &old_tasks {
         match new_tasks.get(id) {
             None => lines.push(format!("task `{id}` is gone")),
-            Some(other) => lines.extend(changed_keys(&format!("task `{id}`"), task, other)),
+            Some(other) => lines.extend(changed_keys(&format!("task `{id}`"), (task, other), telling)),
         }
     }
     lines.extend(
@@ -68,11 +75,15 @@ pub fn differences(stored: &Plan, now: &Plan, most: usize) -> Result<Vec<String>
     Ok(lines)
 }
 
-/// What differs in some fields of a task, a line each.
+/// What differs in some fields of a task, a line each; what may not be told is only named.
 ///
 /// # Errors
 /// As [`canonical`].
-pub fn changed_fields(old: &Task, new: &Task, fields: &[&str]) -> Result<Vec<String>, serde_json::Error> {
+pub fn changed_fields(
+    (old, new): (&Task, &Task),
+    fields: &[&str],
+    telling: &Telling<'_>,
+) -> Result<Vec<String>, serde_json::Error> {
     let of = |task: &Task| {
         let mut value = serde_json::to_value(task)?;
         if let Some(map) = value.as_object_mut() {
@@ -80,41 +91,44 @@ pub fn changed_fields(old: &Task, new: &Task, fields: &[&str]) -> Result<Vec<Str
         }
         Ok::<Value, serde_json::Error>(value)
     };
-    Ok(changed_keys(&format!("task `{}`", new.id), &of(old)?, &of(new)?))
+    Ok(changed_keys(&format!("task `{}`", new.id), (&of(old)?, &of(new)?), telling))
 }
 
-fn changed_keys(what: &str, old: &Value, new: &Value) -> Vec<String> {
+fn changed_keys(what: &str, (old, new): (&Value, &Value), telling: &Telling<'_>) -> Vec<String> {
     let (Some(old), Some(new)) = (old.as_object(), new.as_object()) else { return vec![] };
-    let show = |v: Option<&Value>| v.map_or("nothing".to_owned(), |v| short(&v.to_string()));
     let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
     keys.sort();
     keys.dedup();
-    keys.into_iter()
-        .filter(|k| old.get(*k) != new.get(*k))
-        .map(|k| match k.as_str() {
-            "action" => {
-                let (was, is) = (as_written(old.get(k)), as_written(new.get(k)));
-                format!(
-                    "{what}: {} was {}, is {}",
-                    was.0,
-                    was.1,
-                    if was.0 == is.0 { is.1 } else { format!("{} {}", is.0, is.1) }
-                )
-            }
-            _ => format!("{what}: `{k}` was {}, is {}", show(old.get(k)), show(new.get(k))),
-        })
-        .collect()
+    let changed = |key: &&String| old.get(*key) != new.get(*key);
+    let line = |key: &String| {
+        let written = if key == "action" { as_action } else { as_value };
+        let (was, is) = (written(key, old.get(key)), written(key, new.get(key)));
+        let (Some(before), Some(after)) = (telling(was.1), telling(is.1)) else {
+            return format!("{what}: {} has changed", was.0);
+        };
+        let (before, after) = (short(&before), short(&after));
+        match was.0 == is.0 {
+            true => format!("{what}: {} was {before}, is {after}", was.0),
+            false => format!("{what}: {} was {before}, is {} {after}", was.0, is.0),
+        }
+    };
+    keys.into_iter().filter(changed).map(line).collect()
+}
+
+/// A key, and what stands there.
+fn as_value(key: &str, value: Option<&Value>) -> (String, String) {
+    (format!("`{key}`"), value.map_or_else(|| "nothing".to_owned(), Value::to_string))
 }
 
 /// An action by the key that it is written under, and what stands there.
-fn as_written(action: Option<&Value>) -> (String, String) {
+fn as_action(_: &str, action: Option<&Value>) -> (String, String) {
     let Some((kind, value)) = action.and_then(Value::as_object).and_then(|o| o.iter().next()) else {
         return ("the action".to_owned(), "nothing".to_owned());
     };
     match kind.as_str() {
-        "shell" => ("`run`".to_owned(), short(&value["script"].to_string())),
-        "argv" => ("`run`".to_owned(), short(&value.to_string())),
-        other => (format!("`{other}`"), short(&value[other].to_string())),
+        "shell" => ("`run`".to_owned(), value["script"].to_string()),
+        "argv" => ("`run`".to_owned(), value.to_string()),
+        other => (format!("`{other}`"), value[other].to_string()),
     }
 }
 

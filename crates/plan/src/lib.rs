@@ -71,7 +71,7 @@ mod yaml;
 
 pub use conflicts::{Conflict, ConflictKind, Conflicts, conflicts};
 pub use diagnostic::{Code, Diagnostic, Severity};
-pub use digest::{canonical, canonical_json, changed_fields, differences, digest_of, plan_digest};
+pub use digest::{Telling, canonical, canonical_json, changed_fields, differences, digest_of, plan_digest};
 pub use fields::{nearest, parse_bytes, parse_duration_ms};
 pub use file_set::FileSet;
 pub use ids::is_id;

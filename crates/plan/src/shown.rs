@@ -3,16 +3,17 @@
 //! ```text
 //! stored plan --Hidden::find--> place -> text to show, stored with the run --Hidden::show--> the plan for whoever looks
 //! ```
-//! What runs is the plan as it was written. A name (an id, a tag, a path) is never changed: others refer to it. Knows no
-//! secret: whoever asks tells how a text is to be shown.
+//! What runs is the plan as it was written. All that is not known to be free is a name (an id, a path, a key of `params`), and
+//! never changed: others refer to it. Knows no secret: whoever asks tells how a text is to be shown.
 
 use crate::model::Plan;
+use regatta_redact::MARKER;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Keys whose texts people write freely, and everything below them.
-const FREE: [&str; 24] = [
+const FREE: [&str; 25] = [
     "acp",
     "accept",
     "args",
@@ -28,6 +29,7 @@ const FREE: [&str; 24] = [
     "inputs",
     "later",
     "message",
+    "model",
     "on_end",
     "params",
     "person",
@@ -38,8 +40,10 @@ const FREE: [&str; 24] = [
     "url",
     "when",
 ];
-/// Keys whose texts are names.
-const NAMES: [&str; 9] = ["cwd", "domain", "epic", "files", "id", "outputs", "reads", "resource", "tags"];
+/// Keys whose texts repeat a name that stands elsewhere.
+const REPEATED: [&str; 3] = ["called", "needs", "order"];
+/// Keys of maps whose keys are names of things; what only repeats them is left out.
+const KEYED: [&str; 7] = ["agents", "leases", "matrix", "mcp_servers", "resources", "rules", "vault"];
 /// Parts of a place that say nothing to people.
 const SILENT: [&str; 5] = ["action", "agent", "program", "shell", "tool"];
 
@@ -80,17 +84,27 @@ impl Hidden {
         let mut open: Vec<(String, Option<&str>, &Value)> = vec![(String::new(), None, &plan)];
         while let Some((place, key, value)) = open.pop() {
             match value {
-                Value::Object(map) => open.extend(map.iter().rev().map(|(name, value)| {
+                Value::Object(map) => {
                     let free = key.filter(|key| FREE.contains(key));
-                    (format!("{place}/{}", escaped(name)), free.or(Some(name)), value)
-                })),
+                    let is_chosen = free.is_some() || key.is_some_and(|key| KEYED.contains(&key));
+                    let at = |name: &str| format!("{place}/{}", escaped(name));
+                    for (name, shown) in
+                        map.keys().filter(|_| is_chosen).filter_map(|name| Some((name, clean(name)?)))
+                    {
+                        hidden.names.push(Place { words: words(&at(name), &plan), shown });
+                    }
+                    open.extend(map.iter().rev().map(|(name, value)| (at(name), free.or(Some(name)), value)));
+                }
                 Value::Array(items) => {
                     let items = items.iter().enumerate().rev();
                     open.extend(items.map(|(i, item)| (format!("{place}/{i}"), key, item)));
                 }
                 Value::String(text) => hidden.look((place, key), (text, clean), &plan),
-                Value::Number(number) => hidden.look((place, key), (&number.to_string(), clean), &plan),
-                Value::Null | Value::Bool(_) => {}
+                // A number that nobody wrote freely counts something.
+                Value::Number(number) if key.is_some_and(|key| FREE.contains(&key)) => {
+                    hidden.look((place, key), (&number.to_string(), clean), &plan);
+                }
+                Value::Number(_) | Value::Null | Value::Bool(_) => {}
             }
         }
         Ok(hidden)
@@ -102,8 +116,9 @@ impl Hidden {
         (text, clean): (&str, &Clean<'_>),
         plan: &Value,
     ) {
-        let is_free = place == "/name" || key.is_some_and(|key| FREE.contains(&key));
-        if !is_free && key.is_none_or(|key| !NAMES.contains(&key)) {
+        let is_free =
+            place == "/name" || key.is_some_and(|key| FREE.contains(&key)) || is_name_of_gate(&place);
+        if !is_free && key.is_some_and(|key| REPEATED.contains(&key)) {
             return;
         }
         let Some(shown) = clean(text) else { return };
@@ -141,6 +156,27 @@ impl Hidden {
         self.texts.get(place).map(String::as_str)
     }
 
+    /// What stands in the stored plan where something is hidden: each secret as it was written there, and the rule of its
+    /// marker. `None` if that does not follow from what is around it.
+    #[must_use]
+    pub fn values(&self, stored: &str) -> Option<Vec<(String, String)>> {
+        if self.is_empty() {
+            return Some(Vec::new());
+        }
+        let plan: Value = serde_json::from_str(stored).ok()?;
+        let mut all = Vec::new();
+        for (place, shown) in &self.texts {
+            let written = match plan.pointer(place)? {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            all.extend(replaced(&written, shown)?);
+        }
+        all.sort();
+        all.dedup();
+        Some(all)
+    }
+
     /// The plan to show.
     ///
     /// # Errors
@@ -157,6 +193,34 @@ impl Hidden {
         }
         serde_json::from_value(plan)
     }
+}
+
+/// What markers stand for in a text: their rules, and what is written there. `None` if it could be one or another.
+fn replaced(written: &str, shown: &str) -> Option<Vec<(String, String)>> {
+    let mut parts = shown.split(MARKER);
+    let mut rest = written.strip_prefix(parts.next()?)?;
+    let mut parts = parts.peekable();
+    let (mut found, mut is_sure): (Vec<(String, String)>, bool) = (Vec::new(), true);
+    while let Some(part) = parts.next() {
+        let (rule, after) = part.split_once(']')?;
+        let value = if parts.peek().is_none() {
+            rest.strip_suffix(after)?
+        } else {
+            is_sure &= rest.matches(after).count() == 1;
+            rest.split_once(after).filter(|_| !after.is_empty())?.0
+        };
+        rest = rest[value.len()..].strip_prefix(after)?;
+        found.push((rule.to_owned(), value.to_owned()));
+    }
+    // What stands there more than once is taken for the same secret, or for nothing.
+    let is_one = found.iter().all(|one| *one == found[0]);
+    (is_sure || is_one).then_some(found)
+}
+
+/// A gate without a name is called by its command.
+fn is_name_of_gate(place: &str) -> bool {
+    let rest = place.strip_prefix("/merge/gates/").and_then(|rest| rest.split_once('/'));
+    rest.is_some_and(|(_, key)| key == "name")
 }
 
 /// A name as a part of a JSON pointer.
@@ -223,5 +287,64 @@ mod tests {
         // Stored and read again it says the same.
         let again: Hidden = serde_json::from_str(&serde_json::to_string(&hidden).unwrap()).unwrap();
         assert_eq!(again.show(std::str::from_utf8(&stored).unwrap()).unwrap(), shown);
+    }
+
+    fn found(text: &str) -> (Hidden, Vec<u8>) {
+        let plan = load(("p.yaml", text.as_bytes()), Format::Yaml, &Given::default());
+        let stored =
+            canonical(plan.plan.as_ref().unwrap_or_else(|| panic!("{}", plan.render(false)))).unwrap();
+        let clean = |text: &str| text.contains("s3cret").then(|| text.replace("s3cret", "[REDACTED:v]"));
+        (Hidden::find(&stored, &clean).unwrap(), stored)
+    }
+
+    #[test]
+    fn all_that_may_be_a_secret_is_hidden_or_told_to_be_a_name() {
+        let (hidden, stored) = found(
+            "version: 1\nagents: { c: { preset: codex, model: of-s3cret } }\nisolation: worktree\n\
+             merge: { on_conflict: merge-with-rules, gates: ['echo s3cret'], rules: [ { paths: 's3cret/*', use: union } ] }\n\
+             tasks:\n  - { id: a, agent: c, prompt: p, files: [x] }\n  \
+             - { id: t, tool: template, params: { text: t, vars: { s3cret: 1 } } }\n  \
+             - { id: j, needs: [t], join: { conflict: merge-with-rules, rules: { '$.s3cret': union } } }\n",
+        );
+        let (places, names) = hidden.places();
+        let words = |places: &[Place]| places.iter().map(|place| place.words.clone()).collect::<Vec<_>>();
+        assert_eq!(words(places), ["agents.c.model", "merge.gates.0.run", "merge.gates.0.name"]);
+        let expect = ["merge.rules.0.paths", "task `j`: join.rules.$.s3cret", "task `t`: params.vars.s3cret"];
+        assert_eq!(words(names), expect);
+        let shown = hidden.show(std::str::from_utf8(&stored).unwrap()).unwrap();
+        assert_eq!(shown.merge.unwrap().gates[0].name, "echo [REDACTED:v]");
+        assert_eq!(shown.agents["c"].model.as_deref(), Some("of-[REDACTED:v]"));
+    }
+
+    #[test]
+    fn a_word_of_the_language_is_no_secret_of_anybody() {
+        let clean = |text: &str| text.contains("secret").then(|| "[REDACTED:v]".to_owned());
+        let stored = br#"{"secrets":["DB_PASSWORD"],"vault":{"secret":{"env":"X"}}}"#;
+        let hidden = Hidden::find(stored, &clean).unwrap();
+        assert_eq!(
+            hidden.places().1.iter().map(|place| place.words.as_str()).collect::<Vec<_>>(),
+            ["vault.secret"]
+        );
+    }
+
+    #[test]
+    fn what_was_hidden_is_known_again_from_the_plan() {
+        let (hidden, stored) = found(
+            "version: 1\ntasks:\n  - { id: a, title: 's3cret', run: 'log s3cret; log s3cret; log s3cret' }\n",
+        );
+        let values = hidden.values(std::str::from_utf8(&stored).unwrap());
+        assert_eq!(values, Some(vec![("v".to_owned(), "s3cret".to_owned())]));
+        let one = |rule: &str, value: &str| (rule.to_owned(), value.to_owned());
+        assert_eq!(replaced("a b c", "a [REDACTED:v] c"), Some(vec![one("v", "b")]));
+        let two = replaced("x=one,y=two;", "x=[REDACTED:v],y=[REDACTED:w];");
+        assert_eq!(two, Some(vec![one("v", "one"), one("w", "two")]));
+        assert_eq!(
+            replaced("one two three", "[REDACTED:v] [REDACTED:w]"),
+            None,
+            "which of them has two words?"
+        );
+        assert_eq!(replaced("onetwo", "[REDACTED:v][REDACTED:w]"), None);
+        assert_eq!(replaced("quite another", "a [REDACTED:v]"), None);
+        assert_eq!(Hidden::default().values("no plan"), Some(vec![]));
     }
 }

@@ -18,10 +18,10 @@ use regatta_engine::Engine;
 use regatta_engine::effect::Leave;
 use regatta_engine::outcome::RunStatus;
 use regatta_engine::state::Phase;
-use regatta_journal::{RunJournal, Which};
+use regatta_journal::{RunJournal, RunRecord, Which};
 use regatta_plan::Plan;
 use regatta_runtime::agents::Dialect;
-use regatta_runtime::escape::escape_path;
+use regatta_runtime::escape::{escape, escape_path};
 use regatta_runtime::keeper::{Containment, KeeperError, Program, Terms};
 use regatta_runtime::observer::{Observer, Told};
 use regatta_runtime::on_end;
@@ -108,7 +108,7 @@ pub fn go(context: &Context, journal: RunJournal, work: Work, watchers: &Watcher
             (&redactor, &mut std::io::stderr()),
         )
     {
-        err(&format!("warning: on_end: {error}\n"));
+        err(&format!("warning: on_end: {}\n", escape(&redactor.text(error.to_string()))));
     }
     Ok(exit)
 }
@@ -189,6 +189,18 @@ pub fn vault(context: &Context, plan: &Plan) -> Result<Vault, CliError> {
     });
     let mut vault = opened?;
     token::known().iter().for_each(|token| vault.hide("mcp-token", token.reveal()));
+    Ok(vault)
+}
+
+/// As [`vault`], for a plan that goes on with what a run of it left: what that run knew to be a secret is one, though its value
+/// may be another now.
+///
+/// # Errors
+/// As [`vault`].
+pub fn vault_after(context: &Context, plan: &Plan, record: &RunRecord) -> Result<Vault, CliError> {
+    let mut vault = vault(context, plan)?;
+    let known = view::repeated_secrets(record).unwrap_or_default();
+    known.iter().for_each(|(rule, value)| vault.hide(rule, value));
     Ok(vault)
 }
 

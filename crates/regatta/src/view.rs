@@ -161,6 +161,14 @@ pub fn plan_to_run(record: &RunRecord) -> Result<(Plan, Overrides), CliError> {
     laid(record, serde_json::from_str(&record.run.plan))
 }
 
+/// The secrets that the plan of a record repeats, as they were when the run began: the rule of each, and its value. `None` if
+/// they cannot be told for sure.
+#[must_use]
+pub fn repeated_secrets(record: &RunRecord) -> Option<Vec<(String, String)>> {
+    let flags: Flags = serde_json::from_str(&record.run.flags).ok()?;
+    flags.hidden.values(&record.run.plan)
+}
+
 /// What of the flags of a record is asked for here.
 #[derive(Default, serde::Deserialize)]
 struct Flags {

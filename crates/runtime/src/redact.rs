@@ -10,7 +10,7 @@
 //! Nobody but this module reads a [`Raw`]. What is looked for is known by `regatta-redact`; which values are declared,
 //! by `vault`.
 
-pub use regatta_redact::{Redactor, Stream, VERSION, personal, rules_of_markers};
+pub use regatta_redact::{Redactor, Stream, VERSION, Value, is_secret_name, personal, rules_of_markers};
 
 use regatta_plan::prompt::{Item, Trust};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

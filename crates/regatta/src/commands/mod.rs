@@ -34,6 +34,7 @@ pub mod revert;
 pub mod run;
 pub mod schema;
 pub mod status;
+pub mod telling;
 pub mod tool_call;
 pub mod tool_host;
 pub mod worktree;

@@ -3,6 +3,7 @@
 //! A plan file that changed is refused with the difference; what was validated is what runs.
 
 use crate::args::ResumeArgs;
+use crate::commands::telling::Telling;
 use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
@@ -18,7 +19,6 @@ use regatta_runtime::control::Command;
 use regatta_runtime::driven::Drivers;
 use regatta_runtime::leases;
 use regatta_runtime::orchestrator::{self, Work, now_wall_ms};
-use regatta_runtime::vault::Vault;
 use serde_json::Value;
 use std::path::Path;
 
@@ -91,7 +91,7 @@ fn take_up(
         Err(StoreError::Held { .. }) => return Ok(None),
         opened => opened.map_err(writing(&context.workspace))?,
     };
-    let vault = session::vault(context, &plan)?;
+    let vault = session::vault_after(context, &plan, &record)?;
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
     }
@@ -123,10 +123,13 @@ fn tell_changed_variables(plan: &Plan, record: &RunRecord) {
 }
 
 /// The first errors of a plan, a line each.
-fn first_errors(loaded: &Loaded) -> String {
+fn first_errors(loaded: &Loaded, telling: &Telling) -> String {
     let all = loaded.facts();
     let errors = all.iter().filter(|fact| fact.severity == Severity::Error);
-    let line = |fact: &Fact| format!("line {}: {} [{}]", fact.line, escape(&fact.message), fact.code);
+    let line = |fact: &Fact| match telling.text(fact.message.clone()) {
+        Some(message) => format!("line {}: {} [{}]", fact.line, escape(&message), fact.code),
+        None => format!("line {}: [{}]", fact.line, fact.code),
+    };
     let mut lines: Vec<String> = errors.clone().take(MAX_ERRORS).map(line).collect();
     if let more @ 1.. = errors.count().saturating_sub(MAX_ERRORS) {
         lines.push(format!("and {more} more"));
@@ -163,8 +166,9 @@ pub fn refuse_changed(
     }
     let loaded = source::load_raw(context, path, &given)?;
     let part: Option<Part> = serde_json::from_value(flags["part"].clone()).unwrap_or_default();
-    let errors = first_errors(&loaded);
-    let Some(now) = loaded.plan else {
+    let stored: Plan = view::stored_plan(record)?;
+    let Some(now) = loaded.plan.as_ref().cloned() else {
+        let errors = first_errors(&loaded, &Telling::of(context, (record, &stored), None));
         let why = if is_unchanged { "has errors under the settings" } else { "has changed and has errors" };
         let message = format!("plan `{}` {why} now:\n  {errors}", escape_path(path));
         return Err(CliError::new(Exit::InvalidPlan, message).hint(hint));
@@ -173,17 +177,18 @@ pub fn refuse_changed(
         let message = format!("plan `{}` has changed: {}", escape_path(path), error.message);
         CliError::new(Exit::InvalidPlan, message).hint(hint)
     })?;
-    let stored: Plan = view::stored_plan(record)?;
     if stored == now {
         return Ok(());
     }
-    let lines = regatta_plan::differences(&stored, &now, MAX_DIFFERENCES)
+    let telling = Telling::of(context, (record, &stored), Some(&now));
+    let told = |text| telling.text(text);
+    let lines = regatta_plan::differences(&stored, &now, (MAX_DIFFERENCES, &told))
         .map_err(|e| CliError::environment(format!("the plans cannot be compared: {e}")))?;
     if lines.is_empty() {
         return Ok(());
     }
-    let redactor = Vault::at_hand(&stored, &context.workspace).redactor(&stored);
-    let lines: Vec<String> = lines.into_iter().map(|line| redactor.text(line)).collect();
+    // A task may be called by what is a secret.
+    let lines: Vec<String> = lines.into_iter().map(|line| telling.line(line)).collect();
     let message = format!(
         "plan `{}` has changed since run {}:\n  {}",
         escape_path(path),

@@ -58,7 +58,7 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
     overrides.reuse = Some(Reuse::Retry { run: id.to_owned(), first_run, tasks });
     overrides.apply(&mut plan);
     run::check_repository(context, &plan)?;
-    let vault = session::vault(context, &plan)?;
+    let vault = session::vault_after(context, &plan, &record)?;
     let (next, warnings) = next_run(&record, (&plan, &overrides), &vault)?;
     warnings.iter().for_each(|line| err(line));
     drop(reader);

@@ -9,6 +9,7 @@ use crate::context::{Context, err};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::overrides::Overrides;
+use crate::render::escape::escape;
 use crate::session::Show;
 use crate::source::Source;
 use crate::view::{RunView, plan_to_run, reader, store_error};
@@ -16,13 +17,15 @@ use regatta_journal::{Reader, Which};
 use regatta_plan::{Defaults, Format, Given, Plan};
 use regatta_runtime::git::{Git, GitError, Oid, Repo};
 use regatta_runtime::landing::Report;
+use regatta_runtime::redact::is_secret_name;
+use regatta_runtime::vault::Vault;
 use regatta_runtime::yard::Names;
 
 /// Makes an inverse commit. Where it conflicts, that and the files are what the task says of itself; git writes names as ASCII.
 const REVERT: &str = r#"take_back() {
   commit=$1; shift
   git -c core.hooksPath=/dev/null -c commit.gpgSign=false revert --no-edit "$@" "$commit" && return
-  files=$(git -c core.quotePath=true diff --name-only --diff-filter=U | head -n 5 | sed 's/[\"]/\&/g' | tr '\n' ' ')
+  files=$(git -c core.quotePath=true diff --name-only --diff-filter=U | head -n 5 | sed 's/[\"]/\\&/g' | tr '\n' ' ')
   test -n "$files" || exit 1
   git revert --abort
   printf '{"status":"failed","summary":"taking back %s conflicts with what came after it, in %s"}' "$commit" "${files% }" >"$REGATTA_RESULT"
@@ -48,7 +51,8 @@ pub fn run(context: &Context, args: &RevertArgs) -> Result<Exit, CliError> {
     let target = target(report, id.as_str());
     let commits = landed_commits(&repo, report, &target)?;
     let text = plan_text(id.as_str(), &target, &repo.commit(&target).map_err(run::unusable)?, &commits);
-    let plan = with_gates(load(&text)?, &plan_to_run(&view.record)?.0);
+    let earlier = plan_to_run(&view.record)?.0;
+    let plan = with_secrets(context, with_gates(load(&text)?, &earlier), earlier);
     drop(reader);
     let unwritten = |e: serde_json::Error| CliError::environment(format!("the plan cannot be recorded: {e}"));
     let text = regatta_plan::canonical(&plan).map_err(unwritten)?;
@@ -61,7 +65,7 @@ pub fn run(context: &Context, args: &RevertArgs) -> Result<Exit, CliError> {
         err(&format!("taking back {count} of run {id}\n"));
     }
     let show = if args.json { Show::Json } else { Show::People };
-    run::launch(context, (&source, overrides), (show, args.detach))
+    run::launch(context, (&source, overrides), (show, args.detach), &view.record)
 }
 
 /// One inverse is enough: another one would conflict with it, or bring everything back.
@@ -165,6 +169,29 @@ fn with_gates(mut plan: Plan, of: &Plan) -> Plan {
         own.copy.clone_from(&earlier.copy);
         own.setup.clone_from(&earlier.setup);
         own.env.clone_from(&earlier.env);
+    }
+    plan
+}
+
+/// What checked the work has the variables that it had, and what was a secret is one. No gate has a secret of the vault, so
+/// one that cannot be had any more keeps nobody from taking a run back.
+fn with_secrets(context: &Context, mut plan: Plan, of: Plan) -> Plan {
+    plan.secrets = of.secrets;
+    plan.secrets
+        .extend(of.agents.into_values().flat_map(|agent| agent.env).filter(|name| is_secret_name(name)));
+    plan.env = of.env;
+    plan.mcp_servers = of.mcp_servers;
+    for (name, source) in of.vault {
+        let one = Plan { vault: [(name.clone(), source.clone())].into(), ..plan.clone() };
+        match Vault::open(&one, &context.workspace) {
+            Ok(_) => {
+                plan.vault.insert(name, source);
+            }
+            Err(error) => {
+                let line = format!("warning: {error}; it is not looked for in what gates write");
+                err(&(escape(&line) + "\n"));
+            }
+        }
     }
     plan
 }

@@ -276,7 +276,7 @@ impl RunHandle {
             Err(StoreError::Held { .. }) => return Ok(None),
             opened => opened.map_err(writing(workspace))?,
         };
-        let vault = session::vault(self.context(), &plan)?;
+        let vault = session::vault_after(self.context(), &plan, &record)?;
         let work = self.inner.desk.work(plan, vault);
         Ok(Some(Begin { journal: run, work: Work { reuse: overrides.reuse, ..work }, notes: Vec::new() }))
     }

@@ -48,6 +48,7 @@ mod gc;
 mod guard_blame;
 mod guard_sharing;
 mod guards;
+mod hidden_again;
 mod holders;
 mod hostile_files;
 mod hostile_names;

@@ -73,6 +73,13 @@ fn what_does_not_fit_any_more_is_refused_or_fails_and_moves_nothing() {
     git(&world, &["reset", "-q", "--hard", "main~3"]);
     let said = world.regatta(&["revert", &id]).exits(4);
     assert!(said.err.contains("does not contain what the run landed any more"), "{}", said.err);
+    let strange = with_plan("merge: { gates: ['true'] }\ntasks: [ { id: a, run: 'echo x >\"ä b.txt\"' } ]\n");
+    strange.regatta(&["run", "plan.yaml"]).exits(0);
+    strange.write("ä b.txt", "y\n");
+    git(&strange, &["commit", "-qam", "over it"]);
+    let said = strange.regatta(&["revert", &strange.run_id()]).exits(1);
+    let as_git_says = r#"in "\303\244 b.txt""#;
+    assert!(said.out.contains(as_git_says), "{}", said.out);
     let plain = with_plan("tasks: [ { id: a, run: 'true' } ]\n");
     plain.regatta(&["run", "plan.yaml"]).exits(0);
     let said = plain.regatta(&["revert", &plain.run_id()]).exits(2);

@@ -402,6 +402,11 @@ fn intact(done: &Done, workspace: &Path) -> Result<(), String> {
     }
 }
 
+/// What is journaled of a plan is without secrets.
+fn telling(actions: &Actions) -> impl Fn(String) -> Option<String> {
+    |text| Some(actions.redactor().text(text))
+}
+
 /// Why no work of a run is equal to that of a node, as far as the node of the same name tells.
 fn why_not_equal(earlier: &Earlier, actions: &Actions, node: NodeId) -> String {
     let task = actions.task(node);
@@ -413,7 +418,7 @@ fn why_not_equal(earlier: &Earlier, actions: &Actions, node: NodeId) -> String {
         return "there no content key was recorded".to_owned();
     }
     let before = &earlier.plan().tasks[other.index()];
-    match regatta_plan::changed_fields(before, task, &content::FIELDS) {
+    match regatta_plan::changed_fields((before, task), &content::FIELDS, &telling(actions)) {
         Ok(lines) if !lines.is_empty() => lines.join(", "),
         _ => "a file it reads, a value it refers to or a variable it gets has changed".to_owned(),
     }
@@ -428,7 +433,7 @@ fn same_task<'a>(earlier: &'a Earlier, actions: &Actions, node: NodeId) -> Resul
         return Err(format!("there it ended as {}", earlier.fates()[other.index()].outcome.name()));
     };
     let before = &earlier.plan().tasks[other.index()];
-    match regatta_plan::changed_fields(before, task, &FIELDS_APART) {
+    match regatta_plan::changed_fields((before, task), &FIELDS_APART, &telling(actions)) {
         Ok(lines) if !lines.is_empty() => return Err(lines.join(", ")),
         Ok(_) => {}
         Err(error) => return Err(error.to_string()),

@@ -1,0 +1,159 @@
+//! Spec 9 "Secrets": what a run knew to be a secret is one for whatever is told of its plan and for each run that follows it.
+
+use crate::repo_world::with_plan;
+use crate::world::World;
+use std::path::{Path, PathBuf};
+
+const VALUE: &str = "hunter2hunter2";
+
+/// A secret of the vault that a command prints: whoever only looks does not run it.
+const BY_COMMAND: &str = "vault: { pw: { command: [cat, pw] } }";
+
+fn world(vault: &str, run: &str) -> World {
+    let world = World::with(&format!(
+        "version: 1\n{vault}\ntasks:\n  - {{ id: a, title: 'login, for long, to all of these machines with {VALUE}', run: '{run}' }}\n"
+    ));
+    world.write("pw", &format!("{VALUE}\n"));
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(world.path("pw"), mode).unwrap();
+    world
+}
+
+fn change(world: &World, from: &str, to: &str) {
+    let text = world.read("plan.yaml");
+    assert!(text.contains(from), "{text}");
+    world.write("plan.yaml", &text.replace(from, to));
+}
+
+#[test]
+fn what_changed_of_a_plan_is_told_without_the_secrets_that_it_repeats() {
+    for vault in [BY_COMMAND, "vault: { pw: { file: pw } }"] {
+        let world = world(vault, &format!("echo login {VALUE}; false"));
+        world.regatta(&["run", "plan.yaml"]).exits(1);
+        change(&world, "; false", "; true");
+        change(&world, "login, for", "log in, for");
+        let said = world.regatta(&["retry"]).exits(3);
+        assert!(!said.err.contains("hunter"), "{}", said.err);
+        let run = "`run` was \"echo login [REDACTED:vault.pw]; false\", is \"echo login [REDACTED:vault.pw]; true\"";
+        assert!(said.err.contains(run) && said.err.contains("log in, for long"), "{}", said.err);
+        // A secret that was changed since is one still.
+        world.write("pw", "another-one-now");
+        let said = world.regatta(&["retry"]).exits(3);
+        assert!(!said.err.contains("hunter") && said.err.contains("[REDACTED:vault.pw]"), "{}", said.err);
+        // Of a new text nothing is told if a secret cannot be had: it may stand there.
+        std::fs::remove_file(world.path("pw")).unwrap();
+        change(&world, "; true", " another-one-now");
+        let said = world.regatta(&["retry"]).exits(3);
+        assert!(!said.err.contains("hunter") && !said.err.contains("another"), "{}", said.err);
+        assert!(said.err.contains("task `a`: `run` has changed"), "{}", said.err);
+        world.write(
+            "plan.yaml",
+            &world.read("plan.yaml").replace("id: a", &format!("id: a, cwd: ../{VALUE}")),
+        );
+        let said = world.regatta(&["retry"]).exits(3);
+        assert!(said.err.contains("has errors now") && !said.err.contains("hunter"), "{}", said.err);
+    }
+}
+
+/// A task that is not done again says why; that is journaled.
+#[test]
+fn why_work_is_not_reused_is_told_without_the_secrets_of_the_plan() {
+    let world = world(BY_COMMAND, &format!("echo login {VALUE}"));
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let first = world.run_id();
+    let more = "and a long end of it, so that much of it is cut away when it is told";
+    change(&world, VALUE, &format!("to all of the machines that there are {VALUE} {more}"));
+    world.regatta(&["run", "plan.yaml", "--reuse", &first]).exits(0);
+    let said = world.regatta(&["explain", "a"]).exits(0).out + &world.regatta(&["events"]).exits(0).out;
+    assert!(said.contains("`run` was") && !said.contains("hunter"), "{said}");
+}
+
+#[test]
+fn a_secret_that_was_changed_is_hidden_in_what_a_retry_writes_too() {
+    let world = world(BY_COMMAND, &format!("echo login {VALUE}; false"));
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    world.write("pw", "another-one-now");
+    world.regatta(&["retry"]).exits(1);
+    let said = world.regatta(&["logs", "a"]).out + &world.regatta(&["status"]).out;
+    assert!(said.contains("login [REDACTED:vault.pw]") && !said.contains("hunter"), "{said}");
+}
+
+/// Every file of the store that says it.
+fn files_with(dir: &Path, text: &str) -> Vec<PathBuf> {
+    let all = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let says = |path: PathBuf| match path.is_dir() {
+        true => files_with(&path, text),
+        false => {
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            let found = bytes.windows(text.len()).any(|part| part == text.as_bytes());
+            if found { vec![path] } else { vec![] }
+        }
+    };
+    all.flat_map(says).collect()
+}
+
+#[test]
+fn a_run_that_is_taken_back_keeps_its_secrets() {
+    for (more, warns) in [(&[][..], false), (&["--detach"], true)] {
+        let mut world = with_plan(&format!(
+            "{BY_COMMAND}\nenv: [DEPLOY_TOKEN, COLOUR]\nmerge: {{ gates: ['echo gate {VALUE} $DEPLOY_TOKEN $COLOUR'] }}\n\
+             mcp_servers: {{ none: {{ command: no-such-program, env: {{ API_TOKEN: literal-of-it }} }} }}\n\
+             tasks: [ {{ id: a, run: 'echo new >new.txt' }} ]\n"
+        ));
+        world.set("DEPLOY_TOKEN", "value-of-the-deployer");
+        world.set("COLOUR", "blue");
+        world.write("pw", VALUE);
+        world.regatta(&["run", "plan.yaml"]).exits(0);
+        // What cannot be had any more keeps nobody from it, and was a secret all the same.
+        world.write("pw", if warns { "" } else { VALUE });
+        let said = world.regatta(&[&["revert", &world.run_id()], more].concat()).exits(0);
+        assert_eq!(said.err.contains("warning: the secret `pw` of the vault"), warns, "{}", said.err);
+        world.follow("run_ended", 1);
+        assert_eq!(world.regatta(&["status", "--json"]).json()["status"], "succeeded");
+        for secret in ["hunter2", "value-of-the-deployer"] {
+            let mut found = files_with(&world.run_dir(), secret);
+            // By the name of a gate it is found again what it said of a tree.
+            found.retain(|path| !path.ends_with("gates.jsonl"));
+            assert!(
+                found.is_empty() && !(said.out.clone() + &said.err).contains(secret),
+                "{found:?} {}",
+                said.err
+            );
+        }
+        let marked =
+            files_with(&world.run_dir(), "gate [REDACTED:vault.pw] [REDACTED:env.DEPLOY_TOKEN] blue");
+        assert!(!marked.is_empty(), "the gate has the variables that it had");
+    }
+}
+
+#[test]
+fn a_command_at_the_end_that_cannot_be_run_is_told_without_secrets_and_steers_no_terminal() {
+    let world = World::with(&format!(
+        "version: 1\n{BY_COMMAND}\non_end: [\"./\\e[31m{VALUE}\"]\ntasks: [ {{ id: a, run: 'true' }} ]\n"
+    ));
+    world.write("pw", VALUE);
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert!(said.err.contains("warning: on_end: `") && said.err.contains("cannot be run"), "{}", said.err);
+    assert!(!said.err.contains('\u{1b}') && !said.err.contains("hunter"), "{}", said.err);
+}
+
+#[test]
+fn every_place_of_a_plan_that_repeats_a_secret_is_hidden_or_told_to_be_a_name() {
+    let mut world = with_plan("");
+    world.set("DEPLOY_TOKEN", VALUE);
+    let plan = format!(
+        "env: [DEPLOY_TOKEN]\nagents: {{ r: {{ command: ['true'], model: {VALUE} }} }}\nmerge: {{ gates: ['test {VALUE}'] }}\n\
+         tasks:\n  - {{ id: t, tool: template, params: {{ text: t, vars: {{ {VALUE}: 1 }} }} }}\n  - {{ id: a, run: 'echo new >new.txt' }}\n"
+    );
+    world.write("plan.yaml", &(world.read("plan.yaml") + &plan));
+    let said = world.regatta(&["run", "plan.yaml"]);
+    let line = |end: &str| {
+        let found =
+            said.err.lines().find(|line| line.starts_with("warning: a secret") && line.ends_with(end));
+        found.unwrap_or_else(|| panic!("{end}: {}", said.err)).to_owned()
+    };
+    let hidden = line("let tasks have it by `vault`");
+    assert!(hidden.contains("agents.r.model") && hidden.contains("merge.gates.0.name"), "{hidden}");
+    assert!(line("call it something else").contains("task `t`: params.vars.[REDACTED"), "{}", said.err);
+    assert!(!said.err.contains(VALUE), "{}", said.err);
+}
