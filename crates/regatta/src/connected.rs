@@ -13,7 +13,7 @@ use regatta_plan::Plan;
 use regatta_plan::model::{Dialect, built_in};
 use regatta_runtime::connecting::connect;
 use regatta_runtime::redact::Redactor;
-use regatta_runtime::tools::{Findings, judge};
+use regatta_runtime::tools::{Findings, Objection, judge};
 use serde_json::{Value, json};
 
 /// What is found; nothing where no task names a server.
@@ -28,7 +28,7 @@ pub fn findings(context: &Context, plan: &Plan) -> Result<Findings, CliError> {
     let mut found = judge(plan, &connect(plan, &vault, &context.workspace));
     // Names of the plan are in it, and what servers said.
     let redactor = Redactor::default();
-    for line in found.errors.iter_mut().chain(&mut found.warnings) {
+    for line in found.errors.iter_mut().map(|(_, line)| line).chain(&mut found.warnings) {
         *line = redactor.text(std::mem::take(line));
     }
     Ok(found)
@@ -60,7 +60,7 @@ pub fn verdict(found: &Findings) -> Result<(), CliError> {
 
 /// Says what is found.
 pub fn tell(found: &Findings) {
-    found.errors.iter().for_each(|line| err(&format!("error: {}\n", escape(line))));
+    found.errors.iter().for_each(|(_, line)| err(&format!("error: {}\n", escape(line))));
     found.warnings.iter().for_each(|line| err(&format!("warning: {}\n", escape(line))));
 }
 
@@ -74,13 +74,21 @@ pub fn open_names(context: &Context, plan: &Plan) -> Result<Findings, CliError> 
     if open { findings(context, plan) } else { Ok(Findings::default()) }
 }
 
-/// What a request is answered whose tools nobody has (formats 1); nothing if nothing is found.
+/// What a request is answered whose calls would fail (formats 1); nothing if nothing is found.
 #[must_use]
 pub fn refusal(found: &Findings) -> Option<Value> {
-    let first = found.errors.first()?;
-    let problem = |message: &String| json!({ "code": "UNKNOWN_TOOL", "message": message });
+    let problem = |(what, message): &(Objection, String)| {
+        let code = match what {
+            Objection::Tool => "UNKNOWN_TOOL",
+            Objection::Params => "PARALLEL_EXECUTION_ERROR",
+        };
+        json!({ "code": code, "message": message })
+    };
     let problems: Vec<_> = found.errors.iter().map(problem).collect();
-    let error = json!({ "code": "UNKNOWN_TOOL", "message": first, "problems": problems });
+    // A tool that there is none of tells more than a parameter that does not fit.
+    let unknown = found.errors.iter().find(|(what, _)| *what == Objection::Tool);
+    let mut error = problem(unknown.or(found.errors.first())?);
+    error["problems"] = problems.into();
     Some(json!({ "success": false, "error": error }))
 }
 

@@ -35,10 +35,12 @@ impl Actions {
             Value::Object(map) => map,
             _ => serde_json::Map::new(),
         };
+        let (servers, missing) = self.servers_of(tool)?;
         let order = Order {
             tool: tool.to_owned(),
             params: resolved,
-            servers: self.servers_of(tool)?,
+            servers,
+            missing,
             own_origin: params.get("url").and_then(Value::as_str).and_then(literal_origin),
             private: params
                 .iter()
@@ -91,20 +93,32 @@ impl Actions {
         names.iter().map(of).collect()
     }
 
-    /// The servers that a tool may be of.
-    fn servers_of(&self, tool: &str) -> Result<BTreeMap<String, Server>, Refusal> {
-        let servers = &self.plan().mcp_servers;
-        let named = |name: &str| servers.get_key_value(name).into_iter();
-        let found: Vec<(&String, &McpServer)> = match tool.split_once('/') {
-            Some((name, _)) => named(name).collect(),
-            None if built_in(tool).is_some() => Vec::new(),
-            None => servers.iter().collect(),
-        };
-        let refuse = |why: Unresolved| Refusal { cause: Cause::Resolution, message: why.0 };
-        found
-            .into_iter()
-            .map(|(name, server)| Ok((name.clone(), resolve(server, &Known(self)).map_err(refuse)?)))
-            .collect()
+    /// The servers that a tool may be of; and why others, which nobody named, cannot be asked for it.
+    ///
+    /// # Errors
+    /// A reference of the one that is named, or of each that it may be of, has no value.
+    fn servers_of(
+        &self,
+        tool: &str,
+    ) -> Result<(BTreeMap<String, Server>, BTreeMap<String, String>), Refusal> {
+        let (mut found, mut missing) = (BTreeMap::new(), BTreeMap::new());
+        if built_in(tool).is_some() {
+            return Ok((found, missing));
+        }
+        let refuse = |why: String| Refusal { cause: Cause::Resolution, message: why };
+        let named = tool.split_once('/').map(|(name, _)| name);
+        let servers = self.plan().mcp_servers.iter().filter(|(name, _)| named.is_none_or(|of| of == *name));
+        for (name, server) in servers {
+            match resolve(server, &Known(self)) {
+                Ok(server) => drop(found.insert(name.clone(), server)),
+                Err(why) if named.is_some() => return Err(refuse(why.0)),
+                Err(why) => drop(missing.insert(name.clone(), why.0)),
+            }
+        }
+        match missing.first_key_value() {
+            Some((name, why)) if found.is_empty() => Err(refuse(format!("server `{name}`: {why}"))),
+            _ => Ok((found, missing)),
+        }
     }
 }
 

@@ -38,6 +38,7 @@ impl Actions {
             tool: JOIN.to_owned(),
             params,
             servers: BTreeMap::new(),
+            missing: BTreeMap::new(),
             own_origin: None,
             private: Vec::new(),
             number,

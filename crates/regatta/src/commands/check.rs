@@ -46,7 +46,7 @@ fn plan(context: &Context, path: &Path, args: &CheckArgs) -> Result<Exit, CliErr
         out(&format!("{}\n", facts(&loaded, &by_servers)));
     } else {
         err(&loaded.render(context.color));
-        refused.iter().for_each(|line| err(&format!("error: {}\n", escape(line))));
+        refused.iter().for_each(|(_, line)| err(&format!("error: {}\n", escape(line))));
         doubted.iter().for_each(|line| err(&format!("warning: {}\n", escape(line))));
         let warnings = loaded.problems.len() - loaded.errors() + doubted.len();
         let verdict = match (&loaded.plan, errors) {
@@ -69,7 +69,7 @@ pub fn facts(loaded: &Loaded, by_servers: &Findings) -> Value {
     let refused = &by_servers.errors;
     let conflicts = loaded.plan.as_ref().map(regatta_plan::conflicts).unwrap_or_default();
     let mut problems = json!(loaded.facts());
-    let told = refused.iter().map(|message| json!({ "severity": "error", "message": message }));
+    let told = refused.iter().map(|(_, message)| json!({ "severity": "error", "message": message }));
     let doubts =
         by_servers.warnings.iter().map(|message| json!({ "severity": "warning", "message": message }));
     problems.as_array_mut().into_iter().for_each(|list| list.extend(told.clone().chain(doubts.clone())));

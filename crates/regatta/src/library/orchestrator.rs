@@ -177,7 +177,8 @@ impl Desk {
         overrides.recorded = prediction::try_recorded(&self.context, &source.plan).unwrap_or_default();
         let found = connected::open_names(&self.context, &source.plan)?;
         connected::verdict(&found).map_err(|error| {
-            let message = format!("{}: {}", error.message, found.errors.join(", "));
+            let objections: Vec<&str> = found.errors.iter().map(|(_, line)| line.as_str()).collect();
+            let message = format!("{}: {}", error.message, objections.join(", "));
             CliError { message, ..error }
         })?;
         let mut laid = source.plan.clone();

@@ -99,6 +99,7 @@ mod mending;
 mod merging;
 mod model;
 mod name_lists;
+mod names_of_tools;
 mod not_landed;
 mod on_end;
 mod outcomes;

@@ -21,11 +21,20 @@ pub struct ToolFacts {
 /// What each server lists, or why it lists nothing.
 pub type Listed = BTreeMap<String, Result<Vec<ToolFacts>, String>>;
 
+/// What keeps a call from being made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Objection {
+    /// Nobody, or nobody that can be asked, has its tool, or more than one has.
+    Tool,
+    /// Its parameters do not fit.
+    Params,
+}
+
 /// What is wrong with the calls of a plan, each a line for people.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Findings {
     /// Calls that would fail.
-    pub errors: Vec<String>,
+    pub errors: Vec<(Objection, String)>,
     /// Calls that are probably not meant so.
     pub warnings: Vec<String>,
 }
@@ -34,12 +43,6 @@ pub struct Findings {
 #[must_use]
 pub fn judge(plan: &Plan, listed: &Listed) -> Findings {
     let mut found = Findings::default();
-    for (server, tools) in listed {
-        if let Err(why) = tools {
-            let line = format!("server `{server}`: {why}");
-            if is_needed(plan, server, listed) { found.errors.push(line) } else { found.warnings.push(line) }
-        }
-    }
     for (task, action) in plan.calls() {
         let Action::Tool { tool, params } = action else { continue };
         if built_in(tool).is_some() {
@@ -54,7 +57,17 @@ pub fn judge(plan: &Plan, listed: &Listed) -> Findings {
                 }
             }
             Ok(None) => {}
-            Err(why) => found.errors.push(format!("task `{}` names {why}", task.id)),
+            Err(why) => {
+                found.errors.push((Objection::Tool, format!("task `{}` names {why}", task.id)));
+            }
+        }
+    }
+    let silent = listed.iter().filter_map(|(server, tools)| Some((server, tools.as_ref().err()?)));
+    for (server, why) in silent {
+        let line = format!("server `{server}`: {why}");
+        match is_needed(plan, server, listed) {
+            true => found.errors.push((Objection::Tool, line)),
+            false => found.warnings.push(line),
         }
     }
     found
@@ -73,7 +86,7 @@ fn is_needed(plan: &Plan, server: &str, listed: &Listed) -> bool {
         })
 }
 
-/// The tool that a name means; `None` if its server could not be asked.
+/// The tool that a name means; `None` if the server that it names could not be asked.
 fn of<'a>(tool: &str, listed: &'a Listed) -> Result<Option<&'a ToolFacts>, String> {
     let find = |server: &str, name: &str| {
         let tools = listed.get(server).and_then(|tools| tools.as_ref().ok());
@@ -94,13 +107,21 @@ fn of<'a>(tool: &str, listed: &'a Listed) -> Result<Option<&'a ToolFacts>, Strin
     let servers: Vec<&String> = listed.keys().filter(|server| find(server, tool).is_some()).collect();
     match servers[..] {
         [server] => Ok(find(server, tool)),
-        [] if listed.values().any(Result::is_err) => Ok(None),
         [] => {
             let theirs =
                 listed.keys().find_map(|server| Some(format!("{server}/{}", nearest(tool, known(server)?)?)));
             let ours = || nearest(tool, BUILT_IN.iter().map(|tool| tool.name)).map(str::to_owned);
             let near = theirs.or_else(ours);
-            Err(format!("tool `{tool}`, which is not built in, and which no server has{}", hint(near)))
+            let silent: Vec<String> = listed
+                .iter()
+                .filter(|(_, said)| said.is_err())
+                .map(|(name, _)| format!("`{name}`"))
+                .collect();
+            let of = match silent.len() {
+                0 => "no server has".to_owned(),
+                _ => format!("no server has that could be asked ({} could not)", silent.join(", ")),
+            };
+            Err(format!("tool `{tool}`, which is not built in, and which {of}{}", hint(near)))
         }
         _ => {
             let names: Vec<String> = servers.iter().map(|server| format!("`{server}/{tool}`")).collect();
@@ -114,11 +135,12 @@ fn check_params(
     task: &Task,
     (tool, facts): (&str, &ToolFacts),
     params: &BTreeMap<String, Value>,
-    errors: &mut Vec<String>,
+    errors: &mut Vec<(Objection, String)>,
 ) {
+    let mut object = |line: String| errors.push((Objection::Params, line));
     let validator = match jsonschema::validator_for(&facts.schema) {
         Ok(validator) => validator,
-        Err(error) => return errors.push(format!("the schema of tool `{tool}` cannot be used: {error}")),
+        Err(error) => return object(format!("the schema of tool `{tool}` cannot be used: {error}")),
     };
     let params = Value::Object(params.iter().map(|(k, v)| (k.clone(), v.clone())).collect::<Map<_, _>>());
     let open = open_paths(&params);
@@ -133,7 +155,7 @@ fn check_params(
         }
         let place =
             if at.is_empty() { "`params`".to_owned() } else { format!("`params{}`", at.replace('/', ".")) };
-        errors.push(format!("task `{}` calls `{tool}` with {place} that do not fit: {error}", task.id));
+        object(format!("task `{}` calls `{tool}` with {place} that do not fit: {error}", task.id));
     }
 }
 
@@ -202,12 +224,20 @@ mod tests {
         )
     }
 
+    fn lines(found: &Findings) -> Vec<&str> {
+        found.errors.iter().map(|(_, line)| line.as_str()).collect()
+    }
+
     #[test]
     fn a_schema_is_held_against_what_is_known_and_not_against_what_a_reference_will_give() {
         let check = |params: &str, words: &[&str]| {
-            let found = judged(&format!("  - {{ id: a, tool: s/get, params: {params} }}\n")).errors;
+            let found = judged(&format!("  - {{ id: a, tool: s/get, params: {params} }}\n"));
+            let of_params = found.errors.iter().filter(|(what, _)| *what == Objection::Params).count();
+            let found = lines(&found);
             assert!(
-                found.len() == words.len() + 1 && words.iter().all(|w| found.iter().any(|f| f.contains(w))),
+                found.len() == words.len() + 1
+                    && of_params == words.len()
+                    && words.iter().all(|w| found.iter().any(|f| f.contains(w))),
                 "{params}: {found:?}"
             );
         };
@@ -224,11 +254,11 @@ mod tests {
             "  - { id: a, tool: s/gets, params: { n: 1 } }\n  - { id: b, tool: both, params: { n: 1 } }\n  - { id: c, tool: only, params: { n: 1 }, effect: idempotent }\n  - { id: d, tool: s/drop, params: { n: 1 }, effect: pure }\n  - { id: e, tool: s/get, params: { n: 1 }, effect: pure }\n  - { id: f, tool: s/drop, params: { n: 1 } }\n",
         );
         assert_eq!(
-            found.errors,
+            lines(&found),
             [
-                "server `u`: it is ill",
                 "task `a` names tool `s/gets`, which server `s` does not have; did you mean `s/get`?",
                 "task `b` names tool `both`, which more than one server has: name `s/both` or `t/both`",
+                "server `u`: it is ill",
             ]
         );
         assert_eq!(

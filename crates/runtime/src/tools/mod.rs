@@ -23,8 +23,8 @@ pub const SERVER_NAME: &str = "regatta";
 
 pub(crate) use built_in::{Contribution, JOIN, Stored, literal_origin};
 pub use call::call;
-pub use facts::{Findings, Listed, ToolFacts, judge};
-pub use host::host;
+pub use facts::{Findings, Listed, Objection, ToolFacts, judge};
+pub use host::{MARKER, host};
 pub(crate) use host::{NoServer, is_ours, list_all};
 pub(crate) use names::variables_of;
 pub(crate) use order::{Order, Server};

@@ -23,6 +23,9 @@ pub(crate) struct Order {
     /// The servers that it may be of, by name; none for a tool of our own.
     #[serde(default)]
     pub(crate) servers: BTreeMap<String, Server>,
+    /// Why others that it may be of cannot be asked, by name.
+    #[serde(default)]
+    pub(crate) missing: BTreeMap<String, String>,
     /// The origin of the address, if the plan itself says it in full.
     #[serde(default)]
     pub(crate) own_origin: Option<String>,

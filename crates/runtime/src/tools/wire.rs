@@ -32,6 +32,9 @@ pub(super) struct Call {
     pub(super) tool: String,
     pub(super) params: Map<String, Value>,
     pub(super) servers: BTreeMap<String, Server>,
+    /// Why others that it may be of cannot be asked, by name.
+    #[serde(default)]
+    pub(super) missing: BTreeMap<String, String>,
     /// The directory that a server works in.
     pub(super) root: PathBuf,
     pub(super) idempotency_key: String,
@@ -45,6 +48,7 @@ impl Call {
             tool: order.tool.clone(),
             params: order.params.clone(),
             servers: order.servers.clone(),
+            missing: order.missing.clone(),
             root,
             idempotency_key: order.idempotency_key.clone(),
             grace_ms: order.grace_ms,

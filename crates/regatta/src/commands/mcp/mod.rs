@@ -28,11 +28,12 @@ mod tools;
 mod waiting;
 
 use crate::args::McpArgs;
-use crate::context::Context;
+use crate::context::{Context, err};
 use crate::error::CliError;
 use crate::exit::Exit;
 use product::Product;
 use regatta_plan::nearest;
+use regatta_runtime::tools::MARKER;
 use server::{Shared, serve};
 use std::time::Duration;
 use tools::NAMES;
@@ -49,8 +50,11 @@ pub fn run(context: &Context, args: &McpArgs) -> Result<Exit, CliError> {
             .hint(format!("tools: {}", NAMES.join(", "))));
     }
     let inside_task = std::env::var_os("REGATTA_TASK_ID").is_some_and(|task| !task.is_empty());
-    let offer = Product { tools: args.tools.clone(), read_only: args.read_only, inside_task };
-    if offer.is_empty() {
+    let of_run = std::env::var_os(MARKER).is_some_and(|marker| !marker.is_empty());
+    let offer = Product { tools: args.tools.clone(), read_only: args.read_only, inside_task, of_run };
+    if of_run {
+        err("no tool is offered: this was started by a server of tools of a run, and a run never calls us\n");
+    } else if offer.is_empty() {
         let message = "no tool is left to serve: those of `--tools` are none that are offered here";
         let hint = "`--read-only` leaves tools that change nothing; inside a task there are few";
         return Err(CliError::usage(message).hint(hint));

@@ -19,14 +19,16 @@ pub struct Product {
     pub read_only: bool,
     /// The server was started inside a task of a run.
     pub inside_task: bool,
+    /// The server was started by a server of tools of a run, or is one: it offers no tool, for a run never calls us.
+    pub of_run: bool,
 }
 
 impl Product {
     fn rows(&self) -> impl Iterator<Item = &'static Row> {
-        let Product { tools, read_only, inside_task } = self;
+        let Product { tools, read_only, inside_task, of_run } = self;
         ROWS.iter().filter(move |row| {
             let named = tools.is_empty() || tools.iter().any(|name| name == row.name);
-            named && row.is_offered(*inside_task) && (!read_only || row.manner == Manner::Looks)
+            !of_run && named && row.is_offered(*inside_task) && (!read_only || row.manner == Manner::Looks)
         })
     }
 
@@ -47,6 +49,9 @@ impl Product {
 
 impl Offer for Product {
     fn instructions(&self) -> String {
+        if self.of_run {
+            return "No tool is offered here: a run of Regatta started this server, and a run never calls us.".to_owned();
+        }
         let has = |name: &str| self.row(name).is_some();
         let mut said =
             "Runs graphs of tool calls, shell commands and coding agents: parallel, durable, explained."

@@ -97,11 +97,9 @@ impl Connection {
                 (None, begin(Ears(news.clone()), http::transport(url, headers)?, way).await?)
             }
         };
-        // One that is started is known by its program.
+        // Also one that is started: another program may have started us.
         let info = service.peer_info();
-        if process.is_none()
-            && info.and_then(|info| info.server_info.clone()).is_some_and(|info| info.name == SERVER_NAME)
-        {
+        if info.and_then(|info| info.server_info.clone()).is_some_and(|info| info.name == SERVER_NAME) {
             return Err(No { why: NoServer::Ourselves, is_of_handshake: false });
         }
         let spoken = service.peer_info().map(|info| info.protocol_version.clone());

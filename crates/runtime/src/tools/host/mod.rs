@@ -20,6 +20,7 @@ mod result;
 
 pub(crate) use connection::NoServer;
 pub(crate) use listing::list_all;
+pub use process::MARKER;
 pub(crate) use process::is_ours;
 
 use super::wire::{Ask, Call, End, SOCKET, Tell, read, write};

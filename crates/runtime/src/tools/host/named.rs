@@ -26,8 +26,9 @@ pub(super) async fn find(
         return Ok((key, tool.to_owned(), connection));
     }
     let (mut found, mut near, mut candidates) = (None, Vec::new(), Vec::new());
-    // Perhaps it is another's.
-    let mut missing: Vec<(&str, String)> = Vec::new();
+    // Perhaps it is of one that cannot be asked.
+    let mut missing: Vec<(&str, String)> =
+        call.missing.iter().map(|(name, why)| (name.as_str(), why.clone())).collect();
     for (name, server) in call.servers.iter().filter(|(_, server)| !is_ours(server, &call.root)) {
         let (key, mut connection) = match open(call, pool, (name, server)).await {
             Err(NoServer::Ourselves) => continue,
@@ -71,10 +72,11 @@ pub(super) async fn find(
                 candidates.join(" or ")
             )))
         }
-        (None, _) => Err(match missing.first() {
-            Some((name, why)) => failed(name, why),
-            None => End::Failed(unknown(&call.tool, &near)),
-        }),
+        (None, _) => {
+            let silent =
+                missing.iter().map(|(name, why)| format!("; server `{name}` could not be asked: {why}"));
+            Err(End::Failed(unknown(&call.tool, &near) + &silent.collect::<String>()))
+        }
     }
 }
 

@@ -18,8 +18,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-/// The variable that marks what a server started.
-const MARKER: &str = "REGATTA_TOOL_SERVER";
+/// The variable that marks what a server of a run started; it is set for nobody else.
+pub const MARKER: &str = "REGATTA_TOOL_SERVER";
 /// The end of standard error that is kept for messages.
 const LAST_WORDS_BYTES: usize = 2 << 10;
 /// So often strays are looked for; each look ends all that are there.
