@@ -84,9 +84,18 @@ impl Local {
 
     /// Leases that a running attempt took by itself go back: those named, or all of them. Answers which, for people.
     pub(crate) fn give_some_back(&mut self, node: NodeId, task: &str, names: &[String]) -> String {
-        let text = if names.is_empty() { "all of its own".to_owned() } else { names.join(", ") };
         let released = self.leases.give_back(task, names);
         let gone = self.check(released).unwrap_or_default();
+        let (held, not): (Vec<&str>, Vec<&str>) =
+            names.iter().map(String::as_str).partition(|name| gone.iter().any(|lease| lease.name == *name));
+        let mut text = match (names.is_empty(), held.is_empty()) {
+            (true, _) if !gone.is_empty() => "all of its own".to_owned(),
+            (_, true) => "nothing".to_owned(),
+            (_, false) => held.join(", "),
+        };
+        if !not.is_empty() {
+            text.push_str(&format!("; not taken by this task: {}", not.join(", ")));
+        }
         self.arrivals.push_back(input(node, (LeaseChange::Dropped, text.clone()), &gone).into());
         text
     }

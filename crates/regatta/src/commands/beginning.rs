@@ -2,6 +2,7 @@
 
 use crate::context::{Context, err};
 use crate::error::CliError;
+use crate::mcp_json;
 use crate::render::escape::escape;
 use regatta_plan::{Hidden, Place, Plan};
 use regatta_runtime::git::{Head, Repo};
@@ -47,14 +48,14 @@ pub fn tell(context: &Context, plan: &Plan, (run, plan_file): (&str, Option<&Pat
 }
 
 /// What a plan, as it is to be stored, repeats of the secrets that it declares: how it is to be shown, and lines for
-/// people that name the places. `file` is the plan's own, if it has one.
+/// people that name the places. `file` is the plan's own, if it has one; servers may be of the workspace.
 ///
 /// # Errors
 /// The stored plan is no JSON.
 pub fn literals(
     (plan, stored): (&Plan, &[u8]),
     vault: &Vault,
-    file: Option<&str>,
+    (workspace, file): (&Path, Option<&str>),
 ) -> Result<(Hidden, Vec<String>), CliError> {
     let redactor = vault.redactor(plan);
     if !redactor.holds_declared(stored) {
@@ -64,25 +65,43 @@ pub fn literals(
         .map_err(|e| CliError::environment(format!("the plan cannot be recorded: {e}")))?;
     let (places, names) = hidden.places();
     let of_plan = file.map_or_else(|| "the plan".to_owned(), |file| format!("plan `{}`", escape(file)));
-    let line = |(rule, at): (String, Vec<&str>), what: &str| {
+    let of_workspace = format!("`{}` of the workspace", mcp_json::NAME);
+    let line = |(rule, at): (String, Vec<&str>), (file, what): (&str, &str)| {
         let more = match at.len().saturating_sub(MOST_PLACES) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
         let at = at[..at.len().min(MOST_PLACES)].join(", ");
-        let line = format!("warning: a secret ({rule}) stands in {of_plan} at {at}{more}; {what}\n");
+        let line = format!("warning: a secret ({rule}) stands in {file} at {at}{more}; {what}\n");
         // The place may be named by what is a secret.
         escape(redactor.text(line).trim_end()) + "\n"
     };
-    let kept = "it is stored with the run, and hidden where the plan is shown: let tasks have it by `vault`";
+    let stored = "it is stored with the run, and hidden where the plan is shown";
+    let kept = format!("{stored}: let tasks have it by `vault`");
+    let lent = format!("{stored}: let the server have it by a variable, `${{NAME}}`");
     let open = "a name is shown as it is: call it something else";
-    let mut lines: Vec<String> = by_rule(places).into_iter().map(|found| line(found, kept)).collect();
-    lines.extend(by_rule(names).into_iter().map(|found| line(found, open)));
+    let servers = lent_servers(plan, workspace);
+    let is_lent = |place: &&Place| servers.iter().any(|server| place.words.starts_with(server));
+    let (theirs, own): (Vec<&Place>, Vec<&Place>) = places.iter().partition(is_lent);
+    let mut lines = Vec::new();
+    let mut tell = |places: Vec<&Place>, what: (&str, &str)| {
+        lines.extend(by_rule(places).into_iter().map(|found| line(found, what)));
+    };
+    tell(own, (&of_plan, &kept));
+    tell(theirs, (&of_workspace, &lent));
+    tell(names.iter().collect(), (&of_plan, open));
     Ok((hidden, lines))
 }
 
+/// How places begin in servers that the plan has from the workspace.
+fn lent_servers(plan: &Plan, workspace: &Path) -> Vec<String> {
+    let lent = mcp_json::read(workspace).servers;
+    let same = plan.mcp_servers.iter().filter(|(name, server)| lent.get(*name) == Some(*server));
+    same.map(|(name, _)| format!("mcp_servers.{name}.")).collect()
+}
+
 /// The places of each secret.
-fn by_rule(places: &[Place]) -> BTreeMap<String, Vec<&str>> {
+fn by_rule(places: Vec<&Place>) -> BTreeMap<String, Vec<&str>> {
     let mut found: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for place in places {
         for rule in rules_of_markers(&place.shown) {

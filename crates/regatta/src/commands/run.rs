@@ -32,6 +32,7 @@ use regatta_runtime::reuse::Reuse;
 use regatta_runtime::vault::Vault;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -76,7 +77,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     let vault = session::vault(context, &plan)?;
     let state_file = state_view::asked(context, args.state_file.as_ref())?;
     let asked = (inputs.as_slice(), state_file.as_deref(), part.as_ref());
-    let (record, warnings) = record(&source, (&plan, &overrides), asked, &vault)?;
+    let (record, warnings) = record(&source, (&plan, &overrides), asked, (&vault, &context.workspace))?;
     warnings.iter().for_each(|line| err(line));
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     let run = journal.create_run(&record).map_err(store_error)?;
@@ -106,7 +107,8 @@ pub fn launch(
     after: &RunRecord,
 ) -> Result<Exit, CliError> {
     let vault = session::vault_after(context, &source.plan, after)?;
-    let (record, warnings) = record(source, (&source.plan, &overrides), (&[], None, None), &vault)?;
+    let (record, warnings) =
+        record(source, (&source.plan, &overrides), (&[], None, None), (&vault, &context.workspace))?;
     warnings.iter().for_each(|line| err(line));
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     let run = journal.create_run(&record).map_err(store_error)?;
@@ -176,7 +178,8 @@ pub fn begin(
     refuse_unbuilt(&source.plan)?;
     let warning = owned(context, plan)?;
     let vault = session::vault(context, plan)?;
-    let (record, mut warnings) = record(source, (plan, overrides), (inputs, None, None), &vault)?;
+    let (record, mut warnings) =
+        record(source, (plan, overrides), (inputs, None, None), (&vault, &context.workspace))?;
     warnings.extend(warning);
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     Ok(Begun { run: journal.create_run(&record).map_err(store_error)?, vault, warnings })
@@ -301,14 +304,14 @@ fn record(
     source: &Source,
     (plan, overrides): (&Plan, &Overrides),
     (inputs, state_file, part): (&[(String, String)], Option<&str>, Option<&Part>),
-    vault: &Vault,
+    (vault, workspace): (&Vault, &Path),
 ) -> Result<(NewRun, Vec<String>), CliError> {
     let bug = |e: String| CliError::environment(format!("the plan cannot be recorded: {e}"));
     let (spec, _) = regatta_plan::lower(plan);
     let graph = Graph::build(spec).map_err(|e: GraphError| bug(e.to_string()))?;
     let text = regatta_plan::canonical(&source.plan).map_err(|e| bug(e.to_string()))?;
     let file = source.path.as_deref();
-    let (hidden, warnings) = beginning::literals((&source.plan, &text), vault, file)?;
+    let (hidden, warnings) = beginning::literals((&source.plan, &text), vault, (workspace, file))?;
     let inputs: BTreeMap<&str, &str> = inputs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let run_id = uuid::Uuid::new_v4().to_string();
     let env = fingerprints(&source.plan, &run_id);

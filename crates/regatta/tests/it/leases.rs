@@ -148,7 +148,7 @@ fn the_fencing_epoch_grows_with_each_grant() {
 fn a_running_task_acquires_and_releases_leases() {
     let world = World::with(&format!(
         "version: 1\ntasks:\n  - id: a\n    run: |\n      {REGATTA} lock acquire db cache >epoch\n      \
-         {REGATTA} locks >held\n      {REGATTA} lock release db >given\n      {REGATTA} locks >left\n"
+         {REGATTA} locks >held\n      {REGATTA} lock release nope db >given\n      {REGATTA} lock release nope >>given\n      {REGATTA} locks >left\n"
     ));
     world.regatta(&["run", "plan.yaml"]).exits(0);
     let text = world.read("held");
@@ -157,7 +157,9 @@ fn a_running_task_acquires_and_releases_leases() {
         "{text}"
     );
     assert!(world.read("epoch").trim().parse::<u64>().is_ok());
-    assert_eq!(world.read("given"), "given back: db\n");
+    let given =
+        "given back: db; not taken by this task: nope\ngiven back: nothing; not taken by this task: nope\n";
+    assert_eq!(world.read("given"), given);
     assert!(!world.read("left").contains("db  "), "an id may have these letters too: {}", world.read("left"));
     assert_eq!(world.regatta(&["locks"]).out, "no lease is held\n", "what is left goes with the attempt");
     let kinds = world.kinds();

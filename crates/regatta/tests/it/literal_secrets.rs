@@ -242,3 +242,16 @@ fn gates_that_differ_only_in_what_is_not_shown_are_two_and_who_mends_is_told_the
     world.regatta(&["logs", "--gate", &other]).exits(0);
     nowhere(&[("run".to_owned(), said.out + &said.err), ("gates.jsonl".to_owned(), file)]);
 }
+
+#[test]
+fn a_secret_of_a_server_of_the_workspace_is_told_with_the_file_that_it_stands_in() {
+    let world = World::with("version: 1\ntasks: [ { id: a, tool: web/x } ]\n");
+    let headers = json!({ "Authorization": format!("Bearer {VALUE}") });
+    let web = json!({ "url": "http://127.0.0.1:9/mcp", "headers": headers });
+    world.write(".mcp.json", &json!({ "mcpServers": { "web": web } }).to_string());
+    let said = world.regatta(&["run", "plan.yaml"]).exits(1);
+    let line = said.err.lines().find(|line| line.starts_with("warning: a secret (mcp.web.Authorization)"));
+    let line = line.unwrap_or_else(|| panic!("{}", said.err));
+    assert!(line.contains("stands in `.mcp.json` of the workspace at mcp_servers.web"), "{line}");
+    assert!(!line.contains("plan.yaml"), "{line}");
+}

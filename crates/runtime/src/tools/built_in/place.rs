@@ -115,6 +115,10 @@ impl Place {
         else {
             return Err(format!("`{}` names no file", text.escape_debug()));
         };
+        // What is refused leaves no directories behind. Where `..` leads is known only on the way.
+        if make && !path.components().any(|part| part == Component::ParentDir) {
+            self.guard(text, &self.path.join(&path), For::Writing)?;
+        }
         let dir = self.walk(text, parent, make)?;
         let real = real(&dir).map_err(|error| format!("`{}`: {error}", text.escape_debug()))?;
         self.guard(text, &real.join(name), For::Writing)?;
