@@ -48,8 +48,9 @@ pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Pla
         env: draft.env.as_ref().map(|names| names.iter().cloned().collect()),
         vault: draft.vault.keys().cloned().collect(),
     };
-    let mut placed = place_all(draft, &names, &cells, problems)?;
+    let (mut placed, again) = place_all(draft, &names, &cells, problems)?;
     check_all(draft, &placed, problems);
+    check_names(draft, placed.iter().chain(&again), problems);
     lock_files(&mut placed);
     let (worktrees, merge) = isolation::of_plan(draft, &placed);
     let agents = agents(draft, &placed);
@@ -135,7 +136,6 @@ fn check_all(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
     isolation::check_merge(draft, placed, problems);
     gate_tasks::check_merge(draft, placed, problems);
     check_patterns(placed, problems);
-    check_names(draft, placed, problems);
     check_order(draft, placed, problems);
     check_caps(draft, placed, problems);
     check_budgets(draft, placed, problems);

@@ -18,12 +18,12 @@ use jsonc_parser::{
 use std::borrow::Cow;
 
 /// A byte order mark, which some editors write first.
-const MARK: char = '\u{feff}';
+pub(crate) const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// A source without its byte order mark, as the other formats take it; spaces keep every place where it is.
 pub(crate) fn unmarked(source: &str) -> Cow<'_, str> {
-    match source.strip_prefix(MARK) {
-        Some(rest) => Cow::Owned(" ".repeat(MARK.len_utf8()) + rest),
+    match source.strip_prefix('\u{feff}') {
+        Some(rest) => Cow::Owned(" ".repeat(MARK.len()) + rest),
         None => Cow::Borrowed(source),
     }
 }

@@ -118,8 +118,10 @@ impl Format {
             Some("json" | "jsonc") => Format::Json,
             Some("toml") => Format::Toml,
             Some("yaml" | "yml") => Format::Yaml,
-            _ if bytes.trim_ascii_start().starts_with(b"{") => Format::Json,
-            _ => Format::Yaml,
+            _ => {
+                let unmarked = bytes.strip_prefix(json::MARK).unwrap_or(bytes);
+                if unmarked.trim_ascii_start().starts_with(b"{") { Format::Json } else { Format::Yaml }
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ pub use crate::action::{Action, Claim, Lock};
 pub use crate::agents::{Agent, Budget, Driver, KnownPreset, PRESETS, Permissions, TakesMcp, is_key_name};
 pub use crate::apart::{Check, Evidence, Helper, InWorktree, Merge, MergeRule, Worktrees};
 pub use crate::task::{Task, Terms};
-pub use crate::tools::{BUILT_IN, BuiltIn, McpServer, built_in, works_on_files};
+pub use crate::tools::{BUILT_IN, BuiltIn, McpServer, built_in, sleep_ms, works_on_files};
 pub use crate::trying::{Breaker, Retry, Share, Timeout};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -13,7 +13,11 @@ use regatta_engine::spec::Priority;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Locks, agents, tools, gates and resources that are named must exist, and be enough.
-pub(crate) fn check_names(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
+pub(crate) fn check_names<'a>(
+    draft: &Draft<'_>,
+    placed: impl Iterator<Item = &'a Placed>,
+    problems: &mut Problems,
+) {
     check_leases(draft, problems);
     let known = Known {
         agents: draft.agents.all.keys().cloned().collect(),
@@ -25,10 +29,11 @@ pub(crate) fn check_names(draft: &Draft<'_>, placed: &[Placed], problems: &mut P
     let mut guesses = Guesses::new();
     for p in placed {
         check_locks(draft, p, problems);
-        let actions = std::iter::once(&p.task.action).chain(&p.task.undo);
-        for (message, help) in actions.filter_map(|action| known.unknown(action, &mut guesses)) {
+        let undo = p.task.undo.iter().map(|undo| (undo, p.undo_span));
+        for (action, span) in std::iter::once((&p.task.action, p.action_span)).chain(undo) {
+            let Some((message, help)) = known.unknown(action, &mut guesses) else { continue };
             let message = format!("task `{}` names {message}", p.task.id);
-            let mut problem = Diagnostic::error(Code::UnknownName, p.action_span.wide(), message);
+            let mut problem = Diagnostic::error(Code::UnknownName, span.wide(), message);
             problem.help = help;
             problems.push(problem);
         }

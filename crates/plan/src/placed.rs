@@ -18,6 +18,8 @@ pub(crate) struct Placed {
     pub(crate) id_span: Narrow,
     /// Where its action stands.
     pub(crate) action_span: Narrow,
+    /// Where what undoes it stands.
+    pub(crate) undo_span: Narrow,
     /// Its isolation, or the plan's.
     pub(crate) isolation: Isolation,
     /// Beside `task.needs`.

@@ -36,13 +36,14 @@ struct Judged {
 /// The values of the axes of a cell, and the members of the families that it names.
 type OfNames = (BTreeMap<String, String>, BTreeMap<String, Vec<String>>);
 
-/// Places every task, in the order of the cells; none if there are too many edges.
+/// Places every task, in the order of the cells, and apart from them those whose id another has already; none if there are too
+/// many edges.
 pub(crate) fn place_all(
     draft: &Draft<'_>,
     names: &Names<'_>,
     cells: &[&Cell<'_, '_>],
     problems: &mut Problems,
-) -> Option<Vec<Placed>> {
+) -> Option<(Vec<Placed>, Vec<Placed>)> {
     let mut placed: Vec<Placed> = Vec::with_capacity(cells.len());
     let mut place = Placing::of(draft, names);
     let mut edges = 0;
@@ -57,8 +58,20 @@ pub(crate) fn place_all(
             return None;
         }
     }
-    placed.dedup_by(|a, b| a.task.id == b.task.id);
-    Some(placed)
+    Some(once(placed))
+}
+
+/// Each id once, and beside them what else has one of them.
+fn once(placed: Vec<Placed>) -> (Vec<Placed>, Vec<Placed>) {
+    if placed.windows(2).all(|pair| pair[0].task.id != pair[1].task.id) {
+        return (placed, Vec::new());
+    }
+    let (mut once, mut again): (Vec<Placed>, Vec<Placed>) = (Vec::new(), Vec::new());
+    for task in placed {
+        let is_again = once.last().is_some_and(|last| last.task.id == task.task.id);
+        if is_again { again.push(task) } else { once.push(task) }
+    }
+    (once, again)
 }
 
 /// Makes tasks of cells.
@@ -131,6 +144,7 @@ impl<'a> Placing<'a> {
             isolation: Isolation::named(isolation),
             id_span: Narrow::of(&task.id_span),
             action_span: Narrow::of(task.action.as_ref().map_or(&task.id_span, |a| &a.span)),
+            undo_span: Narrow::of(task.undo.as_ref().map_or(&task.id_span, |a| &a.span)),
             task: Task {
                 id: std::mem::take(&mut task.id),
                 // A task without an action has been reported, so its plan is never made.
@@ -261,8 +275,11 @@ fn gather<'a>(
         edges.condition(&expr, problems);
     }
     edges.free = true;
-    for action in task.undo.iter().chain(&task.reconcile) {
-        edges.action(&action.value, &action.span, problems);
+    if let Some(undo) = &task.undo {
+        edges.action(&undo.value, task.undo_refs_span.as_ref().unwrap_or(&undo.span), problems);
+    }
+    if let Some(reconcile) = &task.reconcile {
+        edges.action(&reconcile.value, &reconcile.span, problems);
     }
     edges
 }

@@ -5,6 +5,7 @@
 use crate::action::Action;
 use crate::agents::Agent;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A server of tools, as the Model Context Protocol has them.
@@ -110,6 +111,49 @@ pub static BUILT_IN: [BuiltIn; 10] = [
 #[must_use]
 pub fn built_in(name: &str) -> Option<&'static BuiltIn> {
     BUILT_IN.iter().find(|tool| tool.name == name)
+}
+
+/// Longest that `sleep` sleeps, in milliseconds: a day. The timeout of the task is the real bound.
+pub const MOST_SLEEP_MS: u64 = 86_400_000;
+
+/// What `sleep` waits, in milliseconds: a whole number, also one that is written `5.0`, or as a text.
+///
+/// # Errors
+/// It is none, or too large; for people.
+pub fn sleep_ms(value: &Value) -> Result<u64, String> {
+    let read = value.as_str().and_then(|text| serde_json::from_str(text).ok());
+    let number: &Value = read.as_ref().unwrap_or(value);
+    let is_whole = |number: &f64| number.fract() == 0.0 && (0.0..=MOST_SLEEP_MS as f64).contains(number);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is whole, and small enough"
+    )]
+    let whole = || number.as_f64().filter(is_whole).map(|number| number as u64);
+    let ms = number.as_u64().or_else(whole).filter(|ms| *ms <= MOST_SLEEP_MS);
+    ms.ok_or_else(|| format!("`ms` must be a whole number up to {MOST_SLEEP_MS}, not {value}"))
+}
+
+/// Parameters of tools of our own that are texts.
+const TEXTS: [&str; 7] = ["dest", "method", "path", "pattern", "source", "text", "url"];
+
+/// Why a value is none of a parameter of a tool of our own, as far as that can be said before references have values.
+pub(crate) fn unfit(key: &str, value: &Value) -> Option<String> {
+    if value.as_str().is_some_and(|text| text.contains("${")) {
+        return None;
+    }
+    match key {
+        "ms" => sleep_ms(value).err(),
+        _ if TEXTS.contains(&key) && !value.is_string() => {
+            let what = match value {
+                Value::Array(_) => "a list".to_owned(),
+                Value::Object(_) => "a map".to_owned(),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
+            };
+            Some(format!("`{key}` must be a text, not {what}"))
+        }
+        _ => None,
+    }
 }
 
 /// Whether a tool of our own works with the files of the place that its task works in.

@@ -49,6 +49,8 @@ pub(crate) struct TaskDraft {
     /// Where the references of the action stand, if not in its own value.
     pub(crate) refs_span: Option<Span>,
     pub(crate) undo: Option<Spanned<Action>>,
+    /// The same for what undoes it.
+    pub(crate) undo_refs_span: Option<Span>,
     pub(crate) reconcile: Option<Spanned<Action>>,
     pub(crate) needs: Vec<Spanned<String>>,
     pub(crate) priority: Option<String>,
@@ -104,6 +106,7 @@ impl TaskDraft {
             action: _,
             refs_span: _,
             undo,
+            undo_refs_span: _,
             reconcile,
             needs: _,
             priority,

@@ -4,9 +4,10 @@
 
 use super::{spanned, spanned_map, spanned_texts};
 use crate::diagnostic::{Code, Diagnostic, Problems};
-use crate::fields::{Fields, nearest};
+use crate::fields::{self, Fields, nearest};
 use crate::model::{BuiltIn, McpServer};
 use crate::reference::Template;
+use crate::tools::unfit;
 use crate::tree::{Item, Span};
 use crate::variables;
 use std::collections::BTreeMap;
@@ -111,7 +112,7 @@ pub(super) fn check_call(f: Fields<'_>, task: &str, problems: &mut Problems) {
 /// Parameters that take any value, of which `null` is one.
 const ANY: [&str; 2] = ["content", "data"];
 
-/// Whether a tool of our own gets what it needs and nothing else. Values may be references, so they are judged later.
+/// Whether a tool of our own gets what it needs and nothing else. What references will give is judged later.
 pub(super) fn check_params(
     (tool, at): (&BuiltIn, &Span),
     (task, params): (&str, Option<Item<'_>>),
@@ -130,7 +131,12 @@ pub(super) fn check_params(
             problems.push(Diagnostic::error(Code::MissingKey, span, message).help(help));
         }
     }
-    for (key, _) in given.into_iter().flat_map(Fields::pairs) {
+    for (key, item) in given.into_iter().flat_map(Fields::pairs) {
+        let value = fields::json(item);
+        if let Some(why) = unfit(key.text, &value).filter(|_| !value.is_null()) {
+            let message = format!("task `{task}` calls `{}`: {why}", tool.name);
+            problems.push(Diagnostic::error(Code::WrongType, item.span(), message));
+        }
         let known = || tool.required.iter().chain(tool.optional).copied();
         if !known().any(|name| name == key.text) {
             let message = format!("`{}` is no parameter of tool `{}`", key.text.escape_debug(), tool.name);

@@ -208,6 +208,9 @@ pub(super) fn tool_call(
     if let Some(known) = built_in(&tool.value) {
         servers::check_params((known, &tool.span), (&draft.id, f.get("params")), problems);
     }
+    if key == "undo" {
+        draft.undo_refs_span = f.get("params").map(Item::span);
+    }
     let params = f.inside("params").pairs().map(|(k, v)| (k.text.to_owned(), json(v))).collect();
     Some(Spanned { value: Action::Tool { tool: tool.value, params }, span: tool.span })
 }

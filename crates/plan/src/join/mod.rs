@@ -126,8 +126,14 @@ impl Merging<'_> {
             return self.merge_members(path, &objects);
         }
         if said.iter().all(|(_, other)| rule::same(other, value)) {
-            let winner = said.iter().map(|(from, _)| *from).min_by_key(|from| (self.rank(*from), *from));
-            self.won(path, &[winner.unwrap_or(from)]);
+            // One number may be written in two ways: what is told is as the winner says it.
+            let winner = match self.rules.rules.get("*").map(String::as_str) {
+                Some("first") => said.first(),
+                Some("last") => said.last(),
+                _ => said.iter().min_by_key(|(from, _)| (self.rank(*from), *from)),
+            };
+            let (from, value) = winner.copied().unwrap_or((from, value));
+            self.won(path, &[from]);
             return value.clone();
         }
         match self.rules.rules.get("*") {

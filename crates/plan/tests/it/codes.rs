@@ -224,7 +224,7 @@ fn agents_tools_servers_gates_and_secrets_that_are_named_must_exist() {
     );
     unknown(
         "run: x, undo: { tool: fs/del }",
-        "RG015 2:24 task `a` names MCP server `fs`, which is not among `mcp_servers`",
+        "RG015 2:41 task `a` names MCP server `fs`, which is not among `mcp_servers`",
     );
     unknown(
         "run: x, env: { T: '${vault.gh}' }",

@@ -145,3 +145,51 @@ fn a_plan_in_json_that_forgot_its_version_is_told_so() {
     let facts = json(r#"{ "tasks": [], "schedule": "waves" }"#).facts();
     assert!(facts[0].help.as_ref().is_some_and(|h| h.contains("a plan has `version: 1`")), "{facts:?}");
 }
+
+#[test]
+fn an_error_inside_of_undo_points_there_and_the_tool_of_a_task_whose_id_is_taken_is_judged_too() {
+    let at = |text: &str, message: &str| {
+        let facts = json(text).facts();
+        let fact = facts.iter().find(|f| f.message.contains(message));
+        let fact = fact.unwrap_or_else(|| panic!("{message}: {facts:?}"));
+        text[fact.column as usize - 1..].to_owned()
+    };
+    let call = r#""tool": "sleep", "params": { "ms": 1 }"#;
+    let undo = |undo: &str| format!(r#"{{ "tasks": [ {{ "id": "a", {call}, "undo": {undo} }} ] }}"#);
+    let unknown = undo(r#"{ "tool": "file_delete", "params": {} }"#);
+    assert!(at(&unknown, "tool `file_delete`").starts_with(r#""file_delete""#), "{unknown}");
+    let lost = undo(r#"{ "tool": "file_read", "params": { "path": "${nobody.result}" } }"#);
+    assert!(at(&lost, "nobody").starts_with(r#"{ "path""#), "{lost}");
+    let twice = format!(
+        r#"{{ "tasks": [ {{ "id": "a", {call} }}, {{ "id": "a", "tool": "nope", "params": {{}} }} ] }}"#
+    );
+    assert!(at(&twice, "tool `nope`").starts_with(r#""nope""#), "{twice}");
+    assert!(at(&twice, "exists twice").starts_with(r#""a""#), "{twice}");
+}
+
+#[test]
+fn values_of_built_in_tools_are_of_the_right_kind_unless_a_reference_gives_them() {
+    let said = |tool: &str, params: &str| {
+        let call = format!(r#"{{ "id": "b", "tool": "{tool}", "params": {params} }}"#);
+        let text = format!(
+            r#"{{ "tasks": [ {{ "id": "a", "tool": "file_list", "params": {{ "path": "." }} }}, {call} ] }}"#
+        );
+        json(&text).facts().into_iter().map(|f| format!("{} {}", f.code, f.message)).collect::<Vec<_>>()
+    };
+    for (tool, params, why) in [
+        ("sleep", r#"{ "ms": "abc" }"#, "`ms` must be a whole number up to 86400000, not \"abc\""),
+        ("sleep", r#"{ "ms": 1.5 }"#, "`ms` must be a whole number up to 86400000, not 1.5"),
+        ("file_read", r#"{ "path": 5 }"#, "`path` must be a text, not 5"),
+        ("file_copy", r#"{ "source": "x", "dest": ["y"] }"#, "`dest` must be a text, not a list"),
+    ] {
+        assert_eq!(said(tool, params), [format!("RG005 task `b` calls `{tool}`: {why}")]);
+    }
+    for (tool, params) in [
+        ("sleep", r#"{ "ms": "${a.result.length}" }"#),
+        ("sleep", r#"{ "ms": "5" }"#),
+        ("sleep", r#"{ "ms": 5.0 }"#),
+        ("file_write", r#"{ "path": "${a.result.0.name}", "content": 5 }"#),
+    ] {
+        assert!(said(tool, params).is_empty(), "{tool} {params}: {:?}", said(tool, params));
+    }
+}

@@ -47,7 +47,11 @@ fn objects_are_merged_member_by_member_and_each_path_has_its_winner() {
 #[test]
 fn what_all_say_alike_is_no_conflict_and_goes_to_the_one_with_most_authority() {
     let said = [("docs", json!({ "n": 1 })), ("security", json!({ "n": 1.0 })), ("", json!({ "n": 1 }))];
-    assert_eq!(joined(&said, &strict()), Ok((json!({ "n": 1 }), json!({ "$.n": "b" }))));
+    assert_eq!(joined(&said, &strict()), Ok((json!({ "n": 1.0 }), json!({ "$.n": "b" }))));
+    let asked = |rule| joined(&said, &by(&[("*", rule)]));
+    assert_eq!(asked("first"), Ok((json!({ "n": 1 }), json!({ "$.n": "a" }))));
+    assert_eq!(asked("last"), Ok((json!({ "n": 1 }), json!({ "$.n": "c" }))));
+    assert_eq!(asked("max"), Ok((json!({ "n": 1.0 }), json!({ "$.n": "b" }))));
 }
 
 #[test]

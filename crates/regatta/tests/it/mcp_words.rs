@@ -1,5 +1,6 @@
 //! Spec 10 "MCP server": what a client says too early or wrongly ends nothing, and is answered by its id.
 
+use crate::mcp::Client;
 use crate::world::World;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -161,4 +162,28 @@ fn a_request_that_says_a_key_twice_is_refused_and_none_of_both_wins() {
     assert!(said["error"]["message"].as_str().unwrap().contains("`ms`"), "{said}");
     assert!(!world.path(".regatta").exists(), "nothing was started");
     client.leaves();
+}
+
+#[test]
+fn a_byte_order_mark_before_a_plan_a_request_or_a_batch_is_no_part_of_it() {
+    let world = World::new();
+    let documents = [
+        json!({ "version": 1, "tasks": [ { "id": "a", "run": "true" } ] }),
+        json!({ "tasks": [ { "id": "a", "tool": "sleep", "params": { "ms": 1 } } ] }),
+        json!({ "commands": [ { "id": "a", "cmd": "true" } ] }),
+    ];
+    let mut client = Client::new(&world, &[]);
+    for document in documents {
+        let marked = format!("\u{feff}{document}");
+        let said = client.call("plan_check", json!({ "plan": marked }));
+        assert_eq!(said["valid"], true, "{document} {said:#}");
+        let mut child = world
+            .command(&["run", "-", "--json"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(marked.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success(), "{document}");
+    }
 }

@@ -407,3 +407,29 @@ fn a_path_that_ends_with_a_slash_is_no_file_to_be_written() {
     refused(&world, "file_copy", &json!({ "source": "in.txt", "dest": "x/" }), why);
     assert!(!world.path("x").exists());
 }
+
+#[test]
+fn a_whole_number_of_a_built_in_tool_may_be_written_with_a_fraction_that_is_none() {
+    let world = World::new();
+    for ms in [json!(5.0), json!("5"), json!("5.0")] {
+        assert_eq!(call(&world, "sleep", &json!({ "ms": ms })), Ok(json!({ "slept_ms": 5 })), "{ms}");
+    }
+    for ms in [json!(5.5), json!(-1.0), json!(1e300), json!("soon"), json!([5])] {
+        let request = json!({ "tasks": [{ "id": "a", "tool": "sleep", "params": { "ms": ms } }] });
+        world.write("one.json", &request.to_string());
+        let said = world.regatta(&["run", "one.json", "--json"]);
+        assert!(said.code != Some(0) && said.out.contains("must be a whole number"), "{ms}: {}", said.out);
+    }
+}
+
+#[test]
+fn a_file_that_is_refused_leaves_no_directories_behind() {
+    let world = World::new();
+    world.write("in", "x");
+    for path in ["sub/x/.git/config", "sub/.git", ".regatta/sub/y"] {
+        let (_, message) = call(&world, "file_write", &json!({ "path": path, "content": "x" })).unwrap_err();
+        assert!(message.contains("own"), "{message}");
+        call(&world, "file_copy", &json!({ "source": "in", "dest": path })).unwrap_err();
+    }
+    assert!(!world.path("sub").exists() && !world.path(".regatta/sub").exists());
+}

@@ -18,11 +18,9 @@ pub(crate) use joined::{Contribution, Stored};
 use super::order::Order;
 use super::said::Answer;
 use place::Place;
+use regatta_plan::model::sleep_ms;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
-
-/// Longest that `sleep` sleeps, in milliseconds: a day. The timeout of the task is the real bound.
-const MOST_SLEEP_MS: u64 = 86_400_000;
 
 /// The name under which results are joined; no plan can call it.
 pub(crate) const JOIN: &str = ":join";
@@ -83,8 +81,7 @@ fn place() -> Result<Place, String> {
 }
 
 fn sleep(ms: &Value) -> Result<Value, String> {
-    let given = ms.as_u64().or_else(|| ms.as_str()?.parse().ok()).filter(|ms| *ms <= MOST_SLEEP_MS);
-    let ms = given.ok_or_else(|| format!("`ms` must be a whole number up to {MOST_SLEEP_MS}, not {ms}"))?;
+    let ms = sleep_ms(ms)?;
     std::thread::sleep(Duration::from_millis(ms));
     Ok(json!({ "slept_ms": ms }))
 }
