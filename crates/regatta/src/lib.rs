@@ -100,6 +100,8 @@ pub mod prediction;
 #[doc(hidden)]
 pub mod render;
 #[doc(hidden)]
+pub mod room;
+#[doc(hidden)]
 pub mod session;
 #[doc(hidden)]
 pub mod settling;

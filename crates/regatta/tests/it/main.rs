@@ -29,6 +29,7 @@ mod crash;
 mod data_flow;
 mod descriptors;
 mod disk;
+mod disk_mcp;
 mod doctor;
 mod documents;
 mod effects;

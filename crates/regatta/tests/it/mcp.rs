@@ -28,7 +28,7 @@ impl Client {
         Client::start(world, &[&["mcp", "--workspace", root], args].concat(), json!({}))
     }
 
-    fn start(world: &World, args: &[&str], capabilities: Value) -> Client {
+    pub fn start(world: &World, args: &[&str], capabilities: Value) -> Client {
         let mut command = world.command(args);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (stdin, stdout) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));

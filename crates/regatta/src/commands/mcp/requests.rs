@@ -11,6 +11,7 @@ use crate::connected;
 use crate::error::CliError;
 use crate::overrides::Asked;
 use crate::parallel::{self, Collector};
+use crate::room;
 use crate::source::{self, Source};
 use crate::view::{RunView, reader, store_error};
 use regatta_journal::{Reader, RunId};
@@ -91,6 +92,7 @@ fn answered(desk: &Desk<'_>, reader: &Reader, id: &RunId) -> Result<Answer, Refu
     // Who is told of a question waits for what comes after it.
     let asks = value.get("hint").is_some();
     let next = next((&view, waited), asks, (waited == Waited::Stands).then_some(last));
+    let next = after_room(desk, &view, &mut value, next);
     next.into_iter().for_each(|next| value["next"] = next);
     Ok(Answer::about(id.as_str(), "", value))
 }
@@ -109,6 +111,18 @@ pub(super) fn next((view, waited): (&RunView, Waited), asks: bool, cursor: Optio
         (Waited::GoesOn, "interrupted") if view.holder.is_none() => Some(resume()),
         (Waited::Stands | Waited::GoesOn, _) => Some(wait_again(run_id, cursor)),
     }
+}
+
+/// Tells of a full disk that broke a run off. While it is full no call goes on with it.
+pub(super) fn after_room(
+    desk: &Desk<'_>,
+    view: &RunView,
+    value: &mut Value,
+    next: Option<Value>,
+) -> Option<Value> {
+    let Some(lack) = room::lack(view, &desk.context.workspace) else { return next };
+    value["hint"] = lack.hint.into();
+    next.filter(|_| !lack.is_full)
 }
 
 /// The call that tells what has happened since.

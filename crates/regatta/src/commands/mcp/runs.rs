@@ -4,7 +4,7 @@ use super::addresses::uri;
 use super::answer::{Answer, MAX_BYTES};
 use super::desk::{Arguments, Desk, Refused, read};
 use super::fitting::fitting;
-use super::requests::{next, rest, result, wait_again};
+use super::requests::{after_room, next, rest, result, wait_again};
 use super::waiting::{Followed, Waited, wait};
 use crate::args::CapArgs;
 use crate::commands::{check, control, explain, run, status};
@@ -14,6 +14,7 @@ use crate::overrides::Asked;
 use crate::parallel;
 use crate::post_mortem::{self, Gathered};
 use crate::render::{count, waits};
+use crate::room;
 use crate::source::{self, Source};
 use crate::view::{RunView, graph_of, plan_of, reader, store_error};
 use regatta_engine::graph::Graph;
@@ -199,7 +200,10 @@ pub(super) fn run_wait(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer, 
     // What has happened already is told before anything else is of use.
     let next = match more {
         true => Some(wait_again(id.as_str(), Some(cursor))),
-        false => next((&view, waited), asks, Some(cursor)),
+        false => {
+            let next = next((&view, waited), asks, Some(cursor));
+            after_room(desk, &view, &mut asked, next)
+        }
     };
     next.into_iter().for_each(|next| value["next"] = next);
     let shortened = beside(&mut value, asked);
@@ -309,9 +313,14 @@ pub(super) fn run_resume(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer
         None => {
             // What a person has not answered yet stands still, whoever takes the run up.
             let view = RunView::load(&reader, Which::Named(id.as_str()), &mut |_| {})?;
+            let lack = room::lack(&view, &desk.context.workspace);
+            if let Some(lack) = lack.as_ref().filter(|lack| lack.is_full) {
+                return Err(Refused::new(format!("run {id} cannot go on: {}", lack.hint)));
+            }
             run::take_up(desk.context, id.as_str(), None)?;
             let mut value = json!({ "run_id": id.as_str() });
             let asks = waits::tell(&view, &mut value);
+            lack.into_iter().for_each(|lack| value["hint"] = lack.hint.into());
             let doubts = value["doubts"].as_array().map_or(0, Vec::len);
             value["said"] = match doubts as u64 {
                 0 if asks => "it goes on as far as a person has done their part: see `hint`".to_owned(),
