@@ -181,3 +181,67 @@ fn hexadecimal_digits_that_an_encoder_folds_are_found() {
         assert!(!said.contains(&digits[..16]) && !said.contains(&digits[64..]), "{fold}: {said}");
     }
 }
+
+#[test]
+fn passwords_below_short_names_beside_their_names_and_behind_logins_go() {
+    for text in [
+        "PASS=SECRET",
+        "export PASS=\"SECRET\"",
+        "PASS: SECRET",
+        "pass: 'SECRET'",
+        "smtpPass: SECRET",
+        "{\"dbPass\":\"SECRET\"}",
+        "{\"env\":[{\"name\":\"DB_PASSWORD\",\"value\":\"SECRET\"}]}",
+        "[{\"name\": \"GH_TOKEN\", \"value\": \"SECRET\"}]",
+        "    env:\n    - name: DB_PASSWORD\n      value: SECRET\n    - name: X\n",
+        "    - name: SMTP_PASS\r\n      value: \"SECRET\"\r\n",
+        "twine upload -u u -p SECRET dist/x",
+        "az login --service-principal -u id -p SECRET --tenant t",
+        "vault login SECRET",
+        "vault login -no-print SECRET",
+        "requirepass SECRET",
+        "redis-server --requirepass SECRET",
+        "CREATE USER app IDENTIFIED BY 'SECRET';",
+        "ALTER USER 'app'@'%' IDENTIFIED WITH mysql_native_password BY 'SECRET'",
+    ] {
+        let said = clean(&[], &text.replace("SECRET", "dK93jfLs02mX"));
+        assert!(!said.contains("dK93jf") && said.contains("[REDACTED:"), "{text}: {said}");
+        let again = serde_json::from_str::<serde_json::Value>(text).is_err()
+            || serde_json::from_str::<serde_json::Value>(&said).is_ok();
+        assert!(again, "{text}: {said}");
+    }
+}
+
+#[test]
+fn results_of_tests_names_without_secrets_and_words_behind_logins_stay_as_they_are() {
+    for text in [
+        "PASS: gdb.base/a2-run.exp: run",
+        "PASS: test_login_2 (0.01s)",
+        "PASS: TestParseV2Config",
+        "PASS: LoginTest#signsInWith2Factors",
+        "PASS=1024 FAIL=0",
+        "# PASS:  17",
+        "pass: 20260101T101112",
+        "bloomPass: UnrealBloomPass",
+        "userPass: this.form.userPass",
+        "let dbPass = process.env.DB_PASS;",
+        "- name: DB_PASSWORD\n  valueFrom:\n    secretKeyRef: { name: db, key: password }\n",
+        "- name: DB_PASSWORD\n  value: ${DB_PASSWORD}\n",
+        "{\"name\":\"tokens\",\"value\":\"123456789\"}",
+        "{\"name\":\"csrf-token\",\"value\":\"per-request\"}",
+        "{\"name\":\"max_tokens\",\"value\":1048576}",
+        "- name: token-count\n  value: 1048576\n",
+        "az login --identity",
+        "az login -u id -p $PASSWORD",
+        "twine upload dist/* -u __token__ -p $PYPI_TOKEN",
+        "vault login -method=oidc role=developer2",
+        "run `vault login` again, then vault login documentation2.",
+        "the requirepass directive of redis",
+        "requirepass ${REDIS_PASSWORD}",
+        "IDENTIFIED BY 'password'",
+        "IDENTIFIED BY '<password>'",
+        "the user is identified by 'id'",
+    ] {
+        assert_eq!(clean(&[], text), text);
+    }
+}

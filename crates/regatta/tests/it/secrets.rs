@@ -407,7 +407,7 @@ fn the_version_of_the_rules_is_written_into_the_run() {
     world.regatta(&["run", "plan.yaml"]).exits(0);
     let db = rusqlite::Connection::open(world.path(".regatta/regatta.db")).unwrap();
     let flags: String = db.query_row("SELECT flags FROM plans", [], |row| row.get(0)).unwrap();
-    assert!(flags.contains("\"redaction\":\"gitleaks-b58d3f102cf3+own-5\""), "{flags}");
+    assert!(flags.contains("\"redaction\":\"gitleaks-b58d3f102cf3+own-6\""), "{flags}");
 }
 
 #[test]
