@@ -16,6 +16,7 @@ mod attempt_dirs;
 pub mod began_on;
 pub mod callers;
 mod calling;
+mod catching_up;
 pub mod clock;
 pub mod collect;
 mod conditions;

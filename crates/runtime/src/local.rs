@@ -77,7 +77,7 @@ pub struct Place {
 
 /// The driver of this machine.
 pub struct Local {
-    keeper: Option<Keeper>,
+    pub(crate) keeper: Option<Keeper>,
     pub(crate) actions: Arc<Actions>,
     pub(crate) outputs: Outputs,
     memory: Memory,
@@ -259,6 +259,11 @@ impl Local {
     #[must_use]
     pub fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    /// Whether something that is no attempt has had its time.
+    pub(crate) fn is_late(&self, now: Timestamp) -> bool {
+        self.timeouts.iter().map(|(at, _)| at).chain(self.asking.values()).any(|at| *at <= now)
     }
 
     /// Why the run cannot go on here, if so.

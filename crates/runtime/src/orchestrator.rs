@@ -38,6 +38,7 @@ use regatta_engine::input::Input;
 use regatta_fault as fault;
 use regatta_journal::RunJournal;
 use regatta_plan::Plan;
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -151,6 +152,8 @@ pub struct Orchestrator {
     pub(crate) program: Program,
     pub(crate) place: Place,
     pub(crate) first: Vec<Arrival>,
+    /// What was said while something else was waited for.
+    pub(crate) later: VecDeque<Message>,
     /// Answers that are given when the turn that obeys is durable.
     pub(crate) answers: Vec<(ReplyTo, Reply)>,
     /// Answers that are given when everything stands still.
@@ -228,6 +231,7 @@ impl Orchestrator {
             program: machine.keeper.clone(),
             place,
             first: Vec::new(),
+            later: VecDeque::new(),
             answers: Vec::new(),
             still: Vec::new(),
             freed,
@@ -255,7 +259,9 @@ impl Orchestrator {
         self.take_up()?;
         let mut arrivals = self.drain();
         loop {
-            let when = When { now: self.clock.now(), wall_ms: wall_ms() };
+            let now = self.clock.now();
+            arrivals.extend(self.heard_before(now));
+            let when = When { now, wall_ms: wall_ms() };
             self.local.begin(when);
             let answers = std::mem::take(&mut self.answers);
             let leave = turn(&mut self.engine, &mut self.store, &mut self.local, (when, arrivals))?;
@@ -321,13 +327,14 @@ impl Orchestrator {
     /// Waits for something to happen and takes all of it.
     fn wait(&mut self) {
         let freed = self.freed.load(Ordering::SeqCst);
-        if !freed && !self.local.has_arrivals() && self.first.is_empty() {
+        let nothing = self.first.is_empty() && self.later.is_empty();
+        if !freed && !self.local.has_arrivals() && nothing {
             match self.inbox.recv_timeout(self.patience()) {
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
         }
-        while let Ok(message) = self.inbox.try_recv() {
+        while let Some(message) = self.later.pop_front().or_else(|| self.inbox.try_recv().ok()) {
             self.take(message);
         }
         if self.freed.swap(false, Ordering::SeqCst) {
@@ -383,6 +390,7 @@ impl Orchestrator {
 
     /// What ended before somebody asked for the end is taken before that.
     pub(crate) fn keep_the_order(&mut self) {
+        self.hear_keeper();
         self.local.hear_drivers();
         self.local.hear_judged();
         self.first.extend(self.local.take_arrivals());

@@ -2,8 +2,8 @@
 //!
 //! A task says by a FIFO where it has come to; processes are looked at by number.
 
-use crate::world::{World, ends, lives, signal};
-use rustix::process::Signal;
+use crate::world::{World, ends, gone, lives, signal};
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -223,4 +223,42 @@ fn a_detached_run_is_held_when_its_id_is_told() {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     rustix::process::kill_process(pid, Signal::INT).unwrap();
     assert!(crate::world::gone(pid));
+}
+
+#[test]
+fn what_ended_while_the_orchestrator_stood_still_had_ended_before_it_was_late_or_asked_to_end() {
+    for interrupted in [false, true] {
+        let world = World::with(
+            "version: 1
+tasks:
+  - { id: pay, effect: at-most-once, timeout: { attempt: 3s }, retry: { max_attempts: 2, backoff: 10ms }, run: 'echo $$ >gate; read go <go; echo paid >>paid' }
+  - { id: after, needs: [pay], run: 'echo after >>paid' }
+",
+        );
+        world.fifo("gate");
+        world.fifo("go");
+        let mut child = world.start(&["run", "plan.yaml"]);
+        let pay = world.hear("gate").parse().unwrap();
+        signal(&child, Signal::STOP);
+        std::fs::write(world.path("go"), "go\n").unwrap();
+        assert!(gone(Pid::from_raw(pay).unwrap()));
+        if interrupted {
+            signal(&child, Signal::INT);
+        } else {
+            // Its time passes.
+            let mut time = world.program("sleep", &["3.2"]).spawn().unwrap();
+            assert_eq!(ends(&mut time), Some(0));
+        }
+        signal(&child, Signal::CONT);
+        let code = ends(&mut child);
+        let facts = world.regatta(&["status", "--json"]).exits(0).json();
+        assert_eq!(facts["tasks"]["pay"]["status"], "succeeded", "{facts}");
+        // The end may have been heard by itself, and what comes after it have ended by then.
+        if interrupted && code == Some(130) {
+            world.regatta(&["resume"]).exits(0);
+        } else {
+            assert_eq!(code, Some(0));
+        }
+        assert_eq!(world.read("paid"), "paid\nafter\n");
+    }
 }

@@ -127,12 +127,17 @@ impl World {
     /// Waits until somebody writes into a FIFO and answers what.
     pub fn hear(&self, name: &str) -> String {
         let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-        let path = self.path(name);
-        let mut fifo = OpenOptions::new().read(true).custom_flags(nonblock).open(path).unwrap();
-        assert!(comes(&fifo), "nobody writes into `{name}`");
         let mut bytes = [0; 4096];
-        let n = fifo.read(&mut bytes).unwrap();
-        String::from_utf8_lossy(&bytes[..n]).trim().to_owned()
+        loop {
+            let mut fifo =
+                OpenOptions::new().read(true).custom_flags(nonblock).open(self.path(name)).unwrap();
+            assert!(comes(&fifo), "nobody writes into `{name}`");
+            let n = fifo.read(&mut bytes).unwrap();
+            // Nothing comes where somebody who was heard before only leaves.
+            if n > 0 {
+                return String::from_utf8_lossy(&bytes[..n]).trim().to_owned();
+            }
+        }
     }
 
     /// Follows the events of the newest run until there were `most` of a kind in all.

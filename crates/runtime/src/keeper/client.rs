@@ -224,13 +224,18 @@ impl Keeper {
         }
     }
 
+    /// Whether it knows [`Ask::Look`]; a keeper of the version before does not.
+    pub(crate) fn can_be_looked_at(&self) -> bool {
+        self.protocol > 1
+    }
+
     /// Asks, in order.
     ///
     /// # Errors
     /// It is gone.
     pub fn ask(&mut self, asks: &[Ask]) -> Result<(), KeeperError> {
-        // A keeper of the version before does not know how to be looked at.
-        for ask in asks.iter().filter(|ask| self.protocol > 1 || !matches!(ask, Ask::Look { .. })) {
+        let looks = self.can_be_looked_at();
+        for ask in asks.iter().filter(|ask| looks || !matches!(ask, Ask::Look { .. })) {
             self.wire.push(ask, vec![]).map_err(failed("cannot be asked"))?;
         }
         self.wire.flush().map_err(failed("cannot be asked"))

@@ -1,0 +1,62 @@
+//! What the loop does before it says that somebody is late, or obeys somebody who asks for an end: it hears whatever the keeper
+//! has said by now.
+//!
+//! An orchestrator that stood still (a closed laptop, Ctrl-Z) finds ends, deadlines and requests of that time all at once and in
+//! no order. What ended in time did so, and had ended before it was asked for. The keeper answers in the order in which things
+//! happened, so its answer to a question comes after all of that. Knows no engine.
+
+use crate::keeper::{Ask, Heard};
+use crate::local::Local;
+use crate::orchestrator::{Message, Orchestrator};
+use crate::turn::Arrival;
+use regatta_engine::ids::Timestamp;
+use std::time::{Duration, Instant};
+
+/// A question about an attempt that no run has: the answer is that there is none.
+const NOBODY: u64 = u64::MAX;
+/// A keeper that does not answer within this time does not hold up a run any longer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Orchestrator {
+    /// What came before deadlines that are over now.
+    pub(crate) fn heard_before(&mut self, now: Timestamp) -> Vec<Arrival> {
+        let due = self.engine.next_deadline().is_some_and(|(at, _)| at <= now) || self.local.is_late(now);
+        if !due {
+            return Vec::new();
+        }
+        self.hear_keeper();
+        self.drain()
+    }
+
+    /// Takes all that the keeper has said by now; what others say meanwhile waits.
+    pub(crate) fn hear_keeper(&mut self) {
+        if !self.local.asks_for_news() {
+            return;
+        }
+        let until = Instant::now() + PATIENCE;
+        while let Ok(message) = self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            let Message::Heard(number, heard) = message else {
+                self.later.push_back(message);
+                continue;
+            };
+            let is_last = |word: &Heard| matches!(word, Heard::Streams(NOBODY, _) | Heard::Gone);
+            let last = number == self.keepers && heard.iter().any(is_last);
+            self.take(Message::Heard(number, heard));
+            if last {
+                return;
+            }
+        }
+    }
+}
+
+impl Local {
+    /// Asks the keeper for a word behind all that it has said. Answers whether it will come.
+    fn asks_for_news(&mut self) -> bool {
+        let nothing_lives = self.jobs.is_empty() && self.timeouts.is_empty() && self.asking.is_empty();
+        let Some(keeper) = self.keeper.as_mut().filter(|keeper| !nothing_lives && keeper.can_be_looked_at())
+        else {
+            return false;
+        };
+        keeper.ask(&[Ask::Look { attempt: NOBODY }]).is_ok()
+    }
+}
