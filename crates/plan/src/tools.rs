@@ -114,7 +114,7 @@ pub fn built_in(name: &str) -> Option<&'static BuiltIn> {
 }
 
 /// Longest that `sleep` sleeps, in milliseconds: a day. The timeout of the task is the real bound.
-pub const MOST_SLEEP_MS: u64 = 86_400_000;
+const MOST_SLEEP_MS: u64 = 86_400_000;
 
 /// What `sleep` waits, in milliseconds: a whole number, also one that is written `5.0`, or as a text.
 ///

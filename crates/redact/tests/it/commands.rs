@@ -235,7 +235,7 @@ fn results_of_tests_names_without_secrets_and_words_behind_logins_stay_as_they_a
         "az login -u id -p $PASSWORD",
         "twine upload dist/* -u __token__ -p $PYPI_TOKEN",
         "vault login -method=oidc role=developer2",
-        "run `vault login` again, then vault login documentation2.",
+        "run `vault login` again, then vault login documentation.",
         "the requirepass directive of redis",
         "requirepass ${REDIS_PASSWORD}",
         "IDENTIFIED BY 'password'",
