@@ -49,8 +49,7 @@ pub(crate) fn assemble(draft: &Draft<'_>, problems: &mut Problems) -> Option<Pla
         vault: draft.vault.keys().cloned().collect(),
     };
     let (mut placed, again) = place_all(draft, &names, &cells, problems)?;
-    check_all(draft, &placed, problems);
-    check_names(draft, placed.iter().chain(&again), problems);
+    check_all(draft, (&placed, &again), problems);
     lock_files(&mut placed);
     let (worktrees, merge) = isolation::of_plan(draft, &placed);
     let agents = agents(draft, &placed);
@@ -120,8 +119,8 @@ fn unbuilt(draft: &Draft<'_>, cells: &[&Cell<'_, '_>]) -> Vec<Unbuilt> {
     unbuilt
 }
 
-/// Everything that is asked of all tasks together.
-fn check_all(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
+/// Everything that is asked of all tasks together, and of names also those whose id another has already.
+fn check_all(draft: &Draft<'_>, (placed, again): (&[Placed], &[Placed]), problems: &mut Problems) {
     if let Some(reach) = graph_checks::check(placed, problems) {
         let allowed = draft.apart.as_ref().is_some_and(|apart| apart.worktrees.ownership == "allow");
         check_owners((placed, allowed), &reach, problems);
@@ -136,6 +135,7 @@ fn check_all(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
     isolation::check_merge(draft, placed, problems);
     gate_tasks::check_merge(draft, placed, problems);
     check_patterns(placed, problems);
+    check_names(draft, placed.iter().chain(again), problems);
     check_order(draft, placed, problems);
     check_caps(draft, placed, problems);
     check_budgets(draft, placed, problems);

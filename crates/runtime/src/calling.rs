@@ -19,6 +19,9 @@ use std::path::Path;
 /// The program that the keeper runs, which is this one, also when its file was replaced meanwhile.
 const OURSELVES: &str = "/proc/self/exe";
 
+/// Servers by their names, and why others cannot be asked.
+type Servers = (BTreeMap<String, Server>, BTreeMap<String, String>);
+
 impl Actions {
     /// Makes a call ready, for the directory of its attempt: the command line of its process, and its order.
     ///
@@ -97,10 +100,7 @@ impl Actions {
     ///
     /// # Errors
     /// A reference of the one that is named, or of each that it may be of, has no value.
-    fn servers_of(
-        &self,
-        tool: &str,
-    ) -> Result<(BTreeMap<String, Server>, BTreeMap<String, String>), Refusal> {
+    fn servers_of(&self, tool: &str) -> Result<Servers, Refusal> {
         let (mut found, mut missing) = (BTreeMap::new(), BTreeMap::new());
         if built_in(tool).is_some() {
             return Ok((found, missing));

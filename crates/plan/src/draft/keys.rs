@@ -146,8 +146,7 @@ impl TaskDraft {
             unbuilt: _,
         } = self;
         title.is_none()
-            && undo.is_none()
-            && reconcile.is_none()
+            && [undo, reconcile].iter().all(|action| action.is_none())
             && priority.is_none()
             && tags.is_empty()
             && locks.is_empty()

@@ -152,7 +152,7 @@ fn an_error_inside_of_undo_points_there_and_the_tool_of_a_task_whose_id_is_taken
         let facts = json(text).facts();
         let fact = facts.iter().find(|f| f.message.contains(message));
         let fact = fact.unwrap_or_else(|| panic!("{message}: {facts:?}"));
-        text[fact.column as usize - 1..].to_owned()
+        text[fact.column - 1..].to_owned()
     };
     let call = r#""tool": "sleep", "params": { "ms": 1 }"#;
     let undo = |undo: &str| format!(r#"{{ "tasks": [ {{ "id": "a", {call}, "undo": {undo} }} ] }}"#);
