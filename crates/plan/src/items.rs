@@ -26,9 +26,13 @@ pub(crate) fn own_files(task: &mut TaskDraft, problems: &mut Problems) {
     let items =
         over.value.as_array().filter(|items| !items.iter().any(|item| item.to_string().contains("${")));
     let (Some(index), Some(items)) = (index, items) else {
-        let message = format!("`files` and `reads` of task `{}` cannot name its items", task.id);
+        let id = task.id.rsplit_once('[').map_or(&*task.id, |(map, _)| map);
+        let message = format!("`files` and `reads` of task `{id}` cannot name its items");
         let help = "only where `for_each` is a list of the plan itself are they known before the run";
-        return problems.push(Diagnostic::error(Code::BadValue, over.span.clone(), message).help(help));
+        problems.push(Diagnostic::error(Code::BadValue, over.span.clone(), message).help(help));
+        // What stands there means nothing, so it overlaps with nothing.
+        [&mut task.files, &mut task.reads].into_iter().for_each(|all| all.retain(|pattern| !names(pattern)));
+        return;
     };
     // The one slot of an empty list stands for nothing.
     let item = items.get(index).map_or_else(String::new, |item| match item {

@@ -175,6 +175,11 @@ const MAX_STRANGERS: usize = 10;
 
 /// An order names tasks of the plan, each once.
 pub(crate) fn check_order(draft: &Draft<'_>, placed: &[Placed], problems: &mut Problems) {
+    if let Some(first) = draft.order.first().filter(|_| draft.schedule != "dataflow") {
+        let message = format!("`order` has no effect with `schedule: {}`", draft.schedule.escape_debug());
+        let problem = Diagnostic::warning(Code::NoEffect, first.span.clone(), message);
+        problems.push(problem.help("leave it out, or use `schedule: dataflow`"));
+    }
     let mut seen = BTreeSet::new();
     let (mut strangers, mut guesses) = (0, Guesses::new());
     for id in &draft.order {

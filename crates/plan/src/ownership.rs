@@ -71,29 +71,47 @@ pub(crate) fn check_owners((placed, allowed): (&[Placed], bool), reach: &Reach, 
     for (literal, tasks) in &mut literals {
         set.matching(literal).for_each(|glob| tasks.extend(&globs[glob]));
     }
+    // The items of a map are told as one.
+    let mut maps: BTreeMap<&str, usize> = BTreeMap::new();
+    for (i, p) in placed.iter().enumerate() {
+        if let Some((map, _)) = p.task.item() {
+            maps.entry(map).or_insert(i);
+        }
+    }
+    let one = |i: usize| placed[i].task.item().map_or(i, |(map, _)| maps[map]);
     let mut overlaps: BTreeMap<(usize, usize), Vec<&str>> = BTreeMap::new();
     for (pattern, tasks) in literals.into_iter().chain(globs).filter(|(_, tasks)| tasks.len() > 1) {
         // In topological order, all pairs are ordered if and only if all neighbours are.
         let sorted = reach.sorted(tasks);
         for pair in sorted.windows(2).filter(|pair| !reach.reaches(pair[0], pair[1])) {
-            let (a, b) = (pair[0].min(pair[1]), pair[0].max(pair[1]));
-            overlaps.entry((a, b)).or_default().push(pattern);
+            let (a, b) = (one(pair[0]), one(pair[1]));
+            let files = overlaps.entry((a.min(b), a.max(b))).or_default();
+            if files.last() != Some(&pattern) {
+                files.push(pattern);
+            }
         }
         if overlaps.len() >= MAX_OVERLAPS {
             break;
         }
     }
     for ((a, b), files) in overlaps {
-        let (a, b) = (&placed[a], &placed[b]);
-        let message = format!(
-            "tasks `{}` and `{}` both own `{}` and no order is between them",
-            a.task.id,
-            b.task.id,
-            files.join("`, `")
-        );
-        let said = if allowed { Diagnostic::warning } else { Diagnostic::error };
-        let problem = said(Code::Overlap, b.id_span.wide(), message);
-        let help = format!("add `needs: [{}]` to `{}`, or divide the files", a.task.id, b.task.id);
-        problems.push(problem.label("owns it too").also(a.id_span.wide(), "owns it").help(help));
+        problems.push(overlap((&placed[a], &placed[b]), &files.join("`, `"), allowed));
     }
+}
+
+/// Two tasks, or the items of one map, that own the same files; where it is `allowed`, that is only said.
+fn overlap((a, b): (&Placed, &Placed), files: &str, allowed: bool) -> Diagnostic {
+    let said = if allowed { Diagnostic::warning } else { Diagnostic::error };
+    let name = |p: &Placed| p.task.item().map_or(&*p.task.id, |(map, _)| map).to_owned();
+    let (first, second) = (name(a), name(b));
+    if first == second {
+        let message = format!("the items of task `{first}` all own `{files}` and no order is between them");
+        let help =
+            "divide the files: where `for_each` is a list of the plan itself, `files` may name `${item}`";
+        return said(Code::Overlap, b.id_span.wide(), message).help(help);
+    }
+    let message = format!("tasks `{first}` and `{second}` both own `{files}` and no order is between them");
+    let help = format!("add `needs: [{first}]` to `{second}`, or divide the files");
+    let problem = said(Code::Overlap, b.id_span.wide(), message).label("owns it too");
+    problem.also(a.id_span.wide(), "owns it").help(help)
 }

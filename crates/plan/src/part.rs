@@ -84,7 +84,10 @@ pub fn part_of(plan: &Plan, meant: &Part) -> Result<Plan, PartError> {
     part.unbuilt.retain(|unbuilt| unbuilt.task.as_ref().is_none_or(kept));
     for task in &mut part.tasks {
         if let Some(of) = task.needs.iter().find(|need| !kept(need) && uses(task, need)) {
-            return Err(PartError::Uses { task: task.id.clone(), of: of.clone() });
+            // Items of a map are named by their map.
+            let named = |task: &Task| task.item().map_or(&*task.id, |(map, _)| map).to_owned();
+            let of = index.get(of.as_str()).map_or_else(|| of.clone(), |task| named(task));
+            return Err(PartError::Uses { task: named(task), of });
         }
         task.needs.retain(kept);
     }
@@ -144,7 +147,8 @@ mod tests {
                     - { id: c, run: 'echo ${a.stdout}' }\n  - { id: m, matrix: { x: [p, q] }, needs: [b], run: echo }\n  \
                     - { id: d, needs: [m], when: 'size(tasks) > 0', run: echo }\n  \
                     - { id: e, run: [echo, '${m.results}'] }\n  - { id: j, needs: [a], join: {} }\n  \
-                    - { id: f, for_each: '${a.result}', max_items: 2, run: echo }\n";
+                    - { id: f, for_each: '${a.result}', max_items: 2, run: echo }\n  \
+                    - { id: g, run: [echo, '${f.results}'] }\n";
         load(("p.yaml", text.as_bytes()), Format::Yaml, &Given::default()).plan
     }
 
@@ -171,7 +175,8 @@ mod tests {
         assert_eq!(only(&["e"]), Err("task `e` uses what `m[p]` gives, which is left out".to_owned()));
         assert_eq!(only(&["d"]), Err("task `d` uses what `m[p]` gives, which is left out".to_owned()));
         assert_eq!(only(&["j"]), Err("task `j` uses what `a` gives, which is left out".to_owned()));
-        assert_eq!(only(&["f"]), Err("task `f[0]` uses what `a` gives, which is left out".to_owned()));
+        assert_eq!(only(&["f"]), Err("task `f` uses what `a` gives, which is left out".to_owned()));
+        assert_eq!(only(&["g"]), Err("task `g` uses what `f` gives, which is left out".to_owned()));
         assert_eq!(until(&["f"]), ok("a< f[0]<a f[1]<a"));
         assert_eq!(
             until(&["f[1]"]),

@@ -6,6 +6,8 @@ use crate::error::CliError;
 use regatta_runtime::escape::escape_json;
 use regatta_runtime::escape::escape_path;
 use regatta_runtime::workspace::{self, Origin};
+use rustix::fs::FileType;
+use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -150,10 +152,17 @@ pub fn try_out(bytes: &[u8]) -> bool {
 
 /// Keeps why standard output could not be written. A reader that went away has seen what it wanted.
 pub fn note_unwritten(error: &std::io::Error) {
-    if error.kind() != std::io::ErrorKind::BrokenPipe {
+    if error.kind() != std::io::ErrorKind::BrokenPipe && !has_hung_up(error) {
         // The first is told.
         let _ = NOT_WRITTEN.set(error.to_string());
     }
+}
+
+/// True if standard output was a terminal that is gone: it is a device still, and no terminal any more.
+fn has_hung_up(error: &std::io::Error) -> bool {
+    let kind =
+        || rustix::fs::fstat(rustix::stdio::stdout()).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    error.raw_os_error() == Some(Errno::IO.raw_os_error()) && kind() == Ok(FileType::CharacterDevice)
 }
 
 /// The error of a command whose output could not be written, if that is so: whoever reads it has not got all of it.

@@ -102,7 +102,8 @@ pub fn replace(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
 }
 
 /// What takes bytes and keeps no file: a pipe, a terminal, `/dev/null`, and what this process has open, whatever that is.
-fn is_stream(path: &Path) -> bool {
+#[must_use]
+pub fn is_stream(path: &Path) -> bool {
     let ours = ["/dev/stdout", "/dev/stderr"].iter().any(|name| path == Path::new(name));
     let open = path
         .parent()

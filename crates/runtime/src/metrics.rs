@@ -4,12 +4,12 @@
 
 use regatta_engine::event::{Event, EventKind};
 use regatta_engine::graph::Graph;
-use regatta_engine::ids::{NodeId, Timestamp};
+use regatta_engine::ids::{AttemptId, NodeId, Timestamp};
 use regatta_engine::outcome::AttemptOutcome;
 use regatta_engine::report::Usage;
 use regatta_engine::schedule;
 use regatta_engine::spec::Limits;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Numbers of a run.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -38,6 +38,12 @@ pub struct Metrics {
     node_usage: BTreeMap<NodeId, Usage>,
     /// An agent that helped landing reported something.
     helped: bool,
+    /// Attempts that run.
+    live: BTreeSet<AttemptId>,
+    /// Those of them that a later orchestrator found.
+    found: BTreeSet<AttemptId>,
+    /// The fencing epoch so far.
+    epoch: u64,
 }
 
 impl Metrics {
@@ -45,16 +51,23 @@ impl Metrics {
     pub fn push(&mut self, event: &Event) {
         self.wall_ms = event.at.since_ms(Timestamp(0));
         match &event.kind {
-            EventKind::DispatchStarted { number, .. } => {
+            EventKind::RunResumed { epoch } if *epoch > self.epoch => {
+                self.epoch = *epoch;
+                self.found.extend(&self.live);
+            }
+            EventKind::DispatchStarted { attempt, number, .. } => {
+                self.live.insert(*attempt);
                 self.attempts += 1;
                 self.retries += u64::from(*number > 1);
             }
-            EventKind::DispatchEnded { node, outcome, duration_ms, report, .. } => {
+            EventKind::DispatchEnded { node, attempt, outcome, duration_ms, report, .. } => {
                 let held = *outcome == AttemptOutcome::Held;
                 self.held += u64::from(held);
                 self.lost += u64::from(!held && !outcome.counts());
                 self.busy_ms += duration_ms;
-                self.unwatched |= report.ran_ms.is_some();
+                // What is judged beside the loop says how long it ran, too.
+                self.live.remove(attempt);
+                self.unwatched |= self.found.remove(attempt) && report.ran_ms.is_some();
                 if self.node_ms.len() <= node.index() {
                     self.node_ms.resize(node.index() + 1, 0);
                 }
@@ -111,5 +124,41 @@ impl Metrics {
     #[must_use]
     pub fn lower_bound_ms(&self, graph: &Graph, limits: &Limits) -> u64 {
         schedule::lower_bound_of(graph, limits, &|node| self.node_ms(node))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use regatta_engine::report::Report;
+    use std::num::NonZeroU64;
+
+    /// Numbers of a run of one attempt, which says how long it ran, with something in between.
+    fn with(between: Option<EventKind>) -> Metrics {
+        let (node, attempt, number) = (NodeId(0), AttemptId(1), 1);
+        let report = Box::new(Report { ran_ms: NonZeroU64::new(5_000), ..Report::default() });
+        let outcome = AttemptOutcome::Succeeded;
+        let ended = EventKind::DispatchEnded {
+            node,
+            attempt,
+            number,
+            outcome,
+            cause: None,
+            duration_ms: 5_000,
+            report,
+        };
+        let started = EventKind::DispatchStarted { node, attempt, number, delay_before_ms: 0, round: 1 };
+        let mut metrics = Metrics::default();
+        for kind in [Some(started), between, Some(ended)].into_iter().flatten() {
+            metrics.push(&Event { at: Timestamp(1_000), kind });
+        }
+        metrics
+    }
+
+    #[test]
+    fn nobody_orchestrated_only_where_a_later_orchestrator_found_an_attempt_that_ran() {
+        assert!(!with(None).unwatched, "it was judged beside the loop");
+        assert!(!with(Some(EventKind::RunResumed { epoch: 0 })).unwatched, "a pause was lifted");
+        assert!(with(Some(EventKind::RunResumed { epoch: 2 })).unwatched);
     }
 }

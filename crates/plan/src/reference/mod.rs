@@ -3,9 +3,11 @@
 //! In a script a reference becomes `${REGATTA_REF_n}` and its value travels by environment, so that it is never
 //! parsed as code (11-semantics). Knows no values; whoever resolves brings a [`Scope`].
 
+mod dotted;
 mod script;
 
-pub use script::{Dotted, Script};
+pub use dotted::Dotted;
+pub use script::Script;
 
 use crate::tree::Span;
 use serde_json::Value;

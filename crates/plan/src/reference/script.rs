@@ -2,14 +2,10 @@
 //!
 //! Reads quotes, comments and here-documents as the shell does; knows no values.
 
-use super::{MAX_REF_BYTES, Ref, RefError, in_reference, parse_at};
+use super::dotted::{Dotted, dotted};
+use super::{Ref, RefError, parse_at};
+use crate::tree::Span;
 use std::collections::VecDeque;
-use std::fmt;
-
-/// The id of a task has at most this many bytes.
-const MAX_ID_BYTES: usize = 128;
-/// So far behind a malformed reference its brace is sought.
-const MAX_TOLD_CHARS: usize = 40;
 
 /// A script whose references are variables.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,31 +20,6 @@ pub struct Script {
     /// What begins as a reference (`${`, the characters of an id, a dot) and is none, where the shell would fill it in. It is
     /// the shell's own, untouched, unless what stands before a dot is the id of a task.
     pub dotted: Vec<Dotted>,
-}
-
-/// A text that begins as a reference and is none.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Dotted {
-    /// From `${` on, without what no reference has; to its `}`, if it is closed.
-    text: String,
-}
-
-impl Dotted {
-    /// What may be the id of a task: all before each dot.
-    pub fn heads(&self) -> impl Iterator<Item = &str> {
-        let inner = self.text.strip_prefix("${").unwrap_or_default();
-        let end = inner.bytes().take(MAX_ID_BYTES + 1).take_while(in_reference).count();
-        inner[..end].match_indices('.').map(move |(at, _)| &inner[..at])
-    }
-}
-
-impl fmt::Display for Dotted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text.chars().try_for_each(|c| match c {
-            '"' | '\'' => write!(f, "{c}"),
-            _ => write!(f, "{}", c.escape_debug()),
-        })
-    }
 }
 
 /// How the shell would read the text at a place.
@@ -170,6 +141,11 @@ impl ScriptParser<'_> {
     fn step(&mut self, at: usize) -> Result<usize, RefError> {
         let rest = &self.text[at..];
         let quoted = self.here.as_ref().is_some_and(|h| h.quoted);
+        if rest.starts_with("$${")
+            && let Some(meant) = parse_at(self.text, at + 1).filter(belongs_to_us)
+        {
+            return Ok(self.text_itself(meant.span, quoted));
+        }
         if rest.starts_with("${")
             && let Some(reference) = parse_at(self.text, at).filter(belongs_to_us)
         {
@@ -185,7 +161,8 @@ impl ScriptParser<'_> {
         }
         let c = rest.chars().next().unwrap_or('\0');
         let escaped = c == '\\' && !quoted && matches!(self.quote, Quote::None | Quote::Double);
-        let mut length = c.len_utf8();
+        // Of three the first two are the number of the shell.
+        let mut length = if rest.starts_with("$$$") { 2 } else { c.len_utf8() };
         if escaped {
             length += rest[1..].chars().next().map_or(0, char::len_utf8);
         } else if self.here.is_none() {
@@ -193,6 +170,21 @@ impl ScriptParser<'_> {
         }
         self.script.push_str(&rest[..length]);
         Ok(at + length)
+    }
+
+    /// The text of a reference, which the shell is not to fill in either; answers where to go on.
+    fn text_itself(&mut self, span: Span, in_literal: bool) -> usize {
+        let filled_in = matches!(self.quote, Quote::None | Quote::Double) || self.is_inner();
+        if filled_in && !in_literal {
+            self.script.push('\\');
+        }
+        self.script.push_str(&self.text[span.clone()]);
+        span.end
+    }
+
+    /// True inside single quotes that hold a script for another shell.
+    fn is_inner(&self) -> bool {
+        self.quote == Quote::Single && self.is_script
     }
 
     fn reference(&mut self, reference: Ref, in_literal: bool) -> Result<usize, RefError> {
@@ -259,19 +251,6 @@ fn begins_command(before: &str) -> bool {
 /// In a script, `${x.y}` is ours only if it can be a reference of the plan language; the shell has no dots in names.
 fn belongs_to_us(reference: &Ref) -> bool {
     !reference.path.is_empty()
-}
-
-/// What begins here as a reference that has a dot; it is none. Is told to the brace on its line, if one is near.
-fn dotted(rest: &str) -> Option<Dotted> {
-    let inner = rest.strip_prefix("${")?;
-    let like = inner.bytes().take(MAX_REF_BYTES + 1).take_while(in_reference).count();
-    if !inner[..like].contains('.') || inner.starts_with('.') {
-        return None;
-    }
-    let near = inner[like..].char_indices().take(MAX_TOLD_CHARS);
-    let close = near.take_while(|(_, c)| !matches!(c, '\n' | '$' | '{' | ';')).find(|(_, c)| *c == '}');
-    let end = close.map_or(like, |(at, _)| like + at + 1);
-    Some(Dotted { text: format!("${{{}", &inner[..end]) })
 }
 
 /// The name of a variable before the brace that closes it.

@@ -142,9 +142,15 @@ fn files_of_a_map_are_those_of_each_item_where_its_list_stands_in_the_plan() {
         facts.iter().map(|fact| fact.message.clone()).collect::<Vec<_>>().join("\n")
     };
     let later = told(&known_later);
-    assert!(later.contains("`files` and `reads` of task `m[0]` cannot name its items"), "{later}");
+    assert_eq!(later, "`files` and `reads` of task `m` cannot name its items");
     let same = told(&text.replace("src/${item}/**", "src/**"));
-    assert!(same.contains("tasks `m[0]` and `m[1]` both own `src/**`"), "{same}");
+    assert_eq!(same, "the items of task `m` all own `src/**` and no order is between them");
+    let beside =
+        known_later.replace("src/${item}/**', 'a.c", "").replace("'src/${item}/**'", "'src/**', a.c");
+    let beside =
+        told(&(beside.replace("'in/${index}'", "'in/x'") + "  - { id: n, files: ['src/**'], run: x }\n"));
+    let all = "the items of task `m` all own `a.c`, `src/**` and no order is between them";
+    assert_eq!(beside, format!("{all}\ntasks `m` and `n` both own `src/**` and no order is between them"));
 }
 
 #[test]

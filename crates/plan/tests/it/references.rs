@@ -27,6 +27,22 @@ fn in_a_script_each_reference_becomes_a_variable_and_the_rest_belongs_to_the_she
 }
 
 #[test]
+fn in_a_script_too_a_double_dollar_before_a_reference_is_the_text_itself() {
+    let same = |text: &str, expect: &str| {
+        let script = Script::parse(text).map(|s| (s.script, s.refs.len()));
+        assert_eq!(script, Ok((expect.to_owned(), 0)));
+    };
+    same("echo $${a.stdout}", "echo \\${a.stdout}");
+    same("echo \"$${a.stdout}\"", "echo \"\\${a.stdout}\"");
+    same("echo '$${a.stdout}'", "echo '${a.stdout}'");
+    same("cat <<'E'\n$${a.stdout}\nE\n", "cat <<'E'\n${a.stdout}\nE\n");
+    same("cat <<E\n$${a.stdout}\nE\n", "cat <<E\n\\${a.stdout}\nE\n");
+    let script = Script::parse("echo $$${a.stdout}").map(|s| s.script);
+    assert_eq!(script, Ok("echo $$${REGATTA_REF_1}".to_owned()), "the number of the shell, then a reference");
+    same("echo \\${a.stdout} $$ $${HOME}", "echo \\${a.stdout} $$ $${HOME}");
+}
+
+#[test]
 fn a_reference_where_the_shell_would_not_expand_it_is_an_error() {
     for text in ["echo '${a.result}'", "cat <<'E'\n${a.result}\nE\n", "cat <<\"E\"\n${a.result}\nE\n"]
         .into_iter()

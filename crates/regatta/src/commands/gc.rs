@@ -11,12 +11,13 @@ use crate::origin::{Origin, Valued};
 use crate::render::escape::{escape, escape_path};
 use crate::render::{bytes, count};
 use crate::view::{status, store_error};
-use regatta_journal::{NotRemoved, Reader, rfc3339};
+use regatta_journal::{NotRemoved, Reader, RunId, StoreError, rfc3339};
 use regatta_plan::parse_duration_ms;
 use regatta_runtime::gc::{self, Done, Fate, Found, Kept, Policy};
 use regatta_runtime::orchestrator::now_wall_ms;
 use regatta_runtime::run_error::RunError;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Runs that are to go and are listed one by one.
 const MAX_LISTED: usize = 50;
@@ -27,10 +28,14 @@ const MAX_LISTED: usize = 50;
 /// A bound means nothing, the journal cannot be read, another process removes, or something cannot be removed.
 pub fn run(context: &Context, args: &GcArgs) -> Result<Exit, CliError> {
     let (policy, words) = policy(context, args)?;
-    let reader = Reader::open_to_write(&context.workspace).map_err(store_error)?;
+    let reader = Reader::open_to_write(&context.workspace).map_err(not_stored)?;
     let mut found = match &reader {
         Some(reader) => gc::look(reader, &context.workspace, &policy).map_err(run_error)?,
         None => Found::default(),
+    };
+    let held = match &reader {
+        Some(reader) => held(reader, &found)?,
+        None => BTreeSet::new(),
     };
     drop(reader);
     let done = match args.delete {
@@ -38,7 +43,7 @@ pub fn run(context: &Context, args: &GcArgs) -> Result<Exit, CliError> {
         false => None,
     };
     out(&if args.json {
-        json(&found, done.as_ref())
+        json((&found, &held), done.as_ref())
     } else {
         text(&found, done.as_ref(), (&words, &again(args)))
     });
@@ -53,9 +58,30 @@ pub fn run(context: &Context, args: &GcArgs) -> Result<Exit, CliError> {
 
 fn run_error(error: RunError) -> CliError {
     match error {
-        RunError::Store(error) => store_error(error),
+        RunError::Store(error) => not_stored(error),
         other => CliError::environment(other.to_string()),
     }
+}
+
+/// No run stopped for what does not fit: there is none to be resumed.
+fn not_stored(error: StoreError) -> CliError {
+    match error {
+        full @ StoreError::DiskFull { .. } => CliError::environment(full.to_string())
+            .hint("make a little room by hand, then the same command again; no run is half removed"),
+        other => store_error(other),
+    }
+}
+
+/// The runs that somebody orchestrates.
+fn held(reader: &Reader, found: &Found) -> Result<BTreeSet<RunId>, CliError> {
+    let open = found.runs.iter().map(|fate| &fate.run).filter(|run| !run.state.has_ended());
+    let mut held = BTreeSet::new();
+    for run in open {
+        if reader.holder(&run.run_id).map_err(not_stored)?.is_some() {
+            held.insert(run.run_id.clone());
+        }
+    }
+    Ok(held)
 }
 
 /// Options over variables over settings over defaults; and how long is long, for people.
@@ -165,12 +191,12 @@ fn line(fate: &Fate) -> String {
     format!("{}  {status:<9}  {ended}  {:>9}  {}", run.run_id, bytes(fate.bytes), escape(&run.plan_name))
 }
 
-fn json(found: &Found, done: Option<&Done>) -> String {
+fn json((found, held): (&Found, &BTreeSet<RunId>), done: Option<&Done>) -> String {
     let row = |fate: &Fate| {
         json!({
             "run_id": fate.run.run_id.as_str(),
             "plan_name": fate.run.plan_name,
-            "status": status(fate.run.state, matches!(fate.kept, Some(Kept::Lives))),
+            "status": status(fate.run.state, held.contains(&fate.run.run_id)),
             "ended_at": fate.run.ended_wall_ms.map(rfc3339),
             "bytes": fate.bytes,
             "kept": fate.kept.as_ref().map(|kept| why(kept).0),
@@ -184,4 +210,20 @@ fn json(found: &Found, done: Option<&Done>) -> String {
         "freed_bytes": done.map(|done| done.bytes + done.database_bytes),
     });
     format!("{facts}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_a_full_disk_it_speaks_of_itself_and_of_no_run() {
+        let error = not_stored(StoreError::DiskFull { path: "db".into() });
+        assert_eq!(error.exit, Exit::Environment);
+        assert!(
+            error
+                .hint
+                .is_some_and(|hint| hint.contains("the same command again") && !hint.contains("resume"))
+        );
+    }
 }

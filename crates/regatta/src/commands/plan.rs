@@ -38,6 +38,7 @@ pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
     }
     if let Some(out) = &args.out {
         refuse_named(&context.cwd.join(out), args.force)?;
+        refuse_format(out, (&args.plan, &text))?;
     }
     // The text of a large plan is large.
     let whole = args.out.as_ref().map(|path| (path, plan.clone(), text));
@@ -121,6 +122,24 @@ fn json_of(plan: &Plan, improved: Option<&Improved>) -> Result<String, CliError>
     bytes.push(b',');
     bytes.extend_from_slice(&more[1..]);
     String::from_utf8(bytes).map_err(|e| CliError::environment(format!("the schedule is no text: {e}")))
+}
+
+/// The text is written in the format of the plan: under a name that says another one nobody could read it.
+fn refuse_format(out: &Path, (plan, text): (&Path, &str)) -> Result<(), CliError> {
+    let read_as = |path: &Path| Format::detect(&path.to_string_lossy(), text.as_bytes());
+    let of = read_as(plan);
+    if read_as(out) == of || outputs::is_stream(out) {
+        return Ok(());
+    }
+    let (word, ending) = match of {
+        Format::Json => ("JSON", "json"),
+        Format::Toml => ("TOML", "toml"),
+        Format::Yaml => ("YAML", "yaml"),
+    };
+    let shown = escape_path(out);
+    let message =
+        format!("`{shown}` is read as another format than the plan, which is {word}; nothing was written");
+    Err(CliError::usage(message).hint(format!("`--out {}`", escape_path(&out.with_extension(ending)))))
 }
 
 /// A request has no place for an order.

@@ -126,7 +126,10 @@ fn times(plan: &Plan, predicted: &Predicted, improved: Option<&Improved>) -> Str
     if let Some(improved) = improved {
         out.push_str(&format!("optimised      {}\n", gain(predicted, improved)));
     } else if !plan.order.is_empty() {
-        out.push_str("order          as the plan says\n");
+        out.push_str(&match &*plan.schedule {
+            "dataflow" => "order          as the plan says\n".to_owned(),
+            other => format!("order          of no effect with schedule {other}\n"),
+        });
     }
     out.push_str(&chart(predicted));
     out

@@ -1,8 +1,9 @@
 //! `gc`: shown first, removed when asked for; whole or not at all, whoever dies, runs or removes at the same time.
 
 use crate::disk::Small;
-use crate::world::{World, ends};
+use crate::world::{World, ends, signal};
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::path::Path;
@@ -242,6 +243,21 @@ fn on_a_full_disk_it_makes_room_for_the_next_run() {
     assert!(listed(&world).len() + 3 <= before, "{facts}");
     assert_eq!(world.run()["status"], "succeeded");
     assert_eq!(std::fs::read_dir(world.path("small/.regatta/removed")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_run_that_somebody_orchestrates_is_running_as_ls_says() {
+    let world = World::with("version: 1\ntasks:\n  - { id: a, run: 'echo up >up; read word <go' }\n");
+    ["up", "go"].iter().for_each(|name| world.fifo(name));
+    let mut child = world.start(&["run", "plan.yaml"]);
+    world.hear("up");
+    let row = gc(&world, &ALL)["runs"][0].clone();
+    assert_eq!((&row["status"], &row["kept"]), (&json!("running"), &json!("open")));
+    signal(&child, Signal::KILL);
+    assert_eq!(ends(&mut child), None);
+    assert_eq!(gc(&world, &ALL)["runs"][0]["status"], "interrupted");
+    std::fs::write(world.path("go"), "on\n").unwrap();
+    world.regatta(&["resume"]).exits(0);
 }
 
 #[test]

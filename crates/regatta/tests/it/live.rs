@@ -252,3 +252,16 @@ fn a_reader_who_does_not_read_does_not_hold_the_run_up_and_gets_every_line_in_th
     assert!(shown == TASKS || text.contains("not shown: nobody took them"), "{shown}");
     assert!(text.contains(&format!("{TASKS} succeeded")), "the summary comes last");
 }
+
+#[test]
+fn a_terminal_that_goes_away_interrupts_the_run_as_its_signal_does() {
+    let world = gated("true");
+    let mut terminal = Terminal::run(&world, (24, 90), &[]);
+    world.hear("up");
+    terminal.shows(&["  load"]);
+    let Terminal { master, mut child, .. } = terminal;
+    // `setsid` became the command, which leads the session of that terminal.
+    drop(master);
+    assert_eq!(ends(&mut child), Some(130));
+    assert_eq!(world.regatta(&["status", "--json"]).exits(0).json()["status"], "interrupted");
+}

@@ -45,6 +45,19 @@ fn a_part_that_cannot_be_is_refused_with_what_to_do_and_nothing_starts() {
 }
 
 #[test]
+fn the_hint_about_a_map_names_the_map_and_is_obeyed() {
+    let world = World::with(
+        "version: 1\ntasks:\n  - { id: a, run: 'echo [1] >$REGATTA_RESULT' }\n  \
+         - { id: m, for_each: '${a.result}', run: echo }\n",
+    );
+    for verb in ["run", "plan", "export"] {
+        let said = world.regatta(&[verb, "plan.yaml", "--only", "m"]).exits(2);
+        assert!(said.err.contains("hint: `--until m` runs what it needs too"), "{}", said.err);
+    }
+    world.regatta(&["run", "plan.yaml", "--until", "m"]).exits(0);
+}
+
+#[test]
 fn a_part_is_resumed_and_retried_as_the_part_it_was() {
     let world = World::with(
         "version: 1\ntasks:\n  - { id: a, effect: idempotent, run: 'test -e go || { kill -INT $(grep -o [0-9]* \

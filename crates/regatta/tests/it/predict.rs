@@ -197,6 +197,45 @@ fn run_pins_the_order_that_it_found() {
 }
 
 #[test]
+fn an_order_is_not_written_under_a_name_that_says_another_format() {
+    let world = World::with(PACK);
+    world.write("plan.json", r#"{"version": 1, "tasks": [{"id": "a", "run": "x"}]}"#);
+    world.write("plain", PACK);
+    let written = |plan: &str, out: &str| world.regatta(&["plan", plan, "--optimise", "5", "--out", out]);
+    for (plan, out, hint) in [
+        ("plan.yaml", "new.json", "hint: `--out new.yaml`"),
+        ("plan.yaml", "new.toml", "hint: `--out new.yaml`"),
+        ("plain", "new.json", "hint: `--out new.yaml`"),
+        ("plan.json", "new.yaml", "hint: `--out new.json`"),
+    ] {
+        let said = written(plan, out).exits(2);
+        assert!(said.err.contains("read as another format") && said.err.contains(hint), "{}", said.err);
+        assert!(!world.path(out).exists());
+    }
+    written("plan.yaml", "new.yml").exits(0);
+    world.regatta(&["check", "new.yml"]).exits(0);
+    written("plan.yaml", "new").exits(0);
+    written("plan.json", "/dev/stdout").exits(0);
+}
+
+#[test]
+fn an_order_that_counts_for_nothing_is_told_so() {
+    let text = format!("{PACK}order: [e]\n");
+    let world = World::with(&text);
+    let line = || {
+        let said = world.regatta(&["plan", "plan.yaml"]).exits(0).out;
+        said.lines().find(|line| line.starts_with("order ")).map(str::to_owned)
+    };
+    assert_eq!(line().as_deref(), Some("order          as the plan says"));
+    for schedule in ["waves", "sequential"] {
+        world.write("plan.yaml", &format!("{text}schedule: {schedule}\n"));
+        assert_eq!(line(), Some(format!("order          of no effect with schedule {schedule}")));
+        let said = world.regatta(&["check", "plan.yaml"]).exits(0).err;
+        assert!(said.contains("warning[RG107]: `order` has no effect with `schedule:"), "{said}");
+    }
+}
+
+#[test]
 fn only_dataflow_has_an_order_to_improve() {
     let world = World::with(PACK);
     for args in [["plan", "plan.yaml"], ["run", "plan.yaml"]] {

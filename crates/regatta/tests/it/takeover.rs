@@ -74,6 +74,15 @@ fn once(world: &World) {
 }
 
 #[test]
+fn the_summary_of_an_undisturbed_run_has_no_time_in_which_nobody_orchestrated() {
+    let world = World::with(
+        "version: 1\ntasks:\n  - { id: o, run: \"sleep 0.05; head -c 1100000 /dev/zero | tr '\\\\0' x\" }\n",
+    );
+    let said = world.regatta(&["run", "plan.yaml"]).exits(0).out;
+    assert!(said.contains("speed-up") && !said.contains("nobody orchestrated"), "{said}");
+}
+
+#[test]
 fn what_lives_is_taken_over_and_what_ended_meanwhile_is_taken_as_it_is() {
     let undisturbed = {
         let world = world("at-most-once");
