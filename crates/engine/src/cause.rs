@@ -81,7 +81,7 @@ pub enum Cause {
     RedGate,
     /// It is a gate that a person decides, and nobody has answered yet.
     Person,
-    /// It is a gate that a person decides, and somebody said no.
+    /// Somebody said no: it is a gate that a person decides, or work that a person did not let land.
     Refused,
 }
 

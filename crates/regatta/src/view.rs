@@ -294,10 +294,18 @@ impl RunView {
         let summary = &self.record.summary;
         self.holder = reader.holder(&summary.run_id).map_err(store_error)?;
         let run_dir = reader.place().run_dir(&summary.run_id);
-        self.landing = landing(&run_dir, summary.state.has_ended());
+        // Of a run that is cancelled while nobody has it, each task has ended before the run has.
+        let over = summary.state.has_ended() || self.has_nothing_left();
+        self.landing = landing(&run_dir, over);
         // What cannot be read is told by the landing.
         self.refused = Approval::left_out(&run_dir).unwrap_or_default();
         Ok(())
+    }
+
+    /// Whether each task has ended, and no work of any waits for landing.
+    #[must_use]
+    pub fn has_nothing_left(&self) -> bool {
+        self.engine.shown().all(|node| self.engine.state().node(node).outcome().is_some())
     }
 
     /// The state for people: a run whose orchestrator is dead is interrupted.

@@ -32,14 +32,16 @@ pub enum Helper {
     /// The usual one, that anybody can exchange.
     #[default]
     Usual,
-    /// One by this name; that of a preset is that preset.
+    /// One by this name; that of a preset is that preset, any other is the usual one until somebody says what it is.
     Named(String),
+    /// One that stands in the settings, and where those are; the plan does not say again what it is.
+    OfSettings(String, String),
     /// Nobody yet: the plan can be checked and not run.
     Nobody,
 }
 
 impl Helper {
-    /// Name, definition, and what else could stand there.
+    /// Name, definition, and what else could stand there; or no definition, and where it stands.
     pub(crate) fn entry(&self) -> (String, String, String) {
         let others = "or: claude, gemini, opencode, aider; or { command: [my-agent, \"{prompt_file}\"] }";
         match self {
@@ -47,7 +49,13 @@ impl Helper {
             Helper::Named(name) if PRESETS.iter().any(|preset| preset.name == name) => {
                 (name.clone(), format!("{{ preset: {name} }}"), String::new())
             }
-            Helper::Named(name) => (name.clone(), "{ preset: codex }".to_owned(), others.to_owned()),
+            Helper::Named(name) => {
+                let note = format!("`{name}` is no preset and not in the settings, so it is codex; {others}");
+                (name.clone(), "{ preset: codex }".to_owned(), note)
+            }
+            Helper::OfSettings(name, place) => {
+                (name.clone(), String::new(), format!("The agent `{name}` stands in {place}."))
+            }
             Helper::Nobody => {
                 let others =
                     "nobody yet: put codex, claude, gemini, opencode or aider here, or another agent";

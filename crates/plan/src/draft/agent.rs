@@ -28,7 +28,8 @@ pub(crate) struct AgentsDraft {
 pub(super) fn agents(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems) -> AgentsDraft {
     let mut draft = AgentsDraft::default();
     for (name, item) in f.inside("agents").pairs() {
-        let Some(agent) = agent(name.text, item, problems) else { continue };
+        // It is there, whatever is wrong with it: who names it makes no second mistake.
+        let agent = agent(name.text, item, problems).unwrap_or_else(unread);
         let servers = spanned_texts(Fields::of(item), "mcp").into_iter();
         draft.servers.extend(servers.map(|server| (name.text.to_owned(), server)));
         draft.all.insert(name.text.to_owned(), agent);
@@ -44,6 +45,21 @@ pub(super) fn agents(f: Fields<'_>, defaults: &Defaults, problems: &mut Problems
         }
     }
     draft
+}
+
+/// One that stands for an agent that cannot be read: no plan is made of it.
+fn unread() -> Agent {
+    Agent {
+        driver: Driver::Preset("codex".to_owned()),
+        model: None,
+        args: Vec::new(),
+        permissions: Permissions::Edit,
+        own_home: false,
+        env: Vec::new(),
+        mcp: Vec::new(),
+        idle_timeout_ms: None,
+        role: None,
+    }
 }
 
 /// Tells what is wrong with the agents of settings.

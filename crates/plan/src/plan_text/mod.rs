@@ -21,7 +21,7 @@ pub(crate) struct Sheet {
     pub(crate) epic: Option<String>,
     /// Nothing runs beside anything else.
     pub(crate) sequential: bool,
-    /// Its agent: a name, what it is, and what else could stand there.
+    /// Its agent: a name, what it is, and what else could stand there; or where it is said what it is, which is left open.
     pub(crate) agent: (String, String, String),
     /// Domains in merge order.
     pub(crate) order: Vec<String>,
@@ -62,7 +62,10 @@ pub(crate) fn text(sheet: &Sheet) -> String {
         out.push_str("# One at a time: see above. Remove this line to run in parallel all the same.\nschedule: sequential\n");
     }
     let (name, what, instead) = &sheet.agent;
-    out.push_str(&format!("\nagents:\n  {}: {what}{}\n", flow(name), note(instead)));
+    out.push_str(&match what.is_empty() {
+        true => format!("\n# {}\n", comment(instead)),
+        false => format!("\nagents:\n  {}: {what}{}\n", flow(name), note(instead)),
+    });
     out.push_str("\nmerge:\n  policy: all-success\n");
     if !sheet.order.is_empty() {
         let order: Vec<String> = sheet.order.iter().map(|domain| flow(domain)).collect();

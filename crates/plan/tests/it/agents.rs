@@ -69,6 +69,13 @@ fn what_an_agent_says_wrong_is_told_with_its_place() {
         check(&format!("version: 1\nagents: {{ bot: {{ {agent} }} }}\ntasks: []"), expect);
     };
     wrong("preset: codx", "RG015 2:26 agent `bot` has preset `codx`, which is not known");
+    // Who names it makes no second mistake.
+    check(
+        &format!(
+            "version: 1\nagents: {{ bot: {{ preset: codx }} }}\nmerge: {{ gates: [x], fix: {{ agent: bot }} }}\nisolation: worktree\n{TASK}"
+        ),
+        "RG015 2:26 agent `bot` has preset `codx`, which is not known",
+    );
     wrong("command: []", "RG006 2:27 `command` of agent `bot` names no command");
     wrong("acp: ['']", "RG006 2:23 `acp` of agent `bot` names no command");
     wrong(

@@ -11,16 +11,20 @@ pub mod report;
 pub mod work;
 
 use crate::config::Config;
-use crate::context::Context;
+use crate::context::{Context, err};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::origin::Origin;
 use crate::plain_file::small_text;
 use regatta_plan::analysis::Helper;
 use regatta_plan::domains::Domains;
-use regatta_plan::is_id;
+use regatta_plan::{is_id, nearest};
+use regatta_runtime::agents::PRESETS;
 use regatta_runtime::escape::escape_path;
 use std::collections::BTreeMap;
 
+/// The name of the usual agent of a plan that is made here.
+const USUAL: &str = "coder";
 /// A briefing holds at most this many bytes.
 const MAX_BRIEFING_BYTES: u64 = 64 << 10;
 /// Where the briefings of a workspace lie.
@@ -57,19 +61,35 @@ pub fn briefings(context: &Context, domains: &[String]) -> Result<BTreeMap<Strin
     Ok(found)
 }
 
-/// The agent that was asked for.
+/// The agent that was asked for: one of the settings, else a preset, else a name for which codex stands until somebody says
+/// more, which is told.
 ///
 /// # Errors
-/// Its name is none (exit 2).
-pub fn helper(agent: Option<&str>, otherwise: Helper) -> Result<Helper, CliError> {
-    match agent {
-        None => Ok(otherwise),
-        Some(name) if is_id(name) => Ok(Helper::Named(name.to_owned())),
-        Some(name) => {
-            Err(CliError::usage(format!("`--agent {name}` is no name"))
-                .hint("names are of A-Z a-z 0-9 . _ -"))
-        }
+/// Its name is none, or almost that of one that is known (exit 2).
+pub fn helper(agent: Option<&str>, otherwise: Helper, config: &Config) -> Result<Helper, CliError> {
+    let Some(name) = agent else { return Ok(otherwise) };
+    if !is_id(name) {
+        return Err(
+            CliError::usage(format!("`--agent {name}` is no name")).hint("names are of A-Z a-z 0-9 . _ -")
+        );
     }
+    if let Some((_, valued)) = config.agents().find(|(known, _)| *known == name) {
+        let place = match valued.origin {
+            Origin::User(..) => "the settings of the user",
+            _ => "the settings of the workspace, `.regatta/config.toml`",
+        };
+        return Ok(Helper::OfSettings(name.to_owned(), place.to_owned()));
+    }
+    let is_preset = |name: &str| PRESETS.iter().any(|preset| preset.name == name);
+    if !is_preset(name) && name != USUAL {
+        let known = config.agents().map(|(known, _)| known).chain(PRESETS.iter().map(|preset| preset.name));
+        let none = format!("agent `{name}` is no preset and not in the settings");
+        if let Some(near) = nearest(name, known) {
+            return Err(CliError::usage(none).hint(format!("did you mean `{near}`?")));
+        }
+        err(&format!("note: {none}; the plan has codex under that name, until `agents` says what it is\n"));
+    }
+    Ok(Helper::Named(name.to_owned()))
 }
 
 /// The id that was given for an epic.

@@ -25,7 +25,7 @@ pub struct AnalyzeArgs {
     /// The id of the epic [default: what the document, its folder or its name says].
     #[arg(long, value_name = "ID")]
     pub epic: Option<String>,
-    /// The agent of the plan: a preset, or a name [default: coder, which is codex].
+    /// The agent of the plan: one of the settings, a preset, or a name [default: coder, which is codex].
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,
     /// Print the parallel_analysis object, and nothing else.
@@ -115,7 +115,7 @@ Examples:
 /// Who does it, and where the plan goes.
 #[derive(Args, Debug)]
 pub struct ToArgs {
-    /// The agent of the plan: a preset, or a name. Without one, `prd` makes a plan that can be checked and not run.
+    /// The agent of the plan: one of the settings, a preset, or a name. Without one, `prd` makes a plan that can be checked and not run.
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,
     /// Write the plan into this file [default: standard output].

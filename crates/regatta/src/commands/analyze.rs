@@ -26,7 +26,7 @@ use std::path::Path;
 pub fn run(context: &Context, args: &AnalyzeArgs) -> Result<Exit, CliError> {
     let config = Config::read(context)?;
     let domains = domains(&config);
-    let helper = helper(args.agent.as_deref(), Helper::Usual)?;
+    let helper = helper(args.agent.as_deref(), Helper::Usual, &config)?;
     let asked = epic_id(args.epic.as_deref())?;
     let input = match &args.input {
         Some(path) => read(context, path)?,

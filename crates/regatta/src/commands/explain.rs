@@ -6,8 +6,9 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape;
 use crate::render::landed::Landed;
-use crate::render::{questions, standing, why};
+use crate::render::{landed, questions, standing, why};
 use crate::view::{RunView, reader};
+use regatta_engine::explain::Why;
 use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::NodeOutcome;
 use regatta_journal::Which;
@@ -30,6 +31,12 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
         out("every task ended well\n");
     }
     let landed = Landed::of(&view);
+    let whole = args.task.is_none();
+    if whole {
+        // Said once, however much work waits for it.
+        let waits = view.landing.iter().flat_map(|report| landed::waits(report, None));
+        waits.enumerate().for_each(|(i, said)| out(&format!("{}{said}\n", if i == 0 { "" } else { "  " })));
+    }
     for node in nodes {
         out(&format!("{}: {}\n", view.engine.graph().name(node), why::why(&view, node)));
         out(&questions::next(view.stand(), node));
@@ -41,7 +48,8 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
         if let Some(said) = view.warnings.get(&node) {
             out(&format!("  note: {}\n", escape(said)));
         }
-        for said in landed.lines(node) {
+        let waits = matches!(view.engine.explain(node), Why::Collected);
+        for said in landed.lines(node).iter().filter(|_| !(whole && waits)) {
             out(&format!("  {said}\n"));
         }
         for (with, passed) in tested(&view, node) {

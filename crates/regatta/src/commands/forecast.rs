@@ -78,6 +78,13 @@ fn failed_rules(report: &Report) -> impl Iterator<Item = (String, String)> {
     })
 }
 
+/// What the report says of a no to the work of a task.
+fn refused<'a>(report: &'a Report, task: &str) -> Option<&'a str> {
+    let of_it = |said: &&str| said.starts_with("refused by ");
+    let said = report.findings.iter().filter(|finding| finding.task == task);
+    said.map(|finding| finding.said.as_str()).find(of_it)
+}
+
 /// Tasks that were left out of what landed, or that somebody wants to be, each with why.
 fn left_out(landed: Option<&Report>, run_dir: &Path) -> Result<BTreeMap<String, String>, CliError> {
     if let Some(report) = landed {
@@ -86,6 +93,7 @@ fn left_out(landed: Option<&Report>, run_dir: &Path) -> Result<BTreeMap<String, 
             let said = match code.as_str() {
                 "merge_conflict" | "upstream" => return None,
                 "gate" => "a gate said no",
+                "refused" => refused(report, task).unwrap_or("refused"),
                 other => other,
             };
             Some((task.clone(), said.to_owned()))

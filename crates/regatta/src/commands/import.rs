@@ -29,14 +29,15 @@ const MAX_PHASES: usize = 10_000;
 /// # Errors
 /// The input cannot be read or has errors; the file is there already, or cannot be written.
 pub fn run(context: &Context, args: &ImportArgs) -> Result<Exit, CliError> {
-    let domains = domains(&Config::read(context)?);
+    let config = Config::read(context)?;
+    let domains = domains(&config);
     match &args.what {
         ImportVerb::Epic { path, epic, to } => {
-            let text = of_list(context, (path, epic.as_deref()), (to, &domains))?;
+            let text = of_list(context, (path, epic.as_deref()), (to, &domains, &config))?;
             put(context, to, &text)
         }
         ImportVerb::Prd { dir, to } => {
-            let text = of_phases(context, dir, (to, &domains))?;
+            let text = of_phases(context, dir, (to, &domains, &config))?;
             put(context, to, &text)
         }
     }
@@ -45,9 +46,9 @@ pub fn run(context: &Context, args: &ImportArgs) -> Result<Exit, CliError> {
 fn of_list(
     context: &Context,
     (path, asked): (&Path, Option<&str>),
-    (to, domains): (&ToArgs, &Domains),
+    (to, domains, config): (&ToArgs, &Domains, &Config),
 ) -> Result<String, CliError> {
-    let (asked, helper) = (epic_id(asked)?, helper(to.agent.as_deref(), Helper::Usual)?);
+    let (asked, helper) = (epic_id(asked)?, helper(to.agent.as_deref(), Helper::Usual, config)?);
     let path = task_list(&context.cwd, path)?;
     let name = path.display().to_string();
     let read = read_epic(context, (&name, &bytes(&context.cwd, &path)?), Reading { domains, strict: true })?;
@@ -65,8 +66,12 @@ fn of_list(
     Ok(sketch(&division, &frame))
 }
 
-fn of_phases(context: &Context, dir: &Path, (to, domains): (&ToArgs, &Domains)) -> Result<String, CliError> {
-    let helper = helper(to.agent.as_deref(), Helper::Nobody)?;
+fn of_phases(
+    context: &Context,
+    dir: &Path,
+    (to, domains, config): (&ToArgs, &Domains, &Config),
+) -> Result<String, CliError> {
+    let helper = helper(to.agent.as_deref(), Helper::Nobody, config)?;
     let read = prd(&phases(context, dir)?);
     err(&read.render(context.color));
     let shown = dir.display().to_string();

@@ -10,22 +10,28 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::overrides::Overrides;
 use crate::render::escape::escape;
+use crate::render::landing;
 use crate::session::Show;
 use crate::source::Source;
 use crate::view::{RunView, plan_to_run, reader, store_error};
 use regatta_journal::{Reader, Which};
 use regatta_plan::{Defaults, Format, Given, Plan};
-use regatta_runtime::git::{Git, GitError, Oid, Repo};
+use regatta_runtime::git::{Git, GitError, Merged, Oid, Repo};
 use regatta_runtime::landing::Report;
 use regatta_runtime::redact::is_secret_name;
 use regatta_runtime::vault::Vault;
 use regatta_runtime::yard::Names;
 
-/// Makes an inverse commit. Where it conflicts, that and the files are what the task says of itself; git writes names as ASCII.
+/// Makes an inverse commit, if anything is left to take back. Where it conflicts, that and the files are what the task says of itself; git writes names as ASCII.
 const REVERT: &str = r#"take_back() {
   commit=$1; shift
   git -c core.hooksPath=/dev/null -c commit.gpgSign=false revert --no-edit "$@" "$commit" && return
   files=$(git -c core.quotePath=true diff --name-only --diff-filter=U | head -n 5 | sed 's/[\"]/\\&/g' | tr '\n' ' ')
+  if test -z "$files" && git diff --quiet HEAD; then
+    git reset --quiet --hard
+    echo "nothing of $commit is left to take back"
+    return
+  fi
   test -n "$files" || exit 1
   git revert --abort
   printf '{"status":"failed","summary":"taking back %s conflicts with what came after it, in %s"}' "$commit" "${files% }" >"$REGATTA_RESULT"
@@ -33,24 +39,36 @@ const REVERT: &str = r#"take_back() {
 }
 "#;
 
+/// A commit that a run landed, and whether it is a merge.
+type Landed = (Oid, bool);
+/// Commits that are named at most.
+const MAX_NAMED: usize = 8;
+
 /// Runs the verb.
 ///
 /// # Errors
-/// No such run, it landed nothing, it was reverted already, or its commits are not in the target any more.
+/// No such run, it landed nothing, it was reverted already, nothing of it is left, or its commits are not in the target any
+/// more.
 pub fn run(context: &Context, args: &RevertArgs) -> Result<Exit, CliError> {
     let reader = reader(&context.workspace)?;
     let view = RunView::load(&reader, Which::Named(&args.run), &mut |_| {})?;
     let id = view.record.summary.run_id.clone();
     let Some(report) = view.landing.as_ref().filter(|report| report.landed && report.from != report.tip)
     else {
-        let message = format!("run {id} has landed nothing, so there is nothing to take back");
-        return Err(CliError::usage(message).hint(format!("`regatta status {id}` shows what became of it")));
+        return Err(landed_nothing(&view));
     };
     refuse_again(&reader, id.as_str())?;
     let repo = Repo::find(&context.workspace).map_err(run::unusable)?;
     let target = target(report, id.as_str());
     let commits = landed_commits(&repo, report, &target)?;
-    let text = plan_text(id.as_str(), &target, &repo.commit(&target).map_err(run::unusable)?, &commits);
+    let now = repo.commit(&target).map_err(run::unusable)?;
+    let (commits, gone) = left(&repo, &now, commits)?;
+    if commits.is_empty() {
+        let message = format!("nothing is left to take back of what run {id} landed");
+        let hint = format!("what came later took all of it back: `git log {}` shows it", branch(&target));
+        return Err(CliError::usage(message).hint(hint));
+    }
+    let text = plan_text(id.as_str(), &target, &now, &commits);
     let earlier = plan_to_run(&view.record)?.0;
     let plan = with_secrets(context, with_gates(load(&text)?, &earlier), earlier);
     drop(reader);
@@ -62,10 +80,27 @@ pub fn run(context: &Context, args: &RevertArgs) -> Result<Exit, CliError> {
     run::check_repository(context, &source.plan)?;
     if !args.json && !args.detach {
         let count = crate::render::count(commits.len() as u64, "commit");
-        err(&format!("taking back {count} of run {id}\n"));
+        err(&format!("taking back {count} of run {id}\n{}", of_gone(&gone)));
     }
     let show = if args.json { Show::Json } else { Show::People };
     run::launch(context, (&source, overrides), (show, args.detach), &view.record)
+}
+
+/// Its work was there before, or there is none.
+fn landed_nothing(view: &RunView) -> CliError {
+    let id = view.record.summary.run_id.as_str();
+    let message = match view.landing.as_ref().filter(|report| report.landed && !report.merged.is_empty()) {
+        Some(report) => {
+            let branch = escape(&landing::branch(report.target.as_deref(), id));
+            format!("run {id} has landed nothing of its own: {branch} {}", landing::HAD_IT)
+        }
+        None => format!("run {id} has landed nothing, so there is nothing to take back"),
+    };
+    let hint = match view.reused.values().next() {
+        Some(reused) => format!("regatta revert {} takes back what that run landed", reused.run),
+        None => format!("`regatta status {id}` shows what became of it"),
+    };
+    CliError::usage(message).hint(hint)
 }
 
 /// One inverse is enough: another one would conflict with it, or bring everything back.
@@ -73,7 +108,8 @@ fn refuse_again(reader: &Reader, id: &str) -> Result<(), CliError> {
     let name = plan_name(id);
     let runs = reader.runs(usize::MAX).map_err(store_error)?;
     let landed = |run: &regatta_journal::RunId| {
-        Report::read(&reader.place().run_dir(run)).is_some_and(|report| report.landed)
+        let report = Report::read(&reader.place().run_dir(run));
+        report.is_some_and(|report| report.landed && report.from != report.tip)
     };
     let earlier = runs.iter().find(|run| run.plan_name == name && landed(&run.run_id));
     match earlier {
@@ -112,6 +148,47 @@ fn landed_commits(repo: &Repo, report: &Report, target: &str) -> Result<Vec<(Oid
     first_parents(&repo.git, (&from, &tip)).map_err(failed)
 }
 
+/// Commits of which something is left to take back, and those whose inverse would change nothing any more. Behind a
+/// conflict nobody can tell.
+fn left(repo: &Repo, now: &Oid, commits: Vec<Landed>) -> Result<(Vec<Landed>, Vec<Oid>), CliError> {
+    let failed = |error: GitError| CliError::environment(error.to_string());
+    let git = repo.harmless().map_err(failed)?;
+    let (mut left, mut gone) = (Vec::new(), Vec::new());
+    let mut tree = Some(git.tree(now).map_err(failed)?);
+    for (commit, is_merge) in commits {
+        let parents = git.parents(&commit).map_err(failed)?;
+        let (Some(before), Some(parent)) = (&tree, parents.first()) else {
+            left.push((commit, is_merge));
+            continue;
+        };
+        let after = match git.merge_tree(Some(&commit), (before, parent)).map_err(failed)? {
+            Merged::Clean(after) => Some(after),
+            Merged::Conflict { .. } => None,
+        };
+        match after == tree {
+            true => gone.push(commit),
+            false => left.push((commit, is_merge)),
+        }
+        tree = after;
+    }
+    Ok((left, gone))
+}
+
+/// A line about commits of which nothing is left.
+fn of_gone(gone: &[Oid]) -> String {
+    if gone.is_empty() {
+        return String::new();
+    }
+    let some: Vec<&str> = gone.iter().take(MAX_NAMED).map(Oid::short).collect();
+    let more = if gone.len() > some.len() { ", …" } else { "" };
+    let count = crate::render::count(gone.len() as u64, "commit");
+    format!("nothing of {count} is left to take back: {}{more}\n", some.join(", "))
+}
+
+fn branch(target: &str) -> &str {
+    target.strip_prefix("refs/heads/").unwrap_or(target)
+}
+
 fn first_parents(git: &Git, (from, tip): (&Oid, &Oid)) -> Result<Vec<(Oid, bool)>, GitError> {
     let range = format!("{from}..{tip}");
     let args = ["rev-list", "--first-parent", "--parents", "--end-of-options", &range];
@@ -130,13 +207,12 @@ fn plan_text(id: &str, target: &str, now: &Oid, commits: &[(Oid, bool)]) -> Stri
         let keep = if *is_merge { " -m 1" } else { "" };
         script.push_str(&format!("take_back {commit}{keep}\n"));
     }
-    let branch = target.strip_prefix("refs/heads/").unwrap_or(target);
     let plan = serde_json::json!({
         "version": 1,
         "name": plan_name(id),
         "isolation": "worktree",
         "worktree": { "base": now.as_str() },
-        "merge": { "target": branch, "gates": ["true"] },
+        "merge": { "target": branch(target), "gates": ["true"] },
         "tasks": [{
             "id": "revert",
             "title": format!("take back run {id}"),

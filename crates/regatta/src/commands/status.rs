@@ -89,6 +89,11 @@ fn text(view: &RunView, live: u64, said: &str) -> String {
     text.push_str(&summary::warnings(&view.engine, &view.warnings));
     let id = view.record.summary.run_id.as_str();
     text.push_str(&view.landing.as_ref().map(|report| landing::text(report, id)).unwrap_or_default());
+    let cancelled = view.status() == "waiting" && view.has_nothing_left();
+    if cancelled {
+        text.push_str("  cancelled: nothing waits any more, and whoever resumes the run ends it\n");
+        text.push_str(&summary::next(view));
+    }
     if view.status() == "interrupted" {
         if live > 0 {
             let go = if live == 1 { "goes" } else { "go" };

@@ -4,7 +4,7 @@
 
 use super::gathered::{Gathered, Rests, Told};
 use super::{NOT_ANALYSED, plain};
-use crate::render::why::last;
+use crate::render::why::{last, refused_by};
 use crate::render::{count, duration};
 use crate::view::RunView;
 use regatta_engine::cause::Cause;
@@ -42,7 +42,28 @@ pub(super) fn of(view: &RunView, gathered: &Gathered) -> Vec<Challenge> {
     let graph = view.engine.graph();
     let scopes = shared.map(|(scope, rests)| of_scope(graph, *scope, *rests));
     let gates = view.landing.iter().flat_map(of_gates);
-    tasks.chain(warned).chain(scopes).chain(gates).take(MAX_TOLD).collect()
+    // What a person is asked comes first: nothing goes on before.
+    waiting(view).into_iter().chain(tasks).chain(warned).chain(scopes).chain(gates).take(MAX_TOLD).collect()
+}
+
+/// What the landing of a run waits for: a conflict with its files, an approval, files that are in the way.
+fn waiting(view: &RunView) -> Option<Challenge> {
+    let report = view.landing.as_ref()?;
+    let (what, command) = report.waits.as_ref()?;
+    let open = report.conflicts.iter().filter(|conflict| conflict.resolved.is_empty());
+    let conflicts: Vec<String> = open
+        .map(|met| format!("conflict of {} in {}{}", met.task, met.paths.join(", "), met.met()))
+        .collect();
+    Some(Challenge {
+        description: format!("the landing waits for a person: {what}"),
+        impact: "nothing of the run has landed yet".to_owned(),
+        root_cause: match conflicts.is_empty() {
+            true => format!("why is {NOT_ANALYSED}"),
+            false => format!("{}; why is {NOT_ANALYSED}", conflicts.join("; ")),
+        },
+        resolution: format!("open: {command}"),
+        lesson: NOT_ANALYSED.to_owned(),
+    })
 }
 
 /// Gates that were red where work was merged, each once for each merge.
@@ -112,6 +133,11 @@ fn of_task(view: &RunView, node: NodeId, told: &Told) -> Option<Challenge> {
         impact,
         root_cause: match view.failures.get(&node) {
             Some(failure) => format!("{}; why is {NOT_ANALYSED}", last(failure)),
+            None if view.cause(node) == Some(Cause::Refused.code())
+                && refused_by(view.stand(), node).is_some() =>
+            {
+                format!("refused by {}", refused_by(view.stand(), node).unwrap_or_default())
+            }
             None => match told.cause.map(Cause::code).or(view.cause(node)) {
                 Some(cause) => format!("cause {cause}; why is {NOT_ANALYSED}"),
                 None => NOT_ANALYSED.to_owned(),

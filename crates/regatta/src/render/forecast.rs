@@ -7,6 +7,7 @@ use super::escape::{escape, fit};
 use super::landing::branch;
 use regatta_plan::model::Merge;
 use regatta_runtime::landing::forecast::{Forecast, Foreseen, Step};
+use regatta_runtime::yard::Pair;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use unicode_width::UnicodeWidthStr as _;
@@ -40,7 +41,11 @@ pub fn text(
     let why = (any(Step::Behind), any(Step::LeftOut));
     for (i, (step, name)) in seen.order.iter().zip(&names).enumerate() {
         let pad = " ".repeat(width - name.width());
-        text.push_str(&format!("  {:>digits$}  {name}{pad}  {}\n", i + 1, outcome(step, why)));
+        text.push_str(&format!(
+            "  {:>digits$}  {name}{pad}  {}\n",
+            i + 1,
+            outcome(step, why) + &met(seen, step, &target)
+        ));
         for said in &step.findings {
             text.push_str(&format!("  {:>digits$}  {}  {}\n", "", " ".repeat(width), escape(said)));
         }
@@ -63,6 +68,15 @@ fn outcome(step: &Foreseen, (behind, left_out): (bool, bool)) -> String {
         Step::Upstream if left_out => "contains work that is left out".to_owned(),
         Step::Upstream if behind => "contains work that cannot be taken as it is".to_owned(),
         Step::Upstream => "contains work that conflicts".to_owned(),
+    }
+}
+
+/// Whom a conflict meets that is with no other work of the run.
+fn met(seen: &Forecast, step: &Foreseen, target: &str) -> String {
+    let of_it = |pair: &Pair| pair.first == step.task || pair.second == step.task;
+    match step.merge == Step::Conflict && !seen.pairs.iter().any(of_it) {
+        true => format!(", with {}, which moved since the run began", escape(target)),
+        false => String::new(),
     }
 }
 

@@ -4,11 +4,13 @@
 
 use super::escape::escape;
 use super::landing::{log_of, where_it_is};
+use super::why::refused_by;
 use crate::view::RunView;
+use regatta_engine::explain::Why;
 use regatta_engine::ids::NodeId;
 use regatta_engine::outcome::NodeOutcome;
 use regatta_runtime::escalation::shell_word;
-use regatta_runtime::landing::Report;
+use regatta_runtime::landing::{Conflict, Report};
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
@@ -40,6 +42,14 @@ impl<'a> Landed<'a> {
         };
         match view.cause(node) {
             Some("merge_conflict") => conflict(report, (view.engine.graph().name(node), run)),
+            Some("refused") => refused_by(view.stand(), node)
+                .map(|by| vec![format!("refused by {}", escape(by)), format!("next: regatta retry {run}")])
+                .unwrap_or_default(),
+            None if matches!(view.engine.explain(node), Why::Collected)
+                && refused_by(view.stand(), node).is_none() =>
+            {
+                waits(report, Some(view.engine.graph().name(node)))
+            }
             Some("gate") => gates(report, (view.engine.graph().name(node), run)),
             Some("upstream") => {
                 let above = &self.above.get_or_init(|| above(view))[node.index()];
@@ -53,6 +63,19 @@ impl<'a> Landed<'a> {
             _ => Vec::new(),
         }
     }
+}
+
+/// What landing waits for, with the conflict of one task, or of all: a person, and the command that goes on.
+#[must_use]
+pub fn waits(report: &Report, task: Option<&str>) -> Vec<String> {
+    let Some((what, command)) = &report.waits else { return Vec::new() };
+    let mut said = vec![format!("landing waits: {}", escape(what))];
+    let asked = |met: &&Conflict| met.resolved.is_empty() && task.is_none_or(|task| met.task == task);
+    for met in report.conflicts.iter().filter(asked).take(MAX_NAMED) {
+        said.push(format!("conflict of {} {}", escape(&met.task), where_it_is(met)));
+    }
+    said.push(format!("next: {}", escape(command)));
+    said
 }
 
 fn conflict(report: &Report, (task, run): (&str, &str)) -> Vec<String> {

@@ -4,12 +4,15 @@
 
 use super::escape::escape;
 use regatta_runtime::escalation::shell_text;
-use regatta_runtime::landing::{Batch, Conflict, GateResult, Report};
+use regatta_runtime::landing::{Batch, Conflict, GateResult, Report, Try};
 use regatta_runtime::yard::Names;
 use serde_json::{Value, json};
 
 /// At most this many are listed one by one.
 const MAX_LISTED: usize = 20;
+
+/// What a target is that did not move, because nothing of a run was new to it.
+pub const HAD_IT: &str = "had all of it before";
 
 /// The branch on which the work of a run lands, as people call it: the target, or the one that is the run's own.
 #[must_use]
@@ -28,7 +31,8 @@ pub fn text(report: &Report, run_id: &str) -> String {
     let (merged, tip) = (report.merged.len(), report.tip.get(..10).unwrap_or_default());
     let tasks = if merged == 1 { "task" } else { "tasks" };
     if report.landed {
-        out.push_str(&format!("  landed       {merged} {tasks} on {} at {tip}\n", escape(target)));
+        let before = if report.from == report.tip { format!(", which {HAD_IT}") } else { String::new() };
+        out.push_str(&format!("  landed       {merged} {tasks} on {} at {tip}{before}\n", escape(target)));
     } else if report.waits.is_none() {
         let stays =
             report.target.as_ref().map_or(String::new(), |_| format!(": {} is where it was", escape(target)));
@@ -63,15 +67,7 @@ pub fn text(report: &Report, run_id: &str) -> String {
         }
     }
     for tried in report.tries.iter().take(MAX_LISTED) {
-        let word = if tried.commit.is_some() { "helped" } else { "refused" };
-        let after = tried.after.as_ref().map_or("all merges", String::as_str);
-        out.push_str(&format!(
-            "  {word:<12} attempt {} of {} after the merge of {}: {}\n",
-            tried.number,
-            escape(&tried.agent),
-            escape(after),
-            escape(tried.said.lines().next().unwrap_or_default())
-        ));
+        out.push_str(&of_try(tried));
     }
     for conflict in report.conflicts.iter().take(MAX_LISTED) {
         let how = if conflict.resolved.is_empty() { "conflict" } else { "resolved" };
@@ -91,14 +87,22 @@ pub fn text(report: &Report, run_id: &str) -> String {
     out
 }
 
+/// What an agent did that was to help a merge.
+fn of_try(tried: &Try) -> String {
+    let word = if tried.commit.is_some() { "helped" } else { "refused" };
+    let after = tried.after.as_ref().map_or("all merges", String::as_str);
+    let said = match tried.said.lines().next().unwrap_or_default().trim() {
+        "" => String::new(),
+        words => format!(": {}", escape(words)),
+    };
+    let (agent, after) = (escape(&tried.agent), escape(after));
+    format!("  {word:<12} attempt {} of {agent} after the merge of {after}{said}\n", tried.number)
+}
+
 /// The paths of a conflict, and whose work it meets there.
 #[must_use]
 pub fn where_it_is(conflict: &Conflict) -> String {
-    let with = match conflict.with.is_empty() {
-        true => String::new(),
-        false => format!(", with the work of {}", escape(&conflict.with.join(", "))),
-    };
-    format!("in {}{with}", escape(&conflict.paths.join(", ")))
+    escape(&format!("in {}{}", conflict.paths.join(", "), conflict.met()))
 }
 
 /// The command that shows what a gate wrote, or a rule's command.
@@ -136,4 +140,19 @@ pub fn json(report: &Report) -> Value {
         "waits": waits,
         "asks": report.asks,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_helper_that_says_nothing_leaves_no_empty_colon() {
+        let said = |words: &str| {
+            let tried = serde_json::json!({ "number": 1, "role": "fix", "agent": "bot", "tip": "t", "after": "a", "said": words, "commit": "c" });
+            of_try(&serde_json::from_value(tried).unwrap())
+        };
+        assert_eq!(said(""), "  helped       attempt 1 of bot after the merge of a\n");
+        assert_eq!(said("done\nmore"), "  helped       attempt 1 of bot after the merge of a: done\n");
+    }
 }

@@ -279,7 +279,10 @@ fn ended(outcome: NodeOutcome, cause: Option<Cause>, (task, upstream): (&str, &s
             Some(format!("failed     {task} ({code})"))
         }
         NodeOutcome::Failed
-            if matches!(cause, Some(Cause::MergeConflict | Cause::Gate | Cause::NotLanded)) =>
+            if matches!(
+                cause,
+                Some(Cause::MergeConflict | Cause::Gate | Cause::Refused | Cause::NotLanded)
+            ) =>
         {
             Some(format!("left out   {task} ({code})"))
         }

@@ -197,7 +197,10 @@ pub fn next(view: &RunView) -> String {
         Phase::Ended(_) => {
             // What failed only where it was merged has no output that tells why.
             let merged = |node: &NodeId| {
-                matches!(view.cause(*node), Some("merge_conflict" | "gate" | "not_landed" | "upstream"))
+                matches!(
+                    view.cause(*node),
+                    Some("merge_conflict" | "gate" | "refused" | "not_landed" | "upstream")
+                )
             };
             let tried = |node: &NodeId| engine.state().node(*node).attempts > 0 && !merged(node);
             let (tried, first) = (unwell(engine).find(tried), unwell(engine).next());

@@ -42,15 +42,25 @@ pub fn of(stand: Stand<'_>, node: NodeId) -> String {
             let words = escape(&question.words());
             format!("attempt {number} asked {words} when the orchestrator went away")
         }
-        Why::Collected if stand.refused.contains_key(stand.engine.graph().name(node)) => {
-            let by = &stand.refused[stand.engine.graph().name(node)];
+        Why::Collected if refused_by(stand, node).is_some() => {
+            let by = refused_by(stand, node).unwrap_or_default();
             format!("its work is committed and does not land: refused by {}", escape(by))
+        }
+        Why::Ended { cause: Some(Cause::Refused), .. } if refused_by(stand, node).is_some() => {
+            let by = refused_by(stand, node).unwrap_or_default();
+            format!("failed: its work is committed and did not land: refused by {}", escape(by))
         }
         Why::Ended { outcome: NodeOutcome::Succeeded, .. } if stand.reused.contains_key(&node) => {
             reused(&stand.reused[&node])
         }
         _ => sentence(stand.engine, stand.failures, node),
     }
+}
+
+/// Who did not let the work of a task land.
+#[must_use]
+pub fn refused_by(stand: Stand<'_>, node: NodeId) -> Option<&str> {
+    stand.refused.get(stand.engine.graph().name(node)).map(String::as_str)
 }
 
 /// The sentence for a node of a run that somebody looks after.

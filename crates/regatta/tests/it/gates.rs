@@ -353,7 +353,21 @@ tasks:
     assert!(said.out.contains("good?"), "{}", said.out);
     let said = world.regatta(&["merge", "--approve"]).exits(1);
     assert!(said.out.contains("note         b: refused by "), "{}", said.out);
-    assert_eq!(landing(&world)["left_out"], serde_json::json!({ "b": "gate", "c": "upstream" }));
+    // It is told as a person's no, and never as a gate that was red.
+    assert!(said.out.contains("left out   b (refused)"), "{}", said.out);
+    assert!(
+        said.out.contains("  b: failed: its work is committed and did not land: refused by "),
+        "{}",
+        said.out
+    );
+    let explained = world.regatta(&["explain", "b"]).exits(0).out;
+    assert!(
+        explained.starts_with("b: failed: its work is committed and did not land: refused by "),
+        "{explained}"
+    );
+    let report = world.regatta(&["post-mortem"]).exits(0).out;
+    assert!(report.contains("Root cause: refused by "), "{report}");
+    assert_eq!(landing(&world)["left_out"], serde_json::json!({ "b": "refused", "c": "upstream" }));
     assert!(world.path("a.txt").exists() && !world.path("b.txt").exists() && !world.path("c.txt").exists());
     world.regatta(&["merge"]).exits(2);
 }

@@ -194,11 +194,12 @@ fn a_task_list_becomes_one_task_for_each_domain() {
     );
     let said =
         world.regatta(&["import", "epic", "EPIC-9-shop", "--agent", "bot", "--out", "plan.yaml"]).exits(0);
-    assert_eq!(said.err, "");
+    let note = "note: agent `bot` is no preset and not in the settings; the plan has codex under that name";
+    assert!(said.err.starts_with(note), "{}", said.err);
     let text = world.read("plan.yaml");
     for part in [
         "# Made of EPIC-9-shop/file-tasks.md by `regatta import epic`.\nversion: 1\nname: Shop\nepic: EPIC-9\n",
-        "  bot: { preset: codex }   # or: claude",
+        "  bot: { preset: codex }   # `bot` is no preset and not in the settings, so it is codex; or: claude",
         "  - id: backend\n    agent: bot\n    domain: backend\n    files:\n      - src/api/a.py\n    accept:\n      - it sells\n",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
@@ -221,4 +222,37 @@ fn in_an_imported_task_list_what_may_be_a_file_is_an_error() {
         assert!(said.err.contains(part), "{part}\n{}", said.err);
     }
     assert_eq!(said.out, "");
+}
+
+#[test]
+fn an_agent_of_the_settings_stays_what_it_is_in_plans_that_are_made_and_a_near_miss_is_refused() {
+    let world = World::new();
+    world.write("t.md", "- `src/api/a.py`\n- `src/pages/b.tsx`\n");
+    world.write(
+        "prd/phase-1-a.md",
+        "# Phase 1: a\n\n## Files to Create\n- `a.py`\n\n## Dependencies\nNone\n\n## Success Criteria\n- ok\n",
+    );
+    world.write(
+        ".regatta/config.toml",
+        "[agents.bot]\ncommand = ['true']\n[agents.claude]\ncommand = ['true']\n",
+    );
+    let verbs: [&[&str]; 3] = [&["analyze", "t.md"], &["import", "epic", "t.md"], &["import", "prd", "prd"]];
+    for verb in verbs {
+        let with = |agent: &str| world.regatta(&[verb, &["--agent", agent]].concat());
+        for agent in ["bot", "claude"] {
+            let said = with(agent).exits(0);
+            assert_eq!(said.err, "", "{verb:?}");
+            let stands = format!(
+                "\n# The agent `{agent}` stands in the settings of the workspace, `.regatta/config.toml`.\n"
+            );
+            assert!(said.out.contains(&stands) && !said.out.contains("agents:"), "{}", said.out);
+            world.write("plan.yaml", &said.out);
+            assert!(world.regatta(&["check", "plan.yaml"]).exits(0).out.contains("valid"));
+        }
+        for (agent, near) in [("bott", "bot"), ("codx", "codex")] {
+            let said = with(agent).exits(2).err;
+            assert!(said.contains(&format!("did you mean `{near}`?")), "{said}");
+        }
+        assert!(with("coder").exits(0).out.contains("coder: { preset: codex }"));
+    }
 }

@@ -402,3 +402,71 @@ tasks:\n{tasks}"
     let (pair, most) = asked.iter().max_by_key(|(_, times)| **times).unwrap();
     assert!(*most < 7, "git was asked {most} times for {pair}");
 }
+
+#[test]
+fn what_the_landing_waits_for_is_told_by_explain_and_the_post_mortem_with_files_and_command() {
+    let world = with_plan(
+        "merge: { on_conflict: manual-escalation, gates: ['true'] }
+tasks: [ { id: a, run: 'echo A >src/b.txt' }, { id: b, run: 'echo B >src/b.txt' } ]
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let resume = format!("then: regatta resume {}", world.run_id());
+    let whole = world.regatta(&["explain"]).exits(0).out;
+    let what = "landing waits: the work of `b` conflicts in src/b.txt, with the work of a\n";
+    assert!(whole.starts_with(what), "{whole}");
+    assert_eq!(whole.matches(&resume).count(), 1, "{whole}");
+    let own = world.regatta(&["explain", "b"]).exits(0).out;
+    assert!(own.contains("  conflict of b in src/b.txt, with the work of a\n"), "{own}");
+    assert!(own.contains("  landing waits: ") && own.contains(&resume), "{own}");
+    let report = world.regatta(&["post-mortem"]).exits(0).out;
+    assert!(report.contains("the landing waits for a person: the work of "), "{report}");
+    assert!(report.contains("conflict of b in src/b") && report.contains("regatta resume"), "{report}");
+    let plan = "merge: { approve: true, gates: ['true'] }\ntasks: [ { id: a, run: 'echo A >a.txt' } ]\n";
+    let approve = with_plan(plan);
+    approve.regatta(&["run", "plan.yaml"]).exits(5);
+    let own = approve.regatta(&["explain", "a"]).exits(0).out;
+    assert!(own.contains("landing waits: may the target move?"), "{own}");
+    assert!(own.contains(&format!("next: regatta merge {} --approve", approve.run_id())), "{own}");
+}
+
+#[test]
+fn a_conflict_with_what_came_to_the_target_meanwhile_says_so_wherever_it_is_told() {
+    let world = with_plan(
+        "merge: { approve: true, on_conflict: fail-fast, gates: ['true'] }
+tasks: [ { id: a, run: 'echo A >src/b.txt' } ]
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    world.write("src/b.txt", "meanwhile\n");
+    git(&world, &["commit", "-qam", "meanwhile"]);
+    let met = "in src/b.txt, with main, which moved since the run began";
+    let seen = world.regatta(&["merge", "--dry-run"]).exits(1).out;
+    assert!(seen.contains(&format!("conflicts {met}")), "{seen}");
+    let said = world.regatta(&["resume"]).exits(1).out;
+    assert!(said.contains(&format!("conflict     a {met}")), "{said}");
+    let said = world.regatta(&["explain", "a"]).exits(0).out;
+    assert!(said.contains(&format!("conflict {met}")), "{said}");
+}
+
+#[test]
+fn a_run_that_is_cancelled_while_its_landing_waits_waits_for_nothing_any_more() {
+    let world =
+        with_plan("merge: { approve: true, gates: ['true'] }\ntasks: [ { id: a, run: 'echo A >a.txt' } ]\n");
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    world.regatta(&["cancel"]).exits(0);
+    let said = world.regatta(&["status"]).exits(0).out;
+    assert!(!said.contains("  waits ") && said.contains("cancelled: nothing waits any more"), "{said}");
+    assert!(said.contains(&format!("next: regatta resume {}", world.run_id())), "{said}");
+    world.regatta(&["resume"]).exits(1);
+    assert!(!world.path("a.txt").exists());
+}
+
+#[test]
+fn a_place_for_worktrees_that_cannot_be_is_told_before_a_run_is_recorded() {
+    let world = with_plan("worktree: { dir: src/a.txt/wt }\ntasks: [ { id: a, run: 'true' } ]\n");
+    let said = world.regatta(&["run", "plan.yaml"]).exits(4).err;
+    assert!(said.contains("`worktree.dir` is ") && said.contains("/src/a.txt is no directory"), "{said}");
+    assert!(said.contains("hint: name another directory"), "{said}");
+    assert_eq!(world.regatta(&["ls"]).exits(0).out, "no run was ever started here\n");
+}

@@ -85,3 +85,56 @@ fn what_does_not_fit_any_more_is_refused_or_fails_and_moves_nothing() {
     let said = plain.regatta(&["revert", &plain.run_id()]).exits(2);
     assert!(said.err.contains("has landed nothing"), "{}", said.err);
 }
+
+#[test]
+fn of_what_is_gone_already_nothing_is_taken_back_and_that_is_said() {
+    // Two tasks write the same: the inverse of the second merge is empty.
+    for merge in ["gates: ['true']", "strategy: squash, gates: ['true']"] {
+        let world = with_plan(&format!(
+            "merge: {{ {merge} }}\ntasks: [ {{ id: a, run: 'echo x >>src/b.txt' }}, {{ id: b, run: 'echo x >>src/b.txt' }} ]\n"
+        ));
+        world.regatta(&["run", "plan.yaml"]).exits(0);
+        let said = world.regatta(&["revert", &world.run_id()]).exits(0);
+        assert_eq!(world.read("src/b.txt"), "b\n", "{}", said.out);
+    }
+    // A person took a part of it back before.
+    let (world, id) = in_two_files();
+    git(&world, &["rm", "-q", "b.txt"]);
+    git(&world, &["commit", "-qm", "without b"]);
+    let said = world.regatta(&["revert", &id]).exits(0);
+    assert!(said.err.contains("taking back 1 commit of run"), "{}", said.err);
+    assert!(said.err.contains("nothing of 1 commit is left to take back: "), "{}", said.err);
+    assert!(!world.path("a.txt").exists() && !world.path("b.txt").exists());
+}
+
+#[test]
+fn where_nothing_is_left_to_take_back_no_run_begins() {
+    let (world, id) = in_two_files();
+    git(&world, &["rm", "-q", "a.txt", "b.txt"]);
+    git(&world, &["commit", "-qm", "without both"]);
+    let said = world.regatta(&["revert", &id]).exits(2);
+    assert!(said.err.contains("nothing is left to take back of what run"), "{}", said.err);
+    assert_eq!(world.run_id(), id);
+}
+
+fn in_two_files() -> (World, String) {
+    let tasks = "tasks: [ { id: a, run: 'echo a >a.txt' }, { id: b, run: 'echo b >b.txt' } ]";
+    let world = with_plan(&format!("merge: {{ gates: ['true'] }}\n{tasks}\n"));
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let id = world.run_id();
+    (world, id)
+}
+
+#[test]
+fn a_run_whose_work_had_all_landed_before_says_so_in_its_status_and_where_it_is_to_be_taken_back() {
+    let world = with_plan("merge: { gates: ['true'] }\ntasks: [ { id: a, run: 'echo a >a.txt' } ]\n");
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let first = world.run_id();
+    world.regatta(&["run", "plan.yaml", "--reuse", &first]).exits(0);
+    let second = world.run_id();
+    let said = world.regatta(&["status", &second]).exits(0).out;
+    assert!(said.contains(", which had all of it before"), "{said}");
+    let said = world.regatta(&["revert", &second]).exits(2).err;
+    assert!(said.contains("had all of it before"), "{said}");
+    assert!(said.contains(&format!("regatta revert {first}")), "{said}");
+}

@@ -59,6 +59,14 @@ pub enum RepoError {
         /// The repository.
         dir: PathBuf,
     },
+    /// Worktrees cannot be made where the plan wants them.
+    #[error("`worktree.dir` is {}, and {} is no directory that can be written to", dir.display(), at.display())]
+    NoPlace {
+        /// Where they are to be.
+        dir: PathBuf,
+        /// What of it is there.
+        at: PathBuf,
+    },
     /// Something is under way.
     #[error("{what} is under way in {}", dir.display())]
     UnderWay {
@@ -100,6 +108,7 @@ impl RepoError {
             RepoError::NoBranch { .. } => {
                 "name a branch that exists (`git branch` lists them): a tag or a commit cannot move"
             }
+            RepoError::NoPlace { .. } => "name another directory, or leave `dir` out",
             RepoError::UnderWay { .. } => "finish or abort it first",
             RepoError::Name => "rename it: git branch -m regatta OTHER",
             RepoError::Lfs(_) => {
@@ -276,6 +285,7 @@ impl Repo {
         let repo = Repo::find(workspace)?;
         repo.check_top(workspace)?;
         let base = repo.commit(&rules.base)?;
+        has_place(&workspace.join(&rules.dir))?;
         lfs::looked_after(&repo, &rules.lfs, &base)?;
         let Some(merge) = &plan.merge else { return Ok(()) };
         if merge.sign {
@@ -360,6 +370,16 @@ fn check_version(workspace: &Path) -> Result<(), RepoError> {
     match (numbers.next().flatten(), numbers.next().flatten()) {
         (Some(major), Some(minor)) if (major, minor) >= OLDEST => Ok(()),
         _ => Err(RepoError::Version(format!("this is {text}"))),
+    }
+}
+
+/// Whether directories can be made there: what of the path is there already can be written to.
+fn has_place(dir: &Path) -> Result<(), RepoError> {
+    let Some(at) = dir.ancestors().find(|at| at.symlink_metadata().is_ok()) else { return Ok(()) };
+    let usable = at.is_dir() && rustix::fs::access(at, rustix::fs::Access::WRITE_OK).is_ok();
+    match usable {
+        true => Ok(()),
+        false => Err(RepoError::NoPlace { dir: dir.to_owned(), at: at.to_owned() }),
     }
 }
 

@@ -68,7 +68,7 @@ impl Dock {
         }
         for (piece, by) in cargo.pieces.iter().filter_map(|piece| Some((piece, refused.get(&piece.task)?))) {
             report.found(piece, vec![format!("refused by {by}")]);
-            left_out.insert(piece.task.clone(), Cause::Gate);
+            left_out.insert(piece.task.clone(), Cause::Refused);
         }
         if let Some(verdict) = self.bring_in(cargo, &mut bench, (report, left_out))? {
             return Ok(verdict);
@@ -187,6 +187,7 @@ impl Dock {
             Joined::Conflict(clash) => {
                 let mut conflict = Conflict::of(&piece.task, clash.paths());
                 conflict.with = self.others_in(&conflict.paths, merged)?;
+                conflict.moved = self.moved_target((bench, &conflict), report);
                 bench.stand()?;
                 let solved = self.resolve((piece, merged), bench, (&mut conflict, report))?;
                 by_agent = self.is_by_agent(&conflict);
@@ -220,6 +221,14 @@ impl Dock {
             others.extend(paths.iter().any(|path| side.meets(path)).then(|| other.task.clone()));
         }
         Ok(others)
+    }
+
+    /// The target, if it moved since the run began and no other work of the run is what a conflict met.
+    fn moved_target(&self, (bench, conflict): (&Bench, &Conflict), report: &Report) -> Option<String> {
+        let lands = bench.before.is_none() && conflict.with.is_empty();
+        let moved = lands && report.from != self.ground.pinned.as_str();
+        let target = report.target.as_deref().filter(|_| moved)?;
+        Some(target.trim_start_matches("refs/heads/").to_owned())
     }
 
     /// Whether an agent resolved a part of a conflict: then gates decide, and a person where they are red.
@@ -258,7 +267,8 @@ impl Dock {
             return Ok(Step::Out(Cause::MergeConflict));
         }
         self.leave_to_person(bench, piece)?;
-        let paths = report.conflicts.last().map(|conflict| conflict.paths.join(", ")).unwrap_or_default();
+        let met = |conflict: &Conflict| format!("{}{}", conflict.paths.join(", "), conflict.met());
+        let paths = report.conflicts.last().map(met).unwrap_or_default();
         let what = format!("the work of `{}` conflicts in {paths}", piece.task);
         let (place, run) = (bench.path.display(), self.ground.names.run());
         let command = format!("resolve it in {place}, `git commit` there, then: regatta resume {run}");

@@ -80,6 +80,9 @@ pub struct Conflict {
     /// Tasks merged before whose work changes these paths, too; none where what is on the target does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub with: Vec<String>,
+    /// The branch on which work lands, where it is what came there since the run began that changes these paths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<String>,
     /// The command of a rule that failed, so that it is not resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<FailedRule>,
@@ -101,7 +104,17 @@ impl Conflict {
     /// One that nobody has resolved yet.
     fn of(task: &str, paths: Vec<String>) -> Conflict {
         let (task, resolved) = (task.to_owned(), BTreeMap::new());
-        Conflict { task, paths, resolved, with: Vec::new(), failed: None }
+        Conflict { task, paths, resolved, with: Vec::new(), moved: None, failed: None }
+    }
+
+    /// Whom it meets there, as the end of a sentence; empty where nobody knows.
+    #[must_use]
+    pub fn met(&self) -> String {
+        match (&self.moved, self.with.is_empty()) {
+            (_, false) => format!(", with the work of {}", self.with.join(", ")),
+            (Some(branch), true) => format!(", with {branch}, which moved since the run began"),
+            (None, true) => String::new(),
+        }
     }
 }
 

@@ -27,7 +27,7 @@ impl Fate {
     /// It was done and stands. Work that was good stands although it did not land, unless it was itself what did not fit.
     #[must_use]
     pub fn is_good(self) -> bool {
-        let misfit = matches!(self.cause, Some(Cause::MergeConflict | Cause::Gate));
+        let misfit = matches!(self.cause, Some(Cause::MergeConflict | Cause::Gate | Cause::Refused));
         let done = self.outcome == NodeOutcome::Succeeded || self.collected && !misfit;
         (done || self.adopted) && !self.undone
     }
