@@ -47,6 +47,7 @@ mod pairs;
 mod pinned;
 pub(crate) mod prepared;
 mod recycling;
+mod ref_files;
 mod refs;
 mod resolutions;
 mod saving;
