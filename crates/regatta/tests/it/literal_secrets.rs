@@ -188,11 +188,14 @@ fn a_rule_whose_command_fails_is_told_without_the_value_and_its_log_is_found_by_
         let said = world.regatta(args);
         all.push((args.join(" "), said.out + &said.err));
     }
-    all.push((
-        "landing.json".to_owned(),
-        std::fs::read_to_string(world.run_dir().join("landing.json")).unwrap(),
-    ));
-    all.extend(said_of(&world));
+    nowhere_in_landing(&world, all);
+}
+
+/// Neither in what was said, nor in the report of a landing, nor in anything that the run says of itself.
+fn nowhere_in_landing(world: &World, mut all: Vec<(String, String)>) {
+    let report = std::fs::read_to_string(world.run_dir().join("landing.json")).unwrap();
+    all.push(("landing.json".to_owned(), report));
+    all.extend(said_of(world));
     nowhere(&all);
 }
 
@@ -209,13 +212,8 @@ fn a_gate_of_the_merge_that_is_an_expression_is_told_without_the_value() {
     let landing = world.regatta(&["status", "--json"]).json()["landing"].to_string();
     assert!(landing.contains(&format!("a.status == '{MARKER}': false")), "{landing}");
     let explained = world.regatta(&["explain", "a"]);
-    let mut all = vec![("run".to_owned(), said.out + &said.err), ("explain".to_owned(), explained.out)];
-    all.push((
-        "landing.json".to_owned(),
-        std::fs::read_to_string(world.run_dir().join("landing.json")).unwrap(),
-    ));
-    all.extend(said_of(&world));
-    nowhere(&all);
+    let all = vec![("run".to_owned(), said.out + &said.err), ("explain".to_owned(), explained.out)];
+    nowhere_in_landing(&world, all);
 }
 
 #[test]
