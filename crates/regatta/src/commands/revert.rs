@@ -22,17 +22,20 @@ use regatta_runtime::redact::is_secret_name;
 use regatta_runtime::vault::Vault;
 use regatta_runtime::yard::Names;
 
-/// Makes an inverse commit, if anything is left to take back. Where it conflicts, that and the files are what the task says of itself; git writes names as ASCII.
+/// Makes an inverse commit, if anything is left to take back. Where it conflicts, that and the files are what the task says of
+/// itself; git writes names as ASCII. An inverse that would be empty is known by status 1, of `git commit`, and an index that is
+/// as before. Whatever else goes wrong may leave the index so, too: it fails the task, and git says what it is.
 const REVERT: &str = r#"take_back() {
   commit=$1; shift
-  git -c core.hooksPath=/dev/null -c commit.gpgSign=false revert --no-edit "$@" "$commit" && return
-  files=$(git -c core.quotePath=true diff --name-only --diff-filter=U | head -n 5 | sed 's/[\"]/\\&/g' | tr '\n' ' ')
-  if test -z "$files" && git diff --quiet HEAD; then
-    git reset --quiet --hard
+  status=0
+  git -c core.hooksPath=/dev/null -c commit.gpgSign=false revert --no-edit "$@" "$commit" || status=$?
+  test "$status" -ne 0 || return 0
+  files=$(git -c core.quotePath=true diff --no-relative --name-only --diff-filter=U | head -n 5 | sed 's/[\"]/\\&/g' | tr '\n' ' ')
+  if test -z "$files"; then
+    test "$status" -eq 1 && git diff-index --cached --quiet HEAD && git reset --quiet || exit "$status"
     echo "nothing of $commit is left to take back"
-    return
+    return 0
   fi
-  test -n "$files" || exit 1
   git revert --abort
   printf '{"status":"failed","summary":"taking back %s conflicts with what came after it, in %s"}' "$commit" "${files% }" >"$REGATTA_RESULT"
   exit 0

@@ -107,6 +107,32 @@ fn of_what_is_gone_already_nothing_is_taken_back_and_that_is_said() {
     assert!(!world.path("a.txt").exists() && !world.path("b.txt").exists());
 }
 
+/// That its tree is as it was says nothing of a commit that git could not take back: what keeps large files cannot be reached.
+#[test]
+fn what_git_cannot_take_back_fails_with_its_words_and_nothing_lands() {
+    let world = with_plan(
+        "merge: { gates: ['true'] }\ntasks: [ { id: a, run: 'git rm -q a.bin' }, { id: b, run: 'echo b >b.txt' } ]\n",
+    );
+    let smudge = format!("test ! -e '{}' && cat", world.path("away.log").display());
+    for (key, value) in [("clean", "cat"), ("smudge", &smudge), ("required", "true")] {
+        git(&world, &["config", &format!("filter.far.{key}"), value]);
+    }
+    world.write(".gitattributes", "*.bin filter=far\n");
+    world.write("a.bin", "large\n");
+    git(&world, &["add", "-A"]);
+    git(&world, &["commit", "-qm", "a large file"]);
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let (id, tip) = (world.run_id(), git(&world, &["rev-parse", "main"]));
+    world.write("away.log", "");
+    let said = world.regatta(&["revert", &id]).exits(1);
+    assert!(said.out.contains("failed     revert"), "{}", said.out);
+    assert_eq!(git(&world, &["rev-parse", "main"]), tip);
+    let log = world.regatta(&["logs", "revert", "--stderr"]).exits(0).out;
+    assert!(log.contains("a.bin: smudge filter far failed"), "{log}");
+    let log = world.regatta(&["logs", "revert"]).exits(0).out;
+    assert!(!log.contains("is left to take back"), "{log}");
+}
+
 #[test]
 fn where_nothing_is_left_to_take_back_no_run_begins() {
     let (world, id) = in_two_files();
