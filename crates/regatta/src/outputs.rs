@@ -3,11 +3,14 @@
 //!
 //! Knows names and texts only.
 
+use crate::context::try_out;
 use crate::error::CliError;
 use regatta_runtime::escape::{escape_json, escape_path};
+use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// So many links are followed, as the system does.
@@ -85,11 +88,23 @@ pub fn write(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
 }
 
 /// Writes a file that the command line names as [`write`] does, but through a link to where it leads, also if nothing is there
-/// yet; what is replaced keeps who may read it. What is a pipe or a device is written to as it is.
+/// yet; what is replaced keeps who may read it. What is a pipe or a device is written to as it is; what is our own standard output
+/// or standard error gets it between what else we say there.
 ///
 /// # Errors
-/// It is there, or no plain file (2), or cannot be written (4).
+/// It is there, or no plain file (2), or cannot be written (4). Why standard output could not be written is kept for
+/// [`crate::context::unwritten`].
 pub fn replace(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
+    if is_own_output(path) {
+        let shown = shown(text, io::stdout().is_terminal());
+        // What went wrong is told at the end.
+        let _ = try_out(shown.as_bytes());
+        return Ok(());
+    }
+    if is_stream(path) && is_ours(path, rustix::stdio::stderr()) {
+        let shown = shown(text, io::stderr().is_terminal());
+        return io::stderr().lock().write_all(shown.as_bytes()).map_err(|e| unwritten(path, &e));
+    }
     if is_stream(path) {
         return pour(path, text).map_err(|e| unwritten(path, &e));
     }
@@ -112,6 +127,20 @@ pub fn is_stream(path: &Path) -> bool {
     ours || open || fs::metadata(path).is_ok_and(takes)
 }
 
+/// True if a path leads to our standard output: nothing else may be said there then. It is not opened once more, as then each of
+/// the two would have a place of its own in a file.
+#[must_use]
+pub fn is_own_output(path: &Path) -> bool {
+    is_stream(path) && is_ours(path, rustix::stdio::stdout())
+}
+
+fn is_ours(path: &Path, own: BorrowedFd<'_>) -> bool {
+    let same = |meta: fs::Metadata| {
+        rustix::fs::fstat(own).is_ok_and(|own| (own.st_dev, own.st_ino) == (meta.dev(), meta.ino()))
+    };
+    fs::metadata(path).is_ok_and(same)
+}
+
 /// Where a path leads, whether anything is there or not.
 fn end_of_links(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
@@ -126,11 +155,16 @@ fn end_of_links(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::from_raw_os_error(rustix::io::Errno::LOOP.raw_os_error()))
 }
 
-/// Writes behind what is there. Nothing steers a terminal.
+/// Writes behind what is there.
 fn pour(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).open(path)?;
-    let shown = if file.is_terminal() { escape_json(text) } else { text.into() };
+    let shown = shown(text, file.is_terminal());
     file.write_all(shown.as_bytes())
+}
+
+/// Nothing steers a terminal.
+fn shown(text: &str, terminal: bool) -> Cow<'_, str> {
+    if terminal { escape_json(text) } else { text.into() }
 }
 
 /// Puts a text into its place. Where there are rights to keep, nobody else reads it before it has them.

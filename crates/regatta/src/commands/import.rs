@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::outputs::{refuse_named, replace};
+use crate::outputs::{is_own_output, refuse_named, replace};
 use crate::plain_file::small_bytes;
 use crate::render::count;
 use crate::render::escape::{escape, escape_block, escape_path};
@@ -133,6 +133,9 @@ fn put(context: &Context, to: &ToArgs, text: &str) -> Result<Exit, CliError> {
     let path = context.cwd.join(file);
     refuse_named(&path, to.force)?;
     replace(&path, text, to.force)?;
+    if is_own_output(&path) {
+        return Ok(Exit::Success);
+    }
     let shown = escape_path(file);
     out(&format!("wrote {shown}\nnext: regatta check {shown}\n"));
     Ok(Exit::Success)

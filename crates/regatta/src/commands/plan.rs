@@ -18,7 +18,7 @@ use regatta_engine::json::{self, Object};
 use regatta_engine::schedule;
 use regatta_plan::model::Dialect;
 use regatta_plan::{Format, Ordered, Plan};
-use regatta_runtime::escape::escape_path;
+use regatta_runtime::escape::{escape_json, escape_path};
 use regatta_runtime::told_plan::told;
 use regatta_runtime::vault::Vault;
 use std::path::Path;
@@ -56,7 +56,13 @@ pub fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> {
                 text
             }
         };
-        outputs::replace(&context.cwd.join(path), &text, args.force)?;
+        let path = context.cwd.join(path);
+        outputs::replace(&path, &text, args.force)?;
+        if outputs::is_own_output(&path) {
+            let schedule = schedule(&mut told_of(context, plan), improved.as_ref(), args.json)?;
+            err(&escape_json(&schedule));
+            return Ok(Exit::Success);
+        }
     }
     print(told_of(context, plan), improved.as_ref(), args.json)
 }
@@ -73,14 +79,19 @@ pub fn told_of(context: &Context, plan: Plan) -> Plan {
 /// # Errors
 /// The graph cannot be made.
 pub fn print(mut plan: Plan, improved: Option<&Improved>, as_json: bool) -> Result<Exit, CliError> {
-    plan.keep_known_items();
-    out(&match as_json {
-        true => json_of(&plan, improved)? + "\n",
-        false => shown::text(&plan, improved)?,
-    });
+    out(&schedule(&mut plan, improved, as_json)?);
     // The process ends: to let a million tasks go one by one would be work for nobody.
     std::mem::forget(plan);
     Ok(Exit::Success)
+}
+
+/// The schedule and what is predicted, for people or as JSON.
+fn schedule(plan: &mut Plan, improved: Option<&Improved>, as_json: bool) -> Result<String, CliError> {
+    plan.keep_known_items();
+    match as_json {
+        true => Ok(json_of(plan, improved)? + "\n"),
+        false => shown::text(plan, improved),
+    }
 }
 
 /// The plan as it would run: with what the command line says, what earlier runs took, and the order that was asked for.

@@ -256,3 +256,15 @@ fn an_agent_of_the_settings_stays_what_it_is_in_plans_that_are_made_and_a_near_m
         assert!(with("coder").exits(0).out.contains("coder: { preset: codex }"));
     }
 }
+
+#[test]
+fn a_plan_that_goes_to_standard_output_is_all_that_goes_there() {
+    let world = shop();
+    world.regatta(&["import", "prd", "prd", "--out", "new.yaml"]).exits(0);
+    let args = ["import", "prd", "prd", "--out", "/dev/stdout"];
+    assert_eq!(world.regatta(&args).exits(0).out, world.read("new.yaml"));
+    let to = std::fs::File::create(world.path("poured.yaml")).unwrap();
+    assert!(world.command(&args).stdout(to).status().unwrap().success());
+    assert_eq!(world.read("poured.yaml"), world.read("new.yaml"));
+    world.regatta(&["check", "poured.yaml"]).exits(0);
+}

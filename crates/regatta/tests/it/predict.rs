@@ -215,7 +215,49 @@ fn an_order_is_not_written_under_a_name_that_says_another_format() {
     written("plan.yaml", "new.yml").exits(0);
     world.regatta(&["check", "new.yml"]).exits(0);
     written("plan.yaml", "new").exits(0);
-    written("plan.json", "/dev/stdout").exits(0);
+}
+
+/// What a file holds that a command gets as its standard output, or its standard error.
+fn poured(world: &World, args: &[&str], out_of: (&str, &str)) -> (String, String) {
+    let [out, err] = [out_of.0, out_of.1].map(|name| std::fs::File::create(world.path(name)).unwrap());
+    world.command(args).stdout(out).stderr(err).status().unwrap();
+    (world.read(out_of.0), world.read(out_of.1))
+}
+
+#[test]
+fn a_plan_that_goes_to_standard_output_is_all_that_goes_there() {
+    let world = World::with(PACK);
+    world.regatta(&["plan", "plan.yaml", "--optimise", "5", "--out", "new.yaml"]).exits(0);
+    let text = world.read("new.yaml");
+    for json in [&[][..], &["--json"]] {
+        for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
+            let args = [&["plan", "plan.yaml", "--optimise", "5", "--out", name], json].concat();
+            let said = world.regatta(&args).exits(0);
+            assert_eq!(said.out, text, "{name}");
+            assert!(
+                said.err.contains(if json.is_empty() { "wave 1 of 1" } else { "\"makespan_ms\":" }),
+                "{}",
+                said.err
+            );
+            let (out, err) = poured(&world, &args, ("out", "err"));
+            assert_eq!((out, err), (said.out, said.err), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_plan_that_goes_to_standard_error_stands_whole_between_what_else_is_said_there() {
+    let world = World::with(PACK);
+    world.write("best.yaml", "version: 1\ntasks: [ { id: a, run: 'true' } ]\n");
+    let args = ["plan", "best.yaml", "--optimise", "1", "--out", "/dev/stderr"];
+    let err = std::fs::File::create(world.path("err")).unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    world.command(&args).stdout(full).stderr(err).status().unwrap();
+    let told = world.read("err");
+    let expected =
+        format!("no better order was found: the plan is written as it is\n{}", world.read("best.yaml"));
+    assert!(told.starts_with(&expected), "{told}");
+    assert!(told[expected.len()..].contains("standard output cannot be written"), "{told}");
 }
 
 #[test]
