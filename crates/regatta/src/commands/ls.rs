@@ -1,4 +1,5 @@
-//! `regatta ls`: the runs of a workspace, newest first.
+//! `regatta ls`: the runs of a workspace, newest first, in the order in which they were recorded: what is called the newest run
+//! elsewhere is the first here, whenever it started and whatever the clock said.
 
 use crate::args::LsArgs;
 use crate::context::{Context, out};
@@ -8,7 +9,6 @@ use crate::render::escape::escape;
 use crate::view::{live_children, status, store_error};
 use regatta_journal::{Reader, RunSummary, rfc3339};
 use serde_json::{Value, json};
-use std::cmp::Reverse;
 
 /// Runs the verb. A workspace without runs is an empty list.
 ///
@@ -24,8 +24,6 @@ pub fn run(context: &Context, args: &LsArgs) -> Result<Exit, CliError> {
         let held = !run.state.has_ended() && reader.holder(&run.run_id).map_err(store_error)?.is_some();
         rows.push((status(run.state, held), run));
     }
-    // Of runs that were begun together the one that started last is the newest, as its line says.
-    rows.sort_by_key(|(_, run)| Reverse(run.started_wall_ms.unwrap_or(run.created_wall_ms)));
     if args.json {
         let list: Vec<Value> = rows.iter().map(|(status, run)| row(status, run)).collect();
         out(&format!("{}\n", Value::Array(list)));

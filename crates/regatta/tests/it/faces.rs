@@ -196,3 +196,29 @@ fn a_plan_of_many_waves_lists_some_and_says_how_many_more_there_are() {
     assert_eq!(said.matches("  wave ").count(), 100, "{said}");
     assert!(said.contains("\n  … and 30 more waves\n"), "{said}");
 }
+
+/// A run may be recorded long before it starts, and then another one is newer.
+#[test]
+fn the_newest_run_is_the_first_that_ls_lists_however_many_and_the_one_that_is_meant_without_an_id() {
+    // The process that begins the run has its secret, the one that is to take it up has not.
+    let once = "test ! -e asked && touch asked && echo a-secret-value";
+    let world = World::with(&format!(
+        "version: 1\nvault: {{ pw: {{ command: [sh, -c, '{once}'] }} }}\ntasks: [ {{ id: a, run: 'true' }} ]\n"
+    ));
+    world.regatta(&["run", "plan.yaml", "--detach"]).exits(4);
+    let first = world.run_id();
+    world.write("other.yaml", "version: 1\ntasks: [ { id: b, run: 'true' } ]\n");
+    world.regatta(&["run", "other.yaml"]).exits(0);
+    let second = world.run_id();
+    std::fs::remove_file(world.path("asked")).unwrap();
+    world.regatta(&["resume", &first]).exits(0);
+    let listed = world.regatta(&["ls", "--json"]).exits(0).json();
+    assert_eq!([&listed[0]["run_id"], &listed[1]["run_id"]], [second.as_str(), first.as_str()], "{listed}");
+    assert!(listed[0]["started_at"].as_str() < listed[1]["started_at"].as_str(), "{listed}");
+    let one = world.regatta(&["ls", "--json", "--limit", "1"]).exits(0).json();
+    assert_eq!((&one[0]["run_id"], one.as_array().map(Vec::len)), (&listed[0]["run_id"], Some(1)));
+    let meant = world.regatta(&["status", "--json"]).exits(0).json();
+    assert_eq!(meant["run_id"], listed[0]["run_id"]);
+    let lines = world.regatta(&["ls"]).exits(0).out;
+    assert!(lines.starts_with(&second), "{lines}");
+}
