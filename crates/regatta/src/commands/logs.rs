@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::render::escape::{escape_block, escape_path};
 use crate::view::{RunView, reader, store_error};
 use regatta_engine::event::EventKind;
-use regatta_journal::{Reader, Which};
+use regatta_journal::{Reader, RunId, Which};
 use regatta_runtime::escalation::shell_word;
 use regatta_runtime::landing::Report;
 use regatta_runtime::{collect, workspace};
@@ -54,8 +54,7 @@ pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
     let Some(&(_, _, attempt)) = found else {
         let any = if args.undo { "undo" } else { "attempt" };
         let which = args.attempt.map_or(any.to_owned(), |n| format!("attempt {n}"));
-        let message = format!("task `{}` has no {which} in run {}", args.named(), view.record.summary.run_id);
-        return Err(CliError::usage(message).hint(format!("regatta explain {}", shell_word(args.named()))));
+        return Err(nothing(args, &which, &view.record.summary.run_id));
     };
     let run_dir = reader.place().run_dir(&view.record.summary.run_id);
     let dir = match reused.contains(&attempt) {
@@ -73,6 +72,12 @@ pub fn run(context: &Context, args: &LogsArgs) -> Result<Exit, CliError> {
         }
     }
     Ok(Exit::Success)
+}
+
+/// The task has no such attempt in the run.
+fn nothing(args: &LogsArgs, which: &str, run: &RunId) -> CliError {
+    CliError::usage(format!("task `{}` has no {which} in run {run}", args.named()))
+        .hint(format!("regatta explain --run {run} {}", shell_word(args.named())))
 }
 
 /// What a gate wrote, or an agent that helped the merge.

@@ -5,7 +5,7 @@
 use super::gathered::{Gathered, Rests, Told};
 use super::{NOT_ANALYSED, plain};
 use crate::render::why::{last, refused_by};
-use crate::render::{count, duration};
+use crate::render::{count, duration, landed};
 use crate::view::RunView;
 use regatta_engine::cause::Cause;
 use regatta_engine::graph::Graph;
@@ -50,10 +50,14 @@ pub(super) fn of(view: &RunView, gathered: &Gathered) -> Vec<Challenge> {
 fn waiting(view: &RunView) -> Option<Challenge> {
     let report = view.landing.as_ref()?;
     let (what, command) = report.waits.as_ref()?;
-    let open = report.conflicts.iter().filter(|conflict| conflict.resolved.is_empty());
-    let conflicts: Vec<String> = open
+    let open = || report.conflicts.iter().filter(|conflict| conflict.resolved.is_empty());
+    let mut conflicts: Vec<String> = open()
+        .take(landed::MAX_NAMED)
         .map(|met| format!("conflict of {} in {}{}", met.task, met.paths.join(", "), met.met()))
         .collect();
+    if let more @ 1.. = open().count().saturating_sub(landed::MAX_NAMED) {
+        conflicts.push(format!("and {more} more in conflict"));
+    }
     Some(Challenge {
         description: format!("the landing waits for a person: {what}"),
         impact: "nothing of the run has landed yet".to_owned(),

@@ -15,7 +15,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 /// At most this many are named.
-const MAX_NAMED: usize = 8;
+pub const MAX_NAMED: usize = 8;
 
 /// What kept work of a run from landing. Who is to blame is sought once, however many tasks are asked about.
 #[derive(Debug)]
@@ -71,8 +71,11 @@ pub fn waits(report: &Report, task: Option<&str>) -> Vec<String> {
     let Some((what, command)) = &report.waits else { return Vec::new() };
     let mut said = vec![format!("landing waits: {}", escape(what))];
     let asked = |met: &&Conflict| met.resolved.is_empty() && task.is_none_or(|task| met.task == task);
-    for met in report.conflicts.iter().filter(asked).take(MAX_NAMED) {
-        said.push(format!("conflict of {} {}", escape(&met.task), where_it_is(met)));
+    let met = || report.conflicts.iter().filter(asked);
+    let named = met().take(MAX_NAMED);
+    said.extend(named.map(|met| format!("conflict of {} {}", escape(&met.task), where_it_is(met))));
+    if let more @ 1.. = met().count().saturating_sub(MAX_NAMED) {
+        said.push(format!("and {more} more in conflict"));
     }
     said.push(format!("next: {}", escape(command)));
     said

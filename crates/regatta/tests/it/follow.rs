@@ -99,14 +99,19 @@ fn a_task_that_has_ended_or_never_starts_is_not_waited_for() {
     );
     world.regatta(&["run", "plan.yaml"]).exits(1);
     assert_eq!(world.regatta(&["logs", "c", "--follow"]).exits(0).out, "c\n");
+    let id = world.run_id();
+    let hint = format!("hint: regatta explain --run {id} a\n");
     let said = world.regatta(&["logs", "a", "--follow"]).exits(2);
-    assert!(
-        said.err.contains("task `a` has no attempt") && said.err.contains("hint: regatta explain a"),
-        "{}",
-        said.err
-    );
+    assert!(said.err.contains("task `a` has no attempt") && said.err.ends_with(&hint), "{}", said.err);
     assert!(world.regatta(&["logs", "z", "--follow"]).exits(2).err.contains("no task `z`"));
     world.regatta(&["logs", "c", "--follow", "--undo"]).exits(2);
+    // Another run is the newest now: the hint is about the one that was meant.
+    world.write("other.yaml", "version: 1\ntasks: [ { id: other, run: 'true' } ]\n");
+    world.regatta(&["run", "other.yaml"]).exits(0);
+    for more in [&[][..], &["--follow"]] {
+        let said = world.regatta(&[&["logs", "a", "--run", &id], more].concat()).exits(2);
+        assert!(said.err.ends_with(&hint), "{}", said.err);
+    }
 }
 
 #[test]

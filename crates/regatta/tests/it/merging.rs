@@ -422,6 +422,17 @@ tasks: [ { id: a, run: 'echo A >src/b.txt' }, { id: b, run: 'echo B >src/b.txt' 
     let report = world.regatta(&["post-mortem"]).exits(0).out;
     assert!(report.contains("the landing waits for a person: the work of "), "{report}");
     assert!(report.contains("conflict of b in src/b") && report.contains("regatta resume"), "{report}");
+    // Of many conflicts the same are named in both.
+    let file = world.run_dir().join("landing.json");
+    let mut report: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let one = report["conflicts"][0].clone();
+    report["conflicts"] = std::iter::repeat_n(one, 11).collect();
+    std::fs::write(&file, report.to_string()).unwrap();
+    for args in [&["explain"][..], &["post-mortem"]] {
+        let told = world.regatta(args).exits(0).out;
+        assert_eq!(told.matches("conflict of b in src/b").count(), 8, "{told}");
+        assert!(told.contains("and 3 more in conflict"), "{told}");
+    }
     let plan = "merge: { approve: true, gates: ['true'] }\ntasks: [ { id: a, run: 'echo A >a.txt' } ]\n";
     let approve = with_plan(plan);
     approve.regatta(&["run", "plan.yaml"]).exits(5);

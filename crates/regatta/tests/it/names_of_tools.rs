@@ -100,13 +100,14 @@ fn parameters_that_a_server_does_not_take_are_no_unknown_tool() {
 #[test]
 fn an_unknown_bare_tool_is_named_with_its_task_and_what_is_near_also_if_a_server_cannot_be_asked() {
     let world = beside(&json!({ "command": "regatta-has-no-such-program" }));
-    for (tool, near) in [("ehco", "did you mean `s/echo`?"), ("nobody_has_it_at_all", "")] {
+    for (tool, near) in [("ehco", Some("did you mean `s/echo`?")), ("nobody_has_it_at_all", None)] {
         world.write("r.json", &request(tool, &json!({})).to_string());
         let said = world.regatta(&["run", "r.json", "--json"]).exits(3).json();
         let message = said["error"]["message"].as_str().unwrap();
-        for words in ["task `a`", &format!("tool `{tool}`"), "`other` could not", near] {
+        for words in ["task `a`", &format!("tool `{tool}`"), "`other` could not"].into_iter().chain(near) {
             assert!(message.contains(words), "{words}: {message}");
         }
+        assert_eq!(said.to_string().contains("did you mean"), near.is_some(), "{said:#}");
         assert!(said.to_string().contains("regatta-has-no-such-program"), "{said:#}");
     }
 }

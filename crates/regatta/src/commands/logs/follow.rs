@@ -7,6 +7,7 @@
 //! ```
 //! Looks at fixed times; holds nobody up. A run without an orchestrator is waited for.
 
+use super::nothing;
 use crate::args::LogsArgs;
 use crate::context::{Context, err, try_out};
 use crate::error::CliError;
@@ -16,7 +17,6 @@ use crate::view::{engine_of, plan_of, store_error};
 use regatta_engine::event::EventKind;
 use regatta_engine::ids::NodeId;
 use regatta_journal::{Reader, RunId, Which};
-use regatta_runtime::escalation::shell_word;
 use regatta_runtime::{collect, control, workspace};
 use rustix::fs::OFlags;
 use std::fs::File;
@@ -102,19 +102,14 @@ pub(super) fn run(context: &Context, reader: &Reader, args: &LogsArgs) -> Result
         }
         if told.over {
             return if told.attempts.is_empty() || args.attempt.is_some() {
-                Err(nothing(args, &id))
+                let which = args.attempt.map_or("attempt".to_owned(), |n| format!("attempt {n}"));
+                Err(nothing(args, &which, &id))
             } else {
                 Ok(Exit::Success)
             };
         }
         std::thread::sleep(LOOK);
     }
-}
-
-fn nothing(args: &LogsArgs, id: &RunId) -> CliError {
-    let which = args.attempt.map_or("attempt".to_owned(), |n| format!("attempt {n}"));
-    CliError::usage(format!("task `{}` has no {which} in run {id}", args.named()))
-        .hint(format!("regatta explain {}", shell_word(args.named())))
 }
 
 impl Told {
