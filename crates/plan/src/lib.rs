@@ -137,6 +137,8 @@ pub struct Loaded {
     pub dialect: Dialect,
     /// What it says of what settings may say too; nothing for a request or a batch.
     pub stated: Vec<Setting>,
+    /// Names of the servers of the plan that it has from [`Given::mcp_servers`], sorted.
+    pub lent: BTreeSet<String>,
     name: String,
     source: String,
 }
@@ -199,21 +201,21 @@ pub fn load((name, bytes): (&str, &[u8]), format: Format, given: &Given<'_>) -> 
 #[must_use]
 pub fn load_owned((name, bytes): (&str, Vec<u8>), format: Format, given: &Given<'_>) -> Loaded {
     let mut problems = Vec::new();
-    let mut about = (Dialect::Plan, Vec::new());
+    let mut about = (Dialect::Plan, Vec::new(), BTreeSet::new());
     let plan = read((&bytes, format), given, &mut about, &mut problems);
     let source =
         String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
-    let (dialect, stated) = about;
+    let (dialect, stated, lent) = about;
     problems.sort_by_key(|p| (p.span.start, p.code));
     let source = literals::hide(source, &problems);
     let plan = plan.filter(|_| problems.iter().all(|p| p.severity != Severity::Error));
-    Loaded { plan, problems, dialect, stated, name: name.to_owned(), source }
+    Loaded { plan, problems, dialect, stated, lent, name: name.to_owned(), source }
 }
 
 fn read(
     (bytes, format): (&[u8], Format),
     given: &Given<'_>,
-    about: &mut (Dialect, Vec<Setting>),
+    about: &mut (Dialect, Vec<Setting>, BTreeSet<String>),
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Plan> {
     if bytes.len() as u64 > MAX_PLAN_BYTES {
@@ -249,9 +251,10 @@ fn read(
     draft.drivers.clone_from(&given.drivers);
     draft.mcp_unusable.clone_from(&given.mcp_unusable);
     draft.roots.clone_from(&given.roots);
-    for (name, server) in &given.mcp_servers {
-        draft.mcp_servers.entry(name.clone()).or_insert_with(|| server.clone());
-    }
+    let beside = given.mcp_servers.iter().filter(|(name, _)| !draft.mcp_servers.contains_key(*name));
+    let beside: Vec<_> = beside.map(|(name, server)| (name.clone(), server.clone())).collect();
+    about.2.extend(beside.iter().map(|(name, _)| name.clone()));
+    draft.mcp_servers.extend(beside);
     for (name, value) in given.inputs {
         literals::check_given((name, value), problems);
         if let Some(slot) = draft.inputs.get_mut(name) {
@@ -268,5 +271,6 @@ fn read(
     }
     let mut plan = assemble::assemble(&draft, problems)?;
     given.defaults.lay_caps_under(&mut plan);
+    about.2.retain(|name| plan.mcp_servers.contains_key(name));
     Some(plan)
 }

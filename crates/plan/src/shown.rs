@@ -10,7 +10,7 @@ use crate::model::Plan;
 use regatta_redact::MARKER;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys whose texts people write freely, and everything below them.
 const FREE: [&str; 25] = [
@@ -71,6 +71,22 @@ pub struct Place {
     pub words: String,
     /// What stands there, as it may be shown.
     pub shown: String,
+    /// The keys and indexes that lead there.
+    keys: Vec<String>,
+}
+
+impl Place {
+    /// True if it is in one of these servers of tools, or the name of one.
+    #[must_use]
+    pub fn is_of_server(&self, servers: &BTreeSet<String>) -> bool {
+        matches!(&self.keys[..], [first, name, ..] if first == "mcp_servers" && servers.contains(name))
+    }
+
+    fn of((place, plan): (&str, &Value), shown: String) -> Place {
+        let part = |part: &str| part.replace("~1", "/").replace("~0", "~");
+        let keys: Vec<String> = place.split('/').skip(1).map(part).collect();
+        Place { words: words(&keys, plan), shown, keys }
+    }
 }
 
 impl Hidden {
@@ -91,7 +107,7 @@ impl Hidden {
                     for (name, shown) in
                         map.keys().filter(|_| is_chosen).filter_map(|name| Some((name, clean(name)?)))
                     {
-                        hidden.names.push(Place { words: words(&at(name), &plan), shown });
+                        hidden.names.push(Place::of((&at(name), &plan), shown));
                     }
                     open.extend(map.iter().rev().map(|(name, value)| (at(name), free.or(Some(name)), value)));
                 }
@@ -122,7 +138,7 @@ impl Hidden {
             return;
         }
         let Some(shown) = clean(text) else { return };
-        let found = Place { words: words(&place, plan), shown: shown.clone() };
+        let found = Place::of((&place, plan), shown.clone());
         if is_free {
             self.places.push(found);
             self.texts.insert(place, shown);
@@ -229,10 +245,8 @@ fn escaped(name: &str) -> String {
 }
 
 /// A place for people: "task `a`: title".
-fn words(place: &str, plan: &Value) -> String {
-    let parts: Vec<String> =
-        place.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
-    let (task, rest) = match parts.as_slice() {
+fn words(keys: &[String], plan: &Value) -> String {
+    let (task, rest) = match keys {
         [tasks, i, rest @ ..] if tasks == "tasks" => {
             (plan["tasks"][i.parse().unwrap_or(0)]["id"].as_str(), rest)
         }

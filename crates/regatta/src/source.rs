@@ -29,6 +29,17 @@ pub struct Source {
     pub path: Option<String>,
     /// What held where it says nothing.
     pub defaults: Defaults,
+    /// Names of its servers that are of the workspace.
+    pub lent: BTreeSet<String>,
+}
+
+impl Source {
+    /// What was read, under which settings; `path` is that of its file, if it has one.
+    #[must_use]
+    pub fn of((plan, loaded): (Plan, Loaded), path: Option<String>, defaults: Defaults) -> Source {
+        let lent = loaded.lent.clone();
+        Source { plan, text: loaded.into_source(), path, defaults, lent }
+    }
 }
 
 /// Loads a plan; its problems are told on standard error, and those of a request also as its answer.
@@ -51,7 +62,7 @@ pub fn load(
     match loaded.plan.take() {
         Some(plan) => {
             let path = (path != Path::new("-")).then(|| context.cwd.join(path).display().to_string());
-            Ok(Source { plan, text: loaded.into_source(), path, defaults: config.defaults() })
+            Ok(Source::of((plan, loaded), path, config.defaults()))
         }
         None => {
             let what = crate::render::count(count as u64, "error");

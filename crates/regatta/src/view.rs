@@ -169,11 +169,19 @@ pub fn repeated_secrets(record: &RunRecord) -> Option<Vec<(String, String)>> {
     flags.hidden.values(&record.run.plan)
 }
 
+/// Names of the servers of tools that the plan of a record had from the workspace when it was read.
+#[must_use]
+pub fn lent_servers(record: &RunRecord) -> BTreeSet<String> {
+    serde_json::from_str::<Flags>(&record.run.flags).unwrap_or_default().lent
+}
+
 /// What of the flags of a record is asked for here.
 #[derive(Default, serde::Deserialize)]
 struct Flags {
     #[serde(default)]
     hidden: Hidden,
+    #[serde(default)]
+    lent: BTreeSet<String>,
 }
 
 fn laid(record: &RunRecord, plan: Result<Plan, serde_json::Error>) -> Result<(Plan, Overrides), CliError> {

@@ -9,7 +9,7 @@ use regatta_runtime::git::{Head, Repo};
 use regatta_runtime::redact::rules_of_markers;
 use regatta_runtime::vault::Vault;
 use regatta_runtime::yard::Names;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// So many paths are named.
@@ -48,14 +48,14 @@ pub fn tell(context: &Context, plan: &Plan, (run, plan_file): (&str, Option<&Pat
 }
 
 /// What a plan, as it is to be stored, repeats of the secrets that it declares: how it is to be shown, and lines for
-/// people that name the places. `file` is the plan's own, if it has one; servers may be of the workspace.
+/// people that name the places. `file` is the plan's own, if it has one; the servers in `lent` are of the workspace.
 ///
 /// # Errors
 /// The stored plan is no JSON.
 pub fn literals(
     (plan, stored): (&Plan, &[u8]),
     vault: &Vault,
-    (workspace, file): (&Path, Option<&str>),
+    (lent, file): (&BTreeSet<String>, Option<&str>),
 ) -> Result<(Hidden, Vec<String>), CliError> {
     let redactor = vault.redactor(plan);
     if !redactor.holds_declared(stored) {
@@ -78,26 +78,19 @@ pub fn literals(
     };
     let stored = "it is stored with the run, and hidden where the plan is shown";
     let kept = format!("{stored}: let tasks have it by `vault`");
-    let lent = format!("{stored}: let the server have it by a variable, `${{NAME}}`");
+    let by_variable = format!("{stored}: let the server have it by a variable, `${{NAME}}`");
     let open = "a name is shown as it is: call it something else";
-    let servers = lent_servers(plan, workspace);
-    let is_lent = |place: &&Place| servers.iter().any(|server| place.words.starts_with(server));
-    let (theirs, own): (Vec<&Place>, Vec<&Place>) = places.iter().partition(is_lent);
+    let (theirs, own): (Vec<&Place>, Vec<&Place>) = places.iter().partition(|place| place.is_of_server(lent));
+    let (their_names, names) = names.iter().partition(|place| place.is_of_server(lent));
     let mut lines = Vec::new();
     let mut tell = |places: Vec<&Place>, what: (&str, &str)| {
         lines.extend(by_rule(places).into_iter().map(|found| line(found, what)));
     };
     tell(own, (&of_plan, &kept));
-    tell(theirs, (&of_workspace, &lent));
-    tell(names.iter().collect(), (&of_plan, open));
+    tell(theirs, (&of_workspace, &by_variable));
+    tell(names, (&of_plan, open));
+    tell(their_names, (&of_workspace, open));
     Ok((hidden, lines))
-}
-
-/// How places begin in servers that the plan has from the workspace.
-fn lent_servers(plan: &Plan, workspace: &Path) -> Vec<String> {
-    let lent = mcp_json::read(workspace).servers;
-    let same = plan.mcp_servers.iter().filter(|(name, server)| lent.get(*name) == Some(*server));
-    same.map(|(name, _)| format!("mcp_servers.{name}.")).collect()
 }
 
 /// The places of each secret.

@@ -12,7 +12,7 @@ use crate::overrides::Overrides;
 use crate::render::count;
 use crate::session::{self, Show, Watchers};
 use crate::task_apart::repository;
-use crate::view::{plan_to_run, reader_to_write, store_error, writing};
+use crate::view::{lent_servers, plan_to_run, reader_to_write, store_error, writing};
 use regatta_engine::ids::NodeId;
 use regatta_journal::{Journal, Keeping, NewRun, Reader, RunId, RunRecord, Which};
 use regatta_plan::Plan;
@@ -59,7 +59,7 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
     overrides.apply(&mut plan);
     run::check_repository(context, &plan)?;
     let vault = session::vault_after(context, &plan, &record)?;
-    let (next, warnings) = next_run(&record, (&plan, &overrides), (&vault, &context.workspace))?;
+    let (next, warnings) = next_run(&record, (&plan, &overrides), &vault)?;
     warnings.iter().for_each(|line| err(line));
     drop(reader);
     let journal = Journal::open(&context.workspace).map_err(writing(&context.workspace))?;
@@ -130,7 +130,7 @@ fn selection(
 fn next_run(
     record: &RunRecord,
     (plan, overrides): (&Plan, &Overrides),
-    (vault, workspace): (&Vault, &Path),
+    vault: &Vault,
 ) -> Result<(NewRun, Vec<String>), CliError> {
     let run_id = uuid::Uuid::new_v4().to_string();
     let mut flags: Value = serde_json::from_str(&record.run.flags).unwrap_or_default();
@@ -138,9 +138,8 @@ fn next_run(
     flags.as_object_mut().map(|flags| flags.remove("state_file"));
     flags["redaction"] = redact::VERSION.into();
     flags["env"] = serde_json::json!(run::fingerprints(plan, &run_id));
-    let file = record.run.source_path.as_deref();
-    let (mut hidden, warnings) =
-        beginning::literals((plan, record.run.plan.as_bytes()), vault, (workspace, file))?;
+    let places = (&lent_servers(record), record.run.source_path.as_deref());
+    let (mut hidden, warnings) = beginning::literals((plan, record.run.plan.as_bytes()), vault, places)?;
     // What that run knew to be a secret is one, though its value may be another now.
     hidden.with(serde_json::from_value(flags["hidden"].clone()).unwrap_or_default());
     if !hidden.is_empty() {

@@ -13,7 +13,7 @@ use crate::render::escape::escape;
 use crate::render::landing;
 use crate::session::Show;
 use crate::source::Source;
-use crate::view::{RunView, plan_to_run, reader, store_error};
+use crate::view::{RunView, lent_servers, plan_to_run, reader, store_error};
 use regatta_journal::{Reader, Which};
 use regatta_plan::{Defaults, Format, Given, Plan};
 use regatta_runtime::git::{Git, GitError, Merged, Oid, Repo};
@@ -78,7 +78,8 @@ pub fn run(context: &Context, args: &RevertArgs) -> Result<Exit, CliError> {
     let unwritten = |e: serde_json::Error| CliError::environment(format!("the plan cannot be recorded: {e}"));
     let text = regatta_plan::canonical(&plan).map_err(unwritten)?;
     let text = String::from_utf8_lossy(&text).into_owned();
-    let source = Source { plan, text, path: None, defaults: Defaults::default() };
+    let lent = lent_servers(&view.record);
+    let source = Source { plan, text, path: None, defaults: Defaults::default(), lent };
     let overrides = Overrides::default();
     run::check_repository(context, &source.plan)?;
     if !args.json && !args.detach {

@@ -32,7 +32,6 @@ use regatta_runtime::reuse::Reuse;
 use regatta_runtime::vault::Vault;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -77,7 +76,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     let vault = session::vault(context, &plan)?;
     let state_file = state_view::asked(context, args.state_file.as_ref())?;
     let asked = (inputs.as_slice(), state_file.as_deref(), part.as_ref());
-    let (record, warnings) = record(&source, (&plan, &overrides), asked, (&vault, &context.workspace))?;
+    let (record, warnings) = record(&source, (&plan, &overrides), asked, &vault)?;
     warnings.iter().for_each(|line| err(line));
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     let run = journal.create_run(&record).map_err(store_error)?;
@@ -107,8 +106,7 @@ pub fn launch(
     after: &RunRecord,
 ) -> Result<Exit, CliError> {
     let vault = session::vault_after(context, &source.plan, after)?;
-    let (record, warnings) =
-        record(source, (&source.plan, &overrides), (&[], None, None), (&vault, &context.workspace))?;
+    let (record, warnings) = record(source, (&source.plan, &overrides), (&[], None, None), &vault)?;
     warnings.iter().for_each(|line| err(line));
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     let run = journal.create_run(&record).map_err(store_error)?;
@@ -178,8 +176,7 @@ pub fn begin(
     refuse_unbuilt(&source.plan)?;
     let warning = owned(context, plan)?;
     let vault = session::vault(context, plan)?;
-    let (record, mut warnings) =
-        record(source, (plan, overrides), (inputs, None, None), (&vault, &context.workspace))?;
+    let (record, mut warnings) = record(source, (plan, overrides), (inputs, None, None), &vault)?;
     warnings.extend(warning);
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     Ok(Begun { run: journal.create_run(&record).map_err(store_error)?, vault, warnings })
@@ -304,14 +301,14 @@ fn record(
     source: &Source,
     (plan, overrides): (&Plan, &Overrides),
     (inputs, state_file, part): (&[(String, String)], Option<&str>, Option<&Part>),
-    (vault, workspace): (&Vault, &Path),
+    vault: &Vault,
 ) -> Result<(NewRun, Vec<String>), CliError> {
     let bug = |e: String| CliError::environment(format!("the plan cannot be recorded: {e}"));
     let (spec, _) = regatta_plan::lower(plan);
     let graph = Graph::build(spec).map_err(|e: GraphError| bug(e.to_string()))?;
     let text = regatta_plan::canonical(&source.plan).map_err(|e| bug(e.to_string()))?;
-    let file = source.path.as_deref();
-    let (hidden, warnings) = beginning::literals((&source.plan, &text), vault, (workspace, file))?;
+    let places = (&source.lent, source.path.as_deref());
+    let (hidden, warnings) = beginning::literals((&source.plan, &text), vault, places)?;
     let inputs: BTreeMap<&str, &str> = inputs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let run_id = uuid::Uuid::new_v4().to_string();
     let env = fingerprints(&source.plan, &run_id);
@@ -322,6 +319,9 @@ fn record(
     }
     if let Some(part) = part {
         flags["part"] = json!(part);
+    }
+    if !source.lent.is_empty() {
+        flags["lent"] = json!(source.lent);
     }
     if !hidden.is_empty() {
         flags["hidden"] = json!(hidden);

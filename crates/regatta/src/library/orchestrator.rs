@@ -171,7 +171,7 @@ impl Desk {
             Text::Here(..) => None,
             Text::File(path) => Some(path.display().to_string()),
         };
-        let source = Source { plan: valid, text: loaded.into_source(), path, defaults };
+        let source = Source::of((valid, loaded), path, defaults);
         let mut overrides = Asked::read(&self.context, &self.config.caps)?.of(&source.plan)?;
         // Durations that cannot be read are as good as none: they are for estimates.
         overrides.recorded = prediction::try_recorded(&self.context, &source.plan).unwrap_or_default();

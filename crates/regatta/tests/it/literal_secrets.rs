@@ -253,3 +253,33 @@ fn a_secret_of_a_server_of_the_workspace_is_told_with_the_file_that_it_stands_in
     assert!(line.contains("stands in `.mcp.json` of the workspace at mcp_servers.web"), "{line}");
     assert!(!line.contains("plan.yaml"), "{line}");
 }
+
+#[test]
+fn a_secret_of_a_server_is_told_with_the_file_that_declares_it_also_where_names_or_texts_are_alike() {
+    let tool = |name: &str, value: &str| json!({ "command": "no-such-program", "env": { "API_TOKEN": value } , "args": [name] });
+    let (web, dotted) = (tool("web", "value-of-the-web"), tool("dotted", "value-of-the-dotted"));
+    let (twice, beside) = (tool("twice", "value-of-both-of-them"), tool("beside", "value-of-the-other"));
+    let plan = json!({ "version": 1, "mcp_servers": { "web.x": dotted, "twice": twice }, "tasks": [
+        { "id": "a", "tool": "web.x/t" }, { "id": "b", "tool": "twice/t" }, { "id": "c", "tool": "web/t" } ] });
+    let world = World::new();
+    world.write("plan.json", &plan.to_string());
+    let lent = json!({ "mcpServers": { "web": web, "twice": twice, "beside": beside } });
+    world.write(".mcp.json", &lent.to_string());
+    let told = |said: &Said| {
+        let line = |rule: &str| {
+            let begins = format!("warning: a secret ({rule}) stands in ");
+            let found = said.err.lines().find_map(|line| line.strip_prefix(&begins));
+            found.unwrap_or_else(|| panic!("{rule}: {}", said.err)).to_owned()
+        };
+        assert!(line("mcp.web.API_TOKEN").starts_with("`.mcp.json` of the workspace at mcp_servers.web.env"));
+        for (rule, server) in [("mcp.web.x.API_TOKEN", "web.x"), ("mcp.twice.API_TOKEN", "twice")] {
+            let line = line(rule);
+            let place = format!("plan.json` at mcp_servers.{server}.env");
+            assert!(line.starts_with("plan `") && line.contains(&place), "{line}");
+        }
+    };
+    told(&world.regatta(&["run", "plan.json"]).exits(1));
+    // Who runs it again is told the same, whatever the file says now.
+    std::fs::remove_file(world.path(".mcp.json")).unwrap();
+    told(&world.regatta(&["retry", "--stored"]).exits(1));
+}

@@ -75,7 +75,7 @@ fn begun(desk: &Desk<'_>, arguments: Arguments, wanted: Dialect) -> Result<Begun
         return Ok(Begun::Refused(Answer::error(refusal)));
     }
     let overrides = Asked::read(desk.context, &CapArgs::default())?.of(&plan)?;
-    let source = Source { plan, text: loaded.into_source(), path: None, defaults: config.defaults() };
+    let source = Source::of((plan, loaded), None, config.defaults());
     submit(desk.context, (&source, &overrides), &[]).map(Begun::Run)
 }
 

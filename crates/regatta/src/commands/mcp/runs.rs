@@ -133,7 +133,7 @@ pub(super) fn run_start(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer,
     }
     let defaults = Config::read(desk.context)?.defaults();
     let overrides = Asked::read(desk.context, &CapArgs::default())?.of(&plan)?;
-    let source = Source { plan, text: loaded.into_source(), path: None, defaults };
+    let source = Source::of((plan, loaded), None, defaults);
     let id = run::submit(desk.context, (&source, &overrides), &inputs)?;
     let next = json!({ "tool": "run_wait", "arguments": { "run_id": id.as_str() } });
     Ok(Answer::about(id.as_str(), "", json!({ "run_id": id.as_str(), "status": "running", "next": next })))
