@@ -37,6 +37,9 @@ pub struct Overrides {
     /// What of earlier runs may stand for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reuse: Option<Reuse>,
+    /// The run that it takes back: what that knew to be a secret is one here, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
 }
 
 /// The settings that an option and a variable set: path of the key, option, variable.
@@ -134,6 +137,12 @@ fn from_variables(context: &Context) -> Result<CapArgs, CliError> {
 }
 
 impl Overrides {
+    /// Of a run that takes back another one.
+    #[must_use]
+    pub fn after(run: &str) -> Overrides {
+        Overrides { after: Some(run.to_owned()), ..Overrides::default() }
+    }
+
     /// From options, or variables in their form; `name` says what number n of [`SET_BY`] is called.
     fn parse(args: &CapArgs, name: impl Fn(usize) -> String) -> Result<Overrides, CliError> {
         for (i, value) in [args.max_parallel, args.per_wave].into_iter().enumerate() {

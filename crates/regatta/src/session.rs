@@ -18,7 +18,7 @@ use regatta_engine::Engine;
 use regatta_engine::effect::Leave;
 use regatta_engine::outcome::RunStatus;
 use regatta_engine::state::Phase;
-use regatta_journal::{RunJournal, RunRecord, Which};
+use regatta_journal::{RunJournal, RunRecord, StoreError, Which};
 use regatta_plan::Plan;
 use regatta_runtime::agents::Dialect;
 use regatta_runtime::escape::{escape, escape_path};
@@ -187,20 +187,51 @@ pub fn vault(context: &Context, plan: &Plan) -> Result<Vault, CliError> {
         };
         CliError::environment(error.to_string()).hint(hint)
     });
-    let mut vault = opened?;
+    Ok(with_tokens(opened?))
+}
+
+/// What says who may speak to us is a secret of every run.
+fn with_tokens(mut vault: Vault) -> Vault {
     token::known().iter().for_each(|token| vault.hide("mcp-token", token.reveal()));
-    Ok(vault)
+    vault
 }
 
 /// As [`vault`], for a plan that goes on with what a run of it left: what that run knew to be a secret is one, though its value
 /// may be another now.
 ///
 /// # Errors
-/// As [`vault`].
+/// As [`vault`], or the journal cannot be read.
 pub fn vault_after(context: &Context, plan: &Plan, record: &RunRecord) -> Result<Vault, CliError> {
-    let mut vault = vault(context, plan)?;
-    let known = view::repeated_secrets(record).unwrap_or_default();
-    known.iter().for_each(|(rule, value)| vault.hide(rule, value));
+    known_before(context, vault(context, plan)?, record)
+}
+
+/// As [`vault_after`], with what was fetched before.
+///
+/// # Errors
+/// The journal cannot be read.
+pub fn fetched_after(context: &Context, fetched: Vault, record: &RunRecord) -> Result<Vault, CliError> {
+    known_before(context, with_tokens(fetched), record)
+}
+
+/// Hides what a run knew to be a secret, and the run that it took back, and so on.
+fn known_before(context: &Context, mut vault: Vault, record: &RunRecord) -> Result<Vault, CliError> {
+    let mut hide = |record: &RunRecord| {
+        let known = view::repeated_secrets(record).unwrap_or_default();
+        known.iter().for_each(|(rule, value)| vault.hide(rule, value));
+        Some((view::run_before(record)?, record.summary.seq))
+    };
+    let mut next = hide(record);
+    if next.is_some() {
+        let reader = view::reader(&context.workspace)?;
+        while let Some((run, seq)) = next {
+            // One that is gone tells nothing any more.
+            next = match reader.run(&run) {
+                Ok(before) if before.summary.seq < seq => hide(&before),
+                Ok(_) | Err(StoreError::NoSuchRun { .. }) => None,
+                Err(error) => return Err(store_error(error)),
+            };
+        }
+    }
     Ok(vault)
 }
 

@@ -175,6 +175,13 @@ pub fn lent_servers(record: &RunRecord) -> BTreeSet<String> {
     serde_json::from_str::<Flags>(&record.run.flags).unwrap_or_default().lent
 }
 
+/// The run that a run is about, beside those that it goes on with: what that knew to be a secret is one for it.
+#[must_use]
+pub fn run_before(record: &RunRecord) -> Option<RunId> {
+    let overrides: Overrides = serde_json::from_str(&record.run.config).ok()?;
+    RunId::new(&overrides.after?).ok()
+}
+
 /// What of the flags of a record is asked for here.
 #[derive(Default, serde::Deserialize)]
 struct Flags {

@@ -99,16 +99,21 @@ impl Vault {
     /// # Errors
     /// One of them cannot be had.
     pub fn open(plan: &Plan, workspace: &Path) -> Result<Vault, VaultError> {
-        let fetch = |(name, source): (&String, &SecretSource)| {
-            let value = match source {
-                SecretSource::Env(variable) => of_variable(name, variable)?,
-                SecretSource::File(path) => of_file(name, &workspace.join(path))?,
-                SecretSource::Command(argv) => of_command(name, argv, workspace)?,
-            };
-            Ok((name.clone(), text(name, value)?))
-        };
-        let secrets = plan.vault.iter().map(fetch).collect::<Result<_, _>>()?;
+        let secrets = plan.vault.iter().map(|named| fetch(named, workspace)).collect::<Result<_, _>>()?;
         Ok(Vault { secrets, hidden: Vec::new() })
+    }
+
+    /// Fetches what of the secrets of a plan can be had, and why the others cannot, by name.
+    #[must_use]
+    pub fn open_some(plan: &Plan, workspace: &Path) -> (Vault, BTreeMap<String, VaultError>) {
+        let (mut vault, mut missing) = (Vault::default(), BTreeMap::new());
+        for named in &plan.vault {
+            match fetch(named, workspace) {
+                Ok(secret) => vault.secrets.extend([secret]),
+                Err(error) => missing.extend([(named.0.clone(), error)]),
+            }
+        }
+        (vault, missing)
     }
 
     /// Has a value redacted that is no task's: whoever gets hold of it all the same cannot show it. The name stands in the
@@ -212,6 +217,16 @@ fn marker_name(variable: &str) -> String {
 
 fn plain_name(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
+}
+
+/// A secret with its name, from where it is said to be.
+fn fetch((name, source): (&String, &SecretSource), workspace: &Path) -> Result<(String, String), VaultError> {
+    let value = match source {
+        SecretSource::Env(variable) => of_variable(name, variable)?,
+        SecretSource::File(path) => of_file(name, &workspace.join(path))?,
+        SecretSource::Command(argv) => of_command(name, argv, workspace)?,
+    };
+    Ok((name.clone(), text(name, value)?))
 }
 
 fn text(name: &str, mut value: Vec<u8>) -> Result<String, VaultError> {

@@ -11,10 +11,10 @@ use crate::exit::Exit;
 use crate::overrides::Overrides;
 use crate::render::escape::escape;
 use crate::render::landing;
-use crate::session::Show;
+use crate::session::{self, Show};
 use crate::source::Source;
 use crate::view::{RunView, lent_servers, plan_to_run, reader, store_error};
-use regatta_journal::{Reader, Which};
+use regatta_journal::{Keeping, Reader, Which};
 use regatta_plan::{Defaults, Format, Given, Plan};
 use regatta_runtime::git::{Git, GitError, Merged, Oid, Repo};
 use regatta_runtime::landing::Report;
@@ -53,6 +53,8 @@ const MAX_NAMED: usize = 8;
 /// No such run, it landed nothing, it was reverted already, nothing of it is left, or its commits are not in the target any
 /// more.
 pub fn run(context: &Context, args: &RevertArgs) -> Result<Exit, CliError> {
+    // Until the record of the new run names the earlier one, nothing else keeps it.
+    let keeping = Keeping::begin(&context.workspace).map_err(store_error)?;
     let reader = reader(&context.workspace)?;
     let view = RunView::load(&reader, Which::Named(&args.run), &mut |_| {})?;
     let id = view.record.summary.run_id.clone();
@@ -73,21 +75,23 @@ pub fn run(context: &Context, args: &RevertArgs) -> Result<Exit, CliError> {
     }
     let text = plan_text(id.as_str(), &target, &now, &commits);
     let earlier = plan_to_run(&view.record)?.0;
-    let plan = with_secrets(context, with_gates(load(&text)?, &earlier), earlier);
+    let (plan, fetched) = with_secrets(context, with_gates(load(&text)?, &earlier), earlier);
+    let vault = session::fetched_after(context, fetched, &view.record)?;
     drop(reader);
     let unwritten = |e: serde_json::Error| CliError::environment(format!("the plan cannot be recorded: {e}"));
     let text = regatta_plan::canonical(&plan).map_err(unwritten)?;
     let text = String::from_utf8_lossy(&text).into_owned();
     let lent = lent_servers(&view.record);
     let source = Source { plan, text, path: None, defaults: Defaults::default(), lent };
-    let overrides = Overrides::default();
+    let overrides = Overrides::after(id.as_str());
     run::check_repository(context, &source.plan)?;
     if !args.json && !args.detach {
         let count = crate::render::count(commits.len() as u64, "commit");
-        err(&format!("taking back {count} of run {id}\n{}", of_gone(&gone)));
+        err(&format!("taking back {count} of run {id}\n"));
     }
+    err(&of_gone(&gone));
     let show = if args.json { Show::Json } else { Show::People };
-    run::launch(context, (&source, overrides), (show, args.detach), &view.record)
+    run::launch(context, (&source, overrides), (show, args.detach), (vault, keeping))
 }
 
 /// Its work was there before, or there is none.
@@ -254,24 +258,24 @@ fn with_gates(mut plan: Plan, of: &Plan) -> Plan {
 }
 
 /// What checked the work has the variables that it had, and what was a secret is one. No gate has a secret of the vault, so
-/// one that cannot be had any more keeps nobody from taking a run back.
-fn with_secrets(context: &Context, mut plan: Plan, of: Plan) -> Plan {
+/// one that cannot be had any more keeps nobody from taking a run back. The others are fetched here, each once.
+fn with_secrets(context: &Context, mut plan: Plan, of: Plan) -> (Plan, Vault) {
+    let (vault, mut missing) = Vault::open_some(&of, &context.workspace);
     plan.secrets = of.secrets;
     plan.secrets
         .extend(of.agents.into_values().flat_map(|agent| agent.env).filter(|name| is_secret_name(name)));
     plan.env = of.env;
     plan.mcp_servers = of.mcp_servers;
     for (name, source) in of.vault {
-        let one = Plan { vault: [(name.clone(), source.clone())].into(), ..plan.clone() };
-        match Vault::open(&one, &context.workspace) {
-            Ok(_) => {
+        match missing.remove(&name) {
+            None => {
                 plan.vault.insert(name, source);
             }
-            Err(error) => {
+            Some(error) => {
                 let line = format!("warning: {error}; it is not looked for in what gates write");
                 err(&(escape(&line) + "\n"));
             }
         }
     }
-    plan
+    (plan, vault)
 }

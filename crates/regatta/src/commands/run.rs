@@ -20,7 +20,7 @@ use crate::view::{self, store_error};
 use regatta_engine::build::GraphError;
 use regatta_engine::graph::Graph;
 use regatta_engine::schedule;
-use regatta_journal::{Journal, Keeping, NewRun, RunId, RunJournal, RunRecord, RunState, Which};
+use regatta_journal::{Journal, Keeping, NewRun, RunId, RunJournal, RunState, Which};
 use regatta_plan::model::Unbuilt;
 use regatta_plan::{Part, Plan};
 use regatta_runtime::driven::Drivers;
@@ -94,8 +94,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     session::go(context, run, work, &Watchers { show, state_file: state_file.map(StateFile::at) })
 }
 
-/// Records a plan that we made ourselves as a new run, and runs it. `after` is the run that it is about: what that knew to be
-/// a secret is one.
+/// Records a plan that we made ourselves as a new run, and runs it. Until it is recorded, `keeping` keeps the runs that it names.
 ///
 /// # Errors
 /// The store fails.
@@ -103,13 +102,13 @@ pub fn launch(
     context: &Context,
     (source, overrides): (&Source, Overrides),
     (show, detached): (Show, bool),
-    after: &RunRecord,
+    (vault, keeping): (Vault, Option<Keeping>),
 ) -> Result<Exit, CliError> {
-    let vault = session::vault_after(context, &source.plan, after)?;
     let (record, warnings) = record(source, (&source.plan, &overrides), (&[], None, None), &vault)?;
     warnings.iter().for_each(|line| err(line));
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     let run = journal.create_run(&record).map_err(store_error)?;
+    drop(keeping);
     beginning::tell(context, &source.plan, (run.run_id().as_str(), None));
     if detached {
         let id = run.run_id().to_string();

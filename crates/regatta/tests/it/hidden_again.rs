@@ -124,6 +124,54 @@ fn a_run_that_is_taken_back_keeps_its_secrets() {
     }
 }
 
+/// The process that runs it is another one than the one that began it, and what the earlier run knew stands in no record but its own.
+#[test]
+fn what_a_run_knew_to_be_a_secret_is_one_for_whoever_takes_it_back_by_himself_or_goes_on_with_that() {
+    let world = with_plan("");
+    let old = world.path("old.log").display().to_string();
+    let plan = format!(
+        "{BY_COMMAND}\nmerge: {{ approve: true, gates: ['cat {old}'] }}\n\
+         tasks: [ {{ id: a, run: 'echo new >new.txt # {VALUE}' }} ]\n"
+    );
+    world.write("plan.yaml", &(world.read("plan.yaml") + &plan));
+    world.write("old.log", VALUE);
+    world.write("pw", VALUE);
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    world.regatta(&["merge", "--approve"]).exits(0);
+    let first = world.run_id();
+    world.write("pw", "another-one-now");
+    world.regatta(&["revert", &first, "--detach"]).exits(0);
+    world.follow("run_paused", 1);
+    let found = files_with(&world.run_dir(), "hunter2");
+    assert!(found.is_empty(), "{found:?}");
+    assert!(!files_with(&world.run_dir(), "[REDACTED:vault.pw]").is_empty(), "its gate saw the old value");
+    // As long as it has not ended it needs that record.
+    let kept = world.regatta(&["gc", "--keep", "0", "--older-than", "0", "--delete", "--json"]).exits(0);
+    assert!(world.regatta(&["status", &first]).code == Some(0), "{}", kept.out);
+    // A revert of the revert knows it too, and so does whoever goes on with it.
+    world.regatta(&["merge", "--approve"]).exits(0);
+    world.regatta(&["revert", &world.run_id()]).exits(5);
+    world.regatta(&["merge", "--approve"]).exits(0);
+    let found = files_with(&world.run_dir(), "hunter2");
+    assert!(found.is_empty(), "{found:?}");
+}
+
+/// One that asks a person for a code asks once, and whoever goes on by itself once more.
+#[test]
+fn a_secret_of_a_command_is_fetched_once_by_each_process_that_takes_a_run_back() {
+    for (more, times) in [(&[][..], 1), (&["--detach"], 2)] {
+        let world = with_plan(
+            "vault: { pw: { command: [sh, -c, 'echo asked >>asked.log; echo hunter2hunter2'] } }\n\
+             merge: { gates: ['true'] }\ntasks: [ { id: a, run: 'echo new >new.txt' } ]\n",
+        );
+        world.regatta(&["run", "plan.yaml"]).exits(0);
+        std::fs::remove_file(world.path("asked.log")).unwrap();
+        world.regatta(&[&["revert", &world.run_id()], more].concat()).exits(0);
+        world.follow("run_ended", 1);
+        assert_eq!(world.read("asked.log").lines().count(), times);
+    }
+}
+
 #[test]
 fn a_command_at_the_end_that_cannot_be_run_is_told_without_secrets_and_steers_no_terminal() {
     let world = World::with(&format!(

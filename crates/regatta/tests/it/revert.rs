@@ -105,6 +105,16 @@ fn of_what_is_gone_already_nothing_is_taken_back_and_that_is_said() {
     assert!(said.err.contains("taking back 1 commit of run"), "{}", said.err);
     assert!(said.err.contains("nothing of 1 commit is left to take back: "), "{}", said.err);
     assert!(!world.path("a.txt").exists() && !world.path("b.txt").exists());
+    // Who asks a program to look, or does not wait, is told of it too, and standard output stays theirs.
+    for more in ["--json", "--detach"] {
+        let (world, id) = in_two_files();
+        git(&world, &["rm", "-q", "b.txt"]);
+        git(&world, &["commit", "-qm", "without b"]);
+        let said = world.regatta(&["revert", &id, more]).exits(0);
+        assert!(said.err.contains("nothing of 1 commit is left to take back: "), "{}", said.err);
+        assert!(!said.out.contains("is left") && !said.err.contains("taking back"), "{}", said.err);
+        world.follow("run_ended", 1);
+    }
 }
 
 /// That its tree is as it was says nothing of a commit that git could not take back: what keeps large files cannot be reached.
