@@ -25,6 +25,7 @@ use crate::recovery::{self, recover};
 use crate::redact::Redactor;
 use crate::reuse::{Memory, Reuse};
 use crate::run_error::RunError;
+use crate::saying::Keepsakes;
 use crate::told_plan::told;
 use crate::turn::{Arrival, When, turn};
 use crate::vault::Vault;
@@ -206,6 +207,7 @@ impl Orchestrator {
         // As above.
         let ring: Ring = Arc::new(move || drop(ends.try_send(Message::Driven)));
         local.judging = Judging::new(Arc::clone(&ring));
+        local.keepsakes = Keepsakes::new(Arc::clone(&ring));
         local.driven = Driven::new(&drivers, ring);
         let reads = sender.clone();
         // A loop that is gone hears the end once more when it is taken up.

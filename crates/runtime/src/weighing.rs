@@ -97,6 +97,9 @@ impl Local {
             });
             self.judged(id, job, judged);
         }
+        for kept in self.keepsakes.take_done() {
+            self.what_was_said_is_kept(kept);
+        }
     }
 
     fn judged(&mut self, id: u64, job: Job, judged: Result<Arrival, NoRoom>) {
