@@ -12,9 +12,6 @@ use crate::turn::Arrival;
 use regatta_engine::ids::Timestamp;
 use std::time::{Duration, Instant};
 
-/// The first question is about this attempt, each further one about the one below: no run has them, and the answer is that
-/// there is none. So a late answer is not taken for that to the present question.
-pub(crate) const NOBODY: u64 = u64::MAX;
 /// A keeper that does not answer within this time does not hold up a run any longer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -56,8 +53,8 @@ impl Local {
     fn asks_for_news(&mut self) -> Option<u64> {
         let nothing_lives = self.jobs.is_empty() && self.timeouts.is_empty() && self.asking.is_empty();
         let keeper = self.keeper.as_mut().filter(|keeper| !nothing_lives && keeper.can_be_looked_at())?;
-        let nobody = self.nobody;
-        self.nobody -= 1;
+        // A late answer to an earlier question is about another one.
+        let nobody = self.looks.nobody();
         keeper.ask(&[Ask::Look { attempt: nobody }]).ok().map(|()| nobody)
     }
 }

@@ -8,7 +8,6 @@ use crate::action::{Actions, Kind};
 use crate::agents;
 use crate::apart::Apart;
 use crate::attempt_dirs::{AttemptDir, AttemptDirs};
-use crate::catching_up::NOBODY;
 use crate::collect;
 use crate::docks::{Docking, Leftovers, Tell};
 use crate::driven::Driven;
@@ -115,8 +114,6 @@ pub struct Local {
     pub(crate) unasked: Unasked,
     /// What commands said, as far as it is still being kept.
     pub(crate) keepsakes: Keepsakes,
-    /// The attempt that the next question for news is about.
-    pub(crate) nobody: u64,
     /// Connections to servers of tools.
     pub(crate) hosting: Hosting,
     pub(crate) reading: Reading,
@@ -171,7 +168,6 @@ impl Local {
             judging: Judging::default(),
             unasked: Unasked::default(),
             keepsakes: Keepsakes::default(),
-            nobody: NOBODY,
             hosting: Hosting::default(),
             reading: Reading::default(),
             to_ack: (Vec::new(), Vec::new()),
