@@ -18,7 +18,7 @@ use regatta_engine::Engine;
 use regatta_engine::effect::Leave;
 use regatta_engine::outcome::RunStatus;
 use regatta_engine::state::Phase;
-use regatta_journal::{RunJournal, RunRecord, Which};
+use regatta_journal::{RunId, RunJournal, RunRecord, StoreError, Which};
 use regatta_plan::Plan;
 use regatta_runtime::agents::Dialect;
 use regatta_runtime::escape::{escape, escape_path};
@@ -27,6 +27,7 @@ use regatta_runtime::observer::{Observer, Told};
 use regatta_runtime::on_end;
 use regatta_runtime::orchestrator::{Left, Machine, Orchestrator, Work};
 use regatta_runtime::owner::raise_open_files;
+use regatta_runtime::reuse::Reuse;
 use regatta_runtime::run_error::RunError;
 use regatta_runtime::vault::{Vault, VaultError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -193,15 +194,52 @@ pub fn vault(context: &Context, plan: &Plan) -> Result<Vault, CliError> {
 }
 
 /// As [`vault`], for a plan that goes on with what a run of it left: what that run knew to be a secret is one, though its value
-/// may be another now.
+/// may be another now. So it is with the run whose work it takes over. Beside it lines for people, of what nobody can tell.
 ///
 /// # Errors
-/// As [`vault`].
-pub fn vault_after(context: &Context, plan: &Plan, record: &RunRecord) -> Result<Vault, CliError> {
+/// As [`vault`]; or the run whose work it takes over cannot be read.
+pub fn vault_after(
+    context: &Context,
+    plan: &Plan,
+    record: &RunRecord,
+) -> Result<(Vault, Vec<String>), CliError> {
+    let (mut vault, mut warnings) = vault_reusing(context, plan, view::reuse_of(record).as_ref())?;
+    warnings.extend(hide_repeated(&mut vault, record));
+    Ok((vault, warnings))
+}
+
+/// As [`vault`], for a new plan that takes over work of another run, if it does. Beside it lines for people.
+///
+/// # Errors
+/// As [`vault_after`].
+pub fn vault_reusing(
+    context: &Context,
+    plan: &Plan,
+    reuse: Option<&Reuse>,
+) -> Result<(Vault, Vec<String>), CliError> {
     let mut vault = vault(context, plan)?;
-    let known = view::repeated_secrets(record).unwrap_or_default();
-    known.iter().for_each(|(rule, value)| vault.hide(rule, value));
-    Ok(vault)
+    let Some(reuse) = reuse else { return Ok((vault, Vec::new())) };
+    let id = RunId::new(reuse.run()).map_err(store_error)?;
+    let warning = match view::reader(&context.workspace)?.run(&id) {
+        Ok(earlier) => hide_repeated(&mut vault, &earlier),
+        // With it went all that could be told of it.
+        Err(StoreError::NoSuchRun { .. }) => None,
+        Err(error) => return Err(store_error(error)),
+    };
+    Ok((vault, warning.into_iter().collect()))
+}
+
+/// Has redacted what the plan of a run repeats of secrets; a line for people if some of that cannot be told.
+fn hide_repeated(vault: &mut Vault, record: &RunRecord) -> Option<String> {
+    let repeated = view::repeated_secrets(record);
+    repeated.values.iter().for_each(|(rule, value)| vault.hide(rule, value));
+    let run = &record.summary.run_id;
+    (!repeated.all_known).then(|| {
+        format!(
+            "warning: what run {run} knew to be secret cannot all be told from its plan; \
+             a value that has changed since is not hidden\n"
+        )
+    })
 }
 
 /// What shows events to people.
