@@ -9,6 +9,7 @@ use super::resolve::{A_PERSON, BY_AGENT};
 use super::resolver::Resolved;
 use super::scribe::Scribe;
 use super::{Approval, Cargo, Conflict, Dock, LandError, Piece, Report, Verdict};
+use crate::began_on;
 use crate::git::{Git, Oid};
 use crate::yard::{AttributesError, Clash, Stood, patterns};
 use regatta_engine::cause::Cause;
@@ -187,7 +188,9 @@ impl Dock {
             Joined::Conflict(clash) => {
                 let mut conflict = Conflict::of(&piece.task, clash.paths());
                 conflict.with = self.others_in(&conflict.paths, merged)?;
-                conflict.moved = self.moved_target((bench, &conflict), report);
+                conflict.on = self.met_target((bench, &conflict), report);
+                conflict.moved =
+                    conflict.on.clone().filter(|_| began_on::has_moved(&self.run_dir, &report.from));
                 bench.stand()?;
                 let solved = self.resolve((piece, merged), bench, (&mut conflict, report))?;
                 by_agent = self.is_by_agent(&conflict);
@@ -223,11 +226,11 @@ impl Dock {
         Ok(others)
     }
 
-    /// The target, if it moved since the run began and no other work of the run is what a conflict met.
-    fn moved_target(&self, (bench, conflict): (&Bench, &Conflict), report: &Report) -> Option<String> {
+    /// The target, if it is not where the run began from and no other work of the run is what a conflict met.
+    fn met_target(&self, (bench, conflict): (&Bench, &Conflict), report: &Report) -> Option<String> {
         let lands = bench.before.is_none() && conflict.with.is_empty();
-        let moved = lands && report.from != self.ground.pinned.as_str();
-        let target = report.target.as_deref().filter(|_| moved)?;
+        let differs = lands && report.from != self.ground.pinned.as_str();
+        let target = report.target.as_deref().filter(|_| differs)?;
         Some(target.trim_start_matches("refs/heads/").to_owned())
     }
 
