@@ -12,8 +12,6 @@ use crate::turn::Arrival;
 use regatta_engine::ids::Timestamp;
 use std::time::{Duration, Instant};
 
-/// A question about an attempt that no run has: the answer is that there is none.
-const NOBODY: u64 = u64::MAX;
 /// A keeper that does not answer within this time does not hold up a run any longer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -30,16 +28,17 @@ impl Orchestrator {
 
     /// Takes all that the keeper has said by now; what others say meanwhile waits.
     pub(crate) fn hear_keeper(&mut self) {
-        if !self.local.asks_for_news() {
-            return;
-        }
+        let Some(nobody) = self.local.asks_for_news() else { return };
         let until = Instant::now() + PATIENCE;
         while let Ok(message) = self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
             let Message::Heard(number, heard) = message else {
                 self.later.push_back(message);
                 continue;
             };
-            let is_last = |word: &Heard| matches!(word, Heard::Streams(NOBODY, _) | Heard::Gone);
+            let is_last = |word: &Heard| match word {
+                Heard::Streams(of, _) => *of == nobody,
+                word => matches!(word, Heard::Gone),
+            };
             let last = number == self.keepers && heard.iter().any(is_last);
             self.take(Message::Heard(number, heard));
             if last {
@@ -50,13 +49,12 @@ impl Orchestrator {
 }
 
 impl Local {
-    /// Asks the keeper for a word behind all that it has said. Answers whether it will come.
-    fn asks_for_news(&mut self) -> bool {
+    /// Asks the keeper for a word behind all that it has said; answers of which attempt it will speak, if it will.
+    fn asks_for_news(&mut self) -> Option<u64> {
         let nothing_lives = self.jobs.is_empty() && self.timeouts.is_empty() && self.asking.is_empty();
-        let Some(keeper) = self.keeper.as_mut().filter(|keeper| !nothing_lives && keeper.can_be_looked_at())
-        else {
-            return false;
-        };
-        keeper.ask(&[Ask::Look { attempt: NOBODY }]).is_ok()
+        let keeper = self.keeper.as_mut().filter(|keeper| !nothing_lives && keeper.can_be_looked_at())?;
+        // A late answer to an earlier question is about another one.
+        let nobody = self.looks.nobody();
+        keeper.ask(&[Ask::Look { attempt: nobody }]).ok().map(|()| nobody)
     }
 }

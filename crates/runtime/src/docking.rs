@@ -9,7 +9,7 @@ use crate::kept_id;
 use crate::landing::{Dock, Fate, LandError, Landing, Order, Ran, Reply, Report, last_log};
 use crate::local::Local;
 use crate::redact::Raw;
-use crate::saying::Saying;
+use crate::saying::{Kept, Saying};
 use crate::yard::LANDING;
 use crate::{collect, workspace};
 use regatta_engine::ids::AttemptId;
@@ -146,7 +146,6 @@ impl Local {
             self.helper_ended((ended, streams), (&order, &dir), reply);
             return true;
         }
-        self.asks.push(Ask::Ack { attempt: id });
         let saying = Saying {
             redactor: Arc::clone(self.actions.redactor()),
             limit_bytes: self.actions.output_limit_bytes(),
@@ -155,12 +154,13 @@ impl Local {
             names: ["stdout", "stderr"].map(|name| format!("{log}.{name}")),
         };
         let ((code, how), ran_ms) = (how(ended), ended.ran_ms);
-        let told = saying.kept_and(move |said| {
+        let kept = self.keepsakes.take((saying, Kept { id, step: None }), move |said| {
             let said = if said.is_empty() { how } else { format!("{how}: {said}") };
             reply.send(Ran { code, said, log: Some(log), ran_ms, ..Ran::default() });
         });
-        // Landing waits for the reply, and whoever leaves the run waits for landing.
-        drop(told);
+        if let Some(kept) = kept {
+            self.what_was_said_is_kept(kept);
+        }
         true
     }
 

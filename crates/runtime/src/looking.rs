@@ -25,6 +25,8 @@ pub struct Looks {
     waiting: BTreeMap<u64, Vec<Taker>>,
     /// Attempts at which somebody looks; set when one has ended.
     watched: BTreeMap<u64, Arc<AtomicBool>>,
+    /// Questions about nobody.
+    empty: u64,
 }
 
 impl Looks {
@@ -37,6 +39,13 @@ impl Looks {
         let takers = self.waiting.entry(attempt.0).or_default();
         takers.push(taker);
         (takers.len() == 1).then_some(Ask::Look { attempt: attempt.0 })
+    }
+
+    /// An attempt that no run has, each time another one: the keeper's answer to a look at it is that there is none, and that
+    /// comes behind all that it has said.
+    pub(crate) fn nobody(&mut self) -> u64 {
+        self.empty += 1;
+        u64::MAX - self.empty
     }
 
     /// The keeper has answered.

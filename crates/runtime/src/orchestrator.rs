@@ -14,7 +14,6 @@ use crate::collect;
 use crate::control::{self, Reply, ReplyTo};
 use crate::docks::Word;
 use crate::driven::{Driven, Drivers, Ring};
-use crate::judging::Judging;
 use crate::keeper::{Heard, Keeper, Program};
 use crate::leases::{Leases, Settled};
 use crate::leasing;
@@ -205,7 +204,7 @@ impl Orchestrator {
         let ends = sender.clone();
         // As above.
         let ring: Ring = Arc::new(move || drop(ends.try_send(Message::Driven)));
-        local.judging = Judging::new(Arc::clone(&ring));
+        local.wake_by(&ring);
         local.driven = Driven::new(&drivers, ring);
         let reads = sender.clone();
         // A loop that is gone hears the end once more when it is taken up.

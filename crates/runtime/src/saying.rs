@@ -3,12 +3,16 @@
 //!
 //! Knows no loop and nothing that ends.
 
+use crate::action::Kind;
+use crate::driven::Ring;
 use crate::judging::LARGE_BYTES;
 use crate::redact::{Raw, Redactor};
 use crate::{collect, private_file};
+use regatta_engine::ids::AttemptId;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 /// So much of what a command said is answered, in bytes.
@@ -28,21 +32,71 @@ pub(crate) struct Saying {
     pub(crate) names: [String; 2],
 }
 
+/// A command of `setup` or `verify` that has ended.
+pub(crate) struct Step {
+    pub(crate) attempt: AttemptId,
+    /// Which it is.
+    pub(crate) kind: Kind,
+    /// How it failed, if it did.
+    pub(crate) failed: Option<String>,
+}
+
+/// A command of which all is kept that it said.
+pub(crate) struct Kept {
+    /// The number by which the keeper knows its end, which it may forget now: it fills the same files again.
+    pub(crate) id: u64,
+    /// What it was, if an attempt goes on with it.
+    pub(crate) step: Option<Step>,
+}
+
 /// Threads that keep what was said: waited for when this is dropped.
 #[derive(Default)]
-pub(crate) struct Keepsakes(Vec<JoinHandle<()>>);
+pub(crate) struct Keepsakes {
+    threads: Vec<JoinHandle<()>>,
+    done: Arc<Mutex<Vec<Kept>>>,
+    ring: Option<Ring>,
+}
 
 impl Keepsakes {
-    /// Keeps it with nobody waiting for it.
-    pub(crate) fn take(&mut self, saying: Saying) {
-        self.0.retain(|thread| !thread.is_finished());
-        self.0.extend(saying.kept_and(drop));
+    /// Some that wake the loop when something is kept.
+    pub(crate) fn new(ring: Ring) -> Keepsakes {
+        let mut keepsakes = Keepsakes::default();
+        keepsakes.ring = Some(ring);
+        keepsakes
+    }
+
+    /// Keeps what a command said and tells its last words to `then`. Answers `kept` if that is done; else it comes with
+    /// [`Keepsakes::take_done`].
+    pub(crate) fn take(
+        &mut self,
+        (saying, kept): (Saying, Kept),
+        then: impl FnOnce(String) + Send + 'static,
+    ) -> Option<Kept> {
+        if !saying.is_large() {
+            then(saying.keep());
+            return Some(kept);
+        }
+        let (done, ring) = (Arc::clone(&self.done), self.ring.clone());
+        self.threads.retain(|thread| !thread.is_finished());
+        self.threads.extend(saying.kept_beside(move |last| {
+            then(last);
+            lock(&done).push(kept);
+            if let Some(ring) = ring {
+                ring();
+            }
+        }));
+        None
+    }
+
+    /// What is kept since the last call.
+    pub(crate) fn take_done(&mut self) -> Vec<Kept> {
+        std::mem::take(&mut *lock(&self.done))
     }
 }
 
 impl Drop for Keepsakes {
     fn drop(&mut self) {
-        for thread in self.0.drain(..) {
+        for thread in self.threads.drain(..) {
             // A panic of it was printed there.
             let _ = thread.join();
         }
@@ -50,12 +104,8 @@ impl Drop for Keepsakes {
 }
 
 impl Saying {
-    /// Keeps it and tells its last words to `then`; what is much of it on the thread that is answered.
-    pub(crate) fn kept_and(self, then: impl FnOnce(String) + Send + 'static) -> Option<JoinHandle<()>> {
-        if !self.is_large() {
-            then(self.keep());
-            return None;
-        }
+    /// Keeps it on the thread that is answered, and tells its last words to `then`.
+    fn kept_beside(self, then: impl FnOnce(String) + Send + 'static) -> Option<JoinHandle<()>> {
         let slot = Arc::new(Mutex::new(Some((self, then))));
         let theirs = Arc::clone(&slot);
         let thread = thread::Builder::new().name("saying".to_owned()).spawn(move || keep_and_tell(&theirs));
@@ -88,10 +138,15 @@ impl Saying {
 }
 
 fn keep_and_tell(slot: &Mutex<Option<(Saying, impl FnOnce(String))>>) {
-    let taken = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let taken = lock(slot).take();
     if let Some((saying, then)) = taken {
-        then(saying.keep());
+        // Somebody waits, also where reading it broke off.
+        then(catch_unwind(AssertUnwindSafe(|| saying.keep())).unwrap_or_default());
     }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The end of a file, for people.
@@ -127,11 +182,17 @@ mod tests {
             };
             let (tell, told) = mpsc::channel();
             let here = thread::current().id();
-            let thread = saying.kept_and(move |last| {
+            let mut keepsakes = Keepsakes::default();
+            let kept = keepsakes.take((saying, Kept { id: 7, step: None }), move |last| {
                 tell.send((last, thread::current().id() != here)).unwrap();
             });
-            assert_eq!(thread.is_some(), beside);
-            drop(Keepsakes(thread.into_iter().collect()));
+            assert_eq!(kept.is_none(), beside);
+            let done = Arc::clone(&keepsakes.done);
+            drop(keepsakes);
+            assert_eq!(
+                lock(&done).iter().map(|kept| kept.id).collect::<Vec<_>>(),
+                [7][..usize::from(beside)]
+            );
             let last = ["said"; TOLD_LINES][..lines.min(TOLD_LINES)].join(" | ");
             assert_eq!(told.try_recv().unwrap(), (last, beside));
             assert_eq!(fs::metadata(dir.path().join("kept/out")).unwrap().len(), 5 * lines as u64);

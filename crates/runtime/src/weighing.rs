@@ -8,14 +8,16 @@
 //! A part of the driver. Until it is judged the end is not acknowledged: whoever takes the run up hears it again.
 
 use crate::action::Kind;
+use crate::driven::Ring;
 use crate::evidence::Told;
 use crate::judge::{Job, Left, NoRoom, judge, unkept};
-use crate::judging::{Done, Large};
+use crate::judging::{Done, Judging, Large};
 use crate::keeper::{Ended, How};
 use crate::local::{Broken, Judged, Local};
 use crate::private_file::is_no_room;
 use crate::reading::Order;
 use crate::redact::Raw;
+use crate::saying::Keepsakes;
 use crate::turn::Arrival;
 use regatta_engine::input::Input;
 use regatta_fault as fault;
@@ -86,6 +88,12 @@ impl Local {
         }
     }
 
+    /// How the loop is woken by what is done beside it.
+    pub(crate) fn wake_by(&mut self, ring: &Ring) {
+        self.judging = Judging::new(Arc::clone(ring));
+        self.keepsakes = Keepsakes::new(Arc::clone(ring));
+    }
+
     /// Takes what was judged beside the loop.
     pub(crate) fn hear_judged(&mut self) {
         for Done { id, job, judged, ran_ms } in self.judging.take_done(&self.actions) {
@@ -96,6 +104,9 @@ impl Local {
                 arrival
             });
             self.judged(id, job, judged);
+        }
+        for kept in self.keepsakes.take_done() {
+            self.what_was_said_is_kept(kept);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::keeper::{self, Ask, How};
 use crate::kept_id;
 use crate::local::Local;
 use crate::redact::Raw;
-use crate::saying::Saying;
+use crate::saying::{self, Saying, Step};
 use crate::yard::{Collected, Done, Ended, Errand, Finding};
 use regatta_engine::cause::Cause;
 use regatta_engine::ids::{AttemptId, NodeId};
@@ -61,10 +61,8 @@ impl Local {
         let Some(apart) = self.apart.as_mut() else { return false };
         let Some(flight) = apart.in_flight.get_mut(&attempt) else { return false };
         flight.ending = true;
-        let task = &apart.works.plan.tasks[flight.node.index()];
         // It has not ended well before it was verified.
-        let verified = task.worktree.as_ref().is_none_or(|own| own.verify.is_empty());
-        if matches!(flight.stage, Stage::Verifying(..)) || !verified {
+        if matches!(flight.stage, Stage::Verifying(..)) {
             self.unasked.forget(attempt.0);
         }
         let step = match &flight.stage {
@@ -238,8 +236,8 @@ impl Local {
 
     /// What an attempt left is known.
     fn collected(&mut self, attempt: AttemptId, collected: Result<Collected, crate::yard::CollectError>) {
-        let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.get_mut(&attempt));
-        let Some(flight) = flight else { return };
+        let Some(apart) = self.apart.as_mut() else { return };
+        let Some(flight) = apart.in_flight.get_mut(&attempt) else { return };
         let Stage::Collecting(kept) = std::mem::replace(&mut flight.stage, Stage::Working) else { return };
         match collected {
             Err(error) => {
@@ -247,12 +245,16 @@ impl Local {
                 self.finish_apart(*kept, None, Some(finding));
             }
             Ok(collected) => {
-                let good = kept.ended.how == How::Code(0) && collected.findings.is_empty() && !flight.ending;
-                if good {
-                    self.next_verify(*kept, collected, 0)
-                } else {
-                    self.finish_apart(*kept, Some(collected), None)
+                let task = &apart.works.plan.tasks[flight.node.index()];
+                let good = kept.ended.how == How::Code(0) && collected.findings.is_empty();
+                if good && !flight.ending {
+                    return self.next_verify(*kept, collected, 0);
                 }
+                if good && task.worktree.as_ref().is_some_and(|own| !own.verify.is_empty()) {
+                    // Nothing verifies it any more.
+                    self.unasked.forget(attempt.0);
+                }
+                self.finish_apart(*kept, Some(collected), None)
             }
         }
     }
@@ -294,7 +296,6 @@ impl Local {
         (ended, streams): (&keeper::Ended, [Option<Raw>; 2]),
     ) {
         fault::point("step.ended");
-        self.asks.push(Ask::Ack { attempt: ended.attempt });
         let word = if matches!(job.kind, Kind::Setup(_)) { "setup" } else { "verify" };
         let saying = Saying {
             redactor: Arc::clone(self.actions.redactor()),
@@ -303,25 +304,62 @@ impl Local {
             dir: job.dir.path.clone(),
             names: [collect::STDOUT, collect::STDERR].map(|name| collect::step_file((word, n), name)),
         };
-        // Nothing depends on it but what people see.
-        self.keepsakes.take(saying);
         let good = ended.how == How::Code(0) && !ended.deadline && !ended.output_limit;
-        if matches!(job.kind, Kind::Setup(_)) {
-            if good {
-                self.note_put_back(attempt);
-                return self.after_setup(attempt, n + 1);
-            }
-            let message = format!("command {} of `setup` failed: {}", n + 1, said(ended));
-            return self.refuse_apart(attempt, (Cause::Worktree, &message));
+        let failed = (!good).then(|| said(ended));
+        let step = Some(Step { attempt, kind: job.kind, failed });
+        if let Some(kept) = self.keepsakes.take((saying, saying::Kept { id: ended.attempt, step }), drop) {
+            self.what_was_said_is_kept(kept);
         }
+    }
+
+    /// The keeper may forget an end of which all is kept that was said; what it was a step of goes on.
+    pub(crate) fn what_was_said_is_kept(&mut self, saying::Kept { id, step }: saying::Kept) {
+        self.asks.push(Ask::Ack { attempt: id });
+        if let Some(step) = step {
+            self.step_kept(step);
+        }
+    }
+
+    /// What follows from the end of a command of `setup` or `verify`: the next attempt reads what it said.
+    fn step_kept(&mut self, Step { attempt, kind, failed }: Step) {
         let flight = self.apart.as_mut().and_then(|apart| apart.in_flight.get_mut(&attempt));
         let Some(flight) = flight else { return };
-        let Stage::Verifying(_, kept) = std::mem::replace(&mut flight.stage, Stage::Working) else { return };
-        let (kept, collected) = *kept;
-        if good {
-            return self.next_verify(kept, collected, n + 1);
+        match (kind, &flight.stage) {
+            (Kind::Setup(n), Stage::Setup(now)) if n == *now => self.setup_kept((attempt, n), failed),
+            (Kind::Verify(n), Stage::Verifying(now, _)) if n == *now => {
+                let ending = flight.ending;
+                let stage = std::mem::replace(&mut flight.stage, Stage::Working);
+                if let Stage::Verifying(_, kept) = stage {
+                    self.verify_kept((*kept, n), (failed, ending));
+                }
+            }
+            // What it was a step of is over.
+            _ => {}
         }
-        let message = format!("command {} of `verify` failed: {}", n + 1, said(ended));
+    }
+
+    fn setup_kept(&mut self, (attempt, n): (AttemptId, u8), failed: Option<String>) {
+        let Some(how) = failed else {
+            self.note_put_back(attempt);
+            return self.after_setup(attempt, n + 1);
+        };
+        let message = format!("command {} of `setup` failed: {how}", n + 1);
+        self.refuse_apart(attempt, (Cause::Worktree, &message));
+    }
+
+    fn verify_kept(
+        &mut self,
+        ((kept, collected), n): ((Kept, Collected), u8),
+        (failed, ending): (Option<String>, bool),
+    ) {
+        let own =
+            self.apart.as_ref().and_then(|a| a.works.plan.tasks[kept.job.node.index()].worktree.as_ref());
+        let last = own.is_none_or(|own| usize::from(n) + 1 >= own.verify.len());
+        let message = match failed {
+            None if last || !ending => return self.next_verify(kept, collected, n + 1),
+            None => format!("it was ended before command {} of `verify`", n + 2),
+            Some(how) => format!("command {} of `verify` failed: {how}", n + 1),
+        };
         self.finish_apart(kept, Some(collected), Some(Finding { cause: Cause::Verify, message }));
     }
 

@@ -42,6 +42,9 @@ impl Decider<'_> {
         match outcome {
             AttemptOutcome::Succeeded => self.attempt_succeeded(node, live.number),
             _ if cancelled.is_some() && self.goes_on_after(node, live.number, (outcome, cause)) => {
+                if outcome == AttemptOutcome::Held {
+                    self.hold_scopes(node, retry_after_ms);
+                }
                 self.end_node(node, NodeOutcome::Cancelled, cancelled);
             }
             AttemptOutcome::Failed | AttemptOutcome::TimedOut => {

@@ -38,15 +38,21 @@ impl Decider<'_> {
         }
     }
 
-    /// A rate limit is no failure: it takes no attempt away, and holds all that uses the same agent, tool or tags.
-    pub(super) fn attempt_held(&mut self, node: NodeId, live: &Live, retry_after_ms: u64) {
+    /// A rate limit holds all that uses the same agent, tool or tags.
+    pub(super) fn hold_scopes(&mut self, node: NodeId, retry_after_ms: u64) {
         let until = self.now + retry_after_ms;
-        let graph = self.graph;
-        for scope in graph.scopes(node) {
+        for scope in self.graph.scopes(node) {
             if self.state().scopes.holds.get(&scope).is_none_or(|before| *before < until) {
                 self.emit(EventKind::HoldStarted(scope, until));
             }
         }
+    }
+
+    /// A rate limit is no failure: it takes no attempt away.
+    pub(super) fn attempt_held(&mut self, node: NodeId, live: &Live, retry_after_ms: u64) {
+        let until = self.now + retry_after_ms;
+        let graph = self.graph;
+        self.hold_scopes(node, retry_after_ms);
         if self.state().closing != Closing::No {
             return self.stop_node(node);
         }

@@ -95,6 +95,20 @@ fn what_had_ended_before_it_was_cancelled_is_not_tried_again() {
 }
 
 #[test]
+fn a_rate_limit_that_a_cancelled_attempt_met_holds_the_others() {
+    let mut world = World::at(5, "a agent=x takes=15; z takes=6; b(z) agent=x");
+    let node = world.engine.graph().find("a").unwrap();
+    world.send(Input::Cancel { node: Some(node) });
+    let mut input = ended(world.attempt("a"), Verdict::RateLimited { retry_after_ms: 50 });
+    if let Input::AttemptEnded(ended) = &mut input {
+        ended.report.unasked = true;
+    }
+    world.send(input);
+    world.run();
+    assert_eq!(world.starts(), "z@0 a@0 b@55");
+}
+
+#[test]
 fn a_paused_run_whose_last_attempts_end_well_ends() {
     let mut world = World::at(5, "a");
     world.send(Input::Pause);

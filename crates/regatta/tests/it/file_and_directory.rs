@@ -134,3 +134,14 @@ fn what_a_task_begins_from_has_the_file_where_a_person_put_it() {
         assert_eq!(files(&world), "b.txt/by-hand\nb.txt/x\nseen-by-c\nseen-by-d");
     }
 }
+
+#[test]
+fn a_name_that_is_no_text_is_left_to_a_person_also_beside_a_file_that_meets_a_directory() {
+    let tasks = tasks(true).replace("run: '", "run: 'echo $REGATTA_TASK_ID >$(printf \"caf\\351.txt\"); ");
+    let agent = format!("{MOVES}; for name in caf*; do echo both >$name; done");
+    let world = with_agent(&agent, &format!("merge: {{ {RESOLVER} }}\n{tasks}{AFTER}"));
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let why = world.regatta(&["explain", "c"]).out;
+    assert!(why.contains("its name is no text"), "{why}");
+    assert_eq!(world.read(".git/calls"), "x\n", "asked once");
+}

@@ -1,6 +1,7 @@
 //! Much output: it is looked through beside the loop, which minds timeouts, starts and people meanwhile.
 
-use crate::repo_world::repository;
+use crate::mending::with_agent;
+use crate::repo_world::{repository, with_plan};
 use crate::world::{World, ends, gone, signal};
 use rustix::process::{Pid, Signal};
 
@@ -101,4 +102,68 @@ tasks:
     assert_eq!(ends(&mut child), Some(130));
     world.regatta(&["resume"]).exits(0);
     assert_eq!(world.read("begun"), "begun\n");
+}
+
+#[test]
+fn all_that_a_red_verify_said_stands_in_the_next_prompt_also_where_it_is_much() {
+    let script = "cp \"$1\" $top/prompt-$REGATTA_ATTEMPT; echo x >>tried";
+    let plan = "tasks:
+  - id: a
+    agent: bot
+    prompt: work
+    retry: { max_attempts: 2, backoff: 0s }
+    verify: ['head -c 3000000 /dev/urandom | base64; echo wanted-a-comma; grep -q x.x tried']
+";
+    let world = with_agent(script, plan);
+    world.regatta(&["run", "plan.yaml"]).exits(5);
+    let prompt = world.read(".git/prompt-2");
+    assert!(prompt.contains("command 1 of `verify` failed: exit code 1"), "{prompt}");
+    assert!(prompt.contains("wanted-a-comma"), "{prompt}");
+}
+
+#[test]
+fn who_failed_when_the_run_was_interrupted_has_failed_also_where_it_would_have_been_verified() {
+    let world = repository();
+    let root = world.root().display();
+    let plan = format!(
+        "version: 1
+limits: {{ max_parallel: 3 }}
+tasks:
+  - id: big
+    isolation: worktree
+    effect: idempotent
+    verify: ['true']
+    run: |
+      echo begun >>'{root}/begun'
+      head -c 40000000 /dev/urandom >large
+      echo $$ >'{root}/gate'
+      exit 1
+  - {{ id: first, effect: idempotent, run: 'read big <gate; while kill -0 $big; do sleep 0.01; done' }}
+  - {{ id: second, needs: [first], effect: idempotent, run: 'test -e heard || {{ touch heard; echo second >told; exec sleep 60; }}' }}
+"
+    );
+    world.write("plan.yaml", &plan);
+    world.fifo("gate");
+    world.fifo("told");
+    let mut child = world.start(&["run", "plan.yaml"]);
+    assert_eq!(world.hear("told"), "second");
+    signal(&child, Signal::INT);
+    assert_eq!(ends(&mut child), Some(130));
+    let status = world.regatta(&["status", "--json"]).json();
+    assert_eq!(status["tasks"]["big"]["status"], "failed", "{status}");
+    world.regatta(&["resume"]).exits(1);
+    assert_eq!(world.read("begun"), "begun\n");
+}
+
+#[test]
+fn all_that_a_gate_said_is_kept_also_where_it_is_much() {
+    let world = with_plan(
+        "merge: { gates: [big] }
+gates: { big: { run: 'head -c 3000000 /dev/urandom | base64; echo the-last-word' } }
+tasks: [ { id: a, run: 'echo new >new.txt' } ]
+",
+    );
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let said = world.regatta(&["logs", "--gate", "big"]).exits(0).out;
+    assert!(said.len() > 4_000_000 && said.ends_with("the-last-word\n"), "{} bytes", said.len());
 }

@@ -314,6 +314,24 @@ fn a_keeper_with_nothing_to_own_leaves_by_itself_and_a_stale_socket_is_no_keeper
 }
 
 #[test]
+fn a_keeper_whose_run_was_removed_ends_what_lives_and_leaves() {
+    let room = Room::new();
+    room.fifo("keeper");
+    room.fifo("alive");
+    let mut first = room.meet(1);
+    first.start(room.order(1, "echo $PPID >keeper"));
+    let keeper = room.keeper_pid();
+    first.end(); // and nobody acknowledges it
+    first.start(room.order(2, "echo $$ >alive; exec sleep 300"));
+    let leader = room.pid("alive");
+    drop(first);
+    let [alive, kept] = [leader, keeper].map(|pid| lives(&pid.as_raw_nonzero().to_string()));
+    assert!(alive && kept, "somebody may come back");
+    drop(room);
+    assert!(crate::world::gone(leader) && crate::world::gone(keeper));
+}
+
+#[test]
 fn a_run_directory_with_a_long_path_is_no_hindrance() {
     let room = Room::new();
     let long = room.path().join("d".repeat(120));

@@ -232,7 +232,7 @@ fn what_ended_while_the_orchestrator_stood_still_had_ended_before_it_was_late_or
             "version: 1
 tasks:
   - { id: pay, effect: at-most-once, timeout: { attempt: 3s }, retry: { max_attempts: 2, backoff: 10ms }, run: 'echo $$ >gate; read go <go; echo paid >>paid' }
-  - { id: after, needs: [pay], run: 'echo after >>paid' }
+  - { id: after, needs: [pay], effect: idempotent, run: 'echo after >after' }
 ",
         );
         world.fifo("gate");
@@ -259,6 +259,6 @@ tasks:
         } else {
             assert_eq!(code, Some(0));
         }
-        assert_eq!(world.read("paid"), "paid\nafter\n");
+        assert_eq!([world.read("paid"), world.read("after")], ["paid\n", "after\n"]);
     }
 }

@@ -31,6 +31,8 @@ use std::time::{Duration, Instant};
 
 /// A keeper that nobody ever spoke to leaves after this time.
 const LONELY: Duration = Duration::from_secs(10);
+/// How often a keeper that owns something and that nobody is connected to looks whether its run is still there.
+const GLANCE: Duration = Duration::from_secs(5);
 /// With less room than this the disk is full.
 const LEAST_FREE_BYTES: u64 = 16 << 10;
 /// With more requests than this in line with the owner nothing more is read.
@@ -172,6 +174,7 @@ impl Host {
                 self.ledger.forget_ends();
             }
             self.show_life();
+            self.give_up_a_removed_run();
             self.enforce_deadlines(Instant::now());
             let reports = self.owner.work();
             self.take_reports(reports)?;
@@ -237,7 +240,8 @@ impl Host {
         let lonely = (!self.met).then(|| self.began + LONELY);
         let deadline = if self.talk.is_none() { self.ledger.next_deadline() } else { None };
         let ours = lonely.into_iter().chain(deadline).min().map(|at| at.saturating_duration_since(now));
-        ours.into_iter().chain(self.owner.patience()).min()
+        let glance = (self.talk.is_none() && self.ledger.owns()).then_some(GLANCE);
+        ours.into_iter().chain(glance).chain(self.owner.patience()).min()
     }
 
     fn listen_or_accept(&mut self) -> io::Result<()> {
@@ -429,6 +433,14 @@ impl Host {
         let Ok(fs) = rustix::fs::statvfs(&self.attempts) else { return false };
         let free = if rustix::process::getuid().is_root() { fs.f_bfree } else { fs.f_bavail };
         free.saturating_mul(fs.f_frsize) < LEAST_FREE_BYTES
+    }
+
+    /// Whoever could come back would come through the directory of the run: without it nobody takes what ended, and
+    /// nobody could tell what lives to end.
+    fn give_up_a_removed_run(&mut self) {
+        if self.talk.is_none() && self.ledger.owns() && self.door.is_removed() {
+            self.ledger.give_up();
+        }
     }
 
     /// What is over its time ends, but only while nobody else can say so.

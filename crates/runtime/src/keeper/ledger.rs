@@ -111,6 +111,13 @@ impl Ledger {
         self.unacked.clear();
     }
 
+    /// Nobody can come back: nobody will ask for what ended, and what lives has had its time.
+    pub(super) fn give_up(&mut self) {
+        self.unacked.clear();
+        self.suspended = None;
+        self.lives.values_mut().for_each(|live| live.kill_after = Some(Duration::ZERO));
+    }
+
     /// A sweep begins.
     pub(super) fn sweep(&mut self) {
         self.sweeps += 1;
@@ -206,6 +213,21 @@ mod tests {
         ledger.go_on(at(102));
         assert_eq!((ledger.next_deadline(), ledger.overdue(at(104))), (Some(at(105)), vec![]));
         assert_eq!(ledger.overdue(at(105)), [(1, 0)]);
+    }
+
+    #[test]
+    fn without_a_way_back_ends_are_forgotten_and_what_lives_ends_once_with_its_grace() {
+        let (mut ledger, now) = (Ledger::default(), Instant::now());
+        assert!(ledger.start(1, (70, None), now) && ledger.start(2, (70, None), now));
+        ledger.end(exit(1), [None, None]);
+        ledger.suspend(now);
+        ledger.give_up();
+        assert_eq!((ledger.unacked().count(), ledger.overdue(now)), (0, vec![(2, 70)]));
+        ledger.give_up();
+        assert_eq!(ledger.overdue(now), [], "told once");
+        ledger.end(exit(2), [None, None]);
+        ledger.give_up();
+        assert!(!ledger.owns());
     }
 
     #[test]

@@ -95,7 +95,9 @@ impl Dock {
             fault::point("landing.base.resolved");
             if !self.ground.remember((&self.ground.repo.git, &clash), (&tree, &by))? {
                 let paths = clash.paths().join(", ");
-                return Ok(Agreed::No(format!("what was made of {paths} is no file, so it cannot be taken")));
+                return Ok(Agreed::No(format!(
+                    "what was made of {paths} is no file, or its name is no text, so it cannot be taken"
+                )));
             }
             fault::point("landing.base.recorded");
         }

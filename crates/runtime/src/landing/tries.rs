@@ -18,7 +18,7 @@ use crate::yard::{LANDING, TASK_DIR, author, inside};
 use regatta_plan::model::Helper;
 use regatta_plan::prompt::{Item, Part, Trust, compose};
 use serde::{Deserialize, Serialize};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 /// The file of all attempts in the directory of a run.
@@ -77,11 +77,7 @@ impl Try {
     }
 
     fn write(all: &[Try], run_dir: &Path) -> io::Result<()> {
-        let new = run_dir.join("helpers.json.new");
-        let mut file = private_file::create(&new)?;
-        file.write_all(&serde_json::to_vec_pretty(all)?)?;
-        file.sync_all()?;
-        std::fs::rename(&new, run_dir.join(TRIES))
+        private_file::replace(&run_dir.join(TRIES), &serde_json::to_vec_pretty(all)?)
     }
 }
 

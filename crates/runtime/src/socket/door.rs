@@ -30,6 +30,11 @@ impl Door {
         Ok(Door { dir: openat(CWD, run_dir, flags, Mode::empty())? })
     }
 
+    /// Whether somebody removed the directory: nothing can be found in it, and nothing made in it, any more.
+    pub(crate) fn is_removed(&self) -> bool {
+        fstat(&self.dir).is_ok_and(|stat| stat.st_nlink == 0)
+    }
+
     /// A file of the directory, private, made if missing; follows no link.
     pub(crate) fn file(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;

@@ -105,6 +105,10 @@ impl Merger<'_> {
             let path = path.to_owned();
             move |source| AttributesError::File { path, source }
         };
+        if files.is_empty() {
+            // A rename would replace an empty one, in which git may work by now.
+            return fs::create_dir_all(&dir).map_err(failed(&dir)).map(|()| dir);
+        }
         let n = FILLED.fetch_add(1, Ordering::Relaxed);
         let new = self.scratch.join(format!("new.{}.{n}", std::process::id()));
         fs::create_dir_all(&new).map_err(failed(&new))?;
@@ -139,4 +143,43 @@ fn attribute_files(git: &Git, commit: &Oid) -> Result<Vec<(String, Oid)>, GitErr
         (named && mode.starts_with("100")).then(|| Some((path.to_owned(), Oid::parse(blob)?)))?
     };
     Ok(out.split(|b| *b == 0).filter_map(entry).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt as _;
+    use std::sync::Barrier;
+
+    #[test]
+    fn a_directory_in_which_git_may_work_is_replaced_by_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let git = Git::at(dir.path());
+        git.run(&["init", "-q", "-b", "main"]).unwrap();
+        let empty = git.feed(&["mktree"], b"").unwrap();
+        let empty = String::from_utf8(empty).unwrap();
+        let names = ["-c", "user.name=a", "-c", "user.email=a"];
+        let commit = git.run(&[&names[..], &["commit-tree", "-m", "a", empty.trim()]].concat()).unwrap();
+        let commit = Oid::parse(String::from_utf8(commit).unwrap().trim()).unwrap();
+        git.run(&["update-ref", "HEAD", commit.as_str()]).unwrap();
+        let repo = Repo::find(dir.path()).unwrap();
+        let resolutions = Resolutions::read(dir.path()).unwrap();
+        for round in 0..20 {
+            let scratch = dir.path().join(format!("scratch-{round}"));
+            let merger = Merger { repo: &repo, scratch: &scratch, resolutions: &resolutions };
+            let all = Barrier::new(4);
+            let here = |_: u32| {
+                all.wait();
+                fs::File::open(merger.attributes_of(&commit).unwrap()).unwrap()
+            };
+            let used: Vec<fs::File> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|n| scope.spawn(move || here(n))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert!(
+                used.iter().all(|dir| dir.metadata().unwrap().nlink() > 0),
+                "one was removed in round {round}"
+            );
+        }
+    }
 }

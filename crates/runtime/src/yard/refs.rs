@@ -86,7 +86,8 @@ impl Ground {
 
     /// Somebody has worked in a worktree: refs that it put its work on are put back. Others are told if
     /// nobody else is at work; else with what ends last. Answers what speaks against it, and what is nobody's fault. Whoever begins
-    /// meanwhile waits for no git: as long as somebody is at work, nobody else pins anything.
+    /// meanwhile waits for git only where something moved between two looks, or could not be kept beside: as long as somebody is
+    /// at work, nobody else pins anything.
     ///
     /// # Errors
     /// Git fails.

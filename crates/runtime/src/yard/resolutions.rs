@@ -159,7 +159,8 @@ impl Resolutions {
 
 impl Ground {
     /// Remembers how a conflict was resolved: `tree` is the merge without it, `by` tells who resolved which path.
-    /// Answers whether it could: what stands in the place of a file has to be a file, or nothing, unless it met a directory.
+    /// Answers whether it could: what stands in the place of a file has to be a file, or nothing, unless it met a directory, and
+    /// names have to be text.
     ///
     /// # Errors
     /// Git fails, or the file cannot be written.
@@ -168,6 +169,9 @@ impl Ground {
         (git, clash): (&Git, &Clash),
         (tree, by): (&Oid, &BTreeMap<String, String>),
     ) -> Result<bool, AttributesError> {
+        if !clash.met.iter().all(|met| is_text(&met.path)) {
+            return Ok(false);
+        }
         let whole = (!clash.is_by_path()).then(|| tree.to_string());
         let left = if whole.is_some() { Some(BTreeMap::new()) } else { left_in(git, tree, clash)? };
         let Some(left) = left else { return Ok(false) };
@@ -254,9 +258,6 @@ fn written(git: &Git, (index, tree): (&Path, &Oid), found: &[Resolution]) -> Res
 fn left_in(git: &Git, tree: &Oid, clash: &Clash) -> Result<Option<BTreeMap<String, String>>, GitError> {
     let mut left = BTreeMap::new();
     for some in clash.met.chunks(MOST_PATHS) {
-        if !some.iter().all(|met| is_text(&met.path)) {
-            return Ok(None);
-        }
         let mut args = vec!["ls-tree", "-z", "--full-tree", tree.as_str(), "--"];
         args.extend(some.iter().map(|met| met.path.as_str()));
         let out = git.run_as(&args, (b"", &[("GIT_LITERAL_PATHSPECS", "1".to_owned())]))?;
