@@ -4,7 +4,6 @@
 
 use crate::world::{check, yaml};
 use regatta_plan::reference::{Script, Template};
-use std::process::Command;
 
 #[test]
 fn in_a_script_each_reference_becomes_a_variable_and_the_rest_belongs_to_the_shell() {
@@ -41,47 +40,6 @@ fn in_a_script_too_a_double_dollar_before_a_reference_is_the_text_itself() {
     let script = Script::parse("echo $$${a.stdout}").map(|s| s.script);
     assert_eq!(script, Ok("echo $$${REGATTA_REF_1}".to_owned()), "the number of the shell, then a reference");
     same("echo \\${a.stdout} $$ $${HOME}", "echo \\${a.stdout} $$ $${HOME}");
-}
-
-/// What a script says in each shell that is here.
-fn said(text: &str) -> Vec<String> {
-    let script = Script::parse(text).unwrap().script;
-    let say = |shell: &str| {
-        let out = Command::new(shell).args(["-c", &script]).env("HOME", "/h").output().ok()?;
-        Some(String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned())
-    };
-    ["sh", "bash", "dash"].into_iter().filter_map(say).collect()
-}
-
-#[test]
-fn the_text_itself_comes_out_of_every_quote_of_every_shell() {
-    let says = |text: &str, expect: &str| {
-        let all = said(text);
-        assert!(!all.is_empty() && all.iter().all(|one| one == &format!("{expect}\n")), "{text}: {all:?}");
-    };
-    let it = "${a.stdout}";
-    says("echo $${a.stdout}", it);
-    says("echo \"$${a.stdout}\"", it);
-    says("echo '$${a.stdout}'", it);
-    // Between backquotes a text is read twice.
-    says("x=`echo $${a.stdout}`; echo \"$x\"", it);
-    says("echo `echo \"$${a.stdout}\"` `echo '$${a.stdout}'`", &format!("{it} {it}"));
-    says("echo \"in `echo $${a.stdout}` and $${a.stdout}\"", &format!("in {it} and {it}"));
-    says("cat <<E\n`echo $${a.stdout}` $${a.stdout}\nE\n", &format!("{it} {it}"));
-    says("echo \\` $${a.stdout}; echo `echo` $${a.stdout}", &format!("` {it}\n{it}"));
-    says("echo $(echo `echo $${a.stdout}` $${a.stdout}) '`' $${a.stdout} # `", &format!("{it} {it} ` {it}"));
-    // A script in single quotes is read by another shell, a program in them is not.
-    says("sh -c 'echo $${a.stdout}'", it);
-    says("HOME=/x /bin/sh -ec 'echo $${a.stdout}'", it);
-    says("echo `sh -c 'echo $${a.stdout}'`", it);
-    says("true sh; printf '%s\\n' -c '$${a.stdout}'", &format!("-c\n{it}"));
-    // What would be a malformed reference if there is a task `a`.
-    says("echo \"$${a.stdout:-x}\" $${a.result.}", "${a.stdout:-x} ${a.result.}");
-    says("echo \"$${a.map(f, g)} $${HOME}\" | sed 's/[0-9][0-9]*{/N{/'", "${a.map(f, g)} N{HOME}");
-    says("echo \"`echo \"$${a.stdout:-'x'}\"`\"", "${a.stdout:-'x'}");
-    says("cat <<E\n$${a.map(f)}\nE\n", "${a.map(f)}");
-    // In single quotes it is not; a dollar before what another language fills in stays.
-    says("echo '$${a.map(f)}'", "$${a.map(f)}");
 }
 
 #[test]
