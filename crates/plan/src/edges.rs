@@ -183,7 +183,8 @@ impl<'a> Edges<'a> {
         let Some(id) = dotted.heads().find(|id| is_task(id)) else { return };
         let message = format!("`{dotted}` is not one");
         let help = format!(
-            "`{id}` is a task: write `${{{id}.result}}`, with names or numbers between dots below it"
+            "`{id}` is a task: write `${{{id}.result}}`, with names or numbers between dots below it, \
+             or `$${{` for the text itself"
         );
         problems.push(self.malformed(span, RefError { span: span.clone(), message }).help(help));
     }

@@ -87,7 +87,7 @@ pub use prose::MAX_DOCUMENT_BYTES;
 pub use render::{Fact, fact, render};
 pub use settings::{Defaults, Setting};
 pub use settings_file::{Settings, settings};
-pub use shown::{Clean, Hidden, Place};
+pub use shown::{Clean, Hidden, Place, Repeated};
 pub use unassigned::unassigned;
 pub use with_order::{Ordered, with_order};
 pub use with_worktrees::with_worktrees;

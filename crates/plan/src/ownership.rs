@@ -71,32 +71,58 @@ pub(crate) fn check_owners((placed, allowed): (&[Placed], bool), reach: &Reach, 
     for (literal, tasks) in &mut literals {
         set.matching(literal).for_each(|glob| tasks.extend(&globs[glob]));
     }
-    // The items of a map are told as one.
-    let mut maps: BTreeMap<&str, usize> = BTreeMap::new();
+    // The items of a map are told as one: the first, and how many there are.
+    let mut maps: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (i, p) in placed.iter().enumerate() {
         if let Some((map, _)) = p.task.item() {
-            maps.entry(map).or_insert(i);
+            maps.entry(map).or_insert((i, 0)).1 += 1;
         }
     }
-    let one = |i: usize| placed[i].task.item().map_or(i, |(map, _)| maps[map]);
-    let mut overlaps: BTreeMap<(usize, usize), Vec<&str>> = BTreeMap::new();
+    let map_of = |i: usize| placed[i].task.item().map(|(map, _)| maps[map]);
+    let one = |i: usize| map_of(i).map_or(i, |(first, _)| first);
+    let mut overlaps: BTreeMap<(usize, usize), Overlap<'_>> = BTreeMap::new();
     for (pattern, tasks) in literals.into_iter().chain(globs).filter(|(_, tasks)| tasks.len() > 1) {
         // In topological order, all pairs are ordered if and only if all neighbours are.
         let sorted = reach.sorted(tasks);
+        let mut owners: BTreeMap<usize, usize> = BTreeMap::new();
+        sorted.iter().for_each(|i| *owners.entry(one(*i)).or_default() += 1);
         for pair in sorted.windows(2).filter(|pair| !reach.reaches(pair[0], pair[1])) {
             let (a, b) = (one(pair[0]), one(pair[1]));
-            let files = overlaps.entry((a.min(b), a.max(b))).or_default();
-            if files.last() != Some(&pattern) {
-                files.push(pattern);
+            let found = overlaps.entry((a.min(b), a.max(b))).or_default();
+            // Where some of the items of a map own what others do not, two of them are named.
+            if a == b && map_of(a).is_some_and(|(_, items)| owners[&a] < items) {
+                found.some.get_or_insert((pair[0].min(pair[1]), pair[0].max(pair[1]), pattern));
+            } else if found.files.last() != Some(&pattern) {
+                found.files.push(pattern);
             }
         }
         if overlaps.len() >= MAX_OVERLAPS {
             break;
         }
     }
-    for ((a, b), files) in overlaps {
-        problems.push(overlap((&placed[a], &placed[b]), &files.join("`, `"), allowed));
+    for ((a, b), found) in overlaps {
+        problems.push(match found.some.filter(|_| found.files.is_empty()) {
+            Some((a, b, pattern)) => of_some((&placed[a], &placed[b]), pattern, allowed),
+            None => overlap((&placed[a], &placed[b]), &found.files.join("`, `"), allowed),
+        });
     }
+}
+
+/// What two tasks own both, or the items of one map.
+#[derive(Default)]
+struct Overlap<'a> {
+    files: Vec<&'a str>,
+    /// Two items of a map, and what only some of its items own.
+    some: Option<(usize, usize, &'a str)>,
+}
+
+/// Two items of a map that own the same files, which others of it do not.
+fn of_some((a, b): (&Placed, &Placed), files: &str, allowed: bool) -> Diagnostic {
+    let said = if allowed { Diagnostic::warning } else { Diagnostic::error };
+    let (first, second) = (&a.task.id, &b.task.id);
+    let message = format!("items `{first}` and `{second}` both own `{files}` and no order is between them");
+    let help = "`for_each` has a value twice, or values that give the same `files`: have each once, or divide the files";
+    said(Code::Overlap, b.id_span.wide(), message).help(help)
 }
 
 /// Two tasks, or the items of one map, that own the same files; where it is `allowed`, that is only said.

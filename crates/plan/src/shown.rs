@@ -47,6 +47,9 @@ const KEYED: [&str; 7] = ["agents", "leases", "matrix", "mcp_servers", "resource
 /// Parts of a place that say nothing to people.
 const SILENT: [&str; 5] = ["action", "agent", "program", "shell", "tool"];
 
+/// Beyond so many markers in one text nobody looks whether what is around each of them stands there once.
+const MAX_SOUGHT: usize = 64;
+
 /// Tells how a text is to be shown, if not as it is.
 pub type Clean<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
@@ -87,6 +90,15 @@ impl Place {
         let keys: Vec<String> = place.split('/').skip(1).map(part).collect();
         Place { words: words(&keys, plan), shown, keys }
     }
+}
+
+/// The secrets that a stored plan repeats.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Repeated {
+    /// Those that are known for sure: the rule of each marker, and what is written in its place.
+    pub values: Vec<(String, String)>,
+    /// There are no others.
+    pub all_known: bool,
 }
 
 impl Hidden {
@@ -172,25 +184,27 @@ impl Hidden {
         self.texts.get(place).map(String::as_str)
     }
 
-    /// What stands in the stored plan where something is hidden: each secret as it was written there, and the rule of its
-    /// marker. `None` if that does not follow from what is around it.
+    /// What stands in the stored plan where something is hidden, as far as that follows from what is around it.
     #[must_use]
-    pub fn values(&self, stored: &str) -> Option<Vec<(String, String)>> {
+    pub fn repeated(&self, stored: &str) -> Repeated {
+        let mut repeated = Repeated { values: Vec::new(), all_known: true };
         if self.is_empty() {
-            return Some(Vec::new());
+            return repeated;
         }
-        let plan: Value = serde_json::from_str(stored).ok()?;
-        let mut all = Vec::new();
+        let plan: Value = serde_json::from_str(stored).unwrap_or_default();
         for (place, shown) in &self.texts {
-            let written = match plan.pointer(place)? {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            all.extend(replaced(&written, shown)?);
+            let found = plan.pointer(place).and_then(|written| match written {
+                Value::String(text) => replaced(text, shown),
+                other => replaced(&other.to_string(), shown),
+            });
+            match found {
+                Some(found) => repeated.values.extend(found),
+                None => repeated.all_known = false,
+            }
         }
-        all.sort();
-        all.dedup();
-        Some(all)
+        repeated.values.sort();
+        repeated.values.dedup();
+        repeated
     }
 
     /// The plan to show.
@@ -211,7 +225,8 @@ impl Hidden {
     }
 }
 
-/// What markers stand for in a text: their rules, and what is written there. `None` if it could be one or another.
+/// What markers stand for in a text: their rules, and what is written there. `None` if it could be one or another, or if the
+/// text has too many of them to tell.
 fn replaced(written: &str, shown: &str) -> Option<Vec<(String, String)>> {
     let mut parts = shown.split(MARKER);
     let mut rest = written.strip_prefix(parts.next()?)?;
@@ -222,7 +237,7 @@ fn replaced(written: &str, shown: &str) -> Option<Vec<(String, String)>> {
         let value = if parts.peek().is_none() {
             rest.strip_suffix(after)?
         } else {
-            is_sure &= rest.matches(after).count() == 1;
+            is_sure = is_sure && found.len() < MAX_SOUGHT && rest.matches(after).nth(1).is_none();
             rest.split_once(after).filter(|_| !after.is_empty())?.0
         };
         rest = rest[value.len()..].strip_prefix(after)?;
@@ -346,8 +361,9 @@ mod tests {
         let (hidden, stored) = found(
             "version: 1\ntasks:\n  - { id: a, title: 's3cret', run: 'log s3cret; log s3cret; log s3cret' }\n",
         );
-        let values = hidden.values(std::str::from_utf8(&stored).unwrap());
-        assert_eq!(values, Some(vec![("v".to_owned(), "s3cret".to_owned())]));
+        let repeated = hidden.repeated(std::str::from_utf8(&stored).unwrap());
+        let values = vec![("v".to_owned(), "s3cret".to_owned())];
+        assert_eq!(repeated, Repeated { values, all_known: true });
         let one = |rule: &str, value: &str| (rule.to_owned(), value.to_owned());
         assert_eq!(replaced("a b c", "a [REDACTED:v] c"), Some(vec![one("v", "b")]));
         let two = replaced("x=one,y=two;", "x=[REDACTED:v],y=[REDACTED:w];");
@@ -359,6 +375,32 @@ mod tests {
         );
         assert_eq!(replaced("onetwo", "[REDACTED:v][REDACTED:w]"), None);
         assert_eq!(replaced("quite another", "a [REDACTED:v]"), None);
-        assert_eq!(Hidden::default().values("no plan"), Some(vec![]));
+        let nothing = Repeated { values: vec![], all_known: true };
+        assert_eq!(Hidden::default().repeated("no plan"), nothing);
+        let unknown = Repeated { values: vec![], all_known: false };
+        assert_eq!(hidden.repeated("no plan"), unknown);
+    }
+
+    #[test]
+    fn what_one_text_leaves_open_is_no_secret_less_in_another() {
+        let (hidden, stored) = found(
+            "version: 1\ntasks:\n  - { id: a, title: 'log in as s3cret', run: 'log s3crets3cret' }\n  \
+             - { id: b, run: 's3cret' }\n",
+        );
+        let repeated = hidden.repeated(std::str::from_utf8(&stored).unwrap());
+        let values = vec![("v".to_owned(), "s3cret".to_owned())];
+        assert_eq!(repeated, Repeated { values, all_known: false });
+    }
+
+    #[test]
+    fn of_thousands_of_secrets_in_one_text_nothing_is_told_unless_they_are_one() {
+        let text = |hide: &dyn Fn(usize) -> String| -> String {
+            (0..30_000).map(|i| format!("{} of place {i}, ", hide(i))).collect()
+        };
+        let shown = text(&|_| "[REDACTED:v]".to_owned());
+        let one = replaced(&text(&|_| "s3cret".to_owned()), &shown).unwrap();
+        assert!(one.len() == 30_000 && one.iter().all(|(_, value)| value == "s3cret"));
+        // Each end stands there once, which nobody looks for so often.
+        assert_eq!(replaced(&text(&|i| format!("s3cret-{i}-")), &shown), None);
     }
 }

@@ -18,7 +18,7 @@ use regatta_engine::Engine;
 use regatta_engine::effect::Leave;
 use regatta_engine::outcome::RunStatus;
 use regatta_engine::state::Phase;
-use regatta_journal::{RunJournal, RunRecord, StoreError, Which};
+use regatta_journal::{RunId, RunJournal, RunRecord, StoreError, Which};
 use regatta_plan::Plan;
 use regatta_runtime::agents::Dialect;
 use regatta_runtime::escape::{escape, escape_path};
@@ -27,6 +27,7 @@ use regatta_runtime::observer::{Observer, Told};
 use regatta_runtime::on_end;
 use regatta_runtime::orchestrator::{Left, Machine, Orchestrator, Work};
 use regatta_runtime::owner::raise_open_files;
+use regatta_runtime::reuse::Reuse;
 use regatta_runtime::run_error::RunError;
 use regatta_runtime::vault::{Vault, VaultError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -197,11 +198,15 @@ fn with_tokens(mut vault: Vault) -> Vault {
 }
 
 /// As [`vault`], for a plan that goes on with what a run of it left: what that run knew to be a secret is one, though its value
-/// may be another now.
+/// may be another now. So it is with the run whose work it takes over. Beside it lines for people, of what nobody can tell.
 ///
 /// # Errors
 /// As [`vault`], or the journal cannot be read.
-pub fn vault_after(context: &Context, plan: &Plan, record: &RunRecord) -> Result<Vault, CliError> {
+pub fn vault_after(
+    context: &Context,
+    plan: &Plan,
+    record: &RunRecord,
+) -> Result<(Vault, Vec<String>), CliError> {
     known_before(context, vault(context, plan)?, record)
 }
 
@@ -209,30 +214,72 @@ pub fn vault_after(context: &Context, plan: &Plan, record: &RunRecord) -> Result
 ///
 /// # Errors
 /// The journal cannot be read.
-pub fn fetched_after(context: &Context, fetched: Vault, record: &RunRecord) -> Result<Vault, CliError> {
+pub fn fetched_after(
+    context: &Context,
+    fetched: Vault,
+    record: &RunRecord,
+) -> Result<(Vault, Vec<String>), CliError> {
     known_before(context, with_tokens(fetched), record)
 }
 
-/// Hides what a run knew to be a secret, and the run that it took back, and so on.
-fn known_before(context: &Context, mut vault: Vault, record: &RunRecord) -> Result<Vault, CliError> {
-    let mut hide = |record: &RunRecord| {
-        let known = view::repeated_secrets(record).unwrap_or_default();
-        known.iter().for_each(|(rule, value)| vault.hide(rule, value));
-        Some((view::run_before(record)?, record.summary.seq))
-    };
-    let mut next = hide(record);
-    if next.is_some() {
-        let reader = view::reader(&context.workspace)?;
-        while let Some((run, seq)) = next {
-            // One that is gone tells nothing any more.
-            next = match reader.run(&run) {
-                Ok(before) if before.summary.seq < seq => hide(&before),
-                Ok(_) | Err(StoreError::NoSuchRun { .. }) => None,
-                Err(error) => return Err(store_error(error)),
-            };
+/// As [`vault`], for a new plan that takes over work of another run, if it does. Beside it lines for people.
+///
+/// # Errors
+/// As [`vault_after`].
+pub fn vault_reusing(
+    context: &Context,
+    plan: &Plan,
+    reuse: Option<&Reuse>,
+) -> Result<(Vault, Vec<String>), CliError> {
+    let mut vault = vault(context, plan)?;
+    let warnings = hide_reused(context, &mut vault, reuse)?;
+    Ok((vault, warnings))
+}
+
+/// Hides what a run knew to be a secret, that whose work it takes over, and the run that it took back, and so on.
+fn known_before(
+    context: &Context,
+    mut vault: Vault,
+    record: &RunRecord,
+) -> Result<(Vault, Vec<String>), CliError> {
+    let mut warnings = hide_reused(context, &mut vault, view::reuse_of(record).as_ref())?;
+    warnings.extend(hide_repeated(&mut vault, record));
+    let mut next = view::run_before(record).map(|run| (run, record.summary.seq));
+    while let Some((run, seq)) = next.take() {
+        if let Some(before) = still_there(context, &run)?.filter(|before| before.summary.seq < seq) {
+            warnings.extend(hide_repeated(&mut vault, &before));
+            next = view::run_before(&before).map(|run| (run, before.summary.seq));
         }
     }
-    Ok(vault)
+    Ok((vault, warnings))
+}
+
+fn hide_reused(context: &Context, vault: &mut Vault, reuse: Option<&Reuse>) -> Result<Vec<String>, CliError> {
+    let Some(reuse) = reuse else { return Ok(Vec::new()) };
+    let earlier = still_there(context, &RunId::new(reuse.run()).map_err(store_error)?)?;
+    Ok(earlier.and_then(|earlier| hide_repeated(vault, &earlier)).into_iter().collect())
+}
+
+/// The record of an earlier run. With one that is gone went all that could be told of it.
+fn still_there(context: &Context, run: &RunId) -> Result<Option<RunRecord>, CliError> {
+    match view::reader(&context.workspace)?.run(run) {
+        Ok(record) => Ok(Some(record)),
+        Err(StoreError::NoSuchRun { .. }) => Ok(None),
+        Err(error) => Err(store_error(error)),
+    }
+}
+
+/// Has redacted what the plan of a run repeats of secrets; a line for people if some of that cannot be told.
+fn hide_repeated(vault: &mut Vault, record: &RunRecord) -> Option<String> {
+    let repeated = view::repeated_secrets(record);
+    repeated.values.iter().for_each(|(rule, value)| vault.hide(rule, value));
+    let run = &record.summary.run_id;
+    (!repeated.all_known).then(|| {
+        format!(
+            "warning: what run {run} knew to be secret cannot all be told from its plan; \
+             a value that has changed since is not hidden\n"
+        )
+    })
 }
 
 /// What shows events to people.

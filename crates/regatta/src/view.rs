@@ -16,13 +16,15 @@ use regatta_engine::outcome::AttemptOutcome;
 use regatta_engine::report::Report;
 use regatta_engine::spec::GraphSpec;
 use regatta_journal::{Holder, Reader, RunId, RunRecord, RunState, StoreError, StoredEvent, Which};
-use regatta_plan::{Hidden, Plan};
+use regatta_plan::{Plan, Repeated};
 use regatta_runtime::escalation::Story;
 use regatta_runtime::escape::escape_path;
 use regatta_runtime::keeper;
 use regatta_runtime::landing::{Approval, Report as Landing};
 use regatta_runtime::metrics::Metrics;
 use regatta_runtime::owner::live_attempts;
+use regatta_runtime::reuse::Reuse;
+use regatta_runtime::told_plan::hidden;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -149,8 +151,7 @@ pub fn store_error(error: StoreError) -> CliError {
 /// # Errors
 /// The record cannot be read, for instance because another version wrote it.
 pub fn plan_of(record: &RunRecord) -> Result<(Plan, Overrides), CliError> {
-    let flags: Flags = serde_json::from_str(&record.run.flags).unwrap_or_default();
-    laid(record, flags.hidden.show(&record.run.plan))
+    laid(record, hidden(&record.run.flags).unwrap_or_default().show(&record.run.plan))
 }
 
 /// The plan of a record with its caps, as it was written: it is run, and not shown.
@@ -161,12 +162,13 @@ pub fn plan_to_run(record: &RunRecord) -> Result<(Plan, Overrides), CliError> {
     laid(record, serde_json::from_str(&record.run.plan))
 }
 
-/// The secrets that the plan of a record repeats, as they were when the run began: the rule of each, and its value. `None` if
-/// they cannot be told for sure.
+/// The secrets that the plan of a record repeats, as they were when the run began.
 #[must_use]
-pub fn repeated_secrets(record: &RunRecord) -> Option<Vec<(String, String)>> {
-    let flags: Flags = serde_json::from_str(&record.run.flags).ok()?;
-    flags.hidden.values(&record.run.plan)
+pub fn repeated_secrets(record: &RunRecord) -> Repeated {
+    match hidden(&record.run.flags) {
+        Ok(hidden) => hidden.repeated(&record.run.plan),
+        Err(_) => Repeated { values: Vec::new(), all_known: false },
+    }
 }
 
 /// Names of the servers of tools that the plan of a record had from the workspace when it was read.
@@ -182,11 +184,15 @@ pub fn run_before(record: &RunRecord) -> Option<RunId> {
     RunId::new(&overrides.after?).ok()
 }
 
+/// The run whose work the run of a record may take over.
+#[must_use]
+pub fn reuse_of(record: &RunRecord) -> Option<Reuse> {
+    serde_json::from_str::<Overrides>(&record.run.config).ok()?.reuse
+}
+
 /// What of the flags of a record is asked for here.
 #[derive(Default, serde::Deserialize)]
 struct Flags {
-    #[serde(default)]
-    hidden: Hidden,
     #[serde(default)]
     lent: BTreeSet<String>,
 }

@@ -13,6 +13,7 @@ use crate::collect;
 use crate::git::{Oid, Repo, RepoError, lfs};
 use crate::judge::Job;
 use crate::keeper;
+use crate::landing::target_of;
 use crate::private_file;
 use crate::readying::Readying;
 use crate::redact::Raw;
@@ -182,7 +183,9 @@ pub(crate) fn of_run(
     if began_earlier {
         repo = began_on::as_it_began(repo, run_dir).map_err(in_dir)?;
     } else {
-        began_on::write(run_dir, &repo.head).map_err(in_dir)?;
+        let target = target_of(plan.merge.as_ref(), &repo).map(|name| repo.git.commit(&name));
+        let target_at = target.transpose().map_err(RepoError::Git)?.flatten();
+        began_on::write(run_dir, &repo.head, target_at.as_ref()).map_err(in_dir)?;
         repo.git.update_ref(&pin, (None, Some(&pinned))).map_err(RepoError::Git)?;
     }
     let ground = Ground::of((repo, pinned), (workspace, run_dir, run_id), rules.clone());

@@ -1,11 +1,25 @@
 //! The plan that runs, without declared values in what is only told of it: its name, titles, questions, criteria, messages.
 //!
-//! What tasks do stays as it was written. Knows no run.
+//! What tasks do stays as it was written. Of a plan that is stored, the record of its run says what is hidden. Knows no run.
 
-use regatta_plan::Plan;
 use regatta_plan::model::{Check, Task};
+use regatta_plan::{Hidden, Plan};
 use regatta_redact::Redactor;
+use serde::Deserialize;
 use std::sync::Arc;
+
+/// What is hidden of a stored plan, by the flags of the record of its run.
+///
+/// # Errors
+/// They cannot be read.
+pub fn hidden(flags: &str) -> Result<Hidden, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Flags {
+        #[serde(default)]
+        hidden: Hidden,
+    }
+    serde_json::from_str::<Flags>(flags).map(|flags| flags.hidden)
+}
 
 /// Replaces declared values in what is told of a plan, wherever one stands there.
 #[must_use]

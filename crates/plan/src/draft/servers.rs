@@ -132,17 +132,18 @@ pub(super) fn check_params(
         }
     }
     for (key, item) in given.into_iter().flat_map(Fields::pairs) {
-        let value = fields::json(item);
-        if let Some(why) = unfit(key.text, &value).filter(|_| !value.is_null()) {
-            let message = format!("task `{task}` calls `{}`: {why}", tool.name);
-            problems.push(Diagnostic::error(Code::WrongType, item.span(), message));
-        }
         let known = || tool.required.iter().chain(tool.optional).copied();
         if !known().any(|name| name == key.text) {
             let message = format!("`{}` is no parameter of tool `{}`", key.text.escape_debug(), tool.name);
             let mut problem = Diagnostic::error(Code::UnknownKey, key.span(), message);
             problem.help = nearest(key.text, known()).map(|near| format!("did you mean `{near}`?"));
             problems.push(problem);
+            continue;
+        }
+        let value = fields::json(item);
+        if let Some(why) = unfit(key.text, &value).filter(|_| !value.is_null()) {
+            let message = format!("task `{task}` calls `{}`: {why}", tool.name);
+            problems.push(Diagnostic::error(Code::WrongType, item.span(), message));
         }
     }
 }

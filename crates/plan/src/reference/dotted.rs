@@ -24,6 +24,11 @@ impl Dotted {
         let end = inner.bytes().take(MAX_ID_BYTES + 1).take_while(in_reference).count();
         inner[..end].match_indices('.').map(move |(at, _)| &inner[..at])
     }
+
+    /// True if a shell may make more words of what stands between the braces: `{1..3}`, `{a.txt,b.txt}`.
+    pub(super) fn is_expanded(&self) -> bool {
+        self.text.ends_with('}') && (self.text.contains(',') || self.text.contains(".."))
+    }
 }
 
 impl fmt::Display for Dotted {

@@ -5,6 +5,7 @@
 
 mod dotted;
 mod script;
+mod words;
 
 pub use dotted::Dotted;
 pub use script::Script;

@@ -3,6 +3,7 @@
 //! Reads quotes, comments and here-documents as the shell does; knows no values.
 
 use super::dotted::{Dotted, dotted};
+use super::words::{Here, begins_command, here_document, is_for_a_shell};
 use super::{Ref, RefError, parse_at};
 use crate::tree::Span;
 use std::collections::VecDeque;
@@ -45,6 +46,7 @@ impl Script {
             dotted: vec![],
             is_script: false,
             quote: Quote::None,
+            in_backquotes: false,
             stack: vec![],
             arithmetic: 0,
             cases: 0,
@@ -70,6 +72,8 @@ struct ScriptParser<'a> {
     /// What stands in these single quotes is for another shell.
     is_script: bool,
     quote: Quote,
+    /// Between backquotes: the text is read twice, and of what is escaped the first reading leaves less.
+    in_backquotes: bool,
     /// Open parentheses.
     stack: Vec<Paren>,
     /// How many of them are `((`.
@@ -87,13 +91,6 @@ struct Paren {
     quote: Quote,
     cases: u32,
     arithmetic: bool,
-}
-
-/// A here-document.
-struct Here {
-    delimiter: String,
-    /// Its body is not expanded.
-    quoted: bool,
 }
 
 impl ScriptParser<'_> {
@@ -146,6 +143,13 @@ impl ScriptParser<'_> {
         {
             return Ok(self.text_itself(meant.span, quoted));
         }
+        let filled_in = !quoted && matches!(self.quote, Quote::None | Quote::Double);
+        if filled_in
+            && rest.starts_with("$${")
+            && let Some(like) = dotted(&rest[1..])
+        {
+            return Ok(self.like_a_reference(&like, at));
+        }
         if rest.starts_with("${")
             && let Some(reference) = parse_at(self.text, at).filter(belongs_to_us)
         {
@@ -156,15 +160,17 @@ impl ScriptParser<'_> {
             self.literal.extend(rest.strip_prefix("${").and_then(name).map(str::to_owned));
         }
         // Where the shell fills in nothing stands the text of another language, which has `${…}` of its own.
-        if !quoted && !in_single && self.quote != Quote::Comment {
+        if filled_in {
             self.dotted.extend(dotted(rest));
         }
         let c = rest.chars().next().unwrap_or('\0');
-        let escaped = c == '\\' && !quoted && matches!(self.quote, Quote::None | Quote::Double);
+        let escaped = c == '\\' && filled_in;
         // Of three the first two are the number of the shell.
         let mut length = if rest.starts_with("$$$") { 2 } else { c.len_utf8() };
         if escaped {
             length += rest[1..].chars().next().map_or(0, char::len_utf8);
+        } else if c == '`' && filled_in {
+            self.in_backquotes = !self.in_backquotes;
         } else if self.here.is_none() {
             self.requote(c, at);
         }
@@ -176,10 +182,20 @@ impl ScriptParser<'_> {
     fn text_itself(&mut self, span: Span, in_literal: bool) -> usize {
         let filled_in = matches!(self.quote, Quote::None | Quote::Double) || self.is_inner();
         if filled_in && !in_literal {
-            self.script.push('\\');
+            self.script.push_str(if self.in_backquotes { "\\\\" } else { "\\" });
         }
         self.script.push_str(&self.text[span.clone()]);
         span.end
+    }
+
+    /// What begins as a reference and is none is the text itself behind two dollars, too. Braces that the shell expands are its
+    /// own, and so is the number before them. Answers where to go on.
+    fn like_a_reference(&mut self, like: &Dotted, at: usize) -> usize {
+        if like.is_expanded() && self.quote == Quote::None && self.here.is_none() {
+            self.script.push_str("$$");
+            return at + 2;
+        }
+        self.text_itself(at + 1..at + 3, false)
     }
 
     /// True inside single quotes that hold a script for another shell.
@@ -218,7 +234,7 @@ impl ScriptParser<'_> {
         match (self.quote, c) {
             (Quote::None, '\'') => {
                 self.quote = Quote::Single;
-                self.is_script = self.text[..at].trim_end().ends_with("-c");
+                self.is_script = is_for_a_shell(&self.text[..at]);
             }
             (Quote::Single, '\'') => self.quote = Quote::None,
             (Quote::None, '#') if word_start => self.quote = Quote::Comment,
@@ -238,16 +254,6 @@ impl ScriptParser<'_> {
     }
 }
 
-/// True if a command may begin after this text.
-fn begins_command(before: &str) -> bool {
-    let trimmed = before.trim_end_matches([' ', '\t']);
-    let word = trimmed.rsplit(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-    trimmed.is_empty()
-        || trimmed.ends_with(['\n', ';', '&', '|', '(', '{', '!'])
-        || (trimmed.len() < before.len()
-            && matches!(word, "then" | "do" | "else" | "if" | "while" | "until" | "elif"))
-}
-
 /// In a script, `${x.y}` is ours only if it can be a reference of the plan language; the shell has no dots in names.
 fn belongs_to_us(reference: &Ref) -> bool {
     !reference.path.is_empty()
@@ -257,16 +263,4 @@ fn belongs_to_us(reference: &Ref) -> bool {
 fn name(rest: &str) -> Option<&str> {
     let name = &rest[..rest.find('}')?];
     (!name.is_empty() && name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())).then_some(name)
-}
-
-/// The here-document that begins here, if one does (`<<<` begins none).
-fn here_document(rest: &str) -> Option<Here> {
-    let word = rest.strip_prefix("<<").filter(|w| !w.starts_with('<'))?;
-    let word = word.strip_prefix('-').unwrap_or(word).trim_start_matches([' ', '\t']);
-    let end = word
-        .find(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | ')' | '<' | '>'))
-        .unwrap_or(word.len());
-    let quoted = word[..end].contains(['\'', '"', '\\']);
-    let delimiter: String = word[..end].chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect();
-    (!delimiter.is_empty()).then_some(Here { delimiter, quoted })
 }

@@ -184,6 +184,10 @@ fn values_of_built_in_tools_are_of_the_right_kind_unless_a_reference_gives_them(
     ] {
         assert_eq!(said(tool, params), [format!("RG005 task `b` calls `{tool}`: {why}")]);
     }
+    // Of what a tool does not take nothing more is said.
+    let other = said("template", r#"{ "text": "t", "ms": "soon", "path": 5 }"#);
+    let unknown = |key: &str| format!("RG003 `{key}` is no parameter of tool `template`");
+    assert_eq!(other, [unknown("ms"), unknown("path")]);
     for (tool, params) in [
         ("sleep", r#"{ "ms": "${a.result.length}" }"#),
         ("sleep", r#"{ "ms": "5" }"#),

@@ -154,6 +154,27 @@ fn files_of_a_map_are_those_of_each_item_where_its_list_stands_in_the_plan() {
 }
 
 #[test]
+fn items_of_a_map_that_own_the_same_files_are_named_where_others_do_not() {
+    let text = "version: 1\nisolation: worktree\nmerge: { gates: ['true'] }\ntasks:\n  - { id: m, for_each: LIST, files: FILES, run: x }\n";
+    let told = |list: &str, files: &str| {
+        let facts = yaml(&text.replace("LIST", list).replace("FILES", files)).facts();
+        facts.into_iter().map(|fact| (fact.message, fact.help.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    let twice = "`for_each` has a value twice, or values that give the same `files`: have each once, or divide the files";
+    let some = |a: &str, b: &str, files: &str| {
+        let said = format!("items `{a}` and `{b}` both own `{files}` and no order is between them");
+        vec![(said, twice.to_owned())]
+    };
+    assert_eq!(told("[a, b, a]", "['src/${item}/**']"), some("m[0]", "m[2]", "src/a/**"));
+    assert_eq!(told("[a, b, b, a]", "['src/${item}/**']"), some("m[0]", "m[3]", "src/a/**"));
+    assert_eq!(told("[2, 1, '1']", "['src/${item}/**']"), some("m[1]", "m[2]", "src/1/**"));
+    // Of what all own the others say nothing more.
+    let [(all, help)] = &told("[a, b, a]", "['src/${item}/**', all.txt]")[..] else { panic!() };
+    assert_eq!(all, "the items of task `m` all own `all.txt` and no order is between them");
+    assert!(help.starts_with("divide the files"), "{help}");
+}
+
+#[test]
 fn files_of_a_cell_name_the_axes_of_its_matrix() {
     let text = "version: 1\nisolation: worktree\nmerge: { gates: ['true'] }\ntasks:\n  - { id: m, matrix: { f: [x, y], g: [p] }, files: ['out/${matrix.f}-${matrix.g}'], reads: ['in/${matrix.f}/*'], outputs: ['out/${matrix.f}-p'], run: x }\n";
     let plan = plan(text);

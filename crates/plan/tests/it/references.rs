@@ -43,6 +43,28 @@ fn in_a_script_too_a_double_dollar_before_a_reference_is_the_text_itself() {
 }
 
 #[test]
+fn numbers_of_the_shell_before_braces_that_it_expands_stay_its_own() {
+    for text in ["echo $${1..3}", "echo $${a.txt,b.txt}", "echo $$ $${HOME}"] {
+        let script = Script::parse(text).unwrap();
+        assert_eq!((script.script.as_str(), script.dotted.len()), (text, 0), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_reference_to_a_task_is_the_text_itself_behind_two_dollars() {
+    for malformed in ["a.stdout:-x", "a.map(f)", "a.result.", "a.x y"] {
+        let plan = |dollars: &str| {
+            format!(
+                "version: 1\ntasks:\n  - {{ id: a, run: x }}\n  - {{ id: b, run: 'echo \"{dollars}{{{malformed}}}\"' }}\n"
+            )
+        };
+        let codes = |text: &str| yaml(text).facts().iter().map(|fact| fact.code).collect::<Vec<_>>();
+        assert_eq!(codes(&plan("$")), ["RG013"], "{malformed}");
+        assert_eq!(codes(&plan("$$")), Vec::<&str>::new(), "{malformed}");
+    }
+}
+
+#[test]
 fn a_reference_where_the_shell_would_not_expand_it_is_an_error() {
     for text in ["echo '${a.result}'", "cat <<'E'\n${a.result}\nE\n", "cat <<\"E\"\n${a.result}\nE\n"]
         .into_iter()

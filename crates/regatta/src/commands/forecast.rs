@@ -63,7 +63,11 @@ pub fn run(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
     if args.json {
         out(&format!("{}\n", render::forecast::json(&seen, (id.as_str(), target.as_deref()))));
     } else {
-        out(&render::forecast::text(&seen, (id.as_str(), target.as_deref(), merge), landed.is_some()));
+        let began = repo.git.commit(&Names::of(id.as_str()).pinned());
+        let is_elsewhere = !began.is_ok_and(|began| began.is_some_and(|began| began == from));
+        let has_moved = is_elsewhere.then(|| began_on::has_moved(&run_dir, &seen.from));
+        let told = (landed.is_some(), has_moved);
+        out(&render::forecast::text(&seen, (id.as_str(), target.as_deref(), merge), told));
     }
     Ok(if seen.is_clean() { Exit::Success } else { Exit::Failed })
 }

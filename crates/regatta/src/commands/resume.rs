@@ -91,7 +91,8 @@ fn take_up(
         Err(StoreError::Held { .. }) => return Ok(None),
         opened => opened.map_err(writing(&context.workspace))?,
     };
-    let vault = session::vault_after(context, &plan, &record)?;
+    let (vault, warnings) = session::vault_after(context, &plan, &record)?;
+    warnings.iter().for_each(|line| err(line));
     if show == Show::People {
         err(&format!("run {}\n", run.run_id()));
     }

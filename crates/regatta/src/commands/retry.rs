@@ -58,9 +58,9 @@ pub fn run(context: &Context, args: &RetryArgs) -> Result<Exit, CliError> {
     overrides.reuse = Some(Reuse::Retry { run: id.to_owned(), first_run, tasks });
     overrides.apply(&mut plan);
     run::check_repository(context, &plan)?;
-    let vault = session::vault_after(context, &plan, &record)?;
+    let (vault, open) = session::vault_after(context, &plan, &record)?;
     let (next, warnings) = next_run(&record, (&plan, &overrides), &vault)?;
-    warnings.iter().for_each(|line| err(line));
+    open.iter().chain(&warnings).for_each(|line| err(line));
     drop(reader);
     let journal = Journal::open(&context.workspace).map_err(writing(&context.workspace))?;
     let run = journal.create_run(&next).map_err(store_error)?;

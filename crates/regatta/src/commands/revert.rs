@@ -76,7 +76,8 @@ pub fn run(context: &Context, args: &RevertArgs) -> Result<Exit, CliError> {
     let text = plan_text(id.as_str(), &target, &now, &commits);
     let earlier = plan_to_run(&view.record)?.0;
     let (plan, fetched) = with_secrets(context, with_gates(load(&text)?, &earlier), earlier);
-    let vault = session::fetched_after(context, fetched, &view.record)?;
+    let (vault, open) = session::fetched_after(context, fetched, &view.record)?;
+    open.iter().for_each(|line| err(line));
     drop(reader);
     let unwritten = |e: serde_json::Error| CliError::environment(format!("the plan cannot be recorded: {e}"));
     let text = regatta_plan::canonical(&plan).map_err(unwritten)?;

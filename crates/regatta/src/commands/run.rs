@@ -73,11 +73,11 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     if let Some(line) = conflicts::line(&regatta_plan::conflicts(&plan), &args.plan) {
         err(&line);
     }
-    let vault = session::vault(context, &plan)?;
+    let (vault, open) = session::vault_reusing(context, &plan, overrides.reuse.as_ref())?;
     let state_file = state_view::asked(context, args.state_file.as_ref())?;
     let asked = (inputs.as_slice(), state_file.as_deref(), part.as_ref());
     let (record, warnings) = record(&source, (&plan, &overrides), asked, &vault)?;
-    warnings.iter().for_each(|line| err(line));
+    open.iter().chain(&warnings).for_each(|line| err(line));
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     let run = journal.create_run(&record).map_err(store_error)?;
     drop(keeping);
@@ -174,9 +174,9 @@ pub fn begin(
     refuse_unassigned(&source.plan)?;
     refuse_unbuilt(&source.plan)?;
     let warning = owned(context, plan)?;
-    let vault = session::vault(context, plan)?;
+    let (vault, open) = session::vault_reusing(context, plan, overrides.reuse.as_ref())?;
     let (record, mut warnings) = record(source, (plan, overrides), (inputs, None, None), &vault)?;
-    warnings.extend(warning);
+    warnings.extend(open.into_iter().chain(warning));
     let journal = Journal::open(&context.workspace).map_err(store_error)?;
     Ok(Begun { run: journal.create_run(&record).map_err(store_error)?, vault, warnings })
 }

@@ -25,9 +25,9 @@ impl Telling {
         let workspace = &context.workspace;
         let opened = Vault::open(stored, workspace);
         let known = view::repeated_secrets(record);
-        let mut all_known = opened.is_ok() && known.is_some();
+        let mut all_known = opened.is_ok() && known.all_known;
         let repeated = |(name, text): (String, String)| Value { name, bytes: text.into_bytes() };
-        let repeated: Vec<Value> = known.into_iter().flatten().map(repeated).collect();
+        let repeated: Vec<Value> = known.values.into_iter().map(repeated).collect();
         let vault = opened.unwrap_or_else(|_| Vault::at_hand(stored, workspace));
         let mut looks = vec![vault.redactor(stored), Redactor::new(&repeated)];
         if let Some(now) = now {

@@ -276,9 +276,9 @@ impl RunHandle {
             Err(StoreError::Held { .. }) => return Ok(None),
             opened => opened.map_err(writing(workspace))?,
         };
-        let vault = session::vault_after(self.context(), &plan, &record)?;
+        let (vault, notes) = session::vault_after(self.context(), &plan, &record)?;
         let work = self.inner.desk.work(plan, vault);
-        Ok(Some(Begin { journal: run, work: Work { reuse: overrides.reuse, ..work }, notes: Vec::new() }))
+        Ok(Some(Begin { journal: run, work: Work { reuse: overrides.reuse, ..work }, notes }))
     }
 
     fn ask(&self, command: &Command) -> Result<String, Error> {

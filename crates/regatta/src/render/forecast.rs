@@ -7,6 +7,7 @@ use super::escape::{escape, fit};
 use super::landing::branch;
 use regatta_plan::model::Merge;
 use regatta_runtime::landing::forecast::{Forecast, Foreseen, Step};
+use regatta_runtime::landing::what_is_on;
 use regatta_runtime::yard::Pair;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -19,12 +20,13 @@ const MOST_PATHS: usize = 8;
 /// Columns for a name.
 const NAMES: usize = 24;
 
-/// The forecast for people.
+/// The forecast for people. `has_moved`: the target is known to have moved since the run began;
+/// nothing where it is what tasks began from.
 #[must_use]
 pub fn text(
     seen: &Forecast,
     (run, target, merge): (&str, Option<&str>, Option<&Merge>),
-    landed: bool,
+    (landed, has_moved): (bool, Option<bool>),
 ) -> String {
     let target = branch(target, run);
     let from = seen.from.get(..10).unwrap_or_default();
@@ -44,7 +46,7 @@ pub fn text(
         text.push_str(&format!(
             "  {:>digits$}  {name}{pad}  {}\n",
             i + 1,
-            outcome(step, why) + &met(seen, step, &target)
+            outcome(step, why) + &met(seen, step, (&target, has_moved))
         ));
         for said in &step.findings {
             text.push_str(&format!("  {:>digits$}  {}  {}\n", "", " ".repeat(width), escape(said)));
@@ -72,11 +74,12 @@ fn outcome(step: &Foreseen, (behind, left_out): (bool, bool)) -> String {
 }
 
 /// Whom a conflict meets that is with no other work of the run.
-fn met(seen: &Forecast, step: &Foreseen, target: &str) -> String {
+fn met(seen: &Forecast, step: &Foreseen, (target, has_moved): (&str, Option<bool>)) -> String {
     let of_it = |pair: &Pair| pair.first == step.task || pair.second == step.task;
-    match step.merge == Step::Conflict && !seen.pairs.iter().any(of_it) {
-        true => format!(", with {}, which moved since the run began", escape(target)),
-        false => String::new(),
+    let alone = step.merge == Step::Conflict && !seen.pairs.iter().any(of_it);
+    match has_moved.filter(|_| alone) {
+        Some(has_moved) => format!(", {}", what_is_on(&escape(target), has_moved)),
+        None => String::new(),
     }
 }
 

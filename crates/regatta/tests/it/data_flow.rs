@@ -2,6 +2,8 @@
 
 use crate::repo_world::with_plan;
 use crate::world::{World, status};
+use regatta_plan::reference::Script;
+use std::process::Command;
 
 #[test]
 fn results_keep_their_type_and_text_is_embedded() {
@@ -153,4 +155,45 @@ tasks:
     world.regatta(&["run", "plan.yaml"]).exits(0);
     assert_eq!(world.read("b.txt"), "7 succeeded said\n");
     assert_eq!(world.read("c.txt"), "{\"n\":7,\"x\":1,\"y\":1}");
+}
+
+/// What a script says in each shell that is here.
+fn said(text: &str) -> Vec<String> {
+    let script = Script::parse(text).unwrap().script;
+    let say = |shell: &str| {
+        let out = Command::new(shell).args(["-c", &script]).output().ok()?;
+        Some(String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned())
+    };
+    ["sh", "bash", "dash"].into_iter().filter_map(say).collect()
+}
+
+#[test]
+fn the_text_itself_comes_out_of_every_quote_of_every_shell() {
+    let says = |text: &str, expect: &str| {
+        let all = said(text);
+        assert!(!all.is_empty() && all.iter().all(|one| one == &format!("{expect}\n")), "{text}: {all:?}");
+    };
+    let it = "${a.stdout}";
+    says("echo $${a.stdout}", it);
+    says("echo \"$${a.stdout}\"", it);
+    says("echo '$${a.stdout}'", it);
+    // Between backquotes a text is read twice.
+    says("x=`echo $${a.stdout}`; echo \"$x\"", it);
+    says("echo `echo \"$${a.stdout}\"` `echo '$${a.stdout}'`", &format!("{it} {it}"));
+    says("echo \"in `echo $${a.stdout}` and $${a.stdout}\"", &format!("in {it} and {it}"));
+    says("cat <<E\n`echo $${a.stdout}` $${a.stdout}\nE\n", &format!("{it} {it}"));
+    says("echo \\` $${a.stdout}; echo `echo` $${a.stdout}", &format!("` {it}\n{it}"));
+    says("echo $(echo `echo $${a.stdout}` $${a.stdout}) '`' $${a.stdout} # `", &format!("{it} {it} ` {it}"));
+    // A script in single quotes is read by another shell, a program in them is not.
+    says("sh -c 'echo $${a.stdout}'", it);
+    says("HOME=/x /bin/sh -ec 'echo $${a.stdout}'", it);
+    says("echo `sh -c 'echo $${a.stdout}'`", it);
+    says("true sh; printf '%s\\n' -c '$${a.stdout}'", &format!("-c\n{it}"));
+    // What would be a malformed reference if there is a task `a`.
+    says("echo \"$${a.stdout:-x}\" $${a.result.}", "${a.stdout:-x} ${a.result.}");
+    says("echo \"$${a.map(f, g)} $${HOME}\" | sed 's/[0-9][0-9]*{/N{/'", "${a.map(f, g)} N{HOME}");
+    says("echo \"`echo \"$${a.stdout:-'x'}\"`\"", "${a.stdout:-'x'}");
+    says("cat <<E\n$${a.map(f)}\nE\n", "${a.map(f)}");
+    // In single quotes it is not; a dollar before what another language fills in stays.
+    says("echo '$${a.map(f)}'", "$${a.map(f)}");
 }

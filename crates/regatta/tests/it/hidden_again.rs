@@ -68,6 +68,64 @@ fn why_work_is_not_reused_is_told_without_the_secrets_of_the_plan() {
     assert!(said.contains("`run` was") && !said.contains("hunter"), "{said}");
 }
 
+/// A run that takes over work of another is told about that run's plan: what was a secret then is one.
+#[test]
+fn why_work_is_not_reused_is_told_without_a_secret_that_was_changed_since() {
+    for more in [&[][..], &["--detach"]] {
+        let world = world(BY_COMMAND, &format!("echo login {VALUE}"));
+        world.regatta(&["run", "plan.yaml"]).exits(0);
+        let first = world.run_id();
+        world.write("pw", "another-one-now");
+        change(&world, &format!("login {VALUE}"), "login ${vault.pw}");
+        let said = world.regatta(&[&["run", "plan.yaml", "--reuse", &first], more].concat()).exits(0);
+        world.follow("run_ended", 1);
+        assert_ne!(world.run_id(), first);
+        let shown = said.out
+            + &said.err
+            + &world.regatta(&["explain", "a"]).exits(0).out
+            + &world.regatta(&["events"]).exits(0).out
+            + &world.regatta(&["status"]).exits(0).out;
+        let was = "`run` was \"echo login [REDACTED:vault.pw]\"";
+        assert!(shown.contains(was) && !shown.contains("hunter"), "{shown}");
+        // The old value stands in the title of the new plan, too.
+        assert_eq!(files_with(&world.run_dir(), "hunter2"), Vec::<PathBuf>::new());
+    }
+}
+
+#[test]
+fn of_texts_that_may_hold_a_secret_that_nobody_can_tell_only_the_key_is_journaled() {
+    let both = "vault: { pw: { command: [cat, pw] }, more: { command: [cat, more] } }";
+    let world = world(both, &format!("echo login {VALUE}second-secret"));
+    world.write("more", "second-secret");
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let first = world.run_id();
+    world.write("pw", "another-one-now");
+    world.write("more", "one-more-of-today");
+    change(&world, "echo login", "echo a login");
+    let said = world.regatta(&["run", "plan.yaml", "--reuse", &first]).exits(0);
+    // What the title says is known for sure; of the rest somebody is told.
+    assert!(said.err.contains(&format!("warning: what run {first} knew to be secret")), "{}", said.err);
+    let shown = world.regatta(&["explain", "a"]).exits(0).out + &world.regatta(&["events"]).exits(0).out;
+    assert!(shown.contains("task `a`: `run` has changed") && !shown.contains("hunter"), "{shown}");
+    assert!(!shown.contains("second-secret"), "{shown}");
+}
+
+/// One text of which the secrets cannot be told keeps nobody from those of the others.
+#[test]
+fn a_secret_that_a_plan_repeats_for_sure_is_known_though_another_text_leaves_it_open() {
+    let both = "vault: { pw: { command: [cat, pw] }, more: { command: [cat, more] } }";
+    let world = world(both, &format!("echo login {VALUE}; false {VALUE}second-secret"));
+    world.write("more", "second-secret");
+    world.regatta(&["run", "plan.yaml"]).exits(1);
+    let first = world.run_id();
+    world.write("pw", "another-one-now");
+    world.write("more", "one-more-of-today");
+    let said = world.regatta(&["retry"]).exits(1);
+    assert!(said.err.contains(&format!("warning: what run {first} knew to be secret")), "{}", said.err);
+    let logs = world.regatta(&["logs", "a"]).out;
+    assert!(logs.contains("login [REDACTED:vault.pw]") && !logs.contains("hunter"), "{logs}");
+}
+
 #[test]
 fn a_secret_that_was_changed_is_hidden_in_what_a_retry_writes_too() {
     let world = world(BY_COMMAND, &format!("echo login {VALUE}; false"));

@@ -451,13 +451,38 @@ tasks: [ { id: a, run: 'echo A >src/b.txt' } ]
     world.regatta(&["run", "plan.yaml"]).exits(5);
     world.write("src/b.txt", "meanwhile\n");
     git(&world, &["commit", "-qam", "meanwhile"]);
-    let met = "in src/b.txt, with main, which moved since the run began";
+    let met = "in src/b.txt, with what is on main, which moved since the run began";
     let seen = world.regatta(&["merge", "--dry-run"]).exits(1).out;
     assert!(seen.contains(&format!("conflicts {met}")), "{seen}");
     let said = world.regatta(&["resume"]).exits(1).out;
     assert!(said.contains(&format!("conflict     a {met}")), "{said}");
     let said = world.regatta(&["explain", "a"]).exits(0).out;
     assert!(said.contains(&format!("conflict {met}")), "{said}");
+}
+
+/// Only a target that moved is said to have moved: one may differ from what tasks begin from since before the run.
+#[test]
+fn a_conflict_with_a_target_that_did_not_move_names_the_target_only() {
+    for (target, aims) in [("release", "target: release, "), ("main", "")] {
+        let base = if aims.is_empty() { "worktree: { base: v1 }\n" } else { "" };
+        let world = with_plan(&format!(
+            "{base}merge: {{ {aims}on_conflict: fail-fast, gates: ['true'] }}\ntasks: [ {{ id: a, run: 'echo A >src/b.txt' }} ]\n"
+        ));
+        git(&world, &["tag", "v1"]);
+        git(&world, &["checkout", "-q", "-B", target]);
+        world.write("src/b.txt", "before\n");
+        git(&world, &["commit", "-qam", "before"]);
+        if target != "main" {
+            git(&world, &["checkout", "-q", "main"]);
+        }
+        let said = world.regatta(&["run", "plan.yaml"]).exits(1).out;
+        let met = format!("in src/b.txt, with what is on {target}");
+        assert!(said.contains(&format!("conflict     a {met}\n")), "{said}");
+        let seen = world.regatta(&["merge", "--dry-run"]).exits(1).out;
+        assert!(seen.contains(&format!("conflicts {met}\n")), "{seen}");
+        let said = world.regatta(&["explain", "a"]).exits(0).out;
+        assert!(said.contains(&format!("conflict {met}")) && !said.contains("moved"), "{said}");
+    }
 }
 
 #[test]

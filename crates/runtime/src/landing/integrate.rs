@@ -9,6 +9,7 @@ use super::resolve::{A_PERSON, BY_AGENT};
 use super::resolver::Resolved;
 use super::scribe::Scribe;
 use super::{Approval, Cargo, Conflict, Dock, LandError, Piece, Report, Verdict};
+use crate::began_on;
 use crate::git::{Git, Oid};
 use crate::yard::{AttributesError, Clash, Stood, patterns};
 use regatta_engine::cause::Cause;
@@ -187,7 +188,7 @@ impl Dock {
             Joined::Conflict(clash) => {
                 let mut conflict = Conflict::of(&piece.task, clash.paths());
                 conflict.with = self.others_in(&conflict.paths, merged)?;
-                conflict.moved = self.moved_target((bench, &conflict), report);
+                self.meet_target((bench, &mut conflict), report);
                 bench.stand()?;
                 let solved = self.resolve((piece, merged), bench, (&mut conflict, report))?;
                 by_agent = self.is_by_agent(&conflict);
@@ -223,12 +224,13 @@ impl Dock {
         Ok(others)
     }
 
-    /// The target, if it moved since the run began and no other work of the run is what a conflict met.
-    fn moved_target(&self, (bench, conflict): (&Bench, &Conflict), report: &Report) -> Option<String> {
+    /// A conflict with no other work of the run is with what is on the target, if that is not where tasks began from.
+    fn meet_target(&self, (bench, conflict): (&Bench, &mut Conflict), report: &Report) {
         let lands = bench.before.is_none() && conflict.with.is_empty();
-        let moved = lands && report.from != self.ground.pinned.as_str();
-        let target = report.target.as_deref().filter(|_| moved)?;
-        Some(target.trim_start_matches("refs/heads/").to_owned())
+        let differs = lands && report.from != self.ground.pinned.as_str();
+        let target = report.target.as_deref().filter(|_| differs);
+        conflict.on = target.map(|target| target.trim_start_matches("refs/heads/").to_owned());
+        conflict.moved = conflict.on.clone().filter(|_| began_on::has_moved(&self.run_dir, &report.from));
     }
 
     /// Whether an agent resolved a part of a conflict: then gates decide, and a person where they are red.

@@ -80,7 +80,10 @@ pub struct Conflict {
     /// Tasks merged before whose work changes these paths, too; none where what is on the target does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub with: Vec<String>,
-    /// The branch on which work lands, where it is what came there since the run began that changes these paths.
+    /// The branch on which work lands, where it is what is there that changes these paths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<String>,
+    /// That branch, if it is known to have moved since the run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved: Option<String>,
     /// The command of a rule that failed, so that it is not resolved.
@@ -104,18 +107,26 @@ impl Conflict {
     /// One that nobody has resolved yet.
     fn of(task: &str, paths: Vec<String>) -> Conflict {
         let (task, resolved) = (task.to_owned(), BTreeMap::new());
-        Conflict { task, paths, resolved, with: Vec::new(), moved: None, failed: None }
+        Conflict { task, paths, resolved, with: Vec::new(), on: None, moved: None, failed: None }
     }
 
     /// Whom it meets there, as the end of a sentence; empty where nobody knows.
     #[must_use]
     pub fn met(&self) -> String {
-        match (&self.moved, self.with.is_empty()) {
-            (_, false) => format!(", with the work of {}", self.with.join(", ")),
-            (Some(branch), true) => format!(", with {branch}, which moved since the run began"),
-            (None, true) => String::new(),
+        match (&self.moved, &self.on) {
+            _ if !self.with.is_empty() => format!(", with the work of {}", self.with.join(", ")),
+            (Some(branch), _) => format!(", {}", what_is_on(branch, true)),
+            (None, Some(branch)) => format!(", {}", what_is_on(branch, false)),
+            (None, None) => String::new(),
         }
     }
+}
+
+/// Whom a conflict meets that is with no other work of the run, in words.
+#[must_use]
+pub fn what_is_on(branch: &str, has_moved: bool) -> String {
+    let moved = if has_moved { ", which moved since the run began" } else { "" };
+    format!("with what is on {branch}{moved}")
 }
 
 /// Something that people should know about the work of a task, for the report.

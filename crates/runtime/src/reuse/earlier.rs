@@ -6,6 +6,7 @@ use super::selection::Fate;
 use crate::collect;
 use crate::git::{Git, GitError, Oid};
 use crate::run_error::RunError;
+use crate::told_plan::hidden;
 use crate::workspace;
 use crate::yard::Names;
 use regatta_engine::cause::Cause;
@@ -17,6 +18,7 @@ use regatta_engine::outcome::{AttemptOutcome, NodeOutcome};
 use regatta_engine::report::{Digest, Report, Work};
 use regatta_journal::{Reader, RunId, StoredEvent};
 use regatta_plan::Plan;
+use regatta_plan::model::Task;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -106,6 +108,10 @@ fn untold(graph: &Graph, node: NodeId) -> Fate {
 #[derive(Debug)]
 pub struct Earlier {
     plan: Plan,
+    /// The plan as it may be shown, if that is another.
+    shown: Option<Plan>,
+    /// Nothing in it is a secret that nobody can tell any more.
+    all_known: bool,
     graph: Graph,
     fates: Vec<Fate>,
     /// The last attempt of each node that left work.
@@ -121,8 +127,13 @@ impl Earlier {
     /// There is no such run, or its journal or plan cannot be read.
     pub fn load(reader: &Reader, run: &RunId) -> Result<Earlier, RunError> {
         let record = reader.run(run)?;
-        let plan: Plan = serde_json::from_str(&record.run.plan)
-            .map_err(|e| RunError::Earlier { run: run.to_string(), what: e.to_string() })?;
+        let unreadable =
+            |e: serde_json::Error| RunError::Earlier { run: run.to_string(), what: e.to_string() };
+        let plan: Plan = serde_json::from_str(&record.run.plan).map_err(unreadable)?;
+        let hidden = hidden(&record.run.flags).ok();
+        let all_known = hidden.as_ref().is_some_and(|hidden| hidden.repeated(&record.run.plan).all_known);
+        let shown = hidden.filter(|hidden| !hidden.is_empty());
+        let shown = shown.map(|hidden| hidden.show(&record.run.plan)).transpose().map_err(unreadable)?;
         let graph = Graph::build(regatta_plan::lower(&plan).0)?;
         let mut earlier = Earlier {
             fates: (0..graph.len() as u32).map(|i| untold(&graph, NodeId(i))).collect(),
@@ -130,6 +141,8 @@ impl Earlier {
             tried: BTreeMap::new(),
             by_key: BTreeMap::new(),
             plan,
+            shown,
+            all_known,
             graph,
         };
         let run_dir = reader.place().run_dir(run);
@@ -218,6 +231,17 @@ impl Earlier {
     /// Its plan.
     pub(super) fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// A task of its plan, and how it may be shown.
+    pub(super) fn task(&self, node: NodeId) -> (&Task, &Task) {
+        let shown = self.shown.as_ref().unwrap_or(&self.plan);
+        (&self.plan.tasks[node.index()], &shown.tasks[node.index()])
+    }
+
+    /// Every secret that its plan repeats is known, so texts that may repeat it may be told.
+    pub(super) fn all_known(&self) -> bool {
+        self.all_known
     }
 
     /// Its graph.

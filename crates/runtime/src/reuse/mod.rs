@@ -31,6 +31,7 @@ use regatta_engine::report::Digest;
 use regatta_fault as fault;
 use regatta_journal::{Payload, Reader, RunId};
 use regatta_plan::Plan;
+use regatta_plan::model::Task;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
@@ -402,9 +403,15 @@ fn intact(done: &Done, workspace: &Path) -> Result<(), String> {
     }
 }
 
-/// What is journaled of a plan is without secrets.
-fn telling(actions: &Actions) -> impl Fn(String) -> Option<String> {
-    |text| Some(actions.redactor().text(text))
+/// What differs between a task of an earlier run and one of this, in some fields; it is journaled, so it is without secrets.
+fn differing(
+    (earlier, other): (&Earlier, NodeId),
+    (actions, task): (&Actions, &Task),
+    fields: &[&str],
+) -> Result<Vec<String>, serde_json::Error> {
+    let (before, shown) = earlier.task(other);
+    let telling = |text| earlier.all_known().then(|| actions.redactor().text(text));
+    regatta_plan::changed_fields((before, task), shown, (fields, &telling))
 }
 
 /// Why no work of a run is equal to that of a node, as far as the node of the same name tells.
@@ -417,8 +424,7 @@ fn why_not_equal(earlier: &Earlier, actions: &Actions, node: NodeId) -> String {
     if done.key().is_none() {
         return "there no content key was recorded".to_owned();
     }
-    let before = &earlier.plan().tasks[other.index()];
-    match regatta_plan::changed_fields((before, task), &content::FIELDS, &telling(actions)) {
+    match differing((earlier, other), (actions, task), &content::FIELDS) {
         Ok(lines) if !lines.is_empty() => lines.join(", "),
         _ => "a file it reads, a value it refers to or a variable it gets has changed".to_owned(),
     }
@@ -432,8 +438,7 @@ fn same_task<'a>(earlier: &'a Earlier, actions: &Actions, node: NodeId) -> Resul
     let Some(done) = earlier.done(other) else {
         return Err(format!("there it ended as {}", earlier.fates()[other.index()].outcome.name()));
     };
-    let before = &earlier.plan().tasks[other.index()];
-    match regatta_plan::changed_fields((before, task), &FIELDS_APART, &telling(actions)) {
+    match differing((earlier, other), (actions, task), &FIELDS_APART) {
         Ok(lines) if !lines.is_empty() => return Err(lines.join(", ")),
         Ok(_) => {}
         Err(error) => return Err(error.to_string()),
