@@ -52,6 +52,7 @@ impl Script {
             cases: 0,
             here: None,
             next_here: VecDeque::new(),
+            delimiter_end: 0,
         };
         parser.run()?;
         Ok(Script {
@@ -84,6 +85,8 @@ struct ScriptParser<'a> {
     here: Option<Here>,
     /// Those that begin with the next line.
     next_here: VecDeque<Here>,
+    /// Where the delimiter of the last of them ends.
+    delimiter_end: usize,
 }
 
 /// An open parenthesis, and what to come back to at its end.
@@ -112,7 +115,9 @@ impl ScriptParser<'_> {
     fn note_words(&mut self, at: usize) {
         let (before, rest) = (&self.text[..at], &self.text[at..]);
         if rest.starts_with("<<") && self.arithmetic == 0 && !before.ends_with('<') {
-            self.next_here.extend(here_document(rest));
+            let here = here_document(rest);
+            self.delimiter_end = here.as_ref().map_or(self.delimiter_end, |here| at + here.word_end);
+            self.next_here.extend(here);
         }
         let ends = |c: char| c.is_whitespace() || matches!(c, ';' | ')' | '&' | '|');
         // The words come first: what stands before a place may be long.
@@ -141,6 +146,7 @@ impl ScriptParser<'_> {
         if rest.starts_with("$${")
             && let Some(meant) = parse_at(self.text, at + 1).filter(belongs_to_us)
         {
+            self.check_delimiter(&meant)?;
             return Ok(self.text_itself(meant.span, quoted));
         }
         let filled_in = !quoted && matches!(self.quote, Quote::None | Quote::Double);
@@ -153,6 +159,7 @@ impl ScriptParser<'_> {
         if rest.starts_with("${")
             && let Some(reference) = parse_at(self.text, at).filter(belongs_to_us)
         {
+            self.check_delimiter(&reference)?;
             return self.reference(reference, quoted);
         }
         let in_single = self.quote == Quote::Single;
@@ -196,6 +203,15 @@ impl ScriptParser<'_> {
             return at + 2;
         }
         self.text_itself(at + 1..at + 3, false)
+    }
+
+    /// The end of a here-document is told letter by letter.
+    fn check_delimiter(&self, reference: &Ref) -> Result<(), RefError> {
+        if reference.span.start >= self.delimiter_end {
+            return Ok(());
+        }
+        let message = "the shell does not expand references in the delimiter of a here-document".to_owned();
+        Err(RefError { span: reference.span.clone(), message })
     }
 
     /// True inside single quotes that hold a script for another shell.

@@ -11,6 +11,8 @@ const MAX_COMMAND_CHARS: usize = 400;
 /// A here-document.
 pub(super) struct Here {
     pub(super) delimiter: String,
+    /// Where the word ends that tells it, counted from the `<<`.
+    pub(super) word_end: usize,
     /// Its body is not expanded.
     pub(super) quoted: bool,
 }
@@ -34,7 +36,8 @@ pub(super) fn here_document(rest: &str) -> Option<Here> {
         .unwrap_or(word.len());
     let quoted = word[..end].contains(['\'', '"', '\\']);
     let delimiter: String = word[..end].chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect();
-    (!delimiter.is_empty()).then_some(Here { delimiter, quoted })
+    let word_end = rest.len() - word.len() + end;
+    (!delimiter.is_empty()).then_some(Here { delimiter, word_end, quoted })
 }
 
 /// True if what follows this text is a script for a shell: the text behind its `-c`.

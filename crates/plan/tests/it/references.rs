@@ -217,10 +217,14 @@ fn in_a_script_what_begins_as_a_reference_to_a_task_and_is_none_is_an_error() {
         assert_eq!(of(script), Vec::<String>::new(), "{script}");
     }
     // What can be one is told there as ever: nobody would fill it in.
-    for (script, place) in
-        [("echo '${a.result}'", "single quotes"), ("cat <<'E'\n${a.result}\nE", "a quoted here-document")]
-    {
-        let message = format!("the shell does not expand references inside {place}; use double quotes");
+    let delimiter = "in the delimiter of a here-document";
+    for (script, place) in [
+        ("echo '${a.result}'", "inside single quotes; use double quotes"),
+        ("cat <<'E'\n${a.result}\nE", "inside a quoted here-document; use double quotes"),
+        ("cat <<${a.result}\nx\n${a.result}\n", delimiter),
+        ("cat <<-\"$${a.result}\"\nx\n", delimiter),
+    ] {
+        let message = format!("the shell does not expand references {place}");
         assert_eq!(of(script), [format!("RG013 a reference of task `c` cannot be used: {message}")]);
     }
 }
