@@ -236,7 +236,7 @@ fn resume(engine: &Engine) -> Meaning {
     let paused = matches!(engine.state().phase, Phase::Paused(_));
     let mut said = if paused { "the run goes on" } else { "the run is not paused" }.to_owned();
     let mut fed: Vec<Arrival> = paused.then(|| Input::Unpause.into()).into_iter().collect();
-    let again = settling::conflicts(engine);
+    let again: Vec<NodeId> = engine.state().conflicting().collect();
     if !again.is_empty() {
         let name = |node: &NodeId| format!("`{}`", engine.graph().name(*node));
         let names: Vec<String> = again.iter().take(MOST_NAMED).map(name).collect();

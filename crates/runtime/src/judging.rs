@@ -111,6 +111,10 @@ impl Judging {
     /// Begins with what waits, as far as there are cores.
     fn goes_on(&mut self, actions: &Arc<Actions>) {
         self.threads.retain(|thread| !thread.is_finished());
+        if self.waiting.is_empty() {
+            // Asked each turn, and to count cores reads the files of a control group.
+            return;
+        }
         let cores = thread::available_parallelism().map_or(1, usize::from);
         while self.under_way.len() - self.waiting.len() - lock(&self.done).len() < cores {
             let Some(large) = self.waiting.pop_front() else { return };

@@ -128,20 +128,24 @@ impl Decider<'_> {
         number: u32,
         (outcome, cause): (AttemptOutcome, Option<Cause>),
     ) -> bool {
-        let policy = self.graph().policy(node);
         match outcome {
-            AttemptOutcome::Failed | AttemptOutcome::TimedOut => {
-                let again = cause.is_some_and(Cause::retryable) && number < policy.retry.max_attempts;
-                again || cause == Some(Cause::JoinConflict) && policy.asks_on_conflict
-            }
+            AttemptOutcome::Failed | AttemptOutcome::TimedOut => cause.is_some_and(|cause| {
+                let asks = cause == Cause::JoinConflict && self.graph().policy(node).asks_on_conflict;
+                asks || self.may_be_tried_again(node, number, cause)
+            }),
             AttemptOutcome::Succeeded | AttemptOutcome::Cancelled => false,
             AttemptOutcome::Interrupted | AttemptOutcome::Lost | AttemptOutcome::Held => true,
         }
     }
 
+    /// Whether attempts are left after this one, and its cause is one that another may not meet.
+    fn may_be_tried_again(&self, node: NodeId, number: u32, cause: Cause) -> bool {
+        cause.retryable() && number < self.graph().policy(node).retry.max_attempts
+    }
+
     fn attempt_failed(&mut self, node: NodeId, number: u32, (outcome, cause): (AttemptOutcome, Cause)) {
         let retry = self.graph().policy(node).retry;
-        if cause.retryable() && number < retry.max_attempts {
+        if self.may_be_tried_again(node, number, cause) {
             if self.state().closing != Closing::No {
                 return self.stop_node(node);
             }

@@ -63,8 +63,7 @@ impl Decider<'_> {
 
     /// Nodes that wait until a person has resolved what they would begin from: whoever takes the run up looks again.
     fn try_conflicts_again(&mut self) {
-        let waits = |node: &NodeId| matches!(&self.node(*node).state, NodeState::InDoubt(doubt) if doubt.cause == Cause::MergeConflict);
-        let waiting: Vec<NodeId> = self.state().in_doubt().filter(waits).collect();
+        let waiting: Vec<NodeId> = self.state().conflicting().collect();
         for node in waiting {
             self.settle_doubt(node, Answer::Again, false);
         }

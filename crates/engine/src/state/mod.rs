@@ -224,6 +224,13 @@ impl State {
         self.in_doubt.iter().copied()
     }
 
+    /// Nodes that have not begun because what they would begin from conflicts, and a person is to resolve that, ascending.
+    pub fn conflicting(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.in_doubt().filter(|&node| {
+            matches!(&self.node(node).state, NodeState::InDoubt(doubt) if doubt.cause == Cause::MergeConflict)
+        })
+    }
+
     /// True while a ready node waits for leases.
     #[must_use]
     pub fn awaits_leases(&self) -> bool {

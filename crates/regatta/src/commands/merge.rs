@@ -7,9 +7,6 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape;
 use crate::view::{RunView, reader_to_write, writing};
-use regatta_engine::cause::Cause;
-use regatta_engine::ids::NodeId;
-use regatta_engine::state::node::NodeState;
 use regatta_journal::{Reader, Which};
 use regatta_plan::model::Merge;
 use regatta_runtime::landing::{Approval, Report};
@@ -45,9 +42,7 @@ fn go_on(context: &Context, args: &MergeArgs) -> Result<Exit, CliError> {
 /// Whether a task waits because what it would begin from conflicts.
 fn meets_conflicts(reader: &Reader, run: &str) -> Result<bool, CliError> {
     let view = RunView::load(reader, Which::Named(run), &mut |_| {})?;
-    let state = view.engine.state();
-    let waits = |node: NodeId| matches!(&state.node(node).state, NodeState::InDoubt(doubt) if doubt.cause == Cause::MergeConflict);
-    Ok(state.in_doubt().any(waits))
+    Ok(view.engine.state().conflicting().next().is_some())
 }
 
 /// Records a yes or a no to what the run asks, then takes it up.

@@ -74,8 +74,8 @@ tasks:
     assert_eq!(world.read("begun"), "last\n");
 }
 
-#[test]
-fn what_had_ended_well_when_the_run_was_interrupted_is_collected_and_not_repeated() {
+/// A run that is interrupted when a task in a worktree of its own has ended with `code`, and what it left is being collected.
+fn interrupted_while_collected(code: u8, verify: &str) -> World {
     let world = repository();
     let root = world.root().display();
     let plan = format!(
@@ -85,10 +85,12 @@ tasks:
   - id: big
     isolation: worktree
     effect: idempotent
+    verify: {verify}
     run: |
       echo begun >>'{root}/begun'
       head -c 40000000 /dev/urandom >large
       test $(wc -l <'{root}/begun') -gt 1 || echo $$ >'{root}/gate'
+      exit {code}
   - {{ id: first, effect: idempotent, run: 'read big <gate; while kill -0 $big; do sleep 0.01; done' }}
   - {{ id: second, needs: [first], effect: idempotent, run: 'test -e heard || {{ touch heard; echo second >told; exec sleep 60; }}' }}
 "
@@ -100,6 +102,12 @@ tasks:
     assert_eq!(world.hear("told"), "second");
     signal(&child, Signal::INT);
     assert_eq!(ends(&mut child), Some(130));
+    world
+}
+
+#[test]
+fn what_had_ended_well_when_the_run_was_interrupted_is_collected_and_not_repeated() {
+    let world = interrupted_while_collected(0, "[]");
     world.regatta(&["resume"]).exits(0);
     assert_eq!(world.read("begun"), "begun\n");
 }
@@ -123,32 +131,7 @@ fn all_that_a_red_verify_said_stands_in_the_next_prompt_also_where_it_is_much() 
 
 #[test]
 fn who_failed_when_the_run_was_interrupted_has_failed_also_where_it_would_have_been_verified() {
-    let world = repository();
-    let root = world.root().display();
-    let plan = format!(
-        "version: 1
-limits: {{ max_parallel: 3 }}
-tasks:
-  - id: big
-    isolation: worktree
-    effect: idempotent
-    verify: ['true']
-    run: |
-      echo begun >>'{root}/begun'
-      head -c 40000000 /dev/urandom >large
-      echo $$ >'{root}/gate'
-      exit 1
-  - {{ id: first, effect: idempotent, run: 'read big <gate; while kill -0 $big; do sleep 0.01; done' }}
-  - {{ id: second, needs: [first], effect: idempotent, run: 'test -e heard || {{ touch heard; echo second >told; exec sleep 60; }}' }}
-"
-    );
-    world.write("plan.yaml", &plan);
-    world.fifo("gate");
-    world.fifo("told");
-    let mut child = world.start(&["run", "plan.yaml"]);
-    assert_eq!(world.hear("told"), "second");
-    signal(&child, Signal::INT);
-    assert_eq!(ends(&mut child), Some(130));
+    let world = interrupted_while_collected(1, "['true']");
     let status = world.regatta(&["status", "--json"]).json();
     assert_eq!(status["tasks"]["big"]["status"], "failed", "{status}");
     world.regatta(&["resume"]).exits(1);

@@ -78,12 +78,6 @@ fn decide(
     Ok((Arrival { input, payloads }, format!("passes gate `{}`", asked.gate)))
 }
 
-/// Tasks that have not begun because what they would begin from conflicts, and a person is to resolve that.
-pub(super) fn conflicts(engine: &Engine) -> Vec<NodeId> {
-    let waits = |node: &NodeId| matches!(&engine.state().node(*node).state, NodeState::InDoubt(doubt) if doubt.cause == Cause::MergeConflict);
-    engine.state().in_doubt().filter(waits).collect()
-}
-
 /// An answer about a task in doubt.
 ///
 /// # Errors
