@@ -14,9 +14,22 @@ const LEAST_BYTES: u64 = 64 << 10;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Lack {
     /// For people.
-    pub hint: String,
+    pub said: String,
     /// There is no room now: to go on is of no use before there is.
     pub is_full: bool,
+}
+
+impl Lack {
+    /// The same with what a client of `regatta mcp` may do then.
+    #[must_use]
+    pub fn hint(&self, run_id: &str) -> String {
+        let then = if self.is_full {
+            format!(", then `regatta resume {run_id}` or `run_resume`")
+        } else {
+            String::new()
+        };
+        format!("{}{then}", self.said)
+    }
 }
 
 /// What is to be said of a run that nobody orchestrates; nothing where no disk is why. `dir` is where it is kept.
@@ -25,20 +38,17 @@ pub fn lack(view: &RunView, dir: &Path) -> Option<Lack> {
     if view.status() != "interrupted" {
         return None;
     }
-    let run_id = view.record.summary.run_id.as_str();
     let by_disk =
         |failure: &Failure| matches!(failure, Failure::Attempt { cause: Some(Cause::DiskFull), .. });
     let task = view.failures.iter().find(|(_, failure)| by_disk(failure)).map(|(node, _)| *node);
     let of_task = task.map(|node| format!("task `{}` could not write: ", view.engine.graph().name(node)));
     if let Some(left) = left(dir).filter(|left| *left < LEAST_BYTES) {
         let (of_task, dir) = (of_task.unwrap_or_default(), escape_path(dir));
-        let hint = format!(
-            "{of_task}the disk is full ({left} bytes left for `{dir}`); make room first, then `regatta resume {run_id}` or `run_resume`"
-        );
-        return Some(Lack { hint, is_full: true });
+        let said = format!("{of_task}the disk is full ({left} bytes left for `{dir}`); make room first");
+        return Some(Lack { said, is_full: true });
     }
-    let hint = format!("{}the disk was full; it goes on as far as there is room", of_task?);
-    Some(Lack { hint, is_full: false })
+    let said = format!("{}the disk was full; it goes on as far as there is room", of_task?);
+    Some(Lack { said, is_full: false })
 }
 
 /// Bytes that can still be written, none where no file can be made; `None` if nobody can tell.

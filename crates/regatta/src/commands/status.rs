@@ -7,6 +7,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::escape::escape;
 use crate::render::{count, escalations, landing, questions, standing, summary};
+use crate::room::{self, Lack};
 use crate::view::{RunView, reader, status, store_error};
 use regatta_journal::{Holder, Reader, RunSummary, Which, rfc3339};
 use regatta_runtime::control;
@@ -36,7 +37,8 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
     }
     let said =
         std::fs::read_to_string(reader.place().run_dir(&view.record.summary.run_id).join(DETACHED_LOG));
-    out(&text(&view, view.live_children(&reader), &said.unwrap_or_default()));
+    let lack = room::lack(&view, reader.place().home());
+    out(&text(&view, (view.live_children(&reader), lack.as_ref()), &said.unwrap_or_default()));
     Ok(Exit::Success)
 }
 
@@ -48,6 +50,8 @@ pub fn facts(reader: &Reader, view: &RunView) -> Value {
     if view.status() == "interrupted" {
         facts["live_children"] = view.live_children(reader).into();
     }
+    let lack = room::lack(view, reader.place().home());
+    lack.into_iter().for_each(|lack| facts["hint"] = lack.said.into());
     facts["plan_name"] = view.record.summary.plan_name.as_str().into();
     facts["orchestrator"] =
         view.holder.as_ref().map_or(json!(null), |h| json!({ "pid": h.pid, "host": h.host }));
@@ -78,7 +82,7 @@ fn head(summary: &RunSummary, status: &str, holder: Option<&Holder>) -> String {
     text
 }
 
-fn text(view: &RunView, live: u64, said: &str) -> String {
+fn text(view: &RunView, (live, lack): (u64, Option<&Lack>), said: &str) -> String {
     let mut text = head(&view.record.summary, view.status(), view.holder.as_ref());
     text.push_str(&standing::tasks(view.stand()));
     for line in said.lines().filter(|_| view.holder.is_none()).take(MAX_SAID) {
@@ -99,6 +103,7 @@ fn text(view: &RunView, live: u64, said: &str) -> String {
             let go = if live == 1 { "goes" } else { "go" };
             text.push_str(&format!("  {} {go} on without an orchestrator\n", count(live, "attempt")));
         }
+        text.extend(lack.map(|lack| format!("  {}\n", lack.said)));
         text.push_str(&summary::next(view));
     }
     text

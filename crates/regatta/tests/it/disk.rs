@@ -81,6 +81,10 @@ tasks:
     let said = world.regatta(&["--workspace", "small", "run", "plan.yaml"]).exits(4);
     assert!(said.err.contains("the disk is full") && said.err.contains("make room"), "{}", said.err);
     assert!(said.err.contains("task `a`"), "{}", said.err);
+    let stands = world.regatta(&["--workspace", "small", "status"]).exits(0).out;
+    assert!(stands.contains("  the disk is full (") && stands.contains("); make room first\n"), "{stands}");
+    let facts = world.regatta(&["--workspace", "small", "status", "--json"]).exits(0).json();
+    assert!(facts["hint"].as_str().unwrap().contains("the disk is full"), "{facts:#}");
     small.free();
     world.write("go", "");
     let summary = world.regatta(&["--workspace", "small", "resume", "--json"]).exits(0).json();

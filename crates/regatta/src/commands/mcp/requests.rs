@@ -121,7 +121,7 @@ pub(super) fn after_room(
     next: Option<Value>,
 ) -> Option<Value> {
     let Some(lack) = room::lack(view, &desk.context.workspace) else { return next };
-    value["hint"] = lack.hint.into();
+    value["hint"] = lack.hint(view.record.summary.run_id.as_str()).into();
     next.filter(|_| !lack.is_full)
 }
 

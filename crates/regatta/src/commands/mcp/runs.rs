@@ -315,12 +315,12 @@ pub(super) fn run_resume(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer
             let view = RunView::load(&reader, Which::Named(id.as_str()), &mut |_| {})?;
             let lack = room::lack(&view, &desk.context.workspace);
             if let Some(lack) = lack.as_ref().filter(|lack| lack.is_full) {
-                return Err(Refused::new(format!("run {id} cannot go on: {}", lack.hint)));
+                return Err(Refused::new(format!("run {id} cannot go on: {}", lack.hint(id.as_str()))));
             }
             run::take_up(desk.context, id.as_str(), None)?;
             let mut value = json!({ "run_id": id.as_str() });
             let asks = waits::tell(&view, &mut value);
-            lack.into_iter().for_each(|lack| value["hint"] = lack.hint.into());
+            lack.into_iter().for_each(|lack| value["hint"] = lack.hint(id.as_str()).into());
             let doubts = value["doubts"].as_array().map_or(0, Vec::len);
             value["said"] = match doubts as u64 {
                 0 if asks => "it goes on as far as a person has done their part: see `hint`".to_owned(),
