@@ -133,7 +133,7 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     fn tell(&self, plan: &Plan) -> Outcome<i32> {
-        let said = self.place.say(&["run", "plan.yaml"], &self.env(Story::Run))?;
+        let mut said = self.place.say(&["run", "plan.yaml"], &self.env(Story::Run))?;
         let mut code = judge_code("run", &said)?;
         let before = self.place.read("trace.Run.keeper");
         self.place.write("trace.half", &before)?;
@@ -151,10 +151,11 @@ impl Teller<'_> {
                 code = judge_code("run", &self.place.say(&["run", "plan.yaml"], &Env::new())?)?;
                 continue;
             };
-            let said = self.place.say(&["resume", &run], &self.env(Story::Resume))?;
+            said = self.place.say(&["resume", &run], &self.env(Story::Resume))?;
             code = judge_code("resume", &said)?;
         }
-        Err("the run does not come to its end".to_owned())
+        let Said { code, out, err } = said;
+        Err(format!("the run does not come to its end; the last `resume` ended with {code:?}\n{out}{err}"))
     }
 
     /// What is armed in a step.

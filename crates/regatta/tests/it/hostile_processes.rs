@@ -35,9 +35,9 @@ fn a_child_that_stops_itself_is_ended_by_its_timeout_all_the_same() {
         "version: 1
 timeout: { grace: 100ms }
 tasks:
-  - { id: leader, timeout: { attempt: 200ms }, run: 'echo $$ >pid1; kill -STOP $$; touch went-on' }
+  - { id: leader, timeout: { attempt: 1s }, run: 'echo $$ >pid1; kill -STOP $$; touch went-on' }
   - id: tree
-    timeout: { attempt: 200ms }
+    timeout: { attempt: 1s }
     run: 'sh -c ''echo $$ >pid2; kill -STOP $$; touch went-on'' & setsid sh -c ''echo $$ >pid3; kill -STOP $$; touch went-on'' & kill -STOP $$'
   - { id: next, needs: [leader, tree], run: 'true' }
 ",

@@ -325,7 +325,7 @@ fn an_attempt_that_a_signal_or_its_timeout_ended_is_gone_on_with() {
     assert_eq!(crate::world::ends(&mut run), Some(130));
     world.regatta(&["resume"]).exits(0);
     assert_eq!(changed(&world, "a"), "one.txt two.txt");
-    let world = one("timeout: { attempt: 1500ms, grace: 100ms }\n", KEPT, script);
+    let world = one("timeout: { attempt: 4s, grace: 100ms }\n", KEPT, script);
     world.regatta(&["run", "plan.yaml"]).exits(0);
     assert_eq!(changed(&world, "a"), "one.txt two.txt");
     assert_eq!(ends(&world, "a")[0]["kind"], "dispatch_timed_out");

@@ -168,7 +168,7 @@ fn a_result_larger_than_the_journal_takes_is_a_blob_and_one_beyond_the_bound_fai
 fn a_timeout_stops_the_work_of_the_server_and_all_that_it_started_and_the_next_call_has_a_new_one() {
     let world = world(
         "",
-        "  - { id: a, tool: s/slow, params: { up: up }, timeout: { attempt: 4s } }
+        "  - { id: a, tool: s/slow, params: { up: up }, timeout: { attempt: 8s } }
   - { id: b, run: 'true' }
   - { id: c, tool: s/text, needs: [a], allow_skipped: true }
   - { id: d, tool: s/text, when: 'tasks[\"a\"].status == \"timed_out\"' }\n",

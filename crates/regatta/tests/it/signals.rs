@@ -231,7 +231,7 @@ fn what_ended_while_the_orchestrator_stood_still_had_ended_before_it_was_late_or
         let world = World::with(
             "version: 1
 tasks:
-  - { id: pay, effect: at-most-once, timeout: { attempt: 3s }, retry: { max_attempts: 2, backoff: 10ms }, run: 'echo $$ >gate; read go <go; echo paid >>paid' }
+  - { id: pay, effect: at-most-once, timeout: { attempt: 8s }, retry: { max_attempts: 2, backoff: 10ms }, run: 'echo $$ >gate; read go <go; echo paid >>paid' }
   - { id: after, needs: [pay], effect: idempotent, run: 'echo after >after' }
 ",
         );
@@ -246,7 +246,7 @@ tasks:
             signal(&child, Signal::INT);
         } else {
             // Its time passes.
-            let mut time = world.program("sleep", &["3.2"]).spawn().unwrap();
+            let mut time = world.program("sleep", &["8.2"]).spawn().unwrap();
             assert_eq!(ends(&mut time), Some(0));
         }
         signal(&child, Signal::CONT);

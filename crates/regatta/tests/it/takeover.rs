@@ -211,7 +211,7 @@ fn an_attempt_timeout_is_kept_while_nobody_looks() {
     let world = World::with(
         "version: 1
 tasks:
-  - { id: slow, timeout: { attempt: 700ms, grace: 100ms }, run: 'echo $$ >pid.tmp; mv pid.tmp pid; echo up >up; exec sleep 300' }
+  - { id: slow, timeout: { attempt: 3s, grace: 100ms }, run: 'echo $$ >pid.tmp; mv pid.tmp pid; echo up >up; exec sleep 300' }
 ",
     );
     world.fifo("up");

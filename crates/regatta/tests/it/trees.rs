@@ -29,7 +29,7 @@ limits: { max_parallel: 1 }
 tasks:
   - id: stubborn
     priority: P0
-    timeout: { attempt: 200ms, grace: 200ms }
+    timeout: { attempt: 1s, grace: 200ms }
     run: |
       trap '' TERM
       (trap '' TERM; setsid sh -c 'trap \"\" TERM; echo $$ >grandchild; while :; do sleep 1; done') &
