@@ -147,8 +147,8 @@ pub enum StoreError {
         /// What SQLite says.
         source: rusqlite::Error,
     },
-    /// Another process removes runs.
-    #[error("another process removes runs: it has `{}`", shown(path))]
+    /// Another process removes runs, or takes one of them up that is not to be removed meanwhile.
+    #[error("another process removes runs, or makes one from an earlier one: it has `{}`", shown(path))]
     Removing {
         /// The lock file.
         path: PathBuf,

@@ -134,11 +134,13 @@ pub fn is_own_output(path: &Path) -> bool {
     is_stream(path) && is_ours(path, rustix::stdio::stdout())
 }
 
+/// Nobody reads `/dev/null`, also where ours leads there: that it is said twice disturbs nobody.
 fn is_ours(path: &Path, own: BorrowedFd<'_>) -> bool {
-    let same = |meta: fs::Metadata| {
-        rustix::fs::fstat(own).is_ok_and(|own| (own.st_dev, own.st_ino) == (meta.dev(), meta.ino()))
-    };
-    fs::metadata(path).is_ok_and(same)
+    let Ok(meta) = fs::metadata(path) else { return false };
+    let nowhere = fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == meta.rdev());
+    let is_device = meta.file_type().is_char_device();
+    let same = |own: rustix::fs::Stat| (own.st_dev, own.st_ino) == (meta.dev(), meta.ino());
+    !(is_device && nowhere) && rustix::fs::fstat(own).is_ok_and(same)
 }
 
 /// Where a path leads, whether anything is there or not.

@@ -37,9 +37,10 @@ pub struct Overrides {
     /// What of earlier runs may stand for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reuse: Option<Reuse>,
-    /// The run that it takes back: what that knew to be a secret is one here, too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
+    /// The run that it takes back, or whose equal work it takes over, and those before that one: what they knew to be
+    /// a secret is one here, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<String>,
 }
 
 /// The settings that an option and a variable set: path of the key, option, variable.
@@ -137,10 +138,10 @@ fn from_variables(context: &Context) -> Result<CapArgs, CliError> {
 }
 
 impl Overrides {
-    /// Of a run that takes back another one.
+    /// Of a run that knows the secrets of earlier ones, and is told nothing else.
     #[must_use]
-    pub fn after(run: &str) -> Overrides {
-        Overrides { after: Some(run.to_owned()), ..Overrides::default() }
+    pub fn after(earlier: Vec<String>) -> Overrides {
+        Overrides { earlier, ..Overrides::default() }
     }
 
     /// From options, or variables in their form; `name` says what number n of [`SET_BY`] is called.

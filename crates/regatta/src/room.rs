@@ -4,6 +4,8 @@
 
 use crate::view::{Failure, RunView};
 use regatta_engine::cause::Cause;
+use regatta_engine::ids::NodeId;
+use regatta_journal::Reader;
 use regatta_runtime::escape::escape_path;
 use std::path::Path;
 
@@ -32,15 +34,22 @@ impl Lack {
     }
 }
 
-/// What is to be said of a run that nobody orchestrates; nothing where no disk is why. `dir` is where it is kept.
+/// What is to be said of a run that nobody orchestrates; nothing where no disk is why.
 #[must_use]
-pub fn lack(view: &RunView, dir: &Path) -> Option<Lack> {
+pub fn lack(reader: &Reader, view: &RunView) -> Option<Lack> {
     if view.status() != "interrupted" {
         return None;
     }
+    let dir = reader.place().home();
     let by_disk =
         |failure: &Failure| matches!(failure, Failure::Attempt { cause: Some(Cause::DiskFull), .. });
-    let task = view.failures.iter().find(|(_, failure)| by_disk(failure)).map(|(node, _)| *node);
+    // Who works again, or has ended otherwise, had room since.
+    let stands = |node: &NodeId| {
+        let node = view.engine.state().node(*node);
+        node.live().is_none() && !node.is_settled()
+    };
+    let task = view.failures.iter().find(|(node, failure)| stands(node) && by_disk(failure));
+    let task = task.map(|(node, _)| *node);
     let of_task = task.map(|node| format!("task `{}` could not write: ", view.engine.graph().name(node)));
     if let Some(left) = left(dir).filter(|left| *left < LEAST_BYTES) {
         let (of_task, dir) = (of_task.unwrap_or_default(), escape_path(dir));

@@ -7,6 +7,7 @@ use crate::context::{Context, err, out};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::http::token;
+use crate::overrides::Overrides;
 use crate::parallel;
 use crate::render::live::{Kind, Live, Screen};
 use crate::render::standing::Standing;
@@ -27,7 +28,6 @@ use regatta_runtime::observer::{Observer, Told};
 use regatta_runtime::on_end;
 use regatta_runtime::orchestrator::{Left, Machine, Orchestrator, Work};
 use regatta_runtime::owner::raise_open_files;
-use regatta_runtime::reuse::Reuse;
 use regatta_runtime::run_error::RunError;
 use regatta_runtime::vault::{Vault, VaultError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -198,7 +198,7 @@ fn with_tokens(mut vault: Vault) -> Vault {
 }
 
 /// As [`vault`], for a plan that goes on with what a run of it left: what that run knew to be a secret is one, though its value
-/// may be another now. So it is with the run whose work it takes over. Beside it lines for people, of what nobody can tell.
+/// may be another now. So it is with the runs before it. Beside it lines for people, of what nobody can tell.
 ///
 /// # Errors
 /// As [`vault`], or the journal cannot be read.
@@ -222,51 +222,45 @@ pub fn fetched_after(
     known_before(context, with_tokens(fetched), record)
 }
 
-/// As [`vault`], for a new plan that takes over work of another run, if it does. Beside it lines for people.
+/// As [`vault`], for a new run with these overrides, which name the runs before it. Beside it lines for people.
 ///
 /// # Errors
 /// As [`vault_after`].
-pub fn vault_reusing(
+pub fn vault_over(
     context: &Context,
     plan: &Plan,
-    reuse: Option<&Reuse>,
+    overrides: &Overrides,
 ) -> Result<(Vault, Vec<String>), CliError> {
     let mut vault = vault(context, plan)?;
-    let warnings = hide_reused(context, &mut vault, reuse)?;
+    let warnings = hide_earlier(context, &mut vault, &overrides.earlier)?;
     Ok((vault, warnings))
 }
 
-/// Hides what a run knew to be a secret, that whose work it takes over, and the run that it took back, and so on.
+/// Hides what a run knew to be a secret, and what those before it knew.
 fn known_before(
     context: &Context,
     mut vault: Vault,
     record: &RunRecord,
 ) -> Result<(Vault, Vec<String>), CliError> {
-    let mut warnings = hide_reused(context, &mut vault, view::reuse_of(record).as_ref())?;
+    let mut warnings = hide_earlier(context, &mut vault, &view::earlier_than(record))?;
     warnings.extend(hide_repeated(&mut vault, record));
-    let mut next = view::run_before(record).map(|run| (run, record.summary.seq));
-    while let Some((run, seq)) = next.take() {
-        if let Some(before) = still_there(context, &run)?.filter(|before| before.summary.seq < seq) {
-            warnings.extend(hide_repeated(&mut vault, &before));
-            next = view::run_before(&before).map(|run| (run, before.summary.seq));
-        }
-    }
     Ok((vault, warnings))
 }
 
-fn hide_reused(context: &Context, vault: &mut Vault, reuse: Option<&Reuse>) -> Result<Vec<String>, CliError> {
-    let Some(reuse) = reuse else { return Ok(Vec::new()) };
-    let earlier = still_there(context, &RunId::new(reuse.run()).map_err(store_error)?)?;
-    Ok(earlier.and_then(|earlier| hide_repeated(vault, &earlier)).into_iter().collect())
-}
-
-/// The record of an earlier run. With one that is gone went all that could be told of it.
-fn still_there(context: &Context, run: &RunId) -> Result<Option<RunRecord>, CliError> {
-    match view::reader(&context.workspace)?.run(run) {
-        Ok(record) => Ok(Some(record)),
-        Err(StoreError::NoSuchRun { .. }) => Ok(None),
-        Err(error) => Err(store_error(error)),
+fn hide_earlier(context: &Context, vault: &mut Vault, earlier: &[String]) -> Result<Vec<String>, CliError> {
+    let mut warnings = Vec::new();
+    for run in earlier {
+        let id = RunId::new(run).map_err(store_error)?;
+        match view::reader(&context.workspace)?.run(&id) {
+            Ok(record) => warnings.extend(hide_repeated(vault, &record)),
+            Err(StoreError::NoSuchRun { .. }) => warnings.push(format!(
+                "warning: run {run} is gone, and with it what it knew to be secret; \
+                 a value that has changed since is not hidden\n"
+            )),
+            Err(error) => return Err(store_error(error)),
+        }
     }
+    Ok(warnings)
 }
 
 /// Has redacted what the plan of a run repeats of secrets; a line for people if some of that cannot be told.

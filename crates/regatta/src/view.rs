@@ -23,7 +23,6 @@ use regatta_runtime::keeper;
 use regatta_runtime::landing::{Approval, Report as Landing};
 use regatta_runtime::metrics::Metrics;
 use regatta_runtime::owner::live_attempts;
-use regatta_runtime::reuse::Reuse;
 use regatta_runtime::told_plan::hidden;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -177,17 +176,18 @@ pub fn lent_servers(record: &RunRecord) -> BTreeSet<String> {
     serde_json::from_str::<Flags>(&record.run.flags).unwrap_or_default().lent
 }
 
-/// The run that a run is about, beside those that it goes on with: what that knew to be a secret is one for it.
+/// Ids of the runs before the one of a record of whose secrets it must know, the nearest first.
 #[must_use]
-pub fn run_before(record: &RunRecord) -> Option<RunId> {
-    let overrides: Overrides = serde_json::from_str(&record.run.config).ok()?;
-    RunId::new(&overrides.after?).ok()
+pub fn earlier_than(record: &RunRecord) -> Vec<String> {
+    serde_json::from_str::<Overrides>(&record.run.config).unwrap_or_default().earlier
 }
 
-/// The run whose work the run of a record may take over.
+/// The same for a run that takes it back, or takes over its work under another plan: it is one of them.
 #[must_use]
-pub fn reuse_of(record: &RunRecord) -> Option<Reuse> {
-    serde_json::from_str::<Overrides>(&record.run.config).ok()?.reuse
+pub fn earlier_than_next(record: &RunRecord) -> Vec<String> {
+    let mut earlier = vec![record.summary.run_id.to_string()];
+    earlier.extend(earlier_than(record));
+    earlier
 }
 
 /// What of the flags of a record is asked for here.

@@ -15,6 +15,8 @@ use std::collections::BTreeSet;
 impl Orchestrator {
     /// Meets the keeper and finds out what became of what was in flight.
     pub(crate) fn take_up(&mut self) -> Result<(), RunError> {
+        // What had ended is collected now, before the first turn.
+        self.local.wall_ms = wall_ms();
         let found = self.meet()?;
         if self.engine.state().phase == Phase::New {
             self.first.push(Input::Begin.into());

@@ -42,7 +42,7 @@ pub enum Kept {
     Lives,
     /// It holds leases or waits for some.
     Leases,
-    /// A run that has not ended takes outcomes of it.
+    /// A run that has not ended takes outcomes of it, or takes it back.
     NeededBy(RunId),
     /// A run that is kept has taken cached outcomes of it, so the next one may too.
     CachedFor(RunId),
@@ -158,7 +158,7 @@ fn keep_one(found: &mut Found) {
     }
 }
 
-/// Runs of which others take outcomes.
+/// Runs that others need: they take outcomes of them, or must know their secrets.
 fn needed(
     reader: &Reader,
     runs: &[RunSummary],

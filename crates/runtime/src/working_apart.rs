@@ -61,8 +61,10 @@ impl Local {
         let Some(apart) = self.apart.as_mut() else { return false };
         let Some(flight) = apart.in_flight.get_mut(&attempt) else { return false };
         flight.ending = true;
-        // It has not ended well before it was verified.
-        if matches!(flight.stage, Stage::Verifying(..)) {
+        // It has not ended well before it was verified; a command that has ended is only being kept.
+        if let Stage::Verifying(n, _) = &flight.stage
+            && self.jobs.contains_key(&kept_id::step(epoch, attempt, kept_id::VERIFY + n))
+        {
             self.unasked.forget(attempt.0);
         }
         let step = match &flight.stage {
@@ -357,7 +359,10 @@ impl Local {
         let last = own.is_none_or(|own| usize::from(n) + 1 >= own.verify.len());
         let message = match failed {
             None if last || !ending => return self.next_verify(kept, collected, n + 1),
-            None => format!("it was ended before command {} of `verify`", n + 2),
+            None => {
+                self.unasked.forget(kept.job.attempt.0);
+                format!("it was ended before command {} of `verify`", n + 2)
+            }
             Some(how) => format!("command {} of `verify` failed: {how}", n + 1),
         };
         self.finish_apart(kept, Some(collected), Some(Finding { cause: Cause::Verify, message }));

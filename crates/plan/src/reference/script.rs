@@ -46,7 +46,7 @@ impl Script {
             dotted: vec![],
             is_script: false,
             quote: Quote::None,
-            in_backquotes: false,
+            backquoted: None,
             stack: vec![],
             arithmetic: 0,
             cases: 0,
@@ -73,8 +73,9 @@ struct ScriptParser<'a> {
     /// What stands in these single quotes is for another shell.
     is_script: bool,
     quote: Quote,
-    /// Between backquotes: the text is read twice, and of what is escaped the first reading leaves less.
-    in_backquotes: bool,
+    /// Between backquotes, and what to come back to behind them: the text is read twice, and of what is escaped the first
+    /// reading leaves less.
+    backquoted: Option<Quote>,
     /// Open parentheses.
     stack: Vec<Paren>,
     /// How many of them are `((`.
@@ -177,7 +178,11 @@ impl ScriptParser<'_> {
         if escaped {
             length += rest[1..].chars().next().map_or(0, char::len_utf8);
         } else if c == '`' && filled_in {
-            self.in_backquotes = !self.in_backquotes;
+            // A command begins there, whatever is around it.
+            match self.backquoted.take() {
+                Some(around) => self.quote = around,
+                None => self.backquoted = Some(std::mem::replace(&mut self.quote, Quote::None)),
+            }
         } else if self.here.is_none() {
             self.requote(c, at);
         }
@@ -189,7 +194,7 @@ impl ScriptParser<'_> {
     fn text_itself(&mut self, span: Span, in_literal: bool) -> usize {
         let filled_in = matches!(self.quote, Quote::None | Quote::Double) || self.is_inner();
         if filled_in && !in_literal {
-            self.script.push_str(if self.in_backquotes { "\\\\" } else { "\\" });
+            self.script.push_str(if self.backquoted.is_some() { "\\\\" } else { "\\" });
         }
         self.script.push_str(&self.text[span.clone()]);
         span.end

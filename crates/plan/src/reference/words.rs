@@ -1,10 +1,12 @@
 //! Words of the shell that say how what follows them is read: commands, here-documents, scripts for other shells.
 
 /// Programs that read a script behind `-c`.
-const SHELLS: [&str; 14] = [
-    "$SHELL", "${SHELL}", "ash", "bash", "busybox", "dash", "flock", "ksh", "mksh", "rbash", "runuser", "sh",
-    "su", "zsh",
+const SHELLS: [&str; 19] = [
+    "$BASH", "${BASH}", "$SHELL", "${SHELL}", "ash", "bash", "busybox", "dash", "fish", "flock", "ksh",
+    "mksh", "rbash", "runuser", "script", "sg", "sh", "su", "zsh",
 ];
+/// Programs that read something else behind it; one of the others may start them.
+const OTHERS: [&str; 6] = ["psql", "pypy", "pypy3", "python", "python2", "python3"];
 /// So far back the program is sought that gets an option.
 const MAX_COMMAND_CHARS: usize = 400;
 
@@ -51,10 +53,14 @@ pub(super) fn is_for_a_shell(before: &str) -> bool {
     }
     let from = before.char_indices().rev().nth(MAX_COMMAND_CHARS).map_or(0, |(at, _)| at);
     let ends = |c: char| matches!(c, ';' | '|' | '&' | '(' | '`' | '\n');
-    let command = before[from..].rsplit(ends).next().unwrap_or_default();
-    let program = |word: &str| {
-        let word = word.trim_matches(['"', '\'']);
-        !word.contains('=') && SHELLS.contains(&word.rsplit('/').next().unwrap_or_default())
-    };
-    command.split_whitespace().any(program)
+    // A line may go on in the next one.
+    let text = before[from..].replace("\\\n", " ");
+    let command = text.rsplit(ends).next().unwrap_or_default();
+    let words = command.split_whitespace().rev().map(|word| word.trim_matches(['"', '\'']));
+    let mut programs =
+        words.filter(|word| !word.contains('=')).map(|word| word.rsplit('/').next().unwrap_or_default());
+    // The nearest one gets the option.
+    programs
+        .find(|name| SHELLS.contains(name) || OTHERS.contains(name))
+        .is_some_and(|name| SHELLS.contains(&name))
 }

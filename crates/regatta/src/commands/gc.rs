@@ -109,7 +109,7 @@ fn why(kept: &Kept) -> (&'static str, String) {
         Kept::Open => ("open", "has not ended".to_owned()),
         Kept::Lives => ("alive", "a process of it lives".to_owned()),
         Kept::Leases => ("leases", "holds leases".to_owned()),
-        Kept::NeededBy(run) => ("needed", format!("run {run}, which has not ended, takes outcomes of it")),
+        Kept::NeededBy(run) => ("needed", format!("run {run}, which has not ended, needs it")),
         Kept::CachedFor(run) => ("cache", format!("run {run} took cached outcomes of it")),
         Kept::Newest => ("newest", "among the newest".to_owned()),
         Kept::Recent => ("recent", "ended lately".to_owned()),
@@ -119,7 +119,7 @@ fn why(kept: &Kept) -> (&'static str, String) {
         Kept::Changed(NotRemoved::Gone) => ("gone", "somebody else removed it".to_owned()),
         Kept::Changed(NotRemoved::Open) => ("open", "has not ended".to_owned()),
         Kept::Changed(NotRemoved::Held) => ("alive", "somebody holds it".to_owned()),
-        Kept::Changed(NotRemoved::Needed) => ("needed", "a new run takes outcomes of it".to_owned()),
+        Kept::Changed(NotRemoved::Needed) => ("needed", "a new run needs it".to_owned()),
     }
 }
 

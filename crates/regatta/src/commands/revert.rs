@@ -13,7 +13,7 @@ use crate::render::escape::escape;
 use crate::render::landing;
 use crate::session::{self, Show};
 use crate::source::Source;
-use crate::view::{RunView, lent_servers, plan_to_run, reader, store_error};
+use crate::view::{RunView, earlier_than_next, lent_servers, plan_to_run, reader, store_error};
 use regatta_journal::{Keeping, Reader, Which};
 use regatta_plan::{Defaults, Format, Given, Plan};
 use regatta_runtime::git::{Git, GitError, Merged, Oid, Repo};
@@ -84,7 +84,7 @@ pub fn run(context: &Context, args: &RevertArgs) -> Result<Exit, CliError> {
     let text = String::from_utf8_lossy(&text).into_owned();
     let lent = lent_servers(&view.record);
     let source = Source { plan, text, path: None, defaults: Defaults::default(), lent };
-    let overrides = Overrides::after(id.as_str());
+    let overrides = Overrides::after(earlier_than_next(&view.record));
     run::check_repository(context, &source.plan)?;
     if !args.json && !args.detach {
         let count = crate::render::count(commits.len() as u64, "commit");

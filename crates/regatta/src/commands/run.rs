@@ -20,7 +20,7 @@ use crate::view::{self, store_error};
 use regatta_engine::build::GraphError;
 use regatta_engine::graph::Graph;
 use regatta_engine::schedule;
-use regatta_journal::{Journal, Keeping, NewRun, RunId, RunJournal, RunState, Which};
+use regatta_journal::{Journal, Keeping, NewRun, RunId, RunJournal, RunRecord, RunState, Which};
 use regatta_plan::model::Unbuilt;
 use regatta_plan::{Part, Plan};
 use regatta_runtime::driven::Drivers;
@@ -52,11 +52,14 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     // Until the record of this run names the earlier one, nothing else keeps it.
     let keeping =
         args.reuse.as_ref().map(|_| Keeping::begin(&context.workspace)).transpose().map_err(store_error)?;
-    let reuse = args.reuse.as_deref().map(|run| earlier(context, run)).transpose()?;
+    let earlier = args.reuse.as_deref().map(|run| earlier(context, run)).transpose()?;
     let show = if args.json { Show::Json } else { Show::People };
     let mut source = source::load(context, &args.plan, &inputs, show)?;
     let mut overrides = asked.of(&source.plan)?;
-    overrides.reuse = reuse;
+    if let Some(earlier) = &earlier {
+        overrides.reuse = Some(Reuse::Content { run: earlier.summary.run_id.to_string() });
+        overrides.earlier = view::earlier_than_next(earlier);
+    }
     let part = source::part_asked(&args.part);
     source.plan = source::part(source.plan, part.as_ref())?;
     refuse_unassigned(&source.plan)?;
@@ -73,7 +76,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<Exit, CliError> {
     if let Some(line) = conflicts::line(&regatta_plan::conflicts(&plan), &args.plan) {
         err(&line);
     }
-    let (vault, open) = session::vault_reusing(context, &plan, overrides.reuse.as_ref())?;
+    let (vault, open) = session::vault_over(context, &plan, &overrides)?;
     let state_file = state_view::asked(context, args.state_file.as_ref())?;
     let asked = (inputs.as_slice(), state_file.as_deref(), part.as_ref());
     let (record, warnings) = record(&source, (&plan, &overrides), asked, &vault)?;
@@ -123,13 +126,14 @@ pub fn launch(
 }
 
 /// The run that `--reuse` names; only one that has ended says for good what it did.
-fn earlier(context: &Context, run: &str) -> Result<Reuse, CliError> {
-    let found = view::reader(&context.workspace)?.resolve(Which::Named(run)).map_err(store_error)?;
+fn earlier(context: &Context, run: &str) -> Result<RunRecord, CliError> {
+    let reader = view::reader(&context.workspace)?;
+    let found = reader.resolve(Which::Named(run)).map_err(store_error)?;
     if !found.state.has_ended() {
         let message = format!("run {} has not ended, so it cannot be reused yet", found.run_id);
         return Err(CliError::usage(message).hint(format!("regatta resume {}", found.run_id)));
     }
-    Ok(Reuse::Content { run: found.run_id.to_string() })
+    reader.run(&found.run_id).map_err(store_error)
 }
 
 /// Records a plan as a new run, which a process of its own runs.
@@ -174,7 +178,7 @@ pub fn begin(
     refuse_unassigned(&source.plan)?;
     refuse_unbuilt(&source.plan)?;
     let warning = owned(context, plan)?;
-    let (vault, open) = session::vault_reusing(context, plan, overrides.reuse.as_ref())?;
+    let (vault, open) = session::vault_over(context, plan, overrides)?;
     let (record, mut warnings) = record(source, (plan, overrides), (inputs, None, None), &vault)?;
     warnings.extend(open.into_iter().chain(warning));
     let journal = Journal::open(&context.workspace).map_err(store_error)?;

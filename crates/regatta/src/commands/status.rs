@@ -37,7 +37,7 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
     }
     let said =
         std::fs::read_to_string(reader.place().run_dir(&view.record.summary.run_id).join(DETACHED_LOG));
-    let lack = room::lack(&view, reader.place().home());
+    let lack = room::lack(&reader, &view);
     out(&text(&view, (view.live_children(&reader), lack.as_ref()), &said.unwrap_or_default()));
     Ok(Exit::Success)
 }
@@ -50,7 +50,7 @@ pub fn facts(reader: &Reader, view: &RunView) -> Value {
     if view.status() == "interrupted" {
         facts["live_children"] = view.live_children(reader).into();
     }
-    let lack = room::lack(view, reader.place().home());
+    let lack = room::lack(reader, view);
     lack.into_iter().for_each(|lack| facts["hint"] = lack.said.into());
     facts["plan_name"] = view.record.summary.plan_name.as_str().into();
     facts["orchestrator"] =

@@ -184,7 +184,11 @@ fn the_text_itself_comes_out_of_every_quote_of_every_shell() {
     says("cat <<E\n`echo $${a.stdout}` $${a.stdout}\nE\n", &format!("{it} {it}"));
     says("echo \\` $${a.stdout}; echo `echo` $${a.stdout}", &format!("` {it}\n{it}"));
     says("echo $(echo `echo $${a.stdout}` $${a.stdout}) '`' $${a.stdout} # `", &format!("{it} {it} ` {it}"));
+    says("echo \"`echo '$${a.stdout}'` `echo \"$${a.stdout}\"` $${a.stdout}\"", &format!("{it} {it} {it}"));
     // A script in single quotes is read by another shell, a program in them is not.
+    says("sh \\\n  -c 'echo $${a.stdout}'", it);
+    says("flock . sh -c 'echo $${a.stdout}'", it);
+    says("flock . python3 -c 'print(\"$${a.stdout}\")'", it);
     says("sh -c 'echo $${a.stdout}'", it);
     says("HOME=/x /bin/sh -ec 'echo $${a.stdout}'", it);
     says("echo `sh -c 'echo $${a.stdout}'`", it);

@@ -96,6 +96,34 @@ tasks:
 }
 
 #[test]
+fn a_full_disk_is_not_said_to_be_why_a_run_stands_once_the_task_works_again() {
+    let world = World::new();
+    let Some(small) = Small::mount(&world.path("small")) else { return };
+    let here = world.root().display().to_string();
+    world.write(
+        "plan.yaml",
+        &format!(
+            "version: 1\neffect: idempotent\ntasks:\n  - id: a\n    run: |\n      \
+             test -e {here}/go || {{ cat /dev/zero >filler; exit 1; }}\n      \
+             echo up >{here}/up; read word <{here}/gate\n"
+        ),
+    );
+    world.fifo("up");
+    world.fifo("gate");
+    world.regatta(&["--workspace", "small", "run", "plan.yaml"]).exits(4);
+    small.free();
+    world.write("go", "");
+    let stands = || world.regatta(&["--workspace", "small", "status"]).exits(0).out;
+    let mut child = world.start(&["--workspace", "small", "resume"]);
+    assert_eq!(world.hear("up"), "up");
+    crate::world::signal(&child, rustix::process::Signal::KILL);
+    assert_eq!(ends(&mut child), None);
+    assert!(stands().contains("interrupted") && !stands().contains("disk"), "{}", stands());
+    std::fs::write(world.path("gate"), "go\n").unwrap();
+    world.regatta(&["--workspace", "small", "resume"]).exits(0);
+}
+
+#[test]
 fn a_store_that_cannot_be_written_stops_the_run_and_nothing_finished_is_repeated() {
     let world = World::new();
     let Some(small) = Small::mount(&world.path("small")) else { return };

@@ -112,6 +112,35 @@ fn what_had_ended_well_when_the_run_was_interrupted_is_collected_and_not_repeate
     assert_eq!(world.read("begun"), "begun\n");
 }
 
+/// The command of `verify` ends while the orchestrator stands still: it hears that first, and has much to look through.
+#[test]
+fn work_that_was_verified_when_the_run_was_interrupted_stands_however_much_was_said() {
+    for (code, status) in [(0, "succeeded"), (1, "failed")] {
+        let world = with_plan(&format!(
+            "tasks:
+  - id: a
+    verify: ['head -c 6000000 /dev/urandom | base64; cd $REGATTA_WORKSPACE/.git; echo $$ >up; read word <go; exit {code}']
+    run: 'echo x >>$REGATTA_WORKSPACE/.git/ran; echo 1 >new.txt'
+  - {{ id: b, needs: [a], run: 'true' }}
+"
+        ));
+        world.fifo(".git/up");
+        world.fifo(".git/go");
+        let mut child = world.start(&["run", "plan.yaml"]);
+        let pid = Pid::from_raw(world.hear(".git/up").parse().unwrap()).unwrap();
+        signal(&child, Signal::STOP);
+        std::fs::write(world.path(".git/go"), "go\n").unwrap();
+        assert!(gone(pid));
+        signal(&child, Signal::INT);
+        signal(&child, Signal::CONT);
+        ends(&mut child);
+        let facts = world.regatta(&["status", "--json"]).json();
+        assert_eq!(facts["tasks"]["a"]["status"], status, "{facts:#}");
+        world.regatta(&["resume"]);
+        assert_eq!(world.read(".git/ran"), "x\n");
+    }
+}
+
 #[test]
 fn all_that_a_red_verify_said_stands_in_the_next_prompt_also_where_it_is_much() {
     let script = "cp \"$1\" $top/prompt-$REGATTA_ATTEMPT; echo x >>tried";

@@ -214,6 +214,37 @@ fn what_a_run_knew_to_be_a_secret_is_one_for_whoever_takes_it_back_by_himself_or
     assert!(found.is_empty(), "{found:?}");
 }
 
+/// What the second run knew it knew by the first one, of which the third says nothing.
+#[test]
+fn what_a_run_knew_by_the_one_whose_work_it_took_is_known_to_whoever_takes_it_back_and_told_if_that_is_gone()
+{
+    let world = with_plan("");
+    let old = world.path("old.log").display().to_string();
+    let head = world.read("plan.yaml");
+    let plan = |task: &str| {
+        let gates = format!("{BY_COMMAND}\nmerge: {{ gates: ['cat {old}'] }}\n");
+        format!("{head}{gates}tasks: [ {{ id: a, run: '{task}' }} ]\n")
+    };
+    world.write("old.log", VALUE);
+    world.write("pw", VALUE);
+    world.write("plan.yaml", &plan(&format!("echo one >one.txt # {VALUE}")));
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    let first = world.run_id();
+    world.write("pw", "another-one-now");
+    world.write("plan.yaml", &plan("echo two >two.txt"));
+    world.regatta(&["run", "plan.yaml", "--reuse", &first]).exits(0);
+    world.regatta(&["revert", &world.run_id(), "--detach"]).exits(0);
+    world.follow("run_ended", 1);
+    let found = files_with(&world.run_dir(), "hunter2");
+    assert!(found.is_empty(), "{found:?}");
+    assert!(!files_with(&world.run_dir(), "[REDACTED:vault.pw]").is_empty(), "its gate saw the old value");
+    world.regatta(&["gc", "--keep", "1", "--older-than", "0", "--delete"]).exits(0);
+    world.regatta(&["status", &first]).exits(2);
+    let said = world.regatta(&["revert", &world.run_id()]).exits(0);
+    let gone = format!("warning: run {first} is gone, and with it what it knew to be secret");
+    assert!(said.err.contains(&gone), "{}", said.err);
+}
+
 /// One that asks a person for a code asks once, and whoever goes on by itself once more.
 #[test]
 fn a_secret_of_a_command_is_fetched_once_by_each_process_that_takes_a_run_back() {

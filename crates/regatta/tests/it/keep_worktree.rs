@@ -2,8 +2,8 @@
 //! changed is judged together.
 
 use crate::repo_world::{git, git_in, with_plan, worktree_at, worktrees};
-use crate::world::{World, signal};
-use rustix::process::Signal;
+use crate::world::{World, gone, signal};
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
 /// The first attempt leaves a commit, a file that is not committed and one that git ignores; the second one needs all.
@@ -284,6 +284,62 @@ fn a_lost_attempt_is_gone_on_with_too_and_its_work_is_its_agents() {
     );
     let left = format!("refs/regatta/{}/a/left-before-2:two.txt", world.run_id());
     assert_eq!(git(&world, &["show", &left]), "2", "a ref holds it meanwhile");
+}
+
+/// A git that was killed, or a machine that lost its power, leaves an index that nobody can read.
+#[test]
+fn an_index_that_was_torn_costs_no_attempt_and_no_work() {
+    let index = "$(git rev-parse --git-dir)/index";
+    let ends = ["kill -9 $PPID; sleep 9", "exit 1"];
+    let torn = [format!(": >{index}"), format!("rm {index}"), format!("echo DIRC >{index}")];
+    for (end, (torn, kept)) in
+        ends.into_iter().flat_map(|end| torn.iter().zip([KEPT, "", KEPT]).map(move |one| (end, one)))
+    {
+        let seen = if kept.is_empty() { "test ! -e two.txt" } else { "test -e two.txt" };
+        let script = format!(
+            "if mkdir $REGATTA_WORKSPACE/once.log; then echo 2 >two.txt; {torn}; {end}; fi
+      {seen} && git ls-files --error-unmatch src/a.txt >&2 && echo 3 >three.txt"
+        );
+        let world = one("", kept, &script);
+        let said = world.regatta(&["run", "plan.yaml"]);
+        assert_eq!(said.code, Some(0), "{torn} {end}: {}{}", said.out, world.regatta(&["logs", "a"]).err);
+        let left = if kept.is_empty() { "three.txt" } else { "three.txt two.txt" };
+        assert_eq!(changed(&world, "a"), left, "{torn} {end}");
+        let name = if end == "exit 1" { "1" } else { "left-before-2" };
+        let before = format!("refs/regatta/{}/a/{name}", world.run_id());
+        assert_eq!(git(&world, &["diff", "--name-only", "main", &before]), "two.txt", "{torn} {end}");
+    }
+}
+
+#[test]
+fn an_index_that_an_agent_tore_in_a_part_of_the_tree_deletes_nothing_of_the_rest() {
+    let script = "test ! -e src && echo 1 >docs/new.txt; : >$(git rev-parse --git-dir)/index";
+    let world = with_plan(&format!(
+        "worktree: {{ sparse: true }}\ntasks: [ {{ id: a, files: ['docs/**'], run: '{script}' }} ]\n"
+    ));
+    world.write("docs/old.txt", "1\n");
+    git(&world, &["add", "docs"]);
+    git(&world, &["commit", "-qm", "docs"]);
+    world.regatta(&["run", "plan.yaml"]).exits(0);
+    assert_eq!(changed(&world, "a"), "docs/new.txt");
+}
+
+#[test]
+fn work_whose_end_is_heard_by_the_next_orchestrator_is_of_that_day() {
+    let script = "echo 1 >one.txt; cd $REGATTA_WORKSPACE/.git; echo $$ >up; read word <gate";
+    let world = with_plan(&format!("tasks: [ {{ id: a, run: '{script}' }} ]\n"));
+    world.fifo(".git/up");
+    world.fifo(".git/gate");
+    let mut run = world.start(&["run", "plan.yaml"]);
+    let pid = Pid::from_raw(world.hear(".git/up").parse().unwrap()).unwrap();
+    run.kill().unwrap();
+    run.wait().unwrap();
+    std::fs::write(world.path(".git/gate"), "go\n").unwrap();
+    assert!(gone(pid));
+    world.regatta(&["resume"]).exits(0);
+    let branch = format!("regatta/{}/t/a", world.run_id());
+    let made = git(&world, &["log", "--format=%at %ct", "-1", &branch]);
+    assert!(made.split(' ').all(|at| at.parse::<u64>().unwrap() > 1_600_000_000), "{made}");
 }
 
 #[test]

@@ -243,6 +243,11 @@ fn a_plan_that_goes_to_standard_output_is_all_that_goes_there() {
             assert_eq!((out, err), (said.out, said.err), "{name}");
         }
     }
+    // Where nobody listens nothing is said elsewhere.
+    let null = std::fs::File::create("/dev/null").unwrap();
+    let mut command = world.command(&["plan", "plan.yaml", "--optimise", "5", "--out", "/dev/null"]);
+    let said = command.stdout(null).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&said.stderr), "");
 }
 
 #[test]

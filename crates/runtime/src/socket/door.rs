@@ -21,18 +21,22 @@ const LOOK: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub(crate) struct Door {
     dir: OwnedFd,
+    /// This file system says how many names a directory has that is there.
+    counts_names: bool,
 }
 
 impl Door {
     /// The directory must exist.
     pub(crate) fn open(run_dir: &Path) -> io::Result<Door> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(Door { dir: openat(CWD, run_dir, flags, Mode::empty())? })
+        let dir = openat(CWD, run_dir, flags, Mode::empty())?;
+        let counts_names = fstat(&dir)?.st_nlink > 0;
+        Ok(Door { dir, counts_names })
     }
 
     /// Whether somebody removed the directory: nothing can be found in it, and nothing made in it, any more.
     pub(crate) fn is_removed(&self) -> bool {
-        fstat(&self.dir).is_ok_and(|stat| stat.st_nlink == 0)
+        self.counts_names && fstat(&self.dir).is_ok_and(|stat| stat.st_nlink == 0)
     }
 
     /// A file of the directory, private, made if missing; follows no link.

@@ -11,7 +11,7 @@
 
 use super::Ground;
 use super::making::{MakeError, TASK_DIR, make_task_dir};
-use super::own_git::OwnGitError;
+use super::own_git::{CONE, OwnGitError, mend_index};
 use super::saving::LOST;
 use super::worked::{Last, Worker, take_away};
 use crate::git::{Git, Oid, Stamp};
@@ -120,6 +120,7 @@ impl Ground {
         }
         self.look_as_before(&path, worker)?;
         let git = self.git_in(&path)?;
+        self.admin(&path).iter().try_for_each(|admin| mend_index(&git, admin))?;
         self.note_unresolved((&git, &path), (task, worker.attempt)).map_err(mend)?;
         self.keep_half_done(&path, task)?;
         self.drop_half_done(&path)?;
@@ -184,7 +185,7 @@ impl Ground {
     /// Git looks at every file of a worktree again: in the index that an attempt had it could have hidden some.
     fn hide_nothing(&self, (git, path): (&Git, &Path), tip: &Oid) -> Result<(), MakeError> {
         git.run(&["read-tree", tip.as_str()])?;
-        let is_cone = self.admin(path).is_some_and(|admin| admin.join("info/sparse-checkout").exists());
+        let is_cone = self.admin(path).is_some_and(|admin| admin.join(CONE).exists());
         if is_cone && git.ask(&["config", "--type=bool", "core.sparseCheckout"], &[0, 1])?.1 == b"true\n" {
             git.run(&["sparse-checkout", "reapply"])?;
         }

@@ -2,7 +2,7 @@
 //!
 //! Nothing outside the directory of worktrees is created or removed.
 
-use super::own_git::OwnGitError;
+use super::own_git::{CONE, OwnGitError};
 use super::{AttributesError, Ground, cone};
 use crate::git::{Git, GitError, Oid};
 use crate::private_file;
@@ -199,7 +199,7 @@ impl Ground {
         fault::point("worktree.added");
         let git = self.git_in(path)?;
         if let Some((dirs, admin)) = dirs.zip(self.admin(path)) {
-            let file = admin.join("info/sparse-checkout");
+            let file = admin.join(CONE);
             let failed = |source| MakeError::File { path: file.clone(), source };
             fs::create_dir_all(admin.join("info")).map_err(failed)?;
             fs::write(&file, cone::text(dirs)).map_err(failed)?;

@@ -12,7 +12,7 @@ use crate::private_file;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,9 @@ use std::path::{Path, PathBuf};
 const DOT_GIT: &str = ".git";
 /// Settings of one worktree, in the directory that git keeps for it, where the repository allows them.
 pub(crate) const OWN_SETTINGS: &str = "config.worktree";
+
+/// The directories that a worktree is to have, in the directory that git keeps for it, where that is not all of them.
+pub(super) const CONE: &str = "info/sparse-checkout";
 
 /// A file that names a directory is no longer, in bytes.
 const MOST_BYTES: u64 = 4_096;
@@ -115,7 +118,11 @@ impl Ground {
         for lock in
             locks.chain([of_branch]).filter(|path| path.symlink_metadata().is_ok_and(|meta| meta.is_file()))
         {
-            fs::remove_file(lock)?;
+            // A git that outlived its orchestrator may have just let it go.
+            match fs::remove_file(lock) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
         unblock(path)
     }
@@ -141,6 +148,33 @@ pub(crate) fn admins(common_dir: &Path) -> BTreeMap<PathBuf, PathBuf> {
         Some((Path::new(OsStr::from_bytes(text.trim_ascii_end())).parent()?.to_owned(), admin))
     };
     entries.filter_map(|entry| named(entry.ok()?.path())).collect()
+}
+
+/// An index that is not there, or is torn where git or the machine died while it was written, knows of no file: it begins anew
+/// from the last commit. Only so git keeps what it tracks and ignores.
+///
+/// # Errors
+/// Git fails.
+pub(super) fn mend_index(git: &Git, admin: &Path) -> Result<(), GitError> {
+    let index = admin.join("index");
+    match index.symlink_metadata() {
+        // What it is besides a file is git's to say.
+        Ok(meta) if !meta.is_file() || is_index(&index, meta.len()) => return Ok(()),
+        // Where it stays git says why it is of no use.
+        _ => drop(fs::remove_file(&index)),
+    }
+    git.run(&["read-tree", "HEAD"])?;
+    if admin.join(CONE).exists() {
+        git.run(&["sparse-checkout", "reapply"])?;
+    }
+    Ok(())
+}
+
+/// Whether a file begins as an index does and has room for what each has (gitformat-index: 12 bytes, and 20 at the end).
+fn is_index(path: &Path, bytes: u64) -> bool {
+    let mut sign = [0; 4];
+    let read = private_file::open(path).and_then(|mut file| file.read_exact(&mut sign));
+    bytes >= 32 && read.is_ok() && sign == *b"DIRC"
 }
 
 /// Writes `.git` as git made it, if something else or nothing stands there. A repository that somebody made in its place is

@@ -11,7 +11,7 @@
 use super::Ground;
 use super::making::MakeError;
 use super::own_git::{OwnGitError, put_back};
-use super::settled::{distrust, now_seconds, settle};
+use super::settled::{NEW, distrust, now_seconds, settle};
 use crate::git::{Git, GitError, Oid};
 use regatta_fault as fault;
 use rustix::time::{ClockId, clock_gettime};
@@ -100,7 +100,9 @@ impl Ground {
         let index = admin.join("index");
         let kept = self.kept_index(old);
         let kept_at = kept.metadata().and_then(|meta| meta.modified()).map_err(failed(&kept))?;
-        fs::copy(&kept, &index).map_err(failed(&index))?;
+        // Whole or not at all: of half an index nobody could save what a worktree holds.
+        let new = index.with_extension(NEW);
+        fs::copy(&kept, &new).and_then(|_| fs::rename(&new, &index)).map_err(failed(&index))?;
         let git = self.git_in(path)?;
         git.run(&["clean", "-ffdxq"])?;
         if !distrust((path, &index), kept_at, at.1.as_str().len() / 2).map_err(failed(&index))? {

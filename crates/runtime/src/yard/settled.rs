@@ -17,6 +17,8 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// The ending of an index that is being written beside its place.
+pub(super) const NEW: &str = "regatta";
 /// So many seconds before it was made a file claims to be from.
 const AGE_SECONDS: u64 = 10;
 /// Bytes before the id of an entry: times, device, number, mode, owner, size.
@@ -83,9 +85,7 @@ pub(super) fn settle(
     // No checksum, as with `index.skipHash`: git writes one with its next change.
     let end = bytes.len() - id_bytes;
     bytes[end..].fill(0);
-    let new = index.with_extension("regatta");
-    fs::write(&new, &bytes)?;
-    fs::rename(&new, index)?;
+    replace(index, &bytes)?;
     Ok(settled)
 }
 
@@ -121,8 +121,15 @@ pub(super) fn distrust(
             bytes[entry.start..entry.start + 16].fill(0);
         }
     }
-    fs::write(index, &bytes)?;
+    replace(index, &bytes)?;
     Ok(true)
+}
+
+/// Whole or not at all.
+fn replace(index: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = index.with_extension(NEW);
+    fs::write(&new, bytes)?;
+    fs::rename(&new, index)
 }
 
 /// Gives a file its time and tells the index. Answers whether it is the file that the index means.

@@ -8,7 +8,7 @@ use super::Ground;
 use super::collecting::{Finding, locked};
 use super::forbidden::named;
 use super::making::MakeError;
-use super::own_git::OwnGitError;
+use super::own_git::{OwnGitError, mend_index};
 use crate::git::{Git, GitError};
 use crate::private_file;
 use regatta_engine::cause::Cause;
@@ -71,6 +71,7 @@ impl Ground {
         (git, path): (&Git, &Path),
         worker: (&str, u64),
     ) -> Result<Option<Finding>, OwnGitError> {
+        self.admin(path).iter().try_for_each(|admin| mend_index(git, admin))?;
         let left = self.note_unresolved((git, path), worker).map_err(|source| locked(path, source))?;
         let paths: Vec<&str> = left.iter().map(String::as_str).collect();
         let message = format!(

@@ -5,6 +5,7 @@
 //! is kept, what may land is judged elsewhere.
 
 use super::forbidden::named;
+use super::own_git::{CONE, mend_index};
 use super::resolutions::new_index;
 use super::{AttributesError, GITLINK, Ground};
 use crate::git::{Change, ChangeKind, Git, GitError, Oid};
@@ -62,7 +63,9 @@ impl Ground {
     /// holds for files that are there only, since the others are meant to be missing.
     fn unhide(&self, git: &Git) -> Result<(), GitError> {
         let path = git.dir();
-        let is_cone = self.admin(path).is_some_and(|admin| admin.join("info/sparse-checkout").exists());
+        let admin = self.admin(path);
+        admin.iter().try_for_each(|admin| mend_index(git, admin))?;
+        let is_cone = admin.is_some_and(|admin| admin.join(CONE).exists());
         let listed = git.run(&["ls-files", "-v", "-z"])?;
         let (mut assumed, mut skipped) = (Vec::new(), Vec::new());
         for entry in listed.split(|b| *b == 0) {

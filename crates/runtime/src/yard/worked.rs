@@ -8,7 +8,7 @@
 
 use super::Ground;
 use super::making::MakeError;
-use super::own_git::OWN_SETTINGS;
+use super::own_git::{CONE, OWN_SETTINGS};
 use crate::git::Oid;
 use crate::{private_file, synced_lines};
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ const WORKERS: &str = "workers";
 /// The file in the directory of a run: the ids of attempts whose worktrees are not gone on with.
 const SPOILED: &str = "spoiled";
 /// What git keeps for a worktree that says how it is looked at.
-const OWN: [&str; 2] = [OWN_SETTINGS, "info/sparse-checkout"];
+const OWN: [&str; 2] = [OWN_SETTINGS, CONE];
 
 /// So much of each, in bytes,
 const MOST_OWN_BYTES: u64 = 1 << 20;

@@ -92,7 +92,7 @@ fn answered(desk: &Desk<'_>, reader: &Reader, id: &RunId) -> Result<Answer, Refu
     // Who is told of a question waits for what comes after it.
     let asks = value.get("hint").is_some();
     let next = next((&view, waited), asks, (waited == Waited::Stands).then_some(last));
-    let next = after_room(desk, &view, &mut value, next);
+    let next = after_room((&reader, &view), &mut value, next);
     next.into_iter().for_each(|next| value["next"] = next);
     Ok(Answer::about(id.as_str(), "", value))
 }
@@ -115,12 +115,11 @@ pub(super) fn next((view, waited): (&RunView, Waited), asks: bool, cursor: Optio
 
 /// Tells of a full disk that broke a run off. While it is full no call goes on with it.
 pub(super) fn after_room(
-    desk: &Desk<'_>,
-    view: &RunView,
+    (reader, view): (&Reader, &RunView),
     value: &mut Value,
     next: Option<Value>,
 ) -> Option<Value> {
-    let Some(lack) = room::lack(view, &desk.context.workspace) else { return next };
+    let Some(lack) = room::lack(reader, view) else { return next };
     value["hint"] = lack.hint(view.record.summary.run_id.as_str()).into();
     next.filter(|_| !lack.is_full)
 }

@@ -202,7 +202,7 @@ pub(super) fn run_wait(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer, 
         true => Some(wait_again(id.as_str(), Some(cursor))),
         false => {
             let next = next((&view, waited), asks, Some(cursor));
-            after_room(desk, &view, &mut asked, next)
+            after_room((&reader, &view), &mut asked, next)
         }
     };
     next.into_iter().for_each(|next| value["next"] = next);
@@ -313,7 +313,7 @@ pub(super) fn run_resume(desk: &Desk<'_>, arguments: Arguments) -> Result<Answer
         None => {
             // What a person has not answered yet stands still, whoever takes the run up.
             let view = RunView::load(&reader, Which::Named(id.as_str()), &mut |_| {})?;
-            let lack = room::lack(&view, &desk.context.workspace);
+            let lack = room::lack(&reader, &view);
             if let Some(lack) = lack.as_ref().filter(|lack| lack.is_full) {
                 return Err(Refused::new(format!("run {id} cannot go on: {}", lack.hint(id.as_str()))));
             }
