@@ -92,7 +92,7 @@ fn answered(desk: &Desk<'_>, reader: &Reader, id: &RunId) -> Result<Answer, Refu
     // Who is told of a question waits for what comes after it.
     let asks = value.get("hint").is_some();
     let next = next((&view, waited), asks, (waited == Waited::Stands).then_some(last));
-    let next = after_room((&reader, &view), &mut value, next);
+    let next = after_room((reader, &view), &mut value, next);
     next.into_iter().for_each(|next| value["next"] = next);
     Ok(Answer::about(id.as_str(), "", value))
 }
